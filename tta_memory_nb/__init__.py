@@ -1,0 +1,91 @@
+"""See, search, compare and repair what AI agents remember, in any notebook.
+
+    from tta_memory_nb import MemoryPrimitive, create_memory_key
+    memory = MemoryPrimitive()
+
+In a notebook: ``%load_ext tta_memory_nb``, then ``%memory?``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .errors import (
+        AmbiguousKeyWarning,
+        CapacityExceeded,
+        InvalidArgument,
+        MissingPackage,
+        NotStorable,
+        StoreUnavailable,
+        TransferError,
+        TTAMemoryError,
+    )
+    from .keys import MemoryKey, create_memory_key, parse_memory_key
+    from .nesting import allow_nested_asyncio
+    from .primitive import MemoryPrimitive, SyncMemory
+    from .record import MemoryRecord
+    from .stores.memory import InMemoryStore
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AmbiguousKeyWarning",
+    "CapacityExceeded",
+    "InMemoryStore",
+    "InvalidArgument",
+    "MemoryKey",
+    "MemoryPrimitive",
+    "MemoryRecord",
+    "MissingPackage",
+    "NotStorable",
+    "StoreUnavailable",
+    "SyncMemory",
+    "TTAMemoryError",
+    "TransferError",
+    "allow_nested_asyncio",
+    "create_memory_key",
+    "parse_memory_key",
+]
+
+_HOMES = {
+    "MemoryKey": "keys",
+    "create_memory_key": "keys",
+    "parse_memory_key": "keys",
+    "allow_nested_asyncio": "nesting",
+    "MemoryPrimitive": "primitive",
+    "SyncMemory": "primitive",
+    "MemoryRecord": "record",
+    "InMemoryStore": "stores.memory",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Names are fetched when they are first used (PEP 562), so that `%load_ext` and a script
+    # that needs one of them do not wait for the rest.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """What ``%load_ext tta_memory_nb`` does: adds ``%memory`` and ``%%memory``."""
+    from .notebook.magics import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: InteractiveShell) -> None:
+    """What ``%unload_ext tta_memory_nb`` does: removes everything loading has added."""
+    from .notebook.magics import unload
+
+    unload(ipython)

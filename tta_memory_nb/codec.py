@@ -1,0 +1,224 @@
+"""The one value semantics of every backend: what goes in, and what comes back.
+
+A value is a JSON object. What JSON has no word for is encoded by these rules:
+
+    tuple, namedtuple            list
+    datetime, date               ISO 8601 text
+    UUID, Decimal, Path          text
+    Enum                         its value
+    bytes, bytearray             base64 text
+    dataclass                    object of its fields
+    pydantic model               what ``model_dump(mode="json")`` gives
+    numpy scalar                 the Python number, text or ISO date it holds
+    non-str field name           as JSON writes it (1 -> "1", None -> "null"), or the rules above
+
+Everything else is refused with `NotStorable`, which names the path: other objects, sets,
+NaN and infinities, cycles, nesting deeper than `MAX_DEPTH`, two names of one object that
+become the same text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import fields, is_dataclass
+from datetime import date
+from enum import Enum
+from typing import Any
+
+from .errors import NotStorable
+
+# Deep enough for any real context, and far below the point where parsers give up.
+MAX_DEPTH = 200
+
+# An integer of more digits than this is refused by Python itself when read back.
+_MAX_INT_BITS = 14_000
+
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+
+_to_json = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
+
+
+class _Refused(Exception):
+    """Travels up from the place that is not JSON, collecting the path on its way."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.steps: list[str] = []
+
+
+def to_plain(value: Any, name: str = "value") -> dict[str, Any]:
+    """A fresh JSON tree of dict, list, str, int, float, bool and None, sharing nothing mutable.
+
+    Args:
+        value: the object to take apart.
+        name: how the error calls the value.
+
+    Raises:
+        NotStorable: the value is not a JSON object by the rules above.
+    """
+    try:
+        plain = _plain(value, 0)
+    except _Refused as refused:
+        steps, reason = refused.steps[::-1], refused.reason
+        if len(steps) >= MAX_DEPTH:
+            steps, reason = _cycle(value) or ([*steps[:8], "..."], reason)
+        raise NotStorable(name + "".join(steps), reason) from None
+    if type(plain) is not dict:
+        raise NotStorable(
+            name,
+            f"<{type(value).__name__}> is not a JSON object; store a dict, "
+            'for example {"text": ...}',
+        )
+    return plain
+
+
+def to_json(plain: Any) -> str:
+    """The compact JSON text of a tree from `to_plain`, or of a part of one."""
+    return _to_json(plain)
+
+
+def from_json(text: str) -> dict[str, Any]:
+    """A fresh value from text written by `to_json`."""
+    value: dict[str, Any] = json.loads(text)
+    return value
+
+
+def _plain(value: Any, depth: int) -> Any:
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is int:
+        return _plain_int(value)
+    if kind is float:
+        return _plain_float(value)
+    if kind is dict or isinstance(value, dict):
+        return _plain_dict(value, depth)
+    if isinstance(value, (list, tuple)):
+        if depth >= MAX_DEPTH:
+            raise _Refused(_TOO_DEEP)
+        items = []
+        for position, item in enumerate(value):
+            try:
+                items.append(_plain(item, depth + 1))
+            except _Refused as refused:
+                refused.steps.append(f"[{position}]")
+                raise
+        return items
+    return _plain_odd(value, depth)
+
+
+def _plain_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
+    if depth >= MAX_DEPTH:
+        raise _Refused(_TOO_DEEP)
+    plain: dict[str, Any] = {}
+    for name, item in value.items():
+        try:
+            text = name if type(name) is str else _field_name(name)
+            if type(item) is str:
+                plain[text] = item
+            else:
+                plain[text] = _plain(item, depth + 1)
+        except _Refused as refused:
+            refused.steps.append(f"[{_shown(name)}]")
+            raise
+    if len(plain) != len(value):
+        raise _Refused("two field names become the same JSON text, so one value would be lost")
+    return plain
+
+
+def _field_name(name: Any) -> str:
+    """A field name as JSON writes it."""
+    plain = _plain(name, MAX_DEPTH)
+    return plain if type(plain) is str else json.dumps(plain)
+
+
+def _plain_int(value: int) -> int:
+    if value.bit_length() > _MAX_INT_BITS:
+        raise _Refused(f"an integer of {value.bit_length():,} bits is not JSON; store it as text")
+    return value
+
+
+def _plain_float(value: float) -> float:
+    if not math.isfinite(value):
+        raise _Refused(f"{value} is not JSON; leave the field out or store None")
+    return value
+
+
+def _plain_odd(value: Any, depth: int) -> Any:
+    """Types that JSON has no word for, most likely first."""
+    if isinstance(value, Enum):
+        return _plain(value.value, depth)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return _plain_int(int(value))
+    if isinstance(value, float):
+        return _plain_float(float(value))
+    if isinstance(value, date):  # a datetime is a date
+        text = value.isoformat()
+        if text == "NaT":
+            raise _Refused("NaT is not JSON; leave the field out or store None")
+        return text
+    if isinstance(value, (bytes, bytearray)):
+        import base64
+
+        return base64.b64encode(value).decode("ascii")
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain({field.name: getattr(value, field.name) for field in fields(value)}, depth)
+    if hasattr(type(value), "model_dump") and hasattr(type(value), "model_fields"):
+        try:
+            return _plain(value.model_dump(mode="json"), depth)
+        except (TypeError, ValueError) as error:  # pydantic's own serialization errors
+            raise _Refused(f"<{type(value).__name__}> cannot be dumped: {error}") from error
+    return _plain_foreign(value, depth)
+
+
+def _plain_foreign(value: Any, depth: int) -> Any:
+    """Types of modules that are only looked at when somebody else has imported them."""
+    if (pathlib := sys.modules.get("pathlib")) and isinstance(value, pathlib.PurePath):
+        return str(value)
+    if (uuid := sys.modules.get("uuid")) and isinstance(value, uuid.UUID):
+        return str(value)
+    if (decimal := sys.modules.get("decimal")) and isinstance(value, decimal.Decimal):
+        if not value.is_finite():
+            raise _Refused(f"{value} is not JSON; leave the field out or store None")
+        return str(value)
+    if (numpy := sys.modules.get("numpy")) and isinstance(value, numpy.generic):
+        if isinstance(value, numpy.datetime64) and not numpy.isnat(value):
+            return str(value)
+        if isinstance(value, (numpy.bool_, numpy.integer, numpy.floating, numpy.bytes_)):
+            return _plain(value.item(), depth)
+    raise _Refused(
+        f"<{type(value).__name__}> is not JSON; store text, numbers, true/false, None, "
+        "lists and dicts"
+    )
+
+
+def _cycle(value: Any) -> tuple[list[str], str] | None:
+    """Where a value contains itself: the shortest way there, or None when it does not."""
+    level: list[tuple[Any, list[str], frozenset[int]]] = [(value, [], frozenset())]
+    while level:
+        deeper = []
+        for node, steps, above in level:
+            if id(node) in above:
+                return steps, "contains itself; store a copy without the reference back"
+            if isinstance(node, dict):
+                inner = [(child, f"[{_shown(name)}]") for name, child in node.items()]
+            elif isinstance(node, (list, tuple)):
+                inner = [(child, f"[{position}]") for position, child in enumerate(node)]
+            else:
+                continue
+            inside = above | {id(node)}
+            deeper += [(child, [*steps, step], inside) for child, step in inner]
+        level = deeper if len(deeper) <= 100_000 else []
+    return None
+
+
+def _shown(name: Any) -> str:
+    """A field name in an error message: hostile text stays short and on one line."""
+    text = ascii(name) if isinstance(name, str) and not name.isprintable() else repr(name)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,566 @@
+"""MemoryPrimitive: the memory of an agent, awaited or called.
+
+Every verb is written once, in `SyncMemory`; `MemoryPrimitive` offers the same verbs to
+``await``. There is no loop, thread or bridge between the two.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeAlias,
+    TypeVar,
+    Unpack,
+    get_args,
+)
+
+from .errors import InvalidArgument, StoreUnavailable
+from .filters import EVERYTHING, FilterArgs, Filters
+from .record import DEFAULT_NAMESPACE, MemoryRecord
+from .stores.base import Change, Clock, Entry, check_limit, check_query, new_entry
+from .stores.memory import InMemoryStore
+from .text import fold, matching_paths
+from .times import Duration, duration
+from .urls import masked_url
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .transfer import ImportReport, ImportSource, Progress
+
+logger = logging.getLogger("tta_memory_nb")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SearchMode: TypeAlias = Literal["keyword"]
+OutagePolicy: TypeAlias = Literal["fallback", "raise"]
+Summarizer: TypeAlias = Callable[[Sequence[MemoryRecord]], str | Awaitable[str]]
+"""Turns records, oldest first, into one text; may be async."""
+
+
+def _spell_out_filters(verb: Callable[P, T]) -> Callable[P, T]:
+    """Shows ``**filters`` as the keywords it takes, so that Shift-Tab and Tab offer them."""
+    signature = inspect.signature(verb)
+    *others, _ = signature.parameters.values()
+    spelled = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in FilterArgs.__annotations__.items()
+    ]
+    verb.__signature__ = signature.replace(parameters=[*others, *spelled])  # type: ignore[attr-defined]
+    return verb
+
+
+class SyncMemory:
+    """Every verb of a memory without ``await``; reached as ``memory.sync``.
+
+    ``**filters`` are, for every verb that takes them: ``user``, ``session`` (of keys made by
+    `create_memory_key`), ``prefix`` (of the key), ``since``, ``until`` (instants, inclusive, of
+    the last write) and ``where`` (conditions on fields); see `Filters.build`.
+    """
+
+    def __init__(self, store: InMemoryStore, clock: Clock, summarizer: Summarizer | None) -> None:
+        self._store = store
+        self._clock = clock
+        self._summarizer = summarizer
+
+    def __repr__(self) -> str:
+        return f"SyncMemory(namespace={self.namespace!r}, size={self.size()})"
+
+    # ---- one record
+
+    @property
+    def namespace(self) -> str:
+        """The tenant whose records this memory sees."""
+        return self._store.namespace
+
+    def add(self, key: str, value: dict[str, Any], ttl: Duration | None = None) -> None:
+        """Adds or replaces a record and makes it the newest.
+
+        Args:
+            key: non-empty text, for example from `create_memory_key`.
+            value: a JSON object; it is copied, never aliased.
+            ttl: time until it no longer exists, in seconds, as a timedelta or as text such
+                as ``"15m"``; None for never, also when the record it replaces had one.
+
+        Raises:
+            InvalidArgument: the key or the ttl.
+            NotStorable: the value; the error names the path.
+        """
+        self._store.add(key, value, ttl)
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """A fresh copy of the value, made the newest; None when there is none."""
+        return self._store.get(key)
+
+    def delete(self, key: str) -> bool:
+        """Deletes a record; whether there was one."""
+        return bool(self._store.remove((key,)).removed)
+
+    def ttl(self, key: str) -> float | None:
+        """Seconds until the record expires; None when it never does or does not exist."""
+        return self._store.ttl(key)
+
+    # ---- many records
+
+    def add_many(
+        self,
+        items: Mapping[str, dict[str, Any]] | Iterable[tuple[str, dict[str, Any]]],
+        ttl: Duration | None = None,
+    ) -> int:
+        """Adds records in turn, all or, when one of them is refused, none.
+
+        Args:
+            items: values by key, or (key, value) pairs.
+            ttl: as in `add`, the same for all.
+
+        Returns:
+            How many were written. More than ``max_size`` evict one another, as in `add`.
+
+        Raises:
+            InvalidArgument: a key or the ttl.
+            NotStorable: a value; the path starts with its key.
+        """
+        seconds = None if ttl is None else duration(ttl)
+        pairs = items.items() if isinstance(items, Mapping) else items
+        now = self._clock()
+        entries = [new_entry(key, value, now, seconds, f"items[{key!r}]") for key, value in pairs]
+        self._store.put(entries)
+        return len(entries)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Fresh values by key, of the keys that exist; each is made the newest in turn."""
+        if isinstance(keys, str):
+            raise InvalidArgument(f"keys={keys!r}: give a list of keys, or use get for one")
+        return {entry.key: entry.value() for entry in self._store.fetch(keys)}
+
+    @_spell_out_filters
+    def keys(self, **filters: Unpack[FilterArgs]) -> list[str]:
+        """Keys, least recently used first."""
+        if not filters:
+            return self._store.keys()
+        found = self._store.find(filters=self._filters(filters))
+        return [entry.key for entry in reversed(found)]
+
+    @_spell_out_filters
+    def records(
+        self, limit: int | None = None, **filters: Unpack[FilterArgs]
+    ) -> list[MemoryRecord]:
+        """Records, newest first; does not change the order of recency."""
+        found = self._store.find(None, limit, self._filters(filters))
+        return [entry.record(self.namespace) for entry in found]
+
+    # ---- search
+
+    def search(self, query: str, limit: int | None = 5) -> list[dict[str, Any]]:
+        """Values with a field name or leaf value that contains the query, newest first.
+
+        Upper and lower case, and composed and decomposed accents, are the same. An empty query
+        finds nothing. Does not change the order of recency.
+
+        Args:
+            query: text.
+            limit: how many values at most; None for all.
+
+        Raises:
+            InvalidArgument: a limit below 1, a query that is not text.
+        """
+        return self._store.search(query, limit)
+
+    @_spell_out_filters
+    def search_records(
+        self,
+        query: str,
+        limit: int | None = 5,
+        mode: SearchMode = "keyword",
+        **filters: Unpack[FilterArgs],
+    ) -> list[MemoryRecord]:
+        """As `search`, but gives records with ``score`` and ``matches``, and takes filters.
+
+        Args:
+            query: text.
+            limit: how many records at most; None for all.
+            mode: ``"keyword"``, substring search.
+            **filters: see the class.
+
+        Raises:
+            InvalidArgument: a limit below 1, a query that is not text, another mode, a filter.
+        """
+        if mode not in get_args(SearchMode):
+            known = ", ".join(map(repr, get_args(SearchMode)))
+            raise InvalidArgument(f"mode={mode!r}: this version searches by {known}")
+        check_limit(limit)
+        compiled = self._filters(filters)
+        if not check_query(query):
+            return []
+        needle = fold(query)
+        return [self._hit(entry, needle) for entry in self._store.find(needle, limit, compiled)]
+
+    @_spell_out_filters
+    def count(self, query: str | None = None, **filters: Unpack[FilterArgs]) -> int:
+        """How many records match the query (None: any record) and the filters."""
+        compiled = self._filters(filters)
+        if query is None:
+            return self._store.count(None, compiled)
+        return self._store.count(fold(query), compiled) if check_query(query) else 0
+
+    # ---- taking out and putting back
+
+    def clear(self) -> None:
+        """Deletes every record of this namespace."""
+        self._store.clear()
+
+    @_spell_out_filters
+    def remove(self, keys: Iterable[str] | None = None, **filters: Unpack[FilterArgs]) -> Change:
+        """Deletes records in a way that `undo` can take back.
+
+        Args:
+            keys: which records; or
+            **filters: delete what they accept; see the class.
+
+        Returns:
+            The change, which holds the deleted records in memory as long as it is kept.
+
+        Raises:
+            InvalidArgument: neither or both of keys and filters.
+        """
+        if isinstance(keys, str):
+            raise InvalidArgument(f"keys={keys!r}: give a list of keys")
+        if (keys is None) == (not filters):
+            raise InvalidArgument("give either keys or filters; clear() deletes everything")
+        if keys is not None:
+            return self._store.remove(list(dict.fromkeys(keys)))
+        return self._store.remove_matching(self._filters(filters))
+
+    def take_all(self) -> Change:
+        """Deletes every record, as `clear`, in a way that `undo` can take back."""
+        return self._store.remove_matching()
+
+    def resize(self, max_size: int) -> Change:
+        """Sets the capacity in records; what a smaller one evicts can be taken back by `undo`.
+
+        Raises:
+            InvalidArgument: a capacity below 0.
+        """
+        return self._store.resize(max_size)
+
+    def undo(self, change: Change) -> Change:
+        """Takes a change back; what was written under the same keys since then stays."""
+        return self._store.revert(change)
+
+    # ---- in and out
+
+    @_spell_out_filters
+    def export(self, path: str, format: str | None = None, **filters: Unpack[FilterArgs]) -> int:
+        """Writes records to a file, least recently used first; see `tta_memory_nb.transfer`.
+
+        Args:
+            path: the file; it is replaced in one step when everything is written.
+            format: ``"jsonl"`` (lossless), ``"csv"`` or ``"parquet"``; None: by the suffix.
+            **filters: see the class.
+
+        Returns:
+            How many records were written.
+
+        Raises:
+            TransferError: an unknown format, a file that cannot be written.
+            MissingPackage: ``parquet`` without pyarrow.
+        """
+        from .transfer import write_file
+
+        found = self._store.find(filters=self._filters(filters))
+        return write_file(path, format, [entry.record(self.namespace) for entry in reversed(found)])
+
+    def import_(
+        self,
+        source: ImportSource,
+        format: str | None = None,
+        *,
+        key: str = "key",
+        user: str | None = None,
+        session: str | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+        grow: bool = False,
+        progress: Progress | bool = False,
+    ) -> ImportReport:
+        """Adds records from a file, a DataFrame, chat messages or a named dataset.
+
+        Args:
+            source: path of a .jsonl, .csv, .parquet or .json file; a DataFrame; records; a list
+                of ``{role, content, ...}`` messages; a mapping of conversations; or the name of
+                a dataset, ``"chitchat"``.
+            format: file format; None: by the suffix.
+            key: the column that holds the key, in tables.
+            user: user of the keys made for messages; None: each message's sender.
+            session: session of the keys made for a list of messages.
+            on_error: ``"raise"`` changes nothing when a record is broken, ``"skip"`` imports
+                the others and lists the broken ones in the report.
+            grow: raise ``max_size`` as far as needed.
+            progress: show a progress bar, or a callable that wraps an iterable in one.
+
+        Raises:
+            TransferError: the source cannot be read, or holds broken records.
+            CapacityExceeded: the source holds more records than ``max_size``.
+            MissingPackage: the dataset or pyarrow is not installed.
+        """
+        from .transfer import import_into
+
+        return import_into(
+            self._store,
+            source,
+            format,
+            key=key,
+            user=user,
+            session=session,
+            on_error=on_error,
+            grow=grow,
+            progress=progress,
+            now=self._clock(),
+        )
+
+    @_spell_out_filters
+    def summarize(self, limit: int | None = None, **filters: Unpack[FilterArgs]) -> str:
+        """What the memory's summarizer makes of the records, given to it oldest first.
+
+        Args:
+            limit: only this many of the newest records; None for all.
+            **filters: see the class.
+
+        Raises:
+            InvalidArgument: the memory was made without ``summarizer=``.
+        """
+        text = self._summary(limit, filters)
+        return text if isinstance(text, str) else _run_in_thread(text)
+
+    # ---- about the memory
+
+    def size(self) -> int:
+        """Number of records."""
+        return self._store.size()
+
+    @property
+    def max_size(self) -> int:
+        """Capacity in records."""
+        return self._store.max_size
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the start."""
+        return self._store.evictions
+
+    def stats(self) -> dict[str, int]:
+        """``bytes`` of all values as JSON, and how many records are ``expiring``."""
+        return self._store.stats()
+
+    def close(self) -> None:
+        """Releases connections; the in-memory backend has none and goes on working."""
+
+    # ---- shared with the awaited face
+
+    def _filters(self, filters: FilterArgs) -> Filters:
+        return Filters.build(self._clock(), **filters) if filters else EVERYTHING
+
+    def _hit(self, entry: Entry, needle: str) -> MemoryRecord:
+        record = entry.record(self.namespace)
+        return MemoryRecord(
+            record.key,
+            record.value,
+            record.namespace,
+            record.created_at,
+            record.updated_at,
+            record.expires_at,
+            score=1.0,
+            matches=matching_paths(record.value, needle),
+        )
+
+    def _summary(self, limit: int | None, filters: FilterArgs) -> str | Awaitable[str]:
+        if self._summarizer is None:
+            raise InvalidArgument(
+                "this memory has no summarizer; make it with MemoryPrimitive(summarizer=f), "
+                "where f turns a list of records into text"
+            )
+        records = self.records(limit, **filters)
+        return self._summarizer(records[::-1])
+
+
+def _awaited(
+    verb: Callable[Concatenate[SyncMemory, P], T],
+) -> Callable[Concatenate[MemoryPrimitive, P], Coroutine[Any, Any, T]]:
+    """The same verb, to be awaited on a MemoryPrimitive."""
+
+    @functools.wraps(verb)
+    async def method(self: MemoryPrimitive, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return verb(self.sync, *args, **kwargs)
+
+    method.__qualname__ = f"MemoryPrimitive.{verb.__name__}"
+    return method
+
+
+class MemoryPrimitive:
+    """The memory of an agent: contexts by key, searched, expiring, evicted when full.
+
+    Works at once, without a server:
+
+        >>> memory = MemoryPrimitive()
+        >>> await memory.add("alice:monday", {"text": "It rains in Málaga"})
+        >>> await memory.search("málaga")
+        [{'text': 'It rains in Málaga'}]
+
+    Safe to share between tasks and threads. ``memory.sync`` has every verb without ``await``.
+
+    Args:
+        redis_url: server to keep the records on. This version has no server backend yet: a URL
+            is answered with one warning, and the memory works in this process.
+        max_size: capacity in records of the in-memory backend; the least recently used record
+            is evicted; 0 keeps nothing.
+        enable_redis: False ignores ``redis_url``.
+        namespace: the tenant; memories of different namespaces never see each other.
+        on_outage: what to do when the server cannot be had: ``"fallback"`` works in memory,
+            ``"raise"`` raises.
+        embedder: reserved for semantic search, which this version does not have.
+        summarizer: makes a text of records, for `summarize`; may be async.
+        compress_over: bytes from which a server backend compresses values; values in this
+            process are never compressed.
+        clock: gives Unix seconds; for tests.
+
+    Raises:
+        InvalidArgument: a capacity below 0, an empty namespace, another policy, an embedder.
+        StoreUnavailable: a server was asked for with ``on_outage="raise"``.
+    """
+
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        max_size: int = 1000,
+        enable_redis: bool = True,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        on_outage: OutagePolicy = "fallback",
+        embedder: None = None,
+        summarizer: Summarizer | None = None,
+        compress_over: int = 4096,
+        clock: Clock = time.time,
+    ) -> None:
+        if redis_url is not None and not isinstance(redis_url, str):
+            raise InvalidArgument(f"redis_url={redis_url!r}: give text such as 'redis://host:6379'")
+        if on_outage not in get_args(OutagePolicy):
+            raise InvalidArgument(f"on_outage={on_outage!r}: give 'fallback' or 'raise'")
+        if embedder is not None:
+            raise InvalidArgument("embedder: this version has no semantic search; leave it out")
+        if summarizer is not None and not callable(summarizer):
+            raise InvalidArgument(f"summarizer={summarizer!r}: give a callable")
+        if (
+            isinstance(compress_over, bool)
+            or not isinstance(compress_over, int)
+            or compress_over < 0
+        ):
+            raise InvalidArgument(f"compress_over={compress_over!r}: give a number of bytes")
+        store = InMemoryStore(max_size, namespace=namespace, clock=clock)
+        if redis_url and enable_redis:
+            message = (
+                f"redis_url={masked_url(redis_url)}: this version has no server backend; "
+                "working in memory, so nothing is kept when the process ends"
+            )
+            if on_outage == "raise":
+                raise StoreUnavailable(message)
+            logger.warning("%s", message)
+        self.sync = SyncMemory(store, clock, summarizer)
+
+    def __repr__(self) -> str:
+        return (
+            f"MemoryPrimitive(backend='in-memory', namespace={self.namespace!r}, "
+            f"size={self.size()}, max_size={self.max_size})"
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    add = _awaited(SyncMemory.add)
+    get = _awaited(SyncMemory.get)
+    delete = _awaited(SyncMemory.delete)
+    ttl = _awaited(SyncMemory.ttl)
+    add_many = _awaited(SyncMemory.add_many)
+    get_many = _awaited(SyncMemory.get_many)
+    keys = _awaited(SyncMemory.keys)
+    records = _awaited(SyncMemory.records)
+    search = _awaited(SyncMemory.search)
+    search_records = _awaited(SyncMemory.search_records)
+    count = _awaited(SyncMemory.count)
+    clear = _awaited(SyncMemory.clear)
+    remove = _awaited(SyncMemory.remove)
+    undo = _awaited(SyncMemory.undo)
+    export = _awaited(SyncMemory.export)
+    import_ = _awaited(SyncMemory.import_)
+
+    @_spell_out_filters
+    async def summarize(self, limit: int | None = None, **filters: Unpack[FilterArgs]) -> str:
+        """As `SyncMemory.summarize`; an async summarizer runs on the caller's loop."""
+        text = self.sync._summary(limit, filters)  # noqa: SLF001  the two faces share it
+        return text if isinstance(text, str) else await text
+
+    async def aclose(self) -> None:
+        """Releases connections; the in-memory backend has none and goes on working."""
+        self.sync.close()
+
+    @property
+    def namespace(self) -> str:
+        """The tenant whose records this memory sees."""
+        return self.sync.namespace
+
+    @property
+    def max_size(self) -> int:
+        """Capacity in records of the in-memory backend."""
+        return self.sync.max_size
+
+    def size(self) -> int:
+        """Number of records."""
+        return self.sync.size()
+
+    def is_using_redis(self) -> bool:
+        """Whether the records are on a server."""
+        return False
+
+    def get_backend_info(self) -> dict[str, Any]:
+        """What the memory runs on; no value holds a password.
+
+        ``backend`` ("in-memory"), ``fallback_available`` (whether work goes on without a
+        server), ``namespace``, ``size`` and ``max_size`` (records), ``evictions``.
+        """
+        return {
+            "backend": "in-memory",
+            "fallback_available": True,
+            "namespace": self.namespace,
+            "size": self.size(),
+            "max_size": self.max_size,
+            "evictions": self.sync.evictions,
+        }
+
+
+def _run_in_thread(text: Awaitable[str]) -> str:
+    """Awaits in a short-lived thread with its own loop: the caller's may be running."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    async def wait() -> str:
+        return await text
+
+    with ThreadPoolExecutor(1, "tta-memory-summarizer") as pool:
+        return pool.submit(asyncio.run, wait()).result()

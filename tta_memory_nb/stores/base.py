@@ -1,0 +1,207 @@
+"""What every backend promises, and the form in which records reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from ..codec import from_json, to_json, to_plain
+from ..errors import InvalidArgument
+from ..filters import EVERYTHING, Filters
+from ..keys import check_key
+from ..record import MemoryRecord
+from ..text import searchable
+
+Clock: TypeAlias = Callable[[], float]
+"""Gives the present instant in Unix seconds."""
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A record as a store keeps it: encoded, so that it can alias nothing, and folded.
+
+    Attributes:
+        key: non-empty text.
+        text: the value as compact JSON.
+        folded: the value's searchable text, see `text.searchable`.
+        created_at: Unix seconds, or None until a store has seen whether the key is new.
+        updated_at: Unix seconds.
+        expires_at: Unix seconds, or None for never.
+        stamp: place in the order of recency, higher is newer; given by the store.
+    """
+
+    key: str
+    text: str
+    folded: str
+    created_at: float | None
+    updated_at: float
+    expires_at: float | None
+    stamp: int = 0
+
+    def value(self) -> dict[str, Any]:
+        """A fresh copy of the value."""
+        return from_json(self.text)
+
+    def record(self, namespace: str) -> MemoryRecord:
+        """The record as its user sees it, with a fresh value."""
+        return MemoryRecord(
+            key=self.key,
+            value=self.value(),
+            namespace=namespace,
+            created_at=self.updated_at if self.created_at is None else self.created_at,
+            updated_at=self.updated_at,
+            expires_at=self.expires_at,
+        )
+
+
+def new_entry(
+    key: str, value: dict[str, Any], now: float, ttl: float | None, name: str = "value"
+) -> Entry:
+    """An entry for a record written now.
+
+    Args:
+        key: non-empty text.
+        value: anything `codec.to_plain` takes.
+        now: Unix seconds.
+        ttl: seconds, already checked, or None for no expiry.
+        name: how an error calls the value.
+
+    Raises:
+        InvalidArgument: the key.
+        NotStorable: the value.
+    """
+    check_key(key)
+    plain = to_plain(value, name)
+    return Entry(
+        key=key,
+        text=to_json(plain),
+        folded=searchable(plain),
+        created_at=None,
+        updated_at=now,
+        expires_at=None if ttl is None else now + ttl,
+    )
+
+
+def entry_of(record: MemoryRecord) -> Entry:
+    """An entry that keeps the instants of an existing record, as an import does."""
+    entry = new_entry(record.key, record.value, record.updated_at, None)
+    entry.created_at = record.created_at
+    entry.expires_at = record.expires_at
+    return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a write did, complete enough to be taken back by `Store.revert`.
+
+    Attributes:
+        written: entries that are new or have a new value.
+        removed: entries that were there before: overwritten, deleted or evicted.
+        evicted: how many of ``removed`` fell out at the old end of the LRU order.
+    """
+
+    written: tuple[Entry, ...] = ()
+    removed: tuple[Entry, ...] = ()
+    evicted: int = 0
+
+
+class Store(Protocol):
+    """The verbs of a backend, for one namespace.
+
+    Each verb is atomic, sees no expired record, and may be called from any thread. Order is
+    recency: `put` and `get` make a record the newest, nothing else does.
+    """
+
+    namespace: str
+
+    @property
+    def max_size(self) -> int:
+        """Capacity in records."""
+        ...
+
+    def resize(self, max_size: int) -> Change:
+        """Sets the capacity; a smaller one evicts at once."""
+        ...
+
+    def put(self, entries: Iterable[Entry]) -> Change:
+        """Writes entries in turn, evicting the least recently used above `max_size`."""
+        ...
+
+    def fetch(self, keys: Iterable[str]) -> list[Entry]:
+        """The entries of the keys that exist, in the order asked, each made newest in turn."""
+        ...
+
+    def find(
+        self, needle: str | None = None, limit: int | None = None, filters: Filters = EVERYTHING
+    ) -> list[Entry]:
+        """Entries, newest first, whose folded text contains the folded needle (None: all)."""
+        ...
+
+    def count(self, needle: str | None = None, filters: Filters = EVERYTHING) -> int:
+        """How many entries `find` would give without a limit."""
+        ...
+
+    def remove(self, keys: Sequence[str]) -> Change:
+        """Deletes the keys that exist."""
+        ...
+
+    def remove_matching(self, filters: Filters = EVERYTHING) -> Change:
+        """Deletes every entry that the filters accept."""
+        ...
+
+    def revert(self, change: Change) -> Change:
+        """Takes a change back, but keeps what has been written under a key since then."""
+        ...
+
+    def size(self) -> int:
+        """Number of records."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Keys, least recently used first."""
+        ...
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the start."""
+        ...
+
+    def stats(self) -> dict[str, int]:
+        """``bytes`` of all values as JSON, and how many records are ``expiring``."""
+        ...
+
+
+def check_limit(limit: int | None) -> int | None:
+    """The limit itself.
+
+    Raises:
+        InvalidArgument: not None, and not an int of at least 1.
+    """
+    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1):
+        return limit
+    raise InvalidArgument(f"limit={limit!r}: give an int of at least 1, or None for all")
+
+
+def check_max_size(max_size: int) -> int:
+    """The capacity itself.
+
+    Raises:
+        InvalidArgument: not an int of at least 0.
+    """
+    if isinstance(max_size, int) and not isinstance(max_size, bool) and max_size >= 0:
+        return max_size
+    raise InvalidArgument(
+        f"max_size={max_size!r}: give an int of at least 0 (records; 0 keeps nothing)"
+    )
+
+
+def check_query(query: str) -> str:
+    """The query itself.
+
+    Raises:
+        InvalidArgument: not a str.
+    """
+    if isinstance(query, str):
+        return query
+    raise InvalidArgument(f"query={query!r}: give text to search for")
