@@ -140,9 +140,13 @@ class SyncMemory:
 
     def get_many(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Fresh values by key, of the keys that exist; each is made the newest in turn."""
+        return {record.key: record.value for record in self.get_records(keys)}
+
+    def get_records(self, keys: Iterable[str]) -> list[MemoryRecord]:
+        """The records of the keys that exist, in the order asked; as `get`, makes them newest."""
         if isinstance(keys, str):
             raise InvalidArgument(f"keys={keys!r}: give a list of keys, or use get for one")
-        return {entry.key: entry.value() for entry in self._store.fetch(keys)}
+        return [entry.record(self.namespace) for entry in self._store.fetch(keys)]
 
     @_spell_out_filters
     def keys(self, **filters: Unpack[FilterArgs]) -> list[str]:
@@ -236,11 +240,13 @@ class SyncMemory:
         """
         if isinstance(keys, str):
             raise InvalidArgument(f"keys={keys!r}: give a list of keys")
-        if (keys is None) == (not filters):
+        compiled = self._filters(filters)
+        # Filters that are all None would delete everything: their caller lost one on the way.
+        if (keys is None) == (compiled == EVERYTHING):
             raise InvalidArgument("give either keys or filters; clear() deletes everything")
         if keys is not None:
-            return self._store.remove(list(dict.fromkeys(keys)))
-        return self._store.remove_matching(self._filters(filters))
+            return self._store.remove(list(keys))
+        return self._store.remove_matching(compiled)
 
     def take_all(self) -> Change:
         """Deletes every record, as `clear`, in a way that `undo` can take back."""
@@ -452,7 +458,11 @@ class MemoryPrimitive:
         clock: Clock = time.time,
     ) -> None:
         if redis_url is not None and not isinstance(redis_url, str):
-            raise InvalidArgument(f"redis_url={redis_url!r}: give text such as 'redis://host:6379'")
+            # Only the type: bytes may hold a password.
+            raise InvalidArgument(
+                f"redis_url: <{type(redis_url).__name__}> is no address; give text such as "
+                "'redis://host:6379'"
+            )
         if on_outage not in get_args(OutagePolicy):
             raise InvalidArgument(f"on_outage={on_outage!r}: give 'fallback' or 'raise'")
         if embedder is not None:
@@ -499,13 +509,17 @@ class MemoryPrimitive:
     ttl = _awaited(SyncMemory.ttl)
     add_many = _awaited(SyncMemory.add_many)
     get_many = _awaited(SyncMemory.get_many)
+    get_records = _awaited(SyncMemory.get_records)
     keys = _awaited(SyncMemory.keys)
     records = _awaited(SyncMemory.records)
     search = _awaited(SyncMemory.search)
     search_records = _awaited(SyncMemory.search_records)
     count = _awaited(SyncMemory.count)
+    stats = _awaited(SyncMemory.stats)
     clear = _awaited(SyncMemory.clear)
+    take_all = _awaited(SyncMemory.take_all)
     remove = _awaited(SyncMemory.remove)
+    resize = _awaited(SyncMemory.resize)
     undo = _awaited(SyncMemory.undo)
     export = _awaited(SyncMemory.export)
     import_ = _awaited(SyncMemory.import_)
@@ -529,6 +543,11 @@ class MemoryPrimitive:
     def max_size(self) -> int:
         """Capacity in records of the in-memory backend."""
         return self.sync.max_size
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the start."""
+        return self.sync.evictions
 
     def size(self) -> int:
         """Number of records."""

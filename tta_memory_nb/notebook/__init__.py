@@ -1,0 +1,1 @@
+"""What a person sees in a notebook: the ``%memory`` magic and its commands."""

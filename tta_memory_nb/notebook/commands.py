@@ -1,0 +1,572 @@
+"""The subcommands of ``%memory``, one function each. No IPython here.
+
+A command takes the `Notebook` and what its line says (see `arguments`), and gives a `Reply`. Its
+docstring is its help. To add one, write a function and name it in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+
+from ..errors import InvalidArgument
+from ..filters import FilterArgs
+from ..primitive import MemoryPrimitive
+from ..stores.base import Change
+from ..times import Duration, duration
+from .arguments import Limit, Lookup, Payload, Syntax, Text, Word, Words, did_you_mean
+
+if TYPE_CHECKING:
+    from ..transfer import Progress
+
+_SHOWN_PROBLEMS = 10
+_KEPT_CHANGES = 10
+IN_MEMORY = "in-memory"
+
+
+def _no_variables(expression: str) -> Any:
+    raise NameError(f"there are no variables here, so no {expression!r}")
+
+
+@dataclass(slots=True)
+class Notebook:
+    """What the commands of one notebook work on.
+
+    Attributes:
+        memory: the memory in use.
+        backend: what ``use`` was told: ``in-memory`` or a URL.
+        lookup: gives the notebook's variables.
+        progress: wraps long work in a progress bar, or False.
+        memories: those made by ``use``, by backend and namespace.
+        changes: what ``undo`` can take back, newest last: the memory, the verb, the change.
+    """
+
+    memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
+    backend: str = IN_MEMORY
+    lookup: Lookup = _no_variables
+    progress: Progress | bool = False
+    memories: dict[tuple[str, str], MemoryPrimitive] = field(default_factory=dict)
+    changes: list[tuple[MemoryPrimitive, str, Change]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.memories[self.backend, self.memory.namespace] = self.memory
+
+    def remember(self, verb: str, change: Change) -> None:
+        """Keeps a change for ``undo``, and lets go of the oldest."""
+        self.changes.append((self.memory, verb, change))
+        del self.changes[:-_KEPT_CHANGES]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command gives back.
+
+    Attributes:
+        text: printed; one or more lines.
+        value: result of the cell, most often a DataFrame; None for none.
+    """
+
+    text: str = ""
+    value: Any = None
+
+
+Command: TypeAlias = Callable[..., Reply]
+
+
+# ---------------------------------------------------------------- one record
+
+
+def add(nb: Notebook, key: Word, value: Payload, *, ttl: Duration | None = None) -> Reply:
+    """Add a record, or replace the one under this key.
+
+    The value is a JSON object; other text is stored as {"text": ...}; $name or {name} stores
+    the notebook's variable itself. As a cell magic the cell's body is the value.
+
+      %memory add alice:monday {"text": "It's raining", "mood": "low"}
+      %memory add alice:monday --ttl 1h remember the umbrella
+      %memory add alice:monday $context
+
+    Flags:
+        ttl: time until it expires: 3600 (seconds), 15m, 2h, 7d
+    """
+    seconds = None if ttl is None else duration(ttl, "--ttl")
+    nb.memory.sync.add(key, _value(value), seconds)
+    expiry = "" if seconds is None else f", expires in {seconds:,g} s"
+    return Reply(f"stored {shown(key)}{expiry}")
+
+
+def get(nb: Notebook, keys: Words, *, json: bool = False) -> Reply:
+    """Get records by their keys, and make them the newest.
+
+      %memory get alice:monday
+      %memory get alice:monday alice:tuesday
+      context = %memory get alice:monday --json
+
+    Flags:
+        json: give the value itself (a dict, or a dict by key) in place of a table
+    """
+    wanted = _existing(nb, keys)
+    records = nb.memory.sync.get_records(wanted)
+    if json:
+        values = {record.key: record.value for record in records}
+        return Reply(value=values if len(wanted) > 1 else values[wanted[0]])
+    from ..frames import records_frame
+
+    return Reply(value=records_frame(records))
+
+
+def delete(nb: Notebook, keys: Words) -> Reply:
+    """Delete records by their keys; %memory undo brings them back.
+
+    %memory delete alice:monday
+    %memory delete {df.index}
+    """
+    wanted = _existing(nb, keys)
+    change = nb.memory.sync.remove(wanted)
+    nb.remember("delete", change)
+    return Reply(f"deleted {_records(len(change.removed))}; %memory undo brings them back")
+
+
+# ---------------------------------------------------------------- many records
+
+
+def search(nb: Notebook, words: Text, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> Reply:
+    """Find records by words in their fields, newest first.
+
+    A record is found when a field's name or value contains the words, in any case.
+
+      %memory search what's the weather
+      %memory search rain --user alice --since 2h --limit 3
+      df = %memory search error --where {"turn": {"$gt": 3}}
+
+    Flags:
+        limit: how many at most; all for all of them
+    """
+    query = _text(words, "WORDS")
+    memory = nb.memory.sync
+    hits = memory.search_records(query, limit, **filters)
+    from ..frames import hits_frame
+
+    total = len(hits) if limit is None or len(hits) < limit else memory.count(query, **filters)
+    return Reply(f"{_of(len(hits), total)} matching {shown(query)!r}", hits_frame(hits))
+
+
+def list_(nb: Notebook, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> Reply:
+    """List records, newest first.
+
+      %memory list
+      %memory list --user alice --limit all
+      df = %memory list --where {"mood": "low"}
+
+    Flags:
+        limit: how many at most; all for all of them
+    """
+    memory = nb.memory.sync
+    records = memory.records(limit, **filters)
+    from ..frames import records_frame
+
+    total = len(records) if limit is None or len(records) < limit else memory.count(**filters)
+    return Reply(_of(len(records), total), records_frame(records))
+
+
+def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> Reply:
+    """Delete all records, or those the filters accept; first shows which.
+
+      %memory clear
+      %memory clear --user alice --until 30d --yes
+
+    Flags:
+        yes: do it; without it, only show what would be deleted
+    """
+    memory = nb.memory.sync
+    if not yes:
+        from ..frames import records_frame
+
+        total = memory.count(**filters)
+        return Reply(
+            f"would delete {_records(total)} of {memory.size():,} in namespace "
+            f"{shown(memory.namespace)!r}; nothing is deleted yet: add --yes to do it",
+            records_frame(memory.records(5, **filters)),
+        )
+    change = memory.remove(**filters) if filters else memory.take_all()
+    nb.remember("clear", change)
+    return Reply(f"deleted {_records(len(change.removed))}; %memory undo brings them back")
+
+
+def undo(nb: Notebook) -> Reply:
+    """Take back the last clear, delete or import of this session.
+
+    What has been written under the same keys since then stays. Can be repeated.
+    """
+    if not nb.changes:
+        raise InvalidArgument("nothing to undo: no clear, delete or import in this session yet")
+    memory, verb, change = nb.changes.pop()
+    back = memory.sync.undo(change)
+    parts = []
+    if back.written:
+        parts.append(f"{_records(len(back.written))} brought back")
+    if taken := len(back.removed) - back.evicted:
+        parts.append(f"{_records(taken)} taken out")
+    if kept := len(change.removed) - len(back.written):
+        parts.append(f"{_records(kept)} not brought back: rewritten or expired since")
+    return Reply(f"{verb} undone: {', '.join(parts) or 'nothing had changed'}")
+
+
+# ---------------------------------------------------------------- in and out
+
+
+def import_(
+    nb: Notebook,
+    source: Word,
+    *,
+    format: str | None = None,
+    key: str = "key",
+    user: str | None = None,
+    session: str | None = None,
+    on_error: str = "raise",
+    grow: bool = False,
+) -> Reply:
+    """Import a file, a DataFrame, chat messages or a dataset.
+
+    Reads .jsonl, .csv, .parquet and .json (chat messages or conversations), also .gz; a variable
+    with a DataFrame, a list of messages or a mapping of conversations; or the dataset chitchat
+    (258,145 real utterances). If anything is broken, nothing is imported. %memory undo takes
+    an import back.
+
+      %memory import notes.jsonl
+      %memory import $df --key id
+      %memory import chitchat --grow
+
+    Flags:
+        format: jsonl, csv, parquet or json, when the file's suffix does not say it
+        key: the column that holds the key, in tables
+        user: user of the keys made for messages; otherwise each message's sender
+        session: session of the keys made for a list of messages
+        on_error: raise (change nothing), or skip (leave out and list what is broken)
+        grow: raise the capacity as far as needed
+    """
+    if on_error not in ("raise", "skip"):
+        raise InvalidArgument(f"--on-error {on_error!r}: write raise or skip")
+    report = nb.memory.sync.import_(
+        source,
+        format,
+        key=key,
+        user=user,
+        session=session,
+        on_error="skip" if on_error == "skip" else "raise",
+        grow=grow,
+        progress=nb.progress,
+    )
+    nb.remember("import", report.change)
+    parts = [f"imported {_records(report.added + report.updated)}"]
+    parts += [
+        f"{count:,} {what}"
+        for count, what in (
+            (report.updated, "of them replacing older ones"),
+            (report.evicted, "older ones evicted"),
+            (report.expired, "left out as expired"),
+            (len(report.problems), "skipped"),
+        )
+        if count
+    ]
+    lines = [", ".join(parts)]
+    lines += [f"  {shown(problem)}" for problem in report.problems[:_SHOWN_PROBLEMS]]
+    if (more := len(report.problems) - _SHOWN_PROBLEMS) > 0:
+        lines.append(f"  ... and {more:,} more")
+    return Reply("\n".join(lines))
+
+
+def export(
+    nb: Notebook, path: Word, *, format: str | None = None, **filters: Unpack[FilterArgs]
+) -> Reply:
+    """Write records to a .jsonl, .csv or .parquet file.
+
+    .jsonl loses nothing; .csv and .parquet hold the same tables as the notebook, for other tools.
+
+      %memory export notes.jsonl
+      %memory export alice.csv --user alice
+
+    Flags:
+        format: jsonl, csv or parquet, when the file's suffix does not say it
+    """
+    count = nb.memory.sync.export(path, format, **filters)
+    return Reply(f"wrote {_records(count)} to {shown(os.fspath(path))}")
+
+
+# ---------------------------------------------------------------- about the memory
+
+
+def info(nb: Notebook) -> Reply:
+    """Show backend, namespace, size, capacity, evictions and more."""
+    from ..frames import facts_frame
+
+    facts = _facts(nb.memory)
+    stats = nb.memory.sync.stats()
+    facts["size in bytes"] = stats["bytes"]
+    facts["expiring"] = stats["expiring"]
+    facts["undoable"] = ", ".join(verb for _, verb, _ in reversed(nb.changes)) or "nothing"
+    return Reply(value=facts_frame(facts, "memory"))
+
+
+def status(nb: Notebook) -> Reply:
+    """What ``%memory`` alone shows: backend, namespace, size, capacity, evictions."""
+    from ..frames import facts_frame
+
+    return Reply("%memory help lists what it can do", facts_frame(_facts(nb.memory), "memory"))
+
+
+def use(
+    nb: Notebook,
+    memory: Word | None = None,
+    *,
+    namespace: str | None = None,
+    max_size: int | None = None,
+    yes: bool = False,
+) -> Reply:
+    """Choose the memory to work on, its namespace or its capacity.
+
+    MEMORY is a variable that holds a MemoryPrimitive, in-memory, or a server's URL. Gives the
+    memory back, so that code can use the same one.
+
+      %memory use $agent_memory
+      %memory use --namespace experiment-2
+      %memory use --max-size 300000
+      memory = %memory use
+
+    Flags:
+        namespace: name of the tenant; each has records of its own
+        max_size: capacity in records
+        yes: evict what a smaller capacity has no room for
+    """
+    chosen = _chosen(nb, memory, namespace, max_size)
+    if max_size is not None and max_size != chosen.max_size:
+        excess = chosen.size() - max_size
+        if excess > 0 and max_size >= 0 and not yes:
+            raise InvalidArgument(
+                f"--max-size {max_size}: {_records(excess)} would be evicted for good; delete or "
+                "export some first, or add --yes"
+            )
+        chosen.sync.resize(max_size)
+    nb.memory = chosen
+    return Reply(value=chosen)
+
+
+def nest(_nb: Notebook) -> Reply:
+    """Let code in cells call asyncio.run, as scripts do.
+
+    Patches asyncio for the whole kernel; only a restart takes it back. Nothing else here needs
+    it: in cells, plain await works.
+    """
+    from ..nesting import allow_nested_asyncio
+
+    allow_nested_asyncio()
+    return Reply("asyncio.run works in cells now, until the kernel restarts")
+
+
+def help_(_nb: Notebook, command: Word | None = None) -> Reply:
+    """Show all commands, or the help of one."""
+    if command is None:
+        return Reply(overview())
+    return Reply(syntax(str(command)).help())
+
+
+COMMANDS: dict[str, Command] = {
+    "add": add,
+    "get": get,
+    "search": search,
+    "list": list_,
+    "delete": delete,
+    "clear": clear,
+    "undo": undo,
+    "info": info,
+    "use": use,
+    "import": import_,
+    "export": export,
+    "nest": nest,
+    "help": help_,
+}
+
+
+def syntax(name: str) -> Syntax:
+    """The syntax of a subcommand.
+
+    Raises:
+        InvalidArgument: there is none of this name; the message has the nearest one.
+    """
+    if name not in COMMANDS:
+        raise InvalidArgument(
+            f"no subcommand {shown(name)!r}{did_you_mean(name, list(COMMANDS))}; "
+            "%memory help lists them"
+        )
+    return Syntax.of(name, COMMANDS[name])
+
+
+def overview() -> str:
+    """One line for each subcommand."""
+    syntaxes = [syntax(name) for name in COMMANDS]
+    width = max(len(each.usage) for each in syntaxes)
+    lines = [f"  {each.usage:<{width}}  {each.summary}" for each in syntaxes]
+    return "\n".join(
+        [
+            "See, search and repair what an agent remembers.",
+            "",
+            f"  {'%memory':<{width}}  Show backend, namespace, size, capacity and evictions.",
+            *lines,
+            "",
+            "%memory help search, or %memory search -h, shows the flags of one. As a cell magic,",
+            "%%memory add KEY, the value stands in the cell. -o NAME keeps the result in NAME.",
+        ]
+    )
+
+
+# ---------------------------------------------------------------- shared
+
+
+def shown(text: str) -> str:
+    """Text from a memory in a printed line: no control character, no line break, no colour."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record" if count == 1 else f"{count:,} records"
+
+
+def _of(part: int, total: int) -> str:
+    return (
+        f"{_records(total)}" if part == total else f"{part:,} of {_records(total)}, newest first:"
+    )
+
+
+def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
+    about = memory.get_backend_info()
+    return {
+        "backend": about["backend"],
+        "namespace": about["namespace"],
+        "size": about["size"],
+        "capacity": about["max_size"],
+        "evictions": about["evictions"],
+    }
+
+
+def _text(words: object, name: str) -> str:
+    if isinstance(words, str):
+        return words
+    raise InvalidArgument(f"{name}: expected text, found <{type(words).__name__}>")
+
+
+def _value(value: Any) -> Any:
+    """The object to store: text is JSON when it looks like an object, else plain text."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if not text:
+        raise InvalidArgument('the value is empty; write {} for an empty one, or {"text": ...}')
+    if not text.startswith("{"):
+        _refuse_json_list(text)
+        return {"text": text}
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        try:
+            literal = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            literal = None
+        if isinstance(literal, dict):
+            return literal
+        place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
+        raise InvalidArgument(
+            f"the value is not JSON: {error.msg} at {place}; $name stores a variable, and text "
+            "that does not begin with a brace is stored as text"
+        ) from None
+    except RecursionError:
+        raise InvalidArgument("the value is nested too deeply to be read") from None
+
+
+def _refuse_json_list(text: str) -> None:
+    if not text.startswith("["):
+        return
+    try:
+        json.loads(text)
+    except ValueError:
+        return  # text that begins with a bracket
+    raise InvalidArgument(
+        'a list is not a value: write {"items": [...]}, or %memory import $messages for a chat'
+    )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidArgument(f"the field {twice!r} stands twice in the value")
+    return value
+
+
+def _existing(nb: Notebook, words: Words) -> list[str]:
+    """Keys as written or held by variables; refused when one of them has no record."""
+    keys: list[str] = []
+    for word in words:
+        if isinstance(word, str):
+            keys.append(word)
+        elif isinstance(word, Iterable) and not isinstance(word, (bytes, Mapping)):
+            keys.extend(word)
+        else:
+            raise InvalidArgument(f"KEYS: expected keys, found <{type(word).__name__}>")
+    known = nb.memory.sync.keys()
+    present = set(known)
+    for key in keys:
+        if key not in present:
+            # A close match in a large memory would take seconds; its newest records will do.
+            near = did_you_mean(str(key), known[-5000:])
+            raise InvalidArgument(f"no record under {shown(str(key))!r}{near}")
+    if not keys:
+        raise InvalidArgument("KEYS: the list of keys is empty")
+    return list(dict.fromkeys(keys))
+
+
+def _chosen(
+    nb: Notebook, memory: object, namespace: str | None, max_size: int | None
+) -> MemoryPrimitive:
+    """The memory that ``use`` asks for, made when it is new."""
+    if isinstance(memory, str) and memory != IN_MEMORY and "://" not in memory:
+        memory = _memory_called(nb, memory)
+    if isinstance(memory, MemoryPrimitive):
+        if namespace is not None and namespace != memory.namespace:
+            raise InvalidArgument(
+                f"--namespace {namespace!r}: this memory's namespace is {memory.namespace!r}; "
+                "make another MemoryPrimitive for another namespace"
+            )
+        return memory
+    if memory is not None and not isinstance(memory, str):
+        raise InvalidArgument(
+            f"MEMORY: <{type(memory).__name__}> is no MemoryPrimitive, 'in-memory' or URL"
+        )
+    nb.backend = memory or nb.backend
+    place = (nb.backend, nb.memory.namespace if namespace is None else namespace)
+    if place not in nb.memories:
+        nb.memories[place] = MemoryPrimitive(
+            None if nb.backend == IN_MEMORY else nb.backend,
+            nb.memory.max_size if max_size is None else max_size,
+            namespace=place[1],
+        )
+    return nb.memories[place]
+
+
+def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive:
+    try:
+        found = nb.lookup(name)
+    except Exception:  # whatever the lookup of an unknown name raises
+        found = None
+    if isinstance(found, MemoryPrimitive):
+        return found
+    raise InvalidArgument(
+        f"MEMORY: {shown(name)!r} is no MemoryPrimitive, 'in-memory' or URL such as "
+        "redis://localhost:6379"
+    )
