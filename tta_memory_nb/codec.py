@@ -132,7 +132,9 @@ def _plain_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
 
 def _field_name(name: Any) -> str:
     """A field name as JSON writes it."""
-    plain = _plain(name, MAX_DEPTH)
+    plain = _plain(name, 0)
+    if isinstance(plain, (dict, list)):
+        raise _Refused(f"<{type(name).__name__}> cannot be a field name; use text")
     return plain if type(plain) is str else json.dumps(plain)
 
 
@@ -168,16 +170,16 @@ def _plain_odd(value: Any, depth: int) -> Any:
 
         return base64.b64encode(value).decode("ascii")
     if is_dataclass(value) and not isinstance(value, type):
-        return _plain({field.name: getattr(value, field.name) for field in fields(value)}, depth)
+        return _plain_dict(_dataclass_fields(value), depth)
     if hasattr(type(value), "model_dump") and hasattr(type(value), "model_fields"):
         try:
             return _plain(value.model_dump(mode="json"), depth)
         except (TypeError, ValueError) as error:  # pydantic's own serialization errors
             raise _Refused(f"<{type(value).__name__}> cannot be dumped: {error}") from error
-    return _plain_foreign(value, depth)
+    return _plain_foreign(value)
 
 
-def _plain_foreign(value: Any, depth: int) -> Any:
+def _plain_foreign(value: Any) -> Any:
     """Types of modules that are only looked at when somebody else has imported them."""
     if (pathlib := sys.modules.get("pathlib")) and isinstance(value, pathlib.PurePath):
         return str(value)
@@ -190,23 +192,35 @@ def _plain_foreign(value: Any, depth: int) -> Any:
     if (numpy := sys.modules.get("numpy")) and isinstance(value, numpy.generic):
         if isinstance(value, numpy.datetime64) and not numpy.isnat(value):
             return str(value)
-        if isinstance(value, (numpy.bool_, numpy.integer, numpy.floating, numpy.bytes_)):
-            return _plain(value.item(), depth)
+        if isinstance(value, numpy.bool_):
+            return bool(value)
+        # A timedelta64 is a numpy integer, but its number means nothing without its unit.
+        if isinstance(value, numpy.integer) and not isinstance(value, numpy.timedelta64):
+            return _plain_int(int(value))
+        if isinstance(value, numpy.floating):
+            return _plain_float(float(value))
     raise _Refused(
         f"<{type(value).__name__}> is not JSON; store text, numbers, true/false, None, "
         "lists and dicts"
     )
 
 
+def _dataclass_fields(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
 def _cycle(value: Any) -> tuple[list[str], str] | None:
     """Where a value contains itself: the shortest way there, or None when it does not."""
     level: list[tuple[Any, list[str], frozenset[int]]] = [(value, [], frozenset())]
-    while level:
+    # Deeper than this, a cycle is no better known than something that is too deep.
+    for _ in range(MAX_DEPTH):
         deeper = []
         for node, steps, above in level:
             if id(node) in above:
                 return steps, "contains itself; store a copy without the reference back"
-            if isinstance(node, dict):
+            if is_dataclass(node) and not isinstance(node, type):
+                inner = [(child, f"[{name!r}]") for name, child in _dataclass_fields(node).items()]
+            elif isinstance(node, dict):
                 inner = [(child, f"[{_shown(name)}]") for name, child in node.items()]
             elif isinstance(node, (list, tuple)):
                 inner = [(child, f"[{position}]") for position, child in enumerate(node)]
