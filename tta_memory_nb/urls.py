@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_USERINFO = re.compile(r"(?<=://)(?P<user>[^:@/?#]*):[^@]*(?=@)|(?<=://)[^:@/?#]+(?=@)")
-_PARAMETER = re.compile(r"(?i)([?&][^=&#]*(?:password|passwd|secret|token)[^=&#]*=)[^&#]*")
+_SCHEME = re.compile(r"[a-zA-Z0-9+.-]+://")
+_PARAMETER = re.compile(r"(?i)([?&][^=&#]*(?:pass|pwd|secret|token|auth)[^=&#]*=)([^&]*)")
 
 
 def masked_url(url: str) -> str:
@@ -13,7 +13,16 @@ def masked_url(url: str) -> str:
 
     Everything before the last ``@`` counts as credentials, so that a password holding ``@`` or
     ``/`` is masked whole; a user name without a password may be a token and is masked too.
+    Rather is a host hidden than a part of a password shown.
     """
-    url = re.sub(r"(?<=://)[^@]*@.*(?=@)", lambda found: found[0].replace("@", "_"), url)
-    url = _USERINFO.sub(lambda found: f"{found['user'] or ''}:***", url)
-    return _PARAMETER.sub(r"\1***", url)
+    # What looks like a parameter may be the end of the credentials: their ``@`` has to stay.
+    url = _PARAMETER.sub(lambda found: found[1] + ("***@***" if "@" in found[2] else "***"), url)
+    found = _SCHEME.match(url)
+    scheme = found[0] if found else ""
+    credentials, at, place = url[len(scheme) :].rpartition("@")
+    if not at:
+        return url
+    user, colon, _ = credentials.partition(":")
+    # A name with one of these is the beginning of a password that holds a colon.
+    shown = user if colon and not re.search("[/?#@]", user) else ""
+    return f"{scheme}{shown}:***@{place}"
