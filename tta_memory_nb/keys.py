@@ -30,7 +30,7 @@ def create_memory_key(user_id: str, session_id: str, context: dict[str, Any] | N
     the same context always gives the same key.
 
     Raises:
-        InvalidArgument: an empty id.
+        InvalidArgument: an empty id, a context whose JSON cannot be made.
 
     Warns:
         AmbiguousKeyWarning: an id contains ``:``; ``("a:b", "c")`` and ``("a", "b:c")`` would
@@ -52,7 +52,10 @@ def create_memory_key(user_id: str, session_id: str, context: dict[str, Any] | N
         return base
     import hashlib  # 11 ms at first import, which no other part of the package needs
 
-    text = json.dumps(context, sort_keys=True, default=str)
+    try:
+        text = json.dumps(context, sort_keys=True, default=str)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"context={context!r}: its JSON cannot be made: {error}") from error
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     return f"{base}:{digest[:8]}"
 

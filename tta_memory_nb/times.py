@@ -35,13 +35,13 @@ def duration(value: Duration, name: str = "ttl") -> float:
     elif isinstance(value, str):
         seconds = _written_duration(value)
     elif _is_number(value):
-        seconds = float(value)
+        seconds = value
     if seconds is None or not 0 < seconds <= _LONGEST:
         raise InvalidArgument(
             f"{name}={value!r}: give a positive number of seconds (at most 1e11), a timedelta or text such as "
             "'90s', '15m', '2h' or '7d'"
         )
-    return seconds
+    return float(seconds)
 
 
 def instant(value: Instant, now: float, name: str = "instant") -> float:
