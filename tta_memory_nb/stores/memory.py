@@ -236,7 +236,11 @@ class InMemoryStore:
                 for entry in restored:
                     self._watch(entry)
             evicted = self._evict()
-        return Change(tuple(restored), (*taken, *evicted), len(evicted))
+        # What came back only to fall out at once has neither been restored nor been removed.
+        came, fell = set(restored), set(evicted)
+        kept = tuple(entry for entry in restored if entry not in fell)
+        pushed_out = [entry for entry in evicted if entry not in came]
+        return Change(kept, (*taken, *pushed_out), len(pushed_out))
 
     def resize(self, max_size: int) -> Change:
         """Sets the capacity; a smaller one evicts at once.
