@@ -152,7 +152,8 @@ def search(nb: Notebook, words: Text, *, limit: Limit = 10, **filters: Unpack[Fi
     from ..frames import hits_frame
 
     total = len(hits) if limit is None or len(hits) < limit else memory.count(query, **filters)
-    return Reply(f"{_of(len(hits), total)} matching {shown(query)!r}", hits_frame(hits))
+    text = _counted(len(hits), total, f" matching '{shown(query)}'")
+    return Reply(text, hits_frame(hits))
 
 
 def list_(nb: Notebook, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> Reply:
@@ -170,7 +171,7 @@ def list_(nb: Notebook, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> 
     from ..frames import records_frame
 
     total = len(records) if limit is None or len(records) < limit else memory.count(**filters)
-    return Reply(_of(len(records), total), records_frame(records))
+    return Reply(_counted(len(records), total), records_frame(records))
 
 
 def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> Reply:
@@ -189,7 +190,7 @@ def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> 
         total = memory.count(**filters)
         return Reply(
             f"would delete {_records(total)} of {memory.size():,} in namespace "
-            f"{shown(memory.namespace)!r}; nothing is deleted yet: add --yes to do it",
+            f"'{shown(memory.namespace)}'; nothing is deleted yet: add --yes to do it",
             records_frame(memory.records(5, **filters)),
         )
     change = memory.remove(**filters) if filters else memory.take_all()
@@ -399,7 +400,7 @@ def syntax(name: str) -> Syntax:
     """
     if name not in COMMANDS:
         raise InvalidArgument(
-            f"no subcommand {shown(name)!r}{did_you_mean(name, list(COMMANDS))}; "
+            f"no subcommand '{shown(name)}'{did_you_mean(name, list(COMMANDS))}; "
             "%memory help lists them"
         )
     return Syntax.of(name, COMMANDS[name])
@@ -437,10 +438,10 @@ def _records(count: int) -> str:
     return f"{count:,} record" if count == 1 else f"{count:,} records"
 
 
-def _of(part: int, total: int) -> str:
-    return (
-        f"{_records(total)}" if part == total else f"{part:,} of {_records(total)}, newest first:"
-    )
+def _counted(shown_count: int, total: int, what: str = "") -> str:
+    if shown_count == total:
+        return f"{_records(total)}{what}"
+    return f"{shown_count:,} of {_records(total)}{what}, newest first"
 
 
 def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
@@ -525,7 +526,7 @@ def _existing(nb: Notebook, words: Words) -> list[str]:
         if key not in present:
             # A close match in a large memory would take seconds; its newest records will do.
             near = did_you_mean(str(key), known[-5000:])
-            raise InvalidArgument(f"no record under {shown(str(key))!r}{near}")
+            raise InvalidArgument(f"no record under '{shown(str(key))}'{near}")
     if not keys:
         raise InvalidArgument("KEYS: the list of keys is empty")
     return list(dict.fromkeys(keys))
@@ -567,6 +568,6 @@ def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive:
     if isinstance(found, MemoryPrimitive):
         return found
     raise InvalidArgument(
-        f"MEMORY: {shown(name)!r} is no MemoryPrimitive, 'in-memory' or URL such as "
+        f"MEMORY: '{shown(name)}' is no MemoryPrimitive, 'in-memory' or URL such as "
         "redis://localhost:6379"
     )

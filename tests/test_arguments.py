@@ -1,0 +1,164 @@
+"""How a command line is taken apart."""
+
+import pytest
+
+from tta_memory_nb.notebook.arguments import Parsed, Syntax, UsageProblem, parse
+from tta_memory_nb.notebook.commands import COMMANDS, syntax
+
+VARIABLES = {"ctx": {"a": 1}, "nothing": None, "keys": ["x", "y"], "name": "alice"}
+
+
+def lookup(expression: str) -> object:
+    return eval(expression, {}, VARIABLES)
+
+
+def parsed(command: str, line: str, body: str | None = None) -> Parsed:
+    return parse(syntax(command), line, body, lookup)
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("""{"text": "it's \\"so\\" 100% {raw}"}""", """{"text": "it's \\"so\\" 100% {raw}"}"""),
+        ("it's 5 o'clock -- or is it", "it's 5 o'clock -- or is it"),
+        ("remember\tthe  spaces", "remember\tthe  spaces"),
+        ("$5 and {braces", "$5 and {braces"),
+        (r"C:\new\table", r"C:\new\table"),
+        ("{'a': True}", "{'a': True}"),
+    ],
+)
+def test_a_value_is_taken_raw(line, value):
+    if " -- " in line:
+        line = f"-- {line}"
+    assert parsed("add", f"k {line}").operands == ["k", value]
+
+
+@pytest.mark.parametrize("line", ["$ctx", "{ctx}"])
+def test_a_variable_is_the_object_itself(line):
+    assert parsed("add", f"k {line}").operands[1] is VARIABLES["ctx"]
+
+
+def test_a_variable_may_be_an_attribute_or_an_item_and_may_be_none():
+    assert parsed("add", "k {ctx['a']}").operands == ["k", 1]
+    assert parsed("add", "k $nothing").operands == ["k", None]
+
+
+def test_an_unknown_variable_is_named():
+    with pytest.raises(UsageProblem, match="cannot take 'ghost' from the notebook: NameError"):
+        parsed("add", "k $ghost")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['k --ttl 60 {"a": 1}', '--ttl 60 k {"a": 1}', 'k {"a": 1} --ttl 60', 'k {"a": 1} --ttl=60'],
+)
+def test_flags_stand_before_between_or_after_operands(line):
+    result = parsed("add", line)
+    assert result.operands == ["k", '{"a": 1}']
+    assert result.flags == {"ttl": "60"}
+
+
+def test_a_flag_inside_json_is_text():
+    result = parsed("add", """k {"text": "use --ttl 5 and -o x"}""")
+    assert result.operands[1] == '{"text": "use --ttl 5 and -o x"}'
+    assert result.flags == {}
+    assert result.output is None
+
+
+def test_words_keep_their_apostrophes_and_lose_their_flags():
+    result = parsed("search", "what's --limit 3 the  weather --user alice --limit 4")
+    assert result.operands == ["what's  the  weather"]
+    assert result.flags == {"limit": 4, "user": "alice"}
+
+
+def test_two_dashes_end_the_flags():
+    assert parsed("search", "-- --limit 3 -o x").operands == ["--limit 3 -o x"]
+
+
+def test_words_alone_in_braces_are_a_variable_only_when_there_is_one():
+    assert parsed("search", "$name").operands == ["alice"]
+    assert parsed("search", "$5").operands == ["$5"]
+    assert parsed("search", "{ghost}").operands == ["{ghost}"]
+
+
+def test_a_quoted_word_may_hold_spaces():
+    assert parsed("get", """"alice b:1" 'it is':2 o'neil:3""").operands == [
+        ("alice b:1", "'it", "is':2", "o'neil:3")
+    ]
+
+
+def test_keys_may_come_from_a_variable():
+    assert parsed("delete", "k $keys").operands == [("k", ["x", "y"])]
+
+
+def test_a_where_filter_is_json_with_spaces():
+    result = parsed("list", """--where {"a b": {"$gt": 3}, "c": "it's"} --limit all""")
+    assert result.flags == {"where": {"a b": {"$gt": 3}, "c": "it's"}, "limit": None}
+
+
+def test_a_cell_body_is_the_last_operand():
+    result = parsed("add", "k --ttl 5 -o out", '{"a":\n 1}\n')
+    assert result.operands == ["k", '{"a":\n 1}']
+    assert result.flags == {"ttl": "5"}
+    assert result.output == "out"
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "body", "message"),
+    [
+        ("add", "", None, "KEY is missing; write %memory add KEY VALUE"),
+        ("add", "k", None, "VALUE is missing"),
+        ("info", "more", None, "too much: 'more'"),
+        ("search", "", None, "WORDS is missing"),
+        ("search", "x --limt 3", None, r"no flag --limt \(did you mean '--limit'\?\)"),
+        ("search", "x --limit", None, "--limit needs a value: --limit N"),
+        ("search", "x --limit many", None, "--limit 'many': give a whole number or all"),
+        ("list", "--where turn=3", None, "--where 'turn=3': give JSON such as"),
+        ("list", "--where {turn: 3}", None, "not JSON: .* double quotes"),
+        ("clear", "--yes=1", None, "--yes is a switch and takes no value"),
+        ("list", "-o 1x", None, "-o '1x': give the name of a variable"),
+        ("info", "", "body", "info takes no cell body"),
+        ("add", "k v", "body", "too much: 'v'"),
+    ],
+)
+def test_a_line_that_does_not_fit_is_explained(command, line, body, message):
+    with pytest.raises(UsageProblem, match=message):
+        parsed(command, line, body)
+
+
+@pytest.mark.parametrize("line", ["-h", "--help", "x -h", "x --help y"])
+def test_help_is_asked_for_anywhere(line):
+    assert parsed("search", line).wants_help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_tells_every_flag_and_what_it_is_for(name):
+    described = syntax(name)
+    text = described.help()
+    assert described.summary.endswith(".")
+    assert text.startswith(described.usage)
+    for flag in described.flags:
+        assert flag.about, f"{flag.written} of {name} has no help"
+        assert flag.written in text
+        assert flag.about in text
+
+
+def test_a_new_command_is_one_function():
+    def shout(nb: object, words: "Text", *, times: "int" = 1, loud: "bool" = False) -> None:  # noqa: F821
+        """Say it louder.
+
+        As loud as you like.
+
+        Flags:
+            times: how often, which may take
+                two lines to explain
+            loud: louder still
+        """
+
+    described = Syntax.of("shout", shout)
+    assert described.usage == "%memory shout WORDS"
+    assert described.help() == (
+        "%memory shout WORDS\n\nSay it louder.\nAs loud as you like.\n\nFlags:\n"
+        "  --times N  how often, which may take two lines to explain\n"
+        "  --loud     louder still"
+    )

@@ -1,0 +1,261 @@
+"""The subcommands as plain functions: what they do, say and refuse."""
+
+import pandas as pd
+import pytest
+
+from backends import Clock
+
+from tta_memory_nb import InvalidArgument, MemoryPrimitive, NotStorable
+from tta_memory_nb.notebook import commands
+from tta_memory_nb.notebook.commands import Notebook
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def nb(clock):
+    """A notebook with three records, written a minute apart."""
+    notebook = Notebook(MemoryPrimitive(clock=clock))
+    for key, text in (("alice:mon", "rain"), ("bob:mon", "sun"), ("alice:tue", "More rain")):
+        notebook.memory.sync.add(key, {"text": text})
+        clock.tick(60)
+    return notebook
+
+
+def keys(nb):
+    return nb.memory.sync.keys()
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ('{"a": [1, "it\'s"]}', {"a": [1, "it's"]}),
+        ("{'a': (1, None)}", {"a": [1, None]}),
+        ("{}", {}),
+        ("just text", {"text": "just text"}),
+        ("[not json", {"text": "[not json"}),
+        ("42", {"text": "42"}),
+        ({"an": "object"}, {"an": "object"}),
+    ],
+)
+def test_add_stores_json_text_or_the_object(nb, written, stored):
+    reply = commands.add(nb, "k", written)
+    assert reply.text == "stored k"
+    assert nb.memory.sync.get("k") == stored
+
+
+def test_add_takes_a_ttl_as_people_write_it(nb, clock):
+    assert commands.add(nb, "k", "x", ttl="1h30m").text == "stored k, expires in 5,400 s"
+    clock.tick(5400)
+    assert nb.memory.sync.get("k") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "error", "message"),
+    [
+        ("", InvalidArgument, "the value is empty"),
+        ('{"a": }', InvalidArgument, "not JSON: .* at column 7; \\$name stores a variable"),
+        ('{"a":\n x}', InvalidArgument, "at line 2"),
+        ('{"a": 1, "a": 2}', InvalidArgument, "the field 'a' stands twice"),
+        ('[{"role": "user"}]', InvalidArgument, "a list is not a value"),
+        ('{"a": {"b": NaN}}', NotStorable, r"value\['a'\]\['b'\]: nan is not JSON"),
+        ([1, 2], NotStorable, "value: <list> is not a JSON object"),
+    ],
+)
+def test_add_refuses_what_is_no_value_and_changes_nothing(nb, written, error, message):
+    before = nb.memory.sync.records()
+    with pytest.raises(error, match=message):
+        commands.add(nb, "alice:mon", written)
+    assert nb.memory.sync.records() == before
+
+
+def test_get_gives_a_table_in_the_order_asked_and_refreshes_recency(nb):
+    table = commands.get(nb, ("bob:mon", "alice:mon")).value
+    assert list(table.index) == ["bob:mon", "alice:mon"]
+    assert list(table["text"]) == ["sun", "rain"]
+    assert keys(nb) == ["alice:tue", "bob:mon", "alice:mon"]
+
+
+def test_get_gives_values_for_code(nb):
+    assert commands.get(nb, ("bob:mon",), json=True).value == {"text": "sun"}
+    assert commands.get(nb, (["bob:mon", "alice:mon"],), json=True).value == {
+        "bob:mon": {"text": "sun"},
+        "alice:mon": {"text": "rain"},
+    }
+
+
+@pytest.mark.parametrize("command", [commands.get, commands.delete])
+def test_a_missing_key_is_named_with_the_nearest_one_and_nothing_happens(nb, command):
+    before = keys(nb)
+    with pytest.raises(InvalidArgument, match=r"no record under 'bob:mn' \(did you mean 'bob:mon'"):
+        command(nb, ("alice:mon", "bob:mn"))
+    assert keys(nb) == before
+
+
+def test_search_tells_how_many_there_are(nb):
+    reply = commands.search(nb, "RAIN", limit=1)
+    assert reply.text == "1 of 2 records matching 'RAIN', newest first"
+    assert list(reply.value.index) == ["alice:tue"]
+    assert list(reply.value["matches"]) == ["text"]
+    assert commands.search(nb, "rain").text == "2 records matching 'rain'"
+    assert commands.search(nb, "snow").value.empty
+
+
+def test_search_and_list_take_filters(nb):
+    assert list(commands.search(nb, "rain", user="alice", since="90s").value.index) == ["alice:tue"]
+    assert list(commands.list_(nb, where={"text": "sun"}).value.index) == ["bob:mon"]
+    assert list(commands.list_(nb, session="mon", limit=None).value.index) == [
+        "bob:mon",
+        "alice:mon",
+    ]
+
+
+def test_list_is_newest_first(nb):
+    reply = commands.list_(nb, limit=2)
+    assert reply.text == "2 of 3 records, newest first"
+    assert list(reply.value.index) == ["alice:tue", "bob:mon"]
+
+
+def test_delete_is_undone_at_the_same_place(nb):
+    before = keys(nb), nb.memory.sync.records()
+    assert commands.delete(nb, (pd.Index(["bob:mon"]), "alice:mon")).text.startswith(
+        "deleted 2 records"
+    )
+    assert keys(nb) == ["alice:tue"]
+    assert commands.undo(nb).text == "delete undone: 2 records brought back"
+    assert (keys(nb), nb.memory.sync.records()) == before
+
+
+def test_clear_only_shows_until_it_is_told_yes(nb):
+    reply = commands.clear(nb, user="alice")
+    assert reply.text.startswith("would delete 2 records of 3 in namespace 'default'; nothing")
+    assert list(reply.value.index) == ["alice:tue", "alice:mon"]
+    assert len(keys(nb)) == 3
+    commands.clear(nb, user="alice", yes=True)
+    assert keys(nb) == ["bob:mon"]
+    commands.clear(nb, yes=True)
+    assert keys(nb) == []
+    commands.undo(nb)
+    commands.undo(nb)
+    assert keys(nb) == ["alice:mon", "bob:mon", "alice:tue"]
+
+
+def test_undo_keeps_what_was_written_since(nb):
+    commands.clear(nb, yes=True)
+    nb.memory.sync.add("bob:mon", {"text": "new"})
+    assert commands.undo(nb).text == (
+        "clear undone: 2 records brought back, 1 record not brought back: rewritten or expired since"
+    )
+    assert nb.memory.sync.get("bob:mon") == {"text": "new"}
+
+
+def test_undo_without_a_change_says_so(nb):
+    with pytest.raises(InvalidArgument, match="nothing to undo"):
+        commands.undo(nb)
+
+
+def test_undo_belongs_to_the_memory_that_was_changed(nb):
+    first = nb.memory
+    commands.clear(nb, yes=True)
+    commands.use(nb, namespace="other")
+    commands.undo(nb)
+    assert first.size() == 3
+    assert nb.memory.size() == 0
+
+
+def test_export_and_import_bring_everything_back(nb, tmp_path):
+    path = str(tmp_path / "all.jsonl")
+    before = nb.memory.sync.records()
+    assert commands.export(nb, path).text == f"wrote 3 records to {path}"
+    commands.clear(nb, yes=True)
+    assert commands.import_(nb, path).text == "imported 3 records"
+    assert nb.memory.sync.records() == before
+    commands.undo(nb)
+    assert keys(nb) == []
+
+
+def test_import_lists_what_it_skips(nb, tmp_path):
+    path = tmp_path / "broken.jsonl"
+    path.write_text('{"key": "ok", "value": {"a": 1}}\nnot json\n{"value": {}}\n')
+    before = nb.memory.sync.records()
+    with pytest.raises(Exception, match="2 of 3 records cannot be read, so nothing was imported"):
+        commands.import_(nb, str(path))
+    assert nb.memory.sync.records() == before
+    lines = commands.import_(nb, str(path), on_error="skip").text.splitlines()
+    assert lines[0] == "imported 1 record, 2 skipped"
+    assert lines[1].startswith("  line 2: not JSON")
+    assert lines[2].startswith("  line 3: no 'key'")
+    with pytest.raises(InvalidArgument, match="--on-error 'ignore': write raise or skip"):
+        commands.import_(nb, str(path), on_error="ignore")
+
+
+def test_status_and_info_tell_about_the_memory(nb):
+    facts = commands.status(nb).value["value"]
+    assert facts.to_dict() == {
+        "backend": "in-memory",
+        "namespace": "default",
+        "size": 3,
+        "capacity": 1000,
+        "evictions": 0,
+    }
+    more = commands.info(nb).value["value"]
+    assert more["size in bytes"] == sum(
+        len(f'{{"text":"{t}"}}') for t in ("rain", "sun", "More rain")
+    )
+    assert more["undoable"] == "nothing"
+
+
+def test_use_goes_between_namespaces_and_finds_them_again(nb):
+    home = nb.memory
+    assert commands.use(nb, namespace="lab").value is nb.memory
+    assert nb.memory.namespace == "lab"
+    commands.add(nb, "k", "x")
+    assert commands.use(nb, namespace="default").value is home
+    assert commands.use(nb, "in-memory", namespace="lab").value.size() == 1
+
+
+def test_use_takes_the_memory_of_an_agent(nb):
+    home, mine = nb.memory, MemoryPrimitive(namespace="mine")
+    commands.use(nb, mine)
+    assert nb.memory is mine
+    with pytest.raises(InvalidArgument, match="this memory's namespace is 'mine'"):
+        commands.use(nb, mine, namespace="other")
+    assert commands.use(nb, "in-memory", namespace="default").value is home
+
+
+@pytest.mark.parametrize("what", ["nonsense", 42, {"a": 1}])
+def test_use_refuses_what_is_no_memory(nb, what):
+    home = nb.memory
+    with pytest.raises(InvalidArgument, match="MEMORY: .* no MemoryPrimitive"):
+        commands.use(nb, what)
+    assert nb.memory is home
+
+
+def test_a_smaller_capacity_must_be_confirmed(nb):
+    with pytest.raises(InvalidArgument, match="1 record would be evicted for good"):
+        commands.use(nb, max_size=2)
+    assert len(keys(nb)) == 3
+    commands.use(nb, max_size=2, yes=True)
+    assert keys(nb) == ["bob:mon", "alice:tue"]
+
+
+def test_help_has_one_line_for_each_command():
+    overview = commands.help_(Notebook()).text
+    for name in commands.COMMANDS:
+        assert f"%memory {name}" in overview
+    assert commands.help_(Notebook(), "search").text.startswith("%memory search WORDS")
+
+
+def test_a_mistyped_command_is_told_the_nearest():
+    with pytest.raises(InvalidArgument, match=r"no subcommand 'serch' \(did you mean 'search'\?\)"):
+        commands.help_(Notebook(), "serch")
+
+
+def test_hostile_text_is_printed_on_one_line(nb):
+    hostile = "k\x1b[31m\nINJECTED\u202e"
+    reply = commands.add(nb, hostile, "x")
+    assert reply.text == r"stored k\x1b[31m\nINJECTED\u202e"
+    assert nb.memory.sync.get(hostile) == {"text": "x"}

@@ -1,0 +1,57 @@
+"""What Tab offers."""
+
+import pytest
+
+from tta_memory_nb.notebook.commands import COMMANDS, Notebook
+from tta_memory_nb.notebook.completion import complete
+
+
+@pytest.fixture
+def nb():
+    notebook = Notebook()
+    for key in ("alice:mon", "bob:tue", "with space:x", "loose"):
+        notebook.memory.sync.add(key, {})
+    return notebook
+
+
+@pytest.mark.parametrize(
+    ("line", "fragment", "offered"),
+    [
+        ("%memory se", "se", ["search"]),
+        ("x = %memory se", "se", ["search"]),
+        ("x, y = %memory li", "li", ["list"]),
+        ("  %%memory ad", "ad", ["add"]),
+        ("%memory ", "", list(COMMANDS)),
+        ("%memory get al", "al", ["alice:mon"]),
+        ("df = %memory delete alice:mon b", "b", ["bob:tue"]),
+        ("%memory get ", "", ["loose", '"with space:x"', "bob:tue", "alice:mon"]),
+        ("%memory search rain --us", "--us", ["--user"]),
+        ("%memory search rain --user ", "", ['"with space"', "bob", "alice"]),
+        ("%memory list --session t", "t", ["tue"]),
+        ("%memory clear --prefix lo", "lo", ["loose"]),
+        ("%memory import x.csv --on-error ", "", ["raise", "skip"]),
+        ("%memory use --namespace ", "", ["default"]),
+        ("%memory use in", "in", ["in-memory"]),
+        ("%memory help inf", "inf", ["info"]),
+        ("%memory add bob", "bob", ["bob:tue"]),
+    ],
+)
+def test_what_fits_is_offered(nb, line, fragment, offered):
+    assert complete(line, nb) == (fragment, offered)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["memory se", "%memory", "print(%memory", "%memory get $na", "%memory import ./no", "%time x",
+     "%memory nonsense x", "%memory add k val"],
+)  # fmt: skip
+def test_other_lines_are_left_to_others(nb, line):
+    assert complete(line, nb) is None
+
+
+def test_a_large_memory_offers_only_as_much_as_is_read(nb):
+    nb.memory.sync.resize(5000)
+    nb.memory.sync.add_many({f"user{n}:s": {} for n in range(3000)})
+    _, offered = complete("%memory list --user user", nb)
+    assert len(offered) == 200
+    assert offered[0] == "user2999"

@@ -1,0 +1,149 @@
+"""The magic in a real shell: what a cell gives, prints and fails with."""
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from pandas import DataFrame
+
+
+@pytest.fixture
+def shell():
+    """A shell of its own with the extension loaded."""
+    InteractiveShell.clear_instance()
+    instance = InteractiveShell.instance()
+    instance.run_line_magic("load_ext", "tta_memory_nb")
+    yield instance
+    instance.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+class Ran:
+    """What running a cell gave: its result, success and printed text."""
+
+    def __init__(self, shell, cell):
+        with capture_output() as printed:
+            done = shell.run_cell(cell)
+        self.success, self.result = done.success, done.result
+        self.error = done.error_in_exec or done.error_before_exec
+        self.text = printed.stdout
+
+
+def test_a_search_is_a_real_dataframe(shell):
+    Ran(shell, '%memory add alice:mon {"text": "It\'s \\"raining\\" in Málaga"}')
+    ran = Ran(shell, "df = %memory search málaga\nlen(df), type(df).__name__, df.index.name")
+    assert ran.result == (1, "DataFrame", "key")
+    assert shell.user_ns["df"]["text"].iloc[0] == 'It\'s "raining" in Málaga'
+    assert isinstance(Ran(shell, "%memory list").result, DataFrame)
+
+
+def test_a_cell_magic_takes_its_body_and_keeps_its_result(shell):
+    assert Ran(shell, "%%memory add k --ttl 3600\nplain text\n  second line").success
+    ran = Ran(shell, "%%memory search -o found\nsecond line")
+    assert (ran.success, ran.result) == (True, None)
+    assert list(shell.user_ns["found"].index) == ["k"]
+    assert Ran(shell, "%memory get k --json").result == {"text": "plain text\n  second line"}
+
+
+def test_python_variables_are_stored_themselves(shell):
+    Ran(shell, "ctx = {'n': (1, 2), 'text': '$ctx {ctx}'}\n%memory add a $ctx\n%memory add b {ctx}")
+    assert Ran(shell, "%memory get a b --json").result == {
+        "a": {"n": [1, 2], "text": "$ctx {ctx}"},
+        "b": {"n": [1, 2], "text": "$ctx {ctx}"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("%memory serch rain", "no subcommand 'serch' (did you mean 'search'?)"),
+        ("%memory add k {'a': object()}", "the value is not JSON"),
+        ("%memory search x --limit 0", "limit=0: give an int of at least 1"),
+        ("%memory get ghost", "no record under 'ghost'"),
+        ("%memory add k $ghost", "cannot take 'ghost' from the notebook"),
+        ("%memory import missing.jsonl", "cannot read 'missing.jsonl'"),
+        ("%%memory list\nbody", "list takes no cell body"),
+    ],
+)
+def test_a_mistake_fails_the_cell_in_one_line(shell, cell, message):
+    ran = Ran(shell, cell)
+    assert not ran.success
+    assert message in str(ran.error)
+    assert message in ran.text
+    assert "Traceback" not in ran.text
+    assert len(ran.text.strip().splitlines()) == 1
+
+
+def test_hostile_text_in_an_error_is_harmless(shell):
+    ran = Ran(shell, "%memory get $key")
+    shell.user_ns["key"] = "\x1b]0;title\x07<script>"
+    ran = Ran(shell, "%memory get $key")
+    assert "\x1b]" not in ran.text
+    assert r"\x1b]0;title\x07<script>" in ran.text
+
+
+def test_a_bug_of_ours_keeps_its_traceback(shell, monkeypatch):
+    from tta_memory_nb.notebook import commands
+
+    def broken(nb):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setitem(commands.COMMANDS, "info", broken)
+    ran = Ran(shell, "%memory info")
+    assert isinstance(ran.error, RuntimeError)
+    assert "Traceback" in ran.text
+
+
+def test_help_comes_from_the_code(shell):
+    assert "%memory search WORDS" in Ran(shell, "%memory help").text
+    assert "--limit N" in Ran(shell, "%memory search -h").text
+    assert Ran(shell, "%memory --help").text == Ran(shell, "%memory help").text
+    with capture_output():
+        documentation = shell.object_inspect("%memory")["docstring"]
+    assert "%memory search WORDS" in documentation
+
+
+def test_code_and_magic_share_a_memory(shell):
+    Ran(shell, "memory = %memory use\nmemory.sync.add('k', {'from': 'code'})")
+    assert Ran(shell, "%memory get k --json").result == {"from": "code"}
+    Ran(shell, "from tta_memory_nb import MemoryPrimitive\nmine = MemoryPrimitive(namespace='m')")
+    assert Ran(shell, "%memory use mine").result is shell.user_ns["mine"]
+    Ran(shell, "%memory add x by magic")
+    assert shell.user_ns["mine"].size() == 1
+
+
+def test_unloading_removes_everything_and_reloading_forgets_nothing(shell):
+    def traces():
+        return (
+            "memory" in shell.magics_manager.magics["line"],
+            "memory" in shell.magics_manager.magics["cell"],
+            "MemoryMagics" in shell.magics_manager.registry,
+            len(shell.Completer.custom_matchers),
+        )
+
+    Ran(shell, "%memory add k v")
+    assert traces() == (True, True, True, 1)
+    for _ in range(2):
+        assert Ran(shell, "%reload_ext tta_memory_nb").success
+    assert traces() == (True, True, True, 1)
+    assert Ran(shell, "%memory get k --json").result == {"text": "v"}
+    Ran(shell, "%unload_ext tta_memory_nb")
+    assert traces() == (False, False, False, 0)
+    assert not Ran(shell, "%memory").success
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("%memory se", ["search"]),
+        ("x = %memory se", ["search"]),
+        ("%memory get al", ["alice:mon"]),
+        ("%%memory ad", ["add"]),
+        ("a = 1\nb = %memory list --us", ["--user"]),
+    ],
+)
+def test_tab_completes(shell, text, offered):
+    Ran(shell, "%memory add alice:mon x")
+    with provisionalcompleter():
+        found = [each.text for each in shell.Completer.completions(text, len(text))]
+    assert found == offered
