@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-
 from backends import Clock
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive, NotStorable
@@ -229,7 +228,7 @@ def test_use_takes_the_memory_of_an_agent(nb):
 @pytest.mark.parametrize("what", ["nonsense", 42, {"a": 1}])
 def test_use_refuses_what_is_no_memory(nb, what):
     home = nb.memory
-    with pytest.raises(InvalidArgument, match="MEMORY: .* no MemoryPrimitive"):
+    with pytest.raises(InvalidArgument, match=r"MEMORY: .* no MemoryPrimitive"):
         commands.use(nb, what)
     assert nb.memory is home
 
