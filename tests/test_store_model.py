@@ -1,0 +1,264 @@
+"""Random programs give the same answers in every backend as in a naive model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from backends import BACKENDS, Clock
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+from json_values import pieces
+
+from tta_memory_nb import MemoryRecord
+from tta_memory_nb.stores.base import new_entry
+from tta_memory_nb.text import fold
+
+NAMESPACE = "model"
+
+# Few of each, so that programs meet the same key, the same text and the same instant often.
+keys = st.sampled_from(["ann:1", "ann:2", "bob:1", "bob:2", "x"])
+texts = st.sampled_from(["Rain", "rain in Málaga", "sun", "", "STRASSE", "straße"])
+values = st.fixed_dictionaries({}, optional={"text": texts, "turn": st.integers(0, 2)})
+ttls = st.none() | st.sampled_from([1, 2, 3])
+queries = st.sampled_from(["rain", "RAIN IN", "strasse", "t", "1", "text", "", "none of it"])
+limits = st.none() | st.integers(1, 3)
+filters = st.sampled_from(
+    [{}, {"user": "ann"}, {"session": "1"}, {"prefix": "bob:"}, {"where": {"turn": {"$gte": 1}}}]
+)
+
+
+@dataclass(eq=False)
+class Item:
+    """A record of the model; `used` is the place in the order of recency."""
+
+    key: str
+    value: dict[str, Any]
+    created_at: float
+    updated_at: float
+    expires_at: float | None
+    used: int = 0
+
+    def record(self) -> MemoryRecord:
+        return MemoryRecord(
+            self.key, self.value, NAMESPACE, self.created_at, self.updated_at, self.expires_at
+        )
+
+
+@dataclass
+class Model:
+    """A memory as one would write it first: a dict, and everything looked at each time."""
+
+    max_size: int
+    clock: Clock
+    items: dict[str, Item] = field(default_factory=dict)
+    uses: int = 0
+
+    def alive(self, item: Item) -> bool:
+        return item.expires_at is None or item.expires_at > self.clock()
+
+    def oldest_first(self) -> list[Item]:
+        self.items = {key: item for key, item in self.items.items() if self.alive(item)}
+        return sorted(self.items.values(), key=lambda item: item.used)
+
+    def use(self, item: Item) -> None:
+        self.uses += 1
+        item.used = self.uses
+
+    def evict(self) -> list[Item]:
+        present = self.oldest_first()
+        return [
+            self.items.pop(item.key) for item in present[: max(0, len(present) - self.max_size)]
+        ]
+
+    def write(self, pairs: list[tuple[str, dict[str, Any]]], ttl: float | None) -> tuple:
+        before = {item.key: item for item in self.oldest_first()}
+        now = self.clock()
+        written = []
+        for key, value in pairs:
+            old = self.items.get(key)
+            item = Item(key, value, old.created_at if old else now, now, ttl and now + ttl)
+            self.use(item)
+            self.items[key] = item
+            written.append(item)
+        self.evict()
+        return written, self.gone(before)
+
+    def gone(self, before: dict[str, Item]) -> list[Item]:
+        return [item for item in before.values() if self.items.get(item.key) is not item]
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        self.oldest_first()
+        if key not in self.items:
+            return None
+        self.use(self.items[key])
+        return self.items[key].value
+
+    def find(self, query: str | None, accepts: dict[str, Any]) -> list[Item]:
+        def accepted(item: Item) -> bool:
+            user, _, session = item.key.partition(":")
+            return (
+                ("user" not in accepts or (session and user == accepts["user"]))
+                and ("session" not in accepts or session == accepts["session"])
+                and item.key.startswith(accepts.get("prefix", ""))
+                and ("where" not in accepts or item.value.get("turn", 0) >= 1)
+                and (query is None or any(fold(query) in fold(text) for text in pieces(item.value)))
+            )
+
+        return [item for item in self.oldest_first()[::-1] if query != "" and accepted(item)]
+
+    def take(self, items: list[Item]) -> tuple:
+        for item in items:
+            del self.items[item.key]
+        return [], items
+
+    def undo(self, written: list[Item], removed: list[Item]) -> tuple:
+        before = {item.key: item for item in self.oldest_first()}
+        for item in written:
+            if self.items.get(item.key) is item:
+                del self.items[item.key]
+        for item in removed:
+            if item.key not in self.items and self.alive(item):
+                self.items[item.key] = item
+        self.evict()
+        back = [item for item in removed if self.items.get(item.key) is item]
+        return [item for item in back if before.get(item.key) is not item], self.gone(before)
+
+
+class Program(RuleBasedStateMachine):
+    """Does everything twice, in the backend and in the model, and compares the answers."""
+
+    changes = Bundle("changes")
+
+    def __init__(self, backend: str) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.make = BACKENDS[backend]
+
+    @initialize(max_size=st.integers(0, 4))
+    def start(self, max_size):
+        self.memory = self.make(max_size=max_size, namespace=NAMESPACE, clock=self.clock).sync
+        self.memory.clear()
+        self.model = Model(max_size, self.clock)
+
+    def teardown(self):
+        if hasattr(self, "memory"):
+            self.the_same_keys_in_the_same_order()
+            self.memory.clear()
+            self.memory.close()
+
+    @rule(key=keys, value=values, ttl=ttls)
+    def add(self, key, value, ttl):
+        self.memory.add(key, value, ttl)
+        self.model.write([(key, value)], ttl)
+
+    @rule(pairs=st.lists(st.tuples(keys, values), max_size=4), ttl=ttls)
+    def add_many(self, pairs, ttl):
+        assert self.memory.add_many(pairs, ttl) == len(pairs)
+        self.model.write(pairs, ttl)
+
+    @rule(target=changes, pairs=st.lists(st.tuples(keys, values), max_size=4), ttl=ttls)
+    def put(self, pairs, ttl):
+        now = self.clock()
+        real = self.memory._store.put([new_entry(key, value, now, ttl) for key, value in pairs])
+        return real, self.model.write(pairs, ttl)
+
+    @rule(key=keys)
+    def get(self, key):
+        assert self.memory.get(key) == self.model.get(key)
+
+    @rule(wanted=st.lists(keys, max_size=3, unique=True))
+    def get_many(self, wanted):
+        expected = {key: self.model.get(key) for key in wanted}
+        found = {key: value for key, value in expected.items() if value is not None}
+        assert self.memory.get_many(wanted) == found
+
+    @rule(key=keys)
+    def delete(self, key):
+        there = [item for item in self.model.oldest_first() if item.key == key]
+        assert self.memory.delete(key) is bool(there)
+        self.model.take(there)
+
+    @rule(key=keys)
+    def ttl(self, key):
+        self.model.oldest_first()
+        item = self.model.items.get(key)
+        left = None if item is None or item.expires_at is None else item.expires_at - self.clock()
+        assert self.memory.ttl(key) == left
+
+    @rule(query=queries, limit=limits, accepts=filters)
+    def search(self, query, limit, accepts):
+        found = self.model.find(query, accepts)
+        hits = self.memory.search_records(query, limit, **accepts)
+        assert [hit.key for hit in hits] == [item.key for item in found[:limit]]
+        assert self.memory.count(query, **accepts) == len(found)
+        plain = [item.value for item in self.model.find(query, {})]
+        assert self.memory.search(query, limit) == plain[:limit]
+
+    @rule(accepts=filters, limit=limits)
+    def look(self, accepts, limit):
+        found = self.model.find(None, accepts)
+        records = self.memory.records(limit, **accepts)
+        assert records == [item.record() for item in found[:limit]]
+        assert self.memory.keys(**accepts) == [item.key for item in found[::-1]]
+        assert self.memory.count(**accepts) == len(found)
+
+    @rule()
+    def clear(self):
+        self.memory.clear()
+        self.model.take(self.model.oldest_first())
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 2.0]))
+    def tick(self, seconds):
+        self.clock.tick(seconds)
+
+    @rule(target=changes, wanted=st.lists(keys, max_size=3))
+    def remove(self, wanted):
+        there = [item for item in self.model.oldest_first() if item.key in wanted]
+        return self.memory.remove(wanted), self.model.take(there)
+
+    @rule(target=changes, accepts=filters)
+    def remove_matching(self, accepts):
+        real = self.memory.remove(**accepts) if accepts else self.memory.take_all()
+        return real, self.model.take(self.model.find(None, accepts))
+
+    @rule(target=changes, max_size=st.integers(0, 4))
+    def resize(self, max_size):
+        self.model.max_size = max_size
+        return self.memory.resize(max_size), ([], self.model.evict())
+
+    @rule(target=changes, change=changes)
+    def undo(self, change):
+        real, expected = change
+        return self.memory.undo(real), self.model.undo(*expected)
+
+    @rule(target=changes, change=consumes(changes))
+    def a_change_tells_what_it_did(self, change):
+        real, (written, removed) = change
+        assert sorted(entry.key for entry in real.removed) == sorted(item.key for item in removed)
+        assert [entry.key for entry in real.written] == [item.key for item in written]
+        return multiple()
+
+    # No invariant: it would run after each step and let the store see every expiry at once.
+    @rule()
+    def the_same_keys_in_the_same_order(self):
+        expected = [item.key for item in self.model.oldest_first()]
+        assert self.memory.keys() == expected
+        assert self.memory.size() == len(expected) <= self.memory.max_size
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_random_programs_answer_as_the_naive_model(backend):
+    run_state_machine_as_test(
+        lambda: Program(backend), settings=settings(max_examples=200, stateful_step_count=40)
+    )
