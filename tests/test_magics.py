@@ -1,10 +1,16 @@
 """The magic in a real shell: what a cell gives, prints and fails with."""
 
+from types import SimpleNamespace
+
 import pytest
 from IPython.core.completer import provisionalcompleter
+from IPython.core.error import TryNext
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from pandas import DataFrame
+
+from tta_memory_nb.notebook import tab
+from tta_memory_nb.notebook.magics import notebook_of
 
 
 @pytest.fixture
@@ -147,3 +153,12 @@ def test_tab_completes(shell, text, offered):
     with provisionalcompleter():
         found = [each.text for each in shell.Completer.completions(text, len(text))]
     assert found == offered
+
+
+def test_an_older_ipython_completes_after_the_last_delimiter_of_a_key(shell):
+    Ran(shell, "%memory add alice:mon x")
+    offer = tab.hook(shell, notebook_of)
+    event = SimpleNamespace(text_until_cursor="%memory get alice:m", symbol="m")
+    assert offer(shell.Completer, event) == ["mon"]
+    with pytest.raises(TryNext):
+        offer(shell.Completer, SimpleNamespace(text_until_cursor="%time m", symbol="m"))

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from ..errors import TTAMemoryError
-from . import commands
+from . import commands, tab
 from .arguments import parse
-from .completion import complete
 from .progress import display_bar
 
 if TYPE_CHECKING:
-    from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
 # Outside the extension's own life: `%reload_ext` must not forget what was remembered.
@@ -89,21 +86,7 @@ MemoryMagics.memory.__doc__ = commands.overview()
 def load(ipython: InteractiveShell) -> None:
     """Adds the magic and its completion to a shell."""
     ipython.register_magics(MemoryMagics(ipython))
-
-    @context_matcher()  # type: ignore[untyped-decorator]
-    def tta_memory_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        found = complete(context.text_until_cursor, notebook_of(ipython))
-        if found is None:
-            return {"completions": []}
-        fragment, candidates = found
-        return {
-            "completions": [SimpleCompletion(text, type="memory") for text in candidates],
-            "matched_fragment": fragment,
-            "ordered": True,
-            "suppress": True,
-        }
-
-    ipython.Completer.custom_matchers.append(tta_memory_matcher)
+    tab.add(ipython, notebook_of)
 
 
 def unload(ipython: InteractiveShell) -> None:
@@ -111,5 +94,4 @@ def unload(ipython: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         ipython.magics_manager.magics[kind].pop("memory", None)
     ipython.magics_manager.registry.pop("MemoryMagics", None)
-    matchers = ipython.Completer.custom_matchers
-    matchers[:] = [each for each in matchers if each.__name__ != "tta_memory_matcher"]
+    tab.remove(ipython)
