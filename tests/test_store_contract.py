@@ -708,7 +708,8 @@ def test_undo_does_not_bring_back_what_has_expired_since(memory, clock):
     memory.add("b", {}, ttl=20)
     change = memory.take_all()
     clock.tick(10)
-    memory.undo(change)
+    back = memory.undo(change)
+    assert [entry.key for entry in back.written] == ["b"]
     assert memory.keys() == ["b"]
     assert memory.ttl("b") == 10
     clock.tick(10)
