@@ -1,0 +1,171 @@
+"""A search compares what a reader sees, in folded form, piece by piece."""
+
+from __future__ import annotations
+
+import sys
+from unicodedata import normalize
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from json_values import any_text, json_objects, leaves, pieces
+
+from tta_memory_nb.codec import from_json, to_json, to_plain
+from tta_memory_nb.text import BORDER, fold, leaf_text, matching_paths, searchable
+
+# Letters that fold in odd ways meet often here, and so do marks that compose with them.
+odd_text = st.text(
+    'aAZzsSßſẞıİIiσςΣΐΰᾳᾼﬁﬀŉǰK\u0345\u0301\u0308\u0327é\ud83d\ude42🙂天ｶガ"\\:,{} 1.e'
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Málaga", "MÁLAGA"),
+        ("é", "e\u0301"),
+        ("É", "e\u0301"),
+        ("straße", "STRASSE"),
+        ("STRAẞE", "strasse"),
+        ("ΣΊΣΥΦΟΣ", "Σίσυφος"),
+        ("ς", "σ"),
+        ("ﬁne", "FINE"),
+        ("ﬀ", "ff"),
+        ("\N{KELVIN SIGN}", "k"),
+        ("\N{ANGSTROM SIGN}", "å"),
+        ("ſ", "S"),
+        ("q\u0323\u0307", "Q\u0307\u0323"),
+        ("\u1fb3", "\u03b1\u0345"),
+        ("가", "\u1100\u1161"),
+    ],
+)
+def test_texts_a_reader_calls_the_same_fold_to_the_same(one, other):
+    assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("e", "é"), ("ı", "i"), ("１", "1"), ("カ", "ガ")])
+def test_texts_a_reader_tells_apart_stay_apart(one, other):
+    assert fold(one) != fold(other)
+
+
+@pytest.mark.parametrize("text", ["🙂👩‍👩‍👧", "天気", "\ud800", "a\udfffb", "\x00", ""])
+def test_scripts_without_case_stay_as_they_are(text):
+    assert fold(text) == text
+
+
+def test_folded_text_never_holds_the_border_and_folding_again_changes_nothing():
+    # Every code point, alone and after composition: no match may ever cross a border.
+    wrong = []
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        folded = fold(character)
+        forms = (folded, normalize("NFC", folded), fold(normalize("NFD", character)))
+        if fold(folded) != folded or not folded or any(BORDER in form for form in forms):
+            wrong.append(f"U+{code:04X}")
+    assert wrong == []
+
+
+@given(any_text | odd_text)
+def test_folding_twice_is_folding_once(text):
+    assert fold(fold(text)) == fold(text)
+    assert BORDER not in fold(text)
+
+
+@given(any_text | odd_text)
+def test_composed_and_decomposed_text_fold_to_the_same(text):
+    assert fold(normalize("NFC", text)) == fold(text) == fold(normalize("NFD", text))
+
+
+@given(any_text)
+def test_ascii_takes_the_short_way_to_the_same_place(text):
+    ascii_only = "".join(character for character in text if character.isascii())
+    assert fold(ascii_only) == normalize("NFC", normalize("NFC", ascii_only).casefold())
+
+
+@given(st.data())
+def test_a_search_answers_as_the_naive_reading(data):
+    value = data.draw(json_objects(leaves | odd_text))
+    texts = list(pieces(value)) or [""]
+    # Half of the queries are cut out of the value itself, or there would be few hits.
+    part = data.draw(st.sampled_from(texts))
+    start = data.draw(st.integers(0, len(part)))
+    cut = part[start : data.draw(st.integers(start, len(part)))]
+    query = data.draw(st.sampled_from([cut, cut.upper(), cut.swapcase()]) | odd_text)
+    needle = fold(query)
+    expected = any(needle in fold(text) for text in texts) if query and value else False
+    if query:
+        stored = from_json(to_json(to_plain(value)))
+        assert (needle in searchable(stored)) is expected
+        assert bool(matching_paths(stored, needle)) is expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        '"',
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        '": "',
+        "\\u00e1",
+        "\\n",
+        "\\",
+        "Z",
+        "z",
+        "ab",
+        "b1",
+        "\n1",
+    ],
+)
+def test_punctuation_escapes_and_borders_never_match(query):
+    value = {"a": "b", "n": [1, {"deep": "á\n", "c": ""}], "e": {}}
+    assert fold(query) not in searchable(value)
+    assert matching_paths(value, fold(query)) == ()
+
+
+@pytest.mark.parametrize("query", ['say "hi"', "{curly}", "a:b", "back\\slash", "line\nbreak"])
+def test_punctuation_that_stands_in_the_text_itself_does_match(query):
+    value = {"text": f"x {query} y"}
+    assert fold(query) in searchable(value)
+    assert matching_paths(value, fold(query)) == ("text",)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "text"),
+    [
+        ("Text", "Text"),
+        (True, "true"),
+        (False, "false"),
+        (None, "null"),
+        (1, "1"),
+        (-0.5, "-0.5"),
+        (1e22, "1e+22"),
+    ],
+)
+def test_a_leaf_reads_as_json_writes_it_without_quotes(leaf, text):
+    assert leaf_text(leaf) == text
+
+
+def test_paths_name_fields_and_positions_in_field_order_once_each():
+    value = {
+        "Rain": "rain",
+        "agent": {"tags": ["sun", "RAIN", ["rain"]], "rain": {"n": 1}},
+        "none": "no",
+    }
+    assert matching_paths(value, "rain") == (
+        "Rain",
+        "agent.tags[1]",
+        "agent.tags[2][0]",
+        "agent.rain",
+    )
+
+
+def test_a_value_as_deep_as_the_codec_allows_is_searched():
+    value: dict = {"text": "bottom"}
+    for _ in range(199):
+        value = {"a": value}
+    assert "bottom" in searchable(value)
+    assert matching_paths(value, "bottom") == ("a." * 199 + "text",)
