@@ -1,0 +1,182 @@
+"""Filters are checked once, and then only look."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from json_values import any_text, json_objects, leaves
+
+from tta_memory_nb import InvalidArgument
+from tta_memory_nb.codec import to_json, to_plain
+from tta_memory_nb.filters import EVERYTHING, Filters
+
+NOW = 1_800_000_000.0
+
+# Values of all kinds that are often equal, or equal in Python only.
+few = st.sampled_from(
+    [None, True, False, 0, 1, 1.0, 2, "", "1", "a", [], [1], [True], {}, {"a": 1}]
+)
+plain_text = any_text.filter(lambda text: not text.startswith("$"))
+
+
+def holds(condition: Any, value: dict[str, Any], field: str = "x") -> bool:
+    return Filters.build(NOW, where={field: condition}).accept("k", NOW, lambda: value)
+
+
+def same_json(left: Any, right: Any) -> bool:
+    """Equal as JSON: 1 and 1.0 are, True and 1 are not."""
+
+    def normal(value: Any) -> Any:
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, list):
+            return [normal(item) for item in value]
+        if isinstance(value, dict):
+            return {name: normal(item) for name, item in sorted(value.items())}
+        return value
+
+    return to_json(normal(left)) == to_json(normal(right))
+
+
+@given(few | leaves, few | leaves)
+def test_equality_is_that_of_json(left, right):
+    assume(not isinstance(right, dict))
+    assert holds(right, {"x": left}) is same_json(left, right)
+    assert holds({"$eq": right}, {"x": left}) is same_json(left, right)
+    assert holds({"$in": [right]}, {"x": left}) is same_json(left, right)
+    assert holds({"$contains": right}, {"x": [left]}) is same_json(left, right)
+
+
+@given(few | leaves, few | leaves, st.booleans())
+def test_each_negation_is_the_opposite_also_of_an_absent_field(left, right, there):
+    value = {"x": left} if there else {}
+    assert holds({"$ne": right}, value) is not holds({"$eq": right}, value)
+    assert holds({"$nin": [right]}, value) is not holds({"$in": [right]}, value)
+    assert holds({"$exists": there}, value)
+    assert not holds({"$exists": not there}, value)
+
+
+numbers = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.tuples(numbers, numbers) | st.tuples(any_text, any_text))
+def test_numbers_and_texts_are_ordered_among_themselves(pair):
+    left, right = pair
+    value = {"x": left}
+    assert holds({"$lt": right}, value) is (left < right)
+    assert holds({"$lte": right}, value) is (left <= right)
+    assert holds({"$gt": right}, value) is (left > right)
+    assert holds({"$gte": right}, value) is (left >= right)
+
+
+@pytest.mark.parametrize("operator", ["$gt", "$gte", "$lt", "$lte"])
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [("1", 1), (1, "1"), (True, 0), (None, 0), ([1], 0), ({"a": 1}, 0), (None, "a"), (False, "a")],
+    ids=repr,
+)
+def test_unlike_kinds_have_no_order(operator, left, right):
+    assert not holds({operator: right}, {"x": left})
+    assert not holds({operator: right}, {})
+
+
+@given(json_objects(), st.lists(plain_text.filter(bool), min_size=1, max_size=4))
+def test_a_dotted_field_is_found_by_its_path(value, names):
+    field = ".".join(names)
+    assume("" not in field.split("."))
+    inner: Any = 7
+    for name in reversed(names):
+        inner = {name: inner}
+    assert holds(7, {**value, **inner}, field)
+
+
+def test_a_field_is_looked_up_by_its_own_name_first():
+    value = {"a.b": 1, "a": {"b": 2, "c.d": 3}, "e.f": {"g": 4}, "h": {"i": None}}
+    assert holds(1, value, "a.b")
+    assert not holds(2, value, "a.b")
+    assert holds(3, value, "a.c.d")
+    assert holds(4, value, "e.f.g")
+    assert holds(None, value, "h.i")
+    assert holds({"$exists": False}, value, "h.i.j")
+    assert holds({"$exists": False}, value, "a.")
+
+
+def test_a_dotted_name_comes_back_when_the_first_way_leads_nowhere():
+    value = {"a": {"b": 1}, "a.b": {"c": 2}}
+    assert holds(2, value, "a.b.c")
+
+
+def test_operands_are_encoded_as_values_are():
+    stored = to_plain({"x": date(2026, 11, 22)})
+    assert holds(date(2026, 11, 22), stored)
+    assert holds({"$gte": date(2026, 11, 1), "$lt": date(2026, 12, 1)}, stored)
+    assert holds({"$in": (date(2026, 11, 22),)}, stored)
+
+
+def test_both_ends_of_a_span_belong_to_it():
+    span = Filters.build(NOW, since=NOW - 60, until=NOW)
+    inside = [NOW - 60, NOW - 30, NOW]
+    outside = [NOW - 60.001, NOW + 0.001]
+    assert [span.accept("k", instant, dict) for instant in inside] == [True] * 3
+    assert [span.accept("k", instant, dict) for instant in outside] == [False] * 2
+
+
+def test_a_value_is_only_read_when_a_condition_needs_it():
+    reads: list[int] = []
+
+    def value() -> dict[str, Any]:
+        reads.append(1)
+        return {"x": 1, "y": 2}
+
+    assert Filters.build(NOW, user="alice", prefix="a").accept("alice:monday", NOW, value)
+    assert not Filters.build(NOW, user="bob", where={"x": 1}).accept("alice:monday", NOW, value)
+    assert reads == []
+    assert Filters.build(NOW, where={"x": 1, "y": {"$gt": 1, "$lt": 3}}).accept("k", NOW, value)
+    assert reads == [1]
+
+
+def test_no_filters_let_everything_pass():
+    assert Filters.build(NOW) == EVERYTHING
+    assert Filters.build(NOW, user=None, since=None, where={}) == EVERYTHING
+    assert EVERYTHING.accept("k", NOW, dict)
+
+
+@pytest.mark.parametrize(
+    ("filters", "named"),
+    [
+        ({"user": 7}, "user=7: give text"),
+        ({"session": b"s"}, "session=b's': give text"),
+        ({"prefix": ["a"]}, "prefix=['a']: give text"),
+        ({"since": "whenever"}, "since='whenever'"),
+        ({"until": float("nan")}, "until=nan"),
+        ({"where": "turn"}, "where='turn': give a dict"),
+        ({"where": [("turn", 1)]}, "where=[('turn', 1)]: give a dict"),
+        ({"where": {"": 1}}, "'' is not a field name"),
+        ({"where": {7: 1}}, "7 is not a field name"),
+        ({"where": {"turn": {"$like": "a"}}}, "where['turn']['$like']='a': unknown operator"),
+        ({"where": {"turn": {"$gt": 1, "lt": 2}}}, "where['turn']['lt']=2: unknown operator"),
+        ({"where": {"turn": {"$in": "abc"}}}, "where['turn']['$in']='abc': give a list"),
+        ({"where": {"turn": {"$nin": 7}}}, "where['turn']['$nin']=7: give a list"),
+        ({"where": {"turn": {"$exists": 1}}}, "where['turn']['$exists']=1: give True or False"),
+        ({"where": {"turn": {"$gt": None}}}, "where['turn']['$gt']=None: only numbers and text"),
+        ({"where": {"turn": {"$lte": True}}}, "where['turn']['$lte']=True: only numbers and text"),
+        ({"where": {"turn": {"$lt": [1]}}}, "where['turn']['$lt']=[1]: only numbers and text"),
+        ({"where": {"turn": {"$in": {1}}}}, "where['turn']['$in']: <set> is not JSON"),
+        ({"where": {"turn": float("nan")}}, "where['turn']: nan is not JSON"),
+        ({"where": {"turn": object()}}, "where['turn']: <object> is not JSON"),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_a_filter_that_means_nothing_is_refused_by_name_and_value(filters, named):
+    with pytest.raises(InvalidArgument) as refused:
+        Filters.build(NOW, **filters)
+    assert named in str(refused.value)
+
+
+def test_an_unknown_operator_is_answered_with_the_known_ones():
+    with pytest.raises(InvalidArgument, match=r"\$eq \$ne \$gt \$gte \$lt \$lte \$in \$nin"):
+        Filters.build(NOW, where={"turn": {"$regex": "a"}})

@@ -1,0 +1,94 @@
+"""No password is ever shown, however odd the address that holds it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tta_memory_nb.urls import masked_url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://localhost:6379/0", "redis://localhost:6379/0"),
+        ("redis://[::1]:6379/0?db=1", "redis://[::1]:6379/0?db=1"),
+        ("localhost", "localhost"),
+        ("", ""),
+        ("unix:///run/redis.sock?db=2", "unix:///run/redis.sock?db=2"),
+        ("redis://:pw@host:6379/0", "redis://:***@host:6379/0"),
+        ("redis://alice:pw@host:6379/0", "redis://alice:***@host:6379/0"),
+        ("rediss://alice:p:w@host/0?db=1", "rediss://alice:***@host/0?db=1"),
+        ("redis://alice:p@w@host", "redis://alice:***@host"),
+        ("redis://alice:p/w@host", "redis://alice:***@host"),
+        ("redis://alice:p?w#@host", "redis://alice:***@host"),
+        ("redis://alice:p\nw@x@host", "redis://alice:***@host"),
+        ("redis://alice:@host", "redis://alice:***@host"),
+        ("redis://:@host", "redis://:***@host"),
+        # A name alone may be a token, and a name with an @ is the beginning of a password.
+        ("redis://token@host", "redis://:***@host"),
+        ("redis://p@s:s@host", "redis://:***@host"),
+        ("redis://a/b:pw@host", "redis://:***@host"),
+        ("alice:pw@host:6379", "alice:***@host:6379"),
+        ("redis:/alice:pw@host", "redis:***@host"),
+        ("unix://alice:pw@/run/redis.sock?db=2", "unix://alice:***@/run/redis.sock?db=2"),
+        (
+            "redis+sentinel://:pw@one:26379,two:26379/mymaster/0",
+            "redis+sentinel://:***@one:26379,two:26379/mymaster/0",
+        ),
+        (
+            "redis://h/0?password=pw&db=1&ssl_password=pw2",
+            "redis://h/0?password=***&db=1&ssl_password=***",
+        ),
+        ("redis://h/0?PassWord=pw", "redis://h/0?PassWord=***"),
+        ("redis://h/0?pwd=a#b", "redis://h/0?pwd=***"),
+        (
+            "redis+sentinel://h/m?sentinel_password=pw&db=1",
+            "redis+sentinel://h/m?sentinel_password=***&db=1",
+        ),
+        ("redis://alice:pw@h/0?auth_token=pw", "redis://alice:***@h/0?auth_token=***"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url, shown):
+    assert masked_url(url) == shown
+
+
+# Long enough not to stand in the rest of the address by chance.
+secrets = st.text(st.sampled_from("Qq@:/?#=%&\n é"), min_size=1, max_size=8).map(
+    lambda text: f"S3{text}7Z"
+)
+addresses = [
+    "redis://alice:{}@host:6379/0?db=1",
+    "redis://:{}@host:6379",
+    "rediss://alice:{}@host/0?email=a@b",
+    "unix://alice:{}@/run/redis.sock?db=2",
+    "unix://:{}@/run/redis.sock",
+    "redis+sentinel://alice:{}@one:1,two:2/mymaster?db=1",
+    "alice:{}@host",
+]
+
+
+@given(secrets, st.sampled_from(addresses))
+def test_no_part_of_a_password_in_the_credentials_is_shown(secret, address):
+    shown = masked_url(address.format(secret))
+    assert "S3" not in shown
+    assert "7Z" not in shown
+    assert "***" in shown
+
+
+@given(secrets.filter(lambda secret: ":" not in secret))
+def test_no_part_of_a_token_that_stands_for_the_user_is_shown(secret):
+    assert masked_url(f"redis://{secret}@host") == "redis://:***@host"
+    assert masked_url(f"{secret}@host") == ":***@host"
+
+
+@given(
+    secrets.filter(lambda secret: "&" not in secret),
+    st.sampled_from(["password", "ssl_password", "sentinel_password", "token", "secret", "pwd"]),
+    st.sampled_from(["redis://host/0?db=1&", "unix:///run/redis.sock?", "redis://a:b@host?"]),
+)
+def test_no_part_of_a_password_in_the_query_is_shown(secret, name, address):
+    shown = masked_url(f"{address}{name}={secret}&timeout=1")
+    assert "S3" not in shown
+    assert "7Z" not in shown
