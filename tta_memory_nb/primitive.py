@@ -368,6 +368,25 @@ class SyncMemory:
         """``bytes`` of all values as JSON, and how many records are ``expiring``."""
         return self._store.stats()
 
+    def is_using_redis(self) -> bool:
+        """Whether the records are on a server."""
+        return False
+
+    def get_backend_info(self) -> dict[str, Any]:
+        """What the memory runs on; no value holds a password.
+
+        ``backend`` ("in-memory"), ``fallback_available`` (whether work goes on without a
+        server), ``namespace``, ``size`` and ``max_size`` (records), ``evictions``.
+        """
+        return {
+            "backend": "in-memory",
+            "fallback_available": True,
+            "namespace": self.namespace,
+            "size": self.size(),
+            "max_size": self.max_size,
+            "evictions": self.evictions,
+        }
+
     def close(self) -> None:
         """Releases connections; the in-memory backend has none and goes on working."""
 
@@ -555,22 +574,11 @@ class MemoryPrimitive:
 
     def is_using_redis(self) -> bool:
         """Whether the records are on a server."""
-        return False
+        return self.sync.is_using_redis()
 
     def get_backend_info(self) -> dict[str, Any]:
-        """What the memory runs on; no value holds a password.
-
-        ``backend`` ("in-memory"), ``fallback_available`` (whether work goes on without a
-        server), ``namespace``, ``size`` and ``max_size`` (records), ``evictions``.
-        """
-        return {
-            "backend": "in-memory",
-            "fallback_available": True,
-            "namespace": self.namespace,
-            "size": self.size(),
-            "max_size": self.max_size,
-            "evictions": self.sync.evictions,
-        }
+        """As `SyncMemory.get_backend_info`."""
+        return self.sync.get_backend_info()
 
 
 def _run_in_thread(text: Awaitable[str]) -> str:
