@@ -1,0 +1,320 @@
+"""Real kernels, a real JupyterLab and a real browser for the tests, apart from the user's own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+if TYPE_CHECKING:
+    from jupyter_client.blocking import BlockingKernelClient
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+ARTEFACTS = ROOT / "test-output"
+
+# Long enough for the slowest machine that is still working; nobody waits for it otherwise.
+PATIENCE = 180.0  # seconds
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# What would open windows of its own, ask the network, or hide a part of a notebook.
+_LAB_SETTINGS: dict[str, dict[str, Any]] = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
+    # Cells out of view are not drawn otherwise, and a picture of the whole notebook lacks them.
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    # A busy machine must not lose the kernel's answer.
+    "@jupyterlab/completer-extension:manager": {"providerTimeout": 60_000},
+}
+
+T = TypeVar("T")
+
+
+def private_environment(home: Path) -> dict[str, str]:
+    """The environment for Jupyter processes that neither see nor touch the user's settings."""
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        # Which kernels, settings and colours there are is decided here; a display or a debugger
+        # that the tests run in is not theirs.
+        if not name.startswith(("JUPYTER", "IPYTHON", "PYDEVD", "MPLBACKEND"))
+    }
+    env["HOME"] = str(home)
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        env[name] = str(home / name.lower())
+    env["IPYTHONDIR"] = str(home / "ipython")
+    for name in ("CONFIG", "DATA", "RUNTIME"):
+        env[f"JUPYTER_{name}_DIR"] = str(home / f"jupyter-{name.lower()}")
+    env["JUPYTER_PLATFORM_DIRS"] = "1"  # silences a warning about the choice
+    # Kernels run in other directories, where a relative path would lead nowhere; the checkout
+    # comes first so that it is what is tested, installed or not.
+    inherited = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), *map(os.path.abspath, inherited)])
+    for path in map(Path, [home, env["IPYTHONDIR"], env["JUPYTER_RUNTIME_DIR"]]):
+        path.mkdir(parents=True, exist_ok=True)
+    return env
+
+
+# ---------------------------------------------------------------- kernels
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a kernel said to one cell.
+
+    Attributes:
+        content: the ``execute_reply``.
+        outputs: the messages on iopub, in order, as ``(type, content)``.
+    """
+
+    content: dict[str, Any]
+    outputs: list[tuple[str, dict[str, Any]]]
+
+    @property
+    def status(self) -> str:
+        return self.content["status"]
+
+    @property
+    def printed(self) -> str:
+        """All a reader sees as text: streams, errors and plain results."""
+        parts = []
+        for kind, content in self.outputs:
+            if kind == "stream":
+                parts.append(content["text"])
+            elif kind == "error":
+                parts.append("\n".join(content["traceback"]))
+            elif "data" in content:
+                parts.append(content["data"].get("text/plain", ""))
+        return "\n".join(parts)
+
+
+class Kernel:
+    """A running kernel and one client of it."""
+
+    def __init__(self, client: BlockingKernelClient) -> None:
+        self._client = client
+
+    def send(self, code: str, *, stop_on_error: bool = False) -> str:
+        """Queues a cell without waiting for anything; returns the id of the request."""
+        return self._client.execute(code, allow_stdin=False, stop_on_error=stop_on_error)
+
+    def run(self, code: str) -> Reply:
+        """Runs a cell to its end, whatever that is."""
+        return self.collect([self.send(code)])[0]
+
+    def value(self, expression: str) -> Any:
+        """What a Python expression is worth in the kernel, carried over as JSON."""
+        reply = self.run(f"import json as _json\nprint(_json.dumps({expression}))")
+        assert reply.status == "ok", reply.printed
+        return json.loads(reply.printed)
+
+    def wait_until_started(self, request: str) -> None:
+        """Returns when the kernel has begun to run a cell."""
+        while True:
+            message = self._client.get_iopub_msg(timeout=PATIENCE)
+            if (
+                message["msg_type"] == "execute_input"
+                and message["parent_header"].get("msg_id") == request
+            ):
+                return
+
+    def has_answered(self) -> bool:
+        """Whether a reply lies ready to be collected."""
+        return bool(self._client.shell_channel.msg_ready())
+
+    def collect(self, requests: list[str]) -> list[Reply]:
+        """The replies to these requests, in the order in which the kernel gave them."""
+        outputs: dict[str, list[tuple[str, dict[str, Any]]]] = {name: [] for name in requests}
+        waiting = set(requests)
+        while waiting:
+            message = self._client.get_iopub_msg(timeout=PATIENCE)
+            parent = message["parent_header"].get("msg_id")
+            if parent not in outputs:
+                continue
+            content = message["content"]
+            if message["msg_type"] == "status":
+                if content["execution_state"] == "idle":
+                    waiting.discard(parent)
+            elif message["msg_type"] != "execute_input":
+                outputs[parent].append((message["msg_type"], content))
+        replies = []
+        while len(replies) < len(requests):
+            message = self._client.get_shell_msg(timeout=PATIENCE)
+            parent = message["parent_header"].get("msg_id")
+            if parent in outputs:
+                replies.append(Reply(message["content"], outputs[parent]))
+        return replies
+
+    def complete(self, code: str) -> list[str]:
+        """What Tab at the end of the code offers, each as the whole line it would make."""
+        answer = self._client.complete(code, len(code), reply=True, timeout=PATIENCE)["content"]
+        assert answer["status"] == "ok", answer
+        head = code[: answer["cursor_start"]]
+        return [head + match for match in answer["matches"]]
+
+
+@contextlib.contextmanager
+def running_kernel(directory: Path, home: Path) -> Iterator[Kernel]:
+    """A kernel of this Python that works in a directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        # The client, too, reads where connection files belong.
+        env = private_environment(home)
+        patch.setenv("JUPYTER_RUNTIME_DIR", env["JUPYTER_RUNTIME_DIR"])
+        manager = KernelManager(kernel_name="python3")
+        # A file rather than a pipe: nobody would empty a pipe, and a full one stops the kernel.
+        log = home / "kernel.log"
+        with log.open("wb") as sink:
+            manager.start_kernel(cwd=str(directory), env=env, stdout=sink, stderr=sink)
+            client = manager.blocking_client()
+            client.start_channels()
+            try:
+                client.wait_for_ready(timeout=PATIENCE)
+                yield Kernel(client)
+            finally:
+                client.stop_channels()
+                manager.shutdown_kernel(now=True)
+                manager.cleanup_resources()
+                client.context.destroy()
+
+
+# ---------------------------------------------------------------- JupyterLab
+
+
+class LabServer:
+    """A JupyterLab on 127.0.0.1, with a directory of its own and settings of its own."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root = root
+        self._home = home
+        self._log = home / "lab.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+        self.token = "tests"
+
+    def start(self) -> None:
+        """Starts the server and returns when its API answers."""
+        env = private_environment(self._home)
+        settings = Path(env["JUPYTER_DATA_DIR"]) / "lab-settings"
+        settings.mkdir(parents=True)
+        (settings / "overrides.json").write_text(json.dumps(_LAB_SETTINGS))
+        command = [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser"),
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={_free_port()}",
+            f"--ServerApp.root_dir={self.root}",
+            f"--IdentityProvider.token={self.token}",
+            "--ServerApp.terminals_enabled=False",
+            "--LanguageServerManager.autodetect=False",
+            f"--LabApp.app_settings_dir={settings}",
+            "--LabApp.news_url=",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.extension_manager=readonly",
+        ]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.append("--allow-root")  # who one is in most containers
+        with self._log.open("wb") as sink:
+            self._process = subprocess.Popen(
+                command, cwd=self.root, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
+            )
+        # The server tells its port here: it takes another when ours was snatched meanwhile.
+        told = Path(env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{self._process.pid}.json"
+        self.url = self._when(lambda: _server_url(told), "writes down its address")
+        self._when(lambda: self.api("status"), "answers")
+
+    def stop(self) -> None:
+        """Ends the server, which ends its kernels."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def page(self, notebook: str) -> str:
+        """The address of a notebook in a fresh workspace."""
+        return f"{self.url}lab/tree/{notebook}?reset&token={self.token}"
+
+    def api(self, path: str) -> Any:
+        """A GET request to the server's API; None while nobody answers."""
+        request = urllib.request.Request(
+            f"{self.url}api/{path}", headers={"Authorization": f"token {self.token}"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            return None
+
+    def _when(self, condition: Callable[[], T | None], what: str) -> T:
+        assert self._process is not None
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            result = condition()
+            if result:
+                return result
+            # Doubles as the pause between two tries.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.05)
+                break
+        pytest.fail(f"JupyterLab ended or hung before it {what}:\n{self._log.read_text()}")
+
+
+@contextlib.contextmanager
+def running_lab(root: Path, home: Path) -> Iterator[LabServer]:
+    """A JupyterLab server for as long as the block lasts."""
+    server = LabServer(root, home)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _server_url(told: Path) -> str | None:
+    try:
+        return str(json.loads(told.read_text())["url"])
+    except (FileNotFoundError, json.JSONDecodeError):  # not there, or half written
+        return None
+
+
+# ---------------------------------------------------------------- the browser
+
+
+def chromium() -> str:
+    """The path of an installed Chromium; without one the test is skipped, or fails in CI."""
+    for name in _BROWSERS:
+        path = shutil.which(name)
+        if path:
+            return path
+    reason = f"none of {', '.join(_BROWSERS)} is on PATH"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}; in CI the browser tests must run")
+    pytest.skip(reason)

@@ -1,0 +1,249 @@
+"""The magics in a real kernel: cells that wait, errors, imports, completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jupyter import PATIENCE, Kernel, Reply, running_kernel
+
+pytestmark = pytest.mark.kernel
+
+QUEUED = 48
+LOAD = "%load_ext tta_memory_nb"
+# Makes `memory` the one that the magics work on.
+SHARE = "memory = %memory use --max-size 100000"
+
+
+@pytest.fixture
+def bare_kernel(tmp_path) -> Iterator[Kernel]:
+    directory = tmp_path / "work"
+    directory.mkdir()
+    with running_kernel(directory, tmp_path / "home") as kernel:
+        yield kernel
+
+
+@pytest.fixture
+def kernel(bare_kernel) -> Kernel:
+    assert bare_kernel.run(LOAD).status == "ok"
+    return bare_kernel
+
+
+class SlowFile:
+    """A JSONL file whose end comes when the test says so.
+
+    It is a named pipe: a magic that imports it waits for more lines for as long as needed, so
+    that the cells behind it are queued while it runs, on every machine.
+    """
+
+    LINES = 20_000  # more than a pipe holds, so that writing them all needs a reader
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = path
+        # Open for reading, too: there is always a reader then, and opening waits for none.
+        self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+
+    def finish(self) -> None:
+        """Writes all lines and the end of the file."""
+        data = b"".join(
+            json.dumps({"key": f"slow:{number}", "value": {"n": number}}).encode() + b"\n"
+            for number in range(self.LINES)
+        )
+        deadline = time.monotonic() + PATIENCE
+        while data:
+            _, writable, _ = select.select([], [self._pipe], [], deadline - time.monotonic())
+            assert writable, "nobody reads the file"
+            data = data[os.write(self._pipe, data) :]
+        self.close()
+
+    def close(self) -> None:
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+
+
+@pytest.fixture
+def slow_file(tmp_path) -> Iterator[SlowFile]:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    file = SlowFile(tmp_path / "work" / "slow.jsonl")
+    yield file
+    file.close()
+
+
+def run_behind(kernel: Kernel, slow_file: SlowFile, cells: list[str]) -> list[Reply]:
+    """Queues cells while an import runs, lets it end, and returns all replies but its own."""
+    first = kernel.send(f"%memory import {slow_file.path.name}")
+    kernel.wait_until_started(first)
+    queued = [kernel.send(cell) for cell in cells]
+    assert not kernel.has_answered()
+    slow_file.finish()
+    imported, *replies = kernel.collect([first, *queued])
+    assert f"imported {SlowFile.LINES:,} records" in imported.printed
+    return replies
+
+
+def assert_answered_in_order(replies: list[Reply], printed: list[str]) -> None:
+    assert [reply.printed.strip() for reply in replies] == printed
+    assert {reply.status for reply in replies} == {"ok"}
+    counts = [reply.content["execution_count"] for reply in replies]
+    assert counts == list(range(counts[0], counts[0] + len(printed)))
+
+
+def test_cells_sent_while_a_magic_runs_are_all_answered_in_order(kernel, slow_file):
+    kernel.run(SHARE)
+    numbers = [str(number) for number in range(QUEUED)]
+
+    replies = run_behind(kernel, slow_file, [f"print({number})" for number in numbers])
+
+    assert_answered_in_order(replies, numbers)
+
+
+def awaiting_cells(await_: str) -> tuple[list[str], list[str]]:
+    """Cells that take turns between code that awaits and magics, and what each prints."""
+    cells = []
+    printed = []
+    for number in range(0, QUEUED, 2):
+        key = f"turn:{number}"
+        cells.append(await_.format(call=f"memory.add({key!r}, {{'n': {number}}})"))
+        printed.append("")
+        cells.append(f"value = %memory get {key} --json\nprint(value)")
+        printed.append(f"{{'n': {number}}}")
+    return cells, printed
+
+
+def test_cells_that_await_the_memory_between_magics_are_all_answered_in_order(kernel, slow_file):
+    kernel.run(SHARE)
+    cells, printed = awaiting_cells("await {call}")
+
+    assert_answered_in_order(run_behind(kernel, slow_file, cells), printed)
+
+
+def test_no_cell_is_lost_when_cells_call_asyncio_run_after_nest(kernel, slow_file):
+    kernel.run(SHARE)
+    assert kernel.run("%memory nest").status == "ok"
+    cells, printed = awaiting_cells("import asyncio\nasyncio.run({call})")
+
+    assert_answered_in_order(run_behind(kernel, slow_file, cells), printed)
+
+
+def test_a_whole_dataset_can_be_imported_while_cells_wait(kernel):
+    pytest.importorskip("chitchat_dataset")
+    first = kernel.send("%memory import chitchat --grow")
+    kernel.wait_until_started(first)
+    numbers = [str(number) for number in range(QUEUED)]
+    queued = [kernel.send(f"print({number})") for number in numbers]
+
+    imported, *replies = kernel.collect([first, *queued])
+
+    assert "imported 258,145 records" in imported.printed
+    assert_answered_in_order(replies, numbers)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("%memory serch rain", "did you mean 'search'?"),
+        ("%memory get nobody:nowhere", "nobody:nowhere"),
+        ("%memory list --limit many", "--limit 'many'"),
+        ("%memory import missing.jsonl", "missing.jsonl"),
+        ("df = %memory search rain --since yesterdayish", "yesterdayish"),
+        ('%%memory add broken\n{"a": }', "column 7"),
+        ('%%memory add\n{"a": 1}', "KEY is missing"),
+    ],
+)
+def test_a_magic_that_fails_says_so_in_one_line_and_the_next_cell_runs(kernel, cell, said):
+    failed, after = kernel.collect([kernel.send(cell), kernel.send("print('still here')")])
+
+    assert failed.status == "error"
+    assert [kind for kind, _ in failed.outputs] == ["error"]
+    assert said in failed.printed
+    assert "Traceback" not in failed.printed
+    assert "File " not in failed.printed
+    assert len(failed.printed.splitlines()) == 1
+    assert after.status == "ok"
+    assert after.printed.strip() == "still here"
+
+
+def test_a_magic_that_fails_stops_the_cells_queued_behind_it_as_any_error_does(kernel, slow_file):
+    # There is room for 1,000 records, so the import fails once it knows how many come.
+    failing = kernel.send(f"%memory import {slow_file.path.name}", stop_on_error=True)
+    kernel.wait_until_started(failing)
+    queued = kernel.send("print('not run')")
+    slow_file.finish()
+
+    failed, after = kernel.collect([failing, queued])
+
+    assert failed.status == "error"
+    assert "grow" in failed.printed
+    assert after.status == "aborted"
+    assert kernel.run("print('still here')").printed.strip() == "still here"
+
+
+MODULES = "sorted({name.partition('.')[0] for name in __import__('sys').modules})"
+
+
+def test_loading_the_extension_imports_none_of_the_heavy_packages(bare_kernel):
+    before = set(bare_kernel.value(MODULES))
+    assert bare_kernel.run(LOAD).status == "ok"
+    added = set(bare_kernel.value(MODULES)) - before
+
+    assert "tta_memory_nb" in added
+    heavy = {"pandas", "numpy", "pyarrow", "redis", "ipywidgets", "anywidget", "tqdm", "asyncio"}
+    assert not added & heavy
+
+
+def test_loading_the_extension_leaves_only_the_magic_in_the_users_namespace(bare_kernel):
+    before = set(bare_kernel.value("sorted(globals())"))
+    assert bare_kernel.run(LOAD).status == "ok"
+    added = set(bare_kernel.value("sorted(globals())")) - before
+
+    # IPython numbers what has been typed and what came of it.
+    assert not {name for name in added if not name.startswith("_")}
+
+
+@pytest.fixture(scope="module")
+def filled_kernel(tmp_path_factory) -> Iterator[Kernel]:
+    """A kernel whose memory holds two users' records; for tests that change nothing."""
+    with running_kernel(tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("home")) as kernel:
+        for cell in (
+            LOAD,
+            '%memory add alice:monday {"text": "rain"}',
+            '%memory add alice:tuesday {"text": "sun"}',
+            '%memory add bob:monday {"text": "snow"}',
+        ):
+            assert kernel.run(cell).status == "ok"
+        yield kernel
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("%memory se", ["%memory search"]),
+        ("x = %memory se", ["x = %memory search"]),
+        ("%memory get al", ["%memory get alice:tuesday", "%memory get alice:monday"]),
+        ("x = %memory get alice:m", ["x = %memory get alice:monday"]),
+        ("%memory search --us", ["%memory search --user"]),
+        ("%memory list --user ", ["%memory list --user bob", "%memory list --user alice"]),
+        ("%memory list --session m", ["%memory list --session monday"]),
+        ("%memory import x.txt --format c", ["%memory import x.txt --format csv"]),
+        ("%%memory ad", ["%%memory add"]),
+        ("%%memory add bob", ["%%memory add bob:monday"]),
+    ],
+)
+def test_tab_offers_exactly_what_fits(filled_kernel, typed, offered):
+    assert filled_kernel.complete(typed) == offered
+
+
+def test_tab_leaves_other_code_alone(filled_kernel):
+    filled_kernel.run("search_engine = 1")
+    assert "search_engine" in filled_kernel.complete("search_en")
+    assert filled_kernel.complete("%memory get alice:monday\nsearch_en") == [
+        "%memory get alice:monday\nsearch_engine"
+    ]
