@@ -1,0 +1,87 @@
+"""Runs the notebooks and writes them back with their outputs: ``make notebooks``.
+
+    python tests/run_notebooks.py [NAME.ipynb ...]
+
+The rule for what a committed notebook holds is `normalised`; the tests apply the same one.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from jupyter import NOTEBOOKS, private_environment
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+# As JupyterLab writes it, less the versions of the machine that ran it last.
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+_KEPT_CELL_METADATA = ("tags",)
+
+
+def executed(path: Path, home: Path) -> NotebookNode:
+    """A notebook run from its first cell to its last in a new kernel; the file stays as it is.
+
+    Args:
+        path: of the notebook; its directory is where the kernel works.
+        home: an empty directory that stands in for the user's, with its settings.
+
+    Raises:
+        CellExecutionError: a cell failed. A cell tagged ``raises-exception`` may.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        notebook,
+        kernel_name=METADATA["kernelspec"]["name"],
+        timeout=600,
+        resources={"metadata": {"path": str(path.parent)}},
+        store_widget_state=False,
+        coalesce_streams=True,
+    )
+    client.execute(env=private_environment(home))
+    return notebook
+
+
+def normalised(notebook: NotebookNode) -> NotebookNode:
+    """A copy without what differs from machine to machine and from run to run.
+
+    Kept: the cells, their ids, tags and outputs, and execution counts from 1.
+    """
+    copy = nbformat.from_dict(notebook)
+    copy.nbformat, copy.nbformat_minor = 4, 5
+    copy.metadata = nbformat.from_dict(METADATA)
+    count = 0
+    for cell in copy.cells:
+        kept = {name: cell.metadata[name] for name in _KEPT_CELL_METADATA if name in cell.metadata}
+        cell.metadata = nbformat.from_dict(kept)
+        if cell.cell_type != "code":
+            continue
+        if cell.execution_count is not None:
+            count += 1
+            cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = cell.execution_count
+    return copy
+
+
+def main(names: list[str]) -> int:
+    """Runs the notebooks that are named, or all."""
+    paths = [NOTEBOOKS / Path(name).name for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
+    for path in paths:
+        sys.stdout.write(f"{path.name}\n")
+        with tempfile.TemporaryDirectory() as home:
+            nbformat.write(normalised(executed(path, Path(home))), path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
