@@ -1,0 +1,363 @@
+"""The face of a memory: signatures of old, two faces with the same verbs, its policies."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from backends import Clock
+
+from tta_memory_nb import (
+    InMemoryStore,
+    InvalidArgument,
+    MemoryPrimitive,
+    MemoryRecord,
+    StoreUnavailable,
+    SyncMemory,
+    create_memory_key,
+)
+from tta_memory_nb.filters import FilterArgs
+
+EMPTY = inspect.Parameter.empty
+PLAIN = ("size", "is_using_redis", "get_backend_info")
+UNREACHABLE = "redis://alice:s3cret@invalid:9999/0?password=s3cret"
+
+
+def joined(records: Sequence[MemoryRecord]) -> str:
+    return "; ".join(record.value["text"] for record in records)
+
+
+async def joined_later(records: Sequence[MemoryRecord]) -> str:
+    await asyncio.sleep(0)  # gives way to the loop once, as a call over the network would
+    return joined(records)
+
+
+def public(face: type) -> dict[str, Any]:
+    return {name: member for name, member in vars(face).items() if not name.startswith("_")}
+
+
+# ---- signatures
+
+
+@pytest.mark.parametrize(
+    ("verb", "parameters"),
+    [
+        (MemoryPrimitive, {"redis_url": None, "max_size": 1000, "enable_redis": True}),
+        (MemoryPrimitive.add, {"self": EMPTY, "key": EMPTY, "value": EMPTY, "ttl": None}),
+        (MemoryPrimitive.get, {"self": EMPTY, "key": EMPTY}),
+        (MemoryPrimitive.search, {"self": EMPTY, "query": EMPTY, "limit": 5}),
+        (MemoryPrimitive.clear, {"self": EMPTY}),
+        (MemoryPrimitive.size, {"self": EMPTY}),
+        (MemoryPrimitive.is_using_redis, {"self": EMPTY}),
+        (MemoryPrimitive.get_backend_info, {"self": EMPTY}),
+        (InMemoryStore, {"max_size": 1000}),
+        (InMemoryStore.add, {"self": EMPTY, "key": EMPTY, "value": EMPTY}),
+        (InMemoryStore.get, {"self": EMPTY, "key": EMPTY}),
+        (InMemoryStore.search, {"self": EMPTY, "query": EMPTY, "limit": 5}),
+        (InMemoryStore.clear, {"self": EMPTY}),
+        (InMemoryStore.size, {"self": EMPTY}),
+        (InMemoryStore.keys, {"self": EMPTY}),
+        (create_memory_key, {"user_id": EMPTY, "session_id": EMPTY, "context": None}),
+    ],
+    ids=lambda case: case.__qualname__ if callable(case) else "",
+)
+def test_the_signatures_of_the_original_stay(verb, parameters):
+    found = list(inspect.signature(verb).parameters.values())
+    positional = found[: len(parameters)]
+    assert {parameter.name: parameter.default for parameter in positional} == parameters
+    assert {parameter.kind for parameter in positional} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    # Whatever was added later must not be asked of those who wrote for the original.
+    assert all(parameter.default is not EMPTY for parameter in found[len(parameters) :])
+
+
+def test_what_the_constructor_takes_besides_is_keyword_only():
+    found = list(inspect.signature(MemoryPrimitive).parameters.values())[3:]
+    assert [(parameter.name, parameter.default) for parameter in found[:-1]] == [
+        ("namespace", "default"),
+        ("on_outage", "fallback"),
+        ("embedder", None),
+        ("summarizer", None),
+        ("compress_over", 4096),
+    ]
+    assert {parameter.kind for parameter in found} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
+def test_what_was_never_awaited_is_not_awaited_on_either_face(face, name):
+    assert not inspect.iscoroutinefunction(getattr(face, name))
+
+
+# ---- the two faces
+
+
+def test_both_faces_offer_the_same_verbs():
+    awaited, called = public(MemoryPrimitive), public(SyncMemory)
+    # Each face has its own word for closing, as files and sockets do.
+    assert set(awaited) ^ set(called) == {"aclose", "close"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        name
+        for name, member in public(SyncMemory).items()
+        if inspect.isfunction(member) and name not in ("close", *PLAIN)
+    ),
+)
+def test_each_verb_of_the_awaited_face_is_the_called_one_to_be_awaited(name):
+    awaited, called = getattr(MemoryPrimitive, name), getattr(SyncMemory, name)
+    assert inspect.iscoroutinefunction(awaited)
+    assert not inspect.iscoroutinefunction(called)
+    assert inspect.signature(awaited) == inspect.signature(called)
+    assert awaited.__doc__
+    assert awaited.__qualname__ == f"MemoryPrimitive.{name}"
+
+
+@pytest.mark.parametrize(
+    "verb", ["keys", "records", "search_records", "count", "remove", "export", "summarize"]
+)
+@pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
+def test_filters_are_spelled_out_for_completion(face, verb):
+    parameters = inspect.signature(getattr(face, verb)).parameters
+    spelled = {name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert spelled == set(FilterArgs.__annotations__)
+    assert not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+
+
+def test_a_filter_that_does_not_exist_is_a_type_error():
+    with pytest.raises(TypeError, match="usr"):
+        MemoryPrimitive().sync.records(usr="alice")
+
+
+async def test_every_verb_can_be_awaited():
+    clock = Clock()
+    memory = MemoryPrimitive(max_size=3, namespace="tenant", summarizer=joined, clock=clock)
+    await memory.add("ann:1", {"text": "rain"}, ttl=60)
+    assert await memory.get("ann:1") == {"text": "rain"}
+    assert await memory.ttl("ann:1") == 60
+    assert await memory.add_many({"ann:2": {"text": "sun"}, "bob:1": {"text": "rain"}}) == 2
+    assert await memory.get_many(["bob:1"]) == {"bob:1": {"text": "rain"}}
+    assert [record.key for record in await memory.get_records(["ann:2"])] == ["ann:2"]
+    assert await memory.keys(user="ann") == ["ann:1", "ann:2"]
+    assert [record.namespace for record in await memory.records(1)] == ["tenant"]
+    assert await memory.search("RAIN", 1) == [{"text": "rain"}]
+    assert [hit.key for hit in await memory.search_records("rain", user="ann")] == ["ann:1"]
+    assert await memory.count("rain") == 2
+    assert await memory.summarize(2) == "rain; sun"
+    assert (await memory.stats())["expiring"] == 1
+    change = await memory.remove(["ann:1"])
+    assert await memory.delete("ann:1") is False
+    await memory.undo(change)
+    assert len((await memory.take_all()).removed) == 3
+    await memory.add("x", {})
+    await memory.resize(0)
+    await memory.clear()
+    assert (memory.size(), memory.max_size, memory.evictions) == (0, 0, 1)
+
+
+async def test_both_faces_are_one_memory():
+    memory = MemoryPrimitive()
+    memory.sync.add("k", {"text": "called"})
+    assert await memory.get("k") == {"text": "called"}
+    await memory.add("k", {"text": "awaited"})
+    assert memory.sync.get("k") == {"text": "awaited"}
+    assert memory.size() == memory.sync.size() == 1
+
+
+async def test_a_memory_is_an_async_context_manager_that_lets_errors_through():
+    memory = MemoryPrimitive()
+
+    async def fail_inside() -> None:
+        async with memory as entered:
+            assert entered is memory
+            await memory.add("k", {"n": 1})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_inside()
+    # Nothing is lost with the connections of a server: there are none.
+    assert await memory.get("k") == {"n": 1}
+
+
+def test_a_memory_outlives_the_loops_it_was_used_on():
+    memory = MemoryPrimitive()
+    asyncio.run(memory.add("k", {"n": 1}))
+    assert asyncio.run(memory.get("k")) == {"n": 1}
+
+
+async def test_a_refusal_reaches_the_awaiting_caller():
+    with pytest.raises(InvalidArgument, match="limit=0"):
+        await MemoryPrimitive().search("a", limit=0)
+
+
+# ---- a server that is not there
+
+
+def test_an_unreachable_server_leaves_a_memory_that_works_and_one_warning(caplog):
+    with caplog.at_level(logging.DEBUG):
+        memory = MemoryPrimitive(redis_url=UNREACHABLE)
+        memory.sync.add("k", {"text": "rain"})
+        assert memory.sync.search("rain") == [{"text": "rain"}]
+        assert memory.is_using_redis() is False
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("tta_memory_nb", "WARNING")
+    assert "redis://alice:***@invalid:9999" in record.getMessage()
+    assert "s3cret" not in caplog.text
+
+
+def test_an_outage_can_be_told_to_raise():
+    with pytest.raises(StoreUnavailable, match=r"redis://alice:\*\*\*@invalid:9999") as raised:
+        MemoryPrimitive(UNREACHABLE, on_outage="raise")
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"redis_url": None, "on_outage": "raise"},
+        {"redis_url": ""},
+        {"redis_url": UNREACHABLE, "enable_redis": False},
+        {"redis_url": UNREACHABLE, "enable_redis": False, "on_outage": "raise"},
+    ],
+    ids=["nothing", "None", "empty", "switched off", "switched off, raise"],
+)
+def test_a_memory_that_asks_for_no_server_is_silent(caplog, arguments):
+    with caplog.at_level(logging.DEBUG):
+        memory = MemoryPrimitive(**arguments)
+    assert caplog.records == []
+    assert memory.is_using_redis() is False
+
+
+def test_the_backend_info_tells_what_it_runs_on_and_no_password():
+    memory = MemoryPrimitive(UNREACHABLE, 1, namespace="tenant")
+    memory.sync.add_many({"a": {}, "b": {}})
+    assert memory.get_backend_info() == {
+        "backend": "in-memory",
+        "fallback_available": True,
+        "namespace": "tenant",
+        "size": 1,
+        "max_size": 1,
+        "evictions": 1,
+    }
+
+
+# ---- arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"max_size": -1}, "max_size=-1"),
+        ({"max_size": True}, "max_size=True"),
+        ({"namespace": ""}, "namespace=''"),
+        ({"on_outage": "ignore"}, "on_outage='ignore'"),
+        ({"on_outage": []}, r"on_outage=\[\]"),
+        ({"embedder": print}, "embedder"),
+        ({"summarizer": "short"}, "summarizer='short'"),
+        ({"compress_over": -1}, "compress_over=-1"),
+        ({"compress_over": True}, "compress_over=True"),
+        ({"compress_over": 1.5}, r"compress_over=1\.5"),
+        ({"redis_url": 7}, "redis_url: <int>"),
+    ],
+)
+def test_a_memory_is_not_made_with_what_means_nothing(arguments, named):
+    with pytest.raises(InvalidArgument, match=named):
+        MemoryPrimitive(**arguments)
+
+
+def test_an_address_in_bytes_is_refused_without_showing_its_password():
+    with pytest.raises(InvalidArgument, match="redis_url: <bytes>") as refused:
+        MemoryPrimitive(UNREACHABLE.encode())
+    assert "s3cret" not in str(refused.value)
+
+
+def test_reprs_tell_namespace_and_sizes_and_are_the_same_each_time():
+    memory = MemoryPrimitive(max_size=7, namespace="it's")
+    memory.sync.add("k", {})
+    assert repr(memory) == (
+        "MemoryPrimitive(backend='in-memory', namespace=\"it's\", size=1, max_size=7)"
+    )
+    assert repr(memory.sync) == 'SyncMemory(namespace="it\'s", size=1)'
+
+
+# ---- summaries
+
+
+def told(summarizer: Callable[..., Any]) -> MemoryPrimitive:
+    memory = MemoryPrimitive(summarizer=summarizer)
+    for key in ("ann:1", "bob:1", "ann:2"):
+        memory.sync.add(key, {"text": key})
+    return memory
+
+
+@pytest.mark.parametrize("summarizer", [joined, joined_later])
+@pytest.mark.parametrize(
+    ("arguments", "summary"),
+    [
+        ({}, "ann:1; bob:1; ann:2"),
+        ({"limit": 2}, "bob:1; ann:2"),
+        ({"user": "ann"}, "ann:1; ann:2"),
+        ({"limit": 1, "where": {"text": {"$ne": "ann:2"}}}, "bob:1"),
+        ({"user": "nobody"}, ""),
+    ],
+    ids=str,
+)
+async def test_both_faces_take_both_kinds_of_summarizer(summarizer, arguments, summary):
+    memory = told(summarizer)
+    # This test runs on a loop, as every cell of a notebook does, and the called face still works.
+    assert memory.sync.summarize(**arguments) == summary
+    assert await memory.summarize(**arguments) == summary
+
+
+def test_the_called_face_takes_an_async_summarizer_without_any_loop():
+    assert told(joined_later).sync.summarize() == "ann:1; bob:1; ann:2"
+
+
+async def test_an_async_summarizer_runs_on_the_loop_of_who_awaits_it():
+    seen: list[tuple[asyncio.AbstractEventLoop, threading.Thread]] = []
+
+    async def look(records: Sequence[MemoryRecord]) -> str:
+        seen.append((asyncio.get_running_loop(), threading.current_thread()))
+        return "seen"
+
+    memory = told(look)
+    assert await memory.summarize() == "seen"
+    assert memory.sync.summarize() == "seen"
+    (own_loop, own_thread), (other_loop, other_thread) = seen
+    assert own_loop is asyncio.get_running_loop()
+    assert own_thread is threading.current_thread()
+    assert other_loop is not own_loop
+    assert not other_thread.is_alive()
+
+
+async def test_what_a_summarizer_raises_reaches_the_caller():
+    async def fail(records: Sequence[MemoryRecord]) -> str:
+        raise KeyError("quota")
+
+    memory = told(fail)
+    with pytest.raises(KeyError, match="quota"):
+        await memory.summarize()
+    with pytest.raises(KeyError, match="quota"):
+        memory.sync.summarize()
+
+
+async def test_a_summary_without_a_summarizer_is_refused_with_the_way_out():
+    memory = MemoryPrimitive()
+    with pytest.raises(InvalidArgument, match=r"MemoryPrimitive\(summarizer=f\)"):
+        memory.sync.summarize()
+    with pytest.raises(InvalidArgument, match=r"MemoryPrimitive\(summarizer=f\)"):
+        await memory.summarize()
+
+
+def test_a_summary_does_not_refresh_recency():
+    memory = told(joined)
+    before = memory.sync.records()
+    memory.sync.summarize(user="ann")
+    assert memory.sync.records() == before
