@@ -6,26 +6,45 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .record import NOT_YET, MemoryRecord
-from .table import HIT_META, META, flat_table
+from .table import ABSENT, MARK, column_path, flat_table, microseconds, portable
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Up to here every integer is a float as well.
+_EXACT = 2**53
+
 
 def records_frame(records: Iterable[MemoryRecord]) -> pd.DataFrame:
-    """A table with a row for each record, in the order given.
+    """A table with a row for each record, in the order given, made to be edited and imported.
 
-    Index: ``key``. Columns: ``user`` and ``session`` (None where the key does not tell them),
-    ``created``, ``updated``, ``expires`` (``datetime64[us, UTC]``, NaT for never), then the
-    fields, nested ones under their path: ``agent.name``. A field called like one of these
-    columns is named ``value.user``. A field that a record lacks is NaN.
+    Index: ``key``. Columns: ``user`` and ``session`` (as the key tells them; NaN where it does
+    not), ``created``, ``updated``, ``expires`` (``datetime64[us, UTC]``, NaT for never), then the
+    fields, nested ones under their path: ``agent.name``. A field called like a column of a
+    record or of a search hit is named ``value.user``.
+
+    A field that a record lacks is NaN, NA or NaT; JSON's null is None. Whole numbers are
+    ``Int64``, other numbers ``Float64``, truth values ``boolean``: they stay what they are when a
+    cell is missing or a merge adds rows. Mixtures, lists and columns with a null are objects.
+    Only the integers in a column of fractions become fractions.
+
+    ``attrs`` holds the paths of columns whose names cannot tell them: ``{"a.b": 1}`` is not
+    ``{"a": {"b": 1}}``. Text with half a surrogate pair, which no notebook can show, is spelled
+    as JSON.
     """
-    return _frame(records, META)
+    return _frame(list(records))
 
 
 def hits_frame(hits: Iterable[MemoryRecord]) -> pd.DataFrame:
-    """As `records_frame` for search hits, with a column ``matches``: where each one matched."""
-    return _frame(hits, HIT_META)
+    """As `records_frame` for search hits, with a column ``matches``: where each one matched.
+
+    There is no column for the score: a keyword search gives all hits the same.
+    """
+    kept = list(hits)
+    frame = _frame(kept)
+    # After what tells about the record, before its fields.
+    frame.insert(5, "matches", _column([", ".join(hit.matches) for hit in kept], frame.index))
+    return frame
 
 
 def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
@@ -42,33 +61,60 @@ def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
     return pd.DataFrame({"value": pd.Series(list(facts.values()), index, dtype=object)})
 
 
-def _frame(records: Iterable[MemoryRecord], reserved: Sequence[str]) -> pd.DataFrame:
+def _frame(records: Sequence[MemoryRecord]) -> pd.DataFrame:
     import pandas as pd
 
-    table = flat_table(records, reserved)
-    rows = table.records
+    table = flat_table(records)
+    # Objects, because an index of text in pandas 3 cannot hold a key that UTF-8 cannot.
+    index = pd.Index([portable(record.key) for record in records], dtype=object, name="key")
     data: dict[str, Any] = {
-        "user": pd.Series([record.user for record in rows], dtype=object),
-        "session": pd.Series([record.session for record in rows], dtype=object),
-        "created": _instants([record.created_at for record in rows]),
-        "updated": _instants([record.updated_at for record in rows]),
-        "expires": _instants([record.expires_at for record in rows]),
+        "user": _column([_or_absent(record.user) for record in records], index),
+        "session": _column([_or_absent(record.session) for record in records], index),
+        "created": _instants([record.created_at for record in records], index),
+        "updated": _instants([record.updated_at for record in records], index),
+        "expires": _instants([record.expires_at for record in records], index),
     }
-    if "matches" in reserved:
-        matches = [", ".join(record.matches) for record in rows]
-        data["matches"] = pd.Series(matches, dtype=object)
     for name, path in table.columns.items():
-        cells = [row.get(path) for row in table.rows]
-        # Numbers become numeric columns where all are numbers; lists and mixtures stay objects.
-        data[name] = pd.Series(cells, dtype=object).infer_objects()
-    frame = pd.DataFrame(data)
-    frame.index = pd.Index([record.key for record in rows], dtype=object, name="key")
+        data[name] = _column(table.cells(path), index)
+    frame = pd.DataFrame(data, index)
+    frame.attrs[MARK] = {
+        name: list(path) for name, path in table.columns.items() if column_path(name) != path
+    }
     return frame
 
 
-def _instants(seconds: Sequence[float | None]) -> pd.Series[Any]:
+def _or_absent(text: str | None) -> Any:
+    return ABSENT if text is None else text
+
+
+def _column(cells: Sequence[Any], index: pd.Index[Any]) -> pd.Series[Any]:
+    """A column of the narrowest type that keeps every leaf as it is."""
     import pandas as pd
 
-    whole = [None if at is None or at == NOT_YET else round(at * 1_000_000) for at in seconds]
-    series = pd.Series(whole, dtype="Int64")
-    return pd.to_datetime(series, unit="us", utc=True).astype("datetime64[us, UTC]")
+    kinds = {type(cell) for cell in cells if cell is not ABSENT}
+    dtype: Any = object
+    if kinds == {bool}:
+        dtype = "boolean"
+    elif kinds == {int} and _all_within(cells, -(2**63), 2**63 - 1):
+        dtype = "Int64"
+    elif kinds == {float} or (kinds == {int, float} and _all_within(cells, -_EXACT, _EXACT)):
+        dtype = "Float64"
+    elif kinds == {str}:
+        cells = [float("nan") if cell is ABSENT else portable(cell) for cell in cells]
+        return pd.Series(cells, index)
+    missing = float("nan") if dtype is object else None
+    return pd.Series([missing if c is ABSENT else portable(c) for c in cells], index, dtype)
+
+
+def _all_within(cells: Sequence[Any], lowest: int, highest: int) -> bool:
+    return all(type(cell) is not int or lowest <= cell <= highest for cell in cells)
+
+
+def _instants(seconds: Sequence[float | None], index: pd.Index[Any]) -> pd.Series[Any]:
+    import numpy as np
+    import pandas as pd
+
+    nothing = np.iinfo("int64").min  # NaT
+    whole = [nothing if at is None or at == NOT_YET else microseconds(at) for at in seconds]
+    naive = np.array(whole, "int64").view("datetime64[us]")
+    return pd.Series(pd.DatetimeIndex(naive, tz="UTC"), index)

@@ -1,0 +1,232 @@
+"""Import and export: files, DataFrames, chat transcripts and the sample dataset.
+
+    .jsonl     one record a line; lossless: value, instants, expiry, namespace    jsonl.py
+    .csv       one row a record, flattened as the tables in a notebook            tables.py
+    .parquet   the same, typed, for other tools                                   tables.py
+    .json      chat: a list of messages, or conversations by name (read only)     chat.py
+
+Each may be gzipped. A source is read and checked as a whole before the memory is touched. A
+record goes into the memory that imports it, whatever namespace it comes from; it keeps its
+instants and its expiry, and one that has expired is left out. Of two records with the same key
+the later one counts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias
+
+from ..errors import CapacityExceeded, InvalidArgument, TransferError
+from ..record import NOT_YET, MemoryRecord
+from ..stores.base import Change, Entry, Store, entry_of
+from .chat import read_conversations, read_json, read_list
+from .datasets import DATASETS
+from .files import format_of, path_of, replaced
+from .items import Item, Options, Reading
+from .jsonl import read_jsonl, write_jsonl
+from .tables import read_arrow, read_csv, read_frame, read_parquet, write_csv, write_parquet
+
+ImportSource: TypeAlias = Any
+"""A path, a dataset's name, a DataFrame, records, messages, or a mapping of conversations."""
+
+Progress: TypeAlias = Callable[[Iterable[Any], int | None, str], Iterable[Any]]
+"""Wraps an iterable in a progress bar, given its length (or None) and what it is."""
+
+_READERS: dict[str, Callable[[Path, Options], Iterator[Item]]] = {
+    "jsonl": read_jsonl,
+    "csv": read_csv,
+    "parquet": read_parquet,
+    "json": read_json,
+}
+
+_WRITERS: dict[str, Callable[[BinaryIO, Sequence[MemoryRecord]], None]] = {
+    "jsonl": write_jsonl,
+    "csv": write_csv,
+    "parquet": write_parquet,
+}
+
+_SHOWN_PROBLEMS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        added: records whose key is new.
+        updated: records that replaced one of the memory under the same key.
+        repeated: records whose key came again later in the source, where the later one counts.
+        expired: records left out because their expiry had passed.
+        evicted: older records that fell out of the memory to make room.
+        problems: a sentence for each broken record that was skipped.
+        change: what `SyncMemory.undo` needs to take the import back.
+    """
+
+    added: int
+    updated: int
+    repeated: int = 0
+    expired: int = 0
+    evicted: int = 0
+    problems: tuple[str, ...] = ()
+    change: Change = field(default_factory=Change, repr=False)
+
+
+def import_into(
+    store: Store,
+    source: ImportSource,
+    format: str | None,
+    *,
+    key: str,
+    user: str | None,
+    session: str | None,
+    on_error: Literal["raise", "skip"],
+    grow: bool,
+    progress: Progress | bool,
+    now: float,
+) -> ImportReport:
+    """Reads a source into a store; see `SyncMemory.import_` for the arguments."""
+    if on_error not in ("raise", "skip"):
+        raise InvalidArgument(f"on_error={on_error!r}: give 'raise' or 'skip'")
+    reading = _read(source, format, Options(key, user, session))
+    items = reading.items
+    if progress:
+        bar = _tqdm if progress is True else progress
+        items = bar(items, reading.total, f"import {reading.name}")
+    found = _Found(now)
+    for place, record in items:
+        found.take(place, record)
+    if found.problems and on_error == "raise":
+        raise _broken(reading.name, found.problems, found.total)
+    _make_room(store, found.entries.keys(), grow)
+    change = store.put(found.entries.values())
+    updated = len(change.removed) - change.evicted
+    return ImportReport(
+        added=len(found.entries) - updated,
+        updated=updated,
+        repeated=found.repeated,
+        expired=found.expired,
+        evicted=change.evicted,
+        problems=tuple(found.problems),
+        change=change,
+    )
+
+
+class _Found:
+    """What a source has turned out to hold, until the whole of it is known.
+
+    Args:
+        now: Unix seconds; the instant of records that have none.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.problems: list[str] = []
+        self.total = self.repeated = self.expired = 0
+        self._now = now
+
+    def take(self, place: str, record: MemoryRecord | InvalidArgument) -> None:
+        self.total += 1
+        try:
+            if isinstance(record, InvalidArgument):
+                raise record
+            entry = entry_of(record)
+        except InvalidArgument as error:
+            self.problems.append(f"{place}: {error}")
+            return
+        # Taken out first: the later one also comes later in the order of recency. An expired
+        # one takes out as well, for the earlier one had been replaced when that expired.
+        if self.entries.pop(entry.key, None):
+            self.repeated += 1
+        if entry.expires_at is not None and entry.expires_at <= self._now:
+            self.expired += 1
+            return
+        if entry.updated_at == NOT_YET:
+            entry.updated_at = self._now if record.created_at == NOT_YET else record.created_at
+        if entry.created_at == NOT_YET:
+            entry.created_at = None
+        self.entries[entry.key] = entry
+
+
+def _broken(name: str, problems: Sequence[str], total: int) -> TransferError:
+    shown = "".join(f"\n  {problem}" for problem in problems[:_SHOWN_PROBLEMS])
+    more = len(problems) - _SHOWN_PROBLEMS
+    rest = f"\n  ... and {more:,} more" if more > 0 else ""
+    return TransferError(
+        f"{name}: {len(problems):,} of {total:,} records cannot be read, so nothing was "
+        f"imported:{shown}{rest}\nRepair the source, or import the others with on_error='skip'.",
+        problems,
+    )
+
+
+def _make_room(store: Store, keys: Iterable[str], grow: bool) -> None:
+    wanted = set(keys)
+    if grow:
+        # Room for what is there as well: who lets it grow wants nothing evicted.
+        needed = len(wanted.union(store.keys()))
+        if needed > store.max_size:
+            store.resize(needed)
+    elif len(wanted) > store.max_size:
+        raise CapacityExceeded(
+            f"{len(wanted):,} records do not fit in max_size={store.max_size:,}, so most of them "
+            "would be evicted at once; import with grow=True, or make the memory larger"
+        )
+
+
+def _read(source: ImportSource, format: str | None, options: Options) -> Reading:
+    if isinstance(source, (str, os.PathLike)):
+        return _read_named(source, format, options)
+    if hasattr(source, "attrs") and hasattr(source, "columns"):
+        return Reading("DataFrame", read_frame(source, options), len(source))
+    if hasattr(source, "__arrow_c_stream__"):
+        return Reading(type(source).__name__, read_arrow(source, options))
+    if isinstance(source, Mapping):
+        return Reading("conversations", read_conversations(source, options))
+    if isinstance(source, Iterable) and not isinstance(source, (bytes, bytearray)):
+        return Reading("list", read_list(source, options))
+    raise TransferError(
+        f"cannot import from <{type(source).__name__}>; give a path, a DataFrame, records, a list "
+        "of messages or a mapping of conversations"
+    )
+
+
+def _read_named(source: str | os.PathLike[str], format: str | None, options: Options) -> Reading:
+    path = path_of(source)
+    if not os.path.lexists(path):
+        if source in DATASETS:
+            return DATASETS[source]()
+        raise TransferError(
+            f"there is no file {str(path)!r}, and no dataset of that name: "
+            f"datasets are {', '.join(map(repr, DATASETS))}"
+        )
+    if path.is_dir():
+        raise TransferError(f"cannot read {str(path)!r}: it is a directory")
+    return Reading(path.name, _READERS[format_of(path, format, _READERS)](path, options))
+
+
+def _tqdm(items: Iterable[Any], total: int | None, what: str) -> Iterable[Any]:
+    from tqdm.auto import tqdm
+
+    bar: Iterable[Any] = tqdm(items, what, total, leave=False, unit=" records")
+    return bar
+
+
+def write_file(
+    path: str | os.PathLike[str], format: str | None, records: Sequence[MemoryRecord]
+) -> int:
+    """Writes records in the order given, replacing the file in one step.
+
+    Returns:
+        How many records were written.
+
+    Raises:
+        TransferError: an unknown format, a file that cannot be written.
+        MissingPackage: ``parquet`` without pyarrow.
+    """
+    target = path_of(path)
+    write = _WRITERS[format_of(target, format, _WRITERS)]
+    with replaced(target) as file:
+        write(file, records)
+    return len(records)

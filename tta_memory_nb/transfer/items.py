@@ -1,0 +1,120 @@
+"""What a reader of a source yields, and how records are made of objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+from ..errors import InvalidArgument
+from ..record import NOT_YET, MemoryRecord
+from ..times import instant
+
+P = ParamSpec("P")
+D = TypeVar("D")
+
+Item: TypeAlias = tuple[str, MemoryRecord | InvalidArgument]
+"""Where in the source, and the record or what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a source is to be understood; see `SyncMemory.import_`."""
+
+    key: str = "key"
+    user: str | None = None
+    session: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("key", "user", "session"):
+            text = getattr(self, name)
+            if (text is not None or name == "key") and not (isinstance(text, str) and text):
+                raise InvalidArgument(f"{name}={text!r}: give non-empty text")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A source being read.
+
+    Attributes:
+        name: how messages call the source.
+        items: its records, made as they are asked for.
+        total: how many there are, where that is known beforehand.
+    """
+
+    name: str
+    items: Iterable[Item]
+    total: int | None = None
+
+
+def attempt(
+    make: Callable[P, MemoryRecord], *args: P.args, **kwargs: P.kwargs
+) -> MemoryRecord | InvalidArgument:
+    """The record, or the error that says why there is none."""
+    try:
+        return make(*args, **kwargs)
+    except InvalidArgument as error:
+        return error
+
+
+def parsed_json(data: bytes) -> Any:
+    """The content of a JSON text.
+
+    Raises:
+        InvalidArgument: what is wrong with it, and where.
+    """
+    try:
+        return json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"not UTF-8 at byte {error.start + 1}") from None
+    except json.JSONDecodeError as error:
+        place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
+        raise InvalidArgument(f"not JSON: {error.msg} at {place}") from None
+    except (ValueError, RecursionError) as error:  # an endless integer, endless nesting
+        raise InvalidArgument(f"not JSON that can be read: {error}") from None
+
+
+def brief(value: Any) -> str:
+    """A value in an error message."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_LOSSLESS = {
+    *("key", "value", "namespace", "created_at", "updated_at", "expires_at"),
+    *("score", "matches"),  # of a search hit
+}
+
+
+def is_lossless(row: Mapping[str, Any]) -> bool:
+    """Whether an object is a record's own form, as in a .jsonl export."""
+    return {"key", "value"} <= row.keys() <= _LOSSLESS
+
+
+def record_from_object(row: Mapping[str, Any], key: str) -> MemoryRecord:
+    """A record from its own form, or from any object with a field that is its key.
+
+    Raises:
+        InvalidArgument: no key, an instant that is none.
+    """
+    if not is_lossless(row):
+        if key not in row:
+            names = ", ".join(map(repr, row)) or "nothing"
+            raise InvalidArgument(f"no {key!r} in this object; it has {names}")
+        found = row[key]
+        # Ids are often numbers; what is neither is refused as a key later on.
+        name = str(found) if type(found) is int else found
+        return MemoryRecord(name, {field: row[field] for field in row if field != key})
+    return MemoryRecord(
+        row["key"],
+        row["value"],
+        created_at=_instant(row, "created_at", NOT_YET),
+        updated_at=_instant(row, "updated_at", NOT_YET),
+        expires_at=_instant(row, "expires_at", None),
+    )
+
+
+def _instant(row: Mapping[str, Any], name: str, otherwise: D) -> float | D:
+    written = row.get(name)
+    return otherwise if written is None else instant(written, 0.0, name)

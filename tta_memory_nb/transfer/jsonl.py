@@ -1,0 +1,54 @@
+"""JSON Lines: one record a line, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..codec import to_json
+from ..errors import InvalidArgument
+from ..record import MemoryRecord
+from ..table import is_utf8
+from .files import opened
+from .items import Item, Options, attempt, brief, parsed_json, record_from_object
+
+
+def read_jsonl(path: Path, options: Options) -> Iterator[Item]:
+    """Records of a file; an empty file holds none, as the export of an empty memory does."""
+    with opened(path) as file:
+        for number, line in enumerate(file, start=1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if line.strip():
+                yield f"line {number}", attempt(_from_line, line, options)
+
+
+def _from_line(line: bytes, options: Options) -> MemoryRecord:
+    row = parsed_json(line)
+    if not isinstance(row, dict):
+        raise InvalidArgument(f"expected an object, found {brief(row)}")
+    return record_from_object(row, options.key)
+
+
+def write_jsonl(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
+    """Writes records in turn."""
+    for record in records:
+        line = json_text(
+            {
+                "key": record.key,
+                "value": record.value,
+                "namespace": record.namespace,
+                "created_at": record.created_at,
+                "updated_at": record.updated_at,
+                "expires_at": record.expires_at,
+            }
+        )
+        file.write(line.encode() + b"\n")
+
+
+def json_text(content: Any) -> str:
+    """Compact JSON that UTF-8 can carry: half a surrogate pair needs its escape."""
+    text = to_json(content)
+    return text if is_utf8(text) else json.dumps(content, separators=(",", ":"))

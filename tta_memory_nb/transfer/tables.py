@@ -1,0 +1,378 @@
+"""Tables: CSV, Parquet, and the DataFrames of any library.
+
+All are flattened and read by the rules of `tta_memory_nb.table`. What a CSV cell means:
+
+    empty               the field is not there
+    reads as JSON       what it reads as: 3, true, null, [1, 2], "text"
+    anything else       text: Hello, 007, NaN
+
+So text that reads as JSON is written in JSON quotes, and so is text that a spreadsheet would
+run as a formula or that UTF-8 cannot carry. The columns of `META` and the key are plain text;
+a key is in JSON quotes only for the last two reasons.
+
+Parquet keeps the type of a column whose leaves have one; the others are written as CSV cells.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from ..errors import InvalidArgument, MissingPackage, TransferError
+from ..record import MemoryRecord
+from ..table import (
+    ABSENT,
+    FORMULA_STARTS,
+    INSTANTS,
+    MARK,
+    META,
+    RowReader,
+    flat_table,
+    is_utf8,
+    moment,
+    portable,
+    unportable,
+)
+from .files import opened
+from .items import Item, Options, attempt
+from .jsonl import json_text
+
+# ---------------------------------------------------------------- cells of text
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(digits)
+    return number
+
+
+_parse = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite).decode
+
+# What JSON can begin with. Most text begins otherwise, and is told apart at once.
+_JSON_STARTS = frozenset(' \t\r\n"[{-0123456789tfn')
+
+
+def _cell_leaf(text: str) -> Any:
+    if not text:
+        return ABSENT
+    if text[0] not in _JSON_STARTS:
+        return text
+    try:
+        return _parse(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _cell_text(leaf: Any) -> str:
+    if (
+        isinstance(leaf, str)
+        and is_utf8(leaf)
+        and not leaf.startswith(FORMULA_STARTS)
+        and _cell_leaf(leaf) is leaf
+    ):
+        return leaf
+    return json_text(leaf)
+
+
+def _name_text(name: str | None) -> str:
+    """A key, user or session, which is text without quotes as long as that can be."""
+    if not name:
+        return ""
+    if is_utf8(name) and not name.startswith(('"', *FORMULA_STARTS)):
+        return name
+    return json.dumps(name)
+
+
+def _name_leaf(text: str) -> Any:
+    if not text:
+        return ABSENT
+    leaf = _cell_leaf(text) if text.startswith('"') else text
+    return leaf if isinstance(leaf, str) else text
+
+
+def _rows(
+    name: str, columns: Sequence[str], options: Options, paths: dict[str, tuple[str, ...]] | None
+) -> RowReader:
+    try:
+        return RowReader(columns, options.key, paths)
+    except InvalidArgument as error:
+        raise TransferError(f"{name}: {error}") from None
+
+
+# ---------------------------------------------------------------- CSV
+
+
+def read_csv(path: Path, options: Options) -> Iterator[Item]:
+    """Records of a file with a header line."""
+    # The limit of the csv module is for the whole process, and far below one long document.
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        with opened(path) as file:
+            yield from _read_csv(path.name, file, options)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _read_csv(name: str, file: BinaryIO, options: Options) -> Iterator[Item]:
+    # Line number -> what is wrong with its bytes.
+    undecodable: dict[int, str] = {}
+    lines = csv.reader(_decoded(file, undecodable), strict=True)
+    try:
+        header = next(lines, None)
+    except csv.Error as error:
+        raise TransferError(f"{name}, line {lines.line_num}: {error}") from None
+    if undecodable:
+        raise TransferError(f"{name}, line 1: {undecodable.popitem()[1]}; save it as UTF-8")
+    if not header:
+        raise TransferError(f"{name}: no header line with the names of the columns")
+    rows = _rows(name, header, options, None)
+    texts = {rows.key, *META} if rows.ours else {rows.key}
+    leaves: list[Callable[[str], Any]] = [
+        _name_leaf if column in texts else _cell_leaf for column in rows.columns
+    ]
+    while True:
+        before = lines.line_num
+        try:
+            row = next(lines, None)
+        except csv.Error as error:
+            yield f"line {lines.line_num}", InvalidArgument(f"not CSV: {error}")
+            continue
+        if row is None:
+            return
+        if undecodable:
+            reasons = [
+                undecodable.pop(at)
+                for at in range(before + 1, lines.line_num + 1)
+                if at in undecodable
+            ]
+            if reasons:
+                yield f"line {lines.line_num}", InvalidArgument(reasons[0])
+                continue
+        if row:
+            yield f"line {lines.line_num}", attempt(_from_row, row, rows, leaves)
+
+
+def _decoded(file: BinaryIO, undecodable: dict[int, str]) -> Iterator[str]:
+    for number, line in enumerate(file, start=1):
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            undecodable[number] = f"not UTF-8 at byte {error.start + 1}"
+            yield line.decode(errors="replace")
+
+
+def _from_row(
+    row: Sequence[str], rows: RowReader, leaves: Sequence[Callable[[str], Any]]
+) -> MemoryRecord:
+    if len(row) != len(leaves):
+        raise InvalidArgument(f"{len(row)} cells, but the header has {len(leaves)} columns")
+    return rows.record([leaf(text) for leaf, text in zip(leaves, row, strict=True)])
+
+
+def write_csv(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
+    """Writes a header line and a row for each record."""
+    table = flat_table(records, for_file=True)
+    text = io.TextIOWrapper(file, "utf-8", newline="")
+    writer = csv.writer(text)
+    writer.writerow(["key", *META, *table.columns])
+    for record, row in zip(table.records, table.rows, strict=True):
+        cells = [_cell_text(row[path]) if path in row else "" for path in table.columns.values()]
+        names = map(_name_text, (record.key, record.user, record.session))
+        writer.writerow([*names, *map(_iso, _instants(record)), *cells])
+    text.flush()
+    text.detach()
+
+
+def _instants(record: MemoryRecord) -> tuple[float | None, ...]:
+    return record.created_at, record.updated_at, record.expires_at
+
+
+def _iso(at: float | None) -> str:
+    return "" if at is None else moment(at).isoformat()
+
+
+# ---------------------------------------------------------------- Parquet and Arrow
+
+_JSON_COLUMNS = b"tta_memory_nb.json_columns"
+
+
+def read_parquet(path: Path, options: Options) -> Iterator[Item]:
+    """Records of a file."""
+    pyarrow = _pyarrow()
+    with opened(path) as file:
+        try:
+            table = pyarrow.parquet.read_table(file)
+        except pyarrow.ArrowException as error:
+            raise TransferError(f"cannot read {str(path)!r}: {error}") from None
+    yield from _from_arrow(path.name, table, options)
+
+
+def read_arrow(source: Any, options: Options) -> Iterator[Item]:
+    """Records of a table of any library that speaks Arrow: Polars, DuckDB, PyArrow."""
+    return _from_arrow(type(source).__name__, _pyarrow().table(source), options)
+
+
+def _from_arrow(name: str, table: Any, options: Options) -> Iterator[Item]:
+    rows = _rows(name, table.column_names, options, None)
+    noted = (table.schema.metadata or {}).get(_JSON_COLUMNS) if rows.ours else None
+    as_json = set(json.loads(noted)) if noted else set()
+    leaves: list[Callable[[Any], Any]] = [
+        _arrow_json if column in as_json else _arrow_text if noted else _arrow_leaf
+        for column in rows.columns
+    ]
+    numbers = itertools.count(1)
+    for batch in table.to_batches():
+        columns = (
+            map(leaf, column.to_pylist())
+            for leaf, column in zip(leaves, batch.columns, strict=True)
+        )
+        for cells in zip(*columns, strict=True):
+            yield f"row {next(numbers)}", attempt(rows.record, cells)
+
+
+def _arrow_leaf(cell: Any) -> Any:
+    return ABSENT if cell is None else cell
+
+
+def _arrow_text(cell: Any) -> Any:
+    return ABSENT if cell is None else unportable(cell)
+
+
+def _arrow_json(cell: Any) -> Any:
+    return ABSENT if cell is None else _cell_leaf(cell)
+
+
+def write_parquet(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
+    """Writes a row for each record."""
+    pyarrow = _pyarrow()
+    table = flat_table(records, for_file=True)
+    text, stamp = pyarrow.string(), pyarrow.timestamp("us", "UTC")
+    arrays = {
+        name: pyarrow.array([portable(getattr(record, name)) for record in records], text)
+        for name in ("key", "user", "session")
+    }
+    for name, column in zip(INSTANTS, zip(*map(_instants, records), strict=True), strict=True):
+        moments = [None if at is None else moment(at) for at in column]
+        arrays[name] = pyarrow.array(moments, stamp)
+    as_json = []
+    for name, path in table.columns.items():
+        cells = table.cells(path)
+        if _has_one_type(cells):
+            arrays[name] = pyarrow.array([None if c is ABSENT else portable(c) for c in cells])
+        else:
+            arrays[name] = pyarrow.array([None if c is ABSENT else _cell_text(c) for c in cells])
+            as_json.append(name)
+    arrow = pyarrow.table(arrays).replace_schema_metadata({_JSON_COLUMNS: json.dumps(as_json)})
+    pyarrow.parquet.write_table(arrow, file)
+
+
+def _has_one_type(cells: Sequence[Any]) -> bool:
+    """Whether the leaves are all of one type that Parquet knows."""
+    kinds = {type(cell) for cell in cells if cell is not ABSENT}
+    if kinds == {int}:
+        return all(cell is ABSENT or -(2**63) <= cell < 2**63 for cell in cells)
+    return len(kinds) == 1 and kinds <= {str, bool, float}
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingPackage(
+            "Parquet and Arrow need pyarrow: pip install 'tta-memory-nb[parquet]'"
+        ) from None
+    return pyarrow
+
+
+# ---------------------------------------------------------------- pandas
+
+
+class DataFrame(Protocol):
+    """The part of a pandas DataFrame that is used; pandas itself is not imported here."""
+
+    attrs: dict[Any, Any]
+    index: Any
+
+    def __len__(self) -> int: ...
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Columns by name."""
+        ...
+
+
+def read_frame(frame: DataFrame, options: Options) -> Iterator[Item]:
+    """Records of a pandas DataFrame; the key may be the index.
+
+    NaN, NA and NaT are fields that are not there; None is JSON's null in a column of objects,
+    the one kind that keeps it.
+    """
+    mark = frame.attrs.get(MARK)
+    paths = None
+    if isinstance(mark, dict):
+        paths = {name: tuple(path) for name, path in mark.items()}
+    columns = [(str(name), column) for name, column in frame.items()]
+    if frame.index.name == options.key and options.key not in dict(columns):
+        columns.insert(0, (options.key, frame.index))
+    rows = _rows("DataFrame", [name for name, _ in columns], options, paths)
+    change = unportable if rows.ours else _same
+    cells = [_pandas_cells(column, change) for _, column in columns]
+    for number, row in enumerate(zip(*cells, strict=True), start=1):
+        yield f"row {number}", attempt(rows.record, row)
+
+
+def _same(leaf: Any) -> Any:
+    return leaf
+
+
+def _pandas_cells(column: Any, change: Callable[[Any], Any]) -> Iterator[Any]:
+    cells = column.tolist()
+    null = None if column.dtype == object else ABSENT
+    if str(column.dtype) in ("float64", "float32") and _were_integers(cells):
+        cells = [cell if math.isnan(cell) else int(cell) for cell in cells]
+    for cell in cells:
+        if cell is None:
+            yield null
+        elif _is_missing(cell):
+            yield ABSENT
+        else:
+            yield change(_plain(cell))
+
+
+def _were_integers(cells: Sequence[float]) -> bool:
+    """Whether pandas made floats of integers only because others are missing.
+
+    It does so in each column that has no nullable type, and `records_frame` uses only those.
+    """
+    present = [cell for cell in cells if not math.isnan(cell)]
+    return len(present) < len(cells) and all(cell.is_integer() for cell in present)
+
+
+def _is_missing(cell: Any) -> bool:
+    if isinstance(cell, float):
+        return math.isnan(cell)
+    return type(cell).__name__ in ("NAType", "NaTType")
+
+
+def _plain(cell: Any) -> Any:
+    """A cell without NumPy's arrays, which is how pandas reads lists from Parquet."""
+    if hasattr(cell, "tolist"):
+        cell = cell.tolist()
+    if isinstance(cell, list):
+        return [_plain(child) for child in cell]
+    if isinstance(cell, dict):
+        return {name: _plain(child) for name, child in cell.items()}
+    return cell
