@@ -1,0 +1,260 @@
+"""The floors of the house: imports only point down, and heavy packages wait until asked for."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pytest
+
+import tta_memory_nb
+
+PACKAGE = Path(tta_memory_nb.__file__).parent
+
+FACE = "__init__"
+FLOORS: dict[str, int] = {
+    **dict.fromkeys(
+        ("record", "keys", "codec", "text", "errors", "times", "filters", "urls", "table"), 0
+    ),
+    "nesting": 0,
+    "stores": 1,
+    "index": 1,
+    **dict.fromkeys(("primitive", "outage", "ranking", "embedders", "summarizers"), 2),
+    **dict.fromkeys(("telemetry", "transfer"), 2),
+    "frames": 3,
+    "plots": 3,
+    "notebook": 4,
+    FACE: 5,
+}
+"""Floor of each module and subpackage, by its first name."""
+
+HOMES: dict[str, tuple[str, ...]] = {
+    "pandas": ("frames",),
+    "IPython": ("notebook", f"{FACE} for types"),
+    "ipywidgets": ("notebook",),
+    "anywidget": ("notebook",),
+    "redis": ("stores.redis",),
+    "pyarrow": ("transfer",),
+    "tqdm": ("transfer", "notebook"),
+    "nest_asyncio2": ("nesting",),
+}
+"""Where a package may be imported: modules, or packages with all that is in them."""
+
+HEAVY = {*HOMES, "numpy", "asyncio"}
+
+
+class Import(NamedTuple):
+    """One import: of which module, by which, and when it is carried out."""
+
+    importer: str
+    imported: str
+    ours: bool
+    when: Literal["import", "call", "types"]
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def statements(
+    node: ast.AST, when: Literal["import", "call", "types"] = "import"
+) -> Iterator[tuple[ast.Import | ast.ImportFrom, Literal["import", "call", "types"]]]:
+    """Every import below a node, with the moment at which it is carried out."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child, when
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from statements(child, "call")
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            yield from statements(ast.Module(child.body, []), "types")
+            yield from statements(ast.Module(child.orelse, []), when)
+        else:
+            yield from statements(child, when)
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    importer = module_name(path)
+    folder = path.parent.relative_to(PACKAGE).parts
+    for statement, when in statements(ast.parse(path.read_text("utf-8"))):
+        if isinstance(statement, ast.Import):
+            found = [(alias.name, False) for alias in statement.names]
+        elif statement.level:
+            above = folder[: len(folder) - statement.level + 1]
+            names = [statement.module] if statement.module else [a.name for a in statement.names]
+            found = [(".".join((*above, name)), True) for name in names]
+        else:
+            found = [(statement.module or "", False)]
+        for imported, ours in found:
+            yield Import(importer, imported, ours, when)
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+IMPORTS = [found for path in MODULES for found in imports_of(path)]
+OURS = [found for found in IMPORTS if found.ours]
+THEIRS = [
+    found
+    for found in IMPORTS
+    if not found.ours and found.imported.partition(".")[0] not in sys.stdlib_module_names
+]
+
+
+def floor(module: str) -> int:
+    return FLOORS[module.partition(".")[0]]
+
+
+# ---- the floors
+
+
+def test_imports_are_seen_wherever_they_stand():
+    # The tests below pass on an empty list as well: these three must be in it.
+    assert Import("stores.memory", "filters", ours=True, when="import") in IMPORTS
+    assert Import("frames", "pandas", ours=False, when="types") in IMPORTS
+    assert Import("nesting", "nest_asyncio2", ours=False, when="call") in IMPORTS
+
+
+def test_every_module_stands_on_a_floor():
+    assert [
+        name for name in map(module_name, MODULES) if name.partition(".")[0] not in FLOORS
+    ] == []
+
+
+def test_imports_only_point_down():
+    # Imports for types count too: what a signature names is known to the module.
+    assert [found for found in OURS if floor(found.imported) > floor(found.importer)] == []
+
+
+def test_modules_import_each_other_by_relative_names():
+    assert [found for found in THEIRS if found.imported.startswith("tta_memory_nb")] == []
+
+
+def test_no_module_waits_for_itself_to_be_imported():
+    graph: dict[str, set[str]] = {}
+    for found in OURS:
+        if found.when == "import":
+            graph.setdefault(found.importer, set()).add(found.imported)
+    # Raises CycleError, which names the modules.
+    order = list(TopologicalSorter(graph).static_order())
+    assert order.index("errors") < order.index("stores.memory") < order.index("primitive")
+
+
+def test_the_ground_needs_only_the_standard_library():
+    assert [
+        found for found in THEIRS if floor(found.importer) == 0 and found.when == "import"
+    ] == []
+
+
+def test_the_opt_in_for_nested_loops_knows_nothing_but_the_errors():
+    assert {found.imported for found in OURS if found.importer == "nesting"} == {"errors"}
+
+
+# ---- other people's packages
+
+
+@pytest.mark.parametrize("package", HOMES)
+def test_a_package_is_imported_only_where_it_is_at_home(package):
+    def at_home(found: Import) -> bool:
+        names = (found.importer, f"{found.importer} for {found.when}")
+        return any(
+            name == home or name.startswith(f"{home}.") for home in HOMES[package] for name in names
+        )
+
+    users = [found for found in THEIRS if found.imported.partition(".")[0] == package]
+    assert [found for found in users if not at_home(found)] == []
+
+
+def test_other_packages_are_imported_when_they_are_needed():
+    # In the notebook IPython is there already; a server's client is what its store is made of.
+    early = {found.importer for found in THEIRS if found.when == "import"}
+    assert [name for name in early if not name.startswith(("notebook.", "stores.redis"))] == []
+
+
+# ---- the public names
+
+
+def test_the_public_names_are_those_of_all():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    names = [
+        alias.name
+        for statement, when in statements(tree)
+        if when == "types" and isinstance(statement, ast.ImportFrom) and statement.level
+        for alias in statement.names
+    ]
+    assert sorted(names) == sorted(tta_memory_nb.__all__)
+
+
+@pytest.mark.parametrize("name", tta_memory_nb.__all__)
+def test_every_public_name_resolves_to_a_thing_of_that_name(name):
+    assert getattr(tta_memory_nb, name).__name__ == name
+    assert name in dir(tta_memory_nb)
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'tta_memory_nb' has no attribute 'MemoryPrimitve'"):
+        _ = tta_memory_nb.MemoryPrimitve
+
+
+def test_every_error_is_public():
+    errors = ast.parse((PACKAGE / "errors.py").read_text("utf-8"))
+    names = {node.name for node in errors.body if isinstance(node, ast.ClassDef)}
+    assert names <= set(tta_memory_nb.__all__)
+
+
+# ---- what an import costs
+
+
+def loaded_by(code: str) -> set[str]:
+    """Names of the modules that a fresh interpreter loads for some code."""
+    program = (
+        "import json, sys; before = set(sys.modules)\n"
+        f"{code}\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_importing_the_package_loads_none_of_its_modules():
+    loaded = loaded_by("import tta_memory_nb")
+    assert {name for name in loaded if name.startswith("tta_memory_nb")} == {"tta_memory_nb"}
+    assert loaded & HEAVY == set()
+
+
+def test_a_memory_loads_no_heavy_package_and_nothing_from_upper_floors():
+    loaded = loaded_by("import tta_memory_nb; tta_memory_nb.MemoryPrimitive().sync.search('x')")
+    assert loaded & HEAVY == set()
+    ours = {name.partition(".")[2] for name in loaded if name.startswith("tta_memory_nb.")}
+    assert "primitive" in ours
+    assert {name for name in ours if floor(name) > floor("primitive")} == set()
+    assert {name for name in ours if name.startswith(("transfer", "table", "nesting"))} == set()
+
+
+def test_a_memory_works_where_nothing_else_is_installed():
+    program = (
+        "import asyncio, tta_memory_nb\n"
+        "memory = tta_memory_nb.MemoryPrimitive()\n"
+        "asyncio.run(memory.add('alice:monday', {'text': 'It rains'}))\n"
+        "print(asyncio.run(memory.search('RAIN')), memory.sync.keys(user='alice'))"
+    )
+    # -S leaves out everything that was installed, -X dev and -W error show what is left open.
+    done = subprocess.run(
+        [sys.executable, "-S", "-X", "dev", "-W", "error", "-c", program],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout == "[{'text': 'It rains'}] ['alice:monday']\n"
