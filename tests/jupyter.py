@@ -39,8 +39,9 @@ _LAB_SETTINGS: dict[str, dict[str, Any]] = {
         "checkForUpdates": False,
         "doNotDisturbMode": True,
     },
-    # Cells out of view are not drawn otherwise, and a picture of the whole notebook lacks them.
-    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    # Cells out of view are not drawn otherwise, and a picture of the whole notebook lacks them;
+    # the blank screen to scroll into after the last cell grows with the window.
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none", "scrollPastEnd": False},
     # A busy machine must not lose the kernel's answer.
     "@jupyterlab/completer-extension:manager": {"providerTimeout": 60_000},
 }
