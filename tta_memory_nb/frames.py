@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .record import NOT_YET, MemoryRecord
-from .table import ABSENT, MARK, column_path, flat_table, microseconds, portable
+from .record import MemoryRecord
+from .table import (
+    ABSENT,
+    INSTANTS,
+    MARK,
+    column_path,
+    flat_table,
+    instants_of,
+    microseconds,
+    portable,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +38,8 @@ def records_frame(records: Iterable[MemoryRecord]) -> pd.DataFrame:
     Only the integers in a column of fractions become fractions.
 
     ``attrs`` holds the paths of columns whose names cannot tell them: ``{"a.b": 1}`` is not
-    ``{"a": {"b": 1}}``. Text with half a surrogate pair, which no notebook can show, is spelled
-    as JSON.
+    ``{"a": {"b": 1}}``. A merge with another table forgets it, and such a field comes back nested.
+    Text with half a surrogate pair, which no notebook can show, is spelled as JSON.
     """
     return _frame(list(records))
 
@@ -70,10 +79,10 @@ def _frame(records: Sequence[MemoryRecord]) -> pd.DataFrame:
     data: dict[str, Any] = {
         "user": _column([_or_absent(record.user) for record in records], index),
         "session": _column([_or_absent(record.session) for record in records], index),
-        "created": _instants([record.created_at for record in records], index),
-        "updated": _instants([record.updated_at for record in records], index),
-        "expires": _instants([record.expires_at for record in records], index),
     }
+    instants = [instants_of(record) for record in records]
+    for position, name in enumerate(INSTANTS):
+        data[name] = _instants([row[position] for row in instants], index)
     for name, path in table.columns.items():
         data[name] = _column(table.cells(path), index)
     frame = pd.DataFrame(data, index)
@@ -115,6 +124,6 @@ def _instants(seconds: Sequence[float | None], index: pd.Index[Any]) -> pd.Serie
     import pandas as pd
 
     nothing = np.iinfo("int64").min  # NaT
-    whole = [nothing if at is None or at == NOT_YET else microseconds(at) for at in seconds]
+    whole = [nothing if at is None else microseconds(at) for at in seconds]
     naive = np.array(whole, "int64").view("datetime64[us]")
     return pd.Series(pd.DatetimeIndex(naive, tz="UTC"), index)

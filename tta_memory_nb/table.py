@@ -232,6 +232,16 @@ def _copied(leaf: Any) -> Any:
 # ---------------------------------------------------------------- cells
 
 
+def instants_of(record: MemoryRecord) -> tuple[float | None, float | None, float | None]:
+    """The cells for `INSTANTS` in Unix seconds: created, updated, expires; None for none."""
+    created, updated = record.created_at, record.updated_at
+    return (
+        None if created == NOT_YET else created,
+        None if updated == NOT_YET else updated,
+        record.expires_at,
+    )
+
+
 def moment(at: float) -> datetime:
     """An instant in Unix seconds, to the microsecond."""
     return _EPOCH + timedelta(microseconds=microseconds(at))

@@ -198,8 +198,8 @@ def _read_named(source: str | os.PathLike[str], format: str | None, options: Opt
         if source in DATASETS:
             return DATASETS[source]()
         raise TransferError(
-            f"there is no file {str(path)!r}, and no dataset of that name: "
-            f"datasets are {', '.join(map(repr, DATASETS))}"
+            f"cannot read {str(path)!r}: no such file, nor a dataset of that name "
+            f"({', '.join(DATASETS)})"
         )
     if path.is_dir():
         raise TransferError(f"cannot read {str(path)!r}: it is a directory")

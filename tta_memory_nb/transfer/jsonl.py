@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from ..codec import to_json
 from ..errors import InvalidArgument
 from ..record import MemoryRecord
-from ..table import is_utf8
+from ..table import instants_of, is_utf8
 from .files import opened
 from .items import Item, Options, attempt, brief, parsed_json, record_from_object
 
@@ -35,14 +35,15 @@ def _from_line(line: bytes, options: Options) -> MemoryRecord:
 def write_jsonl(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
     """Writes records in turn."""
     for record in records:
+        created, updated, expires = instants_of(record)
         line = json_text(
             {
                 "key": record.key,
                 "value": record.value,
                 "namespace": record.namespace,
-                "created_at": record.created_at,
-                "updated_at": record.updated_at,
-                "expires_at": record.expires_at,
+                "created_at": created,
+                "updated_at": updated,
+                "expires_at": expires,
             }
         )
         file.write(line.encode() + b"\n")

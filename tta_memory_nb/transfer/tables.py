@@ -34,6 +34,7 @@ from ..table import (
     META,
     RowReader,
     flat_table,
+    instants_of,
     is_utf8,
     moment,
     portable,
@@ -189,19 +190,12 @@ def write_csv(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
     writer = csv.writer(text)
     writer.writerow(["key", *META, *table.columns])
     for record, row in zip(table.records, table.rows, strict=True):
-        cells = [_cell_text(row[path]) if path in row else "" for path in table.columns.values()]
         names = map(_name_text, (record.key, record.user, record.session))
-        writer.writerow([*names, *map(_iso, _instants(record)), *cells])
+        times = ("" if at is None else moment(at).isoformat() for at in instants_of(record))
+        cells = (_cell_text(row[path]) if path in row else "" for path in table.columns.values())
+        writer.writerow([*names, *times, *cells])
     text.flush()
     text.detach()
-
-
-def _instants(record: MemoryRecord) -> tuple[float | None, ...]:
-    return record.created_at, record.updated_at, record.expires_at
-
-
-def _iso(at: float | None) -> str:
-    return "" if at is None else moment(at).isoformat()
 
 
 # ---------------------------------------------------------------- Parquet and Arrow
@@ -264,7 +258,9 @@ def write_parquet(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
         name: pyarrow.array([portable(getattr(record, name)) for record in records], text)
         for name in ("key", "user", "session")
     }
-    for name, column in zip(INSTANTS, zip(*map(_instants, records), strict=True), strict=True):
+    instants = [instants_of(record) for record in records]
+    for position, name in enumerate(INSTANTS):
+        column = (row[position] for row in instants)
         moments = [None if at is None else moment(at) for at in column]
         arrays[name] = pyarrow.array(moments, stamp)
     as_json = []

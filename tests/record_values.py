@@ -1,0 +1,60 @@
+"""Arbitrary records, and a comparison that tells 3 from 3.0 and true from 1."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from hypothesis import strategies as st
+from json_values import any_text, json_objects
+
+from tta_memory_nb import MemoryPrimitive, MemoryRecord
+
+NOW = 1_800_000_000.0
+
+
+def exact(value: Any) -> str:
+    """JSON that is equal when two values are, types included and the order of fields not."""
+    return json.dumps(value, sort_keys=True)
+
+
+def facts(records: Iterable[MemoryRecord]) -> list[tuple[Any, ...]]:
+    """All that can be compared of some records."""
+    return [
+        (
+            exact(record.key),
+            exact(record.value),
+            record.created_at,
+            record.updated_at,
+            record.expires_at,
+        )
+        for record in records
+    ]
+
+
+def stored(memory: MemoryPrimitive) -> list[tuple[Any, ...]]:
+    """All that can be compared of a memory, least recently used first."""
+    return facts(reversed(memory.sync.records()))
+
+
+@st.composite
+def records(
+    draw: st.DrawFn,
+    values: st.SearchStrategy[dict[str, Any]] | None = None,
+    keys: st.SearchStrategy[str] | None = None,
+) -> list[MemoryRecord]:
+    """Records with different keys and instants to the microsecond, none expired at `NOW`."""
+    values = json_objects() if values is None else values
+    keys = any_text.filter(bool) if keys is None else keys
+    past = st.integers(0, int(NOW) * 1_000_000).map(lambda micros: micros / 1_000_000)
+    future = st.integers(1, 7_000_000_000_000_000).map(lambda micros: NOW + micros / 1_000_000)
+    made = st.builds(
+        MemoryRecord,
+        keys,
+        values,
+        created_at=past,
+        updated_at=past,
+        expires_at=st.none() | future,
+    )
+    return draw(st.lists(made, max_size=5, unique_by=lambda record: exact(record.key)))
