@@ -21,7 +21,8 @@ def read_jsonl(path: Path, options: Options) -> Iterator[Item]:
         for number, line in enumerate(file, start=1):
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
-            if line.strip():
+            # Without its end, or what is missing there would be missed on the line after it.
+            if line := line.strip():
                 yield f"line {number}", attempt(_from_line, line, options)
 
 

@@ -126,52 +126,51 @@ def read_csv(path: Path, options: Options) -> Iterator[Item]:
 
 
 def _read_csv(name: str, file: BinaryIO, options: Options) -> Iterator[Item]:
-    # Line number -> what is wrong with its bytes.
-    undecodable: dict[int, str] = {}
-    lines = csv.reader(_decoded(file, undecodable), strict=True)
-    try:
-        header = next(lines, None)
-    except csv.Error as error:
-        raise TransferError(f"{name}, line {lines.line_num}: {error}") from None
-    if undecodable:
-        raise TransferError(f"{name}, line 1: {undecodable.popitem()[1]}; save it as UTF-8")
-    if not header:
-        raise TransferError(f"{name}: no header line with the names of the columns")
+    lines = _csv_rows(file)
+    place, header = next(lines, ("line 1", InvalidArgument("no header with names of columns")))
+    if isinstance(header, InvalidArgument):
+        raise TransferError(f"{name}, {place}: {header}")
     rows = _rows(name, header, options, None)
     texts = {rows.key, *META} if rows.ours else {rows.key}
     leaves: list[Callable[[str], Any]] = [
         _name_leaf if column in texts else _cell_leaf for column in rows.columns
     ]
+    for place, row in lines:
+        if isinstance(row, InvalidArgument):
+            yield place, row
+        else:
+            yield place, attempt(_from_row, row, rows, leaves)
+
+
+def _csv_rows(file: BinaryIO) -> Iterator[tuple[str, list[str] | InvalidArgument]]:
+    """Rows that are not empty, or what is wrong with them, and the line they end on."""
+    wrong: list[str] = []
+    lines = csv.reader(_decoded(file, wrong), strict=True)
     while True:
-        before = lines.line_num
+        row: list[str] | None = []
         try:
             row = next(lines, None)
         except csv.Error as error:
-            yield f"line {lines.line_num}", InvalidArgument(f"not CSV: {error}")
-            continue
+            # What follows the dash is advice for programmers.
+            wrong.append(f"not CSV: {str(error).partition(' - ')[0]}")
         if row is None:
             return
-        if undecodable:
-            reasons = [
-                undecodable.pop(at)
-                for at in range(before + 1, lines.line_num + 1)
-                if at in undecodable
-            ]
-            if reasons:
-                yield f"line {lines.line_num}", InvalidArgument(reasons[0])
-                continue
-        if row:
-            yield f"line {lines.line_num}", attempt(_from_row, row, rows, leaves)
+        if wrong:
+            # The reader takes only the lines of this row, so nothing here is about another.
+            yield f"line {lines.line_num}", InvalidArgument(wrong[0])
+            wrong.clear()
+        elif row:
+            yield f"line {lines.line_num}", row
 
 
-def _decoded(file: BinaryIO, undecodable: dict[int, str]) -> Iterator[str]:
-    for number, line in enumerate(file, start=1):
-        if number == 1:
+def _decoded(file: BinaryIO, wrong: list[str]) -> Iterator[str]:
+    for number, line in enumerate(file):
+        if number == 0:
             line = line.removeprefix(b"\xef\xbb\xbf")
         try:
             yield line.decode()
         except UnicodeDecodeError as error:
-            undecodable[number] = f"not UTF-8 at byte {error.start + 1}"
+            wrong.append(f"not UTF-8 at byte {error.start + 1}")
             yield line.decode(errors="replace")
 
 
