@@ -1,5 +1,6 @@
 """The magic in a real shell: what a cell gives, prints and fails with."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -118,23 +119,53 @@ def test_code_and_magic_share_a_memory(shell):
     assert shell.user_ns["mine"].size() == 1
 
 
+def html(shell, table):
+    data, _ = shell.display_formatter.format(table, include=["text/html"])
+    return data["text/html"]
+
+
+def wears_our_style(shell, table):
+    return "tta-memory" in html(shell, table)
+
+
+def test_a_table_is_shown_in_one_line_a_row_and_hostile_text_in_it_is_harmless(shell):
+    hostile = {"text": "<script>alert(1)</script> $5 and $10", "<img onerror=x>": 1}
+    shell.user_ns["hostile"] = hostile
+    Ran(shell, "%memory add <b>k</b> $hostile --ttl 60")
+    shown = html(shell, Ran(shell, "%memory list").result)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; $5 and $10" in shown
+    assert "<th>&lt;b&gt;k&lt;/b&gt;</th>" in shown
+    assert "<th>&lt;img onerror=x&gt;</th>" in shown
+    assert "mathjax_ignore" in shown
+    # Instants to the second; the exact ones stay in the table.
+    assert re.search(r"<td>\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ</td>", shown)
+
+
+def test_other_peoples_tables_look_as_ever(shell):
+    frame = DataFrame({"a": [1]})
+    assert html(shell, frame) == frame._repr_html_()
+    assert wears_our_style(shell, Ran(shell, "df = %memory list\ndf[['user']].head(3)").result)
+
+
 def test_unloading_removes_everything_and_reloading_forgets_nothing(shell):
-    def traces():
+    def added():
         return (
             "memory" in shell.magics_manager.magics["line"],
             "memory" in shell.magics_manager.magics["cell"],
             "MemoryMagics" in shell.magics_manager.registry,
             len(shell.Completer.custom_matchers),
+            wears_our_style(shell, table),
         )
 
     Ran(shell, "%memory add k v")
-    assert traces() == (True, True, True, 1)
+    table = Ran(shell, "%memory list").result
+    assert added() == (True, True, True, 1, True)
     for _ in range(2):
         assert Ran(shell, "%reload_ext tta_memory_nb").success
-    assert traces() == (True, True, True, 1)
+    assert added() == (True, True, True, 1, True)
     assert Ran(shell, "%memory get k --json").result == {"text": "v"}
     Ran(shell, "%unload_ext tta_memory_nb")
-    assert traces() == (False, False, False, 0)
+    assert added() == (False, False, False, 0, False)
     assert not Ran(shell, "%memory").success
 
 

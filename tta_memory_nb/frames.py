@@ -70,6 +70,48 @@ def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
     return pd.DataFrame({"value": pd.Series(list(facts.values()), index, dtype=object)})
 
 
+def frame_html(frame: pd.DataFrame) -> str:
+    """A table as HTML that reads well in a notebook; everything in it is escaped.
+
+    For the tables made here, and what pandas has selected from them: instants to the second, one
+    line a row, text at the left, no cell taken for a formula. Other frames look as ever.
+    """
+    import pandas as pd
+
+    if MARK not in frame.attrs or frame.columns.nlevels > 1:
+        return str(frame._repr_html_())  # type: ignore[operator]
+    dtypes = zip(frame.columns, frame.dtypes, strict=True)
+    too_long = len(frame) > (pd.get_option("display.max_rows") or len(frame))
+    table = frame.to_html(
+        max_rows=pd.get_option("display.min_rows") if too_long else None,
+        max_cols=pd.get_option("display.max_columns") or None,
+        show_dimensions=too_long,
+        formatters={
+            name: _shown_instant for name, dtype in dtypes if isinstance(dtype, pd.DatetimeTZDtype)
+        },
+        border=0,
+        # The two names by which MathJax is told to leave "$5 and $10" alone.
+        classes=["tta-memory", "tex2jax_ignore", "mathjax_ignore"],
+    )
+    return f"<div>{_STYLE}{table}</div>"
+
+
+# Colours and lines are the front end's own, so that both themes fit. Without the style, where
+# untrusted HTML is stripped of it, a plain table is left.
+_STYLE = """<style>
+.tta-memory th, .tta-memory td {
+  text-align: left !important; white-space: nowrap; vertical-align: top;
+  max-width: 32em; overflow: hidden; text-overflow: ellipsis;
+}
+.tta-memory tbody th { max-width: 16em; }
+</style>"""
+
+
+def _shown_instant(at: Any) -> str:
+    # A NaT is an instant that never comes.
+    return f"{at:%Y-%m-%d %H:%M:%SZ}" if at == at else ""  # noqa: PLR0124
+
+
 def _frame(records: Sequence[MemoryRecord]) -> pd.DataFrame:
     import pandas as pd
 

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from ..errors import TTAMemoryError
+from ..frames import frame_html
 from . import commands, tab
 from .arguments import parse
 from .progress import display_bar
@@ -83,15 +84,28 @@ def _run(
 MemoryMagics.memory.__doc__ = commands.overview()
 
 
+# pandas 3 calls the class by the first name, pandas 2 by the second.
+_FRAMES = ("pandas", "pandas.core.frame")
+
+
 def load(ipython: InteractiveShell) -> None:
-    """Adds the magic and its completion to a shell."""
+    """Adds the magic, its completion and the look of its tables to a shell."""
     ipython.register_magics(MemoryMagics(ipython))
     tab.add(ipython, notebook_of)
+    for module in _FRAMES:
+        _html_formatter(ipython).for_type_by_name(module, "DataFrame", frame_html)
 
 
 def unload(ipython: InteractiveShell) -> None:
-    """Removes the magic and its completion from a shell."""
+    """Removes from a shell everything that `load` has added."""
     for kind in ("line", "cell"):
         ipython.magics_manager.magics[kind].pop("memory", None)
     ipython.magics_manager.registry.pop("MemoryMagics", None)
     tab.remove(ipython)
+    for module in _FRAMES:
+        _html_formatter(ipython).pop(f"{module}.DataFrame", None)
+
+
+def _html_formatter(ipython: InteractiveShell) -> Any:
+    assert ipython.display_formatter is not None
+    return ipython.display_formatter.formatters["text/html"]
