@@ -77,16 +77,14 @@ def slow_file(tmp_path) -> Iterator[SlowFile]:
     file.close()
 
 
-def run_behind(kernel: Kernel, slow_file: SlowFile, cells: list[str]) -> list[Reply]:
-    """Queues cells while an import runs, lets it end, and returns all replies but its own."""
-    first = kernel.send(f"%memory import {slow_file.path.name}")
+def run_behind(kernel: Kernel, slow_file: SlowFile, slow: str, cells: list[str]) -> list[Reply]:
+    """Queues cells while one reads the slow file, lets it end, and returns all replies."""
+    first = kernel.send(slow)
     kernel.wait_until_started(first)
     queued = [kernel.send(cell) for cell in cells]
     assert not kernel.has_answered()
     slow_file.finish()
-    imported, *replies = kernel.collect([first, *queued])
-    assert f"imported {SlowFile.LINES:,} records" in imported.printed
-    return replies
+    return kernel.collect([first, *queued])
 
 
 def assert_answered_in_order(replies: list[Reply], printed: list[str]) -> None:
@@ -96,22 +94,29 @@ def assert_answered_in_order(replies: list[Reply], printed: list[str]) -> None:
     assert counts == list(range(counts[0], counts[0] + len(printed)))
 
 
+IMPORT = "%memory import slow.jsonl"
+IMPORTED = f"imported {SlowFile.LINES:,} records"
+
+
 def test_cells_sent_while_a_magic_runs_are_all_answered_in_order(kernel, slow_file):
     kernel.run(SHARE)
     numbers = [str(number) for number in range(QUEUED)]
 
-    replies = run_behind(kernel, slow_file, [f"print({number})" for number in numbers])
+    imported, *replies = run_behind(
+        kernel, slow_file, IMPORT, [f"print({number})" for number in numbers]
+    )
 
+    assert IMPORTED in imported.printed
     assert_answered_in_order(replies, numbers)
 
 
-def awaiting_cells(await_: str) -> tuple[list[str], list[str]]:
-    """Cells that take turns between code that awaits and magics, and what each prints."""
+def turns(waiting: str) -> tuple[list[str], list[str]]:
+    """Cells that take turns between code that waits for a call and magics; what each prints."""
     cells = []
     printed = []
     for number in range(0, QUEUED, 2):
         key = f"turn:{number}"
-        cells.append(await_.format(call=f"memory.add({key!r}, {{'n': {number}}})"))
+        cells.append(waiting.format(f"memory.add({key!r}, {{'n': {number}}})"))
         printed.append("")
         cells.append(f"value = %memory get {key} --json\nprint(value)")
         printed.append(f"{{'n': {number}}}")
@@ -120,17 +125,33 @@ def awaiting_cells(await_: str) -> tuple[list[str], list[str]]:
 
 def test_cells_that_await_the_memory_between_magics_are_all_answered_in_order(kernel, slow_file):
     kernel.run(SHARE)
-    cells, printed = awaiting_cells("await {call}")
+    cells, printed = turns("await {}")
 
-    assert_answered_in_order(run_behind(kernel, slow_file, cells), printed)
+    imported, *replies = run_behind(kernel, slow_file, IMPORT, cells)
+
+    assert IMPORTED in imported.printed
+    assert_answered_in_order(replies, printed)
 
 
-def test_no_cell_is_lost_when_cells_call_asyncio_run_after_nest(kernel, slow_file):
+@pytest.mark.parametrize(
+    "slow",
+    [
+        IMPORT,
+        # The loop turns meanwhile, inside a cell: the kernel's own loop must not be confused.
+        "import asyncio\nasyncio.run(asyncio.to_thread(open('slow.jsonl').read))",
+        "import asyncio\nawait asyncio.to_thread(open('slow.jsonl').read)",
+    ],
+    ids=["import", "asyncio.run", "await"],
+)
+def test_no_cell_is_lost_when_cells_call_asyncio_run_after_nest(kernel, slow_file, slow):
     kernel.run(SHARE)
     assert kernel.run("%memory nest").status == "ok"
-    cells, printed = awaiting_cells("import asyncio\nasyncio.run({call})")
+    cells, printed = turns("import asyncio\nasyncio.run({})")
 
-    assert_answered_in_order(run_behind(kernel, slow_file, cells), printed)
+    first, *replies = run_behind(kernel, slow_file, slow, cells)
+
+    assert first.status == "ok"
+    assert_answered_in_order(replies, printed)
 
 
 def test_a_whole_dataset_can_be_imported_while_cells_wait(kernel):
