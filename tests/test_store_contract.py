@@ -716,6 +716,15 @@ def test_undo_does_not_bring_back_what_has_expired_since(memory, clock):
     assert memory.keys() == []
 
 
+def test_undo_restores_where_what_was_written_since_then_has_expired(memory, clock):
+    fill(memory, "a")
+    change = memory.remove(["a"])
+    memory.add("a", {"text": "later"}, ttl=10)
+    clock.tick(10)
+    memory.undo(change)
+    assert memory.get("a") == {"text": "a"}
+
+
 def test_what_undo_restored_is_searched_and_expires_as_before(memory, clock):
     memory.add("a", {"text": "rain"}, ttl=10)
     memory.undo(memory.remove(["a"]))
