@@ -309,6 +309,7 @@ REFUSED: list[tuple[Any, str]] = [
     ("text", "value: <str> is not a JSON object"),
     (None, "value: <NoneType> is not a JSON object"),
     (RootModel[list[int]]([1]), "is not a JSON object"),
+    (Holder(it=[1.0, {"x": float("nan")}]), r"value['it'][1]['x']: nan is not JSON"),
     (object(), "value: <object> is not JSON"),
 ]
 

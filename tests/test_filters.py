@@ -157,6 +157,7 @@ def test_no_filters_let_everything_pass():
         ({"where": [("turn", 1)]}, "where=[('turn', 1)]: give a dict"),
         ({"where": {"": 1}}, "'' is not a field name"),
         ({"where": {7: 1}}, "7 is not a field name"),
+        ({"where": {"$or": [{"a": 1}]}}, "an operator belongs inside a field"),
         ({"where": {"turn": {"$like": "a"}}}, "where['turn']['$like']='a': unknown operator"),
         ({"where": {"turn": {"$gt": 1, "lt": 2}}}, "where['turn']['lt']=2: unknown operator"),
         ({"where": {"turn": {"$in": "abc"}}}, "where['turn']['$in']='abc': give a list"),

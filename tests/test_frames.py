@@ -49,7 +49,7 @@ def values(**expected: dict) -> dict[str, str]:
 def test_a_frame_that_nobody_edits_changes_nothing(made):
     memory = memory_of(*made)
     before = stored(memory)
-    memory.sync.import_(records_frame(reversed(memory.sync.records())))
+    memory.sync.import_(records_frame(memory.sync.records()))
     assert stored(memory) == before
     assert before == facts(made)
 

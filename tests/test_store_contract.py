@@ -733,6 +733,24 @@ def test_what_undo_restored_is_searched_and_expires_as_before(memory, clock):
     assert memory.search("rain") == []
 
 
+def test_a_change_is_taken_back_only_by_the_memory_that_was_changed(make):
+    mine, other = make(), make()
+    mine.add("k", {"v": 1})
+    change = mine.take_all()
+    with pytest.raises(InvalidArgument, match="made to another memory"):
+        other.undo(change)
+    assert other.size() == 0
+    mine.undo(change)
+    assert mine.get("k") == {"v": 1}
+
+
+@pytest.mark.parametrize("items", [["ab"], [("a", {}), "k"], [("a", {}, 1)], [None]])
+def test_add_many_refuses_what_is_no_pair_and_adds_nothing(memory, items):
+    with pytest.raises(InvalidArgument, match=r"items\[\d\]: <\w+> is no \(key, value\) pair"):
+        memory.add_many(items)
+    assert memory.size() == 0
+
+
 def test_undoing_twice_does_nothing_more(memory):
     fill(memory, "a", "b")
     change = memory.remove(["a"])

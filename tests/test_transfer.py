@@ -259,7 +259,8 @@ def test_parquet_written_by_pandas_from_an_edited_frame_is_imported(tmp_path):
     records_frame(made).to_parquet(tmp_path / "a.parquet")
     assert stored(imported(tmp_path / "a.parquet")[0]) == facts(made)
     frame = pd.read_parquet(tmp_path / "a.parquet")
-    assert stored(imported(frame)[0]) == facts(made)
+    # A frame shows the newest record first, a file the oldest.
+    assert stored(imported(frame)[0]) == facts(made[::-1])
 
 
 def test_lists_that_pandas_reads_as_arrays_are_lists_again(tmp_path):

@@ -173,10 +173,30 @@ def _plain_odd(value: Any, depth: int) -> Any:
         return _plain_dict(_dataclass_fields(value), depth)
     if hasattr(type(value), "model_dump") and hasattr(type(value), "model_fields"):
         try:
+            # Its JSON form writes NaN as null, which would lose it unseen.
+            _refuse_infinite(value.model_dump())
             return _plain(value.model_dump(mode="json"), depth)
         except (TypeError, ValueError) as error:  # pydantic's own serialization errors
             raise _Refused(f"<{type(value).__name__}> cannot be dumped: {error}") from error
     return _plain_foreign(value)
+
+
+def _refuse_infinite(node: Any) -> None:
+    """Raises for a NaN or an infinity anywhere in a tree of containers."""
+    if isinstance(node, dict):
+        children = [(f"[{_shown(name)}]", child) for name, child in node.items()]
+    elif isinstance(node, (list, tuple)):
+        children = [(f"[{position}]", child) for position, child in enumerate(node)]
+    else:
+        if isinstance(node, float):
+            _plain_float(node)
+        return
+    for step, child in children:
+        try:
+            _refuse_infinite(child)
+        except _Refused as refused:
+            refused.steps.append(step)
+            raise
 
 
 def _plain_foreign(value: Any) -> Any:

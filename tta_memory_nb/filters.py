@@ -141,6 +141,11 @@ def _conditions(where: Where) -> tuple[Condition, ...]:
     for field, wanted in where.items():
         if not isinstance(field, str) or not field:
             raise InvalidArgument(f"where={where!r}: {field!r} is not a field name")
+        if field.startswith("$"):
+            raise InvalidArgument(
+                f"where={where!r}: an operator belongs inside a field: {{'turn': {{'$gt': 3}}}}; "
+                "all conditions must hold, there is no $or"
+            )
         # The operand goes through the codec, so that a date compares with a stored date.
         operand = to_plain({field: wanted}, "where")[field]
         if isinstance(operand, dict) and any(name.startswith("$") for name in operand):

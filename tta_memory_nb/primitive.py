@@ -34,6 +34,7 @@ from .times import Duration, duration
 from .urls import masked_url
 
 if TYPE_CHECKING:
+    from os import PathLike
     from types import TracebackType
 
     from .transfer import ImportReport, ImportSource, Progress
@@ -128,13 +129,19 @@ class SyncMemory:
             How many were written. More than ``max_size`` evict one another, as in `add`.
 
         Raises:
-            InvalidArgument: a key or the ttl.
+            InvalidArgument: a key or the ttl, an item that is no pair.
             NotStorable: a value; the path starts with its key.
         """
         seconds = None if ttl is None else duration(ttl)
-        pairs = items.items() if isinstance(items, Mapping) else items
         now = self._clock()
-        entries = [new_entry(key, value, now, seconds, f"items[{key!r}]") for key, value in pairs]
+        entries = []
+        for item in items.items() if isinstance(items, Mapping) else items:
+            if not isinstance(item, (tuple, list)) or len(item) != 2:
+                raise InvalidArgument(
+                    f"items[{len(entries)}]: <{type(item).__name__}> is no (key, value) pair"
+                )
+            key, value = item
+            entries.append(new_entry(key, value, now, seconds, f"items[{key!r}]"))
         self._store.put(entries)
         return len(entries)
 
@@ -261,13 +268,19 @@ class SyncMemory:
         return self._store.resize(max_size)
 
     def undo(self, change: Change) -> Change:
-        """Takes a change back; what was written under the same keys since then stays."""
+        """Takes a change back; what was written under the same keys since then stays.
+
+        Raises:
+            InvalidArgument: the change was made to another memory.
+        """
         return self._store.revert(change)
 
     # ---- in and out
 
     @_spell_out_filters
-    def export(self, path: str, format: str | None = None, **filters: Unpack[FilterArgs]) -> int:
+    def export(
+        self, path: str | PathLike[str], format: str | None = None, **filters: Unpack[FilterArgs]
+    ) -> int:
         """Writes records to a file, least recently used first; see `tta_memory_nb.transfer`.
 
         Args:

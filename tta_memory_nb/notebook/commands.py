@@ -268,6 +268,7 @@ def import_(
         f"{count:,} {what}"
         for count, what in (
             (report.updated, "of them replacing older ones"),
+            (report.repeated, "earlier ones of the same key left out"),
             (report.evicted, "older ones evicted"),
             (report.expired, "left out as expired"),
             (len(report.problems), "skipped"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from ..codec import from_json, to_json, to_plain
@@ -99,11 +99,13 @@ class Change:
         written: entries that are new or have a new value.
         removed: entries that were there before: overwritten, deleted or evicted.
         evicted: how many of ``removed`` fell out at the old end of the LRU order.
+        origin: the store that was changed, the only one that can take it back.
     """
 
     written: tuple[Entry, ...] = ()
     removed: tuple[Entry, ...] = ()
     evicted: int = 0
+    origin: Store | None = field(default=None, compare=False, repr=False)
 
 
 class Store(Protocol):
@@ -151,7 +153,11 @@ class Store(Protocol):
         ...
 
     def revert(self, change: Change) -> Change:
-        """Takes a change back, but keeps what has been written under a key since then."""
+        """Takes a change back, but keeps what has been written under a key since then.
+
+        Raises:
+            InvalidArgument: the change was made to another store.
+        """
         ...
 
     def size(self) -> int:

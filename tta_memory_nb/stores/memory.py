@@ -9,6 +9,7 @@ from heapq import heapify, heappop, heappush
 from threading import Lock
 from typing import Any
 
+from ..errors import InvalidArgument
 from ..filters import EVERYTHING, Filters
 from ..keys import check_key, check_namespace
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
@@ -158,7 +159,7 @@ class InMemoryStore:
                 if replaced is not None and replaced.stamp <= before:
                     removed.append(replaced)
             evicted = [entry for entry in self._evict() if entry.stamp <= before]
-        return Change(written, (*removed, *evicted), len(evicted))
+        return Change(written, (*removed, *evicted), len(evicted), self)
 
     def fetch(self, keys: Iterable[str]) -> list[Entry]:
         """The entries of the keys that exist, in the order asked, each made newest in turn."""
@@ -203,7 +204,7 @@ class InMemoryStore:
         with self._lock:
             self._expire()
             removed = [self._entries.pop(key) for key in wanted if key in self._entries]
-        return Change(removed=tuple(removed))
+        return Change(removed=tuple(removed), origin=self)
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Change:
         """Deletes every entry that the filters accept."""
@@ -214,10 +215,18 @@ class InMemoryStore:
                 del self._entries[entry.key]
             if not self._entries:
                 self._expiries.clear()
-        return Change(removed=removed)
+        return Change(removed=removed, origin=self)
 
     def revert(self, change: Change) -> Change:
-        """Takes a change back, but keeps what has been written under a key since then."""
+        """Takes a change back, but keeps what has been written under a key since then.
+
+        Raises:
+            InvalidArgument: the change was made to another store.
+        """
+        if change.origin is not self:
+            raise InvalidArgument(
+                "this change was made to another memory, and only that one can take it back"
+            )
         with self._lock:
             now = self._expire()
             taken = [e for e in change.written if self._entries.get(e.key) is e]
@@ -240,7 +249,7 @@ class InMemoryStore:
         came, fell = set(restored), set(evicted)
         kept = tuple(entry for entry in restored if entry not in fell)
         pushed_out = [entry for entry in evicted if entry not in came]
-        return Change(kept, (*taken, *pushed_out), len(pushed_out))
+        return Change(kept, (*taken, *pushed_out), len(pushed_out), self)
 
     def resize(self, max_size: int) -> Change:
         """Sets the capacity; a smaller one evicts at once.
@@ -253,7 +262,7 @@ class InMemoryStore:
             self._expire()
             self._max_size = max_size
             evicted = tuple(self._evict())
-        return Change(removed=evicted, evicted=len(evicted))
+        return Change((), evicted, len(evicted), self)
 
     @property
     def evictions(self) -> int:

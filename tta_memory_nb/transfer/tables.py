@@ -313,7 +313,8 @@ def read_frame(frame: DataFrame, options: Options) -> Iterator[Item]:
     """Records of a pandas DataFrame; the key may be the index.
 
     NaN, NA and NaT are fields that are not there; None is JSON's null in a column of objects,
-    the one kind that keeps it.
+    the one kind that keeps it. A table of our own shows the newest record first, so it is read
+    from below: its first row is the newest again.
     """
     mark = frame.attrs.get(MARK)
     paths = None
@@ -325,7 +326,8 @@ def read_frame(frame: DataFrame, options: Options) -> Iterator[Item]:
     rows = _rows("DataFrame", [name for name, _ in columns], options, paths)
     change = unportable if rows.ours else _same
     cells = [_pandas_cells(column, change) for _, column in columns]
-    for number, row in enumerate(zip(*cells, strict=True), start=1):
+    placed = list(enumerate(zip(*cells, strict=True), start=1))
+    for number, row in reversed(placed) if rows.ours else placed:
         yield f"row {number}", attempt(rows.record, row)
 
 
