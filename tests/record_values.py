@@ -48,7 +48,10 @@ def records(
     values = json_objects() if values is None else values
     keys = any_text.filter(bool) if keys is None else keys
     past = st.integers(0, int(NOW) * 1_000_000).map(lambda micros: micros / 1_000_000)
-    future = st.integers(1, 7_000_000_000_000_000).map(lambda micros: NOW + micros / 1_000_000)
+    # Added before the division: the sum of two fractions is no longer a whole microsecond.
+    future = st.integers(1, 7_000_000_000_000_000).map(
+        lambda micros: (int(NOW) * 1_000_000 + micros) / 1_000_000
+    )
     made = st.builds(
         MemoryRecord,
         keys,
