@@ -67,7 +67,9 @@ def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
 
     # dtype=object keeps 1000 an integer beside text.
     index = pd.Index(list(facts), name=name)
-    return pd.DataFrame({"value": pd.Series(list(facts.values()), index, dtype=object)})
+    frame = pd.DataFrame({"value": pd.Series(list(facts.values()), index, dtype=object)})
+    frame.attrs[MARK] = None  # shown as our tables are, but no table of records
+    return frame
 
 
 def frame_html(frame: pd.DataFrame) -> str:
@@ -78,11 +80,13 @@ def frame_html(frame: pd.DataFrame) -> str:
     """
     import pandas as pd
 
-    if MARK not in frame.attrs or frame.columns.nlevels > 1:
+    if MARK not in frame.attrs or frame.columns.nlevels > 1 or frame.index.nlevels > 1:
         return str(frame._repr_html_())  # type: ignore[operator]
     dtypes = zip(frame.columns, frame.dtypes, strict=True)
     too_long = len(frame) > (pd.get_option("display.max_rows") or len(frame))
-    table = frame.to_html(
+    # As the name of the columns, the index's name stands in their row and needs none of its own.
+    name = None if frame.index.name is None else str(frame.index.name)
+    table = frame.rename_axis(index=None, columns=name).to_html(
         max_rows=pd.get_option("display.min_rows") if too_long else None,
         max_cols=pd.get_option("display.max_columns") or None,
         show_dimensions=too_long,

@@ -24,7 +24,7 @@ def display_bar(items: Iterable[Any], total: int | None, what: str) -> Iterable[
     """Wraps an iterable in a bar drawn by tqdm in the cell's own output.
 
     tqdm's widget would leave a dead widget in the saved notebook, and its text bar a line of
-    carriage returns; this display is updated in place and ends as ``what: 1,234 records``.
+    carriage returns; this display is updated in place and ends as ``what: done``.
 
     Args:
         items: what is worked on.
@@ -36,6 +36,7 @@ def display_bar(items: Iterable[Any], total: int | None, what: str) -> Iterable[
     handle: DisplayHandle | None = None
 
     class Bar(tqdm):  # type: ignore[type-arg]
+        # All that tqdm draws goes through here; as it gets None back, it writes nothing itself.
         def display(self, msg: str | None = None, pos: int | None = None) -> None:  # noqa: ARG002
             nonlocal handle
             text = str(self) if msg is None else msg
@@ -49,7 +50,7 @@ def display_bar(items: Iterable[Any], total: int | None, what: str) -> Iterable[
             yield from bar
         if handle is not None:
             handle.update(  # type: ignore[no-untyped-call]
-                _Line(f"{what}: {bar.n:,} records read")
+                _Line(f"{what}: done")
             )
 
     return counted()
