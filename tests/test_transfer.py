@@ -876,3 +876,19 @@ def test_a_missing_dataset_names_the_way_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "chitchat_dataset", None)
     with pytest.raises(MissingPackage, match=r"pip install 'tta-memory-nb\[tutorials\]'"):
         imported("chitchat")
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_an_export_goes_through_the_progress_bar_it_is_given(tmp_path, suffix):
+    seen = []
+
+    def bar(items, total, what):
+        seen.append((total, what))
+        for item in items:
+            seen.append(item.key)
+            yield item
+
+    memory = MemoryPrimitive()
+    memory.sync.add_many({"a": {"x": 1}, "b": {"x": 2}})
+    assert memory.sync.export(tmp_path / f"all.{suffix}", progress=bar) == 2
+    assert seen == [(2, f"export all.{suffix}"), "a", "b"]

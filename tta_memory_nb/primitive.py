@@ -279,13 +279,18 @@ class SyncMemory:
 
     @_spell_out_filters
     def export(
-        self, path: str | PathLike[str], format: str | None = None, **filters: Unpack[FilterArgs]
+        self,
+        path: str | PathLike[str],
+        format: str | None = None,
+        progress: Progress | bool = False,
+        **filters: Unpack[FilterArgs],
     ) -> int:
         """Writes records to a file, least recently used first; see `tta_memory_nb.transfer`.
 
         Args:
             path: the file; it is replaced in one step when everything is written.
             format: ``"jsonl"`` (lossless), ``"csv"`` or ``"parquet"``; None: by the suffix.
+            progress: show a progress bar, or a callable that wraps an iterable in one.
             **filters: see the class.
 
         Returns:
@@ -298,7 +303,8 @@ class SyncMemory:
         from .transfer import write_file
 
         found = self._store.find(filters=self._filters(filters))
-        return write_file(path, format, [entry.record(self.namespace) for entry in reversed(found)])
+        records = (entry.record(self.namespace) for entry in reversed(found))
+        return write_file(path, format, records, len(found), progress)
 
     def import_(
         self,

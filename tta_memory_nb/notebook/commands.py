@@ -295,7 +295,7 @@ def export(
     Flags:
         format: jsonl, csv or parquet, when the file's suffix does not say it
     """
-    count = nb.memory.sync.export(path, format, **filters)
+    count = nb.memory.sync.export(path, format, nb.progress, **filters)
     return Reply(f"wrote {_records(count)} to {shown(os.fspath(path))}")
 
 

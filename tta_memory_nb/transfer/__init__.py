@@ -42,7 +42,7 @@ _READERS: dict[str, Callable[[Path, Options], Iterator[Item]]] = {
     "json": read_json,
 }
 
-_WRITERS: dict[str, Callable[[BinaryIO, Sequence[MemoryRecord]], None]] = {
+_WRITERS: dict[str, Callable[[BinaryIO, Iterable[MemoryRecord]], int]] = {
     "jsonl": write_jsonl,
     "csv": write_csv,
     "parquet": write_parquet,
@@ -91,10 +91,7 @@ def import_into(
     if on_error not in ("raise", "skip"):
         raise InvalidArgument(f"on_error={on_error!r}: give 'raise' or 'skip'")
     reading = _read(source, format, Options(key, user, session))
-    items = reading.items
-    if progress:
-        bar = _tqdm if progress is True else progress
-        items = bar(items, reading.total, f"import {reading.name}")
+    items = _watched(reading.items, reading.total, f"import {reading.name}", progress)
     found = _Found(now)
     for place, record in items:
         found.take(place, record)
@@ -206,6 +203,15 @@ def _read_named(source: str | os.PathLike[str], format: str | None, options: Opt
     return Reading(path.name, _READERS[format_of(path, format, _READERS)](path, options))
 
 
+def _watched(
+    items: Iterable[Any], total: int | None, what: str, progress: Progress | bool
+) -> Iterable[Any]:
+    """The items, with the progress bar that was asked for."""
+    if not progress:
+        return items
+    return (_tqdm if progress is True else progress)(items, total, what)
+
+
 def _tqdm(items: Iterable[Any], total: int | None, what: str) -> Iterable[Any]:
     from tqdm.auto import tqdm
 
@@ -214,9 +220,20 @@ def _tqdm(items: Iterable[Any], total: int | None, what: str) -> Iterable[Any]:
 
 
 def write_file(
-    path: str | os.PathLike[str], format: str | None, records: Sequence[MemoryRecord]
+    path: str | os.PathLike[str],
+    format: str | None,
+    records: Iterable[MemoryRecord],
+    total: int | None = None,
+    progress: Progress | bool = False,
 ) -> int:
     """Writes records in the order given, replacing the file in one step.
+
+    Args:
+        path: the file.
+        format: ``"jsonl"``, ``"csv"`` or ``"parquet"``; None: by the suffix.
+        records: taken one by one, so that they need not all be decoded at once.
+        total: how many there are, for the progress bar.
+        progress: as in `SyncMemory.export`.
 
     Returns:
         How many records were written.
@@ -228,5 +245,4 @@ def write_file(
     target = path_of(path)
     write = _WRITERS[format_of(target, format, _WRITERS)]
     with replaced(target) as file:
-        write(file, records)
-    return len(records)
+        return write(file, _watched(records, total, f"export {target.name}", progress))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,9 +33,11 @@ def _from_line(line: bytes, options: Options) -> MemoryRecord:
     return record_from_object(row, options.key)
 
 
-def write_jsonl(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
-    """Writes records in turn."""
+def write_jsonl(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
+    """Writes records in turn; returns how many."""
+    count = 0
     for record in records:
+        count += 1
         created, updated, expires = instants_of(record)
         line = json_text(
             {
@@ -48,6 +50,7 @@ def write_jsonl(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
             }
         )
         file.write(line.encode() + b"\n")
+    return count
 
 
 def json_text(content: Any) -> str:

@@ -182,8 +182,8 @@ def _from_row(
     return rows.record([leaf(text) for leaf, text in zip(leaves, row, strict=True)])
 
 
-def write_csv(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
-    """Writes a header line and a row for each record."""
+def write_csv(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
+    """Writes a header line and a row for each record; returns how many records."""
     table = flat_table(records, for_file=True)
     text = io.TextIOWrapper(file, "utf-8", newline="")
     writer = csv.writer(text)
@@ -195,6 +195,7 @@ def write_csv(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
         writer.writerow([*names, *times, *cells])
     text.flush()
     text.detach()
+    return len(table.records)
 
 
 # ---------------------------------------------------------------- Parquet and Arrow
@@ -248,16 +249,17 @@ def _arrow_json(cell: Any) -> Any:
     return ABSENT if cell is None else _cell_leaf(cell)
 
 
-def write_parquet(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
-    """Writes a row for each record."""
+def write_parquet(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
+    """Writes a row for each record; returns how many."""
     pyarrow = _pyarrow()
     table = flat_table(records, for_file=True)
+    kept = table.records
     text, stamp = pyarrow.string(), pyarrow.timestamp("us", "UTC")
     arrays = {
-        name: pyarrow.array([portable(getattr(record, name)) for record in records], text)
+        name: pyarrow.array([portable(getattr(record, name)) for record in kept], text)
         for name in ("key", "user", "session")
     }
-    instants = [instants_of(record) for record in records]
+    instants = [instants_of(record) for record in kept]
     for position, name in enumerate(INSTANTS):
         column = (row[position] for row in instants)
         moments = [None if at is None else moment(at) for at in column]
@@ -272,6 +274,7 @@ def write_parquet(file: BinaryIO, records: Sequence[MemoryRecord]) -> None:
             as_json.append(name)
     arrow = pyarrow.table(arrays).replace_schema_metadata({_JSON_COLUMNS: json.dumps(as_json)})
     pyarrow.parquet.write_table(arrow, file)
+    return len(kept)
 
 
 def _has_one_type(cells: Sequence[Any]) -> bool:
