@@ -162,3 +162,14 @@ def test_a_new_command_is_one_function():
         "  --times N  how often, which may take two lines to explain\n"
         "  --loud     louder still"
     )
+
+
+def test_variables_inside_a_word_stand_for_their_text():
+    result = parsed("add", "{name}:$name:s --ttl 60 {name}: $name")
+    assert result.operands == ["alice:alice:s", "{name}: $name"]
+    assert parsed("list", "--prefix {name}: --user 'the $name'").flags == {
+        "prefix": "alice:",
+        "user": "the alice",
+    }
+    # What is no variable of the notebook stays as it stands.
+    assert parsed("add", "price$5:{ghost} x").operands[0] == "price$5:{ghost}"

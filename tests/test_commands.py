@@ -258,3 +258,15 @@ def test_hostile_text_is_printed_on_one_line(nb):
     reply = commands.add(nb, hostile, "x")
     assert reply.text == r"stored k\x1b[31m\nINJECTED\u202e"
     assert nb.memory.sync.get(hostile) == {"text": "x"}
+
+
+def test_a_search_in_quotes_that_finds_nothing_explains_itself(nb):
+    assert commands.search(nb, '"rain"').text == (
+        "0 records matching '\"rain\"'; words are taken as they are, so the quotes were searched "
+        "for as well"
+    )
+
+
+def test_clearing_nothing_leaves_nothing_to_undo(nb):
+    assert commands.clear(nb, user="nobody", yes=True).text == "there was nothing to delete"
+    assert nb.changes == []

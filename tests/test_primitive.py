@@ -361,3 +361,8 @@ def test_a_summary_does_not_refresh_recency():
     before = memory.sync.records()
     memory.sync.summarize(user="ann")
     assert memory.sync.records() == before
+
+
+def test_an_unknown_filter_is_named_with_those_there_are():
+    with pytest.raises(TypeError, match=r"'usr' is no argument and no filter; .* user, session"):
+        MemoryPrimitive().sync.records(usr="alice")

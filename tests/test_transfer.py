@@ -439,7 +439,10 @@ def test_an_empty_jsonl_file_holds_no_records(tmp_path):
         ("missing.jsonl", "cannot read 'missing.jsonl': no such file, nor a dataset of that name"),
         ("chitchatt", "nor a dataset of that name (chitchat)"),
         ("folder.csv", "cannot read 'folder.csv': it is a directory"),
-        ("notes.txt", "'notes.txt': the suffix .txt tells no known format; give format= one of"),
+        (
+            "notes.txt",
+            "'notes.txt': the suffix .txt tells no known format; give format= (in %memory: --format) one of",
+        ),
         ("notes", "'notes' has no suffix that tells its format"),
         ("", "'' does not name a file"),
         (".", "'.' does not name a file"),
@@ -460,7 +463,9 @@ def test_a_source_that_cannot_be_is_refused_by_name(source, message, tmp_path, m
 def test_a_format_can_be_named_and_must_be_known(tmp_path):
     path = written(tmp_path / "notes.txt", '{"key": "a", "value": {}}')
     assert values_of(path, "jsonl") == {"a": {}}
-    assert "format='xml' is not known; give format= one of 'jsonl'" in str(refused(path, "xml"))
+    assert "format='xml' is not known; give format= (in %memory: --format) one of 'jsonl'" in str(
+        refused(path, "xml")
+    )
     with pytest.raises(TransferError, match=r"suffix \.json tells no known format"):
         new_memory().sync.export(tmp_path / "a.json")
 

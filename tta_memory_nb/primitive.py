@@ -55,7 +55,13 @@ def _spell_out_filters(verb: Callable[P, T]) -> Callable[P, T]:
     signature = inspect.signature(verb)
     *others, _ = signature.parameters.values()
     spelled = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            # As it is written in the source; a ForwardRef around it would only clutter the help.
+            annotation=getattr(kind, "__forward_arg__", kind),
+        )
         for name, kind in FilterArgs.__annotations__.items()
     ]
     verb.__signature__ = signature.replace(parameters=[*others, *spelled])  # type: ignore[attr-defined]
@@ -412,7 +418,13 @@ class SyncMemory:
     # ---- shared with the awaited face
 
     def _filters(self, filters: FilterArgs) -> Filters:
-        return Filters.build(self._clock(), **filters) if filters else EVERYTHING
+        if not filters:
+            return EVERYTHING
+        for name in filters:
+            if name not in FilterArgs.__annotations__:
+                known = ", ".join(FilterArgs.__annotations__)
+                raise TypeError(f"{name!r} is no argument and no filter; the filters are {known}")
+        return Filters.build(self._clock(), **filters)
 
     def _hit(self, entry: Entry, needle: str) -> MemoryRecord:
         record = entry.record(self.namespace)

@@ -154,7 +154,7 @@ class RowReader:
         if key not in columns:
             raise InvalidArgument(
                 f"no column {key!r} among {', '.join(map(repr, columns)) or 'no columns'}; "
-                "name the one that holds the keys with key="
+                "name the one that holds the keys with key= (in %memory: --key)"
             )
         self.columns = tuple(columns)
         self.key = key

@@ -7,7 +7,8 @@ Annotations say how text becomes a value: `Word`, `Words`, `Text`, `Payload`, `L
 
 Text is taken as it stands: quotes, apostrophes and backslashes mean themselves, except that a
 word that begins and ends with the same quote may hold spaces. ``$name`` and ``{name}`` alone
-stand for the notebook's variable, the object itself. ``--`` ends the flags.
+stand for the notebook's variable, the object itself; inside a word, such as the key
+``user{n}:$session``, for its text. ``--`` ends the flags.
 """
 
 from __future__ import annotations
@@ -235,7 +236,10 @@ class _Parser:
             operand = self._next_operand()
             if operand is None:
                 rest = self.line[self.at :].strip()
-                raise UsageProblem(f"too much: {_brief(rest)}; write {self.syntax.usage}")
+                raise UsageProblem(
+                    f"too much: {_brief(rest)}; write {self.syntax.usage}, with quotes around "
+                    "what holds spaces"
+                )
             if operand.kind == "Text":
                 raw.append(self.line[self.at :] if only_text else self._up_to_flag())
                 if only_text:
@@ -348,13 +352,23 @@ class _Parser:
             if closing:
                 word = self.line[self.at + 1 : closing.start()]
                 self.at = closing.end()
-                return word
+                return word if literal else self._filled(word)
         if not literal and (variable := self._variable()) is not None:
             return variable[0]
         start = self.at
         while self.at < len(self.line) and not self.line[self.at].isspace():
             self.at += 1
-        return self.line[start : self.at]
+        word = self.line[start : self.at]
+        return word if literal else self._filled(word)
+
+    def _filled(self, word: str) -> str:
+        """A word with the variables inside it replaced by their text: ``user{n}:$session``."""
+
+        def text(match: re.Match[str]) -> str:
+            value = self._variable_or(match[0])
+            return match[0] if value is match[0] else str(value)
+
+        return _VARIABLE.sub(text, word)
 
     def _variable(self) -> tuple[Any] | None:
         """The object, in a tuple so that it may be None, if a variable stands here alone."""

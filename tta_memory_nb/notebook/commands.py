@@ -153,6 +153,8 @@ def search(nb: Notebook, words: Text, *, limit: Limit = 10, **filters: Unpack[Fi
 
     total = len(hits) if limit is None or len(hits) < limit else memory.count(query, **filters)
     text = _counted(len(hits), total, f" matching '{shown(query)}'")
+    if not hits and len(query) > 1 and query[0] == query[-1] and query[0] in "\"'":
+        text += "; words are taken as they are, so the quotes were searched for as well"
     return Reply(text, hits_frame(hits))
 
 
@@ -194,6 +196,8 @@ def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> 
             records_frame(memory.records(5, **filters)),
         )
     change = memory.remove(**filters) if filters else memory.take_all()
+    if not change.removed:
+        return Reply("there was nothing to delete")
     nb.remember("clear", change)
     return Reply(f"deleted {_records(len(change.removed))}; %memory undo brings them back")
 

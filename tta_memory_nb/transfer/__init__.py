@@ -153,7 +153,8 @@ def _broken(name: str, problems: Sequence[str], total: int) -> TransferError:
     rest = f"\n  ... and {more:,} more" if more > 0 else ""
     return TransferError(
         f"{name}: {len(problems):,} of {total:,} records cannot be read, so nothing was "
-        f"imported:{shown}{rest}\nRepair the source, or import the others with on_error='skip'.",
+        f"imported:{shown}{rest}\nRepair the source, or import the others with on_error='skip' "
+        "(in %memory: --on-error skip).",
         problems,
     )
 
@@ -168,7 +169,8 @@ def _make_room(store: Store, keys: Iterable[str], grow: bool) -> None:
     elif len(wanted) > store.max_size:
         raise CapacityExceeded(
             f"{len(wanted):,} records do not fit in max_size={store.max_size:,}, so most of them "
-            "would be evicted at once; import with grow=True, or make the memory larger"
+            "would be evicted at once; import with grow=True (in %memory: --grow), or make the "
+            "memory larger"
         )
 
 

@@ -48,7 +48,9 @@ def format_of(path: Path, format: str | None, known: Iterable[str]) -> str:
         wrong = f"{path.name!r}: the suffix .{chosen} tells no known format"
     else:
         wrong = f"{path.name!r} has no suffix that tells its format"
-    raise TransferError(f"{wrong}; give format= one of {', '.join(map(repr, known))}")
+    raise TransferError(
+        f"{wrong}; give format= (in %memory: --format) one of {', '.join(map(repr, known))}"
+    )
 
 
 @contextlib.contextmanager
