@@ -27,6 +27,7 @@ from pydantic import BaseModel, RootModel
 
 from tta_memory_nb import NotStorable
 from tta_memory_nb.codec import MAX_DEPTH, from_json, to_json, to_plain
+from tta_memory_nb.errors import brief
 
 
 class Color(Enum):
@@ -437,3 +438,22 @@ def test_a_value_is_either_stored_for_good_or_refused(value):
     else:
         assert from_json(to_json(plain)) == plain
         assert all(math.isfinite(leaf) for leaf in plain.values() if isinstance(leaf, float))
+
+
+class Unshowable:
+    def __repr__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a\n\x1b[31m\u202e", r"'a\n\x1b[31m\u202e'"),
+        ("x" * 1000, "'" + "x" * 76 + "..."),
+        (Unshowable(), "<Unshowable>"),
+        (10**5000, "<int>"),
+    ],
+    ids=["hostile", "long", "broken", "endless"],
+)
+def test_a_value_in_a_message_is_short_and_on_one_line(value, shown):
+    assert brief(value) == shown

@@ -10,6 +10,7 @@ import pytest
 from backends import BACKENDS, Clock
 
 from tta_memory_nb import InvalidArgument, MemoryRecord, NotStorable, SyncMemory
+from tta_memory_nb.errors import brief
 from tta_memory_nb.stores.base import Change, Store, new_entry
 
 MakeMemory: TypeAlias = Callable[..., SyncMemory]
@@ -845,9 +846,9 @@ BAD_KEYS = ["", None, 7, b"k", ("a",), ["k"]]
 BAD_LIMITS = [0, -1, 1.5, True, "5"]
 
 REFUSED: list[tuple[str, Callable[[SyncMemory], Any]]] = [
-    *((f"ttl={ttl!r}", lambda memory, ttl=ttl: memory.add("a", {}, ttl)) for ttl in BAD_TTLS),
+    *((f"ttl={brief(ttl)}", lambda memory, ttl=ttl: memory.add("a", {}, ttl)) for ttl in BAD_TTLS),
     *(
-        (f"ttl={ttl!r}", lambda memory, ttl=ttl: memory.add_many({"a": {}}, ttl))
+        (f"ttl={brief(ttl)}", lambda memory, ttl=ttl: memory.add_many({"a": {}}, ttl))
         for ttl in BAD_TTLS[:3]
     ),
     *(

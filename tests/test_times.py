@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tta_memory_nb import InvalidArgument
+from tta_memory_nb.errors import brief
 from tta_memory_nb.times import duration, instant
 
 NOW = 1_800_000_000.0
@@ -70,7 +71,7 @@ def test_numbers_that_are_no_duration_are_refused(value):
 def test_what_is_no_duration_is_refused_by_name_and_value(value):
     with pytest.raises(InvalidArgument) as refused:
         duration(value, "--ttl")
-    assert f"--ttl={value!r}" in str(refused.value)
+    assert f"--ttl={brief(value)}" in str(refused.value)
 
 
 @given(st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta(days=1_000_000)))
@@ -124,4 +125,4 @@ def test_a_datetime_its_text_and_its_seconds_are_the_same_instant(moment):
 def test_what_is_no_instant_is_refused_by_name_and_value(value):
     with pytest.raises(InvalidArgument) as refused:
         instant(value, NOW, "since")
-    assert f"since={value!r}" in str(refused.value)
+    assert f"since={brief(value)}" in str(refused.value)

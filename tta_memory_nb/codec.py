@@ -27,7 +27,7 @@ from datetime import date
 from enum import Enum
 from typing import Any
 
-from .errors import NotStorable
+from .errors import NotStorable, brief
 
 # Deep enough for any real context, and far below the point where parsers give up.
 MAX_DEPTH = 200
@@ -123,7 +123,7 @@ def _plain_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
             else:
                 plain[text] = _plain(item, depth + 1)
         except _Refused as refused:
-            refused.steps.append(f"[{_shown(name)}]")
+            refused.steps.append(f"[{brief(name)}]")
             raise
     if len(plain) != len(value):
         raise _Refused("two field names become the same JSON text, so one value would be lost")
@@ -184,7 +184,7 @@ def _plain_odd(value: Any, depth: int) -> Any:
 def _refuse_infinite(node: Any) -> None:
     """Raises for a NaN or an infinity anywhere in a tree of containers."""
     if isinstance(node, dict):
-        children = [(f"[{_shown(name)}]", child) for name, child in node.items()]
+        children = [(f"[{brief(name)}]", child) for name, child in node.items()]
     elif isinstance(node, (list, tuple)):
         children = [(f"[{position}]", child) for position, child in enumerate(node)]
     else:
@@ -241,7 +241,7 @@ def _cycle(value: Any) -> tuple[list[str], str] | None:
             if is_dataclass(node) and not isinstance(node, type):
                 inner = [(child, f"[{name!r}]") for name, child in _dataclass_fields(node).items()]
             elif isinstance(node, dict):
-                inner = [(child, f"[{_shown(name)}]") for name, child in node.items()]
+                inner = [(child, f"[{brief(name)}]") for name, child in node.items()]
             elif isinstance(node, (list, tuple)):
                 inner = [(child, f"[{position}]") for position, child in enumerate(node)]
             else:
@@ -250,9 +250,3 @@ def _cycle(value: Any) -> tuple[list[str], str] | None:
             deeper += [(child, [*steps, step], inside) for child, step in inner]
         level = deeper if len(deeper) <= 100_000 else []
     return None
-
-
-def _shown(name: Any) -> str:
-    """A field name in an error message: hostile text stays short and on one line."""
-    text = ascii(name) if isinstance(name, str) and not name.isprintable() else repr(name)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -19,6 +19,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def brief(value: object) -> str:
+    """A value as it stands in a message: on one line, and no longer than one can read."""
+    try:
+        text = repr(value)  # escapes line breaks and whatever else is not printable
+    except Exception:  # whatever a broken object raises; Python itself for huge integers
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 class TTAMemoryError(Exception):
     """Root of all errors raised by tta_memory_nb."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict
 
 from .codec import to_plain
-from .errors import InvalidArgument
+from .errors import InvalidArgument, brief
 from .keys import parse_memory_key
 from .times import Instant, instant
 
@@ -86,7 +86,7 @@ class Filters:
         """
         for name, text in (("user", user), ("session", session), ("prefix", prefix)):
             if text is not None and not isinstance(text, str):
-                raise InvalidArgument(f"{name}={text!r}: give text")
+                raise InvalidArgument(f"{name}={brief(text)}: give text")
         return cls(
             user=user,
             session=session,
@@ -135,15 +135,15 @@ class Filters:
 def _conditions(where: Where) -> tuple[Condition, ...]:
     if not isinstance(where, Mapping):
         raise InvalidArgument(
-            f"where={where!r}: give a dict such as {{'turn': 3}} or {{'turn': {{'$gt': 3}}}}"
+            f"where={brief(where)}: give a dict such as {{'turn': 3}} or {{'turn': {{'$gt': 3}}}}"
         )
     conditions = []
     for field, wanted in where.items():
         if not isinstance(field, str) or not field:
-            raise InvalidArgument(f"where={where!r}: {field!r} is not a field name")
+            raise InvalidArgument(f"where={brief(where)}: {field!r} is not a field name")
         if field.startswith("$"):
             raise InvalidArgument(
-                f"where={where!r}: an operator belongs inside a field: {{'turn': {{'$gt': 3}}}}; "
+                f"where={brief(where)}: an operator belongs inside a field: {{'turn': {{'$gt': 3}}}}; "
                 "all conditions must hold, there is no $or"
             )
         # The operand goes through the codec, so that a date compares with a stored date.
@@ -157,7 +157,7 @@ def _conditions(where: Where) -> tuple[Condition, ...]:
 
 
 def _operand(field: str, operator: str, operand: Any) -> Any:
-    place = f"where[{field!r}][{operator!r}]={operand!r}"
+    place = f"where[{field!r}][{operator!r}]={brief(operand)}"
     if operator not in _OPERATORS:
         raise InvalidArgument(f"{place}: unknown operator; there are {' '.join(_OPERATORS)}")
     if operator in ("$in", "$nin") and not isinstance(operand, list):

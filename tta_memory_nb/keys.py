@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import Any, NamedTuple
 
-from .errors import AmbiguousKeyWarning, InvalidArgument
+from .errors import AmbiguousKeyWarning, InvalidArgument, brief
 
 _HASH = re.compile(r"[0-9a-f]{8}")
 
@@ -42,7 +42,7 @@ def create_memory_key(user_id: str, session_id: str, context: dict[str, Any] | N
             raise InvalidArgument(f"{name} is empty; give the {name[:-3]} a name")
         if ":" in text:
             warnings.warn(
-                f"{name}={text!r} contains ':', which separates the parts of a key: other ids "
+                f"{name}={brief(text)} contains ':', which separates the parts of a key: other ids "
                 "can give the same key, and filters by user or session will not find it",
                 AmbiguousKeyWarning,
                 stacklevel=2,
@@ -55,7 +55,9 @@ def create_memory_key(user_id: str, session_id: str, context: dict[str, Any] | N
     try:
         text = json.dumps(context, sort_keys=True, default=str)
     except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"context={context!r}: its JSON cannot be made: {error}") from error
+        raise InvalidArgument(
+            f"context={brief(context)}: its JSON cannot be made: {error}"
+        ) from error
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     return f"{base}:{digest[:8]}"
 
@@ -80,7 +82,7 @@ def check_key(key: str) -> str:
     """
     if isinstance(key, str) and key:
         return key
-    raise InvalidArgument(f"key={key!r}: a key is a non-empty str")
+    raise InvalidArgument(f"key={brief(key)}: a key is a non-empty str")
 
 
 def check_namespace(namespace: str) -> str:
@@ -91,4 +93,4 @@ def check_namespace(namespace: str) -> str:
     """
     if isinstance(namespace, str) and namespace:
         return namespace
-    raise InvalidArgument(f"namespace={namespace!r}: a namespace is a non-empty str")
+    raise InvalidArgument(f"namespace={brief(namespace)}: a namespace is a non-empty str")

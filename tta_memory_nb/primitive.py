@@ -24,7 +24,7 @@ from typing import (
     get_args,
 )
 
-from .errors import InvalidArgument, StoreUnavailable
+from .errors import InvalidArgument, StoreUnavailable, brief
 from .filters import EVERYTHING, FilterArgs, Filters
 from .record import DEFAULT_NAMESPACE, MemoryRecord
 from .stores.base import Change, Clock, Entry, check_limit, check_query, new_entry
@@ -158,7 +158,7 @@ class SyncMemory:
     def get_records(self, keys: Iterable[str]) -> list[MemoryRecord]:
         """The records of the keys that exist, in the order asked; as `get`, makes them newest."""
         if isinstance(keys, str):
-            raise InvalidArgument(f"keys={keys!r}: give a list of keys, or use get for one")
+            raise InvalidArgument(f"keys={brief(keys)}: give a list of keys, or use get for one")
         return [entry.record(self.namespace) for entry in self._store.fetch(keys)]
 
     @_spell_out_filters
@@ -215,7 +215,7 @@ class SyncMemory:
         """
         if mode not in get_args(SearchMode):
             known = ", ".join(map(repr, get_args(SearchMode)))
-            raise InvalidArgument(f"mode={mode!r}: this version searches by {known}")
+            raise InvalidArgument(f"mode={brief(mode)}: this version searches by {known}")
         check_limit(limit)
         compiled = self._filters(filters)
         if not check_query(query):
@@ -252,7 +252,7 @@ class SyncMemory:
             InvalidArgument: neither or both of keys and filters.
         """
         if isinstance(keys, str):
-            raise InvalidArgument(f"keys={keys!r}: give a list of keys")
+            raise InvalidArgument(f"keys={brief(keys)}: give a list of keys")
         compiled = self._filters(filters)
         # Filters that are all None would delete everything: their caller lost one on the way.
         if (keys is None) == (compiled == EVERYTHING):
@@ -514,17 +514,17 @@ class MemoryPrimitive:
                 "'redis://host:6379'"
             )
         if on_outage not in get_args(OutagePolicy):
-            raise InvalidArgument(f"on_outage={on_outage!r}: give 'fallback' or 'raise'")
+            raise InvalidArgument(f"on_outage={brief(on_outage)}: give 'fallback' or 'raise'")
         if embedder is not None:
             raise InvalidArgument("embedder: this version has no semantic search; leave it out")
         if summarizer is not None and not callable(summarizer):
-            raise InvalidArgument(f"summarizer={summarizer!r}: give a callable")
+            raise InvalidArgument(f"summarizer={brief(summarizer)}: give a callable")
         if (
             isinstance(compress_over, bool)
             or not isinstance(compress_over, int)
             or compress_over < 0
         ):
-            raise InvalidArgument(f"compress_over={compress_over!r}: give a number of bytes")
+            raise InvalidArgument(f"compress_over={brief(compress_over)}: give a number of bytes")
         store = InMemoryStore(max_size, namespace=namespace, clock=clock)
         if redis_url and enable_redis:
             message = (

@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, timedelta, timezone
 from typing import TypeAlias
 
-from .errors import InvalidArgument
+from .errors import InvalidArgument, brief
 
 Duration: TypeAlias = float | timedelta | str
 """Seconds, a timedelta, or text such as ``"90s"``, ``"15m"``, ``"1h30m"``, ``"7d"``."""
@@ -38,7 +38,7 @@ def duration(value: Duration, name: str = "ttl") -> float:
         seconds = value
     if seconds is None or not 0 < seconds <= _LONGEST:
         raise InvalidArgument(
-            f"{name}={value!r}: give a positive number of seconds (at most 1e11), a timedelta or text such as "
+            f"{name}={brief(value)}: give a positive number of seconds (at most 1e11), a timedelta or text such as "
             "'90s', '15m', '2h' or '7d'"
         )
     return float(seconds)
@@ -74,7 +74,7 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
         seconds = None
     if seconds is None or not _FIRST_INSTANT <= seconds <= _LAST_INSTANT:
         raise InvalidArgument(
-            f"{name}={value!r}: give a datetime, Unix seconds, ISO 8601 text such as "
+            f"{name}={brief(value)}: give a datetime, Unix seconds, ISO 8601 text such as "
             "'2026-11-22' or '2026-11-22T15:00Z', or how long ago: '15m', '2h', '7d'"
         )
     return seconds

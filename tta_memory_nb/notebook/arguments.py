@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NewType, TypeAlias
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, brief
 
 # What an operand takes from the line.
 Word = NewType("Word", str)
@@ -237,7 +237,7 @@ class _Parser:
             if operand is None:
                 rest = self.line[self.at :].strip()
                 raise UsageProblem(
-                    f"too much: {_brief(rest)}; write {self.syntax.usage}, with quotes around "
+                    f"too much: {brief(rest)}; write {self.syntax.usage}, with quotes around "
                     "what holds spaces"
                 )
             if operand.kind == "Text":
@@ -295,7 +295,7 @@ class _Parser:
             self._skip_space()
             self.parsed.output = self._word(literal=True)
             if not self.parsed.output.isidentifier():
-                raise UsageProblem(f"-o {_brief(self.parsed.output)}: give the name of a variable")
+                raise UsageProblem(f"-o {brief(self.parsed.output)}: give the name of a variable")
             return True
         flag = self.syntax.flag(f"--{name}")
         if flag.is_switch:
@@ -321,7 +321,7 @@ class _Parser:
         if not isinstance(word, str):
             return word
         if flag.kind == "Where":
-            raise UsageProblem(f'{flag.written} {_brief(word)}: give JSON such as {{"turn": 3}}')
+            raise UsageProblem(f'{flag.written} {brief(word)}: give JSON such as {{"turn": 3}}')
         if flag.kind == "Limit" and word == "all":
             return None
         if flag.kind in ("Limit", "int", "int | None"):
@@ -330,7 +330,7 @@ class _Parser:
             except ValueError:
                 rest = " or all" if flag.kind == "Limit" else ""
                 raise UsageProblem(
-                    f"{flag.written} {_brief(word)}: give a whole number{rest}"
+                    f"{flag.written} {brief(word)}: give a whole number{rest}"
                 ) from None
         return word
 
@@ -339,7 +339,7 @@ class _Parser:
             value, self.at = json.JSONDecoder().raw_decode(self.line, self.at)
         except json.JSONDecodeError as error:
             raise UsageProblem(
-                f"{place} {_brief(self.line[self.at :])}: not JSON: {error.msg}; JSON wants "
+                f"{place} {brief(self.line[self.at :])}: not JSON: {error.msg}; JSON wants "
                 'double quotes: {"turn": 3}'
             ) from None
         return value
@@ -423,8 +423,3 @@ class _Parser:
         if only_text:
             self.at = len(self.line)
         self.parsed.operands.append(text.strip())
-
-
-def _brief(text: object) -> str:
-    shown = repr(text)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from ..codec import from_json, to_json, to_plain
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
 from ..keys import check_key
 from ..record import MemoryRecord
@@ -186,7 +186,7 @@ def check_limit(limit: int | None) -> int | None:
     """
     if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1):
         return limit
-    raise InvalidArgument(f"limit={limit!r}: give an int of at least 1, or None for all")
+    raise InvalidArgument(f"limit={brief(limit)}: give an int of at least 1, or None for all")
 
 
 def check_max_size(max_size: int) -> int:
@@ -198,7 +198,7 @@ def check_max_size(max_size: int) -> int:
     if isinstance(max_size, int) and not isinstance(max_size, bool) and max_size >= 0:
         return max_size
     raise InvalidArgument(
-        f"max_size={max_size!r}: give an int of at least 0 (records; 0 keeps nothing)"
+        f"max_size={brief(max_size)}: give an int of at least 0 (records; 0 keeps nothing)"
     )
 
 
@@ -210,4 +210,4 @@ def check_query(query: str) -> str:
     """
     if isinstance(query, str):
         return query
-    raise InvalidArgument(f"query={query!r}: give text to search for")
+    raise InvalidArgument(f"query={brief(query)}: give text to search for")

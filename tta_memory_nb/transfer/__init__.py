@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
-from ..errors import CapacityExceeded, InvalidArgument, TransferError
+from ..errors import CapacityExceeded, InvalidArgument, TransferError, brief
 from ..record import NOT_YET, MemoryRecord
 from ..stores.base import Change, Entry, Store, entry_of
 from .chat import read_conversations, read_json, read_list
@@ -89,7 +89,7 @@ def import_into(
 ) -> ImportReport:
     """Reads a source into a store; see `SyncMemory.import_` for the arguments."""
     if on_error not in ("raise", "skip"):
-        raise InvalidArgument(f"on_error={on_error!r}: give 'raise' or 'skip'")
+        raise InvalidArgument(f"on_error={brief(on_error)}: give 'raise' or 'skip'")
     reading = _read(source, format, Options(key, user, session))
     items = _watched(reading.items, reading.total, f"import {reading.name}", progress)
     found = _Found(now)

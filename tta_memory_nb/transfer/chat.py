@@ -16,12 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidArgument, TransferError
+from ..errors import InvalidArgument, TransferError, brief
 from ..keys import create_memory_key
 from ..record import NOT_YET, MemoryRecord
 from ..times import instant
 from .files import opened
-from .items import Item, Options, attempt, brief, is_lossless, parsed_json, record_from_object
+from .items import Item, Options, attempt, is_lossless, parsed_json, record_from_object
 
 _SENDER = ("user", "user_id", "sender", "speaker", "name", "role", "author", "from")
 _TIME = ("timestamp", "created_at", "create_time", "time", "ts", "date")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, brief
 from ..record import NOT_YET, MemoryRecord
 from ..times import instant
 
@@ -30,7 +30,7 @@ class Options:
         for name in ("key", "user", "session"):
             text = getattr(self, name)
             if (text is not None or name == "key") and not (isinstance(text, str) and text):
-                raise InvalidArgument(f"{name}={text!r}: give non-empty text")
+                raise InvalidArgument(f"{name}={brief(text)}: give non-empty text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,6 @@ def parsed_json(data: bytes) -> Any:
         raise InvalidArgument(f"not JSON: {error.msg} at {place}") from None
     except (ValueError, RecursionError) as error:  # an endless integer, endless nesting
         raise InvalidArgument(f"not JSON that can be read: {error}") from None
-
-
-def brief(value: Any) -> str:
-    """A value in an error message."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 _LOSSLESS = {

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..codec import to_json
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, brief
 from ..record import MemoryRecord
 from ..table import instants_of, is_utf8
 from .files import opened
-from .items import Item, Options, attempt, brief, parsed_json, record_from_object
+from .items import Item, Options, attempt, parsed_json, record_from_object
 
 
 def read_jsonl(path: Path, options: Options) -> Iterator[Item]:
