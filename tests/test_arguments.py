@@ -2,8 +2,10 @@
 
 import pytest
 
-from tta_memory_nb.notebook.arguments import Parsed, Syntax, UsageProblem, parse
+from tta_memory_nb import InvalidArgument
+from tta_memory_nb.notebook.arguments import Syntax, UsageProblem
 from tta_memory_nb.notebook.commands import COMMANDS, syntax
+from tta_memory_nb.notebook.parsing import Parsed, parse
 
 VARIABLES = {"ctx": {"a": 1}, "nothing": None, "keys": ["x", "y"], "name": "alice"}
 
@@ -44,7 +46,10 @@ def test_a_variable_may_be_an_attribute_or_an_item_and_may_be_none():
 
 
 def test_an_unknown_variable_is_named():
-    with pytest.raises(UsageProblem, match="cannot take 'ghost' from the notebook: NameError"):
+    with pytest.raises(
+        UsageProblem,
+        match=r"cannot take '\$ghost' from the notebook: NameError.*write -- before it",
+    ):
         parsed("add", "k $ghost")
 
 
@@ -66,8 +71,8 @@ def test_a_flag_inside_json_is_text():
 
 
 def test_words_keep_their_apostrophes_and_lose_their_flags():
-    result = parsed("search", "what's --limit 3 the  weather --user alice --limit 4")
-    assert result.operands == ["what's  the  weather"]
+    result = parsed("search", "what's --limit 4 the  weather --user alice")
+    assert result.operands == ["what's the  weather"]
     assert result.flags == {"limit": 4, "user": "alice"}
 
 
@@ -112,21 +117,34 @@ def test_a_cell_body_is_the_last_operand():
         ("search", "", None, "WORDS is missing"),
         ("search", "x --limt 3", None, r"no flag --limt \(did you mean '--limit'\?\)"),
         ("search", "x --limit", None, "--limit needs a value: --limit N"),
-        ("search", "x --limit many", None, "--limit 'many': give a whole number or all"),
+        (
+            "search",
+            "x --limit many",
+            None,
+            "--limit 'many': give a whole number of at least 1 or all",
+        ),
         ("list", "--where turn=3", None, "--where 'turn=3': give JSON such as"),
-        ("list", "--where {turn: 3}", None, "not JSON: .* double quotes"),
+        ("list", "--where {turn: 3}", None, "--where '{turn: 3}': not JSON such as"),
         ("clear", "--yes=1", None, "--yes is a switch and takes no value"),
         ("list", "-o 1x", None, "-o '1x': give the name of a variable"),
         ("info", "", "body", "info takes no cell body"),
+        ("delete", "", "ab", "delete takes no cell body"),
+        ("info", "x", None, "write %memory info$"),
+        ("search", "x --user --limit 3", None, "--user needs a value"),
+        ("search", "x --limit 1 --limit 2", None, "--limit is given twice"),
+        ("list", "--user $nothing", None, "--user is None; leave it out"),
+        ("list", "-o class", None, "-o 'class': give the name of a variable"),
+        ("list", "-o a -o b", None, "-o is given twice"),
+        ("list", '--where {"a": 1, "a": 2}', None, "the field 'a' stands twice"),
         ("add", "k v", "body", "too much: 'v'"),
     ],
 )
 def test_a_line_that_does_not_fit_is_explained(command, line, body, message):
-    with pytest.raises(UsageProblem, match=message):
+    with pytest.raises(InvalidArgument, match=message):
         parsed(command, line, body)
 
 
-@pytest.mark.parametrize("line", ["-h", "--help", "x -h", "x --help y"])
+@pytest.mark.parametrize("line", ["-h", "--help", "-h x", "x --help y"])
 def test_help_is_asked_for_anywhere(line):
     assert parsed("search", line).wants_help
 
@@ -167,9 +185,39 @@ def test_a_new_command_is_one_function():
 def test_variables_inside_a_word_stand_for_their_text():
     result = parsed("add", "{name}:$name:s --ttl 60 {name}: $name")
     assert result.operands == ["alice:alice:s", "{name}: $name"]
-    assert parsed("list", "--prefix {name}: --user 'the $name'").flags == {
+    assert parsed("list", '--prefix {name}: --user "the $name"').flags == {
         "prefix": "alice:",
         "user": "the alice",
     }
-    # What is no variable of the notebook stays as it stands.
-    assert parsed("add", "price$5:{ghost} x").operands[0] == "price$5:{ghost}"
+    assert parsed("add", "n{len(keys) + 1:03d}:{ name } x").operands[0] == "n003:alice"
+    # What cannot be a variable stays as it is, as does all in single quotes.
+    assert parsed("add", "price$5 x").operands[0] == "price$5"
+    assert parsed("add", "'{ghost}:$ghost' x").operands[0] == "{ghost}:$ghost"
+    with pytest.raises(UsageProblem, match=r"cannot take '{ghost}' .* a word in single quotes"):
+        parsed("add", "user:{ghost} x")
+
+
+def test_what_looks_like_a_flag_in_raw_text_is_text():
+    result = parsed("add", "cmd gcc -h main.c -o prog")
+    assert (result.operands, result.output) == (["cmd", "gcc -h main.c -o prog"], None)
+    result = parsed("search", "what is -h or -o out put -o found")
+    assert (result.operands, result.output) == (["what is -h or -o out put"], "found")
+
+
+def test_text_that_begins_with_a_variable_is_text():
+    assert parsed("add", "k $ctx and more").operands == ["k", "$ctx and more"]
+    assert parsed("add", "k {ctx} and more --ttl 5").operands[0] == "k"
+
+
+def test_a_python_dict_may_be_followed_by_flags():
+    result = parsed("add", "k {'a': {'b': 1}} --ttl 5m")
+    assert result.operands == ["k", "{'a': {'b': 1}}"]
+    assert result.flags == {"ttl": "5m"}
+    assert parsed("list", "--where {'a': 1} --limit 2").flags == {"where": {"a": 1}, "limit": 2}
+
+
+def test_nesting_without_end_is_no_crash():
+    deep = '{"a":' * 5000
+    assert parsed("add", f"k {deep}").operands == ["k", deep]
+    with pytest.raises(UsageProblem, match="not JSON"):
+        parsed("list", f"--where {deep}")

@@ -270,3 +270,54 @@ def test_a_search_in_quotes_that_finds_nothing_explains_itself(nb):
 def test_clearing_nothing_leaves_nothing_to_undo(nb):
     assert commands.clear(nb, user="nobody", yes=True).text == "there was nothing to delete"
     assert nb.changes == []
+
+
+def test_use_without_a_memory_stays_on_the_one_it_was_given(nb):
+    home, mine = nb.memory, MemoryPrimitive(max_size=50, namespace="mine")
+    commands.use(nb, mine)
+    assert commands.use(nb).value is mine
+    assert commands.use(nb, max_size=20).value is mine
+    assert (mine.max_size, home.max_size) == (20, 1000)
+    other = commands.use(nb, namespace="other").value
+    assert other not in (mine, home)
+    assert commands.use(nb, namespace="mine").value is mine
+    assert commands.use(nb, "in-memory", namespace="default").value is home
+
+
+def test_a_use_that_fails_changes_nothing(nb):
+    with pytest.raises(InvalidArgument, match="namespace"):
+        commands.use(nb, "redis://h:1", namespace="")
+    assert nb.backend == "in-memory"
+
+
+def test_delete_takes_the_keys_of_a_table(nb):
+    table = commands.list_(nb, user="alice").value
+    commands.delete(nb, (table,))
+    assert keys(nb) == ["bob:mon"]
+    with pytest.raises(InvalidArgument, match="index of this DataFrame is not called 'key'"):
+        commands.delete(nb, (table.reset_index(),))
+    with pytest.raises(InvalidArgument, match=r"KEYS: \[1\] is no key"):
+        commands.delete(nb, ([[1]],))
+
+
+def test_the_name_of_a_variable_is_not_taken_for_a_file(nb):
+    nb.lookup = {"df": 1}.__getitem__
+    with pytest.raises(InvalidArgument, match=r"'df' is a variable: write %memory import \$df"):
+        commands.import_(nb, "df")
+
+
+def test_undo_names_the_namespace_when_it_is_another(nb):
+    commands.clear(nb, yes=True)
+    commands.use(nb, namespace="other")
+    assert commands.undo(nb).text.startswith("clear undone in namespace 'default': 3 records")
+
+
+def test_an_import_of_nothing_leaves_the_last_change_undoable(nb):
+    commands.clear(nb, yes=True)
+    commands.import_(nb, [])
+    commands.undo(nb)
+    assert len(keys(nb)) == 3
+
+
+def test_a_long_key_is_printed_short(nb):
+    assert len(commands.add(nb, "k" * 1_000_000, "x").text) < 200

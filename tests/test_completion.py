@@ -2,8 +2,9 @@
 
 import pytest
 
-from tta_memory_nb.notebook.commands import COMMANDS, Notebook
+from tta_memory_nb.notebook.commands import COMMANDS, Notebook, syntax
 from tta_memory_nb.notebook.completion import complete
+from tta_memory_nb.notebook.parsing import parse
 
 
 @pytest.fixture
@@ -24,9 +25,9 @@ def nb():
         ("%memory ", "", list(COMMANDS)),
         ("%memory get al", "al", ["alice:mon"]),
         ("df = %memory delete alice:mon b", "b", ["bob:tue"]),
-        ("%memory get ", "", ["loose", '"with space:x"', "bob:tue", "alice:mon"]),
+        ("%memory get ", "", ["loose", "'with space:x'", "bob:tue", "alice:mon"]),
         ("%memory search rain --us", "--us", ["--user"]),
-        ("%memory search rain --user ", "", ['"with space"', "bob", "alice"]),
+        ("%memory search rain --user ", "", ["'with space'", "bob", "alice"]),
         ("%memory list --session t", "t", ["tue"]),
         ("%memory clear --prefix lo", "lo", ["loose"]),
         ("%memory import x.csv --on-error ", "", ["raise", "skip"]),
@@ -34,6 +35,27 @@ def nb():
         ("%memory use in", "in", ["in-memory"]),
         ("%memory help inf", "inf", ["info"]),
         ("%memory add bob", "bob", ["bob:tue"]),
+        ("%memory get wi", "wi", ["'with space:x'"]),
+        ("%memory get 'with sp", "'with sp", ["'with space:x'"]),
+        ('%memory list --user "with s', '"with s', ["'with space'"]),
+        ("x: int = %memory li", "li", ["list"]),
+        ("x += %memory li", "li", ["list"]),
+        ("%memory export x --format ", "", ["jsonl", "csv", "parquet"]),
+        (
+            "%memory list -",
+            "-",
+            [
+                "--limit",
+                "--user",
+                "--session",
+                "--prefix",
+                "--since",
+                "--until",
+                "--where",
+                "-o",
+                "-h",
+            ],
+        ),
     ],
 )
 def test_what_fits_is_offered(nb, line, fragment, offered):
@@ -43,7 +65,7 @@ def test_what_fits_is_offered(nb, line, fragment, offered):
 @pytest.mark.parametrize(
     "line",
     ["memory se", "%memory", "print(%memory", "%memory get $na", "%memory import ./no", "%time x",
-     "%memory nonsense x", "%memory add k val"],
+     "%memory nonsense x", "%memory add k val", "%memory search -- --li"],
 )  # fmt: skip
 def test_other_lines_are_left_to_others(nb, line):
     assert complete(line, nb) is None
@@ -55,3 +77,13 @@ def test_a_large_memory_offers_only_as_much_as_is_read(nb):
     _, offered = complete("%memory list --user user", nb)
     assert len(offered) == 200
     assert offered[0] == "user2999"
+
+
+def test_what_cannot_be_typed_is_quoted_or_not_offered(nb):
+    for key in ("{v}", "$v", "--yes", "'q'", "new\nline"):
+        nb.memory.sync.add(key, {})
+    _, offered = complete("%memory get ", nb)
+    assert offered[:4] == ["\"'q'\"", "'--yes'", "'$v'", "'{v}'"]
+    for typed in offered:
+        parsed = parse(syntax("get"), typed, None, lookup=eval)
+        assert nb.memory.sync.get(parsed.operands[0][0]) is not None

@@ -8,7 +8,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import TryNext
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-from pandas import DataFrame
+from pandas import DataFrame, concat, option_context
 
 from tta_memory_nb.notebook import tab
 from tta_memory_nb.notebook.magics import notebook_of
@@ -65,9 +65,9 @@ def test_python_variables_are_stored_themselves(shell):
     [
         ("%memory serch rain", "no subcommand 'serch' (did you mean 'search'?)"),
         ("%memory add k {'a': object()}", "the value is not JSON"),
-        ("%memory search x --limit 0", "limit=0: give an int of at least 1"),
+        ("%memory search x --limit 0", "--limit '0': give a whole number of at least 1 or all"),
         ("%memory get ghost", "no record under 'ghost'"),
-        ("%memory add k $ghost", "cannot take 'ghost' from the notebook"),
+        ("%memory add k $ghost", "cannot take '$ghost' from the notebook"),
         ("%memory import missing.jsonl", "cannot read 'missing.jsonl'"),
         ("%%memory list\nbody", "list takes no cell body"),
     ],
@@ -193,3 +193,56 @@ def test_an_older_ipython_completes_after_the_last_delimiter_of_a_key(shell):
     assert offer(shell.Completer, event) == ["mon"]
     with pytest.raises(TryNext):
         offer(shell.Completer, SimpleNamespace(text_until_cursor="%time m", symbol="m"))
+
+
+def test_a_function_s_own_variables_come_before_the_notebook_s(shell):
+    Ran(shell, "n = 'global'\ndef f(n):\n    %memory add key:{n} by $n\nf('local')")
+    assert Ran(shell, "%memory get key:local --json").result == {"text": "by $n"}
+    Ran(shell, "value = 1\ndef g(value):\n    %memory add held $value\ng({'is': 'local'})")
+    assert Ran(shell, "%memory get held --json").result == {"is": "local"}
+
+
+def test_tasks_in_one_cell_see_each_its_own_variables(shell):
+    ran = Ran(
+        shell,
+        "import asyncio\nasync def work(i):\n    %memory add task:{i} hi\n"
+        "await asyncio.gather(*map(work, range(3)))\nm = %memory use\nm.sync.keys()",
+    )
+    assert ran.result == ["task:0", "task:1", "task:2"]
+
+
+def test_a_command_without_a_table_leaves_its_message_in_the_variable(shell):
+    Ran(shell, "%%memory add k -o said\ntext")
+    assert shell.user_ns["said"] == "stored k"
+
+
+def test_a_cell_without_a_command_says_what_it_needs(shell):
+    assert "a cell needs a command" in Ran(shell, "%%memory\ntext").text
+
+
+def test_instants_in_another_zone_are_shown_with_it(shell):
+    Ran(shell, "%memory add k x\ndf = %memory list")
+    Ran(shell, "df['created'] = df['created'].dt.tz_convert('Asia/Tokyo')")
+    shown = html(shell, shell.user_ns["df"])
+    assert re.search(r"<td>[-\d]+ [:\d]+\+0900</td>\n *<td>[-\d]+ [:\d]+Z</td>", shown)
+
+
+def test_the_notebooks_own_display_settings_are_respected(shell):
+    Ran(shell, "%memory add k x\ndf = %memory list")
+    frame, other = shell.user_ns["df"], DataFrame({"a": [1]})
+    with option_context("display.notebook_repr_html", False):
+        assert "text/html" not in shell.display_formatter.format(frame)[0]
+        assert "text/html" not in shell.display_formatter.format(other)[0]
+    long = concat([frame] * 100)
+    with option_context("display.max_rows", 10, "display.min_rows", None):
+        # Ten rows, and one that stands for the others.
+        assert html(shell, long).count("<tr>") == 10 + 1
+        assert "100 rows" in html(shell, long)
+
+
+def test_a_key_cannot_steer_the_terminal(shell):
+    shell.user_ns["key"] = "\x1b[31mred"
+    Ran(shell, "%memory add $key x")
+    shown = shell.display_formatter.format(Ran(shell, "%memory list").result)[0]["text/plain"]
+    assert "\x1b" not in shown
+    assert r"\x1b[31mred" in shown

@@ -72,7 +72,7 @@ def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
     return frame
 
 
-def frame_html(frame: pd.DataFrame) -> str:
+def frame_html(frame: pd.DataFrame) -> str | None:
     """A table as HTML that reads well in a notebook; everything in it is escaped.
 
     For the tables made here, and what pandas has selected from them: instants to the second, one
@@ -80,14 +80,18 @@ def frame_html(frame: pd.DataFrame) -> str:
     """
     import pandas as pd
 
-    if MARK not in frame.attrs or frame.columns.nlevels > 1 or frame.index.nlevels > 1:
-        return str(frame._repr_html_())  # type: ignore[operator]
+    max_rows = pd.get_option("display.max_rows")
+    nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
+    # Without a limit of rows in the notebook's settings, pandas finds one itself.
+    if MARK not in frame.attrs or nested or not max_rows or not _wants_html():
+        shown: str | None = frame._repr_html_()  # type: ignore[operator]
+        return shown
     dtypes = zip(frame.columns, frame.dtypes, strict=True)
-    too_long = len(frame) > (pd.get_option("display.max_rows") or len(frame))
+    too_long = len(frame) > max_rows
     # As the name of the columns, the index's name stands in their row and needs none of its own.
     name = None if frame.index.name is None else str(frame.index.name)
     table = frame.rename_axis(index=None, columns=name).to_html(
-        max_rows=pd.get_option("display.min_rows") if too_long else None,
+        max_rows=(pd.get_option("display.min_rows") or max_rows) if too_long else None,
         max_cols=pd.get_option("display.max_columns") or None,
         show_dimensions=too_long,
         formatters={
@@ -112,8 +116,16 @@ _STYLE = """<style>
 
 
 def _shown_instant(at: Any) -> str:
-    # A NaT is an instant that never comes.
-    return f"{at:%Y-%m-%d %H:%M:%SZ}" if at == at else ""  # noqa: PLR0124
+    if at != at:  # noqa: PLR0124  NaT: it never comes
+        return ""
+    # A user may have converted the column to a zone of his own.
+    return f"{at:%Y-%m-%d %H:%M:%S}" + (f"{at:%z}" if at.utcoffset() else "Z")
+
+
+def _wants_html() -> bool:
+    import pandas as pd
+
+    return bool(pd.get_option("display.notebook_repr_html"))
 
 
 def _frame(records: Sequence[MemoryRecord]) -> pd.DataFrame:

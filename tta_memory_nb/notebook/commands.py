@@ -6,25 +6,27 @@ docstring is its help. To add one, write a function and name it in `COMMANDS`.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs
 from ..primitive import MemoryPrimitive
 from ..stores.base import Change
 from ..times import Duration, duration
-from .arguments import Limit, Lookup, Payload, Syntax, Text, Word, Words, did_you_mean
+from .arguments import Limit, Payload, Syntax, Text, Word, Words, did_you_mean
+from .parsing import Lookup, object_at, unique_fields
 
 if TYPE_CHECKING:
     from ..transfer import Progress
 
 _SHOWN_PROBLEMS = 10
-_KEPT_CHANGES = 10
+_KEPT_CHANGES = 100
+_SHOWN_CHARACTERS = 120
 IN_MEMORY = "in-memory"
 
 
@@ -38,8 +40,8 @@ class Notebook:
 
     Attributes:
         memory: the memory in use.
-        backend: what ``use`` was told: ``in-memory`` or a URL.
-        lookup: gives the notebook's variables.
+        backend: what ``use`` was told: ``in-memory``, a URL, or which memory of a variable.
+        lookup: gives the notebook's global variables.
         progress: wraps long work in a progress bar, or False.
         memories: those made by ``use``, by backend and namespace.
         changes: what ``undo`` can take back, newest last: the memory, the verb, the change.
@@ -57,6 +59,8 @@ class Notebook:
 
     def remember(self, verb: str, change: Change) -> None:
         """Keeps a change for ``undo``, and lets go of the oldest."""
+        if not change.written and not change.removed:
+            return
         self.changes.append((self.memory, verb, change))
         del self.changes[:-_KEPT_CHANGES]
 
@@ -155,6 +159,8 @@ def search(nb: Notebook, words: Text, *, limit: Limit = 10, **filters: Unpack[Fi
     text = _counted(len(hits), total, f" matching '{shown(query)}'")
     if not hits and len(query) > 1 and query[0] == query[-1] and query[0] in "\"'":
         text += "; words are taken as they are, so the quotes were searched for as well"
+    if not hits and re.fullmatch(r"\$\w+|\{.*\}", query):
+        text += "; there is no such variable, so the words were searched for as they are"
     return Reply(text, hits_frame(hits))
 
 
@@ -208,7 +214,7 @@ def undo(nb: Notebook) -> Reply:
     What has been written under the same keys since then stays. Can be repeated.
     """
     if not nb.changes:
-        raise InvalidArgument("nothing to undo: no clear, delete or import in this session yet")
+        raise InvalidArgument("nothing to undo: no clear, delete or import that is not undone yet")
     memory, verb, change = nb.changes.pop()
     back = memory.sync.undo(change)
     parts = []
@@ -218,7 +224,8 @@ def undo(nb: Notebook) -> Reply:
         parts.append(f"{_records(taken)} taken out")
     if kept := len(change.removed) - len(back.written):
         parts.append(f"{_records(kept)} not brought back: rewritten or expired since")
-    return Reply(f"{verb} undone: {', '.join(parts) or 'nothing had changed'}")
+    place = "" if memory is nb.memory else f" in namespace '{shown(memory.namespace)}'"
+    return Reply(f"{verb} undone{place}: {', '.join(parts) or 'nothing had changed'}")
 
 
 # ---------------------------------------------------------------- in and out
@@ -256,6 +263,11 @@ def import_(
     """
     if on_error not in ("raise", "skip"):
         raise InvalidArgument(f"--on-error {on_error!r}: write raise or skip")
+    if isinstance(source, str) and source.isidentifier() and _is_variable(nb, source):
+        raise InvalidArgument(
+            f"SOURCE: {source!r} is a variable: write %memory import ${source}, or ./{source} for "
+            "the file"
+        )
     report = nb.memory.sync.import_(
         source,
         format,
@@ -433,7 +445,14 @@ def overview() -> str:
 
 
 def shown(text: str) -> str:
-    """Text from a memory in a printed line: no control character, no line break, no colour."""
+    """Text from a memory in a printed line: harmless, and no longer than one can read."""
+    if len(text) > _SHOWN_CHARACTERS:
+        text = f"{text[:_SHOWN_CHARACTERS]}..."
+    return harmless(text)
+
+
+def harmless(text: str) -> str:
+    """Text without control characters, line breaks or colours, which are spelled out."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -477,18 +496,15 @@ def _value(value: Any) -> Any:
         _refuse_json_list(text)
         return {"text": text}
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return json.loads(text, object_pairs_hook=unique_fields)
     except json.JSONDecodeError as error:
-        try:
-            literal = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            literal = None
-        if isinstance(literal, dict):
-            return literal
+        literal = object_at(text)
+        if literal is not None and not text[literal[1] :].strip():
+            return literal[0]
         place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
         raise InvalidArgument(
-            f"the value is not JSON: {error.msg} at {place}; $name stores a variable, and text "
-            "that does not begin with a brace is stored as text"
+            f"the value is not JSON: {error.msg.removesuffix(' at')} at {place}; $name stores a "
+            "variable, and text that does not begin with a brace is stored as text"
         ) from None
     except RecursionError:
         raise InvalidArgument("the value is nested too deeply to be read") from None
@@ -506,25 +522,14 @@ def _refuse_json_list(text: str) -> None:
     )
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidArgument(f"the field {twice!r} stands twice in the value")
-    return value
-
-
 def _existing(nb: Notebook, words: Words) -> list[str]:
     """Keys as written or held by variables; refused when one of them has no record."""
-    keys: list[str] = []
+    keys: list[Any] = []
     for word in words:
-        if isinstance(word, str):
-            keys.append(word)
-        elif isinstance(word, Iterable) and not isinstance(word, (bytes, Mapping)):
-            keys.extend(word)
-        else:
-            raise InvalidArgument(f"KEYS: expected keys, found <{type(word).__name__}>")
+        keys.extend([word] if isinstance(word, str) else _keys_in(word))
+    for key in keys:
+        if not isinstance(key, str):
+            raise InvalidArgument(f"KEYS: {brief(key)} is no key")
     known = nb.memory.sync.keys()
     present = set(known)
     for key in keys:
@@ -537,31 +542,58 @@ def _existing(nb: Notebook, words: Words) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
+def _keys_in(held: Any) -> Iterable[Any]:
+    """The keys that a variable holds: a list or index of them, or a table of records."""
+    if hasattr(held, "columns") and hasattr(held, "index"):
+        if held.index.name != "key":
+            raise InvalidArgument("KEYS: the index of this DataFrame is not called 'key'")
+        return list(held.index)
+    if isinstance(held, Iterable) and not isinstance(held, (bytes, Mapping)):
+        return held
+    raise InvalidArgument(f"KEYS: expected keys, found <{type(held).__name__}>")
+
+
+def _is_variable(nb: Notebook, name: str) -> bool:
+    try:
+        nb.lookup(name)
+    except Exception:  # whatever the lookup of an unknown name raises
+        return False
+    return not os.path.lexists(name)
+
+
 def _chosen(
     nb: Notebook, memory: object, namespace: str | None, max_size: int | None
 ) -> MemoryPrimitive:
     """The memory that ``use`` asks for, made when it is new."""
+    if memory is None and namespace in (None, nb.memory.namespace):
+        return nb.memory
     if isinstance(memory, str) and memory != IN_MEMORY and "://" not in memory:
         memory = _memory_called(nb, memory)
+    backend = nb.backend
     if isinstance(memory, MemoryPrimitive):
-        if namespace is not None and namespace != memory.namespace:
+        if namespace not in (None, memory.namespace):
             raise InvalidArgument(
-                f"--namespace {namespace!r}: this memory's namespace is {memory.namespace!r}; "
-                "make another MemoryPrimitive for another namespace"
+                f"--namespace {brief(namespace)}: this memory's namespace is "
+                f"{brief(memory.namespace)}; make another MemoryPrimitive for another namespace"
             )
-        return memory
-    if memory is not None and not isinstance(memory, str):
+        namespace = memory.namespace
+        # A name of its own, under which `use --namespace` finds it again.
+        backend = f"variable {id(memory)}"
+        nb.memories[backend, namespace] = memory
+    elif isinstance(memory, str):
+        backend = memory
+    elif memory is not None:
         raise InvalidArgument(
             f"MEMORY: <{type(memory).__name__}> is no MemoryPrimitive, 'in-memory' or URL"
         )
-    nb.backend = memory or nb.backend
-    place = (nb.backend, nb.memory.namespace if namespace is None else namespace)
+    place = (backend, nb.memory.namespace if namespace is None else namespace)
     if place not in nb.memories:
         nb.memories[place] = MemoryPrimitive(
-            None if nb.backend == IN_MEMORY else nb.backend,
+            backend if "://" in backend else None,
             nb.memory.max_size if max_size is None else max_size,
             namespace=place[1],
         )
+    nb.backend = backend
     return nb.memories[place]
 
 

@@ -11,10 +11,20 @@ from ..keys import parse_memory_key
 from .arguments import Syntax
 from .commands import COMMANDS, IN_MEMORY, Notebook, syntax
 
-_MAGIC = re.compile(r"^\s*(?:[\w.,\s\[\]'\"]+=\s*)?%{1,2}memory(?P<rest>\s.*)$", re.DOTALL)
+# A magic stands alone or behind an assignment, annotated or augmented ones included.
+_MAGIC = re.compile(r"^\s*(?:[^=%]*=\s*)?%{1,2}memory(?P<rest>\s.*)$", re.DOTALL)
+
+# The word before the cursor: one in a quote still open, or what follows the last space.
+_OPEN_QUOTE = re.compile(r"(?:(?<=\s)|^)(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)(?:\s|$)).)*)$")
+_BARE = re.compile(r"\S*$")
+
 _OFFERED = 200  # more than anyone reads, and quick to send
 
-_CHOICES = {"on_error": ("raise", "skip"), "format": ("jsonl", "csv", "parquet", "json")}
+_CHOICES = {
+    "on_error": ("raise", "skip"),
+    "import.format": ("jsonl", "csv", "parquet", "json"),
+    "export.format": ("jsonl", "csv", "parquet"),
+}
 _TAKE_KEYS = ("get", "delete", "add")
 
 
@@ -32,63 +42,69 @@ def complete(before: str, nb: Notebook) -> tuple[str, list[str]] | None:
     line = _MAGIC.match(before)
     if line is None:
         return None
-    words = line["rest"].split()
-    fragment = "" if line["rest"][-1].isspace() else words.pop()
-    if fragment.startswith(("$", "{")):
+    rest = line["rest"]
+    found = _OPEN_QUOTE.search(rest) or _BARE.search(rest)
+    assert found is not None
+    fragment, words = found[0], rest[: found.start()].split()
+    typed = found["text"] if found.re is _OPEN_QUOTE else fragment
+    if typed.startswith(("$", "{")) or "--" in words:
         return None
     if not words:
-        return fragment, _starting(fragment, COMMANDS)
+        return fragment, _starting(typed, COMMANDS)
     try:
         command = syntax(words[0])
     except InvalidArgument:
         return None
-    candidates = _candidates(command, words[1:], fragment, nb)
+    candidates = _candidates(command, words[1:], typed, nb)
     return None if candidates is None else (fragment, candidates)
 
 
-def _candidates(command: Syntax, words: list[str], fragment: str, nb: Notebook) -> list[str] | None:
+def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> list[str] | None:
     if words and words[-1].startswith("--"):
         for flag in command.flags:
             if flag.written == words[-1] and not flag.is_switch:
-                return _starting(fragment, _flag_values(flag.name, nb))
-    if fragment.startswith("-"):
-        return _starting(fragment, [flag.written for flag in command.flags])
+                return _starting(typed, _flag_values(command, flag.name, nb))
+    if typed.startswith("-"):
+        flags = [*(flag.written for flag in command.flags), "-o", "-h"]
+        return [flag for flag in flags if flag.startswith(typed)]
     if command.name in _TAKE_KEYS:
         if command.name == "add" and words:
             return None
-        return _starting(fragment, map(_quoted, reversed(nb.memory.sync.keys())))
+        return _starting(typed, reversed(nb.memory.sync.keys()))
     if command.name == "help":
-        return _starting(fragment, COMMANDS)
+        return _starting(typed, COMMANDS)
     if command.name == "use" and not words:
-        return _starting(fragment, [IN_MEMORY])
+        return _starting(typed, [IN_MEMORY])
     return None
 
 
-def _flag_values(name: str, nb: Notebook) -> Iterable[str]:
-    if name in _CHOICES:
-        return _CHOICES[name]
+def _flag_values(command: Syntax, name: str, nb: Notebook) -> Iterable[str]:
+    for place in (name, f"{command.name}.{name}"):
+        if place in _CHOICES:
+            return _CHOICES[place]
     if name == "namespace":
         return [namespace for backend, namespace in nb.memories if backend == nb.backend]
     newest_first = reversed(nb.memory.sync.keys())
     if name in ("user", "session"):
         parsed = (parse_memory_key(key) for key in newest_first)
-        return (_quoted(getattr(parts, name)) for parts in parsed if parts)
-    return map(_quoted, newest_first) if name == "prefix" else ()
+        return (getattr(parts, name) for parts in parsed if parts)
+    return newest_first if name == "prefix" else ()
 
 
-def _starting(fragment: str, candidates: Iterable[str]) -> list[str]:
+def _starting(typed: str, candidates: Iterable[str]) -> list[str]:
     def fitting() -> Iterator[str]:
         seen = set()
         for candidate in candidates:
-            if candidate.startswith(fragment) and candidate not in seen:
+            # What cannot be printed cannot be typed: a variable has to hold it.
+            if candidate.startswith(typed) and candidate not in seen and candidate.isprintable():
                 seen.add(candidate)
-                yield candidate
+                yield _typed(candidate)
 
     return list(islice(fitting(), _OFFERED))
 
 
-def _quoted(word: str) -> str:
-    """A word as it must be typed: in quotes when it holds spaces."""
-    if not re.search(r"\s", word):
+def _typed(word: str) -> str:
+    """A word as it must be typed: in quotes when it would be read as something else."""
+    if not re.search(r"[\s${}]", word) and word[:1] not in ("-", '"', "'"):
         return word
-    return f'"{word}"' if '"' not in word else f"'{word}'"
+    return f"'{word}'" if "' " not in word and not word.endswith("'") else f'"{word}"'

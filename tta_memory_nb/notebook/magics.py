@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
 
 from ..errors import TTAMemoryError
 from ..frames import frame_html
 from . import commands, tab
-from .arguments import parse
+from .arguments import UsageProblem
+from .parsing import Lookup, parse
 from .progress import display_bar
 
 if TYPE_CHECKING:
@@ -31,8 +38,8 @@ class MemoryMagicError(TTAMemoryError):
         # IPython asks for this in place of a traceback, which would show our inside, not the
         # user's mistake. Unlike UsageError it still reaches the front end as an error.
         red, plain = "\x1b[31m", "\x1b[0m"
-        lines = [commands.shown(line) for line in str(self).split("\n")]
-        return [f"{red}{self.command}{plain}: " + "\n".join(lines)]
+        lines = [commands.harmless(line) for line in str(self).split("\n")]
+        return [f"{red}{commands.shown(self.command)}{plain}: " + "\n".join(lines)]
 
 
 def notebook_of(shell: InteractiveShell) -> commands.Notebook:
@@ -47,34 +54,46 @@ class MemoryMagics(Magics):
     """The ``%memory`` magic of one shell."""
 
     @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def memory(self, line: str, cell: str | None = None) -> Any:
+    def memory(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
         """Replaced by the overview of all commands, below."""
-        assert self.shell is not None
+        shell = self.shell
+        assert shell is not None
+
+        def lookup(expression: str) -> Any:
+            # The function that the magic stands in knows its own names best.
+            return eval(expression, shell.user_ns, local_ns or {})  # noqa: S307  the user's own
+
         words = line.split(maxsplit=1)
         name = words[0] if words else ""
         try:
-            reply, output = _run(notebook_of(self.shell), name, "".join(words[1:]), cell)
+            rest = "".join(words[1:])
+            reply, output = _run(notebook_of(shell), name, rest, cell, lookup)
         except TTAMemoryError as error:
             raise MemoryMagicError(f"%memory {name}".strip(), str(error)) from None
         if reply.text:
             print(reply.text)  # noqa: T201  a magic's text is its output
         if output is None:
             return reply.value
-        self.shell.user_ns[output] = reply.value
+        shell.user_ns[output] = reply.text if reply.value is None else reply.value
         return None
 
 
 def _run(
-    notebook: commands.Notebook, name: str, rest: str, cell: str | None
+    notebook: commands.Notebook, name: str, rest: str, cell: str | None, lookup: Lookup
 ) -> tuple[commands.Reply, str | None]:
     """The reply to a command line, and the variable it is to be kept in."""
+    if cell is not None and (not name or name.startswith("-")):
+        raise UsageProblem("a cell needs a command: %%memory add KEY")
     if not name:
         return commands.status(notebook), None
     if name in ("-h", "--help"):
         return commands.help_(notebook), None
     syntax = commands.syntax(name)
-    parsed = parse(syntax, rest, cell, notebook.lookup)
+    parsed = parse(syntax, rest, cell, lookup)
     if parsed.wants_help:
         return commands.Reply(syntax.help()), None
     reply = commands.COMMANDS[name](notebook, *parsed.operands, **parsed.flags)
@@ -92,20 +111,33 @@ def load(ipython: InteractiveShell) -> None:
     """Adds the magic, its completion and the look of its tables to a shell."""
     ipython.register_magics(MemoryMagics(ipython))
     tab.add(ipython, notebook_of)
+    html, plain = _formatters(ipython)
     for module in _FRAMES:
-        _html_formatter(ipython).for_type_by_name(module, "DataFrame", frame_html)
+        html.for_type_by_name(module, "DataFrame", frame_html)
+        plain.for_type_by_name(module, "DataFrame", _print_frame)
 
 
 def unload(ipython: InteractiveShell) -> None:
     """Removes from a shell everything that `load` has added."""
     for kind in ("line", "cell"):
-        ipython.magics_manager.magics[kind].pop("memory", None)
+        magics = ipython.magics_manager.magics[kind]
+        if isinstance(getattr(magics.get("memory"), "__self__", None), MemoryMagics):
+            del magics["memory"]
     ipython.magics_manager.registry.pop("MemoryMagics", None)
     tab.remove(ipython)
-    for module in _FRAMES:
-        _html_formatter(ipython).pop(f"{module}.DataFrame", None)
+    for formatter, ours in zip(_formatters(ipython), (frame_html, _print_frame), strict=True):
+        for module in _FRAMES:
+            now = formatter.pop(f"{module}.DataFrame", None)
+            if now not in (None, ours):  # somebody else's, made after ours
+                formatter.for_type_by_name(module, "DataFrame", now)
 
 
-def _html_formatter(ipython: InteractiveShell) -> Any:
+def _formatters(ipython: InteractiveShell) -> tuple[Any, Any]:
     assert ipython.display_formatter is not None
-    return ipython.display_formatter.formatters["text/html"]
+    formatters = ipython.display_formatter.formatters
+    return formatters["text/html"], formatters["text/plain"]
+
+
+def _print_frame(frame: Any, printer: Any, _cycle: bool) -> None:
+    """A table as plain text, in which a key or a cell cannot steer the terminal."""
+    printer.text("\n".join(map(commands.harmless, repr(frame).split("\n"))))
