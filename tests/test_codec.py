@@ -303,6 +303,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({frozenset(): 1}, "value[frozenset()]: <frozenset> is not JSON"),
     ({float("nan"): 1}, "value[nan]: nan is not JSON"),
     ({"x": {1: "a", "1": "b"}}, "value['x']: two field names become the same JSON text"),
+    ({"x": Slotted.__new__(Slotted)}, "value['x']['when']: this field of <Slotted> has never been"),
     ({None: 1, "null": 2}, "value: two field names become the same JSON text"),
     ({Role.USER: {"user": {True: 1, "true": 2}}}, f"value[{Role.USER!r}]['user']: two field"),
     (7, "value: <int> is not a JSON object; store a dict"),
@@ -408,6 +409,41 @@ def test_a_cycle_is_found_from_deep_inside_a_program():
 
     with pytest.raises(NotStorable, match="contains itself"):
         deep(200)
+
+
+@dataclass(eq=False)
+class Named:
+    inner: Any = None
+
+
+def test_a_cycle_through_a_field_name_is_refused():
+    name = Named()
+    name.inner = {name: 1}
+    with pytest.raises(NotStorable, match="nested deeper than 200 levels"):
+        to_plain(name.inner)
+
+
+def test_a_cycle_beside_a_field_that_was_never_set_is_found():
+    value = ring()
+    unset = Slotted.__new__(Slotted)
+    with pytest.raises(NotStorable, match="contains itself"):
+        to_plain({"ring": value, "unset": unset})
+
+
+@pytest.mark.parametrize(
+    "change", [lambda d: d.pop("b"), lambda d: d.update(c=1)], ids=["less", "more"]
+)
+def test_a_dict_that_changes_while_it_is_stored_is_stored_as_it_was(change):
+    class Changing(Enum):
+        A = "a"
+
+        @property
+        def value(self):
+            change(value)
+            return "a"
+
+    value = {"a": Changing.A, "b": 1}
+    assert to_plain(value) == {"a": "a", "b": 1}
 
 
 def test_the_same_object_twice_is_no_cycle():

@@ -74,6 +74,8 @@ def test_a_key_can_be_taken_apart_again(user, session, context):
         ("alice::0123abcd", None),
         (":", None),
         ("", None),
+        (None, None),
+        (5, None),
     ],
 )
 def test_only_keys_of_the_form_are_taken_apart(key, parts):
@@ -99,11 +101,13 @@ def test_other_ids_do_not_warn(user, session):
 
 
 @pytest.mark.parametrize(
-    ("user", "session", "named"), [("", "s", "user_id is empty"), ("u", "", "session_id is empty")]
+    ("user", "session", "key", "named"),
+    [("", "s", ":s", "user_id is empty"), ("u", "", "u:", "session_id is empty")],
 )
-def test_an_empty_id_is_refused(user, session, named):
-    with pytest.raises(InvalidArgument, match=named):
-        create_memory_key(user, session)
+def test_an_empty_id_makes_the_same_key_as_ever_but_warns(user, session, key, named):
+    with pytest.warns(AmbiguousKeyWarning, match=named) as caught:
+        assert create_memory_key(user, session) == key
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_ids_that_are_no_text_are_written_as_text():
@@ -113,7 +117,10 @@ def test_ids_that_are_no_text_are_written_as_text():
 def test_a_context_whose_json_cannot_be_made_is_refused():
     ring: dict = {}
     ring["self"] = ring
-    for context in ({1: "a", "b": 2}, {(1, 2): 3}, ring):
+    deep: dict = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    for context in ({1: "a", "b": 2}, {(1, 2): 3}, ring, deep):
         with pytest.raises(InvalidArgument, match="context="):
             create_memory_key("u", "s", context)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections import OrderedDict
+
 import pytest
 from backends import Clock
 
 from tta_memory_nb import InMemoryStore, MemoryRecord
+from tta_memory_nb.filters import Filters
+from tta_memory_nb.stores.base import Entry, new_entry
 
 
 @pytest.fixture
@@ -69,3 +75,146 @@ def test_an_old_expiry_does_not_delete_what_replaced_it(store, clock):
     assert store.get("k") == {"n": 199}
     clock.tick(1)
     assert store.get("k") is None
+
+
+def test_the_capacity_can_be_set_as_an_attribute(store):
+    store.add("a", {})
+    store.add("b", {})
+    store.max_size = 1
+    assert (store.max_size, store.keys()) == (1, ["b"])
+
+
+# ---- foreign code in the midst of a verb
+
+VERBS = [
+    lambda store: store.add("k", {}),
+    lambda store: store.get("k"),
+    lambda store: store.ttl("k"),
+    lambda store: store.size(),
+    lambda store: store.keys(),
+    lambda store: store.find("x"),
+    lambda store: store.count("x"),
+    lambda store: store.remove(["k"]),
+    lambda store: store.remove_matching(Filters(prefix="k")),
+    lambda store: store.resize(2),
+    lambda store: store.revert(store.remove_matching()),
+]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=range(len(VERBS)))
+def test_a_clock_may_use_the_memory_it_is_the_clock_of(verb):
+    looks = []
+
+    def clock() -> float:
+        if not looks:
+            looks.append(1)
+            looks.append(store.keys())
+        return 1.0
+
+    store = InMemoryStore(clock=clock)
+    verb(store)
+    assert looks == [1, []]
+
+
+class Interrupted(OrderedDict):
+    """Raises, or runs foreign code, the nth time that a method is called; once."""
+
+    method, left = "", 0
+
+    def foreign(self) -> None:
+        raise KeyboardInterrupt
+
+    def _count(self, method: str) -> None:
+        if method == self.method:
+            self.left -= 1
+            if self.left == 0:
+                self.foreign()
+
+    def __setitem__(self, key, entry):
+        self._count("before set")
+        super().__setitem__(key, entry)
+        self._count("after set")
+
+    def __delitem__(self, key):
+        self._count("before delete")
+        super().__delitem__(key)
+        self._count("after delete")
+
+    def move_to_end(self, key, last=True):
+        self._count("move")
+        super().move_to_end(key, last)
+
+
+@pytest.mark.parametrize("left", [1, 2, 3])
+@pytest.mark.parametrize(
+    "method", ["before set", "after set", "move", "before delete", "after delete"]
+)
+def test_an_interrupted_write_leaves_everything_as_it_was(store, clock, method, left):
+    for key in "abc":
+        store.add(key, {"text": key}, ttl=100)
+    before = store.records()
+    store._entries = entries = Interrupted(store._entries)
+    entries.method, entries.left = method, left
+    written = [new_entry(key, {}, clock.now, 50) for key in ("b", "x", "y", "b", "z")]
+    with pytest.raises(KeyboardInterrupt):
+        store.put(written)
+    assert store.records() == before
+    assert store.evictions == 0
+    clock.tick(60)
+    assert store.records() == before
+    clock.tick(40)
+    assert store.records() == []
+
+
+class Writing(str):
+    """A folded text that writes to the memory when it is searched, as a `__del__` may."""
+
+    __slots__ = ("store",)
+
+    def __contains__(self, needle):
+        self.store.add("new", {"text": "other"})
+        return super().__contains__(needle)
+
+
+def test_a_search_survives_what_is_written_in_the_midst_of_it(clock):
+    store = InMemoryStore(clock=clock)
+    for key in "ab":
+        store.add(key, {"text": "rain"})
+    text = Writing("rain")
+    text.store = store
+    store._entries["b"].folded = text
+    assert [entry.key for entry in store.find("rain")] == ["b", "a"]
+    store.delete("new")
+    assert store.count("rain") == 2
+
+
+def test_a_filtered_deletion_spares_what_is_written_while_it_decides(clock):
+    class Overwritten(Entry):
+        def value(self):
+            store.add("a", {"n": 2})
+            return super().value()
+
+    store = InMemoryStore(clock=clock)
+    store.put([Overwritten("a", '{"n":1}', "n", None, clock.now, None)])
+    assert store.remove_matching(Filters.build(clock.now, where={"n": 1})).removed == ()
+    assert store.get("a") == {"n": 2}
+
+
+class Watched(Entry):
+    """An entry that a weak reference can point at."""
+
+    __slots__ = ("__weakref__",)
+
+
+@pytest.mark.parametrize("gone", ["deleted", "overwritten"])
+def test_a_record_that_is_gone_does_not_stay_in_memory_until_it_expires(store, clock, gone):
+    entry = Watched("k", "{}", "", None, clock.now, clock.now + 1000)
+    seen = weakref.ref(entry)
+    store.put([entry])
+    del entry
+    if gone == "deleted":
+        store.delete("k")
+    else:
+        store.add("k", {})
+    gc.collect()
+    assert seen() is None

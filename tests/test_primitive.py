@@ -25,6 +25,7 @@ from tta_memory_nb.filters import FilterArgs
 
 EMPTY = inspect.Parameter.empty
 PLAIN = ("size", "is_using_redis", "get_backend_info")
+OF_THE_ORIGINAL = ("fallback", "using_redis", "redis_client")
 UNREACHABLE = "redis://alice:s3cret@invalid:9999/0?password=s3cret"
 
 
@@ -75,6 +76,15 @@ def test_the_signatures_of_the_original_stay(verb, parameters):
     assert all(parameter.default is not EMPTY for parameter in found[len(parameters) :])
 
 
+def test_the_attributes_of_the_original_stay():
+    memory = MemoryPrimitive()
+    memory.sync.add("k", {"n": 1})
+    assert isinstance(memory.fallback, InMemoryStore)
+    assert memory.fallback.get("k") == {"n": 1}
+    assert memory.using_redis is False
+    assert memory.redis_client is None
+
+
 def test_what_the_constructor_takes_besides_is_keyword_only():
     found = list(inspect.signature(MemoryPrimitive).parameters.values())[3:]
     assert [(parameter.name, parameter.default) for parameter in found[:-1]] == [
@@ -99,7 +109,7 @@ def test_what_was_never_awaited_is_not_awaited_on_either_face(face, name):
 def test_both_faces_offer_the_same_verbs():
     awaited, called = public(MemoryPrimitive), public(SyncMemory)
     # Each face has its own word for closing, as files and sockets do.
-    assert set(awaited) ^ set(called) == {"aclose", "close"}
+    assert set(awaited) ^ set(called) == {"aclose", "close", *OF_THE_ORIGINAL}
 
 
 @pytest.mark.parametrize(
@@ -346,6 +356,27 @@ async def test_what_a_summarizer_raises_reaches_the_caller():
         await memory.summarize()
     with pytest.raises(KeyError, match="quota"):
         memory.sync.summarize()
+
+
+@pytest.mark.parametrize("given", [None, 7, b"text", ["text"]])
+async def test_a_summarizer_that_gives_no_text_is_named_with_what_it_gave(given):
+    async def later(records: Sequence[MemoryRecord]) -> Any:
+        return given
+
+    for summarizer in (later, lambda records: given):
+        memory = told(summarizer)
+        with pytest.raises(InvalidArgument, match=f"summarizer: it gave <{type(given).__name__}>"):
+            memory.sync.summarize()
+        with pytest.raises(InvalidArgument, match=f"summarizer: it gave <{type(given).__name__}>"):
+            await memory.summarize()
+
+
+def test_a_key_among_many_is_looked_at_before_it_stands_in_an_error():
+    memory = MemoryPrimitive()
+    with pytest.raises(InvalidArgument, match=r"key=<int>: a key is a non-empty str"):
+        memory.sync.add_many([(10**5000, {})])
+    with pytest.raises(InvalidArgument, match=r"items\['x{76}\.\.\.\]: <int>"):
+        memory.sync.add_many({"x" * 1000: 7})
 
 
 async def test_a_summary_without_a_summarizer_is_refused_with_the_way_out():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
 from backends import BACKENDS, Clock
 
@@ -210,9 +212,49 @@ def test_a_smaller_capacity_evicts_at_once_and_undo_brings_back_what_fits(memory
 
 def test_a_larger_capacity_holds_more(make):
     memory = make(max_size=1)
+    assert memory.resize(2) == Change(max_size=1)
     assert memory.resize(2) == Change()
     fill(memory, "a", "b", "c")
     assert memory.keys() == ["b", "c"]
+
+
+def test_undo_of_a_resize_restores_the_capacity_first(memory):
+    fill(memory, "a", "b", "c")
+    change = memory.resize(1)
+    back = memory.undo(change)
+    assert (memory.max_size, memory.keys()) == (1000, ["a", "b", "c"])
+    assert memory.evictions == 2
+    memory.undo(back)
+    assert (memory.max_size, memory.keys()) == (1, ["c"])
+
+
+def test_a_change_can_be_given_the_capacity_that_its_undo_restores(memory, store, clock):
+    memory.resize(1)
+    fill(memory, "a")
+    store.resize(3)
+    change = store.put([new_entry(key, {}, clock.now, None) for key in "bc"])
+    memory.undo(replace(change, max_size=1))
+    assert (memory.max_size, memory.keys(), memory.evictions) == (1, ["a"], 0)
+
+
+def test_what_undo_brings_back_only_to_fall_out_at_once_is_no_eviction(make):
+    memory = make(max_size=2)
+    fill(memory, "a", "b")
+    change = memory.remove(["a"])
+    fill(memory, "c")
+    memory.undo(change)
+    assert (memory.keys(), memory.evictions) == (["b", "c"], 0)
+
+
+def test_numbers_of_numpy_are_numbers(memory):
+    fill(memory, "a", "b", "c")
+    assert keys_of(memory.records(np.int64(2))) == ["c", "b"]
+    memory.resize(np.int32(2))
+    assert (memory.max_size, type(memory.max_size)) == (2, int)
+    memory.add("d", {}, ttl=np.float32(10))
+    assert memory.ttl("d") == 10
+    with pytest.raises(InvalidArgument, match="limit="):
+        memory.records(np.True_)
 
 
 def test_clear_deletes_everything_and_the_memory_goes_on(memory):
@@ -420,7 +462,7 @@ LOOKS: dict[str, tuple[Callable[[SyncMemory], Any], Any]] = {
     "remove by key": (lambda memory: memory.remove(["k"]), Change()),
     "remove by filter": (lambda memory: memory.remove(prefix="k"), Change()),
     "take_all": (lambda memory: memory.take_all(), Change()),
-    "resize": (lambda memory: memory.resize(0), Change()),
+    "resize": (lambda memory: memory.resize(0), Change(max_size=1000)),
     "stats": (lambda memory: memory.stats(), {"bytes": 0, "expiring": 0}),
 }
 

@@ -252,13 +252,22 @@ class Program(RuleBasedStateMachine):
 
     @rule(target=changes, max_size=st.integers(0, 4))
     def resize(self, max_size):
-        self.model.max_size = max_size
-        return self.same(self.memory.resize(max_size), ([], self.model.evict()))
+        real = self.memory.resize(max_size)
+        self.the_capacity_before(real, max_size)
+        return self.same(real, ([], self.model.evict()))
 
     @rule(target=changes, change=changes)
     def undo(self, change):
         real, expected = change
-        return self.same(self.memory.undo(real), self.model.undo(*expected))
+        back = self.memory.undo(real)
+        self.the_capacity_before(back, real.max_size)
+        return self.same(back, self.model.undo(*expected))
+
+    def the_capacity_before(self, real, max_size):
+        before = self.model.max_size
+        self.model.max_size = before if max_size is None else max_size
+        assert real.max_size == (None if self.model.max_size == before else before)
+        assert self.memory.max_size == self.model.max_size
 
     # No invariant: it would run after each step and let the store see every expiry at once.
     @rule()

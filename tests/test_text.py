@@ -36,6 +36,7 @@ odd_text = st.text(
         ("ſ", "S"),
         ("q\u0323\u0307", "Q\u0307\u0323"),
         ("\u1fb3", "\u03b1\u0345"),
+        ("\u1fb7", "\u0391\u0342\u0345"),
         ("가", "\u1100\u1161"),
     ],
 )
@@ -79,7 +80,7 @@ def test_composed_and_decomposed_text_fold_to_the_same(text):
 @given(any_text)
 def test_ascii_takes_the_short_way_to_the_same_place(text):
     ascii_only = "".join(character for character in text if character.isascii())
-    assert fold(ascii_only) == normalize("NFC", normalize("NFC", ascii_only).casefold())
+    assert fold(ascii_only) == normalize("NFC", normalize("NFD", ascii_only).casefold())
 
 
 @given(st.data())

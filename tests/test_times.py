@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -17,8 +18,10 @@ NOW = 1_800_000_000.0
 DAY = 86_400.0
 NO_DURATIONS = ["", " ", "s", "10 s", "10x", "-5s", "5s ago", "1h-30m", "nan", "inf", "0", "0s"]
 NO_DURATIONS += ["٣s", "9" * 400, None, True, False, b"10s", [10], pd.NaT, timedelta.max]
+NO_DURATIONS += [np.True_, np.timedelta64(5, "s"), np.float64("nan")]
 NO_INSTANTS = ["", "whenever", "2026-13-01", "99999999", "²²²²²²²²", "24:00", "nan", "inf", "-15m"]
 NO_INSTANTS += ["9999999999999", None, True, b"2026", [1], pd.NaT, 1e300, 10**400, 253_402_300_800]
+NO_INSTANTS += ["0000", "²²²²", np.True_, np.timedelta64(5, "s"), np.datetime64("2026-11-22")]
 LOCAL = datetime.fromisoformat("2026-11-22T15:00")
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 
@@ -28,6 +31,8 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
     [
         (1, 1.0),
         (0.25, 0.25),
+        (np.int64(5), 5.0),
+        (np.float32(0.5), 0.5),
         (timedelta(minutes=1, milliseconds=500), 60.5),
         (pd.Timedelta("2h"), 7200.0),
         ("90", 90.0),
@@ -86,7 +91,10 @@ def test_a_timedelta_is_its_seconds(value):
         (0, 0.0),
         (-1, -1.0),
         (str(NOW), NOW),
-        ("2026", 2026.0),
+        ("2026", datetime(2026, 1, 1, tzinfo=timezone.utc).timestamp()),
+        ("20260", 20260.0),
+        (np.int64(5), 5.0),
+        (np.float32(0.5), 0.5),
         (NOON, NOON.timestamp()),
         (pd.Timestamp(NOON), NOON.timestamp()),
         # Without a zone: local time as a datetime, UTC as a date and as text.

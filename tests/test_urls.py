@@ -48,6 +48,18 @@ from tta_memory_nb.urls import masked_url
             "redis+sentinel://h/m?sentinel_password=***&db=1",
         ),
         ("redis://alice:pw@h/0?auth_token=pw", "redis://alice:***@h/0?auth_token=***"),
+        # What is not known to be harmless is not shown, whatever it is called.
+        ("x.redis.cache.windows.net:6380,password=pw=,ssl=True", "***"),
+        ("x.redis.cache.windows.net:6380,password=p:w@x", "x.redis.cache.windows.net:***@***"),
+        ("redis://default:pw", "redis://***"),
+        ("redis://h:1/0;password=pw", "redis://***"),
+        ("redis://h?credential=pw", "redis://h?credential=***"),
+        ("redis://h:1?credential=p@w", "redis://h:***@***"),
+        ("redis://h?pin=1234&passcode=1234", "redis://h?pin=1234&passcode=***"),
+        ("redis://h?pw", "redis://h?***"),
+        ("redis://h/?sentinel_kwargs={'password':'pw'}", "redis://h/?sentinel_kwargs=***"),
+        ("rediss://h?ssl_cert_reqs=none&db=1", "rediss://h?ssl_cert_reqs=none&db=1"),
+        ("one:1,[::1]:2/my.master-1/0", "one:1,[::1]:2/my.master-1/0"),
     ],
 )
 def test_an_address_is_shown_without_its_password(url, shown):
@@ -79,8 +91,9 @@ def test_no_part_of_a_password_in_the_credentials_is_shown(secret, address):
 
 @given(secrets.filter(lambda secret: ":" not in secret))
 def test_no_part_of_a_token_that_stands_for_the_user_is_shown(secret):
-    assert masked_url(f"redis://{secret}@host") == "redis://:***@host"
-    assert masked_url(f"{secret}@host") == ":***@host"
+    # What reads like a parameter may hold the @: then the host is hidden as well.
+    assert masked_url(f"redis://{secret}@host") in ("redis://:***@host", "redis://:***@***")
+    assert masked_url(f"{secret}@host") in (":***@host", ":***@***")
 
 
 @given(

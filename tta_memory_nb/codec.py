@@ -115,9 +115,11 @@ def _plain_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
     if depth >= MAX_DEPTH:
         raise _Refused(_TOO_DEEP)
     plain: dict[str, Any] = {}
-    for name, item in value.items():
+    # A copy, because another thread may be writing to the dict.
+    items = list(value.items())
+    for name, item in items:
         try:
-            text = name if type(name) is str else _field_name(name)
+            text = name if type(name) is str else _field_name(name, depth + 1)
             if type(item) is str:
                 plain[text] = item
             else:
@@ -125,14 +127,14 @@ def _plain_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
         except _Refused as refused:
             refused.steps.append(f"[{brief(name)}]")
             raise
-    if len(plain) != len(value):
+    if len(plain) != len(items):
         raise _Refused("two field names become the same JSON text, so one value would be lost")
     return plain
 
 
-def _field_name(name: Any) -> str:
+def _field_name(name: Any, depth: int) -> str:
     """A field name as JSON writes it."""
-    plain = _plain(name, 0)
+    plain = _plain(name, depth)
     if isinstance(plain, (dict, list)):
         raise _Refused(f"<{type(name).__name__}> cannot be a field name; use text")
     return plain if type(plain) is str else json.dumps(plain)
@@ -226,7 +228,15 @@ def _plain_foreign(value: Any) -> Any:
 
 
 def _dataclass_fields(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    found = {}
+    for field in fields(value):
+        try:
+            found[field.name] = getattr(value, field.name)
+        except AttributeError:
+            refused = _Refused(f"this field of <{type(value).__name__}> has never been set; set it")
+            refused.steps.append(f"[{field.name!r}]")
+            raise refused from None
+    return found
 
 
 def _cycle(value: Any) -> tuple[list[str], str] | None:
@@ -239,7 +249,9 @@ def _cycle(value: Any) -> tuple[list[str], str] | None:
             if id(node) in above:
                 return steps, "contains itself; store a copy without the reference back"
             if is_dataclass(node) and not isinstance(node, type):
-                inner = [(child, f"[{name!r}]") for name, child in _dataclass_fields(node).items()]
+                inner = [
+                    (getattr(node, field.name, None), f"[{field.name!r}]") for field in fields(node)
+                ]
             elif isinstance(node, dict):
                 inner = [(child, f"[{brief(name)}]") for name, child in node.items()]
             elif isinstance(node, (list, tuple)):

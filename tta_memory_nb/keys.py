@@ -30,16 +30,22 @@ def create_memory_key(user_id: str, session_id: str, context: dict[str, Any] | N
     the same context always gives the same key.
 
     Raises:
-        InvalidArgument: an empty id, a context whose JSON cannot be made.
+        InvalidArgument: a context whose JSON cannot be made.
 
     Warns:
         AmbiguousKeyWarning: an id contains ``:``; ``("a:b", "c")`` and ``("a", "b:c")`` would
-            share a key, and `parse_memory_key` cannot take it apart again.
+            share a key, and `parse_memory_key` cannot take it apart again. Nor one of which an id
+            is empty.
     """
     for name, part in (("user_id", user_id), ("session_id", session_id)):
-        text = str(part)
+        text = f"{part}"  # as it will stand in the key, whatever type it has
         if not text:
-            raise InvalidArgument(f"{name} is empty; give the {name[:-3]} a name")
+            warnings.warn(
+                f"{name} is empty: everyone without a name shares this key, and filters by user or "
+                f"session will not find it; give the {name[:-3]} a name",
+                AmbiguousKeyWarning,
+                stacklevel=2,
+            )
         if ":" in text:
             warnings.warn(
                 f"{name}={brief(text)} contains ':', which separates the parts of a key: other ids "
@@ -54,7 +60,7 @@ def create_memory_key(user_id: str, session_id: str, context: dict[str, Any] | N
 
     try:
         text = json.dumps(context, sort_keys=True, default=str)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(
             f"context={brief(context)}: its JSON cannot be made: {error}"
         ) from error
@@ -64,6 +70,8 @@ def create_memory_key(user_id: str, session_id: str, context: dict[str, Any] | N
 
 def parse_memory_key(key: str) -> MemoryKey | None:
     """The parts of a key, or None when it does not read ``user:session[:hash8]``."""
+    if not isinstance(key, str):
+        return None
     parts = key.split(":")
     if not all(parts):
         return None

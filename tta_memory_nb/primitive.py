@@ -26,6 +26,7 @@ from typing import (
 
 from .errors import InvalidArgument, StoreUnavailable, brief
 from .filters import EVERYTHING, FilterArgs, Filters
+from .keys import check_key
 from .record import DEFAULT_NAMESPACE, MemoryRecord
 from .stores.base import Change, Clock, Entry, check_limit, check_query, new_entry
 from .stores.memory import InMemoryStore
@@ -147,7 +148,8 @@ class SyncMemory:
                     f"items[{len(entries)}]: <{type(item).__name__}> is no (key, value) pair"
                 )
             key, value = item
-            entries.append(new_entry(key, value, now, seconds, f"items[{key!r}]"))
+            name = f"items[{brief(check_key(key))}]"
+            entries.append(new_entry(key, value, now, seconds, name))
         self._store.put(entries)
         return len(entries)
 
@@ -368,10 +370,10 @@ class SyncMemory:
             **filters: see the class.
 
         Raises:
-            InvalidArgument: the memory was made without ``summarizer=``.
+            InvalidArgument: the memory was made without ``summarizer=``, or that gives no text.
         """
         text = self._summary(limit, filters)
-        return text if isinstance(text, str) else _run_in_thread(text)
+        return _check_summary(_run_in_thread(text) if inspect.isawaitable(text) else text)
 
     # ---- about the memory
 
@@ -578,7 +580,7 @@ class MemoryPrimitive:
     async def summarize(self, limit: int | None = None, **filters: Unpack[FilterArgs]) -> str:
         """As `SyncMemory.summarize`; an async summarizer runs on the caller's loop."""
         text = self.sync._summary(limit, filters)  # noqa: SLF001  the two faces share it
-        return text if isinstance(text, str) else await text
+        return _check_summary(await text if inspect.isawaitable(text) else text)
 
     async def aclose(self) -> None:
         """Releases connections; the in-memory backend has none and goes on working."""
@@ -599,6 +601,25 @@ class MemoryPrimitive:
         """How many records have been evicted since the start."""
         return self.sync.evictions
 
+    # ---- attributes of the class this one takes the place of
+
+    @property
+    def fallback(self) -> InMemoryStore:
+        """The store in this process."""
+        return self.sync._store  # noqa: SLF001  the two faces share it
+
+    @property
+    def using_redis(self) -> bool:
+        """As `is_using_redis`."""
+        return self.is_using_redis()
+
+    @property
+    def redis_client(self) -> None:
+        """The client of the server: None, because there is none."""
+        return
+
+    # ---- about the memory
+
     def size(self) -> int:
         """Number of records."""
         return self.sync.size()
@@ -610,6 +631,14 @@ class MemoryPrimitive:
     def get_backend_info(self) -> dict[str, Any]:
         """As `SyncMemory.get_backend_info`."""
         return self.sync.get_backend_info()
+
+
+def _check_summary(text: str) -> str:
+    if isinstance(text, str):
+        return text
+    raise InvalidArgument(
+        f"summarizer: it gave <{type(text).__name__}>; it must turn a list of records into text"
+    )
 
 
 def _run_in_thread(text: Awaitable[str]) -> str:

@@ -21,11 +21,12 @@ def fold(text: str) -> str:
 
     Unicode canonical caseless matching (The Unicode Standard, section 3.13, D145), in
     composed form: "Straße" and "STRASSE", "é" as one or as two code points, "ς" and "σ".
+    Folded is the decomposed text: an iota subscript becomes a letter, which no longer moves
+    behind the accents that belong before it.
     """
     if text.isascii():
         return text.lower()
-    # Folding can leave a sequence decomposed, hence the second pass.
-    return normalize("NFC", normalize("NFC", text).casefold())
+    return normalize("NFC", normalize("NFD", text).casefold())
 
 
 def leaf_text(leaf: str | float | bool | None) -> str:

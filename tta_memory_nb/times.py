@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import date, datetime, timedelta, timezone
+from numbers import Real
 from typing import TypeAlias
 
 from .errors import InvalidArgument, brief
@@ -12,7 +14,7 @@ Duration: TypeAlias = float | timedelta | str
 """Seconds, a timedelta, or text such as ``"90s"``, ``"15m"``, ``"1h30m"``, ``"7d"``."""
 
 Instant: TypeAlias = float | date | timedelta | str
-"""Unix seconds, a datetime, ISO 8601 text, or a `Duration` text or timedelta: that long ago."""
+"""Unix seconds, a datetime, ISO 8601 text or a year, or a `Duration` text or timedelta: that long ago."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PARTS = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+", re.ASCII)
@@ -81,7 +83,13 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    # NumPy's numbers are real numbers too; so says its timedelta64, which is none without its unit.
+    numpy = sys.modules.get("numpy")
+    return (
+        isinstance(value, Real)
+        and not isinstance(value, bool)
+        and not (numpy is not None and isinstance(value, numpy.timedelta64))
+    )
 
 
 def _written_duration(text: str) -> float | None:
@@ -98,7 +106,9 @@ def _written_instant(text: str, now: float) -> float:
     text = text.strip()
     if _PARTS.fullmatch(text):
         return now - sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-    # Eight digits are the ISO basic date 20261122; any other bare number is Unix seconds.
+    # Four digits are a year, eight the ISO basic date 20261122; other numbers are Unix seconds.
+    if len(text) == 4 and text.isdigit():
+        return datetime(int(text), 1, 1, tzinfo=timezone.utc).timestamp()
     if len(text) != 8 or not text.isdigit():
         try:
             return float(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -100,12 +101,14 @@ class Change:
         removed: entries that were there before: overwritten, deleted or evicted.
         evicted: how many of ``removed`` fell out at the old end of the LRU order.
         origin: the store that was changed, the only one that can take it back.
+        max_size: the capacity there was before, or None when the change left it as it was.
     """
 
     written: tuple[Entry, ...] = ()
     removed: tuple[Entry, ...] = ()
     evicted: int = 0
     origin: Store | None = field(default=None, compare=False, repr=False)
+    max_size: int | None = None
 
 
 class Store(Protocol):
@@ -179,27 +182,39 @@ class Store(Protocol):
 
 
 def check_limit(limit: int | None) -> int | None:
-    """The limit itself.
+    """The limit as a plain int.
 
     Raises:
         InvalidArgument: not None, and not an int of at least 1.
     """
-    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1):
-        return limit
+    number = _whole(limit)
+    if limit is None or (number is not None and number >= 1):
+        return number
     raise InvalidArgument(f"limit={brief(limit)}: give an int of at least 1, or None for all")
 
 
 def check_max_size(max_size: int) -> int:
-    """The capacity itself.
+    """The capacity as a plain int.
 
     Raises:
         InvalidArgument: not an int of at least 0.
     """
-    if isinstance(max_size, int) and not isinstance(max_size, bool) and max_size >= 0:
-        return max_size
+    number = _whole(max_size)
+    if number is not None and number >= 0:
+        return number
     raise InvalidArgument(
         f"max_size={brief(max_size)}: give an int of at least 0 (records; 0 keeps nothing)"
     )
+
+
+def _whole(value: object) -> int | None:
+    """The int that a value is, for Python or for NumPy; None when it is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def check_query(query: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
-from threading import Lock
+from itertools import islice
+from math import inf
+from threading import RLock
 from typing import Any
 
 from ..errors import InvalidArgument
@@ -43,12 +45,15 @@ class InMemoryStore:
         self.namespace = check_namespace(namespace)
         self._max_size = check_max_size(max_size)
         self._clock = clock
-        self._lock = Lock()
+        # Re-entrant: a signal handler or a `__del__` may run in the midst of a verb and use the
+        # memory in its turn. The clock is foreign code as well, and read before the lock is taken.
+        self._lock = RLock()
         # Oldest first. An OrderedDict and not a dict: taking the first key of a dict walks over
         # every slot deleted before it, which makes eviction quadratic.
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        # (expires_at, stamp, entry); an overwritten or deleted entry stays until it comes up.
-        self._expiries: list[tuple[float, int, Entry]] = []
+        # (expires_at, key), and not the entry: what has been overwritten or deleted stays here until
+        # it comes up, and would keep its value alive.
+        self._expiries: list[tuple[float, str]] = []
         self._stamp = 0
         self._evictions = 0
 
@@ -62,8 +67,12 @@ class InMemoryStore:
 
     @property
     def max_size(self) -> int:
-        """Capacity in records."""
+        """Capacity in records; setting it is `resize`."""
         return self._max_size
+
+    @max_size.setter
+    def max_size(self, max_size: int) -> None:
+        self.resize(max_size)
 
     def add(self, key: str, value: dict[str, Any], ttl: Duration | None = None) -> None:
         """Adds or replaces a record and makes it the newest.
@@ -80,10 +89,7 @@ class InMemoryStore:
         """
         seconds = None if ttl is None else duration(ttl)
         entry = new_entry(key, value, self._clock(), seconds)
-        with self._lock:
-            self._expire(entry.updated_at)
-            self._insert(entry)
-            self._evict()
+        self._write((entry,), entry.updated_at)
 
     def get(self, key: str) -> dict[str, Any] | None:
         """A fresh copy of the value, made the newest; None when there is none."""
@@ -97,8 +103,9 @@ class InMemoryStore:
     def ttl(self, key: str) -> float | None:
         """Seconds until the record expires; None when it never does or does not exist."""
         check_key(key)
+        now = self._clock()
         with self._lock:
-            now = self._expire()
+            self._expire(now)
             entry = self._entries.get(key)
             if entry is None or entry.expires_at is None:
                 return None
@@ -108,14 +115,16 @@ class InMemoryStore:
 
     def size(self) -> int:
         """Number of records."""
+        now = self._clock()
         with self._lock:
-            self._expire()
+            self._expire(now)
             return len(self._entries)
 
     def keys(self) -> list[str]:
         """Keys, least recently used first."""
+        now = self._clock()
         with self._lock:
-            self._expire()
+            self._expire(now)
             return list(self._entries)
 
     def records(self) -> list[MemoryRecord]:
@@ -148,25 +157,36 @@ class InMemoryStore:
 
     def put(self, entries: Iterable[Entry]) -> Change:
         """Writes entries in turn, evicting the least recently used above `max_size`."""
-        written = tuple(entries)
+        return self._write(tuple(entries), self._clock())
+
+    def _write(self, written: tuple[Entry, ...], now: float) -> Change:
         removed: list[Entry] = []
+        evicted: list[Entry] = []
         with self._lock:
-            self._expire()
+            self._expire(now)
             before = self._stamp
-            for entry in written:
-                replaced = self._insert(entry)
-                # A key that comes twice replaces what this very change wrote: not a removal.
-                if replaced is not None and replaced.stamp <= before:
-                    removed.append(replaced)
-            evicted = [entry for entry in self._evict() if entry.stamp <= before]
-        return Change(written, (*removed, *evicted), len(evicted), self)
+            try:
+                for entry in written:
+                    replaced = self._entries.get(entry.key)
+                    # A key that comes twice replaces what this very change wrote: not a removal.
+                    if replaced is not None and replaced.stamp <= before:
+                        removed.append(replaced)
+                    self._insert(entry, replaced)
+                self._evict(evicted)
+                old = [entry for entry in evicted if entry.stamp <= before]
+                self._evictions += len(evicted)
+            except BaseException:  # Ctrl-C as well: all records are written, or none
+                self._take_back(written, [*removed, *evicted], now, before)
+                raise
+        return Change(written, (*removed, *old), len(old), self)
 
     def fetch(self, keys: Iterable[str]) -> list[Entry]:
         """The entries of the keys that exist, in the order asked, each made newest in turn."""
         wanted = [check_key(key) for key in keys]
         found = []
+        now = self._clock()
         with self._lock:
-            self._expire()
+            self._expire(now)
             for key in wanted:
                 entry = self._entries.get(key)
                 if entry is not None:
@@ -180,37 +200,37 @@ class InMemoryStore:
         self, needle: str | None = None, limit: int | None = None, filters: Filters = EVERYTHING
     ) -> list[Entry]:
         """Entries, newest first, whose folded text contains the folded needle (None: all)."""
-        check_limit(limit)
-        found = []
+        limit = check_limit(limit)
+        now = self._clock()
         with self._lock:
-            self._expire()
-            for entry in self._matching(needle, filters):
-                found.append(entry)
-                if len(found) == limit:
-                    break
-        return found
+            self._expire(now)
+            if filters is EVERYTHING:
+                return self._scan(needle, limit)
+            entries = self._newest_first()
+        # Conditions decode values, which takes its time: others need not wait for that.
+        return list(islice(_accepted(entries, needle, filters), limit))
 
     def count(self, needle: str | None = None, filters: Filters = EVERYTHING) -> int:
         """How many entries `find` would give without a limit."""
-        with self._lock:
-            self._expire()
-            if needle is None and filters is EVERYTHING:
-                return len(self._entries)
-            return sum(1 for _ in self._matching(needle, filters))
+        if needle is None and filters is EVERYTHING:
+            return self.size()
+        return len(self.find(needle, None, filters))
 
     def remove(self, keys: Sequence[str]) -> Change:
         """Deletes the keys that exist."""
         wanted = [check_key(key) for key in keys]
+        now = self._clock()
         with self._lock:
-            self._expire()
+            self._expire(now)
             removed = [self._entries.pop(key) for key in wanted if key in self._entries]
         return Change(removed=tuple(removed), origin=self)
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Change:
         """Deletes every entry that the filters accept."""
+        found = self.find(filters=filters)
         with self._lock:
-            self._expire()
-            removed = tuple(self._matching(None, filters))
+            # Not what has been written under the same key since then.
+            removed = tuple(entry for entry in found if self._entries.get(entry.key) is entry)
             for entry in removed:
                 del self._entries[entry.key]
             if not self._entries:
@@ -227,29 +247,20 @@ class InMemoryStore:
             raise InvalidArgument(
                 "this change was made to another memory, and only that one can take it back"
             )
+        now = self._clock()
         with self._lock:
-            now = self._expire()
-            taken = [e for e in change.written if self._entries.get(e.key) is e]
-            for entry in taken:
-                del self._entries[entry.key]
-            restored = [
-                entry
-                for entry in change.removed
-                if entry.key not in self._entries
-                and (entry.expires_at is None or entry.expires_at > now)
-            ]
-            if restored:
-                # Back to the places they had: everything carries its stamp.
-                both = sorted([*self._entries.values(), *restored], key=lambda e: e.stamp)
-                self._entries = OrderedDict((entry.key, entry) for entry in both)
-                for entry in restored:
-                    self._watch(entry)
-            evicted = self._evict()
+            self._expire(now)
+            max_size = self._set_max_size(change.max_size)
+            taken, restored = self._take_back(change.written, change.removed, now)
+            evicted: list[Entry] = []
+            self._evict(evicted)
+            came = set(restored)
+            pushed_out = [entry for entry in evicted if entry not in came]
+            self._evictions += len(pushed_out)
         # What came back only to fall out at once has neither been restored nor been removed.
-        came, fell = set(restored), set(evicted)
+        fell = set(evicted)
         kept = tuple(entry for entry in restored if entry not in fell)
-        pushed_out = [entry for entry in evicted if entry not in came]
-        return Change(kept, (*taken, *pushed_out), len(pushed_out), self)
+        return Change(kept, (*taken, *pushed_out), len(pushed_out), self, max_size)
 
     def resize(self, max_size: int) -> Change:
         """Sets the capacity; a smaller one evicts at once.
@@ -257,12 +268,15 @@ class InMemoryStore:
         Raises:
             InvalidArgument: a capacity below 0.
         """
-        check_max_size(max_size)
+        max_size = check_max_size(max_size)
+        now = self._clock()
+        evicted: list[Entry] = []
         with self._lock:
-            self._expire()
-            self._max_size = max_size
-            evicted = tuple(self._evict())
-        return Change((), evicted, len(evicted), self)
+            self._expire(now)
+            before = self._set_max_size(max_size)
+            self._evict(evicted)
+            self._evictions += len(evicted)
+        return Change((), tuple(evicted), len(evicted), self, before)
 
     @property
     def evictions(self) -> int:
@@ -279,36 +293,72 @@ class InMemoryStore:
 
     # ---- below here the lock is held
 
-    def _matching(self, needle: str | None, filters: Filters) -> Iterator[Entry]:
-        newest_first = reversed(self._entries.values())
-        if filters is EVERYTHING:
-            if needle is None:
-                return iter(newest_first)
-            return (entry for entry in newest_first if needle in entry.folded)
-        return (
-            entry
-            for entry in newest_first
-            if (needle is None or needle in entry.folded)
-            and filters.accept(entry.key, entry.updated_at, entry.value)
-        )
+    def _newest_first(self) -> list[Entry]:
+        return list(reversed(self._entries.values()))
 
-    def _insert(self, entry: Entry) -> Entry | None:
-        """Puts an entry at the new end; gives back the one it replaces."""
-        replaced = self._entries.pop(entry.key, None)
+    def _scan(self, needle: str | None, limit: int | None) -> list[Entry]:
+        try:
+            # Without a copy of the list, of which a limit needs a few.
+            return list(islice(_containing(reversed(self._entries.values()), needle), limit))
+        except RuntimeError:  # a signal handler or a `__del__` wrote in the midst of it
+            return list(islice(_containing(self._newest_first(), needle), limit))
+
+    def _insert(self, entry: Entry, replaced: Entry | None) -> None:
+        """Puts an entry at the new end, in place of the one that has its key."""
         if entry.created_at is None:
             entry.created_at = entry.updated_at if replaced is None else replaced.created_at
         self._stamp += 1
         entry.stamp = self._stamp
-        self._entries[entry.key] = entry
-        self._watch(entry)
-        return replaced
+        self._place(entry)
+        self._entries.move_to_end(entry.key)
 
-    def _evict(self) -> list[Entry]:
-        evicted = []
+    def _place(self, entry: Entry) -> None:
+        self._watch(entry)
+        self._entries[entry.key] = entry
+
+    def _evict(self, evicted: list[Entry]) -> None:
+        """Adds to a list what it lets go, before it does, so that nothing is ever in neither."""
         while len(self._entries) > self._max_size:
-            evicted.append(self._entries.popitem(last=False)[1])
-        self._evictions += len(evicted)
-        return evicted
+            oldest = next(iter(self._entries.values()))
+            evicted.append(oldest)
+            del self._entries[oldest.key]
+
+    def _set_max_size(self, max_size: int | None) -> int | None:
+        """Sets a capacity; gives the one before, or None when it stays as it is."""
+        before = self._max_size
+        if max_size is None or max_size == before:
+            return None
+        self._max_size = max_size
+        return before
+
+    def _take_back(
+        self,
+        written: Iterable[Entry],
+        removed: Iterable[Entry],
+        now: float,
+        newest: float = inf,
+    ) -> tuple[list[Entry], list[Entry]]:
+        """Deletes and restores; gives what it has deleted, and what it has restored.
+
+        What has been written under a key since then stays. Stamps above ``newest`` do not return.
+        """
+        taken = [entry for entry in written if self._entries.get(entry.key) is entry]
+        for entry in taken:
+            del self._entries[entry.key]
+        restored = [
+            entry
+            for entry in removed
+            if entry.key not in self._entries
+            and entry.stamp <= newest
+            and (entry.expires_at is None or entry.expires_at > now)
+        ]
+        for entry in restored:
+            self._place(entry)
+        if restored:
+            # Back to the places they had: everything carries its stamp.
+            for entry in sorted(self._entries.values(), key=lambda entry: entry.stamp):
+                self._entries.move_to_end(entry.key)
+        return taken, restored
 
     def _watch(self, entry: Entry) -> None:
         if entry.expires_at is None:
@@ -316,19 +366,29 @@ class InMemoryStore:
         if len(self._expiries) > 2 * len(self._entries) + 64:
             # Records with a TTL that are rewritten over and over leave their old expiry behind.
             self._expiries = [
-                (e.expires_at, e.stamp, e)
-                for e in self._entries.values()
-                if e.expires_at is not None and e is not entry
+                (e.expires_at, e.key) for e in self._newest_first() if e.expires_at is not None
             ]
             heapify(self._expiries)
-        heappush(self._expiries, (entry.expires_at, entry.stamp, entry))
+        heappush(self._expiries, (entry.expires_at, entry.key))
 
-    def _expire(self, now: float | None = None) -> float:
-        """Deletes what has expired; gives the present instant in Unix seconds."""
-        if now is None:
-            now = self._clock()
+    def _expire(self, now: float) -> None:
+        """Deletes what has expired."""
         while self._expiries and self._expiries[0][0] <= now:
-            entry = heappop(self._expiries)[2]
-            if self._entries.get(entry.key) is entry:
+            entry = self._entries.get(heappop(self._expiries)[1])
+            # The key may have been written again since, to expire later or never.
+            if entry is not None and entry.expires_at is not None and entry.expires_at <= now:
                 del self._entries[entry.key]
-        return now
+
+
+def _containing(entries: Iterable[Entry], needle: str | None) -> Iterable[Entry]:
+    if needle is None:
+        return entries
+    return (entry for entry in entries if needle in entry.folded)
+
+
+def _accepted(entries: Iterable[Entry], needle: str | None, filters: Filters) -> Iterable[Entry]:
+    return (
+        entry
+        for entry in _containing(entries, needle)
+        if filters.accept(entry.key, entry.updated_at, entry.value)
+    )
