@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timezone
+
+import pandas as pd
 import pytest
 from hypothesis import given
 from json_values import any_text, json_objects
@@ -158,6 +162,21 @@ def test_a_row_without_a_key_is_refused(nothing):
 def test_an_instant_that_is_none_is_refused_by_its_column():
     with pytest.raises(InvalidArgument, match="updated='yesterday'"):
         RowReader(["key", *META]).record(["k", None, None, None, "yesterday", None])
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_an_instant_without_a_zone_is_utc_wherever_the_reader_is(zone, monkeypatch):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        at = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001
+        reader = RowReader(["key", *META])
+        record = reader.record(["k", None, None, at, pd.Timestamp(at), at.isoformat()])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    expected = at.replace(tzinfo=timezone.utc).timestamp()
+    assert {record.created_at, record.updated_at, record.expires_at} == {expected}
 
 
 def test_a_field_inside_a_leaf_is_refused():

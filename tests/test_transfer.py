@@ -8,7 +8,7 @@ import io
 import json
 import os
 import sys
-from datetime import datetime
+from datetime import datetime, timezone
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
+import pydantic
 import pytest
 from backends import Clock
 from hypothesis import given
 from json_values import any_text, pieces
-from record_values import NOW, facts, records, stored
+from record_values import NOW, exact, facts, records, stored
 
 from tta_memory_nb import (
     CapacityExceeded,
@@ -32,6 +33,7 @@ from tta_memory_nb import (
     create_memory_key,
     parse_memory_key,
 )
+from tta_memory_nb.frames import records_frame
 from tta_memory_nb.text import fold
 from tta_memory_nb.transfer import ImportReport, write_file
 from tta_memory_nb.transfer.tables import write_csv
@@ -182,10 +184,8 @@ def test_csv_of_other_programs_is_read(tmp_path):
 
 
 def test_a_csv_cell_may_be_longer_than_the_csv_module_likes(tmp_path):
-    limit = csv.field_size_limit()
-    long = "x" * (limit + 1)
+    long = "x" * 200_000
     assert values_of(written(tmp_path / "a.csv", f"key,x\nk,{long}\n")) == {"k": {"x": long}}
-    assert csv.field_size_limit() == limit
 
 
 def test_broken_csv_rows_are_told_by_their_lines(tmp_path):
@@ -314,6 +314,48 @@ def test_broken_rows_of_parquet_are_told_by_their_places(tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
     problem = "row 2: nothing in column 'key', so it has no key"
     assert refused(tmp_path / "a.parquet").problems == (problem,)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pyarrow.array([10**12], pyarrow.timestamp("s")),
+        pyarrow.array([b"\xff"]).view(pyarrow.string()),
+    ],
+    ids=["year", "text"],
+)
+def test_what_arrow_holds_and_python_cannot_is_refused_by_its_column(column, tmp_path):
+    table = pyarrow.table({"key": ["a"], "odd": column})
+    assert "Table: cannot read column 'odd'" in str(refused(table))
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert "a.parquet" in str(refused(tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pd.Series([1]), "<Series> is no table; use .to_frame()"),
+        (pyarrow.array([1]), "cannot import from <Int64Array>: it is no table"),
+        (pyarrow.chunked_array([[1]]), "cannot import from <ChunkedArray>: it is no table"),
+    ],
+    ids=["pandas", "array", "chunks"],
+)
+def test_a_single_column_is_refused_as_no_table(column, message):
+    assert message in str(refused(column))
+
+
+def test_nan_in_arrow_means_what_it_means_in_a_dataframe(tmp_path):
+    table = pyarrow.table({"key": ["a", "b"], "x": [float("nan"), 0.5]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    expected = {"a": {}, "b": {"x": 0.5}}
+    assert values_of(table) == values_of(tmp_path / "a.parquet") == expected
+    assert values_of(table.to_pandas()) == expected
+
+
+def test_only_numbers_that_were_integers_become_integers_again():
+    frame = pd.DataFrame({"key": ["a", "b"], "x": [1e300, None], "n": [3.0, None]})
+    memory, _ = imported(frame)
+    assert exact(memory.sync.get("a")) == '{"n": 3, "x": 1e+300}'
 
 
 def test_parquet_without_pyarrow_names_the_way_to_install_it(tmp_path, monkeypatch):
@@ -449,6 +491,7 @@ def test_an_empty_jsonl_file_holds_no_records(tmp_path):
         ("a\0b.csv", "'a\\x00b.csv' does not name a file"),
         (b"bytes", "cannot import from <bytes>"),
         (5, "cannot import from <int>"),
+        ("~nobody-here/a.csv", "'~nobody-here/a.csv': no such user, or no home directory"),
         (None, "cannot import from <NoneType>"),
     ],
 )
@@ -466,6 +509,8 @@ def test_a_format_can_be_named_and_must_be_known(tmp_path):
     assert "format='xml' is not known; give format= (in %memory: --format) one of 'jsonl'" in str(
         refused(path, "xml")
     )
+    for wrong in (5, ["jsonl"], {}, ""):
+        assert f"format={wrong!r} is not known" in str(refused(path, wrong))
     with pytest.raises(TransferError, match=r"suffix \.json tells no known format"):
         new_memory().sync.export(tmp_path / "a.json")
 
@@ -474,6 +519,19 @@ def test_a_file_of_the_name_of_a_dataset_comes_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     written(Path("chitchat"), "key,x\na,1\n")
     assert values_of("chitchat", "csv") == {"a": {"x": 1}}
+
+
+def test_a_folder_of_the_name_of_a_dataset_does_not_hide_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("chitchat").mkdir()
+    with pytest.raises(CapacityExceeded, match="258,145 records do not fit"):
+        imported("chitchat")
+
+
+@pytest.mark.parametrize("path", [None, 5, b"a.jsonl"])
+def test_what_is_no_path_is_refused_by_name(path):
+    with pytest.raises(TransferError, match=f"{path!r} does not name a file"):
+        new_memory().sync.export(path, "jsonl")
 
 
 def test_a_home_directory_is_found(tmp_path, monkeypatch):
@@ -503,6 +561,31 @@ def test_a_value_that_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp
         write_file(path, None, [MemoryRecord("k", {"x": float("nan")})])
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv.gz"])
+def test_an_export_goes_into_a_pipe_and_leaves_it_in_its_place(name, tmp_path):
+    path = tmp_path / name
+    os.mkfifo(path)
+    # Open for both, so that neither side waits for the other.
+    end = os.open(path, os.O_RDWR)
+    try:
+        made = [MemoryRecord("a", {"x": 1})]
+        assert write_file(path, None, made) == 1
+        assert path.is_fifo()
+        content = os.read(end, 10_000)
+    finally:
+        os.close(end)
+    assert list(tmp_path.iterdir()) == [path]
+    path.unlink()
+    assert values_of(written(path, content)) == {"a": {"x": 1}}
+
+
+def test_a_file_name_may_be_as_long_as_names_can_be(tmp_path):
+    path = tmp_path / f"{'a' * 249}.jsonl"
+    write_file(path, None, [MemoryRecord("a", {"x": 1})])
+    assert values_of(path) == {"a": {"x": 1}}
 
 
 @pytest.mark.parametrize("target", ["missing/a.jsonl", "file/a.jsonl", "folder.jsonl"])
@@ -582,8 +665,72 @@ def test_a_transcript_imported_again_and_longer_only_adds_what_is_new():
     assert (report.added, report.updated, memory.size()) == (1, 3, 4)
 
 
+@pytest.mark.parametrize("name", ["messages", "conversations"])
+def test_conversations_in_a_list_are_called_by_their_ids_or_numbered(name, tmp_path):
+    said = {"from": "human", "value": "Hi"}
+    content = [{name: [said]}, {"id": "mon", name: (said,)}, {"id": 7, name: [[said], said]}]
+    expected = ["a-1", "mon", "7", "7"]
+    lines = "\n".join(map(json.dumps, content))
+    for source, options in (
+        (content, {"session": "a"}),
+        (written(tmp_path / "a.json", content), {}),
+        (written(tmp_path / "a.jsonl", lines), {}),
+        (written(tmp_path / "a.jsonl.gz", gzip.compress(lines.encode())), {}),
+        ({name: content}, {"session": "a"}),
+    ):
+        memory, report = imported(source, **options)
+        assert report.added == 4
+        found = memory.sync.records()[::-1]
+        assert [record.session for record in found] == expected
+        assert found[-1].value == {"turn": 1, **said}
+
+
+def test_broken_messages_of_conversations_in_a_list_are_told_by_their_places(tmp_path):
+    content = [{"messages": [{"role": "user"}, 5]}]
+    assert refused(content).problems[0].startswith("conversation 1, message 2: expected")
+    path = written(tmp_path / "a.jsonl", json.dumps(content[0]))
+    assert refused(path).problems[0].startswith("line 1, message 2: expected")
+
+
+def test_a_conversation_under_its_other_name_is_one(tmp_path):
+    memory, _ = imported({"conversations": [{"from": "human", "value": "Hi"}]}, session="mon")
+    assert [(r.user, r.session) for r in memory.sync.records()] == [("human", "mon")]
+
+
+def test_message_objects_are_taken_as_the_json_they_stand_for():
+    class Said(pydantic.BaseModel):
+        type: str
+        content: str
+
+    memory, _ = imported([Said(type="human", content="Hi"), (Said(type="ai", content="Yes"),)])
+    assert [(r.user, r.value) for r in memory.sync.records()] == [
+        ("ai", {"turn": 1, "type": "ai", "content": "Yes"}),
+        ("human", {"turn": 0, "type": "human", "content": "Hi"}),
+    ]
+
+
+def test_an_object_of_a_list_comes_under_the_key_it_has(tmp_path):
+    row = {"key": "mykey", "user": "bob", "text": "hi"}
+    expected = {"mykey": {"user": "bob", "text": "hi"}}
+    assert values_of([row]) == values_of(written(tmp_path / "a.json", [row])) == expected
+    # A message may have a field of that name; who names one means it.
+    message = {"key": 1, "role": "user"}
+    assert list(values_of([message])) == [create_memory_key("user", "chat", {"turn": 0})]
+    assert values_of([{"id": 1, "role": "user"}], key="id") == {"1": {"role": "user"}}
+    assert "no 'id' in this object" in refused([message], key="id").problems[0]
+
+
+def test_a_table_as_json_comes_back_under_its_own_keys(tmp_path):
+    memory, _ = imported([MemoryRecord("ann:mon", {"x": 1}), MemoryRecord("b", {"y": "z"})])
+    path = tmp_path / "a.json"
+    records_frame(memory.sync.records()).reset_index().to_json(
+        path, orient="records", date_format="iso"
+    )
+    assert sorted(values_of(path)) == ["ann:mon", "b"]
+
+
 @pytest.mark.parametrize(
-    "field", ["user", "user_id", "sender", "speaker", "name", "role", "author", "from"]
+    "field", ["user", "user_id", "sender", "speaker", "name", "role", "author", "from", "type"]
 )
 def test_the_sender_is_found_under_its_usual_names(field):
     memory, _ = imported([{field: "ann", "text": "x"}])
@@ -641,14 +788,14 @@ def test_broken_messages_are_told_by_their_places():
         "": [{"role": "user"}],
     }
     user = "give one with user="
-    senders = "user, user_id, sender, speaker, name, role, author, from"
+    senders = "user, user_id, sender, speaker, name, role, author, from, type"
     hint = "{'role': ..., 'content': ...}"
     assert refused(content).problems == (
         f"conversation 'mon', message 2: expected a message such as {hint}, found 'hello'",
         f"conversation 'mon', message 3: no sender: none of {senders} holds a name; {user}",
         "conversation 'tue': expected a list of messages, found 'no list'",
         "conversation 'wed': expected a list of messages, found {'title': 'x'}",
-        "conversation '', message 1: session_id is empty; give the session a name",
+        "conversation '', message 1: the name of the conversation is empty; give it one",
     )
     memory, report = imported(content, on_error="skip")
     assert (memory.size(), len(report.problems)) == (1, 5)
@@ -697,6 +844,19 @@ def test_records_and_their_own_form_can_be_mixed_in_a_list(tmp_path):
 )
 def test_a_record_that_no_memory_could_hold_is_refused(record, problem):
     assert refused([record]).problems[0].startswith(problem)
+
+
+def test_the_instants_of_a_record_may_be_written_in_any_way():
+    at = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    made = MemoryRecord("a", {}, "n", at, "2026-01-02", "2100-01-01")
+    memory, _ = imported([made, MemoryRecord("b", {}, "n", None, None)])
+    later = datetime(2100, 1, 1, tzinfo=timezone.utc).timestamp()
+    assert stored(memory) == facts(
+        [
+            MemoryRecord("a", {}, "n", at.timestamp(), at.timestamp(), later),
+            MemoryRecord("b", {}, "n", NOW, NOW),
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -758,6 +918,25 @@ def test_growing_makes_room_for_what_is_there_already():
     memory.sync.add_many({"a": {}, "b": {}})
     report = memory.sync.import_([MemoryRecord("c", {}), MemoryRecord("d", {})], grow=True)
     assert (memory.sync.keys(), report.evicted) == (["a", "b", "c", "d"], 0)
+
+
+def test_undo_takes_back_the_growth_as_well():
+    memory = new_memory(max_size=3)
+    memory.sync.add_many({"a": {}, "b": {}})
+    before = stored(memory)
+    report = memory.sync.import_([MemoryRecord("c", {}), MemoryRecord("d", {})], grow=True)
+    undone = memory.sync.undo(report.change)
+    assert (stored(memory), memory.max_size) == (before, 3)
+    memory.sync.undo(undone)
+    assert (memory.sync.keys(), memory.max_size) == (["a", "b", "c", "d"], 4)
+
+
+def test_a_dataset_that_does_not_fit_is_refused_before_it_is_read():
+    def bar(items, total, what):
+        raise AssertionError("read")
+
+    with pytest.raises(CapacityExceeded, match="258,145 records do not fit in max_size=100"):
+        imported("chitchat", progress=bar)
 
 
 def test_without_growing_the_oldest_make_room():

@@ -193,8 +193,13 @@ class RowReader:
             raise InvalidArgument(f"nothing in column {self.key!r}, so it has no key")
         times: dict[str, float] = {}
         for position, name in self._instants_at:
-            if cells[position] is not None and cells[position] is not ABSENT:
-                times[name] = instant(cells[position], 0.0, name)
+            at = cells[position]
+            if at is None or at is ABSENT:
+                continue
+            if isinstance(at, datetime) and at.tzinfo is None:
+                # As text in a cell: files and other libraries lose the zone, which was UTC.
+                at = at.replace(tzinfo=timezone.utc)
+            times[name] = instant(at, 0.0, name)
         value: dict[str, Any] = {}
         for position, name, path in self._fields:
             if cells[position] is not ABSENT:

@@ -3,7 +3,7 @@
     .jsonl     one record a line; lossless: value, instants, expiry, namespace    jsonl.py
     .csv       one row a record, flattened as the tables in a notebook            tables.py
     .parquet   the same, typed, for other tools                                   tables.py
-    .json      chat: a list of messages, or conversations by name (read only)     chat.py
+    .json      chat: a list of messages, or conversations (read only)             chat.py
 
 Each may be gzipped. A source is read and checked as a whole before the memory is touched. A
 record goes into the memory that imports it, whatever namespace it comes from; it keeps its
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
@@ -91,14 +91,17 @@ def import_into(
     if on_error not in ("raise", "skip"):
         raise InvalidArgument(f"on_error={brief(on_error)}: give 'raise' or 'skip'")
     reading = _read(source, format, Options(key, user, session))
+    if reading.distinct and reading.total is not None and not grow:
+        # Known before anything is read, which can take long.
+        _check_room(store, reading.total)
     items = _watched(reading.items, reading.total, f"import {reading.name}", progress)
     found = _Found(now)
     for place, record in items:
         found.take(place, record)
     if found.problems and on_error == "raise":
         raise _broken(reading.name, found.problems, found.total)
-    _make_room(store, found.entries.keys(), grow)
-    change = store.put(found.entries.values())
+    old_size = _make_room(store, found.entries.keys(), grow)
+    change = replace(store.put(found.entries.values()), max_size=old_size)
     updated = len(change.removed) - change.evicted
     return ImportReport(
         added=len(found.entries) - updated,
@@ -159,16 +162,23 @@ def _broken(name: str, problems: Sequence[str], total: int) -> TransferError:
     )
 
 
-def _make_room(store: Store, keys: Iterable[str], grow: bool) -> None:
+def _make_room(store: Store, keys: Iterable[str], grow: bool) -> int | None:
+    """Makes sure that the records fit; returns the capacity there was, if it had to grow."""
     wanted = set(keys)
     if grow:
         # Room for what is there as well: who lets it grow wants nothing evicted.
         needed = len(wanted.union(store.keys()))
         if needed > store.max_size:
-            store.resize(needed)
-    elif len(wanted) > store.max_size:
+            return store.resize(needed).max_size
+    else:
+        _check_room(store, len(wanted))
+    return None
+
+
+def _check_room(store: Store, count: int) -> None:
+    if count > store.max_size:
         raise CapacityExceeded(
-            f"{len(wanted):,} records do not fit in max_size={store.max_size:,}, so most of them "
+            f"{count:,} records do not fit in max_size={store.max_size:,}, so most of them "
             "would be evicted at once; import with grow=True (in %memory: --grow), or make the "
             "memory larger"
         )
@@ -179,7 +189,9 @@ def _read(source: ImportSource, format: str | None, options: Options) -> Reading
         return _read_named(source, format, options)
     if hasattr(source, "attrs") and hasattr(source, "columns"):
         return Reading("DataFrame", read_frame(source, options), len(source))
-    if hasattr(source, "__arrow_c_stream__"):
+    if hasattr(source, "to_frame"):
+        raise TransferError(f"<{type(source).__name__}> is no table; use .to_frame()")
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
         return Reading(type(source).__name__, read_arrow(source, options))
     if isinstance(source, Mapping):
         return Reading("conversations", read_conversations(source, options))
@@ -193,9 +205,10 @@ def _read(source: ImportSource, format: str | None, options: Options) -> Reading
 
 def _read_named(source: str | os.PathLike[str], format: str | None, options: Options) -> Reading:
     path = path_of(source)
+    # A folder of that name is no source, so it does not stand in the way of the dataset.
+    if source in DATASETS and not path.is_file():
+        return DATASETS[source]()
     if not os.path.lexists(path):
-        if source in DATASETS:
-            return DATASETS[source]()
         raise TransferError(
             f"cannot read {str(path)!r}: no such file, nor a dataset of that name "
             f"({', '.join(DATASETS)})"

@@ -50,7 +50,7 @@ def chitchat() -> Reading:
                 ),
             )
 
-    return Reading("chitchat", items(), len(utterances))
+    return Reading("chitchat", items(), len(utterances), distinct=True)
 
 
 DATASETS: dict[str, Callable[[], Reading]] = {"chitchat": chitchat}

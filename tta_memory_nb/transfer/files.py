@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..errors import TransferError
+from ..errors import TransferError, brief
 
 _GZIP = b"\x1f\x8b"
 
@@ -23,7 +23,12 @@ def path_of(written: str | os.PathLike[str]) -> Path:
     Raises:
         TransferError: text that names no file.
     """
-    path = Path(written).expanduser()
+    try:
+        path = Path(written).expanduser()
+    except RuntimeError:
+        raise TransferError(f"{os.fspath(written)!r}: no such user, or no home directory") from None
+    except TypeError:
+        raise TransferError(f"{brief(written)} does not name a file; give a path") from None
     if "\0" in str(path) or not path.name:
         raise TransferError(f"{os.fspath(written)!r} does not name a file")
     return path
@@ -38,12 +43,14 @@ def format_of(path: Path, format: str | None, known: Iterable[str]) -> str:
     suffixes = [suffix.lower().removeprefix(".") for suffix in path.suffixes]
     if suffixes and suffixes[-1] == "gz":
         suffixes.pop()
-    chosen = format or (suffixes[-1] if suffixes else "")
+    by_suffix = suffixes[-1] if suffixes else ""
+    chosen = by_suffix if format is None else format
     chosen = "jsonl" if chosen == "ndjson" else chosen
-    if chosen in known:
+    # Looked at one by one: what is no text may have no hash.
+    if any(chosen == name for name in known):
         return chosen
-    if format:
-        wrong = f"format={format!r} is not known"
+    if format is not None:
+        wrong = f"format={brief(format)} is not known"
     elif chosen:
         wrong = f"{path.name!r}: the suffix .{chosen} tells no known format"
     else:
@@ -76,22 +83,24 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def replaced(path: Path) -> Iterator[BinaryIO]:
     """A new file that takes the place of the old one when everything has been written.
 
-    Packed when the path ends in ``.gz``. A link stays a link, and keeps pointing to the file.
+    Packed when the path ends in ``.gz``. A link stays a link, and keeps pointing to the file. A
+    pipe or a device is written into: in its place, a file would take it from everybody else.
 
     Raises:
         TransferError: a file that cannot be written; the old one is as it was.
     """
     target = Path(os.path.realpath(path))
-    # Beside the target: a rename is atomic only within one file system.
-    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    # Beside the target: a rename is atomic only within one file system. Not called after it,
+    # whose name may be as long as names can be.
+    scratch = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        with scratch.open("xb") as file:
-            if path.suffix.lower() == ".gz":
-                # Neither name nor time inside: equal records make equal files.
-                with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
-                    yield cast("BinaryIO", packed)
-            else:
-                yield file
+        # Through the path itself: where /dev/stdout leads may have no name.
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file, _packed(path, file) as packed:
+                yield packed
+            return
+        with scratch.open("xb") as file, _packed(path, file) as packed:
+            yield packed
         if target.is_file():
             shutil.copymode(target, scratch)
         scratch.replace(target)
@@ -100,3 +109,13 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             scratch.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _packed(path: Path, file: BinaryIO) -> Iterator[BinaryIO]:
+    if path.suffix.lower() == ".gz":
+        # Neither name nor time inside: equal records make equal files.
+        with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
+            yield cast("BinaryIO", packed)
+    else:
+        yield file

@@ -18,11 +18,14 @@ Item: TypeAlias = tuple[str, MemoryRecord | InvalidArgument]
 """Where in the source, and the record or what is wrong with it."""
 
 
+DEFAULT_KEY = "key"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a source is to be understood; see `SyncMemory.import_`."""
 
-    key: str = "key"
+    key: str = DEFAULT_KEY
     user: str | None = None
     session: str | None = None
 
@@ -41,11 +44,13 @@ class Reading:
         name: how messages call the source.
         items: its records, made as they are asked for.
         total: how many there are, where that is known beforehand.
+        distinct: whether each has a key of its own, so that ``total`` tells how many fit.
     """
 
     name: str
     items: Iterable[Item]
     total: int | None = None
+    distinct: bool = False
 
 
 def attempt(

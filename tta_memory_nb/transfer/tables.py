@@ -113,16 +113,17 @@ def _rows(
 
 # ---------------------------------------------------------------- CSV
 
+_LONGEST_CELL = 2**31 - 1
+
 
 def read_csv(path: Path, options: Options) -> Iterator[Item]:
     """Records of a file with a header line."""
-    # The limit of the csv module is for the whole process, and far below one long document.
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        with opened(path) as file:
-            yield from _read_csv(path.name, file, options)
-    finally:
-        csv.field_size_limit(limit)
+    # The limit of the csv module is far below one long document. It is for the whole process, so
+    # it stays raised: set back, it would fall while another import reads.
+    if csv.field_size_limit() < _LONGEST_CELL:
+        csv.field_size_limit(_LONGEST_CELL)
+    with opened(path) as file:
+        yield from _read_csv(path.name, file, options)
 
 
 def _read_csv(name: str, file: BinaryIO, options: Options) -> Iterator[Item]:
@@ -209,14 +210,19 @@ def read_parquet(path: Path, options: Options) -> Iterator[Item]:
     with opened(path) as file:
         try:
             table = pyarrow.parquet.read_table(file)
-        except pyarrow.ArrowException as error:
+        except (pyarrow.ArrowException, ValueError, OverflowError) as error:
             raise TransferError(f"cannot read {str(path)!r}: {error}") from None
     yield from _from_arrow(path.name, table, options)
 
 
 def read_arrow(source: Any, options: Options) -> Iterator[Item]:
     """Records of a table of any library that speaks Arrow: Polars, DuckDB, PyArrow."""
-    return _from_arrow(type(source).__name__, _pyarrow().table(source), options)
+    pyarrow, name = _pyarrow(), type(source).__name__
+    try:
+        table = pyarrow.table(source)
+    except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise TransferError(f"cannot import from <{name}>: it is no table: {error}") from None
+    return _from_arrow(name, table, options)
 
 
 def _from_arrow(name: str, table: Any, options: Options) -> Iterator[Item]:
@@ -229,20 +235,29 @@ def _from_arrow(name: str, table: Any, options: Options) -> Iterator[Item]:
     ]
     numbers = itertools.count(1)
     for batch in table.to_batches():
-        columns = (
-            map(leaf, column.to_pylist())
-            for leaf, column in zip(leaves, batch.columns, strict=True)
-        )
+        columns = [
+            map(leaf, _arrow_cells(name, column_name, column))
+            for leaf, column_name, column in zip(leaves, rows.columns, batch.columns, strict=True)
+        ]
         for cells in zip(*columns, strict=True):
             yield f"row {next(numbers)}", attempt(rows.record, cells)
 
 
+def _arrow_cells(name: str, column_name: str, column: Any) -> Any:
+    try:
+        return column.to_pylist()
+    # Arrow holds what Python cannot: the year 20000, text that is not UTF-8.
+    except (_pyarrow().ArrowException, ValueError, OverflowError) as error:
+        raise TransferError(f"{name}: cannot read column {column_name!r}: {error}") from None
+
+
 def _arrow_leaf(cell: Any) -> Any:
-    return ABSENT if cell is None else cell
+    # NaN is how libraries without nulls leave a cell empty, and some keep it beside nulls.
+    return ABSENT if cell is None or _is_missing(cell) else cell
 
 
 def _arrow_text(cell: Any) -> Any:
-    return ABSENT if cell is None else unportable(cell)
+    return ABSENT if cell is None or _is_missing(cell) else unportable(cell)
 
 
 def _arrow_json(cell: Any) -> Any:
@@ -356,9 +371,12 @@ def _were_integers(cells: Sequence[float]) -> bool:
     """Whether pandas made floats of integers only because others are missing.
 
     It does so in each column that has no nullable type, and `records_frame` uses only those.
+    Beyond 2**53 every float is whole, so there it says nothing.
     """
     present = [cell for cell in cells if not math.isnan(cell)]
-    return len(present) < len(cells) and all(cell.is_integer() for cell in present)
+    return len(present) < len(cells) and all(
+        cell.is_integer() and abs(cell) <= 2**53 for cell in present
+    )
 
 
 def _is_missing(cell: Any) -> bool:
