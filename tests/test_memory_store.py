@@ -135,10 +135,11 @@ class Interrupted(OrderedDict):
         super().__setitem__(key, entry)
         self._count("after set")
 
-    def __delitem__(self, key):
+    def pop(self, key, default=None):
         self._count("before delete")
-        super().__delitem__(key)
+        entry = super().pop(key, default)
         self._count("after delete")
+        return entry
 
     def move_to_end(self, key, last=True):
         self._count("move")
@@ -164,6 +165,20 @@ def test_an_interrupted_write_leaves_everything_as_it_was(store, clock, method, 
     assert store.records() == before
     clock.tick(40)
     assert store.records() == []
+
+
+def test_records_that_foreign_code_deletes_in_the_midst_of_an_undo_are_no_error(store):
+    class Deleting(Interrupted):
+        def foreign(self) -> None:
+            self.clear()
+
+    store.add("a", {})
+    store.add("b", {})
+    change = store.remove(["a"])
+    store._entries = entries = Deleting(store._entries)
+    entries.method, entries.left = "move", 1
+    store.revert(change)
+    assert store.keys() == []
 
 
 class Writing(str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from heapq import heapify, heappop, heappush
 from itertools import islice
 from math import inf
@@ -190,7 +191,7 @@ class InMemoryStore:
             for key in wanted:
                 entry = self._entries.get(key)
                 if entry is not None:
-                    self._entries.move_to_end(key)
+                    self._touch(key)
                     self._stamp += 1
                     entry.stamp = self._stamp
                     found.append(entry)
@@ -232,7 +233,7 @@ class InMemoryStore:
             # Not what has been written under the same key since then.
             removed = tuple(entry for entry in found if self._entries.get(entry.key) is entry)
             for entry in removed:
-                del self._entries[entry.key]
+                self._entries.pop(entry.key, None)
             if not self._entries:
                 self._expiries.clear()
         return Change(removed=removed, origin=self)
@@ -291,7 +292,12 @@ class InMemoryStore:
             "expiring": sum(entry.expires_at is not None for entry in entries),
         }
 
-    # ---- below here the lock is held
+    # ---- below here the lock is held, which does not keep out a signal handler or a `__del__`:
+    # ---- what was there in one line may be gone in the next
+
+    def _touch(self, key: str) -> None:
+        with suppress(KeyError):
+            self._entries.move_to_end(key)
 
     def _newest_first(self) -> list[Entry]:
         return list(reversed(self._entries.values()))
@@ -310,7 +316,7 @@ class InMemoryStore:
         self._stamp += 1
         entry.stamp = self._stamp
         self._place(entry)
-        self._entries.move_to_end(entry.key)
+        self._touch(entry.key)
 
     def _place(self, entry: Entry) -> None:
         self._watch(entry)
@@ -319,9 +325,12 @@ class InMemoryStore:
     def _evict(self, evicted: list[Entry]) -> None:
         """Adds to a list what it lets go, before it does, so that nothing is ever in neither."""
         while len(self._entries) > self._max_size:
-            oldest = next(iter(self._entries.values()))
+            try:
+                oldest = next(iter(self._entries.values()))
+            except (RuntimeError, StopIteration):  # written to between the two calls
+                continue
             evicted.append(oldest)
-            del self._entries[oldest.key]
+            self._entries.pop(oldest.key, None)
 
     def _set_max_size(self, max_size: int | None) -> int | None:
         """Sets a capacity; gives the one before, or None when it stays as it is."""
@@ -344,7 +353,7 @@ class InMemoryStore:
         """
         taken = [entry for entry in written if self._entries.get(entry.key) is entry]
         for entry in taken:
-            del self._entries[entry.key]
+            self._entries.pop(entry.key, None)
         restored = [
             entry
             for entry in removed
@@ -357,7 +366,7 @@ class InMemoryStore:
         if restored:
             # Back to the places they had: everything carries its stamp.
             for entry in sorted(self._entries.values(), key=lambda entry: entry.stamp):
-                self._entries.move_to_end(entry.key)
+                self._touch(entry.key)
         return taken, restored
 
     def _watch(self, entry: Entry) -> None:
@@ -377,7 +386,7 @@ class InMemoryStore:
             entry = self._entries.get(heappop(self._expiries)[1])
             # The key may have been written again since, to expire later or never.
             if entry is not None and entry.expires_at is not None and entry.expires_at <= now:
-                del self._entries[entry.key]
+                self._entries.pop(entry.key, None)
 
 
 def _containing(entries: Iterable[Entry], needle: str | None) -> Iterable[Entry]:
