@@ -36,7 +36,8 @@ from tta_memory_nb import (
 from tta_memory_nb.frames import records_frame
 from tta_memory_nb.text import fold
 from tta_memory_nb.transfer import ImportReport, write_file
-from tta_memory_nb.transfer.tables import write_csv
+from tta_memory_nb.transfer.items import Options
+from tta_memory_nb.transfer.tables import read_csv, write_csv
 
 FORMATS = ["jsonl", "csv", "parquet"]
 
@@ -186,6 +187,14 @@ def test_csv_of_other_programs_is_read(tmp_path):
 def test_a_csv_cell_may_be_longer_than_the_csv_module_likes(tmp_path):
     long = "x" * 200_000
     assert values_of(written(tmp_path / "a.csv", f"key,x\nk,{long}\n")) == {"k": {"x": long}}
+
+
+def test_an_import_that_ends_leaves_long_cells_to_the_others(tmp_path):
+    csv.field_size_limit(131_072)
+    path = written(tmp_path / "a.csv", f"key,x\na,1\nb,{'x' * 200_000}\n")
+    first, second = read_csv(path, Options()), read_csv(path, Options())
+    next(first), next(second)
+    assert [type(record) for _, record in [*first, *second]] == [MemoryRecord, MemoryRecord]
 
 
 def test_broken_csv_rows_are_told_by_their_lines(tmp_path):
