@@ -11,7 +11,7 @@
 An error names the offending value, the rule it broke and the way out, and the memory is
 as it was before the call. No message ever holds a password.
 
-    AmbiguousKeyWarning (a UserWarning)       an id contains ':', so its key cannot be told apart
+    AmbiguousKeyWarning (a UserWarning)       an id is empty or contains ':', so its key is ambiguous
 """
 
 from __future__ import annotations
@@ -80,4 +80,4 @@ class MissingPackage(TTAMemoryError, ImportError):
 
 
 class AmbiguousKeyWarning(UserWarning):
-    """A user or session id contains ``:``, so two different pairs may share one key."""
+    """A user or session id is empty or contains ``:``: other ids may give the same key."""
