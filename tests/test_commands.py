@@ -321,3 +321,32 @@ def test_an_import_of_nothing_leaves_the_last_change_undoable(nb):
 
 def test_a_long_key_is_printed_short(nb):
     assert len(commands.add(nb, "k" * 1_000_000, "x").text) < 200
+
+
+def test_a_long_ttl_is_told_in_full(nb):
+    assert commands.add(nb, "k", "x", ttl="30d").text == "stored k, expires in 2,592,000 s"
+
+
+@pytest.mark.parametrize("value", ['{"a": ' + "1" * 5000 + "}", '{"a":' * 5000])
+def test_a_value_that_python_cannot_read_is_refused_in_one_line(nb, value):
+    with pytest.raises(InvalidArgument, match="the value "):
+        commands.add(nb, "k", value)
+
+
+def test_text_that_begins_with_many_brackets_is_text(nb):
+    commands.add(nb, "k", "[" * 100_000)
+    assert nb.memory.sync.get("k") == {"text": "[" * 100_000}
+
+
+def test_a_key_that_expires_while_it_is_looked_for_is_no_crash(nb, clock):
+    nb.memory.sync.add("brief", {"x": 1}, ttl=1)
+    keys_of = nb.memory.sync.keys
+
+    def keys_then_later():
+        found = keys_of()
+        clock.tick(1)
+        return found
+
+    nb.memory.sync.keys = keys_then_later
+    with pytest.raises(InvalidArgument, match="expired just now"):
+        commands.get(nb, ("brief",), json=True)

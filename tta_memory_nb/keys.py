@@ -88,9 +88,7 @@ def check_key(key: str) -> str:
     Raises:
         InvalidArgument: not a str, or empty.
     """
-    if isinstance(key, str) and key:
-        return key
-    raise InvalidArgument(f"key={brief(key)}: a key is a non-empty str")
+    return _non_empty(key, "key")
 
 
 def check_namespace(namespace: str) -> str:
@@ -99,6 +97,10 @@ def check_namespace(namespace: str) -> str:
     Raises:
         InvalidArgument: not a str, or empty.
     """
-    if isinstance(namespace, str) and namespace:
-        return namespace
-    raise InvalidArgument(f"namespace={brief(namespace)}: a namespace is a non-empty str")
+    return _non_empty(namespace, "namespace")
+
+
+def _non_empty(text: str, name: str) -> str:
+    if isinstance(text, str) and text:
+        return text
+    raise InvalidArgument(f"{name}={brief(text)}: a {name} is a non-empty str")

@@ -11,6 +11,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -430,16 +431,7 @@ class SyncMemory:
 
     def _hit(self, entry: Entry, needle: str) -> MemoryRecord:
         record = entry.record(self.namespace)
-        return MemoryRecord(
-            record.key,
-            record.value,
-            record.namespace,
-            record.created_at,
-            record.updated_at,
-            record.expires_at,
-            score=1.0,
-            matches=matching_paths(record.value, needle),
-        )
+        return replace(record, score=1.0, matches=matching_paths(record.value, needle))
 
     def _summary(self, limit: int | None, filters: FilterArgs) -> str | Awaitable[str]:
         if self._summarizer is None:

@@ -99,7 +99,7 @@ def add(nb: Notebook, key: Word, value: Payload, *, ttl: Duration | None = None)
     """
     seconds = None if ttl is None else duration(ttl, "--ttl")
     nb.memory.sync.add(key, _value(value), seconds)
-    expiry = "" if seconds is None else f", expires in {seconds:,g} s"
+    expiry = "" if seconds is None else f", expires in {seconds:,.12g} s"
     return Reply(f"stored {shown(key)}{expiry}")
 
 
@@ -115,9 +115,11 @@ def get(nb: Notebook, keys: Words, *, json: bool = False) -> Reply:
     """
     wanted = _existing(nb, keys)
     records = nb.memory.sync.get_records(wanted)
+    if not records:
+        raise InvalidArgument("no record is left under these keys: they expired just now")
     if json:
         values = {record.key: record.value for record in records}
-        return Reply(value=values if len(wanted) > 1 else values[wanted[0]])
+        return Reply(value=values if len(wanted) > 1 else records[0].value)
     from ..frames import records_frame
 
     return Reply(value=records_frame(records))
@@ -506,6 +508,10 @@ def _value(value: Any) -> Any:
             f"the value is not JSON: {error.msg.removesuffix(' at')} at {place}; $name stores a "
             "variable, and text that does not begin with a brace is stored as text"
         ) from None
+    except InvalidArgument:
+        raise
+    except ValueError as error:  # an integer longer than Python reads
+        raise InvalidArgument(f"the value cannot be read: {error}") from None
     except RecursionError:
         raise InvalidArgument("the value is nested too deeply to be read") from None
 
@@ -515,7 +521,7 @@ def _refuse_json_list(text: str) -> None:
         return
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return  # text that begins with a bracket
     raise InvalidArgument(
         'a list is not a value: write {"items": [...]}, or %memory import $messages for a chat'

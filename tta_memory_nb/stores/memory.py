@@ -133,14 +133,7 @@ class InMemoryStore:
         return [entry.record(self.namespace) for entry in self.find()]
 
     def search(self, query: str, limit: int | None = 5) -> list[dict[str, Any]]:
-        """Values with a field name or leaf value that contains the query, newest first.
-
-        Upper and lower case, and composed and decomposed accents, are the same. An empty query
-        finds nothing. Does not change the order of recency.
-
-        Args:
-            query: text.
-            limit: how many values at most; None for all.
+        """The values of what `find` finds for a query of any case; nothing for an empty one.
 
         Raises:
             InvalidArgument: a limit below 1, a query that is not text.
