@@ -11,6 +11,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import msgspec
 import pytest
 
 import tta_memory_nb
@@ -43,10 +44,12 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pyarrow": ("transfer",),
     "tqdm": ("transfer", "notebook"),
     "nest_asyncio2": ("nesting",),
+    "msgspec": ("codec", "stores.base"),
+    "numpy": ("index.grams", "index.signature", "index.columns", "frames"),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""
 
-HEAVY = {*HOMES, "numpy", "asyncio"}
+HEAVY = {*HOMES, "asyncio"} - {"msgspec"}
 
 
 class Import(NamedTuple):
@@ -144,10 +147,9 @@ def test_no_module_waits_for_itself_to_be_imported():
     assert order.index("errors") < order.index("stores.memory") < order.index("primitive")
 
 
-def test_the_ground_needs_only_the_standard_library():
-    assert [
-        found for found in THEIRS if floor(found.importer) == 0 and found.when == "import"
-    ] == []
+def test_the_ground_needs_only_the_standard_library_and_the_json_engine():
+    early = [found for found in THEIRS if floor(found.importer) == 0 and found.when == "import"]
+    assert [(found.importer, found.imported) for found in early] == [("codec", "msgspec")]
 
 
 def test_the_opt_in_for_nested_loops_knows_nothing_but_the_errors():
@@ -170,9 +172,16 @@ def test_a_package_is_imported_only_where_it_is_at_home(package):
 
 
 def test_other_packages_are_imported_when_they_are_needed():
-    # In the notebook IPython is there already; a server's client is what its store is made of.
-    early = {found.importer for found in THEIRS if found.when == "import"}
-    assert [name for name in early if not name.startswith(("notebook.", "stores.redis"))] == []
+    # In the notebook IPython is there already; a server's client is what its store is made of, and
+    # numpy what the signatures are made of, which are themselves imported when they are needed.
+    early = {found.importer for found in THEIRS if found.when == "import"} - {
+        "codec",
+        "stores.base",
+    }
+    homes = ("notebook.", "stores.redis", "index.")
+    assert [name for name in early if not name.startswith(homes)] == []
+    makers = {found.when for found in OURS if found.imported == "index.columns"}
+    assert makers == {"call", "types"}
 
 
 # ---- the public names
@@ -241,20 +250,25 @@ def test_a_memory_loads_no_heavy_package_and_nothing_from_upper_floors():
     assert {name for name in ours if name.startswith(("transfer", "table", "nesting"))} == set()
 
 
-def test_a_memory_works_where_nothing_else_is_installed():
+def test_a_memory_works_where_nothing_but_the_json_engine_is_installed():
     program = (
+        "import sys; sys.path.append(sys.argv[1])\n"
+        "for name in ('numpy', 'pandas', 'redis', 'IPython'): sys.modules[name] = None\n"
         "import asyncio, tta_memory_nb\n"
-        "memory = tta_memory_nb.MemoryPrimitive()\n"
-        "asyncio.run(memory.add('alice:monday', {'text': 'It rains'}))\n"
-        "print(asyncio.run(memory.search('RAIN')), memory.sync.keys(user='alice'))"
+        "memory = tta_memory_nb.MemoryPrimitive(max_size=3000)\n"
+        "add = memory.sync.add\n"
+        "for n in range(4000): add(f'alice:{n}', {'text': f'It rains {n}'})\n"
+        "print(asyncio.run(memory.search('RAINS 1234')), memory.sync.count('rains 11'))\n"
+        "print(memory.sync.build_index(), asyncio.run(memory.search('s 3999')))"
     )
+    installed = str(Path(msgspec.__file__).parent.parent)
     # -S leaves out everything that was installed, -X dev and -W error show what is left open.
     done = subprocess.run(
-        [sys.executable, "-S", "-X", "dev", "-W", "error", "-c", program],
+        [sys.executable, "-S", "-X", "dev", "-W", "error", "-c", program, installed],
         cwd=PACKAGE.parent,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.stderr == ""
-    assert done.stdout == "[{'text': 'It rains'}] ['alice:monday']\n"
+    assert done.stdout == ("[{'text': 'It rains 1234'}] 100\n0 [{'text': 'It rains 3999'}]\n")

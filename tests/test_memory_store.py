@@ -106,14 +106,17 @@ def test_a_clock_may_use_the_memory_it_is_the_clock_of(verb):
     looks = []
 
     def clock() -> float:
-        if not looks:
+        if asked and not looks:
             looks.append(1)
             looks.append(store.keys())
         return 1.0
 
+    asked = False
     store = InMemoryStore(clock=clock)
+    store.add("ttl", {}, ttl=10)  # without any, a get need not know the time
+    asked = True
     verb(store)
-    assert looks == [1, []]
+    assert looks == [1, ["ttl"]]
 
 
 class Interrupted(OrderedDict):
@@ -156,7 +159,7 @@ def test_an_interrupted_write_leaves_everything_as_it_was(store, clock, method, 
     before = store.records()
     store._entries = entries = Interrupted(store._entries)
     entries.method, entries.left = method, left
-    written = [new_entry(key, {}, clock.now, 50) for key in ("b", "x", "y", "b", "z")]
+    written = [new_entry(key, {}, clock.now, 50) for key in ("b", "x", "b", "y", "b", "z")]
     with pytest.raises(KeyboardInterrupt):
         store.put(written)
     assert store.records() == before
@@ -181,10 +184,8 @@ def test_records_that_foreign_code_deletes_in_the_midst_of_an_undo_are_no_error(
     assert store.keys() == []
 
 
-class Writing(str):
+class Writing(bytes):
     """A folded text that writes to the memory when it is searched, as a `__del__` may."""
-
-    __slots__ = ("store",)
 
     def __contains__(self, needle):
         self.store.add("new", {"text": "other"})
@@ -195,7 +196,7 @@ def test_a_search_survives_what_is_written_in_the_midst_of_it(clock):
     store = InMemoryStore(clock=clock)
     for key in "ab":
         store.add(key, {"text": "rain"})
-    text = Writing("rain")
+    text = Writing(b"rain")
     text.store = store
     store._entries["b"].folded = text
     assert [entry.key for entry in store.find("rain")] == ["b", "a"]
@@ -210,23 +211,23 @@ def test_a_filtered_deletion_spares_what_is_written_while_it_decides(clock):
             return super().value()
 
     store = InMemoryStore(clock=clock)
-    store.put([Overwritten("a", '{"n":1}', "n", None, clock.now, None)])
+    store.put([Overwritten("a", b'{"n":1}', None, clock.now, None)])
     assert store.remove_matching(Filters.build(clock.now, where={"n": 1})).removed == ()
     assert store.get("a") == {"n": 2}
 
 
-class Watched(Entry):
-    """An entry that a weak reference can point at."""
+class Watched(str):
+    """The text of a value, which a weak reference can point at."""
 
     __slots__ = ("__weakref__",)
 
 
 @pytest.mark.parametrize("gone", ["deleted", "overwritten"])
 def test_a_record_that_is_gone_does_not_stay_in_memory_until_it_expires(store, clock, gone):
-    entry = Watched("k", "{}", "", None, clock.now, clock.now + 1000)
-    seen = weakref.ref(entry)
-    store.put([entry])
-    del entry
+    text = Watched("{}")
+    seen = weakref.ref(text)
+    store.put([Entry("k", text, None, clock.now, clock.now + 1000)])
+    del text
     if gone == "deleted":
         store.delete("k")
     else:

@@ -38,6 +38,10 @@ async def joined_later(records: Sequence[MemoryRecord]) -> str:
     return joined(records)
 
 
+STREAMS = ("search_records", "stream_records")
+"""Verbs that are iterated over; the first of them is awaited as well."""
+
+
 def public(face: type) -> dict[str, Any]:
     return {name: member for name, member in vars(face).items() if not name.startswith("_")}
 
@@ -117,7 +121,7 @@ def test_both_faces_offer_the_same_verbs():
     sorted(
         name
         for name, member in public(SyncMemory).items()
-        if inspect.isfunction(member) and name not in ("close", *PLAIN)
+        if inspect.isfunction(member) and name not in ("close", *PLAIN, *STREAMS)
     ),
 )
 def test_each_verb_of_the_awaited_face_is_the_called_one_to_be_awaited(name):
@@ -129,8 +133,76 @@ def test_each_verb_of_the_awaited_face_is_the_called_one_to_be_awaited(name):
     assert awaited.__qualname__ == f"MemoryPrimitive.{name}"
 
 
+@pytest.mark.parametrize("name", STREAMS)
+def test_what_streams_takes_the_same_arguments_on_both_faces(name):
+    awaited, called = (
+        inspect.signature(getattr(face, name)) for face in (MemoryPrimitive, SyncMemory)
+    )
+    assert awaited.parameters == called.parameters
+
+
+async def test_a_search_can_be_awaited_run_as_a_task_and_iterated_over():
+    memory = MemoryPrimitive()
+    for n in range(200):
+        await memory.add(f"ann:{n}", {"text": f"rain {n}"})
+    everything = memory.sync.search_records("rain", None)
+    assert await memory.search_records("rain", None) == everything
+    assert await asyncio.create_task(memory.search_records("rain", None)) == everything
+    assert [hit async for hit in memory.search_records("rain", None)] == everything
+    assert [hit async for hit in memory.search_records("rain")] == everything[:5]
+    assert [hit async for hit in memory.stream_records("rain", user="ann")] == everything
+    assert [record async for record in memory.stream_records()] == memory.sync.records()
+    assert [hit async for hit in memory.search_records("")] == []
+    memory.search_records("never awaited").close()
+    with pytest.raises(InvalidArgument, match="query=None"):
+        await memory.search_records(None)
+    with pytest.raises(InvalidArgument, match="query=None"):
+        _ = [hit async for hit in memory.search_records(None)]
+
+
+async def test_a_long_stream_lets_others_take_their_turn():
+    memory = MemoryPrimitive()
+    await memory.add_many({f"k{n}": {"text": "rain"} for n in range(500)})
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    assert len([hit async for hit in memory.search_records("rain", None)]) == 500
+    task.cancel()
+    assert turns >= 5
+
+
+def test_a_stream_takes_each_record_as_it_is_when_its_turn_comes():
+    clock = Clock()
+    sync = MemoryPrimitive(clock=clock).sync
+    for key in ("last", "read", "deleted", "expires", "overwritten", "changed", "first"):
+        sync.add(key, {"text": "rain"}, ttl=5 if key == "expires" else None)
+    stream = sync.stream_records("rain")
+    assert next(stream).key == "first"
+    sync.delete("deleted")
+    sync.get("read")
+    sync.add("overwritten", {"text": "sun"})
+    sync.add("changed", {"text": "more rain"})
+    sync.add("new", {"text": "rain"})
+    clock.tick(5)
+    assert [(hit.key, hit.value["text"]) for hit in stream] == [
+        ("changed", "more rain"),
+        ("read", "rain"),
+        ("last", "rain"),
+    ]
+
+
 @pytest.mark.parametrize(
-    "verb", ["keys", "records", "search_records", "count", "remove", "export", "summarize"]
+    "verb",
+    [
+        *("keys", "records", "search_records", "stream_records", "count"),
+        *("remove", "export", "summarize"),
+    ],
 )
 @pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
 def test_filters_are_spelled_out_for_completion(face, verb):

@@ -117,6 +117,14 @@ class Filters:
             return all(condition.holds(plain) for condition in self.where)
         return True
 
+    def implied_texts(self) -> tuple[str, ...]:
+        """Texts that are leaves of every record that passes."""
+        return tuple(
+            condition.operand
+            for condition in self.where
+            if condition.operator == "$eq" and isinstance(condition.operand, str)
+        )
+
     def _owned(self, key: str) -> bool:
         user, session = self.user, self.session
         if user is None and session is None:

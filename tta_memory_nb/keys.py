@@ -101,6 +101,8 @@ def check_namespace(namespace: str) -> str:
 
 
 def _non_empty(text: str, name: str) -> str:
-    if isinstance(text, str) and text:
+    if type(text) is str and text:
         return text
+    if isinstance(text, str) and text:
+        return str.__str__(text)  # np.str_ of a table's index: no foreign code in a key
     raise InvalidArgument(f"{name}={brief(text)}: a {name} is a non-empty str")

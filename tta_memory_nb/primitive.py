@@ -10,8 +10,20 @@ import functools
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+import types
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
+from itertools import islice
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -216,15 +228,41 @@ class SyncMemory:
         Raises:
             InvalidArgument: a limit below 1, a query that is not text, another mode, a filter.
         """
-        if mode not in get_args(SearchMode):
-            known = ", ".join(map(repr, get_args(SearchMode)))
-            raise InvalidArgument(f"mode={brief(mode)}: this version searches by {known}")
-        check_limit(limit)
-        compiled = self._filters(filters)
-        if not check_query(query):
+        needle, compiled = self._sought(check_query(query), limit, mode, filters)
+        if not needle:
             return []
-        needle = fold(query)
         return [self._hit(entry, needle) for entry in self._store.find(needle, limit, compiled)]
+
+    @_spell_out_filters
+    def stream_records(
+        self,
+        query: str | None = None,
+        limit: int | None = None,
+        mode: SearchMode = "keyword",
+        **filters: Unpack[FilterArgs],
+    ) -> Iterator[MemoryRecord]:
+        """As `search_records`, or as `records` without a query, but one by one as they are taken.
+
+        A record is looked at when its turn comes: what has been deleted, has expired or matches no
+        longer by then is left out. What is there and matches all the time comes exactly once, in
+        the order of recency at the beginning.
+
+        Args:
+            query: text; None for any record.
+            limit: how many records at most; None for all.
+            mode: ``"keyword"``, substring search.
+            **filters: see the class.
+
+        Raises:
+            InvalidArgument: as `search_records`, at once.
+        """
+        needle, compiled = self._sought(query, limit, mode, filters)
+        if needle == "":
+            return iter(())
+        found = islice(self._store.stream(needle, compiled), limit)
+        if needle is None:
+            return (entry.record(self.namespace) for entry in found)
+        return (self._hit(entry, needle) for entry in found)
 
     @_spell_out_filters
     def count(self, query: str | None = None, **filters: Unpack[FilterArgs]) -> int:
@@ -233,6 +271,22 @@ class SyncMemory:
         if query is None:
             return self._store.count(None, compiled)
         return self._store.count(fold(query), compiled) if check_query(query) else 0
+
+    def build_index(self, seconds: float | None = None) -> int:
+        """Does the index work that searches would do a little at a time.
+
+        No search ever needs it; after a large import it makes the first ones quicker.
+
+        Args:
+            seconds: when to stop at the latest, give or take some milliseconds; None: when done.
+
+        Returns:
+            How many records still wait for their place in the index.
+
+        Raises:
+            InvalidArgument: seconds that are no positive number.
+        """
+        return self._store.build_index(seconds)
 
     # ---- taking out and putting back
 
@@ -429,6 +483,16 @@ class SyncMemory:
                 raise TypeError(f"{name!r} is no argument and no filter; the filters are {known}")
         return Filters.build(self._clock(), **filters)
 
+    def _sought(
+        self, query: str | None, limit: int | None, mode: str, filters: FilterArgs
+    ) -> tuple[str | None, Filters]:
+        """What a search is for, checked: the folded query, and the filters."""
+        if mode not in get_args(SearchMode):
+            known = ", ".join(map(repr, get_args(SearchMode)))
+            raise InvalidArgument(f"mode={brief(mode)}: this version searches by {known}")
+        check_limit(limit)
+        return None if query is None else fold(check_query(query)), self._filters(filters)
+
     def _hit(self, entry: Entry, needle: str) -> MemoryRecord:
         record = entry.record(self.namespace)
         return replace(record, score=1.0, matches=matching_paths(record.value, needle))
@@ -454,6 +518,61 @@ def _awaited(
 
     method.__qualname__ = f"MemoryPrimitive.{verb.__name__}"
     return method
+
+
+class Hits(Coroutine[Any, Any, list[MemoryRecord]]):
+    """What a search of the awaited face gives: a coroutine, which can be iterated over as well.
+
+    >>> records = await memory.search_records("rain")
+    >>> async for record in memory.search_records("rain", limit=None): ...
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], list[MemoryRecord]],
+        stream: Callable[[], AsyncIterator[MemoryRecord]],
+    ) -> None:
+        self._find = find
+        self._stream = stream
+        self._running: Coroutine[Any, Any, list[MemoryRecord]] | None = None
+
+    def __await__(self) -> Generator[Any, Any, list[MemoryRecord]]:
+        return self._coroutine().__await__()
+
+    def __aiter__(self) -> AsyncIterator[MemoryRecord]:
+        return self._stream()
+
+    async def _once(self) -> list[MemoryRecord]:
+        return self._find()
+
+    def _coroutine(self) -> Coroutine[Any, Any, list[MemoryRecord]]:
+        if self._running is None:
+            self._running = self._once()
+        return self._running
+
+    # What a task does with a coroutine.
+
+    def send(self, value: Any) -> Any:
+        """As for any coroutine."""
+        return self._coroutine().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """As for any coroutine."""
+        return self._coroutine().throw(*error)
+
+    def close(self) -> None:
+        """As for any coroutine."""
+        self._coroutine().close()
+
+
+# So many records may be looked at before others get their turn on the loop.
+_TURN = 64
+
+
+@types.coroutine
+def _pause() -> Generator[None, None, None]:
+    """Gives others their turn on the loop, as ``asyncio.sleep(0)``."""
+    yield
 
 
 class MemoryPrimitive:
@@ -557,8 +676,8 @@ class MemoryPrimitive:
     keys = _awaited(SyncMemory.keys)
     records = _awaited(SyncMemory.records)
     search = _awaited(SyncMemory.search)
-    search_records = _awaited(SyncMemory.search_records)
     count = _awaited(SyncMemory.count)
+    build_index = _awaited(SyncMemory.build_index)
     stats = _awaited(SyncMemory.stats)
     clear = _awaited(SyncMemory.clear)
     take_all = _awaited(SyncMemory.take_all)
@@ -567,6 +686,39 @@ class MemoryPrimitive:
     undo = _awaited(SyncMemory.undo)
     export = _awaited(SyncMemory.export)
     import_ = _awaited(SyncMemory.import_)
+
+    @_spell_out_filters
+    def search_records(
+        self,
+        query: str,
+        limit: int | None = 5,
+        mode: SearchMode = "keyword",
+        **filters: Unpack[FilterArgs],
+    ) -> Hits:
+        """As `SyncMemory.search_records`, to be awaited or iterated over.
+
+        ``async for record in memory.search_records(query, limit=None)`` takes the records one by
+        one, as `SyncMemory.stream_records`, and decodes none before its turn.
+        """
+        return Hits(
+            lambda: self.sync.search_records(query, limit, mode, **filters),
+            lambda: self.stream_records(check_query(query), limit, mode, **filters),
+        )
+
+    @_spell_out_filters
+    async def stream_records(
+        self,
+        query: str | None = None,
+        limit: int | None = None,
+        mode: SearchMode = "keyword",
+        **filters: Unpack[FilterArgs],
+    ) -> AsyncIterator[MemoryRecord]:
+        """As `SyncMemory.stream_records`, with a turn for others on the loop now and then."""
+        found = self.sync.stream_records(query, limit, mode, **filters)
+        for number, record in enumerate(found, start=1):
+            yield record
+            if number % _TURN == 0:
+                await _pause()
 
     @_spell_out_filters
     async def summarize(self, limit: int | None = None, **filters: Unpack[FilterArgs]) -> str:

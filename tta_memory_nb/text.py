@@ -6,10 +6,11 @@ one folded leaf value. JSON punctuation, escapes and the borders between fields 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 from unicodedata import normalize
+
+from .codec import Snapshot, from_json
 
 # Folded text holds no ASCII capital, so one of them between two pieces can never be part of a
 # query: no match crosses a border, whatever characters the pieces hold.
@@ -30,8 +31,12 @@ def fold(text: str) -> str:
 
 
 def leaf_text(leaf: str | float | bool | None) -> str:
-    """A leaf as JSON writes it, strings without their quotes: ``true``, ``null``, ``1.5``."""
-    return leaf if isinstance(leaf, str) else json.dumps(leaf)
+    """A leaf as Python's JSON writes it, strings without quotes: ``true``, ``null``, ``1e+16``."""
+    if isinstance(leaf, str):
+        return leaf
+    if isinstance(leaf, bool):
+        return "true" if leaf else "false"
+    return "null" if leaf is None else repr(leaf)
 
 
 def searchable(value: dict[str, Any]) -> str:
@@ -59,6 +64,57 @@ def _collect(value: dict[str, Any], pieces: list[str]) -> None:
             stack.extend(node)
         else:
             pieces.append(leaf_text(node).lower())
+
+
+def searchable_json(text: Snapshot) -> bytes:
+    """What `searchable` gives for the value of a JSON text, as UTF-8, in another order."""
+    if isinstance(text, str) or b"\\" in text:
+        return to_utf8(searchable(from_json(text)))
+    folded = text.lower() if text.isascii() else fold(text.decode()).encode()
+    # Without escapes every quote is JSON's own: each second part is a string. No letter folds to a
+    # quote or composes with one, so the strings are folded as if each stood alone.
+    parts = folded.split(b'"')
+    others = b",".join(parts[::2]).translate(None, b"{}[]:").split(b",")
+    leaves = [_as_python_writes(leaf) for leaf in others if leaf]
+    return BORDER.encode().join(parts[1::2] + leaves)
+
+
+def _as_python_writes(leaf: bytes) -> bytes:
+    """A number, ``true``, ``false`` or ``null``: a fraction may be written in more than one way."""
+    if (b"." in leaf or b"e" in leaf) and leaf[:1] not in b"tf":
+        return repr(float(leaf)).encode()
+    return leaf
+
+
+def to_utf8(text: str) -> bytes:
+    """UTF-8 in which halves of surrogate pairs, which it has no place for, are kept as well."""
+    return text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass")
+
+
+class Needle:
+    """A folded text that is looked for.
+
+    Args:
+        folded: as `fold` gives it, not empty.
+    """
+
+    __slots__ = ("_in_raw", "utf8")
+
+    def __init__(self, folded: str) -> None:
+        self.utf8 = to_utf8(folded)
+        self._in_raw: bool | None = None
+
+    def may_be_in(self, text: Snapshot) -> bool:
+        """False when it is certain, at a glance, that `searchable_json` would not contain it."""
+        if isinstance(text, str) or not text.isascii():
+            return True
+        if self._in_raw is None:
+            # Fractions are written in another way in raw JSON; what needs an escape is not itself.
+            self._in_raw = bool(self.utf8.translate(None, b"0123456789.e+-")) and not any(
+                byte < 0x20 or byte in b'"\\' for byte in self.utf8
+            )
+        # A text that is not ASCII is in no ASCII, raw or folded.
+        return not self._in_raw or self.utf8 in text.lower()
 
 
 def matching_paths(value: dict[str, Any], needle: str) -> tuple[str, ...]:

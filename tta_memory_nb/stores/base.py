@@ -3,46 +3,64 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from ..codec import from_json, to_json, to_plain
+import msgspec
+
+from ..codec import Snapshot, from_json, snapshot
 from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
 from ..keys import check_key
 from ..record import MemoryRecord
-from ..text import searchable
+from ..text import Needle, searchable_json
 
 Clock: TypeAlias = Callable[[], float]
 """Gives the present instant in Unix seconds."""
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
-    """A record as a store keeps it: encoded, so that it can alias nothing, and folded.
+class Entry(msgspec.Struct, eq=False, gc=False):
+    """A record as a store keeps it: encoded, so that it can alias nothing.
+
+    It refers to nothing but text and numbers, so the garbage collector need not know of it: with a
+    million records a collection would take a second, and a load would cause many.
 
     Attributes:
         key: non-empty text.
         text: the value as compact JSON.
-        folded: the value's searchable text, see `text.searchable`.
         created_at: Unix seconds, or None until a store has seen whether the key is new.
         updated_at: Unix seconds.
         expires_at: Unix seconds, or None for never.
         stamp: place in the order of recency, higher is newer; given by the store.
+        column: place in the store's search index, -1 for none.
+        folded: the searchable text, once somebody has searched it.
     """
 
     key: str
-    text: str
-    folded: str
+    text: Snapshot
     created_at: float | None
     updated_at: float
     expires_at: float | None
     stamp: int = 0
+    column: int = -1
+    folded: bytes | None = None
 
     def value(self) -> dict[str, Any]:
         """A fresh copy of the value."""
         return from_json(self.text)
+
+    def searchable(self) -> bytes:
+        """The folded text of field names and leaves, see `text.searchable`, as UTF-8."""
+        if self.folded is None:
+            self.folded = searchable_json(self.text)
+        return self.folded
+
+    def contains(self, needle: Needle) -> bool:
+        """Whether the searchable text contains the needle."""
+        if self.folded is None and not needle.may_be_in(self.text):
+            return False
+        return needle.utf8 in self.searchable()
 
     def record(self, namespace: str) -> MemoryRecord:
         """The record as its user sees it, with a fresh value."""
@@ -72,16 +90,8 @@ def new_entry(
         InvalidArgument: the key.
         NotStorable: the value.
     """
-    check_key(key)
-    plain = to_plain(value, name)
-    return Entry(
-        key=key,
-        text=to_json(plain),
-        folded=searchable(plain),
-        created_at=None,
-        updated_at=now,
-        expires_at=None if ttl is None else now + ttl,
-    )
+    key = check_key(key)
+    return Entry(key, snapshot(value, name), None, now, None if ttl is None else now + ttl)
 
 
 def entry_of(record: MemoryRecord) -> Entry:
@@ -143,6 +153,15 @@ class Store(Protocol):
         """Entries, newest first, whose folded text contains the folded needle (None: all)."""
         ...
 
+    def stream(self, needle: str | None = None, filters: Filters = EVERYTHING) -> Iterator[Entry]:
+        """As `find` without a limit, but one by one.
+
+        Each is looked at when its turn comes: what has been deleted, has expired or matches no
+        longer by then is left out. What is there and matches all the time comes exactly once, in
+        the order of recency at the beginning.
+        """
+        ...
+
     def count(self, needle: str | None = None, filters: Filters = EVERYTHING) -> int:
         """How many entries `find` would give without a limit."""
         ...
@@ -180,6 +199,14 @@ class Store(Protocol):
         """``bytes`` of all values as JSON, and how many records are ``expiring``."""
         ...
 
+    def build_index(self, seconds: float | None = None) -> int:
+        """Does the work that searches have put off; gives how many records still wait.
+
+        Args:
+            seconds: when to stop at the latest, give or take some milliseconds; None: when done.
+        """
+        ...
+
 
 def check_limit(limit: int | None) -> int | None:
     """The limit as a plain int.
@@ -187,8 +214,10 @@ def check_limit(limit: int | None) -> int | None:
     Raises:
         InvalidArgument: not None, and not an int of at least 1.
     """
+    if limit is None or (type(limit) is int and limit >= 1):
+        return limit
     number = _whole(limit)
-    if limit is None or (number is not None and number >= 1):
+    if number is not None and number >= 1:
         return number
     raise InvalidArgument(f"limit={brief(limit)}: give an int of at least 1, or None for all")
 

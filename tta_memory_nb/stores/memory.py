@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from heapq import heapify, heappop, heappush
-from itertools import islice
 from math import inf
 from threading import RLock
 from typing import Any
 
 from ..errors import InvalidArgument
 from ..filters import EVERYTHING, Filters
+from ..index.records import Query, RecordIndex
 from ..keys import check_key, check_namespace
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
-from ..text import fold
+from ..text import Needle, fold, to_utf8
 from ..times import Duration, duration
 from .base import Change, Clock, Entry, check_limit, check_max_size, check_query, new_entry
 
@@ -24,8 +24,8 @@ from .base import Change, Clock, Entry, check_limit, check_max_size, check_query
 class InMemoryStore:
     """Records of one namespace in this process, least recently used evicted first.
 
-    Safe to share between threads and tasks. All verbs are O(1) for one record, but for the
-    searches, which scan newest first.
+    Safe to share between threads and tasks. All verbs are O(1) for one record, but for searches,
+    which use an index that they keep themselves; see `tta_memory_nb.index`.
 
     Args:
         max_size: capacity in records; 0 keeps nothing.
@@ -55,6 +55,7 @@ class InMemoryStore:
         # (expires_at, key), and not the entry: what has been overwritten or deleted stays here until
         # it comes up, and would keep its value alive.
         self._expiries: list[tuple[float, str]] = []
+        self._index: RecordIndex[Entry] = RecordIndex(self._max_size)
         self._stamp = 0
         self._evictions = 0
 
@@ -89,13 +90,46 @@ class InMemoryStore:
             NotStorable: the value.
         """
         seconds = None if ttl is None else duration(ttl)
-        entry = new_entry(key, value, self._clock(), seconds)
-        self._write((entry,), entry.updated_at)
+        self._write_one(new_entry(key, value, self._clock(), seconds))
+
+    def _write_one(self, entry: Entry) -> None:
+        """As `put`, for one entry that nobody will want to take back: all of `add` but encoding."""
+        evicted: list[Entry] = []
+        with self._lock:
+            if self._expiries:
+                self._expire(entry.updated_at)
+            entries = self._entries
+            before = self._stamp
+            replaced = entries.get(entry.key)
+            try:
+                self._insert(entry, replaced)
+                if len(entries) > self._max_size:
+                    self._evict(evicted)
+                    self._evictions += len(evicted)
+            except BaseException:  # Ctrl-C as well
+                removed = evicted if replaced is None else [replaced, *evicted]
+                self._take_back((entry,), removed, entry.updated_at, before)
+                raise
 
     def get(self, key: str) -> dict[str, Any] | None:
         """A fresh copy of the value, made the newest; None when there is none."""
-        found = self.fetch((key,))
-        return found[0].value() if found else None
+        entry = self._read_one(key)
+        return None if entry is None else entry.value()
+
+    def _read_one(self, key: str) -> Entry | None:
+        """As `fetch`, for one key: all of `get` but decoding."""
+        if type(key) is not str:
+            key = check_key(key)
+        now = self._clock() if self._expiries else 0.0
+        with self._lock:
+            if self._expiries:
+                self._expire(now)
+            entry = self._entries.get(key)
+            if entry is None:
+                check_key(key)
+                return None
+            self._use(entry)
+        return entry
 
     def delete(self, key: str) -> bool:
         """Deletes a record; whether there was one."""
@@ -184,9 +218,7 @@ class InMemoryStore:
             for key in wanted:
                 entry = self._entries.get(key)
                 if entry is not None:
-                    self._touch(key)
-                    self._stamp += 1
-                    entry.stamp = self._stamp
+                    self._use(entry)
                     found.append(entry)
         return found
 
@@ -195,20 +227,46 @@ class InMemoryStore:
     ) -> list[Entry]:
         """Entries, newest first, whose folded text contains the folded needle (None: all)."""
         limit = check_limit(limit)
+        if limit is None and filters.where:
+            # Conditions decode values, which takes its time: others need not wait for that.
+            return list(self.stream(needle, filters))
+        query = _query(needle, filters)
         now = self._clock()
         with self._lock:
             self._expire(now)
-            if filters is EVERYTHING:
-                return self._scan(needle, limit)
-            entries = self._newest_first()
-        # Conditions decode values, which takes its time: others need not wait for that.
-        return list(islice(_accepted(entries, needle, filters), limit))
+            try:
+                return self._index.find(self._entries, query, limit)
+            except RuntimeError:  # a signal handler or a `__del__` wrote in the midst of it
+                return self._index.find(OrderedDict(self._entries), query, limit)
+
+    def stream(self, needle: str | None = None, filters: Filters = EVERYTHING) -> Iterator[Entry]:
+        """As `find` without a limit, but one by one; see `Store.stream`."""
+        query = _query(needle, filters)
+        matches = query.test()
+        now = self._clock()
+        with self._lock:
+            self._expire(now)
+            keys = self._index.candidates(self._entries, query)
+        for key in keys:
+            entry = self._entries.get(key)
+            if entry is None or (
+                entry.expires_at is not None and entry.expires_at <= self._clock()
+            ):
+                continue
+            if matches(entry):
+                yield entry
 
     def count(self, needle: str | None = None, filters: Filters = EVERYTHING) -> int:
         """How many entries `find` would give without a limit."""
         if needle is None and filters is EVERYTHING:
             return self.size()
-        return len(self.find(needle, None, filters))
+        if filters.where:
+            return sum(1 for _ in self.stream(needle, filters))
+        query = _query(needle, filters)
+        now = self._clock()
+        with self._lock:
+            self._expire(now)
+            return self._index.count(self._entries, query)
 
     def remove(self, keys: Sequence[str]) -> Change:
         """Deletes the keys that exist."""
@@ -281,39 +339,50 @@ class InMemoryStore:
         """``bytes`` of all values as JSON, and how many records are ``expiring``."""
         entries = self.find()
         return {
-            "bytes": sum(len(entry.text.encode("utf-8", "surrogatepass")) for entry in entries),
+            "bytes": sum(
+                len(entry.text if isinstance(entry.text, bytes) else to_utf8(entry.text))
+                for entry in entries
+            ),
             "expiring": sum(entry.expires_at is not None for entry in entries),
         }
+
+    def build_index(self, seconds: float | None = None) -> int:
+        """Does the work that searches have put off; gives how many records still wait.
+
+        Args:
+            seconds: when to stop at the latest, give or take some milliseconds; None: when done.
+
+        Raises:
+            InvalidArgument: seconds that are no positive number.
+        """
+        limit = None if seconds is None else duration(seconds, "seconds")
+        now = self._clock()
+        with self._lock:
+            self._expire(now)
+            return self._index.build(self._entries, limit)
 
     # ---- below here the lock is held, which does not keep out a signal handler or a `__del__`:
     # ---- what was there in one line may be gone in the next
 
-    def _touch(self, key: str) -> None:
-        with suppress(KeyError):
-            self._entries.move_to_end(key)
-
-    def _newest_first(self) -> list[Entry]:
-        return list(reversed(self._entries.values()))
-
-    def _scan(self, needle: str | None, limit: int | None) -> list[Entry]:
-        try:
-            # Without a copy of the list, of which a limit needs a few.
-            return list(islice(_containing(reversed(self._entries.values()), needle), limit))
-        except RuntimeError:  # a signal handler or a `__del__` wrote in the midst of it
-            return list(islice(_containing(self._newest_first(), needle), limit))
+    def _use(self, entry: Entry) -> None:
+        """Makes an entry the newest, unless foreign code has deleted it a moment ago."""
+        try:  # suppress() takes four times as long
+            self._entries.move_to_end(entry.key)
+        except KeyError:
+            return
+        self._stamp = entry.stamp = self._stamp + 1
 
     def _insert(self, entry: Entry, replaced: Entry | None) -> None:
         """Puts an entry at the new end, in place of the one that has its key."""
         if entry.created_at is None:
             entry.created_at = entry.updated_at if replaced is None else replaced.created_at
-        self._stamp += 1
-        entry.stamp = self._stamp
-        self._place(entry)
-        self._touch(entry.key)
-
-    def _place(self, entry: Entry) -> None:
-        self._watch(entry)
+        if entry.expires_at is not None:
+            self._watch(entry.key, entry.expires_at)
         self._entries[entry.key] = entry
+        if replaced is None:
+            self._stamp = entry.stamp = self._stamp + 1
+        else:
+            self._use(entry)
 
     def _evict(self, evicted: list[Entry]) -> None:
         """Adds to a list what it lets go, before it does, so that nothing is ever in neither."""
@@ -330,7 +399,7 @@ class InMemoryStore:
         before = self._max_size
         if max_size is None or max_size == before:
             return None
-        self._max_size = max_size
+        self._max_size = self._index.capacity = max_size
         return before
 
     def _take_back(
@@ -354,24 +423,28 @@ class InMemoryStore:
             and entry.stamp <= newest
             and (entry.expires_at is None or entry.expires_at > now)
         ]
+        self._index.restored(restored)
         for entry in restored:
-            self._place(entry)
+            if entry.expires_at is not None:
+                self._watch(entry.key, entry.expires_at)
+            self._entries[entry.key] = entry
         if restored:
             # Back to the places they had: everything carries its stamp.
             for entry in sorted(self._entries.values(), key=lambda entry: entry.stamp):
-                self._touch(entry.key)
+                with suppress(KeyError):
+                    self._entries.move_to_end(entry.key)
         return taken, restored
 
-    def _watch(self, entry: Entry) -> None:
-        if entry.expires_at is None:
-            return
+    def _watch(self, key: str, expires_at: float) -> None:
         if len(self._expiries) > 2 * len(self._entries) + 64:
             # Records with a TTL that are rewritten over and over leave their old expiry behind.
             self._expiries = [
-                (e.expires_at, e.key) for e in self._newest_first() if e.expires_at is not None
+                (e.expires_at, e.key)
+                for e in list(self._entries.values())
+                if e.expires_at is not None
             ]
             heapify(self._expiries)
-        heappush(self._expiries, (entry.expires_at, entry.key))
+        heappush(self._expiries, (expires_at, key))
 
     def _expire(self, now: float) -> None:
         """Deletes what has expired."""
@@ -382,15 +455,13 @@ class InMemoryStore:
                 self._entries.pop(entry.key, None)
 
 
-def _containing(entries: Iterable[Entry], needle: str | None) -> Iterable[Entry]:
-    if needle is None:
-        return entries
-    return (entry for entry in entries if needle in entry.folded)
+def _query(needle: str | None, filters: Filters) -> Query[Entry]:
+    sought = None if needle is None else Needle(needle)
+    if filters is EVERYTHING:
+        return Query(sought)
 
+    def accepts(entry: Entry) -> bool:
+        return filters.accept(entry.key, entry.updated_at, entry.value)
 
-def _accepted(entries: Iterable[Entry], needle: str | None, filters: Filters) -> Iterable[Entry]:
-    return (
-        entry
-        for entry in _containing(entries, needle)
-        if filters.accept(entry.key, entry.updated_at, entry.value)
-    )
+    implied = tuple(Needle(fold(text)) for text in filters.implied_texts() if text)
+    return Query(sought, accepts, implied, filters.user, filters.session)

@@ -1,0 +1,1 @@
+"""Indexes over the folded text of records."""

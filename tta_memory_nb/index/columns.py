@@ -1,0 +1,251 @@
+"""Which record stands in which column of the signatures, and in what order.
+
+Columns are given in the order of recency, so their order is that of the records, but for strays:
+records that were read, or brought back by an undo, after their column was given. They are kept
+apart, with their present stamps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..keys import parse_memory_key
+from .grams import WORD, Bits, is_exact, owner_rows, rows_of
+from .signature import SignatureIndex
+
+if TYPE_CHECKING:
+    from .records import Entries, Indexed, Query
+
+R = TypeVar("R", bound="Indexed")
+
+# Of the 64 records of the oldest word, so many that are still there may be moved to a new one.
+_MOVED = 32
+
+# Share of the columns that is left free for what is written before the oldest are all gone.
+_SPARE = 8
+
+
+class Columns(Generic[R]):
+    """The records of a `SignatureIndex`.
+
+    Args:
+        size: how many records there are to be indexed.
+        capacity: how many the store may hold.
+    """
+
+    def __init__(self, size: int, capacity: int) -> None:
+        room = max(size + size // 4, 1024)
+        words = _words(min(room, max(capacity, size) + capacity // _SPARE))
+        self._signatures = SignatureIndex(words)
+        columns = self._signatures.columns
+        # A key and no record, which would stay in memory after its eviction.
+        self._keys: list[str | None] = [None] * columns
+        self.newest = 0
+        """Highest stamp of all the records here, as far as they have been looked at."""
+        self._last = 0  # highest stamp of those that are no strays
+        self._stamps = np.zeros(columns, np.int64)
+        self._stray = np.zeros(columns, np.bool_)
+        self._stray_words: npt.NDArray[np.intp] = np.empty(0, np.intp)
+        self._stray_bits: Bits = np.empty(0, WORD)
+
+    # ---- finding
+
+    @staticmethod
+    def rows(query: Query[R]) -> tuple[int, ...]:
+        """The rows in which every match has its bit set."""
+        rows = rows_of(query.needle.utf8) if query.needle else ()
+        for needle in query.implied:
+            rows += rows_of(needle.utf8)
+        if query.user or query.session:
+            rows += owner_rows(query.user, query.session)
+        return rows
+
+    def others(
+        self,
+        entries: Entries[R],
+        rows: Sequence[int],
+        matches: Callable[[R], bool],
+        wanted: int | None,
+        before: float,
+    ) -> list[R]:
+        """The newest matches below a stamp that are no strays, newest first."""
+        found: list[R] = []
+        keys = self._keys
+        stray = self._stray.data if len(self._stray_words) else None
+        for block in self._signatures.candidates(rows, wanted):
+            for column in block:
+                record = entries.get(keys[column])  # type: ignore[arg-type]  # None is no key
+                if (
+                    record is not None
+                    and record.column == column
+                    and record.stamp < before
+                    and not (stray and stray[column])
+                    and matches(record)
+                ):
+                    found.append(record)
+                    if len(found) == wanted:
+                        return found
+        return found
+
+    def strays(
+        self,
+        entries: Entries[R],
+        rows: Sequence[int],
+        matches: Callable[[R], bool],
+        wanted: int | None,
+        before: float,
+    ) -> list[R]:
+        """The newest matches below a stamp among the strays, newest first."""
+        if not len(self._stray_words):
+            return []
+        found: list[R] = []
+        columns = np.array(
+            self._signatures.among(rows, self._stray_words, self._stray_bits), np.intp
+        )
+        for column in self._by_stamp(columns, wanted):
+            record = entries.get(self._keys[column])  # type: ignore[arg-type]  # None is no key
+            if (
+                record is not None
+                and record.column == column
+                and record.stamp < before
+                and matches(record)
+            ):
+                found.append(record)
+                if len(found) == wanted:
+                    break
+        return found
+
+    def _by_stamp(self, columns: npt.NDArray[np.intp], wanted: int | None) -> Iterator[int]:
+        """Columns in the order of their stamps, the highest first; sorted as far as needed."""
+        stamps = self._stamps[columns]
+        block = len(columns) if wanted is None else 4 * wanted
+        while len(columns) > block:
+            split = len(columns) - block
+            order = np.argpartition(stamps, split)
+            top = order[split:]
+            yield from columns[top[np.argsort(-stamps[top])]].tolist()
+            columns, stamps = columns[order[:split]], stamps[order[:split]]
+            block *= 8
+        yield from columns[np.argsort(-stamps)].tolist()
+
+    def records(self, entries: Entries[R], query: Query[R]) -> list[R]:
+        """All candidates, in no order."""
+        keys, rows = self._keys, self.rows(query)
+        return [
+            record
+            for block in self._signatures.candidates(rows, None)
+            for column in block
+            if (record := entries.get(keys[column])) is not None  # type: ignore[arg-type]
+            and record.column == column
+        ]
+
+    def count(self, entries: Entries[R], query: Query[R], matches: Callable[[R], bool]) -> int:
+        """How many records match."""
+        records = self.records(entries, query)
+        if query.accepts is None and query.needle and is_exact(query.needle.utf8):
+            return len(records)
+        return sum(map(matches, records))
+
+    # ---- writing
+
+    def used_again(self, records: Sequence[R]) -> None:
+        """Takes note that records, the oldest first, are newer than their columns say."""
+        columns = [record.column for record in records]
+        self._stamps[columns] = [record.stamp for record in records]
+        self.newest = max(self.newest, records[-1].stamp)
+        self._mark_strays(columns)
+
+    def _mark_strays(self, columns: list[int]) -> None:
+        self._stray[columns] = True
+        self._gather_strays()
+
+    def _gather_strays(self) -> None:
+        bits = np.packbits(self._stray, bitorder="little").view(WORD)
+        self._stray_words = bits.nonzero()[0]
+        self._stray_bits = bits[self._stray_words]
+
+    def add(self, entries: Entries[R], records: list[R], capacity: int) -> list[R]:
+        """Gives columns to records; gives those that have lost theirs to make room."""
+        if not records:
+            return []
+        records.sort(key=lambda record: record.stamp)
+        moved = self._make_room(len(records), entries, capacity)
+        columns = self._signatures.append(
+            [record.searchable() for record in records],
+            [_owner_rows(record.key) for record in records],
+        )
+        self._stamps[columns] = [record.stamp for record in records]
+        strays = []
+        for column, record in zip(columns, records, strict=True):
+            self._keys[column] = record.key
+            record.column = column
+            if record.stamp < self._last:
+                strays.append(column)
+            else:
+                self._last = record.stamp
+        self.newest = max(self.newest, records[-1].stamp)
+        if strays:
+            self._mark_strays(strays)
+        return moved
+
+    def _make_room(self, count: int, entries: Entries[R], capacity: int) -> list[R]:
+        moved: list[R] = []
+        signatures, keys = self._signatures, self._keys
+        while signatures.free() < count:
+            oldest = signatures.oldest()
+            there = [
+                record
+                for column in oldest
+                if (record := entries.get(keys[column])) is not None  # type: ignore[arg-type]
+                and record.column == column
+            ]
+            if len(there) > _MOVED and self._grow(entries, capacity):
+                continue
+            for record in there:
+                record.column = -1
+            moved += there
+            signatures.clear_oldest()
+            keys[oldest.start : oldest.stop] = [None] * len(oldest)
+            if self._stray[oldest.start : oldest.stop].any():
+                self._stray[oldest.start : oldest.stop] = False
+                self._gather_strays()
+        return moved
+
+    def _grow(self, entries: Entries[R], capacity: int) -> bool:
+        """Makes more columns where most are taken by records that are still there."""
+        old = self._signatures.columns
+        enough = max(capacity, len(entries))
+        # Twice as many as records only when those that are read time and again fill the old words.
+        most = enough + enough // _SPARE if old < enough else 2 * enough
+        words = _words(min(2 * old, most))
+        if len(entries) * 4 < old * 3 or words * 64 <= old:
+            return False
+        place = self._signatures.grow(words)
+        columns = self._signatures.columns
+        keys, stamps, stray = self._keys, self._stamps, self._stray
+        self._keys = [None] * columns
+        self._stamps = np.zeros(columns, np.int64)
+        self._stray = np.zeros(columns, np.bool_)
+        for column, key in enumerate(keys):
+            record = entries.get(key)  # type: ignore[arg-type]  # None is no key
+            if record is not None and record.column == column:
+                record.column = place(column)
+                self._keys[record.column] = key
+                self._stamps[record.column] = stamps[column]
+                self._stray[record.column] = stray[column]
+        self._gather_strays()
+        return True
+
+
+def _words(columns: int) -> int:
+    # One more, for the word that is being filled.
+    return -(-columns // 64) + 1
+
+
+def _owner_rows(key: str) -> Sequence[int]:
+    parts = parse_memory_key(key)
+    return () if parts is None else owner_rows(parts.user, parts.session)

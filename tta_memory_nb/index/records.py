@@ -1,0 +1,318 @@
+"""Finds records newest first: the newest by looking at them, the others by their signatures.
+
+A search walks over the newest records as long as that pays, then over those that have no column in
+the index yet, then over the index's candidates; each is compared with the text itself. Nothing is
+indexed when a record is written: searches do it, a slice at a time, and none does before there are
+so many records that looking at all of them takes longer.
+
+The store's own dict is the one truth. The index holds keys, and a column counts only while the
+record under its key says that this is its column: a record that has been overwritten, evicted or
+deleted needs no word to the index, and is released at once.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from math import inf
+from operator import attrgetter
+from time import perf_counter
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+
+from ..text import Needle
+
+if TYPE_CHECKING:
+    from .columns import Columns
+
+# Up to so many records it is quicker to look at them all.
+_FEW = 256
+
+# The newest records that are looked at in any case, and while one in so many of them matches.
+_PRESCAN = 8
+_DENSE = 4
+
+# Comparing so many texts costs as much as indexing a few: that much a search may leave undone.
+_PUT_OFF = 1024
+
+# Records that get their columns in one go.
+_BATCH = 256
+
+
+class Indexed(Protocol):
+    """What the index needs to know of a record.
+
+    Attributes:
+        key: its key in the store's dict.
+        stamp: its place in the order of recency, higher is newer.
+        column: -1; from then on it belongs to the index.
+        folded: what ``searchable`` has given, or None when it has not been asked.
+    """
+
+    key: str
+    stamp: int
+    column: int
+    folded: bytes | None
+
+    def searchable(self) -> bytes:
+        """The folded text, as UTF-8."""
+        ...
+
+    def contains(self, needle: Needle) -> bool:
+        """Whether the folded text contains a needle."""
+        ...
+
+
+R = TypeVar("R", bound=Indexed)
+
+Entries: TypeAlias = OrderedDict[str, R]
+"""All records by key, the newest last. Stamps rise in this order."""
+
+_stamp_of = attrgetter("stamp")
+
+
+class Query(Generic[R]):
+    """What is looked for.
+
+    Args:
+        needle: the text, or None for any.
+        accepts: a further condition, or None for none.
+        implied: texts that every record has that ``accepts`` accepts.
+        user: of every such record, where that is known.
+        session: likewise.
+    """
+
+    # No dataclass: making a frozen one takes as long as comparing ten texts.
+    __slots__ = ("accepts", "implied", "needle", "session", "user")
+
+    def __init__(
+        self,
+        needle: Needle | None = None,
+        accepts: Callable[[R], bool] | None = None,
+        implied: tuple[Needle, ...] = (),
+        user: str | None = None,
+        session: str | None = None,
+    ) -> None:
+        self.needle = needle
+        self.accepts = accepts
+        self.implied = implied
+        self.user = user
+        self.session = session
+
+    def test(self) -> Callable[[R], bool]:
+        """Whether a record matches."""
+        needle, accepts = self.needle, self.accepts
+        if needle is None:
+            return accepts or (lambda _: True)
+        utf8 = needle.utf8
+
+        def contains(record: R) -> bool:
+            folded = record.folded
+            return record.contains(needle) if folded is None else utf8 in folded
+
+        if accepts is None:
+            return contains
+        return lambda record: contains(record) and accepts(record)
+
+    def is_narrow(self) -> bool:
+        """Whether the index can tell candidates from others."""
+        return bool(self.needle or self.implied or self.user or self.session)
+
+
+class RecordIndex(Generic[R]):
+    """The index of one store. Whoever calls it holds the store's lock.
+
+    Args:
+        capacity: how many records the store may hold.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._columns: Columns[R] | None = None
+        self._can_index = True  # as long as numpy has not been found missing
+        # Records without a column, the oldest first.
+        self._waiting: OrderedDict[str, None] = OrderedDict()
+        self._in_order = True  # whether that is so
+        # Records with a higher stamp have been written or read since the index looked last.
+        self._seen = 0
+        # Texts of waiting records that searches have compared since they last got columns.
+        self._put_off = 0
+
+    # ---- what the store has to tell
+
+    def restored(self, records: Iterable[R]) -> None:
+        """Tells of records that come back with the stamps they had."""
+        for record in records:
+            self._waiting[record.key] = None
+            self._in_order = False
+            record.column = -1
+
+    # ---- finding
+
+    def find(self, entries: Entries[R], query: Query[R], limit: int | None) -> list[R]:
+        """The newest matches, newest first; all of them when the limit is None."""
+        matches = query.test()
+        found, last = self._walk(entries, matches, limit, query.is_narrow())
+        if last is None:
+            return found
+        self._look(entries)
+        wanted = None if limit is None else limit - len(found)
+        started = perf_counter()
+        more = self._among_waiting(entries, matches, wanted, last)
+        spent = perf_counter() - started
+        columns = self._columns
+        if columns and (wanted is None or len(more) < wanted or more[-1].stamp < columns.newest):
+            rows = columns.rows(query)
+            more += columns.strays(entries, rows, matches, wanted, last)
+            more += columns.others(entries, rows, matches, wanted, last)
+            more.sort(key=_stamp_of, reverse=True)
+        self._catch_up(entries, 2 * spent)
+        return found + more[:wanted]
+
+    def count(self, entries: Entries[R], query: Query[R]) -> int:
+        """How many records match."""
+        if not query.is_narrow() or not self._serves(entries):
+            return sum(map(query.test(), entries.values()))
+        self._look(entries)
+        matches = query.test()
+        started = perf_counter()
+        total = sum(matches(record) for record in self._still_waiting(entries))
+        spent = perf_counter() - started
+        if self._columns:
+            total += self._columns.count(entries, query, matches)
+        self._catch_up(entries, 2 * spent)
+        return total
+
+    def candidates(self, entries: Entries[R], query: Query[R]) -> list[str]:
+        """Keys of all records that may match, newest first, without a look at any text."""
+        if not query.is_narrow() or not self._serves(entries):
+            return list(reversed(entries))
+        self._look(entries)
+        records = list(self._still_waiting(entries))
+        if self._columns:
+            records += self._columns.records(entries, query)
+        records.sort(key=_stamp_of, reverse=True)
+        return [record.key for record in records]
+
+    def _walk(
+        self, entries: Entries[R], matches: Callable[[R], bool], limit: int | None, narrow: bool
+    ) -> tuple[list[R], float | None]:
+        """Looks at the newest; gives matches, and the last stamp it saw or None when it is done."""
+        found: list[R] = []
+        pause = _PRESCAN if narrow and self._serves(entries) else inf
+        for scanned, record in enumerate(reversed(entries.values()), start=1):
+            if matches(record):
+                found.append(record)
+                if len(found) == limit:
+                    return found, None
+            if scanned == pause:
+                if len(found) * _DENSE < scanned:
+                    return found, record.stamp
+                pause += _PRESCAN
+        return found, None
+
+    def _serves(self, entries: Entries[R]) -> bool:
+        """Whether it pays to ask the index rather than to look at every record."""
+        if len(entries) > _FEW:
+            return self._can_index
+        if not entries:
+            self.__init__(self.capacity)  # type: ignore[misc]  # back to nothing, memory included
+        return self._columns is not None
+
+    def _among_waiting(
+        self, entries: Entries[R], matches: Callable[[R], bool], wanted: int | None, before: float
+    ) -> list[R]:
+        found: list[R] = []
+        for record in self._still_waiting(entries):
+            if record.stamp < before and matches(record):
+                found.append(record)
+                if len(found) == wanted:
+                    break
+        return found
+
+    def _still_waiting(self, entries: Entries[R]) -> Iterator[R]:
+        """Records without a column, newest first."""
+        for key in reversed(self._waiting):
+            record = entries.get(key)
+            if record is not None and record.column < 0:
+                self._put_off += 1
+                yield record
+
+    # ---- keeping up
+
+    def _look(self, entries: Entries[R]) -> None:
+        """Takes note of what has been written and read since the last time."""
+        fresh: list[R] = []
+        for record in reversed(entries.values()):
+            if record.stamp <= self._seen:
+                break
+            fresh.append(record)
+        if fresh:
+            waiting = self._waiting
+            used = []
+            for record in reversed(fresh):
+                if record.column < 0:
+                    waiting[record.key] = None
+                    waiting.move_to_end(record.key)
+                else:
+                    used.append(record)
+            if used:
+                assert self._columns
+                self._columns.used_again(used)
+            # Last of all: whatever interrupts this, the next look starts over.
+            self._seen = fresh[0].stamp
+        if not self._in_order:
+            waits = [entries[key] for key in self._waiting if key in entries]
+            waits.sort(key=_stamp_of)
+            self._waiting = OrderedDict.fromkeys(record.key for record in waits)
+            self._in_order = True
+
+    def _catch_up(self, entries: Entries[R], seconds: float) -> None:
+        if self._put_off >= _PUT_OFF:
+            self._advance(entries, max(0.001, seconds))
+
+    def build(self, entries: Entries[R], seconds: float | None) -> int:
+        """Gives columns to records that wait for one.
+
+        Args:
+            entries: all records.
+            seconds: when to stop at the latest, give or take a few milliseconds; None: when done.
+
+        Returns:
+            How many still wait.
+        """
+        if not self._serves(entries):
+            return 0
+        self._look(entries)
+        self._advance(entries, inf if seconds is None else seconds)
+        return len(self._waiting)
+
+    def _advance(self, entries: Entries[R], seconds: float) -> None:
+        if not self._load(entries):
+            return
+        assert self._columns
+        deadline = perf_counter() + seconds
+        while self._waiting:
+            keys = list(islice(self._waiting, _BATCH))
+            records = [entries[key] for key in keys if key in entries]
+            moved = self._columns.add(
+                entries, [record for record in records if record.column < 0], self.capacity
+            )
+            for key in keys:
+                self._waiting.pop(key, None)
+            self.restored(moved)
+            if perf_counter() >= deadline:
+                break
+        self._put_off = 0
+
+    def _load(self, entries: Entries[R]) -> bool:
+        """Makes the columns when there are none; whether there are."""
+        if self._columns is None:
+            try:
+                from .columns import Columns
+            except ImportError:  # no numpy: every search looks at the texts
+                self._can_index = False
+                self._waiting.clear()
+                return False
+            self._columns = Columns(len(entries), self.capacity)
+        return True

@@ -1,0 +1,246 @@
+"""Which records may contain a text: signatures, a bit for each record and row.
+
+The matrix has a row for each n-gram hash (see `grams`) and a column for each record, 64 columns a
+word. A query is the AND of the rows of its n-grams; the columns left are candidates, which the
+caller compares with the text itself. Such an index is a bit-sliced signature file (Wong, Liu,
+Olken, Rotem and Wong, "Bit transposed files", VLDB 1985; Goodwin et al., "BitFunnel", SIGIR 2017).
+
+Columns are written in turn, so newer records stand in later columns. The words form a ring: when
+all are written, the oldest is written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .grams import ROWS, WORD, Bits, Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Columns = list[int]
+
+# Rows that are looked at: more tell hardly anything new.
+_MOST_ROWS = 12
+
+# A row costs as much as comparing the text of this many candidates.
+_ROW_COST = 6
+
+# Words that are written together: side by side they share cache lines.
+_STRIDE = 8
+
+
+class SignatureIndex:
+    """A ring of columns.
+
+    Args:
+        words: how many words of 64 columns there is room for.
+    """
+
+    def __init__(self, words: int) -> None:
+        self._rows: Bits = np.zeros((ROWS, words), WORD)
+        # How many columns have their bit set, a row; rare rows tell most.
+        self._counts = np.zeros(ROWS, np.int64)
+        self._count_of = self._counts.data
+        self._signer = Signer()
+        self._used = 0  # words
+        self._end = 0  # all words that were ever written stand before it
+        self._head = 0  # the word after the newest one
+        self._filled = 64  # columns of the newest word that are taken
+
+    @property
+    def columns(self) -> int:
+        """How many columns there is room for."""
+        return int(self._rows.shape[1]) * 64
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the matrix."""
+        return int(self._rows.nbytes)
+
+    def free(self) -> int:
+        """How many columns can be written before the oldest word is overwritten."""
+        return self.columns - self._used * 64 + 64 - self._filled
+
+    def oldest(self) -> range:
+        """The columns of the word that was written first."""
+        first = self._oldest_word() * 64
+        return range(first, first + 64)
+
+    def _oldest_word(self) -> int:
+        return (self._head - self._used) % int(self._rows.shape[1])
+
+    def clear_oldest(self) -> None:
+        """Makes room for 64 columns where the oldest were."""
+        word = self._oldest_word()
+        self._counts -= _population(self._rows[:, word, None])
+        self._rows[:, word] = 0
+        self._used -= 1
+
+    def grow(self, words: int) -> Callable[[int], int]:
+        """Makes room for more; gives what tells each column's new place."""
+        old, used = self._rows, self._used
+        before = old.shape[1]
+        first = self._oldest_word()
+        self._rows = np.zeros((ROWS, words), WORD)
+        tail = min(used, before - first)
+        self._rows[:, :tail] = old[:, first : first + tail]
+        self._rows[:, tail:used] = old[:, : used - tail]
+        self._head = self._end = used
+        shift, ring = first * 64, before * 64
+        return lambda column: (column - shift) % ring
+
+    def append(self, texts: Sequence[bytes], owners: Sequence[Sequence[int]]) -> Columns:
+        """Writes texts into the next columns, which must be free; gives these columns."""
+        columns: Columns = []
+        start = 0
+        if self._filled < 64:
+            start = min(64 - self._filled, len(texts))
+            word = self._signer.word(texts[:start], owners[:start], self._filled)
+            last = self._head - 1
+            self._rows[:, last] |= word
+            self._counts += _population(word[:, None])
+            columns += range(last * 64 + self._filled, last * 64 + self._filled + start)
+            self._filled += start
+        while start < len(texts):
+            self._head %= self._rows.shape[1]
+            room = min(self._rows.shape[1] - self._head, _STRIDE)
+            parts = [
+                (texts[at : at + 64], owners[at : at + 64])
+                for at in range(start, min(len(texts), start + 64 * room), 64)
+            ]
+            block = np.stack([self._signer.word(*part) for part in parts], axis=1)
+            self._rows[:, self._head : self._head + len(parts)] = block
+            self._counts += _population(block)
+            taken = sum(len(part) for part, _ in parts)
+            columns += range(self._head * 64, self._head * 64 + taken)
+            start += taken
+            self._head += len(parts)
+            self._end = max(self._end, self._head)
+            self._used += len(parts)
+            self._filled = (taken - 1) % 64 + 1
+        return columns
+
+    def candidates(self, rows: Sequence[int], wanted: int | None) -> Iterator[Columns]:
+        """Columns that have a bit in each of the rows, newest first, block by block.
+
+        Args:
+            rows: at least one.
+            wanted: how many columns will do, which decides how many are looked at in one go; the
+                iterator goes on with the older ones all the same. None for all.
+        """
+        count_of, end = self._count_of, self._end
+        rarest = sorted(rows, key=count_of.__getitem__)[:_MOST_ROWS]
+        expected: float = count_of[rarest[0]] if end else 0
+        if not expected:
+            return
+        # Were the rows independent, so many columns would be left after each of them.
+        total, first = self._used * 64, 1
+        while first < len(rarest) and (expected >= _ROW_COST or first < 2):
+            expected *= count_of[rarest[first]] / total
+            first += 1
+        together, rest = rarest[:first], rarest[first:]
+        step, block = end, end
+        if wanted is not None:
+            block = max(64, wanted)
+            if expected > 4 * wanted:
+                step = max(64, int(end * 4 * wanted / expected))
+        for low, high in self._newest_first(step):
+            left = self._all_of(together, low, high)
+            words = _nonzero(left)
+            if not len(words):
+                continue
+            left = left[words]
+            if low:
+                words += low
+            stop, size = len(words), block
+            while stop > 0:
+                start = max(0, stop - size)
+                yield self._rest_of(rest, words[start:stop], left[start:stop])
+                stop = start
+                size *= 4
+
+    def among(self, rows: Sequence[int], words: npt.NDArray[np.intp], mask: Bits) -> Columns:
+        """Columns of some words, within a mask for each of these, with a bit in each row."""
+        rarest = sorted(rows, key=self._count_of.__getitem__)[:_MOST_ROWS]
+        for row in rarest:
+            mask = mask & self._rows[row, words]
+        kept = mask.nonzero()[0]
+        return _bits(words[kept], mask[kept])
+
+    def _newest_first(self, step: int) -> list[tuple[int, int]] | Iterator[tuple[int, int]]:
+        """Ranges of words, the newest first."""
+        if self._head == self._end <= step:
+            return [(0, self._end)]
+        return self._ranges(step)
+
+    def _ranges(self, step: int) -> Iterator[tuple[int, int]]:
+        for low, high in ((0, self._head), (self._head, self._end)):
+            while low < high:
+                start = max(low, high - step)
+                yield start, high
+                high = start
+                step *= 4
+
+    def _all_of(self, rows: Sequence[int], low: int, high: int) -> Bits:
+        matrix = self._rows
+        left = matrix[rows[0], low:high]
+        if len(rows) == 1:
+            return left
+        left = np.bitwise_and(left, matrix[rows[1], low:high])
+        for row in rows[2:]:
+            np.bitwise_and(left, matrix[row, low:high], out=left)
+        return left
+
+    def _rest_of(self, rows: Sequence[int], words: npt.NDArray[np.intp], bits: Bits) -> Columns:
+        """The columns of some words that have a bit in each of the other rows as well."""
+        for row in rows:
+            if len(words) <= _ROW_COST:
+                break
+            bits = bits & self._rows[row, words]
+            kept = bits.nonzero()[0]
+            if len(kept) < len(words):
+                words, bits = words[kept], bits[kept]
+        return _bits(words, bits)
+
+
+def _nonzero(words: Bits) -> npt.NDArray[np.intp]:
+    # The comparison is vectorised; for a few words it costs more than it saves.
+    return (words if len(words) < 2000 else words != 0).nonzero()[0]
+
+
+def _bits(words: npt.NDArray[np.intp], bits: Bits) -> Columns:
+    """The columns of the bits that are set, the last first."""
+    if len(words) > 16:
+        flat = np.unpackbits(np.ascontiguousarray(bits).view(np.uint8), bitorder="little")
+        places = flat.nonzero()[0]
+        columns: Columns = (words[places >> 6] * 64 + (places & 63))[::-1].tolist()
+        return columns
+    columns = []
+    for word, value in zip(words[::-1].tolist(), bits[::-1].tolist(), strict=True):
+        while value:
+            top = value.bit_length() - 1
+            columns.append(word * 64 + top)
+            value ^= 1 << top
+    return columns
+
+
+if hasattr(np, "bitwise_count"):
+
+    def _population(words: Bits) -> npt.NDArray[np.int64]:
+        """Bits set in each row."""
+        counts: npt.NDArray[np.int64] = np.bitwise_count(words).sum(axis=1, dtype=np.int64)
+        return counts
+
+else:  # numpy 1
+    _OF_BYTE = np.array([byte.bit_count() for byte in range(256)], np.uint8)
+
+    def _population(words: Bits) -> npt.NDArray[np.int64]:
+        """Bits set in each row."""
+        octets = np.ascontiguousarray(words).view(np.uint8)
+        counts: npt.NDArray[np.int64] = _OF_BYTE[octets].sum(axis=1, dtype=np.int64)
+        return counts
