@@ -113,10 +113,10 @@ def test_a_clock_may_use_the_memory_it_is_the_clock_of(verb):
 
     asked = False
     store = InMemoryStore(clock=clock)
-    store.add("ttl", {}, ttl=10)  # without any, a get need not know the time
+    store.add("k", {}, ttl=10)  # without any, a get need not know the time
     asked = True
     verb(store)
-    assert looks == [1, ["ttl"]]
+    assert looks == [1, ["k"]]
 
 
 class Interrupted(OrderedDict):

@@ -183,16 +183,16 @@ class RecordIndex(Generic[R]):
         self._catch_up(entries, 2 * spent)
         return total
 
-    def candidates(self, entries: Entries[R], query: Query[R]) -> list[str]:
-        """Keys of all records that may match, newest first, without a look at any text."""
+    def candidates(self, entries: Entries[R], query: Query[R]) -> list[R]:
+        """All records that may match, newest first, without a look at any text."""
         if not query.is_narrow() or not self._serves(entries):
-            return list(reversed(entries))
+            return list(reversed(entries.values()))
         self._look(entries)
         records = list(self._still_waiting(entries))
         if self._columns:
             records += self._columns.records(entries, query)
         records.sort(key=_stamp_of, reverse=True)
-        return [record.key for record in records]
+        return records
 
     def _walk(
         self, entries: Entries[R], matches: Callable[[R], bool], limit: int | None, narrow: bool
@@ -276,7 +276,8 @@ class RecordIndex(Generic[R]):
 
         Args:
             entries: all records.
-            seconds: when to stop at the latest, give or take a few milliseconds; None: when done.
+            seconds: when to stop at the latest, give or take a few milliseconds; None: when done;
+                0: at once.
 
         Returns:
             How many still wait.
@@ -284,7 +285,8 @@ class RecordIndex(Generic[R]):
         if not self._serves(entries):
             return 0
         self._look(entries)
-        self._advance(entries, inf if seconds is None else seconds)
+        if seconds != 0:
+            self._advance(entries, inf if seconds is None else seconds)
         return len(self._waiting)
 
     def _advance(self, entries: Entries[R], seconds: float) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from heapq import heapify, heappop, heappush
 from math import inf
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
+from ..codec import from_json
 from ..errors import InvalidArgument
 from ..filters import EVERYTHING, Filters
 from ..index.records import Query, RecordIndex
@@ -19,6 +20,12 @@ from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..text import Needle, fold, to_utf8
 from ..times import Duration, duration
 from .base import Change, Clock, Entry, check_limit, check_max_size, check_query, new_entry
+
+# So many reads are noted at most: what they keep in memory is little, and soon made good.
+_MOST_READS = 512
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 
 class InMemoryStore:
@@ -55,6 +62,8 @@ class InMemoryStore:
         # (expires_at, key), and not the entry: what has been overwritten or deleted stays here until
         # it comes up, and would keep its value alive.
         self._expiries: list[tuple[float, str]] = []
+        # Entries that have been read, in turn, since the order was brought up to date.
+        self._reads: list[Entry] = []
         self._index: RecordIndex[Entry] = RecordIndex(self._max_size)
         self._stamp = 0
         self._evictions = 0
@@ -96,8 +105,8 @@ class InMemoryStore:
         """As `put`, for one entry that nobody will want to take back: all of `add` but encoding."""
         evicted: list[Entry] = []
         with self._lock:
-            if self._expiries:
-                self._expire(entry.updated_at)
+            if self._expiries or self._reads:
+                self._settle(entry.updated_at)
             entries = self._entries
             before = self._stamp
             replaced = entries.get(entry.key)
@@ -114,21 +123,28 @@ class InMemoryStore:
     def get(self, key: str) -> dict[str, Any] | None:
         """A fresh copy of the value, made the newest; None when there is none."""
         entry = self._read_one(key)
-        return None if entry is None else entry.value()
+        return None if entry is None else from_json(entry.text)
 
     def _read_one(self, key: str) -> Entry | None:
-        """As `fetch`, for one key: all of `get` but decoding."""
-        if type(key) is not str:
-            key = check_key(key)
-        now = self._clock() if self._expiries else 0.0
-        with self._lock:
-            if self._expiries:
-                self._expire(now)
+        """As `fetch`, for one key: all of `get` but decoding.
+
+        Takes no lock: an entry never changes its value, and that it was read is noted in a list,
+        for whoever takes the lock next.
+        """
+        try:
             entry = self._entries.get(key)
-            if entry is None:
-                check_key(key)
-                return None
-            self._use(entry)
+        except TypeError:  # not hashable
+            entry = None
+        if entry is None:
+            check_key(key)
+            return None
+        if entry.expires_at is not None and entry.expires_at <= self._clock():
+            return None
+        reads = self._reads
+        reads.append(entry)
+        if len(reads) >= _MOST_READS:
+            with self._lock:
+                self._settle_reads()
         return entry
 
     def delete(self, key: str) -> bool:
@@ -140,7 +156,7 @@ class InMemoryStore:
         check_key(key)
         now = self._clock()
         with self._lock:
-            self._expire(now)
+            self._settle(now)
             entry = self._entries.get(key)
             if entry is None or entry.expires_at is None:
                 return None
@@ -152,14 +168,14 @@ class InMemoryStore:
         """Number of records."""
         now = self._clock()
         with self._lock:
-            self._expire(now)
+            self._settle(now)
             return len(self._entries)
 
     def keys(self) -> list[str]:
         """Keys, least recently used first."""
         now = self._clock()
         with self._lock:
-            self._expire(now)
+            self._settle(now)
             return list(self._entries)
 
     def records(self) -> list[MemoryRecord]:
@@ -191,7 +207,7 @@ class InMemoryStore:
         removed: list[Entry] = []
         evicted: list[Entry] = []
         with self._lock:
-            self._expire(now)
+            self._settle(now)
             before = self._stamp
             try:
                 for entry in written:
@@ -214,7 +230,7 @@ class InMemoryStore:
         found = []
         now = self._clock()
         with self._lock:
-            self._expire(now)
+            self._settle(now)
             for key in wanted:
                 entry = self._entries.get(key)
                 if entry is not None:
@@ -227,17 +243,15 @@ class InMemoryStore:
     ) -> list[Entry]:
         """Entries, newest first, whose folded text contains the folded needle (None: all)."""
         limit = check_limit(limit)
-        if limit is None and filters.where:
-            # Conditions decode values, which takes its time: others need not wait for that.
-            return list(self.stream(needle, filters))
         query = _query(needle, filters)
         now = self._clock()
         with self._lock:
-            self._expire(now)
-            try:
-                return self._index.find(self._entries, query, limit)
-            except RuntimeError:  # a signal handler or a `__del__` wrote in the midst of it
-                return self._index.find(OrderedDict(self._entries), query, limit)
+            self._settle(now)
+            if limit is not None or not filters.where:
+                return self._steadily(self._index.find, query, limit)
+            # Conditions decode values, which takes its time: others need not wait for that.
+            candidates = self._steadily(self._index.candidates, query)
+        return list(filter(query.test(), candidates))
 
     def stream(self, needle: str | None = None, filters: Filters = EVERYTHING) -> Iterator[Entry]:
         """As `find` without a limit, but one by one; see `Store.stream`."""
@@ -245,8 +259,9 @@ class InMemoryStore:
         matches = query.test()
         now = self._clock()
         with self._lock:
-            self._expire(now)
-            keys = self._index.candidates(self._entries, query)
+            self._settle(now)
+            # Keys, so that what is evicted on the way need not stay in memory.
+            keys = [entry.key for entry in self._steadily(self._index.candidates, query)]
         for key in keys:
             entry = self._entries.get(key)
             if entry is None or (
@@ -261,19 +276,28 @@ class InMemoryStore:
         if needle is None and filters is EVERYTHING:
             return self.size()
         if filters.where:
-            return sum(1 for _ in self.stream(needle, filters))
+            return len(self.find(needle, None, filters))
         query = _query(needle, filters)
         now = self._clock()
         with self._lock:
-            self._expire(now)
-            return self._index.count(self._entries, query)
+            self._settle(now)
+            return self._steadily(self._index.count, query)
+
+    def _steadily(
+        self, look: Callable[[OrderedDict[str, Entry], Unpack[Args]], T], *args: *Args
+    ) -> T:
+        """A look at the entries that a signal handler or a `__del__` may write to meanwhile."""
+        try:
+            return look(self._entries, *args)
+        except RuntimeError:  # "mutated during iteration"
+            return look(self._entries.copy(), *args)
 
     def remove(self, keys: Sequence[str]) -> Change:
         """Deletes the keys that exist."""
         wanted = [check_key(key) for key in keys]
         now = self._clock()
         with self._lock:
-            self._expire(now)
+            self._settle(now)
             removed = [self._entries.pop(key) for key in wanted if key in self._entries]
         return Change(removed=tuple(removed), origin=self)
 
@@ -301,7 +325,7 @@ class InMemoryStore:
             )
         now = self._clock()
         with self._lock:
-            self._expire(now)
+            self._settle(now)
             max_size = self._set_max_size(change.max_size)
             taken, restored = self._take_back(change.written, change.removed, now)
             evicted: list[Entry] = []
@@ -324,7 +348,7 @@ class InMemoryStore:
         now = self._clock()
         evicted: list[Entry] = []
         with self._lock:
-            self._expire(now)
+            self._settle(now)
             before = self._set_max_size(max_size)
             self._evict(evicted)
             self._evictions += len(evicted)
@@ -353,16 +377,30 @@ class InMemoryStore:
             seconds: when to stop at the latest, give or take some milliseconds; None: when done.
 
         Raises:
-            InvalidArgument: seconds that are no positive number.
+            InvalidArgument: seconds that are neither 0 nor a positive number.
         """
-        limit = None if seconds is None else duration(seconds, "seconds")
+        limit = duration(seconds, "seconds") if seconds else seconds
         now = self._clock()
         with self._lock:
-            self._expire(now)
+            self._settle(now)
             return self._index.build(self._entries, limit)
 
     # ---- below here the lock is held, which does not keep out a signal handler or a `__del__`:
     # ---- what was there in one line may be gone in the next
+
+    def _settle_reads(self) -> None:
+        reads = self._reads
+        count = len(reads)  # others may add to the list meanwhile
+        there, move_to_end = self._entries.get, self._entries.move_to_end
+        for entry in reads[:count]:
+            key = entry.key
+            if there(key) is entry:  # as `_use`, whose call would take as long as all this
+                try:
+                    move_to_end(key)
+                except KeyError:
+                    continue
+                self._stamp = entry.stamp = self._stamp + 1
+        del reads[:count]
 
     def _use(self, entry: Entry) -> None:
         """Makes an entry the newest, unless foreign code has deleted it a moment ago."""
@@ -446,8 +484,10 @@ class InMemoryStore:
             heapify(self._expiries)
         heappush(self._expiries, (expires_at, key))
 
-    def _expire(self, now: float) -> None:
-        """Deletes what has expired."""
+    def _settle(self, now: float) -> None:
+        """Makes newest what has been read, in turn, and deletes what has expired."""
+        if self._reads:
+            self._settle_reads()
         while self._expiries and self._expiries[0][0] <= now:
             entry = self._entries.get(heappop(self._expiries)[1])
             # The key may have been written again since, to expire later or never.

@@ -1,0 +1,449 @@
+"""What adding, getting and evicting cost, beside other stores that keep records in memory.
+
+    python benchmarks/cache.py [--quick]
+
+Each section works in a fresh process of its own.
+
+    dict work   what `add` and `get` do under the lock, beside cachetools.LRUCache, which only keeps
+                what it is handed. Values are made before.
+    whole       `add` and `get` of values of about 534 bytes. This package copies a value as it
+                comes and as it goes; the others hand the caller's own object around. LangGraph's
+                InMemoryStore evicts nothing.
+    await       what `await memory.add(...)` costs more than `memory.sync.add(...)`
+    engines     encoding and decoding JSON, by which the package's engine was chosen
+    memory      100,000 records: how many objects the garbage collector has to visit for each, how
+                long a collection takes, how much memory a record has, keys and values and index
+
+Two that are compared work in the same process, in turn, a batch of calls each; the clock is read
+once a batch, and the figure is the median over the batches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import subprocess
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from corpus import CHUNK, Json, Record, Zipf
+from measuring import resident, timed
+from report import (
+    RESULTS,
+    Goal,
+    goals_table,
+    heading,
+    ratio,
+    shown,
+    surroundings,
+    table,
+    told,
+    write,
+)
+
+import tta_memory_nb
+from tta_memory_nb.stores.base import new_entry
+
+BATCH = 1_000
+OURS = "tta_memory_nb"
+STORES = (OURS, "langgraph", "cachetools", "ancestor")
+
+
+def records(count: int) -> list[Record]:
+    """Made-up conversations."""
+    return [record for chunk in Zipf(count).chunks() for record in chunk]
+
+
+def in_batches(
+    arguments: Mapping[str, Sequence[Any]], works: Mapping[str, Callable[[Sequence[Any]], None]]
+) -> dict[str, float]:
+    """Median seconds a call of each work, the works taking turns.
+
+    Args:
+        arguments: of all calls, by work.
+        works: make the calls for a batch of arguments.
+    """
+    times: dict[str, list[float]] = {name: [] for name in works}
+    names = list(works)
+    for start in range(0, len(arguments[names[0]]), BATCH):
+        for name in names:
+            batch = arguments[name][start : start + BATCH]
+            work = works[name]
+            started = perf_counter()
+            work(batch)
+            times[name].append((perf_counter() - started) / len(batch))
+        names.reverse()  # who comes second finds other things in the processor's caches
+    return {name: median(seconds) for name, seconds in times.items()}
+
+
+def again(keys: Iterable[str]) -> list[str]:
+    """The same texts as other objects, as keys come from outside: not yet hashed."""
+    return [key[:1] + key[1:] for key in keys]
+
+
+# ---------------------------------------------------------------- dict work
+
+
+def dict_work(size: int) -> Json:
+    """Seconds of an insert, a get and an evicting insert, ours and cachetools'."""
+    from cachetools import LRUCache
+
+    store = tta_memory_nb.InMemoryStore(max_size=size)
+    cache: Any = LRUCache(size)
+    value = {"n": 1}
+    # All that the public verbs do, but for what is done to the value.
+    write_one, read_one = store._write_one, store._read_one  # noqa: SLF001
+
+    def write_ours(batch: Sequence[Any]) -> None:
+        for entry in batch:
+            write_one(entry)
+
+    def write_theirs(batch: Sequence[Any]) -> None:
+        for key, entry in batch:
+            cache[key] = entry
+
+    def read_ours(batch: Sequence[Any]) -> None:
+        for key in batch:
+            read_one(key)
+
+    def read_theirs(batch: Sequence[Any]) -> None:
+        for key in batch:
+            cache[key]
+
+    writes = {OURS: write_ours, "cachetools": write_theirs}
+    figures = {}
+    keys = [f"user{n % 997}:{n:x}" for n in range(2 * size)]
+    for what, part in (("insert", keys[:size]), ("evict", keys[size:])):
+        if what == "evict":
+            order = Random(1).sample(keys[:size], size)
+            reads = {OURS: read_ours, "cachetools": read_theirs}
+            figures["get"] = in_batches({OURS: again(order), "cachetools": again(order)}, reads)
+        mine = [new_entry(key, value, 0.0, None) for key in again(part)]
+        others = [(key, new_entry(key, value, 0.0, None)) for key in again(part)]
+        gc.collect()
+        figures[what] = in_batches({OURS: mine, "cachetools": others}, writes)
+    assert store.size() == len(cache) == size
+    return figures
+
+
+# ---------------------------------------------------------------- whole verbs
+
+
+class Ancestor:
+    """The cache this package grew from."""
+
+    def __init__(self, max_size: int) -> None:
+        self.max_size = max_size
+        self.values: OrderedDict[str, Json] = OrderedDict()
+
+    def add(self, key: str, value: Json) -> None:
+        """Adds or replaces."""
+        if key in self.values:
+            self.values.move_to_end(key)
+        self.values[key] = value
+        if len(self.values) > self.max_size:
+            self.values.popitem(last=False)
+
+    def get(self, key: str) -> Json | None:
+        """The caller's own object."""
+        if key not in self.values:
+            return None
+        self.values.move_to_end(key)
+        return self.values[key]
+
+
+def stores(max_size: int) -> dict[str, tuple[Callable[[str, Json], Any], Callable[[str], Any]]]:
+    """How to add to and to get from each store."""
+    from cachetools import LRUCache
+    from langgraph.store.memory import InMemoryStore
+
+    memory = tta_memory_nb.MemoryPrimitive(max_size=max_size).sync
+    graph = InMemoryStore()
+    cache: Any = LRUCache(max_size)
+    ancestor = Ancestor(max_size)
+    return {
+        OURS: (memory.add, memory.get),
+        "langgraph": (partial(graph.put, ("bench",)), partial(graph.get, ("bench",))),
+        "cachetools": (cache.__setitem__, cache.__getitem__),
+        "ancestor": (ancestor.add, ancestor.get),
+    }
+
+
+def whole(size: int) -> Json:
+    """Seconds of a whole add, an evicting add and a get of each store."""
+    made = records(2 * size)
+    there = stores(size)
+
+    def adding(add: Callable[[str, Json], Any]) -> Callable[[Sequence[Record]], None]:
+        def work(batch: Sequence[Record]) -> None:
+            for key, value in batch:
+                add(key, value)
+
+        return work
+
+    def getting(get: Callable[[str], Any]) -> Callable[[Sequence[str]], None]:
+        def work(batch: Sequence[str]) -> None:
+            for key in batch:
+                get(key)
+
+        return work
+
+    adds = {name: adding(add) for name, (add, _) in there.items()}
+    gets = {name: getting(get) for name, (_, get) in there.items()}
+
+    def fresh(part: list[Record]) -> dict[str, Sequence[Any]]:
+        values = [value for _, value in part]
+        keys = [key for key, _ in part]
+        return {name: list(zip(again(keys), values, strict=True)) for name in there}
+
+    figures = {"add": in_batches(fresh(made[:size]), adds)}
+    order = Random(1).sample([key for key, _ in made[:size]], size)
+    figures["get"] = in_batches({name: again(order) for name in there}, gets)
+    figures["evicting add"] = in_batches(fresh(made[size:]), adds)
+    return figures
+
+
+# ---------------------------------------------------------------- await
+
+
+def awaiting(size: int) -> Json:
+    """Seconds an awaited call takes more than the same call without await.
+
+    Over a small value, beside which the difference shows.
+    """
+    memory = tta_memory_nb.MemoryPrimitive(max_size=size)
+    value = {"n": 1}
+    keys = [f"user{n % 997}:{n:x}" for n in range(size)]
+    add, get = memory.sync.add, memory.sync.get
+    batch = 100  # short, so that what disturbs one of a pair seldom spares the other
+
+    differences: dict[str, list[float]] = {"add": [], "get": []}
+
+    async def pairs(part: list[str]) -> None:
+        times = [perf_counter()]
+        for key in part:
+            add(key, value)
+        times.append(perf_counter())
+        for key in part:
+            await memory.add(key, value)
+        times.append(perf_counter())
+        for key in part:
+            get(key)
+        times.append(perf_counter())
+        for key in part:
+            await memory.get(key)
+        times.append(perf_counter())
+        differences["add"].append((times[2] - 2 * times[1] + times[0]) / len(part))
+        differences["get"].append((times[4] - 2 * times[3] + times[2]) / len(part))
+
+    async def all_pairs() -> None:
+        for key in keys:  # so that none of the adds that are timed is the first of its key
+            add(key, value)
+        for _ in range(3):
+            for start in range(0, size, batch):
+                await pairs(keys[start : start + batch])
+
+    asyncio.run(all_pairs())
+    return {verb: median(times) for verb, times in differences.items()}
+
+
+# ---------------------------------------------------------------- JSON engines
+
+
+def engines(size: int) -> Json:
+    """Seconds of encoding to and decoding from compact JSON, by size of the value."""
+    import msgspec
+    import orjson
+
+    encoder = msgspec.json.Encoder()
+    decoder = msgspec.json.Decoder()
+    standard = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+    known: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+        "json": (standard.encode, json.loads),
+        "orjson": (orjson.dumps, orjson.loads),
+        "msgspec": (encoder.encode, decoder.decode),
+    }
+    made = [value for _, value in records(min(size, 2_000))]
+    long = " ".join(value["text"] for value in made)
+    cut = range(0, len(long) - 5_000, max(1, len(long) // 2_000))
+    by_size = {
+        "534 bytes": made,
+        "text of 5 KB": [{"turn": n, "text": long[n : n + 5_000]} for n in cut],
+    }
+    figures: Json = {}
+    for what, values in by_size.items():
+        packed = {name: [encode(v) for v in values] for name, (encode, _) in known.items()}
+        times: dict[str, dict[str, list[float]]] = {
+            name: {"encode": [], "decode": []} for name in known
+        }
+        for _ in range(9):
+            for name, (encode, decode) in known.items():
+                for verb, call, arguments in (
+                    ("encode", encode, values),
+                    ("decode", decode, packed[name]),
+                ):
+                    started = perf_counter()
+                    for argument in arguments:
+                        call(argument)
+                    times[name][verb].append((perf_counter() - started) / len(arguments))
+        figures[what] = {
+            name: {verb: median(seconds) for verb, seconds in verbs.items()}
+            for name, verbs in times.items()
+        }
+    return figures
+
+
+# ---------------------------------------------------------------- memory
+
+
+def weigh(name: str, size: int) -> Json:
+    """Objects the collector visits, time of a collection, and bytes, for the records of a store."""
+    add, _ = stores(size)[name]
+    for _ in Zipf(size).chunks():  # what making records needs is there before memory is weighed
+        break
+    bytes_before = resident()
+    objects_before = len(gc.get_objects())
+    empty = median(timed(gc.collect)[0] for _ in range(5))
+    for chunk in Zipf(size).chunks():
+        for key, value in chunk:
+            add(key, value)
+        del chunk, key, value
+    bytes_after = resident()
+    objects = len(gc.get_objects()) - objects_before
+    full = median(timed(gc.collect)[0] for _ in range(5))
+    grown = None if bytes_before is None or bytes_after is None else bytes_after - bytes_before
+    return {
+        "objects": objects / size,
+        "collection": full - empty,
+        "bytes": ratio(grown, size) if size >= CHUNK else None,  # of fewer, most would be noise
+    }
+
+
+# ---------------------------------------------------------------- the whole
+
+SECTIONS: dict[str, Callable[[int], Json]] = {
+    "dict work": dict_work,
+    "whole": whole,
+    "await": awaiting,
+    "engines": engines,
+    **{f"memory {name}": partial(weigh, name) for name in STORES},
+}
+SIZES = {"dict work": 100_000, "whole": 20_000, "await": 20_000, "engines": 2_000}
+MEMORY_SIZE = 100_000
+QUICK_SIZE = 5_000
+
+
+def run(section: str, size: int) -> Json:
+    """What a section gives in a fresh process."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--work", json.dumps([section, size])]
+    seconds, done = timed(
+        partial(subprocess.run, command, check=True, stdout=subprocess.PIPE, text=True)
+    )
+    told(f"{section}, {size:,}: {seconds:.0f} s")
+    figures: Json = json.loads(done.stdout)
+    return figures
+
+
+def tables(found: dict[str, Json]) -> str:
+    """All figures."""
+    parts = []
+    for section in ("dict work", "whole"):
+        figures = found[section]
+        names = list(next(iter(figures.values())))
+        rows = []
+        for verb, times in figures.items():
+            cells = [shown(1e6 * times[OURS])]
+            for name in names[1:]:
+                factor = shown(ratio(times[OURS], times[name]), "x")
+                cells.append(f"{shown(1e6 * times[name])} ({factor})")
+            rows.append([verb, *cells])
+        parts.append(f"{section}, us (in brackets: {OURS} over it)")
+        parts.append(table(["", *names], rows))
+    parts.append("what await costs more than the call, us")
+    rows = [[verb, shown(1e6 * seconds)] for verb, seconds in found["await"].items()]
+    parts.append(table(["", "us"], rows))
+    parts.append("JSON engines, us")
+    by_size = found["engines"]
+    columns = [(what, verb) for what in by_size for verb in ("encode", "decode")]
+    rows = [
+        [name, *(shown(1e6 * by_size[what][name][verb]) for what, verb in columns)]
+        for name in next(iter(by_size.values()))
+    ]
+    parts.append(table(["", *(f"{what}, {verb}" for what, verb in columns)], rows))
+    parts.append("memory")
+    rows = []
+    for name in STORES:
+        weighed = found[f"memory {name}"]
+        collection = shown(1e3 * weighed["collection"])
+        rows.append([name, shown(weighed["objects"]), collection, shown(weighed["bytes"])])
+    parts.append(table(["", "gc objects/record", "gc.collect(), ms", "bytes/record"], rows))
+    return "\n\n".join(parts)
+
+
+def goals(found: dict[str, Json]) -> list[Goal]:
+    """What this package is to reach."""
+
+    def over(section: str, verb: str, peer: str) -> float | None:
+        times = found[section][verb]
+        return ratio(times[OURS], times[peer])
+
+    return [
+        Goal("dict work: insert over cachetools", over("dict work", "insert", "cachetools"), 0.75),
+        Goal("dict work: get over cachetools", over("dict work", "get", "cachetools"), 0.65),
+        Goal("dict work: evict over cachetools", over("dict work", "evict", "cachetools"), 0.45),
+        Goal("whole add over langgraph's put", over("whole", "add", "langgraph"), 1.2),
+        Goal("whole get over langgraph's get", over("whole", "get", "langgraph"), 1.5),
+        *(
+            Goal(f"await: {verb}", 1e6 * seconds, 0.4, unit=" us")
+            for verb, seconds in found["await"].items()
+        ),
+    ]
+
+
+def main() -> None:
+    """Measures, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="few records, no files: a smoke test")
+    parser.add_argument("--output", type=Path, help="folder for files, in place of results")
+    parser.add_argument("--work", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        section, size = json.loads(options.work)
+        print(json.dumps(SECTIONS[section](size)))
+        return
+    missing = [name for name in ("cachetools", "langgraph", "msgspec") if find_spec(name) is None]
+    if missing:
+        sys.exit(f"not here, and nothing can be compared with it: {', '.join(missing)}")
+    around = surroundings()
+    print(heading(around), end="\n\n", flush=True)
+    sizes = {
+        section: QUICK_SIZE if options.quick else SIZES.get(section, MEMORY_SIZE)
+        for section in SECTIONS
+    }
+    found = {section: run(section, size) for section, size in sizes.items()}
+    print(tables(found), end="\n\n")
+    reached = goals(found)
+    print(goals_table(reached), flush=True)
+    folder = options.output or (None if options.quick else RESULTS)
+    if folder is not None:
+        report = {
+            **around,
+            "goals": [goal.json() for goal in reached],
+            "sizes": sizes,
+            "sections": found,
+        }
+        write(folder / "cache.json", report)
+
+
+if __name__ == "__main__":
+    main()

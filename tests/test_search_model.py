@@ -1,0 +1,388 @@
+"""Searches in memories of any size and history find what looking at every record finds."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from backends import BACKENDS, Clock
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from json_values import any_text, json_objects, leaves, pieces
+from search_oracle import (
+    NASTY,
+    NOWHERE,
+    Oracle,
+    Twin,
+    check,
+    cut,
+    folded,
+    matching,
+    query_about,
+    value_of,
+)
+
+EXAMPLES = 2000
+
+# Below 64 records an index may have nothing to do; thousands take their time and come seldom.
+CAPACITIES = (
+    *([0, 1, 3, 20, 63, 64, 65] + [100, 128, 130, 200, 256] * 2),
+    *(300, 400, 500, 600, 700, 1200),
+)
+# In the midst of the numbers: Hypothesis is fond of those at the ends.
+LARGE = {61: 3000, 97: 5000, 143: 4096}
+
+capacities = st.integers(0, 199).map(
+    lambda place: LARGE.get(place, CAPACITIES[place % len(CAPACITIES)])
+)
+KINDS = (
+    *("add", "add", "add", "overwrite", "overwrite", "touch", "touch", "delete", "put", "remove"),
+    *("remove matching", "undo", "undo", "tick", "tick", "build", "build", "churn", "churn", "ask"),
+    *("take all", "clear", "resize"),
+)
+# What is done, to which part of the capacity in percent, and by which chances.
+steps = st.tuples(st.sampled_from(KINDS), st.integers(0, 100), st.integers(0, 2**32))
+
+
+def twin_of(backend: str, capacity: int) -> Twin:
+    clock = Clock()
+    memory = BACKENDS[backend](max_size=capacity, namespace="search", clock=clock).sync
+    memory.clear()
+    return Twin(memory, clock, capacity)
+
+
+def ttl_of(chance: random.Random) -> float | None:
+    return chance.choice((None, None, None, None, 1, 2.5, 60))
+
+
+def write(twin: Twin, chance: random.Random, pairs: list[tuple[str, dict[str, Any]]]) -> None:
+    """One by one, or all at once."""
+    if chance.random() < 0.5:
+        twin.add_many(pairs, ttl_of(chance))
+    else:
+        for key, value in pairs:
+            twin.add(key, value, ttl_of(chance))
+
+
+def step(twin: Twin, kind: str, percent: int, chance: random.Random) -> None:
+    oracle = twin.oracle
+    many = 1 + oracle.max_size * percent // 100
+    few = 1 + many // 4
+    match kind:
+        case "add":
+            write(twin, chance, twin.new_pairs(chance, many))
+        case "overwrite":
+            write(twin, chance, twin.other_pairs(chance, few))
+        case "put":
+            pairs = twin.other_pairs(chance, few) + twin.new_pairs(chance, few)
+            chance.shuffle(pairs)
+            twin.put(pairs + pairs[:3], ttl_of(chance))
+        case "touch":
+            keys = twin.some_keys(chance, few)
+            chance.shuffle(keys)
+            if chance.random() < 0.5:
+                twin.get_many(keys)
+            else:
+                for key in keys:
+                    twin.get(key)
+        case "delete":
+            for key in twin.some_keys(chance, few):
+                twin.delete(key)
+        case "remove":
+            twin.remove(twin.some_keys(chance, few))
+        case "remove matching":
+            twin.remove_matching(twin.some_filters(chance))
+        case "take all":
+            twin.take_all()
+        case "clear":
+            twin.clear()
+        case "undo":
+            twin.undo(chance.randrange(len(twin.changes)) if twin.changes else -1)
+        case "resize":
+            twin.resize(chance.choice((few, many, oracle.max_size, oracle.max_size + many)))
+        case "tick":
+            twin.clock.tick(chance.choice((0.25, 1, 2, 100)))
+        case "build":
+            twin.build(chance.choice((0, 0.0002, 5)))
+        case "churn":
+            for _ in range(min(many, 40)):
+                small_step(twin, chance)
+        case "ask":
+            twin.ask(chance, 6)
+
+
+def small_step(twin: Twin, chance: random.Random) -> None:
+    """One to three records, so that what is asked next meets them in an unfinished index."""
+    key = next(iter(twin.some_keys(chance, 1)), "none")
+    match chance.randrange(14):
+        case 0 | 1 | 2:
+            twin.add(*twin.new_pairs(chance, 1)[0], ttl_of(chance))
+        case 3 | 4:
+            for pair in twin.other_pairs(chance, 2):
+                twin.add(*pair, ttl_of(chance))
+        case 5 | 6:
+            twin.get_many(twin.some_keys(chance, 3))
+        case 7:
+            twin.get(key)
+        case 8:
+            twin.delete(key)
+        case 9:
+            twin.remove(twin.some_keys(chance, 3))
+        case 10:
+            twin.undo()
+        case 11:
+            twin.clock.tick(0.25)
+        case 12:
+            twin.put(twin.other_pairs(chance, 1) + twin.new_pairs(chance, 2), ttl_of(chance))
+        case 13:
+            twin.build(0.0001)
+    if chance.random() < 0.4:
+        twin.ask(chance)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_random_programs_find_what_looking_at_every_record_finds(backend):
+    # Shrinking takes minutes at these sizes: the program that fails is short enough to read.
+    @settings(
+        max_examples=EXAMPLES,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    )
+    @given(capacities, st.lists(steps, min_size=1, max_size=8), st.integers(0, 2**32))
+    def run(capacity, program, seed):
+        twin = twin_of(backend, capacity)
+        chance = random.Random(seed)
+        step(twin, "add", chance.choice((0, 50, 100, 120)), chance)
+        for kind, percent, step_seed in program:
+            step(twin, kind, percent, random.Random(step_seed))
+            twin.ask(chance, 2)
+        twin.ask(chance, 2)
+        twin.same_everything()
+
+    run()
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(backend, seed):
+    chance = random.Random(seed)
+    capacity = (3000, 4095, 4096, 5000)[seed % 4]
+    twin = twin_of(backend, capacity)
+    # Grows from nothing, with questions on the way in half of the cases only.
+    while twin.number < capacity:
+        write(twin, chance, twin.new_pairs(chance, chance.choice((1, 63, 64, 65, 500))))
+        if seed % 2:
+            twin.ask(chance)
+    twin.ask(chance)
+    for turn in range(50):
+        for _ in range(3):
+            small_step(twin, chance)
+        match chance.randrange(16):
+            case 0:  # enough for a ring to come round in a few turns
+                write(twin, chance, twin.new_pairs(chance, chance.choice((200, 1000))))
+            case 1:
+                write(twin, chance, twin.other_pairs(chance, 150))
+            case 2:
+                twin.get_many(twin.some_keys(chance, 300))
+            case 3:
+                twin.remove(twin.some_keys(chance, chance.choice((10, 700))))
+            case 4:
+                twin.remove_matching(twin.some_filters(chance))
+            case 5:
+                twin.undo(chance.randrange(len(twin.changes)) if twin.changes else -1)
+            case 6:
+                twin.clock.tick(2)
+            case 7:
+                twin.build(chance.choice((0.001, 5)))
+            case 8 if turn % 3 == 0:
+                twin.resize(capacity + chance.choice((-500, -1, 1, 700)))
+            case 9 if turn % 5 == 0:
+                twin.take_all()
+                twin.ask(chance)
+                twin.undo()
+        twin.ask(chance)
+    twin.ask(chance, 5)
+    twin.same_everything()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_each_piece_of_each_record_is_found_however_it_is_written(backend):
+    twin = twin_of(backend, 1000)
+    chance = random.Random(0)
+    twin.add_many([*((f"nasty:{n}", {"text": word}) for n, word in enumerate(NASTY))])
+    twin.add_many(twin.new_pairs(chance, 500))
+    twin.build(5)
+    for word in NASTY:
+        for query in {word, word.upper(), word.lower(), word[:1], word[-2:]}:
+            twin.same_answers(query, {}, None)
+            twin.same_answers(query, {"where": {"text": word}}, 1)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(values=st.lists(json_objects(leaves), max_size=4), data=st.data())
+@settings(max_examples=100)
+def test_any_json_is_found_among_hundreds_of_other_records(backend, values, data):
+    twin = twin_of(backend, 300)
+    chance = random.Random(data.draw(st.integers(0, 2**32)))
+    twin.add_many(twin.new_pairs(chance, 100))
+    safe = [value for value in values if all(NOWHERE not in text for text in pieces(value))]
+    twin.add_many([(f"any:{n}", value) for n, value in enumerate(safe)])
+    twin.build(5)
+    texts = [text for value in safe for text in pieces(value)]
+    queries = [cut(chance, text) for text in texts] + [data.draw(any_text)]
+    for query in queries:
+        if NOWHERE not in folded(query):
+            twin.same_answers(query, {}, chance.choice((None, 1)))
+
+
+# ---- the oracle itself
+
+
+def test_the_texts_make_hits_and_misses_of_all_kinds():
+    # Questions that nothing or everything answers would compare little.
+    chance = random.Random(1)
+    oracle = Oracle(500, Clock())
+    oracle.write([(f"k{n}", value_of(chance, n)) for n in range(500)], None)
+    items = list(oracle.items.values())
+    sizes = [len(oracle.find(query_about(chance, items), {})) for _ in range(1000)]
+    assert sum(size == 0 for size in sizes) > 100
+    assert sum(0 < size <= 5 for size in sizes) > 100
+    assert sum(5 < size <= 100 for size in sizes) > 100
+    assert sum(size > 100 for size in sizes) > 50
+
+
+def test_the_oracle_looks_at_each_piece_by_itself():
+    chance = random.Random(2)
+    oracle = Oracle(300, Clock())
+    oracle.write([(f"k{n}", value_of(chance, n)) for n in range(300)], None)
+    items = list(oracle.items.values())
+    for _ in range(300):
+        query = query_about(chance, items)
+        one_by_one = [
+            item
+            for item in items
+            if query and any(folded(query) in folded(text) for text in pieces(item.value))
+        ]
+        assert matching(items, query, {}) == one_by_one
+
+
+class Wrong:
+    """A memory whose answers one function spoils."""
+
+    def __init__(self, right: Any, spoil: Callable[..., Any], verb: str) -> None:
+        self._right = right
+        self._spoil = spoil
+        self._verb = verb
+
+    def __getattr__(self, name: str) -> Any:
+        right = getattr(self._right, name)
+        if name != self._verb:
+            return right
+        return lambda *args, **kwargs: self._spoil(self._right, right(*args, **kwargs), *args)
+
+
+def with_a_stale_value(seen: dict[str, Any]) -> Callable[..., Any]:
+    """Gives the first value it has ever found under a key."""
+
+    def spoil(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+        return [replace(hit, value=seen.setdefault(hit.key, hit.value)) for hit in hits]
+
+    return spoil
+
+
+def with_a_deleted_record(kept: dict[str, Any]) -> Callable[..., Any]:
+    """Finds again what it has found before with the same query."""
+
+    def spoil(memory: Any, hits: list[Any], query: str, *asked: Any) -> list[Any]:
+        before = kept.setdefault(query, hits)
+        found = {hit.key for hit in hits}
+        return hits + [hit for hit in before if hit.key not in found]
+
+    return spoil
+
+
+def without_the_last(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+    return hits[:-1]
+
+
+def without_the_newest(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+    return hits[1:]
+
+
+def without_one_in_a_hundred(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+    return [hit for hit in hits if hash(hit.value.get("n")) % 100]
+
+
+def oldest_first(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+    return hits[::-1]
+
+
+def by_the_time_of_writing(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+    """As if `get` did not make a record the newest."""
+    return sorted(hits, key=lambda hit: -hit.value.get("n", 0))
+
+
+def twice(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+    return hits + hits[-1:]
+
+
+def with_what_only_shares_letters(memory: Any, hits: list[Any], query: str, *asked: Any) -> Any:
+    """An index that takes candidates for hits: each two letters of the query somewhere."""
+    needle = folded(query)
+    pairs = {needle[place : place + 2] for place in range(len(needle) - 1)} or {needle}
+    limit = asked[0] if asked else 5
+    found = [
+        record
+        for record in memory.records()
+        if query and all(any(p in folded(text) for text in pieces(record.value)) for p in pairs)
+    ]
+    return found[:limit] if len(hits) < len(found) else hits
+
+
+def one_too_many(memory: Any, number: int, *asked: Any) -> int:
+    return number + 1
+
+
+FAULTS = {
+    "a hit missing at the old end": (without_the_last, "search_records"),
+    "a hit missing at the new end": (without_the_newest, "search_records"),
+    "few hits missing": (without_one_in_a_hundred, "search_records"),
+    "another order": (oldest_first, "search_records"),
+    "the order of writing": (by_the_time_of_writing, "search_records"),
+    "a hit twice": (twice, "search_records"),
+    "candidates as hits": (with_what_only_shares_letters, "search_records"),
+    "stale values": (with_a_stale_value({}), "search_records"),
+    "deleted records": (with_a_deleted_record({}), "search_records"),
+    "plain values missing": (without_the_last, "search"),
+    "records missing": (without_the_last, "records"),
+    "a wrong count": (one_too_many, "count"),
+}
+
+
+@pytest.mark.parametrize("fault", [None, *FAULTS])
+def test_a_memory_that_answers_wrongly_is_found_out(fault):
+    twin = twin_of("in-memory", 300)
+    if fault is not None:
+        twin.memory = Wrong(twin.memory, *FAULTS[fault])
+
+    def run() -> None:
+        chance = random.Random(3)
+        step(twin, "add", 100, chance)
+        for _ in range(150):
+            small_step(twin, chance)
+            twin.ask(chance)
+
+    if fault is None:
+        run()
+    else:
+        with pytest.raises(AssertionError, match=r"found, .* wanted"):
+            run()
+
+
+def test_a_difference_is_told_by_its_place():
+    check([1, 2, 3], [1, 2, 3], "nothing")
+    with pytest.raises(AssertionError, match=r"keys: 2 found, 3 wanted; at 1 \[3\] found, \[2\]"):
+        check([1, 3], [1, 2, 3], "keys")
