@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..keys import parse_memory_key
-from .grams import WORD, Bits, is_exact, owner_rows, rows_of
+from .grams import WORD, Bits, is_exact, owner_rows
 from .signature import SignatureIndex
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _MOVED = 32
 # Share of the columns that is left free for what is written before the oldest are all gone.
 _SPARE = 8
 
+# So many queries are remembered.
+_PLANS = 1024
+
 
 class Columns(Generic[R]):
     """The records of a `SignatureIndex`.
@@ -35,15 +38,18 @@ class Columns(Generic[R]):
     Args:
         size: how many records there are to be indexed.
         capacity: how many the store may hold.
+        sample: texts of some of them.
     """
 
-    def __init__(self, size: int, capacity: int) -> None:
+    def __init__(self, size: int, capacity: int, sample: Sequence[bytes]) -> None:
         room = max(size + size // 4, 1024)
         words = _words(min(room, max(capacity, size) + capacity // _SPARE))
-        self._signatures = SignatureIndex(words)
+        self._signatures = SignatureIndex(words, sample)
         columns = self._signatures.columns
         # A key and no record, which would stay in memory after its eviction.
         self._keys: list[str | None] = [None] * columns
+        # Rows by needle; which of them tell most changes little from one batch to the next.
+        self._plans: dict[bytes, Sequence[int]] = {}
         self.newest = 0
         """Highest stamp of all the records here, as far as they have been looked at."""
         self._last = 0  # highest stamp of those that are no strays
@@ -54,15 +60,28 @@ class Columns(Generic[R]):
 
     # ---- finding
 
-    @staticmethod
-    def rows(query: Query[R]) -> tuple[int, ...]:
-        """The rows in which every match has its bit set."""
-        rows = rows_of(query.needle.utf8) if query.needle else ()
-        for needle in query.implied:
-            rows += rows_of(needle.utf8)
+    def rows(self, query: Query[R]) -> Sequence[int]:
+        """The rows in which every match has its bit set, those that tell most first."""
+        needle = query.needle
+        if needle and query.accepts is None:
+            plan = self._plans.get(needle.utf8)
+            if plan is None:
+                if len(self._plans) >= _PLANS:
+                    self._plans.clear()
+                plan = self._signatures.rarest(self._signatures.rows_of(needle.utf8))
+                self._plans[needle.utf8] = plan
+            return plan
+        rows: set[int] = set()
+        for part in (needle, *query.implied):
+            if part:
+                rows |= self._signatures.rows_of(part.utf8)
         if query.user or query.session:
-            rows += owner_rows(query.user, query.session)
-        return rows
+            rows.update(owner_rows(query.user, query.session))
+        return self._signatures.rarest(rows)
+
+    def has_strays(self) -> bool:
+        """Whether any column is out of order."""
+        return len(self._stray_words) > 0
 
     def others(
         self,
@@ -75,7 +94,7 @@ class Columns(Generic[R]):
         """The newest matches below a stamp that are no strays, newest first."""
         found: list[R] = []
         keys = self._keys
-        stray = self._stray.data if len(self._stray_words) else None
+        stray = self._stray.data if self.has_strays() else None
         for block in self._signatures.candidates(rows, wanted):
             for column in block:
                 record = entries.get(keys[column])  # type: ignore[arg-type]  # None is no key
@@ -100,7 +119,7 @@ class Columns(Generic[R]):
         before: float,
     ) -> list[R]:
         """The newest matches below a stamp among the strays, newest first."""
-        if not len(self._stray_words):
+        if not self.has_strays():
             return []
         found: list[R] = []
         columns = np.array(
@@ -172,6 +191,7 @@ class Columns(Generic[R]):
         """Gives columns to records; gives those that have lost theirs to make room."""
         if not records:
             return []
+        self._plans.clear()
         records.sort(key=lambda record: record.stamp)
         moved = self._make_room(len(records), entries, capacity)
         columns = self._signatures.append(

@@ -2,21 +2,25 @@
 
 A text is UTF-8. What a row stands for:
 
-    GRAMS     a hash of 3 or of 4 bytes in a row: several n-grams share one
+    GRAMS     a hash of 3 or of 4 bytes in a row, or of a character of 2 bytes: several share one
     PAIRS     two bytes in a row, by class
     SINGLES   one byte, by class: the union of the pairs that begin with it
     OWNERS    a hash of the user or of the session of a record's key
 
-Letters, digits and the space are classes of their own, so that queries of one or two of them are
-answered exactly; other bytes share theirs. Bytes and not characters, because a substring of a
-text is a substring of its UTF-8: one ideogram is a 3-gram, one emoji a 4-gram.
+Letters, digits and what is most common besides are classes of their own, so that queries of one or
+two of them are answered exactly; other bytes share theirs. Bytes and not characters, because a
+substring of a text is a substring of its UTF-8: one ideogram is a 3-gram, one emoji a 4-gram.
+
+Which n-grams share a row is decided on a sample of the texts. Those that are in most of them, such
+as the names of their fields, are put together: a rare one beside them would tell nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +34,8 @@ Bits: TypeAlias = npt.NDArray[np.uint64]
 WORD = np.dtype("<u8")
 
 _BORDER = ord(BORDER)
-_OWN_CLASS = b"abcdefghijklmnopqrstuvwxyz0123456789 "
-_CLASSES = len(_OWN_CLASS) + 9
+_OWN_CLASS = b"abcdefghijklmnopqrstuvwxyz0123456789 .,-"
+_CLASSES = len(_OWN_CLASS) + 7
 _BORDER_CLASS = _CLASSES - 1
 
 
@@ -40,10 +44,8 @@ def _class_of(byte: int) -> int:
         return _BORDER_CLASS
     if byte in _OWN_CLASS:
         return _OWN_CLASS.index(byte)
-    if byte >= 0x80:  # two kinds of continuation, two of lead bytes
-        kind = (byte >> 5) - 4
-    else:
-        kind = 4 if byte in b".,:;!?" else 5 if byte in b"'\"-_" else 6 if byte > 0x20 else 7
+    # Two kinds of continuation and two of lead bytes, quotation marks, and all the others.
+    kind = (byte >> 5) - 4 if byte >= 0x80 else 4 if byte in b"'\"" else 5
     return len(_OWN_CLASS) + kind
 
 
@@ -58,43 +60,54 @@ _OWNER_ROWS = 256
 ROWS = OWNERS + _OWNER_ROWS
 """How many rows a signature has."""
 
-# Odd multipliers, one a place: sums modulo 2**16 are what numpy adds quickest. The two last ones
-# mix the sum, whose upper 12 bits are the row.
+# An n-gram is hashed to 16 bits: the sum of its bytes times these odd factors, mixed. Numpy adds and
+# multiplies 16 bits quickest.
+_HASHES = 1 << 16
+_TWO = _A2, _B2 = 44939, 27183
 _THREE = _A3, _B3, _C3 = 40503, 30011, 58213
 _FOUR = _A4, _B4, _C4, _D4 = 25717, 60493, 34807, 51787
 _MIX = 52429
 
-# A long query is as selective as this many places of it, spread evenly.
-_PLACES = 40
+# N-grams in more of the sample's texts than this tell nearly nothing, and so many share a row. Of the
+# others the most frequent have a row of their own, which is exact.
+_COMMON = 0.95
+_TOGETHER = 32
+_OWN_ROW = 1024
+_SAMPLE = 256
+
+# Of needles as short as this the pairs are looked at as well: they have few n-grams.
+_SHORT = 6
+
+# A long needle is as selective as this many places of it, spread evenly.
+_PLACES = 16
 
 
-def _row(total: int) -> int:
-    """The row of an n-gram, from the sum of its bytes times their factors."""
+def _mixed(total: int) -> int:
     total &= 0xFFFF
-    return (((total ^ total >> 8) * _MIX) & 0xFFFF) >> 4
+    return ((total ^ total >> 8) * _MIX) & 0xFFFF
 
 
 @lru_cache(maxsize=4096)
-def rows_of(needle: bytes) -> tuple[int, ...]:
-    """The rows in which every text that contains the needle has its bit set.
-
-    Args:
-        needle: folded UTF-8 of at least one byte, without `BORDER`.
-    """
+def _parts(needle: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The hashes of a needle's n-grams, and the rows of its pairs or of its one byte."""
     size = len(needle)
     if size == 1:
-        return (SINGLES + _CLASS_LIST[needle[0]],)
-    if size == 2:
-        return (PAIRS + _CLASS_LIST[needle[0]] * _CLASSES + _CLASS_LIST[needle[1]],)
-    step = -(-(size - 2) // _PLACES)
-    rows = set()
+        return (), (SINGLES + _CLASS_LIST[needle[0]],)
+    hashes: set[int] = set()
+    pairs: set[int] = set()
+    if size <= _SHORT:
+        for one, two in pairwise(needle):
+            pairs.add(PAIRS + _CLASS_LIST[one] * _CLASSES + _CLASS_LIST[two])
+            if one & 0xE0 == 0xC0:  # begins a character of two bytes
+                hashes.add(_mixed(one * _A2 + two * _B2))
+    step = -(-max(size - 2, 1) // _PLACES)
     for at in range(0, size - 2, step):
         one, two, three = needle[at : at + 3]
-        rows.add(_row(one * _A3 + two * _B3 + three * _C3))
+        hashes.add(_mixed(one * _A3 + two * _B3 + three * _C3))
         if at + 3 < size:
             four = needle[at + 3]
-            rows.add(_row(one * _A4 + two * _B4 + three * _C4 + four * _D4))
-    return tuple(rows)
+            hashes.add(_mixed(one * _A4 + two * _B4 + three * _C4 + four * _D4))
+    return tuple(hashes), tuple(pairs)
 
 
 def is_exact(needle: bytes) -> bool:
@@ -114,12 +127,16 @@ def owner_rows(user: str | None, session: str | None) -> tuple[int, ...]:
 
 
 class Signer:
-    """Makes signatures. Keeps its scratch arrays, because fresh ones cost more than the work."""
+    """Makes signatures. Keeps its scratch arrays, because fresh ones cost more than the work.
+
+    Args:
+        sample: texts by which n-grams are given their rows; any will do.
+    """
 
     # Bytes of text that are looked at in one go: what is made of them stays in the cache.
     WINDOW = 1 << 16
 
-    def __init__(self) -> None:
+    def __init__(self, sample: Sequence[bytes] = ()) -> None:
         size = self.WINDOW + 3
         self._bytes = np.empty(size, np.uint16)
         self._sum = np.empty(size, np.uint16)
@@ -127,6 +144,18 @@ class Signer:
         self._places = np.empty(size, np.intp)
         # A byte a bit, and one row more for n-grams that cross a border.
         self._marks = np.zeros((ROWS + 1, 64), np.uint8)
+        self._row_of = self._rows_by_hash(sample[:_SAMPLE])
+        self._row_list: list[int] = self._row_of.tolist()
+
+    def rows_of(self, needle: bytes) -> set[int]:
+        """The rows in which every text that contains the needle has its bit set.
+
+        Args:
+            needle: folded UTF-8 of at least one byte, without `BORDER`.
+        """
+        hashes, rows = _parts(needle)
+        row_of = self._row_list
+        return {row_of[number] for number in hashes}.union(rows)
 
     def word(self, texts: Sequence[bytes], owners: Iterable[Sequence[int]], first: int = 0) -> Bits:
         """The signatures of up to 64 texts, as one word a row.
@@ -161,21 +190,25 @@ class Signer:
         raw = np.frombuffer(text, np.uint8)
         values = self._bytes[: size + 3]
         values[:] = raw
-        crosses = raw == _BORDER
-        crosses = crosses[:-2] | crosses[1:-1] | crosses[2:]
+        crosses = _crossing(raw)
         self._hash(values, _THREE)
-        self._set(columns, crosses[:size])
+        self._set_grams(columns, crosses[:size])
         self._hash(values, _FOUR)
-        self._set(columns, crosses[:size] | crosses[1:])
+        self._set_grams(columns, crosses[:size] | crosses[1:])
+        places = (raw[:size] & 0xE0 == 0xC0).nonzero()[0]
+        if len(places):  # characters of two bytes
+            sums = values[places] * np.uint16(_A2) + values[places + 1] * np.uint16(_B2)
+            hashes = (sums ^ sums >> np.uint16(8)) * np.uint16(_MIX)
+            self._marks[self._row_of[hashes], columns[places]] = 1
         np.take(_CLASS, raw, out=values, mode="clip")
-        sums = self._sum[:size]
-        np.multiply(values[:size], np.uint16(_CLASSES), out=sums)
-        np.add(sums, values[1 : size + 1], out=sums)
-        np.add(sums, np.uint16(PAIRS), out=sums)
-        self._set(columns, None)
+        rows = self._sum[:size]
+        np.multiply(values[:size], np.uint16(_CLASSES), out=rows)
+        np.add(rows, values[1 : size + 1], out=rows)
+        np.add(rows, np.uint16(PAIRS), out=rows)
+        self._set(rows, columns)
 
-    def _hash(self, values: npt.NDArray[np.uint16], factors: Sequence[int]) -> None:
-        """`_row` of the n-gram at each place, into the sums."""
+    def _hash(self, values: npt.NDArray[Any], factors: Sequence[int]) -> npt.NDArray[np.uint16]:
+        """`_mixed` of the n-gram at each place but the last three, in a scratch array."""
         size = len(values) - 3
         sums, term = self._sum[:size], self._term[:size]
         np.multiply(values[:size], np.uint16(factors[0]), out=sums)
@@ -185,13 +218,48 @@ class Signer:
         np.right_shift(sums, np.uint16(8), out=term)
         np.bitwise_xor(sums, term, out=sums)
         np.multiply(sums, np.uint16(_MIX), out=sums)
-        np.right_shift(sums, np.uint16(4), out=sums)
+        return sums
 
-    def _set(self, columns: npt.NDArray[np.uint8], crosses: npt.NDArray[np.bool_] | None) -> None:
-        size = len(columns)
-        rows, places = self._sum[:size], self._places[:size]
-        if crosses is not None:
-            np.copyto(rows, np.uint16(ROWS), where=crosses)
+    def _set_grams(self, columns: npt.NDArray[np.uint8], crosses: npt.NDArray[np.bool_]) -> None:
+        rows = self._term[: len(columns)]
+        np.take(self._row_of, self._sum[: len(columns)], out=rows, mode="clip")
+        np.copyto(rows, np.uint16(ROWS), where=crosses)
+        self._set(rows, columns)
+
+    def _set(self, rows: npt.NDArray[np.uint16], columns: npt.NDArray[np.uint8]) -> None:
+        places = self._places[: len(columns)]
         np.left_shift(rows, 6, out=places, dtype=np.intp)
         np.add(places, columns, out=places)
         self._marks.reshape(-1)[places] = 1
+
+    def _rows_by_hash(self, sample: Sequence[bytes]) -> npt.NDArray[np.uint16]:
+        """A row for each hash, so that rare n-grams share theirs with others as rare."""
+        seen = np.zeros(_HASHES, np.int64)
+        for text in sample:
+            raw = np.frombuffer((text + 4 * BORDER.encode())[: self.WINDOW], np.uint8)
+            values = self._bytes[: len(raw)]
+            values[:] = raw
+            crosses = _crossing(raw)
+            three = self._hash(values, _THREE)[~crosses[:-1]].copy()
+            four = self._hash(values, _FOUR)[~(crosses[:-1] | crosses[1:])]
+            seen[np.unique(np.append(three, four))] += 1
+        order = np.argsort(-seen, kind="stable")
+        common = int(np.count_nonzero(seen > _COMMON * len(sample))) if len(sample) else 0
+        common = min(common, _OWN_ROW)
+        shared = -(-common // _TOGETHER)
+        others = np.arange(_HASHES - common)
+        rows = np.empty(_HASHES, np.uint16)
+        rows[order[:common]] = np.arange(common) // _TOGETHER
+        # Dealt out from the most frequent down, the rows left get about the same.
+        left = GRAMS - shared - _OWN_ROW
+        rows[order[common:]] = shared + np.where(
+            others < _OWN_ROW, others, _OWN_ROW + (others - _OWN_ROW) % left
+        )
+        return rows
+
+
+def _crossing(raw: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Whether a border is among the three bytes from each place on."""
+    borders: npt.NDArray[np.bool_] = raw == _BORDER
+    crosses: npt.NDArray[np.bool_] = borders[:-2] | borders[1:-1] | borders[2:]
+    return crosses

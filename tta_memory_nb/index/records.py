@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 # Up to so many records it is quicker to look at them all.
 _FEW = 256
 
-# The newest records that are looked at in any case, and while one in so many of them matches.
-_PRESCAN = 8
-_DENSE = 4
+# The newest records are looked at in any case: so many, and more of them as long as the others that
+# are wanted seem to stand within so many more, or, where all are wanted, while one in 4 matches.
+_PRESCAN = 4
+_NEAR = 160
 
 # Comparing so many texts costs as much as indexing a few: that much a search may leave undone.
 _PUT_OFF = 1024
@@ -99,8 +100,12 @@ class Query(Generic[R]):
         self.user = user
         self.session = session
 
-    def test(self) -> Callable[[R], bool]:
-        """Whether a record matches."""
+    def test(self, once: bool = False) -> Callable[[R], bool]:
+        """What tells whether a record matches.
+
+        Args:
+            once: do not fold texts that can be told not to contain the needle without.
+        """
         needle, accepts = self.needle, self.accepts
         if needle is None:
             return accepts or (lambda _: True)
@@ -108,7 +113,9 @@ class Query(Generic[R]):
 
         def contains(record: R) -> bool:
             folded = record.folded
-            return record.contains(needle) if folded is None else utf8 in folded
+            if folded is not None:
+                return utf8 in folded
+            return record.contains(needle) if once else utf8 in record.searchable()
 
         if accepts is None:
             return contains
@@ -157,16 +164,23 @@ class RecordIndex(Generic[R]):
             return found
         self._look(entries)
         wanted = None if limit is None else limit - len(found)
-        started = perf_counter()
-        more = self._among_waiting(entries, matches, wanted, last)
-        spent = perf_counter() - started
+        more: list[R] = []
+        spent = 0.0
+        if self._waiting:
+            started = perf_counter()
+            more = self._among_waiting(entries, query, wanted, last)
+            spent = perf_counter() - started
         columns = self._columns
         if columns and (wanted is None or len(more) < wanted or more[-1].stamp < columns.newest):
             rows = columns.rows(query)
-            more += columns.strays(entries, rows, matches, wanted, last)
-            more += columns.others(entries, rows, matches, wanted, last)
-            more.sort(key=_stamp_of, reverse=True)
-        self._catch_up(entries, 2 * spent)
+            if more or columns.has_strays():
+                more += columns.strays(entries, rows, matches, wanted, last)
+                more += columns.others(entries, rows, matches, wanted, last)
+                more.sort(key=_stamp_of, reverse=True)
+            else:
+                more = columns.others(entries, rows, matches, wanted, last)
+        if self._put_off >= _PUT_OFF:
+            self._advance(entries, max(0.001, 2 * spent))
         return found + more[:wanted]
 
     def count(self, entries: Entries[R], query: Query[R]) -> int:
@@ -174,13 +188,13 @@ class RecordIndex(Generic[R]):
         if not query.is_narrow() or not self._serves(entries):
             return sum(map(query.test(), entries.values()))
         self._look(entries)
-        matches = query.test()
         started = perf_counter()
-        total = sum(matches(record) for record in self._still_waiting(entries))
+        total = len(self._among_waiting(entries, query, None, inf))
         spent = perf_counter() - started
         if self._columns:
-            total += self._columns.count(entries, query, matches)
-        self._catch_up(entries, 2 * spent)
+            total += self._columns.count(entries, query, query.test())
+        if self._put_off >= _PUT_OFF:
+            self._advance(entries, max(0.001, 2 * spent))
         return total
 
     def candidates(self, entries: Entries[R], query: Query[R]) -> list[R]:
@@ -206,7 +220,8 @@ class RecordIndex(Generic[R]):
                 if len(found) == limit:
                     return found, None
             if scanned == pause:
-                if len(found) * _DENSE < scanned:
+                ahead = inf if limit is None else (limit - len(found)) * scanned
+                if len(found) * 4 < scanned if limit is None else ahead > len(found) * _NEAR:
                     return found, record.stamp
                 pause += _PRESCAN
         return found, None
@@ -220,9 +235,11 @@ class RecordIndex(Generic[R]):
         return self._columns is not None
 
     def _among_waiting(
-        self, entries: Entries[R], matches: Callable[[R], bool], wanted: int | None, before: float
+        self, entries: Entries[R], query: Query[R], wanted: int | None, before: float
     ) -> list[R]:
         found: list[R] = []
+        # A few are compared with many a query until they get their columns; most of many are not.
+        matches = query.test(once=len(self._waiting) > _BATCH)
         for record in self._still_waiting(entries):
             if record.stamp < before and matches(record):
                 found.append(record)
@@ -266,10 +283,6 @@ class RecordIndex(Generic[R]):
             waits.sort(key=_stamp_of)
             self._waiting = OrderedDict.fromkeys(record.key for record in waits)
             self._in_order = True
-
-    def _catch_up(self, entries: Entries[R], seconds: float) -> None:
-        if self._put_off >= _PUT_OFF:
-            self._advance(entries, max(0.001, seconds))
 
     def build(self, entries: Entries[R], seconds: float | None) -> int:
         """Gives columns to records that wait for one.
@@ -316,5 +329,8 @@ class RecordIndex(Generic[R]):
                 self._can_index = False
                 self._waiting.clear()
                 return False
-            self._columns = Columns(len(entries), self.capacity)
+            # Spread over all of them: what comes first may be of one kind.
+            every = max(1, len(entries) // _BATCH)
+            sample = [record.searchable() for record in islice(entries.values(), 0, None, every)]
+            self._columns = Columns(len(entries), self.capacity, sample)
         return True

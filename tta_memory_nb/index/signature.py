@@ -11,7 +11,7 @@ all are written, the oldest is written again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,14 +39,16 @@ class SignatureIndex:
 
     Args:
         words: how many words of 64 columns there is room for.
+        sample: texts like those that will be written, see `grams`.
     """
 
-    def __init__(self, words: int) -> None:
+    def __init__(self, words: int, sample: Sequence[bytes] = ()) -> None:
         self._rows: Bits = np.zeros((ROWS, words), WORD)
         # How many columns have their bit set, a row; rare rows tell most.
         self._counts = np.zeros(ROWS, np.int64)
         self._count_of = self._counts.data
-        self._signer = Signer()
+        self._signer = Signer(sample)
+        self.rows_of = self._signer.rows_of
         self._used = 0  # words
         self._end = 0  # all words that were ever written stand before it
         self._head = 0  # the word after the newest one
@@ -125,25 +127,28 @@ class SignatureIndex:
             self._filled = (taken - 1) % 64 + 1
         return columns
 
+    def rarest(self, rows: Iterable[int]) -> Sequence[int]:
+        """The rows that tell most, the one with the fewest columns first."""
+        return sorted(rows, key=self._count_of.__getitem__)[:_MOST_ROWS]
+
     def candidates(self, rows: Sequence[int], wanted: int | None) -> Iterator[Columns]:
         """Columns that have a bit in each of the rows, newest first, block by block.
 
         Args:
-            rows: at least one.
+            rows: at least one, the rarest first.
             wanted: how many columns will do, which decides how many are looked at in one go; the
                 iterator goes on with the older ones all the same. None for all.
         """
         count_of, end = self._count_of, self._end
-        rarest = sorted(rows, key=count_of.__getitem__)[:_MOST_ROWS]
-        expected: float = count_of[rarest[0]] if end else 0
+        expected: float = count_of[rows[0]]
         if not expected:
             return
         # Were the rows independent, so many columns would be left after each of them.
         total, first = self._used * 64, 1
-        while first < len(rarest) and (expected >= _ROW_COST or first < 2):
-            expected *= count_of[rarest[first]] / total
+        while first < len(rows) and (expected >= _ROW_COST or first < 2):
+            expected *= count_of[rows[first]] / total
             first += 1
-        together, rest = rarest[:first], rarest[first:]
+        together, rest = rows[:first], rows[first:]
         step, block = end, end
         if wanted is not None:
             block = max(64, wanted)
@@ -166,8 +171,7 @@ class SignatureIndex:
 
     def among(self, rows: Sequence[int], words: npt.NDArray[np.intp], mask: Bits) -> Columns:
         """Columns of some words, within a mask for each of these, with a bit in each row."""
-        rarest = sorted(rows, key=self._count_of.__getitem__)[:_MOST_ROWS]
-        for row in rarest:
+        for row in rows:
             mask = mask & self._rows[row, words]
         kept = mask.nonzero()[0]
         return _bits(words[kept], mask[kept])
