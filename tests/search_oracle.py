@@ -420,7 +420,9 @@ def filters_about(chance: random.Random, items: list[Item], now: float) -> dict[
         case 8:
             return {"where": {"text": item.value.get("text", "")}}
         case 9:
-            return {"where": {"n": {"$gte": item.value.get("n", 0)}, "mood": {"$ne": "sun"}}}
+            least = item.value.get("n")
+            least = least if type(least) in (int, float) else 0  # true has no place in the order
+            return {"where": {"n": {"$gte": least}, "mood": {"$ne": "sun"}}}
         case _:
             return {"where": dict([condition(chance, item)])}
 

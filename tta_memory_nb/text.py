@@ -6,7 +6,7 @@ one folded leaf value. JSON punctuation, escapes and the borders between fields 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unicodedata import normalize
 
@@ -98,23 +98,21 @@ class Needle:
         folded: as `fold` gives it, not empty.
     """
 
-    __slots__ = ("_in_raw", "utf8")
+    __slots__ = ("utf8",)
 
     def __init__(self, folded: str) -> None:
         self.utf8 = to_utf8(folded)
-        self._in_raw: bool | None = None
 
-    def may_be_in(self, text: Snapshot) -> bool:
-        """False when it is certain, at a glance, that `searchable_json` would not contain it."""
-        if isinstance(text, str) or not text.isascii():
-            return True
-        if self._in_raw is None:
-            # Fractions are written in another way in raw JSON; what needs an escape is not itself.
-            self._in_raw = bool(self.utf8.translate(None, b"0123456789.e+-")) and not any(
-                byte < 0x20 or byte in b'"\\' for byte in self.utf8
-            )
-        # A text that is not ASCII is in no ASCII, raw or folded.
-        return not self._in_raw or self.utf8 in text.lower()
+    def at_a_glance(self) -> Callable[[Snapshot], bool]:
+        """A test of raw JSON: False when it is certain that `searchable_json` has no such text."""
+        utf8 = self.utf8
+        # Fractions are written in another way in raw JSON, and what needs an escape is not itself.
+        if not utf8.translate(None, b"0123456789.e+-") or any(
+            byte < 0x20 or byte in b'"\\' for byte in utf8
+        ):
+            return lambda _: True
+        # ASCII folds to its small letters, and all else may fold to anything.
+        return lambda text: isinstance(text, str) or utf8 in text.lower() or not text.isascii()
 
 
 def matching_paths(value: dict[str, Any], needle: str) -> tuple[str, ...]:

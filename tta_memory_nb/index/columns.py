@@ -48,8 +48,9 @@ class Columns(Generic[R]):
         columns = self._signatures.columns
         # A key and no record, which would stay in memory after its eviction.
         self._keys: list[str | None] = [None] * columns
-        # Rows by needle; which of them tell most changes little from one batch to the next.
+        # Rows by needle; which of them tell most changes little while few columns are added.
         self._plans: dict[bytes, Sequence[int]] = {}
+        self._unplanned = 0
         self.newest = 0
         """Highest stamp of all the records here, as far as they have been looked at."""
         self._last = 0  # highest stamp of those that are no strays
@@ -191,7 +192,10 @@ class Columns(Generic[R]):
         """Gives columns to records; gives those that have lost theirs to make room."""
         if not records:
             return []
-        self._plans.clear()
+        self._unplanned += len(records)
+        if self._unplanned * _SPARE > self._signatures.columns:
+            self._plans.clear()
+            self._unplanned = 0
         records.sort(key=lambda record: record.stamp)
         moved = self._make_room(len(records), entries, capacity)
         columns = self._signatures.append(

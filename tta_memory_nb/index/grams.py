@@ -79,7 +79,7 @@ _SAMPLE = 256
 _SHORT = 6
 
 # A long needle is as selective as this many places of it, spread evenly.
-_PLACES = 16
+_PLACES = 32
 
 
 def _mixed(total: int) -> int:

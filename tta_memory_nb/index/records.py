@@ -13,13 +13,14 @@ deleted needs no word to the index, and is released at once.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 from math import inf
 from operator import attrgetter
 from time import perf_counter
 from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
+from ..codec import Snapshot
 from ..text import Needle
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _PRESCAN = 4
 _NEAR = 160
 
 # Comparing so many texts costs as much as indexing a few: that much a search may leave undone.
-_PUT_OFF = 1024
+_PUT_OFF = 256
 
 # Records that get their columns in one go.
 _BATCH = 256
@@ -45,22 +46,20 @@ class Indexed(Protocol):
 
     Attributes:
         key: its key in the store's dict.
+        text: its value as JSON.
         stamp: its place in the order of recency, higher is newer.
         column: -1; from then on it belongs to the index.
         folded: what ``searchable`` has given, or None when it has not been asked.
     """
 
     key: str
+    text: Snapshot
     stamp: int
     column: int
     folded: bytes | None
 
     def searchable(self) -> bytes:
         """The folded text, as UTF-8."""
-        ...
-
-    def contains(self, needle: Needle) -> bool:
-        """Whether the folded text contains a needle."""
         ...
 
 
@@ -110,12 +109,15 @@ class Query(Generic[R]):
         if needle is None:
             return accepts or (lambda _: True)
         utf8 = needle.utf8
+        may_contain = needle.at_a_glance() if once else None
 
         def contains(record: R) -> bool:
             folded = record.folded
-            if folded is not None:
-                return utf8 in folded
-            return record.contains(needle) if once else utf8 in record.searchable()
+            if folded is None:
+                if may_contain and not may_contain(record.text):
+                    return False
+                folded = record.searchable()
+            return utf8 in folded
 
         if accepts is None:
             return contains
@@ -180,7 +182,7 @@ class RecordIndex(Generic[R]):
             else:
                 more = columns.others(entries, rows, matches, wanted, last)
         if self._put_off >= _PUT_OFF:
-            self._advance(entries, max(0.001, 2 * spent))
+            self._advance(entries, max(0.001, spent))
         return found + more[:wanted]
 
     def count(self, entries: Entries[R], query: Query[R]) -> int:
@@ -194,7 +196,7 @@ class RecordIndex(Generic[R]):
         if self._columns:
             total += self._columns.count(entries, query, query.test())
         if self._put_off >= _PUT_OFF:
-            self._advance(entries, max(0.001, 2 * spent))
+            self._advance(entries, max(0.001, spent))
         return total
 
     def candidates(self, entries: Entries[R], query: Query[R]) -> list[R]:
@@ -202,7 +204,7 @@ class RecordIndex(Generic[R]):
         if not query.is_narrow() or not self._serves(entries):
             return list(reversed(entries.values()))
         self._look(entries)
-        records = list(self._still_waiting(entries))
+        records = self._among_waiting(entries, Query(), None, inf)
         if self._columns:
             records += self._columns.records(entries, query)
         records.sort(key=_stamp_of, reverse=True)
@@ -240,20 +242,19 @@ class RecordIndex(Generic[R]):
         found: list[R] = []
         # A few are compared with many a query until they get their columns; most of many are not.
         matches = query.test(once=len(self._waiting) > _BATCH)
-        for record in self._still_waiting(entries):
-            if record.stamp < before and matches(record):
+        for key in reversed(self._waiting):
+            record = entries.get(key)
+            if (
+                record is not None
+                and record.column < 0
+                and record.stamp < before
+                and matches(record)
+            ):
                 found.append(record)
                 if len(found) == wanted:
                     break
+        self._put_off += len(self._waiting)
         return found
-
-    def _still_waiting(self, entries: Entries[R]) -> Iterator[R]:
-        """Records without a column, newest first."""
-        for key in reversed(self._waiting):
-            record = entries.get(key)
-            if record is not None and record.column < 0:
-                self._put_off += 1
-                yield record
 
     # ---- keeping up
 

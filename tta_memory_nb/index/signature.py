@@ -30,6 +30,9 @@ _MOST_ROWS = 12
 # A row costs as much as comparing the text of this many candidates.
 _ROW_COST = 6
 
+# Bits of so few words are found one by one.
+_FEW_WORDS = 10
+
 # Words that are written together: side by side they share cache lines.
 _STRIDE = 8
 
@@ -149,11 +152,10 @@ class SignatureIndex:
             expected *= count_of[rows[first]] / total
             first += 1
         together, rest = rows[:first], rows[first:]
-        step, block = end, end
-        if wanted is not None:
-            block = max(64, wanted)
-            if expected > 4 * wanted:
-                step = max(64, int(end * 4 * wanted / expected))
+        step = end
+        if wanted is not None and expected > 4 * wanted:
+            # Words in which as many as are wanted may be expected, several times over.
+            step = max(64, int(end * 4 * wanted / expected))
         for low, high in self._newest_first(step):
             left = self._all_of(together, low, high)
             words = _nonzero(left)
@@ -162,7 +164,9 @@ class SignatureIndex:
             left = left[words]
             if low:
                 words += low
-            stop, size = len(words), block
+            stop = size = len(words)
+            if wanted is not None and size * 4 > high - low:
+                size = wanted // 8 + 2  # where most words have candidates, few words have enough
             while stop > 0:
                 start = max(0, stop - size)
                 yield self._rest_of(rest, words[start:stop], left[start:stop])
@@ -219,13 +223,14 @@ def _nonzero(words: Bits) -> npt.NDArray[np.intp]:
 
 def _bits(words: npt.NDArray[np.intp], bits: Bits) -> Columns:
     """The columns of the bits that are set, the last first."""
-    if len(words) > 16:
+    values: list[int] = bits.tolist() if len(words) <= _FEW_WORDS else []
+    if not values or sum(map(int.bit_count, values)) > 2 * _FEW_WORDS:
         flat = np.unpackbits(np.ascontiguousarray(bits).view(np.uint8), bitorder="little")
         places = flat.nonzero()[0]
         columns: Columns = (words[places >> 6] * 64 + (places & 63))[::-1].tolist()
         return columns
     columns = []
-    for word, value in zip(words[::-1].tolist(), bits[::-1].tolist(), strict=True):
+    for word, value in zip(words[::-1].tolist(), reversed(values), strict=True):
         while value:
             top = value.bit_length() - 1
             columns.append(word * 64 + top)

@@ -14,7 +14,7 @@ from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
 from ..keys import check_key
 from ..record import MemoryRecord
-from ..text import Needle, searchable_json
+from ..text import searchable_json
 
 Clock: TypeAlias = Callable[[], float]
 """Gives the present instant in Unix seconds."""
@@ -55,12 +55,6 @@ class Entry(msgspec.Struct, eq=False, gc=False):
         if self.folded is None:
             self.folded = searchable_json(self.text)
         return self.folded
-
-    def contains(self, needle: Needle) -> bool:
-        """Whether the searchable text contains the needle."""
-        if self.folded is None and not needle.may_be_in(self.text):
-            return False
-        return needle.utf8 in self.searchable()
 
     def record(self, namespace: str) -> MemoryRecord:
         """The record as its user sees it, with a fresh value."""

@@ -103,22 +103,21 @@ class InMemoryStore:
 
     def _write_one(self, entry: Entry) -> None:
         """As `put`, for one entry that nobody will want to take back: all of `add` but encoding."""
-        evicted: list[Entry] = []
+        key = entry.key
         with self._lock:
             if self._expiries or self._reads:
                 self._settle(entry.updated_at)
             entries = self._entries
-            before = self._stamp
-            replaced = entries.get(entry.key)
-            try:
-                self._insert(entry, replaced)
-                if len(entries) > self._max_size:
-                    self._evict(evicted)
-                    self._evictions += len(evicted)
-            except BaseException:  # Ctrl-C as well
-                removed = evicted if replaced is None else [replaced, *evicted]
-                self._take_back((entry,), removed, entry.updated_at, before)
-                raise
+            if key in entries or entry.expires_at is not None or not self._max_size:
+                self._write((entry,), entry.updated_at)
+                return
+            # By far the most frequent case. Whatever interrupts it, the entry is in or it is not.
+            entry.created_at = entry.updated_at
+            self._stamp = entry.stamp = self._stamp + 1
+            entries[key] = entry
+            while len(entries) > self._max_size:
+                self._evictions += 1
+                entries.popitem(last=False)
 
     def get(self, key: str) -> dict[str, Any] | None:
         """A fresh copy of the value, made the newest; None when there is none."""
