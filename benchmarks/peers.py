@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import OrderedDict, deque
@@ -56,6 +57,10 @@ class Peer(ABC):
     def search(self, query: str, limit: int) -> list[Json]:
         """The newest values that contain the query."""
 
+    def index_and_text(self) -> float | None:
+        """Bytes of what only searches need; None where that cannot be told."""
+        return None
+
     def count(self, query: str) -> int:
         """How many values contain the query."""
         raise NotImplementedError
@@ -84,6 +89,12 @@ class Package(Peer):
 
     def count(self, query: str) -> int:
         return self.memory.count(query)
+
+    def index_and_text(self) -> int:
+        store = self.memory._store  # noqa: SLF001
+        return store._index.nbytes + sum(  # noqa: SLF001
+            sys.getsizeof(entry.folded) for entry in store.find()
+        )
 
 
 class Ancestor(Peer):

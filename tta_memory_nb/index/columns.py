@@ -8,6 +8,8 @@ apart, with their present stamps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
+from operator import attrgetter, contains
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -58,6 +60,12 @@ class Columns(Generic[R]):
         self._stray = np.zeros(columns, np.bool_)
         self._stray_words: npt.NDArray[np.intp] = np.empty(0, np.intp)
         self._stray_bits: Bits = np.empty(0, WORD)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all that there is for each column."""
+        arrays = self._stamps.nbytes + self._stray.nbytes + 8 * len(self._keys)
+        return self._signatures.nbytes + arrays
 
     # ---- finding
 
@@ -163,12 +171,15 @@ class Columns(Generic[R]):
             and record.column == column
         ]
 
-    def count(self, entries: Entries[R], query: Query[R], matches: Callable[[R], bool]) -> int:
+    def count(self, entries: Entries[R], query: Query[R]) -> int:
         """How many records match."""
         records = self.records(entries, query)
-        if query.accepts is None and query.needle and is_exact(query.needle.utf8):
+        needle = query.needle
+        if needle is None or query.accepts:
+            return sum(map(query.test(), records))
+        if is_exact(needle.utf8):
             return len(records)
-        return sum(map(matches, records))
+        return sum(map(contains, map(attrgetter("folded"), records), repeat(needle.utf8)))
 
     # ---- writing
 

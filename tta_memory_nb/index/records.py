@@ -103,18 +103,19 @@ class Query(Generic[R]):
         """What tells whether a record matches.
 
         Args:
-            once: do not fold texts that can be told not to contain the needle without.
+            once: the texts are so many that they are not worth folding for this query: most can
+                be told at a glance not to contain the needle.
         """
         needle, accepts = self.needle, self.accepts
         if needle is None:
             return accepts or (lambda _: True)
         utf8 = needle.utf8
-        may_contain = needle.at_a_glance() if once else None
+        may_be_in = needle.at_a_glance() if once else None
 
         def contains(record: R) -> bool:
             folded = record.folded
             if folded is None:
-                if may_contain and not may_contain(record.text):
+                if may_be_in and not may_be_in(record.text):
                     return False
                 folded = record.searchable()
             return utf8 in folded
@@ -147,6 +148,11 @@ class RecordIndex(Generic[R]):
         # Texts of waiting records that searches have compared since they last got columns.
         self._put_off = 0
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns."""
+        return self._columns.nbytes if self._columns else 0
+
     # ---- what the store has to tell
 
     def restored(self, records: Iterable[R]) -> None:
@@ -170,7 +176,10 @@ class RecordIndex(Generic[R]):
         spent = 0.0
         if self._waiting:
             started = perf_counter()
-            more = self._among_waiting(entries, query, wanted, last)
+            if len(self._waiting) > _BATCH:
+                more = self._among_waiting(entries, query.test(once=True), wanted, last)
+            else:
+                more = self._among_waiting(entries, matches, wanted, last)
             spent = perf_counter() - started
         columns = self._columns
         if columns and (wanted is None or len(more) < wanted or more[-1].stamp < columns.newest):
@@ -191,10 +200,10 @@ class RecordIndex(Generic[R]):
             return sum(map(query.test(), entries.values()))
         self._look(entries)
         started = perf_counter()
-        total = len(self._among_waiting(entries, query, None, inf))
+        total = len(self._among_waiting(entries, query.test(once=True), None, inf))
         spent = perf_counter() - started
         if self._columns:
-            total += self._columns.count(entries, query, query.test())
+            total += self._columns.count(entries, query)
         if self._put_off >= _PUT_OFF:
             self._advance(entries, max(0.001, spent))
         return total
@@ -204,7 +213,7 @@ class RecordIndex(Generic[R]):
         if not query.is_narrow() or not self._serves(entries):
             return list(reversed(entries.values()))
         self._look(entries)
-        records = self._among_waiting(entries, Query(), None, inf)
+        records = self._among_waiting(entries, lambda _: True, None, inf)
         if self._columns:
             records += self._columns.records(entries, query)
         records.sort(key=_stamp_of, reverse=True)
@@ -237,11 +246,9 @@ class RecordIndex(Generic[R]):
         return self._columns is not None
 
     def _among_waiting(
-        self, entries: Entries[R], query: Query[R], wanted: int | None, before: float
+        self, entries: Entries[R], matches: Callable[[R], bool], wanted: int | None, before: float
     ) -> list[R]:
         found: list[R] = []
-        # A few are compared with many a query until they get their columns; most of many are not.
-        matches = query.test(once=len(self._waiting) > _BATCH)
         for key in reversed(self._waiting):
             record = entries.get(key)
             if (
