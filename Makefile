@@ -30,8 +30,9 @@ format: .venv/dev  ## let ruff mend what it can
 notebooks: .venv/dev  ## run the notebooks again and keep their outputs
 	$(BIN)/python tests/run_notebooks.py
 
-bench: .venv/dev  ## what loading, adding and searching cost
-	$(BIN)/python benchmarks/memory.py
+bench: .venv/bench  ## search and cache beside their peers, half an hour; SIZES="1k 10k" for less
+	$(BIN)/python benchmarks/search.py $(if $(SIZES),--sizes $(SIZES))
+	$(BIN)/python benchmarks/cache.py
 
 clean:  ## remove the environment and everything made
 	rm -rf .venv build dist test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -45,6 +46,10 @@ clean:  ## remove the environment and everything made
 
 .venv/lab: pyproject.toml | .venv/pip
 	$(BIN)/python -m pip install --quiet --editable ".[tutorials]"
+	touch $@
+
+.venv/bench: pyproject.toml | .venv/pip
+	$(BIN)/python -m pip install --quiet --editable ".[tutorials]" --group bench
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/pip

@@ -9,7 +9,7 @@ from collections import OrderedDict
 import pytest
 from backends import Clock
 
-from tta_memory_nb import InMemoryStore, MemoryRecord
+from tta_memory_nb import InMemoryStore, InvalidArgument, MemoryRecord
 from tta_memory_nb.filters import Filters
 from tta_memory_nb.stores.base import Entry, new_entry
 
@@ -234,3 +234,103 @@ def test_a_record_that_is_gone_does_not_stay_in_memory_until_it_expires(store, c
         store.add("k", {})
     gc.collect()
     assert seen() is None
+
+
+# ---- the index that searches keep
+
+
+def filled(count: int, capacity: int, clock: Clock) -> InMemoryStore:
+    store = InMemoryStore(capacity, clock=clock)
+    for n in range(count):
+        store.add(f"ann:{n}", {"text": f"note {n} of {n % 7}", "kind": "note"})
+    return store
+
+
+def test_the_garbage_collector_need_not_visit_entries(store):
+    store.add("k", {"text": "rain"})
+    assert not gc.is_tracked(store._entries["k"])
+
+
+def test_building_the_index_says_how_many_records_wait(clock):
+    few, many = filled(200, 1000, clock), filled(3000, 5000, clock)
+    assert few.build_index() == 0  # so few are quicker looked at
+    assert many.build_index(0) == 3000
+    assert many.build_index(1e-9) < 3000
+    assert many.build_index() == 0
+    many.add("ann:new", {"text": "note"})
+    assert many.build_index(0) == 1
+    with pytest.raises(InvalidArgument, match="seconds=-1"):
+        many.build_index(-1)
+
+
+def test_searches_index_what_waits_a_slice_at_a_time(clock):
+    store = filled(5000, 5000, clock)
+    waiting = []
+    while not waiting or waiting[-1]:
+        assert len(store.find("note 4321 of")) == 1
+        waiting.append(store.build_index(0))
+    assert waiting == sorted(waiting, reverse=True)
+    assert len(waiting) > 2
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize("gone", ["evicted", "deleted", "overwritten", "expired"])
+def test_an_index_keeps_no_value_that_is_gone(clock, gone, indexed):
+    store = filled(400, 400, clock)
+    text = Watched('{"text": "watched"}')
+    seen = weakref.ref(text)
+    store.put([Entry("watched", text, None, clock.now, clock.now + 10)])
+    del text
+    assert [entry.key for entry in store.find("watched", 3)] == ["watched"]
+    if indexed:
+        assert store.build_index() == 0
+    store.get("watched")
+    match gone:
+        case "evicted":
+            for n in range(400):
+                store.add(f"bob:{n}", {})
+        case "deleted":
+            store.delete("watched")
+        case "overwritten":
+            store.add("watched", {})
+        case "expired":
+            clock.tick(10)
+            assert store.size() == 399
+    gc.collect()
+    assert seen() is None
+
+
+def test_a_memory_that_evicts_for_long_keeps_an_index_of_its_own_size(clock):
+    store = filled(2000, 2000, clock)
+    for n in range(12_000):
+        store.add(f"bob:{n}", {"text": f"more {n}"})
+        if n % 40 == 0:
+            assert store.find(f"more {n}", 1)[0].key == f"bob:{n}"
+            assert len(store.find("note 1 of")) == (n == 0)
+    assert store._index._columns._signatures.columns <= 2000 * 9 // 8 + 128
+
+
+def test_an_empty_memory_keeps_no_index(clock):
+    store = filled(2000, 2000, clock)
+    store.build_index()
+    assert store._index.nbytes > 0
+    store.clear()
+    assert store.find("note") == []
+    assert store._index.nbytes == 0
+
+
+def test_a_record_that_is_read_is_the_newest_for_the_index_too(clock):
+    store = filled(1000, 1000, clock)
+    store.build_index()
+    for n in (3, 500, 3, 10):
+        store.get(f"ann:{n}")
+    found = [entry.key for entry in store.find("of 3", 3)]
+    assert found == ["ann:10", "ann:3", "ann:500"]
+
+
+def test_reads_are_noted_only_so_many_at_a_time(clock):
+    store = filled(10, 10, clock)
+    for _ in range(2000):
+        store.get("ann:1")
+        assert len(store._reads) < 1000
+    assert store.keys()[-1] == "ann:1"

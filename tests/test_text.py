@@ -10,8 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from json_values import any_text, json_objects, leaves, pieces
 
-from tta_memory_nb.codec import from_json, to_json, to_plain
-from tta_memory_nb.text import BORDER, fold, leaf_text, matching_paths, searchable
+from tta_memory_nb.codec import from_json, snapshot, to_json, to_plain
+from tta_memory_nb.text import (
+    BORDER,
+    Needle,
+    fold,
+    leaf_text,
+    matching_paths,
+    searchable,
+    searchable_json,
+    to_utf8,
+)
 
 # Letters that fold in odd ways meet often here, and so do marks that compose with them.
 odd_text = st.text(
@@ -170,3 +179,48 @@ def test_a_value_as_deep_as_the_codec_allows_is_searched():
         value = {"a": value}
     assert "bottom" in searchable(value)
     assert matching_paths(value, "bottom") == ("a." * 199 + "text",)
+
+
+# ---- the same, read off the JSON text
+
+
+def test_no_text_folds_to_a_quote_or_composes_with_one():
+    # Which is why a JSON text can be folded as a whole and then taken apart at its quotes.
+    wrong = []
+    for code in range(sys.maxunicode + 1):
+        folded = fold(chr(code))
+        if fold(f'a"{chr(code)}"b') != f'a"{folded}"b' or (code != ord('"') and '"' in folded):
+            wrong.append(f"U+{code:04X}")
+    assert wrong == []
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(
+    [1e16, 1e15, 1e-5, 1e-4, 1e-7, 0.0001234, -0.0, 1.5e300, 2**64, -(2**63) - 1, 10**400]
+)
+
+
+@given(json_objects(leaves | odd_text | numbers))
+def test_json_text_gives_the_same_pieces_as_the_value_in_it(value):
+    text = snapshot(value)
+    there = searchable_json(text).split(BORDER.encode())
+    expected = [to_utf8(fold(piece)) for piece in pieces(value)]
+    # Without a piece, there is the empty one.
+    assert sorted(there) == sorted(expected or [b""])
+
+
+@given(json_objects(leaves | odd_text | numbers), st.data())
+def test_a_glance_at_json_text_misses_nothing(value, data):
+    text = snapshot(value)
+    there = data.draw(st.sampled_from([*pieces(value), "e", "1e", "+1", '"', "\\", "\n", "k"]))
+    start = data.draw(st.integers(0, max(0, len(there) - 1)))
+    folded = fold(there[start : start + data.draw(st.integers(1, 8))])
+    if folded:
+        needle = Needle(folded)
+        assert needle.at_a_glance()(text) or needle.utf8 not in searchable_json(text)
+
+
+def test_a_glance_at_json_text_passes_most_of_what_does_not_match():
+    glance = Needle("umbrella").at_a_glance()
+    assert glance(snapshot({"text": "My UMBRELLA"}))
+    assert not glance(snapshot({"text": "the sun", "n": 1.5}))
+    assert not Needle("málaga").at_a_glance()(snapshot({"text": "Malaga"}))

@@ -259,19 +259,19 @@ class Columns(Generic[R]):
         words = _words(min(2 * old, most))
         if len(entries) * 4 < old * 3 or words * 64 <= old:
             return False
-        place = self._signatures.grow(words)
-        columns = self._signatures.columns
-        keys, stamps, stray = self._keys, self._stamps, self._stray
-        self._keys = [None] * columns
-        self._stamps = np.zeros(columns, np.int64)
-        self._stray = np.zeros(columns, np.bool_)
-        for column, key in enumerate(keys):
-            record = entries.get(key)  # type: ignore[arg-type]  # None is no key
-            if record is not None and record.column == column:
-                record.column = place(column)
-                self._keys[record.column] = key
-                self._stamps[record.column] = stamps[column]
-                self._stray[record.column] = stray[column]
+        back = self._signatures.grow(words)
+        if back:
+            self._keys = self._keys[back:] + self._keys[:back]
+            self._stamps = np.roll(self._stamps, -back)
+            self._stray = np.roll(self._stray, -back)
+            for column, key in enumerate(self._keys):
+                record = entries.get(key)  # type: ignore[arg-type]  # None is no key
+                if record is not None and record.column == (column + back) % old:
+                    record.column = column
+        more = self._signatures.columns - old
+        self._keys += [None] * more
+        self._stamps = np.append(self._stamps, np.zeros(more, np.int64))
+        self._stray = np.append(self._stray, np.zeros(more, np.bool_))
         self._gather_strays()
         return True
 

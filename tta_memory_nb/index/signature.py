@@ -12,15 +12,12 @@ all are written, the oldest is written again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from .grams import ROWS, WORD, Bits, Signer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Columns = list[int]
 
@@ -32,6 +29,9 @@ _ROW_COST = 6
 
 # Bits of so few words are found one by one.
 _FEW_WORDS = 10
+
+# Rows that are copied with each `append` to a matrix that has grown.
+_COPIED = 128
 
 # Words that are written together: side by side they share cache lines.
 _STRIDE = 8
@@ -50,6 +50,10 @@ class SignatureIndex:
         # How many columns have their bit set, a row; rare rows tell most.
         self._counts = np.zeros(ROWS, np.int64)
         self._count_of = self._counts.data
+        # While it grows: rows that are still to be copied, and from which words.
+        self._not_copied: set[int] = set()
+        self._grown_from = self._rows
+        self._old_words: npt.NDArray[np.intp] = np.empty(0, np.intp)
         self._signer = Signer(sample)
         self.rows_of = self._signer.rows_of
         self._used = 0  # words
@@ -81,26 +85,54 @@ class SignatureIndex:
 
     def clear_oldest(self) -> None:
         """Makes room for 64 columns where the oldest were."""
+        self._copy_rows(ROWS)
         word = self._oldest_word()
         self._counts -= _population(self._rows[:, word, None])
         self._rows[:, word] = 0
         self._used -= 1
+        if not self._used:
+            self._filled = 64  # that was the newest as well
 
-    def grow(self, words: int) -> Callable[[int], int]:
-        """Makes room for more; gives what tells each column's new place."""
-        old, used = self._rows, self._used
-        before = old.shape[1]
-        first = self._oldest_word()
+    def grow(self, words: int) -> int:
+        """Makes room for more words. The oldest column becomes the first.
+
+        Rows are copied when they are needed, and some with each `append`: nobody waits for all.
+
+        Returns:
+            By how many columns the others go back; what was before the oldest goes behind them.
+        """
+        self._copy_rows(ROWS)
+        first, used = self._oldest_word(), self._used
+        self._grown_from = self._rows
+        self._old_words = np.arange(first, first + used) % self._rows.shape[1]
+        self._not_copied = set(range(ROWS))
         self._rows = np.zeros((ROWS, words), WORD)
-        tail = min(used, before - first)
-        self._rows[:, :tail] = old[:, first : first + tail]
-        self._rows[:, tail:used] = old[:, : used - tail]
+        if used:
+            # Not later: the newest word may have columns left, which the next `append` writes.
+            *_, newest = self._old_words
+            self._rows[:, used - 1] = self._grown_from[:, newest]
         self._head = self._end = used
-        shift, ring = first * 64, before * 64
-        return lambda column: (column - shift) % ring
+        return first * 64
+
+    def _copy(self, row: int) -> None:
+        old = self._old_words[:-1]
+        self._rows[row, : len(old)] = self._grown_from[row, old]
+        self._not_copied.discard(row)
+        if not self._not_copied:
+            self._grown_from = self._rows  # the old ones are released
+
+    def _copy_those(self, rows: Sequence[int]) -> None:
+        if self._not_copied:
+            for row in self._not_copied.intersection(rows):
+                self._copy(row)
+
+    def _copy_rows(self, count: int) -> None:
+        for row in list(islice(self._not_copied, count)):
+            self._copy(row)
 
     def append(self, texts: Sequence[bytes], owners: Sequence[Sequence[int]]) -> Columns:
         """Writes texts into the next columns, which must be free; gives these columns."""
+        self._copy_rows(_COPIED)
         columns: Columns = []
         start = 0
         if self._filled < 64:
@@ -142,6 +174,7 @@ class SignatureIndex:
             wanted: how many columns will do, which decides how many are looked at in one go; the
                 iterator goes on with the older ones all the same. None for all.
         """
+        self._copy_those(rows)
         count_of, end = self._count_of, self._end
         expected: float = count_of[rows[0]]
         if not expected:
@@ -175,6 +208,7 @@ class SignatureIndex:
 
     def among(self, rows: Sequence[int], words: npt.NDArray[np.intp], mask: Bits) -> Columns:
         """Columns of some words, within a mask for each of these, with a bit in each row."""
+        self._copy_those(rows)
         for row in rows:
             mask = mask & self._rows[row, words]
         kept = mask.nonzero()[0]

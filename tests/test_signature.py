@@ -1,0 +1,167 @@
+"""Signatures name every text that may contain a needle, and the ring gives each its column."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tta_memory_nb.index.grams import ROWS, Signer, is_exact, owner_rows
+from tta_memory_nb.index.signature import SignatureIndex
+from tta_memory_nb.text import BORDER, fold, to_utf8
+
+# Few letters meet often; the others are of one to four bytes, and half a character.
+odd_text = st.text("abc .,7'\né߿ж天記🙂\ud83d").map(fold).map(to_utf8)
+texts_of_all_kinds = st.lists(odd_text, min_size=1, max_size=64)
+
+
+def bits_of(signer: Signer, texts: list[bytes], first: int = 0) -> np.ndarray:
+    """Which text (column) has which row."""
+    word = signer.word(texts, [()] * len(texts), first)
+    octets = word.view(np.uint8).reshape(ROWS, 8)
+    return np.unpackbits(octets, axis=1, bitorder="little")[:, first : first + len(texts)] == 1
+
+
+def cuts(data: st.DataObject, text: bytes) -> bytes:
+    """A part of a text that does not cross a border, or nothing."""
+    start = data.draw(st.integers(0, len(text)))
+    part = text[start : start + data.draw(st.sampled_from([1, 2, 3, 4, 5, 9, 200]))]
+    return part.split(BORDER.encode())[0]
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_text_has_the_rows_of_whatever_it_contains(data):
+    texts = data.draw(texts_of_all_kinds)
+    signer = Signer(texts if data.draw(st.booleans()) else ())
+    first = data.draw(st.integers(0, 64 - len(texts)))
+    bits = bits_of(signer, texts, first)
+    for column, text in enumerate(texts):
+        needle = cuts(data, text)
+        if needle:
+            assert bits[sorted(signer.rows_of(needle)), column].all()
+
+
+@given(texts_of_all_kinds, st.sampled_from([b"a", b"ab", b" a", b"7", b".,", b"b-", b"q", b"zz"]))
+def test_one_or_two_common_characters_are_answered_exactly(texts, needle):
+    assert is_exact(needle)
+    [row] = Signer().rows_of(needle)
+    found = bits_of(Signer(), texts)[row]
+    assert found.tolist() == [needle in text for text in texts]
+
+
+def test_needles_that_share_their_class_are_not_called_exact():
+    assert not any(map(is_exact, (b"abc", "é".encode(), b"'", b'a"', b"!", b"\n")))
+
+
+@pytest.mark.parametrize("kind", ["one text", "many texts"])
+def test_texts_longer_than_a_window_lose_nothing_at_its_edges(kind):
+    chance = random.Random(5)
+    letters = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz é天", k=3 * Signer.WINDOW // 2))
+    text = to_utf8(letters)
+    size = len(text) if kind == "one text" else 3001
+    texts = [text[at : at + size] for at in range(0, len(text), size)][:64]
+    signer = Signer(texts)
+    bits = bits_of(signer, texts)
+    for column, part in enumerate(texts):
+        places = [*range(0, len(part) - 4, 997), *range(Signer.WINDOW - 5, Signer.WINDOW + 5)]
+        for at in places:
+            if needle := part[at : at + 4]:
+                assert bits[sorted(signer.rows_of(needle)), column].all(), (column, at)
+
+
+def test_no_needle_is_found_across_a_border():
+    signer = Signer()
+    bits = bits_of(signer, [b"ab" + BORDER.encode() + b"cd", b"xbcx"])
+    rows = sorted(signer.rows_of(b"bc"))
+    assert bits[rows].all(axis=0).tolist() == [False, True]
+
+
+def test_rare_n_grams_do_not_share_their_rows_with_what_is_in_every_text():
+    chance = random.Random(3)
+    sample = [
+        b"weather forecast" + BORDER.encode() + bytes(chance.choices(b"abcdefgh", k=12))
+        for _ in range(256)
+    ]
+    signer = Signer(sample)
+    common = signer.rows_of(b"weather forecast")
+    assert len(common) <= 4
+    assert not common & signer.rows_of(b"umbrella")
+
+
+def test_users_and_sessions_have_rows_of_their_own():
+    [user], [session] = owner_rows("alice", None), owner_rows(None, "alice")
+    assert owner_rows("alice", "alice") == (user, session)
+    assert owner_rows(None, None) == ()
+    bits = Signer().word([b"x", b"y"], [(user, session), ()])
+    assert [int(bits[user]), int(bits[session])] == [1, 1]
+
+
+# ---- the ring
+
+
+class Ring:
+    """An index, and what should be in it: texts by column, the oldest first."""
+
+    def __init__(self, words: int) -> None:
+        self.index = SignatureIndex(words)
+        self.texts: dict[int, bytes] = {}
+
+    def append(self, texts: list[bytes]) -> None:
+        while self.index.free() < len(texts):
+            for column in self.index.oldest():
+                self.texts.pop(column, None)
+            self.index.clear_oldest()
+        for column, text in zip(self.index.append(texts, [()] * len(texts)), texts, strict=True):
+            assert column not in self.texts
+            self.texts[column] = text
+
+    def grow(self, words: int) -> None:
+        columns = self.index.columns
+        back = self.index.grow(words)
+        self.texts = {(column - back) % columns: text for column, text in self.texts.items()}
+
+    def check(self, needle: bytes, wanted: int | None) -> None:
+        rows = self.index.rarest(self.index.rows_of(needle))
+        found = [column for block in self.index.candidates(rows, wanted) for column in block]
+        newest_first = list(self.texts)[::-1]
+        assert [column for column in newest_first if column in set(found)] == found
+        assert {column for column, text in self.texts.items() if needle in text} <= set(found)
+        if is_exact(needle):
+            assert all(needle in self.texts[column] for column in found)
+
+
+def some_texts(chance: random.Random, count: int) -> list[bytes]:
+    words = [b"rain", b"sun", b"umbrella", b"the", "málaga".encode(), b"q", b""]
+    return [b" ".join(chance.choices(words, k=chance.randint(0, 6))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_ring_gives_all_its_texts_newest_first_whatever_is_written(seed):
+    chance = random.Random(seed)
+    ring = Ring(words=chance.randint(2, 12))
+    for _ in range(40):
+        match chance.randrange(5):
+            case 0:
+                ring.append(some_texts(chance, 64 * chance.randint(1, 2)))
+            case 1 if ring.index.columns < 4000:
+                ring.grow(ring.index.columns // 64 + chance.randint(1, 9))
+            case _:
+                ring.append(some_texts(chance, chance.randint(1, 100)))
+        # Not every time: a matrix that has grown is copied when it is looked at.
+        if chance.random() < 0.4:
+            for needle in (b"umbrella", b"n", b"th", b"rain sun", "á".encode(), b"nowhere"):
+                ring.check(needle, chance.choice([None, 1, 5, 100]))
+
+
+def test_many_words_are_looked_at_range_by_range():
+    ring = Ring(words=200)
+    chance = random.Random(1)
+    for _ in range(24):
+        ring.append(some_texts(chance, 640))  # writes over the oldest words in the end
+    for needle in (b"umbrella", b"rain", b"q", b"the umbrella rain"):
+        for wanted in (1, 5, None):
+            ring.check(needle, wanted)
