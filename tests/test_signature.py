@@ -48,8 +48,9 @@ def test_a_text_has_the_rows_of_whatever_it_contains(data):
 @given(texts_of_all_kinds, st.sampled_from([b"a", b"ab", b" a", b"7", b".,", b"b-", b"q", b"zz"]))
 def test_one_or_two_common_characters_are_answered_exactly(texts, needle):
     assert is_exact(needle)
-    [row] = Signer().rows_of(needle)
-    found = bits_of(Signer(), texts)[row]
+    signer = Signer()
+    [row] = signer.rows_of(needle)
+    found = bits_of(signer, texts)[row]
     assert found.tolist() == [needle in text for text in texts]
 
 
@@ -87,9 +88,19 @@ def test_rare_n_grams_do_not_share_their_rows_with_what_is_in_every_text():
         for _ in range(256)
     ]
     signer = Signer(sample)
+    bits_of(signer, [*sample[:4], b"umbrella"])
     common = signer.rows_of(b"weather forecast")
     assert len(common) <= 4
     assert not common & signer.rows_of(b"umbrella")
+
+
+def test_an_n_gram_that_was_never_seen_has_no_rows_until_it_is():
+    signer = Signer()
+    bits_of(signer, [b"the weather"])
+    assert signer.rows_of(b"weather")
+    assert signer.rows_of(b"umbrella") is None
+    bits_of(signer, [b"an umbrella"])
+    assert signer.rows_of(b"umbrella")
 
 
 def test_users_and_sessions_have_rows_of_their_own():
@@ -125,7 +136,7 @@ class Ring:
         self.texts = {(column - back) % columns: text for column, text in self.texts.items()}
 
     def check(self, needle: bytes, wanted: int | None) -> None:
-        rows = self.index.rarest(self.index.rows_of(needle))
+        rows = self.index.rarest(self.index.rows_of(needle) or ())
         found = [column for block in self.index.candidates(rows, wanted) for column in block]
         newest_first = list(self.texts)[::-1]
         assert [column for column in newest_first if column in set(found)] == found

@@ -98,19 +98,26 @@ class Needle:
         folded: as `fold` gives it, not empty.
     """
 
-    __slots__ = ("utf8",)
+    __slots__ = ("_shows", "utf8")
 
     def __init__(self, folded: str) -> None:
         self.utf8 = to_utf8(folded)
+        self._shows: bool | None = None
+
+    def shows_in_json(self) -> bool:
+        """Whether it stands as it is in the small letters of every ASCII JSON text that has it."""
+        if self._shows is None:
+            # Fractions are written in another way in JSON, and what needs an escape is not itself.
+            self._shows = bool(self.utf8.translate(None, b"0123456789.e+-")) and not any(
+                byte < 0x20 or byte in b'"\\' for byte in self.utf8
+            )
+        return self._shows
 
     def at_a_glance(self) -> Callable[[Snapshot], bool]:
         """A test of raw JSON: False when it is certain that `searchable_json` has no such text."""
-        utf8 = self.utf8
-        # Fractions are written in another way in raw JSON, and what needs an escape is not itself.
-        if not utf8.translate(None, b"0123456789.e+-") or any(
-            byte < 0x20 or byte in b'"\\' for byte in utf8
-        ):
+        if not self.shows_in_json():
             return lambda _: True
+        utf8 = self.utf8
         # ASCII folds to its small letters, and all else may fold to anything.
         return lambda text: isinstance(text, str) or utf8 in text.lower() or not text.isascii()
 

@@ -70,23 +70,29 @@ class Columns(Generic[R]):
     # ---- finding
 
     def rows(self, query: Query[R]) -> Sequence[int]:
-        """The rows in which every match has its bit set, those that tell most first."""
+        """The rows in which every match has its bit set, those that tell most first.
+
+        None at all means that there can be no match.
+        """
         needle = query.needle
-        if needle and query.accepts is None:
-            plan = self._plans.get(needle.utf8)
-            if plan is None:
-                if len(self._plans) >= _PLANS:
-                    self._plans.clear()
-                plan = self._signatures.rarest(self._signatures.rows_of(needle.utf8))
-                self._plans[needle.utf8] = plan
+        key = needle.utf8 if needle and query.accepts is None else None
+        if key and (plan := self._plans.get(key)):
             return plan
         rows: set[int] = set()
         for part in (needle, *query.implied):
             if part:
-                rows |= self._signatures.rows_of(part.utf8)
+                its_rows = self._signatures.rows_of(part.utf8)
+                if its_rows is None:  # which the next text may change: not to be remembered
+                    return ()
+                rows |= its_rows
         if query.user or query.session:
             rows.update(owner_rows(query.user, query.session))
-        return self._signatures.rarest(rows)
+        plan = self._signatures.rarest(rows)
+        if key:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[key] = plan
+        return plan
 
     def has_strays(self) -> bool:
         """Whether any column is out of order."""

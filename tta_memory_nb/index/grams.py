@@ -146,16 +146,26 @@ class Signer:
         self._marks = np.zeros((ROWS + 1, 64), np.uint8)
         self._row_of = self._rows_by_hash(sample[:_SAMPLE])
         self._row_list: list[int] = self._row_of.tolist()
+        self._seen = np.zeros(_HASHES, np.bool_)
+        self._has_seen = self._seen.data
 
-    def rows_of(self, needle: bytes) -> set[int]:
+    def rows_of(self, needle: bytes) -> set[int] | None:
         """The rows in which every text that contains the needle has its bit set.
 
         Args:
             needle: folded UTF-8 of at least one byte, without `BORDER`.
+
+        Returns:
+            None when an n-gram of the needle has been in no text so far.
         """
         hashes, rows = _parts(needle)
-        row_of = self._row_list
-        return {row_of[number] for number in hashes}.union(rows)
+        row_of, has_seen = self._row_list, self._has_seen
+        found = set(rows)
+        for number in hashes:
+            if not has_seen[number]:
+                return None
+            found.add(row_of[number])
+        return found
 
     def word(self, texts: Sequence[bytes], owners: Iterable[Sequence[int]], first: int = 0) -> Bits:
         """The signatures of up to 64 texts, as one word a row.
@@ -199,6 +209,7 @@ class Signer:
         if len(places):  # characters of two bytes
             sums = values[places] * np.uint16(_A2) + values[places + 1] * np.uint16(_B2)
             hashes = (sums ^ sums >> np.uint16(8)) * np.uint16(_MIX)
+            self._seen[hashes] = True
             self._marks[self._row_of[hashes], columns[places]] = 1
         np.take(_CLASS, raw, out=values, mode="clip")
         rows = self._sum[:size]
@@ -221,8 +232,9 @@ class Signer:
         return sums
 
     def _set_grams(self, columns: npt.NDArray[np.uint8], crosses: npt.NDArray[np.bool_]) -> None:
-        rows = self._term[: len(columns)]
-        np.take(self._row_of, self._sum[: len(columns)], out=rows, mode="clip")
+        rows, hashes = self._term[: len(columns)], self._sum[: len(columns)]
+        self._seen[hashes] = True
+        np.take(self._row_of, hashes, out=rows, mode="clip")
         np.copyto(rows, np.uint16(ROWS), where=crosses)
         self._set(rows, columns)
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 from ..codec import Snapshot
 from ..text import Needle
+from .waiting import FEW, Waiting
 
 if TYPE_CHECKING:
     from .columns import Columns
@@ -138,15 +139,11 @@ class RecordIndex(Generic[R]):
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self._waiting: Waiting[R] = Waiting()
         self._columns: Columns[R] | None = None
         self._can_index = True  # as long as numpy has not been found missing
-        # Records without a column, the oldest first.
-        self._waiting: OrderedDict[str, None] = OrderedDict()
-        self._in_order = True  # whether that is so
         # Records with a higher stamp have been written or read since the index looked last.
         self._seen = 0
-        # Texts of waiting records that searches have compared since they last got columns.
-        self._put_off = 0
 
     @property
     def nbytes(self) -> int:
@@ -158,8 +155,7 @@ class RecordIndex(Generic[R]):
     def restored(self, records: Iterable[R]) -> None:
         """Tells of records that come back with the stamps they had."""
         for record in records:
-            self._waiting[record.key] = None
-            self._in_order = False
+            self._waiting.add_back([record])
             record.column = -1
 
     # ---- finding
@@ -167,19 +163,23 @@ class RecordIndex(Generic[R]):
     def find(self, entries: Entries[R], query: Query[R], limit: int | None) -> list[R]:
         """The newest matches, newest first; all of them when the limit is None."""
         matches = query.test()
-        found, last = self._walk(entries, matches, limit, query.is_narrow())
+        serves = query.is_narrow() and self._serves(entries)
+        none_waits = False
+        if serves and 0 < len(self._waiting) <= FEW and query.needle:
+            self._look(entries)
+            none_waits = self._waiting.exclude(query.needle)
+        found, last = self._walk(entries, matches, limit, serves, none_waits)
         if last is None:
             return found
         self._look(entries)
         wanted = None if limit is None else limit - len(found)
         more: list[R] = []
         spent = 0.0
-        if self._waiting:
+        if len(self._waiting) and not none_waits:
             started = perf_counter()
-            if len(self._waiting) > _BATCH:
-                more = self._among_waiting(entries, query.test(once=True), wanted, last)
-            else:
-                more = self._among_waiting(entries, matches, wanted, last)
+            # Of many, most can be told at a glance not to match, and are not worth folding for that.
+            test = query.test(once=True) if len(self._waiting) > FEW else matches
+            more = self._waiting.find(entries, test, wanted, last)
             spent = perf_counter() - started
         columns = self._columns
         if columns and (wanted is None or len(more) < wanted or more[-1].stamp < columns.newest):
@@ -190,7 +190,7 @@ class RecordIndex(Generic[R]):
                 more.sort(key=_stamp_of, reverse=True)
             else:
                 more = columns.others(entries, rows, matches, wanted, last)
-        if self._put_off >= _PUT_OFF:
+        if self._waiting.compared >= _PUT_OFF:
             self._advance(entries, max(0.001, spent))
         return found + more[:wanted]
 
@@ -200,11 +200,11 @@ class RecordIndex(Generic[R]):
             return sum(map(query.test(), entries.values()))
         self._look(entries)
         started = perf_counter()
-        total = len(self._among_waiting(entries, query.test(once=True), None, inf))
+        total = len(self._waiting.find(entries, query.test(once=True), None, inf))
         spent = perf_counter() - started
         if self._columns:
             total += self._columns.count(entries, query)
-        if self._put_off >= _PUT_OFF:
+        if self._waiting.compared >= _PUT_OFF:
             self._advance(entries, max(0.001, spent))
         return total
 
@@ -213,20 +213,33 @@ class RecordIndex(Generic[R]):
         if not query.is_narrow() or not self._serves(entries):
             return list(reversed(entries.values()))
         self._look(entries)
-        records = self._among_waiting(entries, lambda _: True, None, inf)
+        records = self._waiting.find(entries, lambda _: True, None, inf)
         if self._columns:
             records += self._columns.records(entries, query)
         records.sort(key=_stamp_of, reverse=True)
         return records
 
     def _walk(
-        self, entries: Entries[R], matches: Callable[[R], bool], limit: int | None, narrow: bool
+        self,
+        entries: Entries[R],
+        matches: Callable[[R], bool],
+        limit: int | None,
+        serves: bool,
+        none_waits: bool,
     ) -> tuple[list[R], float | None]:
-        """Looks at the newest; gives matches, and the last stamp it saw or None when it is done."""
+        """Looks at the newest; gives matches, and the last stamp it saw or None when it is done.
+
+        Args:
+            entries: all records.
+            matches: what to look for.
+            limit: how many are wanted.
+            serves: whether the index can find the others.
+            none_waits: whether those without a column are known not to match.
+        """
         found: list[R] = []
-        pause = _PRESCAN if narrow and self._serves(entries) else inf
+        pause = _PRESCAN if serves else inf
         for scanned, record in enumerate(reversed(entries.values()), start=1):
-            if matches(record):
+            if not (none_waits and record.column < 0) and matches(record):
                 found.append(record)
                 if len(found) == limit:
                     return found, None
@@ -245,24 +258,6 @@ class RecordIndex(Generic[R]):
             self.__init__(self.capacity)  # type: ignore[misc]  # back to nothing, memory included
         return self._columns is not None
 
-    def _among_waiting(
-        self, entries: Entries[R], matches: Callable[[R], bool], wanted: int | None, before: float
-    ) -> list[R]:
-        found: list[R] = []
-        for key in reversed(self._waiting):
-            record = entries.get(key)
-            if (
-                record is not None
-                and record.column < 0
-                and record.stamp < before
-                and matches(record)
-            ):
-                found.append(record)
-                if len(found) == wanted:
-                    break
-        self._put_off += len(self._waiting)
-        return found
-
     # ---- keeping up
 
     def _look(self, entries: Entries[R]) -> None:
@@ -273,12 +268,10 @@ class RecordIndex(Generic[R]):
                 break
             fresh.append(record)
         if fresh:
-            waiting = self._waiting
             used = []
             for record in reversed(fresh):
                 if record.column < 0:
-                    waiting[record.key] = None
-                    waiting.move_to_end(record.key)
+                    self._waiting.add(record)
                 else:
                     used.append(record)
             if used:
@@ -286,11 +279,7 @@ class RecordIndex(Generic[R]):
                 self._columns.used_again(used)
             # Last of all: whatever interrupts this, the next look starts over.
             self._seen = fresh[0].stamp
-        if not self._in_order:
-            waits = [entries[key] for key in self._waiting if key in entries]
-            waits.sort(key=_stamp_of)
-            self._waiting = OrderedDict.fromkeys(record.key for record in waits)
-            self._in_order = True
+        self._waiting.sort(entries)
 
     def build(self, entries: Entries[R], seconds: float | None) -> int:
         """Gives columns to records that wait for one.
@@ -315,18 +304,14 @@ class RecordIndex(Generic[R]):
             return
         assert self._columns
         deadline = perf_counter() + seconds
-        while self._waiting:
-            keys = list(islice(self._waiting, _BATCH))
-            records = [entries[key] for key in keys if key in entries]
-            moved = self._columns.add(
-                entries, [record for record in records if record.column < 0], self.capacity
-            )
-            for key in keys:
-                self._waiting.pop(key, None)
+        while len(self._waiting):
+            keys, records = self._waiting.oldest(entries, _BATCH)
+            moved = self._columns.add(entries, records, self.capacity)
+            self._waiting.remove(keys)
             self.restored(moved)
             if perf_counter() >= deadline:
                 break
-        self._put_off = 0
+        self._waiting.compared = 0
 
     def _load(self, entries: Entries[R]) -> bool:
         """Makes the columns when there are none; whether there are."""
@@ -335,7 +320,7 @@ class RecordIndex(Generic[R]):
                 from .columns import Columns
             except ImportError:  # no numpy: every search looks at the texts
                 self._can_index = False
-                self._waiting.clear()
+                self._waiting = Waiting()
                 return False
             # Spread over all of them: what comes first may be of one kind.
             every = max(1, len(entries) // _BATCH)

@@ -170,13 +170,13 @@ class SignatureIndex:
         """Columns that have a bit in each of the rows, newest first, block by block.
 
         Args:
-            rows: at least one, the rarest first.
+            rows: the rarest first; none gives no columns.
             wanted: how many columns will do, which decides how many are looked at in one go; the
                 iterator goes on with the older ones all the same. None for all.
         """
         self._copy_those(rows)
         count_of, end = self._count_of, self._end
-        expected: float = count_of[rows[0]]
+        expected: float = count_of[rows[0]] if rows else 0
         if not expected:
             return
         # Were the rows independent, so many columns would be left after each of them.
@@ -208,6 +208,8 @@ class SignatureIndex:
 
     def among(self, rows: Sequence[int], words: npt.NDArray[np.intp], mask: Bits) -> Columns:
         """Columns of some words, within a mask for each of these, with a bit in each row."""
+        if not rows:
+            return []
         self._copy_those(rows)
         for row in rows:
             mask = mask & self._rows[row, words]

@@ -190,7 +190,7 @@ class InMemoryStore:
         if not check_query(query):
             check_limit(limit)
             return []
-        return [entry.value() for entry in self.find(fold(query), limit)]
+        return [from_json(entry.text) for entry in self.find(fold(query), limit)]
 
     def clear(self) -> None:
         """Deletes every record."""
@@ -243,9 +243,10 @@ class InMemoryStore:
         """Entries, newest first, whose folded text contains the folded needle (None: all)."""
         limit = check_limit(limit)
         query = _query(needle, filters)
-        now = self._clock()
+        now = self._clock() if self._expiries else 0.0
         with self._lock:
-            self._settle(now)
+            if self._expiries or self._reads:
+                self._settle(now)
             if limit is not None or not filters.where:
                 return self._steadily(self._index.find, query, limit)
             # Conditions decode values, which takes its time: others need not wait for that.
