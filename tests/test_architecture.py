@@ -250,6 +250,20 @@ def test_a_memory_loads_no_heavy_package_and_nothing_from_upper_floors():
     assert {name for name in ours if name.startswith(("transfer", "table", "nesting"))} == set()
 
 
+def test_searches_import_numpy_only_when_they_would_have_saved_its_import():
+    loaded = loaded_by(
+        "import tta_memory_nb; memory = tta_memory_nb.MemoryPrimitive(max_size=2000).sync\n"
+        "memory.add_many({f'k{n}': {'text': f'note {n}'} for n in range(2000)})\n"
+        "for _ in range(20): assert memory.search('nowhere') == []"
+    )
+    assert "numpy" not in loaded
+    assert "numpy" in loaded_by(
+        "import tta_memory_nb; memory = tta_memory_nb.MemoryPrimitive(max_size=2000).sync\n"
+        "memory.add_many({f'k{n}': {'text': f'note {n}'} for n in range(2000)})\n"
+        "for _ in range(120): assert memory.search('nowhere') == []"
+    )
+
+
 def test_a_memory_works_where_nothing_but_the_json_engine_is_installed():
     program = (
         "import sys; sys.path.append(sys.argv[1])\n"

@@ -12,6 +12,7 @@ deleted needs no word to the index, and is released at once.
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -37,6 +38,9 @@ _NEAR = 160
 
 # Comparing so many texts costs as much as indexing a few: that much a search may leave undone.
 _PUT_OFF = 256
+
+# As much as the import of numpy, where nobody has imported it.
+_IMPORT = 200_000
 
 # Records that get their columns in one go.
 _BATCH = 256
@@ -295,11 +299,13 @@ class RecordIndex(Generic[R]):
         if not self._serves(entries):
             return 0
         self._look(entries)
-        if seconds != 0:
+        if seconds != 0 and self._load(entries):
             self._advance(entries, inf if seconds is None else seconds)
         return len(self._waiting)
 
     def _advance(self, entries: Entries[R], seconds: float) -> None:
+        if not self._columns and "numpy" not in sys.modules and self._waiting.compared < _IMPORT:
+            return
         if not self._load(entries):
             return
         assert self._columns
