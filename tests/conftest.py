@@ -1,12 +1,43 @@
-"""Settings that all tests share."""
+"""Settings and fixtures that tests share."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator
 
+import pytest
+from backends import BACKENDS, Clock
 from hypothesis import settings
+
+from tta_memory_nb import MemoryPrimitive
 
 # A busy machine is no bug, so no example has a deadline. People explore new examples with each
 # run; a change is judged by the same ones every time, so that it is not blamed for another's bug.
 settings.register_profile("tta", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("tta")
+
+
+@pytest.fixture
+def threads_take_turns_often() -> Iterator[None]:
+    """Switches threads after microseconds, so that a missing lock shows in a short run."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Ticked by tests: nothing expires between two looks."""
+    return Clock()
+
+
+@pytest.fixture(params=BACKENDS)
+def make(request: pytest.FixtureRequest, clock: Clock) -> Callable[..., MemoryPrimitive]:
+    """Makes memories of one backend, each test's in a namespace of its own."""
+
+    def make_memory(max_size: int) -> MemoryPrimitive:
+        return BACKENDS[request.param](max_size=max_size, namespace=request.node.name, clock=clock)
+
+    return make_memory

@@ -11,6 +11,7 @@ from backends import Clock
 
 from tta_memory_nb import InMemoryStore, InvalidArgument, MemoryRecord
 from tta_memory_nb.filters import Filters
+from tta_memory_nb.index.signature import SignatureIndex
 from tta_memory_nb.stores.base import Entry, new_entry
 
 
@@ -314,9 +315,49 @@ def test_an_empty_memory_keeps_no_index(clock):
     store = filled(2000, 2000, clock)
     store.build_index()
     assert store._index.nbytes > 0
-    store.clear()
+    change = store.remove_matching()
+    assert store._index.nbytes == 0
+    store.revert(change)
+    assert len(store.find("note 77 of")) == 1
+    store.build_index()
+    store.remove(store.keys())
     assert store.find("note") == []
     assert store._index.nbytes == 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("step", ["append", "clear_oldest", "grow", "_copy"])
+def test_what_strikes_while_the_index_is_written_costs_no_answer(clock, monkeypatch, step, error):
+    store = InMemoryStore(1500, clock=clock)
+    store.put([new_entry(f"ann:{n}", {"text": f"old {n}"}, 0, None) for n in range(800)])
+    store.build_index()
+    for n in range(100):
+        store.get(f"ann:{n}")
+    strike = 1 if step == "grow" else 2
+
+    def strikes(*_args):
+        nonlocal strike
+        strike -= 1
+        if strike == 0:
+            raise error
+        return real(*_args)
+
+    real = getattr(SignatureIndex, step)
+    monkeypatch.setattr(SignatureIndex, step, strikes)
+    struck = 0
+    for n in range(4000):
+        store.add(f"bob:{n}", {"text": f"new {n}"})
+        if n % 50 == 0:
+            try:
+                store.build_index()
+            except KeyboardInterrupt:
+                struck += 1
+            for query in ("new 4", "old 77", f"new {n}", "ne"):
+                found = [entry.key for entry in store.find(query)]
+                expected = [e.key for e in store.find() if query.encode() in e.searchable()]
+                assert found == expected
+    assert strike <= 0
+    assert struck == (error is KeyboardInterrupt)
 
 
 def test_a_record_that_is_read_is_the_newest_for_the_index_too(clock):

@@ -4,41 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from backends import BACKENDS, Clock
+from backends import Clock
 
 from tta_memory_nb import MemoryPrimitive
 
+pytestmark = pytest.mark.usefixtures("threads_take_turns_often")
+
 THREADS = 8
 TASKS = 200
-
-
-@pytest.fixture(autouse=True)
-def threads_take_turns_often() -> Iterator[None]:
-    """Switches threads after microseconds, so that a missing lock shows in a short run."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Ticked by the threads: when they are done, nothing expires between two looks."""
-    return Clock()
-
-
-@pytest.fixture(params=BACKENDS)
-def make(request: pytest.FixtureRequest, clock: Clock) -> Callable[..., MemoryPrimitive]:
-    def make_memory(max_size: int) -> MemoryPrimitive:
-        return BACKENDS[request.param](max_size=max_size, namespace=request.node.name, clock=clock)
-
-    return make_memory
 
 
 def value_of(key: str, version: int) -> dict[str, Any]:

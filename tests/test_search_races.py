@@ -6,18 +6,19 @@ import asyncio
 import functools
 import inspect
 import random
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from backends import BACKENDS, Clock
+from backends import Clock
 from json_values import pieces
 from search_oracle import NOWHERE, Item, Twin, check, folded, matching
 
 from tta_memory_nb import MemoryPrimitive
+
+pytestmark = pytest.mark.usefixtures("threads_take_turns_often")
 
 SIZE = 1200
 WRITERS = 3
@@ -25,29 +26,6 @@ SEARCHERS = 4
 
 # A record's word changes with its version, so that an old one is found under the wrong word.
 COLOURS = ("Ámbar", "STRASSE", "σίγμα", "violet", "天気", "gr\u0301een", "ıvory", "🙂rose")
-
-
-@pytest.fixture(autouse=True)
-def threads_take_turns_often() -> Iterator[None]:
-    """Switches threads after microseconds, so that a missing lock shows in a short run."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Ticked by the threads: when they are done, nothing expires between two looks."""
-    return Clock()
-
-
-@pytest.fixture(params=BACKENDS)
-def make(request: pytest.FixtureRequest, clock: Clock) -> Callable[..., MemoryPrimitive]:
-    def make_memory(max_size: int) -> MemoryPrimitive:
-        return BACKENDS[request.param](max_size=max_size, namespace=request.node.name, clock=clock)
-
-    return make_memory
 
 
 def colour_of(number: int, version: int) -> str:

@@ -7,28 +7,27 @@ apart, with their present stamps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
 from operator import attrgetter, contains
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
 
 from ..keys import parse_memory_key
 from .grams import WORD, Bits, is_exact, owner_rows
+from .query import Entries, Query, R
 from .signature import SignatureIndex
-
-if TYPE_CHECKING:
-    from .records import Entries, Indexed, Query
-
-R = TypeVar("R", bound="Indexed")
 
 # Of the 64 records of the oldest word, so many that are still there may be moved to a new one.
 _MOVED = 32
 
 # Share of the columns that is left free for what is written before the oldest are all gone.
 _SPARE = 8
+
+# Of a column that no record has: no record has an empty key.
+_NO_KEY = ""
 
 # So many queries are remembered.
 _PLANS = 1024
@@ -49,7 +48,7 @@ class Columns(Generic[R]):
         self._signatures = SignatureIndex(words, sample)
         columns = self._signatures.columns
         # A key and no record, which would stay in memory after its eviction.
-        self._keys: list[str | None] = [None] * columns
+        self._keys = [_NO_KEY] * columns
         # Rows by needle; which of them tell most changes little while few columns are added.
         self._plans: dict[bytes, Sequence[int]] = {}
         self._unplanned = 0
@@ -94,64 +93,32 @@ class Columns(Generic[R]):
             self._plans[key] = plan
         return plan
 
-    def has_strays(self) -> bool:
-        """Whether any column is out of order."""
-        return len(self._stray_words) > 0
+    def newest_first(
+        self, entries: Entries[R], rows: Sequence[int], wanted: int | None
+    ) -> Iterator[Iterator[R]]:
+        """Candidates, newest first: once the strays among them, and once all others.
 
-    def others(
-        self,
-        entries: Entries[R],
-        rows: Sequence[int],
-        matches: Callable[[R], bool],
-        wanted: int | None,
-        before: float,
-    ) -> list[R]:
-        """The newest matches below a stamp that are no strays, newest first."""
-        found: list[R] = []
+        Args:
+            entries: all records.
+            rows: from `rows`.
+            wanted: how many of each are likely to be taken.
+        """
+        others = chain.from_iterable(self._signatures.candidates(rows, wanted))
+        if len(self._stray_words):
+            strays = self._signatures.among(rows, self._stray_words, self._stray_bits)
+            yield self._there(entries, self._by_stamp(np.array(strays, np.intp), wanted))
+            stray = self._stray.data
+            yield self._there(entries, (column for column in others if not stray[column]))
+        else:
+            yield self._there(entries, others)
+
+    def _there(self, entries: Entries[R], columns: Iterable[int]) -> Iterator[R]:
+        """The records of some columns, as far as they are still there."""
         keys = self._keys
-        stray = self._stray.data if self.has_strays() else None
-        for block in self._signatures.candidates(rows, wanted):
-            for column in block:
-                record = entries.get(keys[column])  # type: ignore[arg-type]  # None is no key
-                if (
-                    record is not None
-                    and record.column == column
-                    and record.stamp < before
-                    and not (stray and stray[column])
-                    and matches(record)
-                ):
-                    found.append(record)
-                    if len(found) == wanted:
-                        return found
-        return found
-
-    def strays(
-        self,
-        entries: Entries[R],
-        rows: Sequence[int],
-        matches: Callable[[R], bool],
-        wanted: int | None,
-        before: float,
-    ) -> list[R]:
-        """The newest matches below a stamp among the strays, newest first."""
-        if not self.has_strays():
-            return []
-        found: list[R] = []
-        columns = np.array(
-            self._signatures.among(rows, self._stray_words, self._stray_bits), np.intp
-        )
-        for column in self._by_stamp(columns, wanted):
-            record = entries.get(self._keys[column])  # type: ignore[arg-type]  # None is no key
-            if (
-                record is not None
-                and record.column == column
-                and record.stamp < before
-                and matches(record)
-            ):
-                found.append(record)
-                if len(found) == wanted:
-                    break
-        return found
+        for column in columns:
+            record = entries.get(keys[column])
+            if record is not None and record.column == column:
+                yield record
 
     def _by_stamp(self, columns: npt.NDArray[np.intp], wanted: int | None) -> Iterator[int]:
         """Columns in the order of their stamps, the highest first; sorted as far as needed."""
@@ -166,20 +133,14 @@ class Columns(Generic[R]):
             block *= 8
         yield from columns[np.argsort(-stamps)].tolist()
 
-    def records(self, entries: Entries[R], query: Query[R]) -> list[R]:
+    def candidates(self, entries: Entries[R], query: Query[R]) -> list[R]:
         """All candidates, in no order."""
-        keys, rows = self._keys, self.rows(query)
-        return [
-            record
-            for block in self._signatures.candidates(rows, None)
-            for column in block
-            if (record := entries.get(keys[column])) is not None  # type: ignore[arg-type]
-            and record.column == column
-        ]
+        columns = self._signatures.candidates(self.rows(query), None)
+        return list(self._there(entries, chain.from_iterable(columns)))
 
     def count(self, entries: Entries[R], query: Query[R]) -> int:
         """How many records match."""
-        records = self.records(entries, query)
+        records = self.candidates(entries, query)
         needle = query.needle
         if needle is None or query.accepts:
             return sum(map(query.test(), records))
@@ -238,19 +199,14 @@ class Columns(Generic[R]):
         signatures, keys = self._signatures, self._keys
         while signatures.free() < count:
             oldest = signatures.oldest()
-            there = [
-                record
-                for column in oldest
-                if (record := entries.get(keys[column])) is not None  # type: ignore[arg-type]
-                and record.column == column
-            ]
+            there = list(self._there(entries, oldest))
             if len(there) > _MOVED and self._grow(entries, capacity):
                 continue
             for record in there:
                 record.column = -1
             moved += there
             signatures.clear_oldest()
-            keys[oldest.start : oldest.stop] = [None] * len(oldest)
+            keys[oldest.start : oldest.stop] = [_NO_KEY] * len(oldest)
             if self._stray[oldest.start : oldest.stop].any():
                 self._stray[oldest.start : oldest.stop] = False
                 self._gather_strays()
@@ -271,11 +227,11 @@ class Columns(Generic[R]):
             self._stamps = np.roll(self._stamps, -back)
             self._stray = np.roll(self._stray, -back)
             for column, key in enumerate(self._keys):
-                record = entries.get(key)  # type: ignore[arg-type]  # None is no key
+                record = entries.get(key)
                 if record is not None and record.column == (column + back) % old:
                     record.column = column
         more = self._signatures.columns - old
-        self._keys += [None] * more
+        self._keys += [_NO_KEY] * more
         self._stamps = np.append(self._stamps, np.zeros(more, np.int64))
         self._stray = np.append(self._stray, np.zeros(more, np.bool_))
         self._gather_strays()

@@ -13,23 +13,18 @@ deleted needs no word to the index, and is released at once.
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import islice
 from math import inf
 from operator import attrgetter
 from time import perf_counter
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic
 
-from ..codec import Snapshot
-from ..text import Needle
+from .query import Entries, Query, R, newest
 from .waiting import FEW, Waiting
 
 if TYPE_CHECKING:
     from .columns import Columns
-
-# Up to so many records it is quicker to look at them all.
-_FEW = 256
 
 # The newest records are looked at in any case: so many, and more of them as long as the others that
 # are wanted seem to stand within so many more, or, where all are wanted, while one in 4 matches.
@@ -46,92 +41,7 @@ _IMPORT = 200_000
 _BATCH = 256
 
 
-class Indexed(Protocol):
-    """What the index needs to know of a record.
-
-    Attributes:
-        key: its key in the store's dict.
-        text: its value as JSON.
-        stamp: its place in the order of recency, higher is newer.
-        column: -1; from then on it belongs to the index.
-        folded: what ``searchable`` has given, or None when it has not been asked.
-    """
-
-    key: str
-    text: Snapshot
-    stamp: int
-    column: int
-    folded: bytes | None
-
-    def searchable(self) -> bytes:
-        """The folded text, as UTF-8."""
-        ...
-
-
-R = TypeVar("R", bound=Indexed)
-
-Entries: TypeAlias = OrderedDict[str, R]
-"""All records by key, the newest last. Stamps rise in this order."""
-
 _stamp_of = attrgetter("stamp")
-
-
-class Query(Generic[R]):
-    """What is looked for.
-
-    Args:
-        needle: the text, or None for any.
-        accepts: a further condition, or None for none.
-        implied: texts that every record has that ``accepts`` accepts.
-        user: of every such record, where that is known.
-        session: likewise.
-    """
-
-    # No dataclass: making a frozen one takes as long as comparing ten texts.
-    __slots__ = ("accepts", "implied", "needle", "session", "user")
-
-    def __init__(
-        self,
-        needle: Needle | None = None,
-        accepts: Callable[[R], bool] | None = None,
-        implied: tuple[Needle, ...] = (),
-        user: str | None = None,
-        session: str | None = None,
-    ) -> None:
-        self.needle = needle
-        self.accepts = accepts
-        self.implied = implied
-        self.user = user
-        self.session = session
-
-    def test(self, once: bool = False) -> Callable[[R], bool]:
-        """What tells whether a record matches.
-
-        Args:
-            once: the texts are so many that they are not worth folding for this query: most can
-                be told at a glance not to contain the needle.
-        """
-        needle, accepts = self.needle, self.accepts
-        if needle is None:
-            return accepts or (lambda _: True)
-        utf8 = needle.utf8
-        may_be_in = needle.at_a_glance() if once else None
-
-        def contains(record: R) -> bool:
-            folded = record.folded
-            if folded is None:
-                if may_be_in and not may_be_in(record.text):
-                    return False
-                folded = record.searchable()
-            return utf8 in folded
-
-        if accepts is None:
-            return contains
-        return lambda record: contains(record) and accepts(record)
-
-    def is_narrow(self) -> bool:
-        """Whether the index can tell candidates from others."""
-        return bool(self.needle or self.implied or self.user or self.session)
 
 
 class RecordIndex(Generic[R]):
@@ -143,9 +53,13 @@ class RecordIndex(Generic[R]):
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self._can_index = True  # until numpy, or the room for an index, is found missing
+        self.clear()
+
+    def clear(self) -> None:
+        """Starts over, for a store that holds no record, or none with a column."""
         self._waiting: Waiting[R] = Waiting()
         self._columns: Columns[R] | None = None
-        self._can_index = True  # as long as numpy has not been found missing
         # Records with a higher stamp have been written or read since the index looked last.
         self._seen = 0
 
@@ -159,7 +73,7 @@ class RecordIndex(Generic[R]):
     def restored(self, records: Iterable[R]) -> None:
         """Tells of records that come back with the stamps they had."""
         for record in records:
-            self._waiting.add_back([record])
+            self._waiting.add_back(record)
             record.column = -1
 
     # ---- finding
@@ -183,17 +97,15 @@ class RecordIndex(Generic[R]):
             started = perf_counter()
             # Of many, most can be told at a glance not to match, and are not worth folding for that.
             test = query.test(once=True) if len(self._waiting) > FEW else matches
-            more = self._waiting.find(entries, test, wanted, last)
+            more = newest(self._waiting.newest_first(entries), test, wanted, last)
             spent = perf_counter() - started
         columns = self._columns
         if columns and (wanted is None or len(more) < wanted or more[-1].stamp < columns.newest):
             rows = columns.rows(query)
-            if more or columns.has_strays():
-                more += columns.strays(entries, rows, matches, wanted, last)
-                more += columns.others(entries, rows, matches, wanted, last)
+            if rows:
+                for records in columns.newest_first(entries, rows, wanted):
+                    more += newest(records, matches, wanted, last)
                 more.sort(key=_stamp_of, reverse=True)
-            else:
-                more = columns.others(entries, rows, matches, wanted, last)
         if self._waiting.compared >= _PUT_OFF:
             self._advance(entries, max(0.001, spent))
         return found + more[:wanted]
@@ -204,7 +116,7 @@ class RecordIndex(Generic[R]):
             return sum(map(query.test(), entries.values()))
         self._look(entries)
         started = perf_counter()
-        total = len(self._waiting.find(entries, query.test(once=True), None, inf))
+        total = sum(map(query.test(once=True), self._waiting.newest_first(entries)))
         spent = perf_counter() - started
         if self._columns:
             total += self._columns.count(entries, query)
@@ -217,9 +129,9 @@ class RecordIndex(Generic[R]):
         if not query.is_narrow() or not self._serves(entries):
             return list(reversed(entries.values()))
         self._look(entries)
-        records = self._waiting.find(entries, lambda _: True, None, inf)
+        records = list(self._waiting.newest_first(entries))
         if self._columns:
-            records += self._columns.records(entries, query)
+            records += self._columns.candidates(entries, query)
         records.sort(key=_stamp_of, reverse=True)
         return records
 
@@ -256,10 +168,10 @@ class RecordIndex(Generic[R]):
 
     def _serves(self, entries: Entries[R]) -> bool:
         """Whether it pays to ask the index rather than to look at every record."""
-        if len(entries) > _FEW:
+        if len(entries) > FEW:
             return self._can_index
         if not entries:
-            self.__init__(self.capacity)  # type: ignore[misc]  # back to nothing, memory included
+            self.clear()
         return self._columns is not None
 
     # ---- keeping up
@@ -299,17 +211,29 @@ class RecordIndex(Generic[R]):
         if not self._serves(entries):
             return 0
         self._look(entries)
-        if seconds != 0 and self._load(entries):
+        if seconds != 0:
+            self._waiting.compared += _IMPORT  # who asks for the index has a use for it
             self._advance(entries, inf if seconds is None else seconds)
         return len(self._waiting)
 
     def _advance(self, entries: Entries[R], seconds: float) -> None:
         if not self._columns and "numpy" not in sys.modules and self._waiting.compared < _IMPORT:
             return
-        if not self._load(entries):
-            return
+        try:
+            if self._load(entries):
+                self._give_columns(entries, perf_counter() + seconds)
+        except BaseException as error:
+            # Ctrl-C as well: half of a change would be worse than none of the index.
+            for record in entries.values():
+                record.column = -1
+            self.clear()
+            if not isinstance(error, MemoryError):
+                raise
+            self._can_index = False
+        self._waiting.compared = 0
+
+    def _give_columns(self, entries: Entries[R], deadline: float) -> None:
         assert self._columns
-        deadline = perf_counter() + seconds
         while len(self._waiting):
             keys, records = self._waiting.oldest(entries, _BATCH)
             moved = self._columns.add(entries, records, self.capacity)
@@ -317,7 +241,6 @@ class RecordIndex(Generic[R]):
             self.restored(moved)
             if perf_counter() >= deadline:
                 break
-        self._waiting.compared = 0
 
     def _load(self, entries: Entries[R]) -> bool:
         """Makes the columns when there are none; whether there are."""
@@ -326,7 +249,7 @@ class RecordIndex(Generic[R]):
                 from .columns import Columns
             except ImportError:  # no numpy: every search looks at the texts
                 self._can_index = False
-                self._waiting = Waiting()
+                self.clear()
                 return False
             # Spread over all of them: what comes first may be of one kind.
             every = max(1, len(entries) // _BATCH)

@@ -19,8 +19,6 @@ import numpy.typing as npt
 
 from .grams import ROWS, WORD, Bits, Signer
 
-Columns = list[int]
-
 # Rows that are looked at: more tell hardly anything new.
 _MOST_ROWS = 12
 
@@ -130,10 +128,10 @@ class SignatureIndex:
         for row in list(islice(self._not_copied, count)):
             self._copy(row)
 
-    def append(self, texts: Sequence[bytes], owners: Sequence[Sequence[int]]) -> Columns:
+    def append(self, texts: Sequence[bytes], owners: Sequence[Sequence[int]]) -> list[int]:
         """Writes texts into the next columns, which must be free; gives these columns."""
         self._copy_rows(_COPIED)
-        columns: Columns = []
+        columns: list[int] = []
         start = 0
         if self._filled < 64:
             start = min(64 - self._filled, len(texts))
@@ -166,7 +164,7 @@ class SignatureIndex:
         """The rows that tell most, the one with the fewest columns first."""
         return sorted(rows, key=self._count_of.__getitem__)[:_MOST_ROWS]
 
-    def candidates(self, rows: Sequence[int], wanted: int | None) -> Iterator[Columns]:
+    def candidates(self, rows: Sequence[int], wanted: int | None) -> Iterator[list[int]]:
         """Columns that have a bit in each of the rows, newest first, block by block.
 
         Args:
@@ -174,12 +172,12 @@ class SignatureIndex:
             wanted: how many columns will do, which decides how many are looked at in one go; the
                 iterator goes on with the older ones all the same. None for all.
         """
-        self._copy_those(rows)
         count_of, end = self._count_of, self._end
-        expected: float = count_of[rows[0]] if rows else 0
-        if not expected:
+        if not rows or not end:
             return
+        self._copy_those(rows)
         # Were the rows independent, so many columns would be left after each of them.
+        expected: float = count_of[rows[0]]
         total, first = self._used * 64, 1
         while first < len(rows) and (expected >= _ROW_COST or first < 2):
             expected *= count_of[rows[first]] / total
@@ -206,7 +204,7 @@ class SignatureIndex:
                 stop = start
                 size *= 4
 
-    def among(self, rows: Sequence[int], words: npt.NDArray[np.intp], mask: Bits) -> Columns:
+    def among(self, rows: Sequence[int], words: npt.NDArray[np.intp], mask: Bits) -> list[int]:
         """Columns of some words, within a mask for each of these, with a bit in each row."""
         if not rows:
             return []
@@ -240,7 +238,7 @@ class SignatureIndex:
             np.bitwise_and(left, matrix[row, low:high], out=left)
         return left
 
-    def _rest_of(self, rows: Sequence[int], words: npt.NDArray[np.intp], bits: Bits) -> Columns:
+    def _rest_of(self, rows: Sequence[int], words: npt.NDArray[np.intp], bits: Bits) -> list[int]:
         """The columns of some words that have a bit in each of the other rows as well."""
         for row in rows:
             if len(words) <= _ROW_COST:
@@ -257,13 +255,13 @@ def _nonzero(words: Bits) -> npt.NDArray[np.intp]:
     return (words if len(words) < 2000 else words != 0).nonzero()[0]
 
 
-def _bits(words: npt.NDArray[np.intp], bits: Bits) -> Columns:
+def _bits(words: npt.NDArray[np.intp], bits: Bits) -> list[int]:
     """The columns of the bits that are set, the last first."""
     values: list[int] = bits.tolist() if len(words) <= _FEW_WORDS else []
     if not values or sum(map(int.bit_count, values)) > 2 * _FEW_WORDS:
         flat = np.unpackbits(np.ascontiguousarray(bits).view(np.uint8), bitorder="little")
         places = flat.nonzero()[0]
-        columns: Columns = (words[places >> 6] * 64 + (places & 63))[::-1].tolist()
+        columns: list[int] = (words[places >> 6] * 64 + (places & 63))[::-1].tolist()
         return columns
     columns = []
     for word, value in zip(words[::-1].tolist(), reversed(values), strict=True):

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic
 
-if TYPE_CHECKING:
-    from ..text import Needle
-    from .records import Entries, Indexed
-
-R = TypeVar("R", bound="Indexed")
+from ..text import Needle
+from .query import Entries, R
 
 FEW = 256
-"""Of so many the texts are kept in one piece, in which a look can tell that none matches."""
+"""Up to so many records it is quicker to look at each than to index them."""
 
-# What a look at that piece costs, in comparisons with single texts.
+# Their texts, unless they are long, are kept in one piece as well, in which a look can tell that
+# none of them matches. What such a look costs, in comparisons with single texts:
 _ONE_LOOK = 4
+_MOST_BYTES = 1 << 18
+
+# Bytes of JSON that are indexed in one go, but for a single record that has more.
+_MOST_AT_ONCE = 1 << 22
 
 
 class Waiting(Generic[R]):
@@ -32,7 +34,7 @@ class Waiting(Generic[R]):
         self.compared = 0
         self._keys: OrderedDict[str, None] = OrderedDict()
         self._in_order = True
-        # What `Needle.may_be_in` looks at, of all of them; of some that are gone as well.
+        # Small letters of their JSON, or what they fold to; of some that are gone as well.
         self._texts = bytearray()
         self._has_all_texts = True
 
@@ -45,22 +47,28 @@ class Waiting(Generic[R]):
         self._keys[record.key] = None
         self._keys.move_to_end(record.key)
 
-    def add_back(self, records: Iterable[R]) -> None:
-        """Adds records that are not newer than all others."""
-        for record in records:
-            self._add_text(record)
-            self._in_order = False
-            self._keys[record.key] = None
+    def add_back(self, record: R) -> None:
+        """Adds a record that may be older than some of the others."""
+        self._add_text(record)
+        self._in_order = False
+        self._keys[record.key] = None
 
     def _add_text(self, record: R) -> None:
-        if len(self._keys) < FEW and self._has_all_texts:
-            text = record.text
-            plain = isinstance(text, bytes) and text.isascii()
-            # A control character is in no needle that can be looked for at a glance.
-            self._texts += b"\0" + (text.lower() if plain else record.searchable())  # type: ignore[operator]
-        else:
+        text = record.text
+        if (
+            not self._has_all_texts
+            or len(self._keys) >= FEW
+            or len(self._texts) + len(text) > _MOST_BYTES
+        ):
             self._has_all_texts = False
             self._texts.clear()
+            return
+        # A control character is in no needle that shows in JSON.
+        self._texts += b"\0"
+        if isinstance(text, bytes) and text.isascii():
+            self._texts += text.lower()
+        else:
+            self._texts += record.searchable()
 
     def sort(self, entries: Entries[R]) -> None:
         """Brings those that were added back to their place."""
@@ -72,9 +80,18 @@ class Waiting(Generic[R]):
 
     def oldest(self, entries: Entries[R], count: int) -> tuple[list[str], list[R]]:
         """The keys that have waited longest, and the records that are still there under them."""
-        keys = list(islice(self._keys, count))
-        records = [entries[key] for key in keys if key in entries]
-        return keys, [record for record in records if record.column < 0]
+        keys: list[str] = []
+        records: list[R] = []
+        size = 0
+        for key in islice(self._keys, count):
+            record = entries.get(key)
+            if record is not None and record.column < 0:
+                size += len(record.text)
+                if records and size > _MOST_AT_ONCE:
+                    break
+                records.append(record)
+            keys.append(key)
+        return keys, records
 
     def remove(self, keys: Iterable[str]) -> None:
         """Forgets keys."""
@@ -89,21 +106,10 @@ class Waiting(Generic[R]):
         self.compared += _ONE_LOOK
         return self._has_all_texts and needle.shows_in_json() and needle.utf8 not in self._texts
 
-    def find(
-        self, entries: Entries[R], matches: Callable[[R], bool], wanted: int | None, before: float
-    ) -> list[R]:
-        """The newest matches below a stamp, newest first."""
+    def newest_first(self, entries: Entries[R]) -> Iterator[R]:
+        """The records that are still there."""
         self.compared += len(self._keys)
-        found: list[R] = []
         for key in reversed(self._keys):
             record = entries.get(key)
-            if (
-                record is not None
-                and record.column < 0
-                and record.stamp < before
-                and matches(record)
-            ):
-                found.append(record)
-                if len(found) == wanted:
-                    break
-        return found
+            if record is not None and record.column < 0:
+                yield record

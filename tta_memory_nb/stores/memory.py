@@ -14,7 +14,8 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 from ..codec import from_json
 from ..errors import InvalidArgument
 from ..filters import EVERYTHING, Filters
-from ..index.records import Query, RecordIndex
+from ..index.query import Query
+from ..index.records import RecordIndex
 from ..keys import check_key, check_namespace
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..text import Needle, fold, to_utf8
@@ -108,10 +109,12 @@ class InMemoryStore:
             if self._expiries or self._reads:
                 self._settle(entry.updated_at)
             entries = self._entries
-            if key in entries or entry.expires_at is not None or not self._max_size:
+            if key in entries or not self._max_size:
                 self._write((entry,), entry.updated_at)
                 return
             # By far the most frequent case. Whatever interrupts it, the entry is in or it is not.
+            if entry.expires_at is not None:
+                self._watch(key, entry.expires_at)
             entry.created_at = entry.updated_at
             self._stamp = entry.stamp = self._stamp + 1
             entries[key] = entry
@@ -311,6 +314,7 @@ class InMemoryStore:
                 self._entries.pop(entry.key, None)
             if not self._entries:
                 self._expiries.clear()
+                self._index.clear()
         return Change(removed=removed, origin=self)
 
     def revert(self, change: Change) -> Change:
@@ -414,6 +418,7 @@ class InMemoryStore:
         """Puts an entry at the new end, in place of the one that has its key."""
         if entry.created_at is None:
             entry.created_at = entry.updated_at if replaced is None else replaced.created_at
+        entry.column = -1
         if entry.expires_at is not None:
             self._watch(entry.key, entry.expires_at)
         self._entries[entry.key] = entry
@@ -496,7 +501,7 @@ class InMemoryStore:
 
 
 def _query(needle: str | None, filters: Filters) -> Query[Entry]:
-    sought = None if needle is None else Needle(needle)
+    sought = Needle(needle) if needle else None
     if filters is EVERYTHING:
         return Query(sought)
 
