@@ -6,12 +6,14 @@ import asyncio
 import random
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from backends import Clock
 
 from tta_memory_nb import MemoryPrimitive
+
+if TYPE_CHECKING:
+    from backends import Clock
 
 pytestmark = pytest.mark.usefixtures("threads_take_turns_often")
 

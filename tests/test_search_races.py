@@ -9,14 +9,16 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from backends import Clock
 from json_values import pieces
 from search_oracle import NOWHERE, Item, Twin, check, folded, matching
 
 from tta_memory_nb import MemoryPrimitive
+
+if TYPE_CHECKING:
+    from backends import Clock
 
 pytestmark = pytest.mark.usefixtures("threads_take_turns_often")
 
