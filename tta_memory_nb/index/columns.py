@@ -29,8 +29,9 @@ _SPARE = 8
 # Of a column that no record has: no record has an empty key.
 _NO_KEY = ""
 
-# So many queries are remembered.
+# So many queries are remembered, as long as they are no longer than this.
 _PLANS = 1024
+_LONGEST_PLANNED = 256
 
 
 class Columns(Generic[R]):
@@ -87,7 +88,7 @@ class Columns(Generic[R]):
         if query.user or query.session:
             rows.update(owner_rows(query.user, query.session))
         plan = self._signatures.rarest(rows)
-        if key:
+        if key and len(key) <= _LONGEST_PLANNED:
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
             self._plans[key] = plan

@@ -87,7 +87,6 @@ def _mixed(total: int) -> int:
     return ((total ^ total >> 8) * _MIX) & 0xFFFF
 
 
-@lru_cache(maxsize=4096)
 def _parts(needle: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The hashes of a needle's n-grams, and the rows of its pairs or of its one byte."""
     size = len(needle)
