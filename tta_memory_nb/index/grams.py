@@ -4,11 +4,11 @@ A text is UTF-8. What a row stands for:
 
     GRAMS     a hash of 3 or of 4 bytes in a row, or of a character of 2 bytes: several share one
     PAIRS     two bytes in a row, by class
-    SINGLES   one byte, by class: the union of the pairs that begin with it
+    SINGLES   one byte of ASCII: the union of the pairs that begin with it, or itself
     OWNERS    a hash of the user or of the session of a record's key
 
-Letters, digits and what is most common besides are classes of their own, so that queries of one or
-two of them are answered exactly; other bytes share theirs. Bytes and not characters, because a
+Letters, digits and what is most common besides are classes of their own, so that queries of two of
+them are answered exactly, as is any query of one; other bytes share their class. Bytes and not characters, because a
 substring of a text is a substring of its UTF-8: one ideogram is a 3-gram, one emoji a 4-gram.
 
 Which n-grams share a row is decided on a sample of the texts. Those that are in most of them, such
@@ -36,7 +36,9 @@ WORD = np.dtype("<u8")
 _BORDER = ord(BORDER)
 _OWN_CLASS = b"abcdefghijklmnopqrstuvwxyz0123456789 .,-"
 _CLASSES = len(_OWN_CLASS) + 7
-_BORDER_CLASS = _CLASSES - 1
+_QUOTE_CLASS, _OTHER_CLASS, _BORDER_CLASS = _CLASSES - 3, _CLASSES - 2, _CLASSES - 1
+# ASCII of these two classes; folded text has no capitals.
+_OTHERS = [byte for byte in range(128) if byte not in _OWN_CLASS and not 65 <= byte <= 90]
 
 
 def _class_of(byte: int) -> int:
@@ -44,9 +46,9 @@ def _class_of(byte: int) -> int:
         return _BORDER_CLASS
     if byte in _OWN_CLASS:
         return _OWN_CLASS.index(byte)
-    # Two kinds of continuation and two of lead bytes, quotation marks, and all the others.
-    kind = (byte >> 5) - 4 if byte >= 0x80 else 4 if byte in b"'\"" else 5
-    return len(_OWN_CLASS) + kind
+    if byte >= 0x80:  # two kinds of continuation and two of lead bytes
+        return len(_OWN_CLASS) + (byte >> 5) - 4
+    return _QUOTE_CLASS if byte in b"'\"" else _OTHER_CLASS
 
 
 _CLASS = np.array([_class_of(byte) for byte in range(256)], np.uint16)
@@ -55,10 +57,16 @@ _CLASS_LIST: list[int] = _CLASS.tolist()
 GRAMS = 4096
 PAIRS = GRAMS
 SINGLES = PAIRS + _CLASSES * _CLASSES
-OWNERS = SINGLES + _CLASSES
+_OTHER_SINGLES = SINGLES + len(_OWN_CLASS)
+OWNERS = _OTHER_SINGLES + len(_OTHERS)
 _OWNER_ROWS = 256
 ROWS = OWNERS + _OWNER_ROWS
 """How many rows a signature has."""
+
+_SINGLE_ROW = np.zeros(128, np.intp)
+_SINGLE_ROW[list(_OWN_CLASS)] = np.arange(SINGLES, _OTHER_SINGLES)
+_SINGLE_ROW[_OTHERS] = np.arange(_OTHER_SINGLES, OWNERS)
+_SINGLE_LIST: list[int] = _SINGLE_ROW.tolist()
 
 # An n-gram is hashed to 16 bits: the sum of its bytes times these odd factors, mixed. Numpy adds and
 # multiplies 16 bits quickest.
@@ -75,6 +83,8 @@ _TOGETHER = 32
 _OWN_ROW = 1024
 _SAMPLE = 256
 
+_SHARED = (_QUOTE_CLASS, _OTHER_CLASS)
+
 # Of needles as short as this the pairs are looked at as well: they have few n-grams.
 _SHORT = 6
 
@@ -88,13 +98,14 @@ def _mixed(total: int) -> int:
 
 
 def _parts(needle: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The hashes of a needle's n-grams, and the rows of its pairs or of its one byte."""
+    """The hashes of a needle's n-grams, and the rows of its pairs and of its single bytes."""
     size = len(needle)
     if size == 1:
-        return (), (SINGLES + _CLASS_LIST[needle[0]],)
+        return (), (_SINGLE_LIST[needle[0]],)
     hashes: set[int] = set()
     pairs: set[int] = set()
     if size <= _SHORT:
+        pairs.update(_SINGLE_LIST[byte] for byte in needle if _CLASS_LIST[byte] in _SHARED)
         for one, two in pairwise(needle):
             pairs.add(PAIRS + _CLASS_LIST[one] * _CLASSES + _CLASS_LIST[two])
             if one & 0xE0 == 0xC0:  # begins a character of two bytes
@@ -111,7 +122,7 @@ def _parts(needle: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def is_exact(needle: bytes) -> bool:
     """Whether the one row of a needle holds those texts that contain it, and no others."""
-    return len(needle) <= 2 and all(byte in _OWN_CLASS for byte in needle)
+    return len(needle) == 1 or (len(needle) == 2 and all(byte in _OWN_CLASS for byte in needle))
 
 
 @lru_cache(maxsize=4096)
@@ -152,7 +163,7 @@ class Signer:
         """The rows in which every text that contains the needle has its bit set.
 
         Args:
-            needle: folded UTF-8 of at least one byte, without `BORDER`.
+            needle: folded UTF-8 of at least one character, without `BORDER`.
 
         Returns:
             None when an n-gram of the needle has been in no text so far.
@@ -186,8 +197,8 @@ class Signer:
         for start in range(0, len(columns), self.WINDOW):
             part = columns[start : start + self.WINDOW]
             self._mark(joined[start : start + len(part) + 3], part)
-        singles = marks[SINGLES:OWNERS]
-        np.max(marks[PAIRS:SINGLES].reshape(_CLASSES, _CLASSES, 64), axis=1, out=singles)
+        pairs = marks[PAIRS:SINGLES].reshape(_CLASSES, _CLASSES, 64)
+        np.max(pairs[: len(_OWN_CLASS)], axis=1, out=marks[SINGLES:_OTHER_SINGLES])
         for column, rows in enumerate(owners, first):
             for row in rows:
                 marks[row, column] = 1
@@ -211,8 +222,11 @@ class Signer:
             self._seen[hashes] = True
             self._marks[self._row_of[hashes], columns[places]] = 1
         np.take(_CLASS, raw, out=values, mode="clip")
+        classes = values[:size]
+        places = ((classes == _QUOTE_CLASS) | (classes == _OTHER_CLASS)).nonzero()[0]
+        self._marks[_SINGLE_ROW[raw[places]], columns[places]] = 1
         rows = self._sum[:size]
-        np.multiply(values[:size], np.uint16(_CLASSES), out=rows)
+        np.multiply(classes, np.uint16(_CLASSES), out=rows)
         np.add(rows, values[1 : size + 1], out=rows)
         np.add(rows, np.uint16(PAIRS), out=rows)
         self._set(rows, columns)
