@@ -26,7 +26,6 @@ import gc
 import json
 import subprocess
 import sys
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -39,6 +38,7 @@ from typing import Any
 
 from corpus import CHUNK, Json, Record, Zipf
 from measuring import resident, timed
+from peers import Ancestor
 from report import (
     RESULTS,
     Goal,
@@ -159,29 +159,6 @@ def dict_work(size: int) -> Json:
 
 
 # ---------------------------------------------------------------- whole verbs
-
-
-class Ancestor:
-    """The cache this package grew from."""
-
-    def __init__(self, max_size: int) -> None:
-        self.max_size = max_size
-        self.values: OrderedDict[str, Json] = OrderedDict()
-
-    def add(self, key: str, value: Json) -> None:
-        """Adds or replaces."""
-        if key in self.values:
-            self.values.move_to_end(key)
-        self.values[key] = value
-        if len(self.values) > self.max_size:
-            self.values.popitem(last=False)
-
-    def get(self, key: str) -> Json | None:
-        """The caller's own object."""
-        if key not in self.values:
-            return None
-        self.values.move_to_end(key)
-        return self.values[key]
 
 
 def stores(max_size: int) -> dict[str, tuple[Callable[[str, Json], Any], Callable[[str], Any]]]:

@@ -118,6 +118,13 @@ class Ancestor(Peer):
         if len(self.values) > self.max_size:
             self.values.popitem(last=False)
 
+    def get(self, key: str) -> Json | None:
+        """The caller's own object."""
+        if key not in self.values:
+            return None
+        self.values.move_to_end(key)
+        return self.values[key]
+
     def search(self, query: str, limit: int) -> list[Json]:
         found = []
         needle = query.lower()
