@@ -91,7 +91,7 @@ class Package(Peer):
         return self.memory.count(query)
 
     def index_and_text(self) -> int:
-        store = self.memory._store  # noqa: SLF001
+        store = self.memory._near  # noqa: SLF001
         return store._index.nbytes + sum(  # noqa: SLF001
             sys.getsizeof(entry.folded) for entry in store.find()
         )

@@ -15,7 +15,7 @@ from math import inf
 from typing import Any
 from unicodedata import normalize
 
-from backends import Clock  # noqa: TC002  dataclasses and readers resolve annotations
+from backends import Clock, calls
 from json_values import pieces
 
 from tta_memory_nb.stores.base import Change, new_entry
@@ -503,7 +503,7 @@ class Twin:
     def put(self, pairs: list[tuple[str, dict[str, Any]]], ttl: float | None = None) -> None:
         """As `add_many`, in a way that `undo` can take back."""
         now = self.clock()
-        real = self.memory._store.put([new_entry(key, value, now, ttl) for key, value in pairs])
+        real = calls(self.memory).put([new_entry(key, value, now, ttl) for key, value in pairs])
         self._changed(real, self.oracle.write(pairs, ttl))
 
     def get(self, key: str) -> None:

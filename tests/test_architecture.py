@@ -26,7 +26,7 @@ FLOORS: dict[str, int] = {
     "nesting": 0,
     "stores": 1,
     "index": 1,
-    **dict.fromkeys(("primitive", "outage", "ranking", "embedders", "summarizers"), 2),
+    **dict.fromkeys(("primitive", "verbs", "outage", "ranking", "embedders", "summarizers"), 2),
     **dict.fromkeys(("telemetry", "transfer"), 2),
     "frames": 3,
     "plots": 3,

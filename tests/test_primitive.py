@@ -6,11 +6,14 @@ import asyncio
 import inspect
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
 
 import pytest
-from backends import Clock
+from backends import BATCH, Clock, on_a_stand_in
 
 from tta_memory_nb import (
     InMemoryStore,
@@ -22,6 +25,10 @@ from tta_memory_nb import (
     create_memory_key,
 )
 from tta_memory_nb.filters import FilterArgs
+from tta_memory_nb.stores.base import Change
+from tta_memory_nb.stores.plan import AtOnce
+from tta_memory_nb.transfer import ImportReport
+from tta_memory_nb.verbs import Verbs
 
 EMPTY = inspect.Parameter.empty
 PLAIN = ("size", "is_using_redis", "get_backend_info")
@@ -110,6 +117,10 @@ def test_what_was_never_awaited_is_not_awaited_on_either_face(face, name):
 # ---- the two faces
 
 
+def test_every_verb_is_on_both_faces():
+    assert public(Verbs).keys() <= public(MemoryPrimitive).keys() & public(SyncMemory).keys()
+
+
 def test_both_faces_offer_the_same_verbs():
     awaited, called = public(MemoryPrimitive), public(SyncMemory)
     # Each face has its own word for closing, as files and sockets do.
@@ -131,6 +142,31 @@ def test_each_verb_of_the_awaited_face_is_the_called_one_to_be_awaited(name):
     assert inspect.signature(awaited) == inspect.signature(called)
     assert awaited.__doc__
     assert awaited.__qualname__ == f"MemoryPrimitive.{name}"
+
+
+@pytest.mark.parametrize("name", public(Verbs))
+def test_a_verb_is_called_with_the_words_in_which_it_is_written(name):
+    called, verb = getattr(SyncMemory, name), getattr(Verbs, name)
+    assert called.__doc__ == verb.__doc__
+    assert inspect.signature(called).parameters == inspect.signature(verb).parameters
+    assert (called.__name__, called.__qualname__) == (name, f"SyncMemory.{name}")
+    assert called.__module__ == SyncMemory.__module__
+
+
+@pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
+@pytest.mark.parametrize("name", public(Verbs))
+def test_a_face_gives_what_comes_of_a_plan_and_no_plan(face, name):
+    method = getattr(face, name)
+    returns = inspect.signature(method).return_annotation
+    assert "Plan" not in returns
+    assert method.__annotations__["return"] == returns
+
+
+@pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
+def test_the_annotations_of_a_face_can_be_resolved(face):
+    assert get_type_hints(face.get) == {"key": str, "return": dict[str, Any] | None}
+    assert get_type_hints(face.delete) == {"key": str, "return": bool}
+    assert get_type_hints(face.records)["return"] == list[MemoryRecord]
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -276,6 +312,174 @@ def test_a_memory_outlives_the_loops_it_was_used_on():
 async def test_a_refusal_reaches_the_awaiting_caller():
     with pytest.raises(InvalidArgument, match="limit=0"):
         await MemoryPrimitive().search("a", limit=0)
+
+
+# ---- a server that is there
+
+
+class Scene(NamedTuple):
+    """A memory with something in it, something gone from it, and a place for a file."""
+
+    memory: MemoryPrimitive
+    gone: Change
+    path: Path
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Callable[..., Scene]:
+    """Makes the same scene in any memory."""
+
+    def make_scene(make: Callable[..., MemoryPrimitive]) -> Scene:
+        memory = make(max_size=50, namespace="tenant", summarizer=joined, clock=Clock())
+        memory.sync.add_many({f"ann:{n}": {"text": f"rain {n}"} for n in range(8)}, ttl=60)
+        return Scene(memory, memory.sync.remove(["ann:7"]), tmp_path / "records.jsonl")
+
+    return make_scene
+
+
+WORK: dict[str, Callable[[Any, Scene], Any]] = {
+    "add": lambda face, _: face.add("ann:9", {"text": "snow"}, ttl=60),
+    "get": lambda face, _: face.get("ann:1"),
+    "delete": lambda face, _: face.delete("ann:1"),
+    "ttl": lambda face, _: face.ttl("ann:1"),
+    "add_many": lambda face, _: face.add_many({"bob:1": {"text": "hail"}, "bob:2": {}}),
+    "get_many": lambda face, _: face.get_many(["ann:2", "nobody"]),
+    "get_records": lambda face, _: face.get_records(["ann:2", "nobody"]),
+    "keys": lambda face, _: face.keys(),
+    "records": lambda face, _: face.records(2, user="ann"),
+    "search": lambda face, _: face.search("rain", limit=2),
+    "search_records": lambda face, _: face.search_records("RAIN", user="ann"),
+    "stream_records": lambda face, _: face.stream_records("rain", limit=5),
+    "count": lambda face, _: face.count("rain"),
+    "build_index": lambda face, _: face.build_index(),
+    "clear": lambda face, _: face.clear(),
+    "remove": lambda face, _: face.remove(prefix="ann"),
+    "take_all": lambda face, _: face.take_all(),
+    "resize": lambda face, _: face.resize(3),
+    "undo": lambda face, scene: face.undo(scene.gone),
+    "export": lambda face, scene: face.export(scene.path),
+    "import_": lambda face, _: face.import_([MemoryRecord("new", {"text": "fog"})], grow=True),
+    "summarize": lambda face, _: face.summarize(3),
+    "size": lambda face, _: face.size(),
+    "stats": lambda face, _: face.stats(),
+    "get_backend_info": lambda face, _: face.get_backend_info(),
+    "reconnect": lambda face, _: face.reconnect(),
+}
+"""A use of each verb, on either face."""
+
+
+def plain(result: Any) -> Any:
+    """What came of a verb, in a form that can be compared."""
+    if isinstance(result, Change):
+        return [sorted(e.key for e in entries) for entries in (result.written, result.removed)]
+    if isinstance(result, ImportReport):
+        return replace(result, change=Change()), plain(result.change)
+    return list(result) if isinstance(result, Iterator) else result
+
+
+async def once_it_is_there(result: Any) -> Any:
+    if isinstance(result, AsyncIterator):
+        return [record async for record in result]
+    return await result if inspect.isawaitable(result) else result
+
+
+def test_there_is_a_use_of_each_verb():
+    assert WORK.keys() == public(Verbs).keys()
+
+
+@pytest.mark.parametrize("verb", WORK)
+async def test_both_faces_carry_out_the_plans_of_a_server(scene, verb):
+    local, called, awaited = scene(MemoryPrimitive), scene(on_a_stand_in), scene(on_a_stand_in)
+    use = WORK[verb]
+    expected = plain(use(local.memory.sync, local))
+    for memory in (called.memory, awaited.memory):
+        memory._runner.log.clear()
+
+    assert plain(use(called.memory.sync, called)) == expected
+    # No loop was needed, and the one that runs here was not used.
+    assert {how for how, _ in called.memory._runner.log} == {"called"}
+
+    assert plain(await once_it_is_there(use(awaited.memory, awaited))) == expected
+    hows = {how for how, _ in awaited.memory._runner.log}
+    assert hows == ({"called"} if verb in PLAIN else {"awaited", "replied"})
+    assert called.memory.sync.records() == awaited.memory.sync.records()
+    assert called.memory.sync.records() == local.memory.sync.records()
+
+
+async def test_while_one_task_waits_for_the_server_another_has_its_turn():
+    memory = on_a_stand_in()
+    await memory.add_many({"a": {"n": 1}, "b": {"n": 2}})
+    memory._runner.log.clear()
+    assert await asyncio.gather(memory.get("a"), memory.get("b")) == [{"n": 1}, {"n": 2}]
+    assert [how for how, _ in memory._runner.log] == ["awaited", "awaited", "replied", "replied"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "taken", "batches"),
+    [(None, 1, 1), (None, BATCH, 1), (None, BATCH + 1, 2), (BATCH, 99, 1), (BATCH + 1, 99, 2)],
+)
+async def test_a_stream_asks_for_no_batch_before_its_turn(limit, taken, batches):
+    memory = on_a_stand_in()
+    memory.sync.add_many({f"k{n}": {"text": "rain"} for n in range(3 * BATCH)})
+    expected = memory.sync.records()[:limit][:taken]
+
+    memory._runner.log.clear()
+    found = list(islice(memory.sync.stream_records(limit=limit), taken))
+    assert found == expected
+    assert memory._runner.log == [("called", "stream")] * batches
+
+    memory._runner.log.clear()
+    found = []
+    async for record in memory.stream_records(limit=limit):
+        found.append(record)
+        if len(found) == taken:
+            break
+    assert found == expected
+    assert memory._runner.log == [("awaited", "stream"), ("replied", "stream")] * batches
+
+
+async def test_a_summarizer_is_called_once_the_server_has_answered():
+    def look(records: Sequence[MemoryRecord]) -> str:
+        # It may use the memory in its turn, and take its time.
+        return f"{len(records)} of {memory.size()}: {memory._runner.log[0][0]}"
+
+    memory = on_a_stand_in(summarizer=look)
+    memory.sync.add_many({"a": {}, "b": {}})
+    for how, summarize in (("called", memory.sync.summarize), ("awaited", memory.summarize)):
+        memory._runner.log.clear()
+        assert await once_it_is_there(summarize(1)) == f"1 of 2: {how}"
+
+
+async def test_closing_a_memory_closes_what_its_plans_are_carried_out_with():
+    async with on_a_stand_in() as memory:
+        memory.sync.close()
+        assert memory._runner.log == [("called", "close")]
+    assert memory._runner.log[1:] == [("awaited", "close")]
+    assert memory.sync.close() is None
+
+
+def test_the_repr_of_a_memory_on_a_server_asks_it_nothing():
+    memory = on_a_stand_in(namespace="tenant")
+    assert repr(memory) == ("MemoryPrimitive(backend='redis', namespace='tenant', store=StandIn())")
+    assert repr(memory.sync) == "SyncMemory(namespace='tenant', store=StandIn())"
+    assert memory._runner.log == []
+
+
+def test_whether_the_records_are_on_a_server_is_known_without_asking_it():
+    memory = on_a_stand_in()
+    assert memory.is_using_redis() is memory.using_redis is memory.sync.is_using_redis() is True
+    assert memory._runner.log == []
+
+
+async def test_in_memory_there_is_no_server_to_reconnect_to():
+    memory = MemoryPrimitive()
+    assert memory.sync.reconnect() is False
+    assert await memory.reconnect() is False
+
+
+def test_a_plan_that_needs_a_server_is_not_carried_out_without_one():
+    with pytest.raises(AssertionError, match="needs a server"):
+        AtOnce().run(on_a_stand_in()._verbs.get("k"))
 
 
 # ---- a server that is not there

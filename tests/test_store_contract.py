@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from backends import BACKENDS, Clock
+from backends import WITH_A_STAND_IN, Calls, Clock, calls
 
 from tta_memory_nb import InvalidArgument, MemoryRecord, NotStorable, SyncMemory
 from tta_memory_nb.errors import brief
-from tta_memory_nb.stores.base import Change, Store, new_entry
+from tta_memory_nb.stores.base import Change, new_entry
 
 MakeMemory: TypeAlias = Callable[..., SyncMemory]
 
@@ -23,13 +23,14 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=WITH_A_STAND_IN)
 def make(request: pytest.FixtureRequest, clock: Clock) -> Iterator[MakeMemory]:
     """Makes memories of one backend; each test has a namespace of its own."""
     made: list[SyncMemory] = []
 
     def make_memory(max_size: int = 1000, namespace: str = request.node.name) -> SyncMemory:
-        memory = BACKENDS[request.param](max_size=max_size, namespace=namespace, clock=clock).sync
+        make = WITH_A_STAND_IN[request.param]
+        memory = make(max_size=max_size, namespace=namespace, clock=clock).sync
         made.append(memory)
         return memory
 
@@ -45,8 +46,8 @@ def memory(make: MakeMemory) -> SyncMemory:
 
 
 @pytest.fixture
-def store(memory: SyncMemory) -> Store:
-    return memory._store
+def store(memory: SyncMemory) -> Calls:
+    return calls(memory)
 
 
 def fill(memory: SyncMemory, *keys: str) -> None:
@@ -385,7 +386,8 @@ def test_records_are_limited_to_the_newest(memory):
 def test_stats_count_bytes_and_expiring_records(memory):
     memory.add("a", {"t": "é"})
     memory.add("b", {}, ttl=10)
-    assert memory.stats() == {"bytes": len('{"t":"é"}'.encode()) + len("{}"), "expiring": 1}
+    size = len('{"t":"é"}'.encode()) + len("{}")
+    assert memory.stats() == {"bytes": size, "stored": size, "expiring": 1}
 
 
 # ---- many records
@@ -463,7 +465,7 @@ LOOKS: dict[str, tuple[Callable[[SyncMemory], Any], Any]] = {
     "remove by filter": (lambda memory: memory.remove(prefix="k"), Change()),
     "take_all": (lambda memory: memory.take_all(), Change()),
     "resize": (lambda memory: memory.resize(0), Change(max_size=1000)),
-    "stats": (lambda memory: memory.stats(), {"bytes": 0, "expiring": 0}),
+    "stats": (lambda memory: memory.stats(), {"bytes": 0, "stored": 0, "expiring": 0}),
 }
 
 
@@ -841,7 +843,7 @@ def test_a_write_can_be_taken_back_with_what_it_replaced_and_evicted(make, clock
     fill(memory, "a", "b")
     before = everything(memory)
     clock.tick()
-    change = memory._store.put(
+    change = calls(memory).put(
         [new_entry(key, {"text": "new"}, clock.now, None) for key in ("b", "c", "c")]
     )
     assert memory.keys() == ["b", "c"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pytest
-from backends import BACKENDS, Clock
+from backends import WITH_A_STAND_IN, Clock, calls
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -145,7 +145,7 @@ class Program(RuleBasedStateMachine):
     def __init__(self, backend: str) -> None:
         super().__init__()
         self.clock = Clock()
-        self.make = BACKENDS[backend]
+        self.make = WITH_A_STAND_IN[backend]
 
     @initialize(max_size=st.sampled_from([0, 1, 2, 3, 3, 4, 4]))
     def start(self, max_size):
@@ -186,7 +186,7 @@ class Program(RuleBasedStateMachine):
     @rule(target=changes, pairs=st.lists(st.tuples(keys, values), max_size=4), ttl=ttls)
     def put(self, pairs, ttl):
         now = self.clock()
-        real = self.memory._store.put([new_entry(key, value, now, ttl) for key, value in pairs])
+        real = calls(self.memory).put([new_entry(key, value, now, ttl) for key, value in pairs])
         return self.same(real, self.model.write(pairs, ttl))
 
     @rule(key=keys)
@@ -280,7 +280,7 @@ class Program(RuleBasedStateMachine):
         assert self.memory.size() == len(self.model.oldest_first()) <= self.memory.max_size
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_A_STAND_IN)
 def test_random_programs_answer_as_the_naive_model(backend):
     run_state_machine_as_test(
         lambda: Program(backend), settings=settings(max_examples=400, stateful_step_count=40)

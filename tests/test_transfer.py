@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from backends import on_a_stand_in
 from hypothesis import given
 from importing import imported, new_memory, refused, values_of, written
 from record_values import NOW, facts, records, stored
@@ -443,6 +444,17 @@ def test_growing_makes_room_for_what_is_there_already():
     memory.sync.add_many({"a": {}, "b": {}})
     report = memory.sync.import_([MemoryRecord("c", {}), MemoryRecord("d", {})], grow=True)
     assert (memory.sync.keys(), report.evicted) == (["a", "b", "c", "d"], 0)
+
+
+@pytest.mark.parametrize("grow", [False, True])
+def test_where_there_is_no_limit_nothing_has_to_grow(grow):
+    memory = on_a_stand_in(max_size=1)
+    memory._store.max_size = None
+    assert memory.max_size is memory.sync.max_size is None
+    report = memory.sync.import_([MemoryRecord("a", {}), MemoryRecord("b", {})], grow=grow)
+    assert report.added == 2
+    assert memory._runner.log == [("called", "put")]
+    assert report.change.max_size is None
 
 
 def test_undo_takes_back_the_growth_as_well():

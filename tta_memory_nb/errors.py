@@ -4,6 +4,7 @@
     ├── InvalidArgument (also a ValueError)   a key, limit, TTL, filter, ... that means nothing
     │   └── NotStorable                       a value that JSON cannot hold; `path` says where
     ├── StoreUnavailable                      a server that cannot be had, with on_outage="raise"
+    ├── ServerError                           a server that refuses: wrong password, no memory left, ...
     ├── CapacityExceeded                      more records than the memory may hold
     ├── TransferError                         a file that cannot be read or written; `problems` lists why
     └── MissingPackage (also an ImportError)  an optional package is needed for this
@@ -56,7 +57,23 @@ class NotStorable(InvalidArgument):
 
 
 class StoreUnavailable(TTAMemoryError):
-    """The server cannot be had, and the memory was told to raise in that case."""
+    """The server cannot be had: none there, no answer in time, busy starting, read-only, ...
+
+    Raised when the memory was made with ``on_outage="raise"``, and when so many writes wait for
+    the server that no more can be kept for it.
+    """
+
+
+class ServerError(TTAMemoryError):
+    """The server can be had, but refuses: a wrong password, no memory left, no permission, ...
+
+    Attributes:
+        code: the word by which the server calls the error, such as ``"OOM"``; may be empty.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class CapacityExceeded(TTAMemoryError):

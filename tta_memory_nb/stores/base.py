@@ -15,6 +15,7 @@ from ..filters import EVERYTHING, Filters
 from ..keys import check_key
 from ..record import MemoryRecord
 from ..text import searchable_json
+from .plan import Plan
 
 Clock: TypeAlias = Callable[[], float]
 """Gives the present instant in Unix seconds."""
@@ -35,6 +36,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
         stamp: place in the order of recency, higher is newer; given by the store.
         column: place in the store's search index, -1 for none.
         folded: the searchable text, once somebody has searched it.
+        version: which write to the server it comes from; 0 for none.
     """
 
     key: str
@@ -45,6 +47,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     stamp: int = 0
     column: int = -1
     folded: bytes | None = None
+    version: int = 0
 
     def value(self) -> dict[str, Any]:
         """A fresh copy of the value."""
@@ -111,77 +114,29 @@ class Change:
     written: tuple[Entry, ...] = ()
     removed: tuple[Entry, ...] = ()
     evicted: int = 0
-    origin: Store | None = field(default=None, compare=False, repr=False)
+    origin: object = field(default=None, compare=False, repr=False)
     max_size: int | None = None
 
 
 class Store(Protocol):
-    """The verbs of a backend, for one namespace.
+    """The verbs of a backend, for one namespace, as plans.
 
     Each verb is atomic, sees no expired record, and may be called from any thread. Order is
-    recency: `put` and `get` make a record the newest, nothing else does.
+    recency: writing and reading by key make a record the newest, nothing else does.
     """
 
     namespace: str
 
+    # ---- what is known without asking
+
     @property
-    def max_size(self) -> int:
-        """Capacity in records."""
+    def fallback(self) -> Any:
+        """The `InMemoryStore` in this process: the store itself, or what is known of a server."""
         ...
 
-    def resize(self, max_size: int) -> Change:
-        """Sets the capacity; a smaller one evicts at once."""
-        ...
-
-    def put(self, entries: Iterable[Entry]) -> Change:
-        """Writes entries in turn, evicting the least recently used above `max_size`."""
-        ...
-
-    def fetch(self, keys: Iterable[str]) -> list[Entry]:
-        """The entries of the keys that exist, in the order asked, each made newest in turn."""
-        ...
-
-    def find(
-        self, needle: str | None = None, limit: int | None = None, filters: Filters = EVERYTHING
-    ) -> list[Entry]:
-        """Entries, newest first, whose folded text contains the folded needle (None: all)."""
-        ...
-
-    def stream(self, needle: str | None = None, filters: Filters = EVERYTHING) -> Iterator[Entry]:
-        """As `find` without a limit, but one by one.
-
-        Each is looked at when its turn comes: what has been deleted, has expired or matches no
-        longer by then is left out. What is there and matches all the time comes exactly once, in
-        the order of recency at the beginning.
-        """
-        ...
-
-    def count(self, needle: str | None = None, filters: Filters = EVERYTHING) -> int:
-        """How many entries `find` would give without a limit."""
-        ...
-
-    def remove(self, keys: Sequence[str]) -> Change:
-        """Deletes the keys that exist."""
-        ...
-
-    def remove_matching(self, filters: Filters = EVERYTHING) -> Change:
-        """Deletes every entry that the filters accept."""
-        ...
-
-    def revert(self, change: Change) -> Change:
-        """Takes a change back, but keeps what has been written under a key since then.
-
-        Raises:
-            InvalidArgument: the change was made to another store.
-        """
-        ...
-
-    def size(self) -> int:
-        """Number of records."""
-        ...
-
-    def keys(self) -> list[str]:
-        """Keys, least recently used first."""
+    @property
+    def max_size(self) -> int | None:
+        """Capacity in records; None for as many as the server has room for."""
         ...
 
     @property
@@ -189,16 +144,117 @@ class Store(Protocol):
         """How many records have been evicted since the start."""
         ...
 
-    def stats(self) -> dict[str, int]:
-        """``bytes`` of all values as JSON, and how many records are ``expiring``."""
+    def is_on_server(self) -> bool:
+        """Whether the records are on a server now."""
         ...
 
-    def build_index(self, seconds: float | None = None) -> int:
+    # ---- one record
+
+    def write(self, entry: Entry) -> Plan[None]:
+        """As `put`, for one entry that nobody will want to take back."""
+        ...
+
+    def read(self, key: str) -> Plan[Entry | None]:
+        """As `fetch`, for one key."""
+        ...
+
+    def expires_at(self, key: str) -> Plan[float | None]:
+        """When a record expires, in Unix seconds; None when it never does or does not exist."""
+        ...
+
+    # ---- many records
+
+    def put(self, entries: Iterable[Entry]) -> Plan[Change]:
+        """Writes entries in turn, evicting the least recently used above `max_size`."""
+        ...
+
+    def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
+        """As `put`, of entries that nobody will want to take back."""
+        ...
+
+    def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
+        """The entries of the keys that exist, in the order asked, each made newest in turn."""
+        ...
+
+    def find(
+        self, needle: str | None = None, limit: int | None = None, filters: Filters = EVERYTHING
+    ) -> Plan[list[Entry]]:
+        """Entries, newest first, whose folded text contains the folded needle (None: all)."""
+        ...
+
+    def stream(
+        self, needle: str | None = None, filters: Filters = EVERYTHING
+    ) -> Iterator[Plan[list[Entry]]]:
+        """As `find` without a limit, but a few at a time.
+
+        Each is looked at when its turn comes: what has been deleted, has expired or matches no
+        longer by then is left out. What is there and matches all the time comes exactly once, in
+        the order of recency at the beginning.
+        """
+        ...
+
+    def count(self, needle: str | None = None, filters: Filters = EVERYTHING) -> Plan[int]:
+        """How many entries `find` would give without a limit."""
+        ...
+
+    def keys(self) -> Plan[list[str]]:
+        """Keys, least recently used first."""
+        ...
+
+    def size(self) -> Plan[int]:
+        """Number of records."""
+        ...
+
+    # ---- taking out and putting back
+
+    def remove(self, keys: Sequence[str]) -> Plan[Change]:
+        """Deletes the keys that exist."""
+        ...
+
+    def remove_matching(self, filters: Filters = EVERYTHING) -> Plan[Change]:
+        """Deletes every entry that the filters accept."""
+        ...
+
+    def clear(self) -> Plan[None]:
+        """Deletes every entry for good."""
+        ...
+
+    def revert(self, change: Change) -> Plan[Change]:
+        """Takes a change back, but keeps what has been written under a key since then.
+
+        Raises:
+            InvalidArgument: the change was made to another store.
+        """
+        ...
+
+    def resize(self, max_size: int) -> Plan[Change]:
+        """Sets the capacity; a smaller one evicts at once."""
+        ...
+
+    # ---- about the store
+
+    def stats(self) -> Plan[dict[str, int]]:
+        """``bytes`` of all values as JSON, the same as they are ``stored``; ``expiring`` records."""
+        ...
+
+    def build_index(self, seconds: float | None = None) -> Plan[int]:
         """Does the work that searches have put off; gives how many records still wait.
 
         Args:
             seconds: when to stop at the latest, give or take some milliseconds; None: when done.
         """
+        ...
+
+    def about(self) -> Plan[dict[str, Any]]:
+        """What the store runs on, see `SyncMemory.get_backend_info`."""
+        ...
+
+    def reconnect(self) -> Plan[bool]:
+        """Tries the server now, whatever was known of it; whether the records are on it."""
+        ...
+
+    def part(self) -> Plan[None]:
+        """What is to be done before the runner is closed."""
         ...
 
 

@@ -6,10 +6,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import wraps
 from heapq import heapify, heappop, heappush
 from math import inf
 from threading import RLock
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from ..codec import from_json
 from ..errors import InvalidArgument
@@ -21,10 +22,12 @@ from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..text import Needle, fold, to_utf8
 from ..times import Duration, duration
 from .base import Change, Clock, Entry, check_limit, check_max_size, check_query, new_entry
+from .plan import Plan, at_once
 
 # So many reads are noted at most: what they keep in memory is little, and soon made good.
 _MOST_READS = 512
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
@@ -155,14 +158,10 @@ class InMemoryStore:
 
     def ttl(self, key: str) -> float | None:
         """Seconds until the record expires; None when it never does or does not exist."""
-        check_key(key)
+        # Before `expires_at` looks at the clock: whatever it finds alive has some time left.
         now = self._clock()
-        with self._lock:
-            self._settle(now)
-            entry = self._entries.get(key)
-            if entry is None or entry.expires_at is None:
-                return None
-            return entry.expires_at - now
+        expires_at = self.expires_at(key)
+        return None if expires_at is None else expires_at - now
 
     # ---- many records
 
@@ -199,7 +198,16 @@ class InMemoryStore:
         """Deletes every record."""
         self.remove_matching()
 
-    # ---- the promises of base.Store
+    # ---- the promises of base.Store, kept at once
+
+    def expires_at(self, key: str) -> float | None:
+        """When a record expires, in Unix seconds; None when it never does or does not exist."""
+        check_key(key)
+        now = self._clock()
+        with self._lock:
+            self._settle(now)
+            entry = self._entries.get(key)
+            return None if entry is None else entry.expires_at
 
     def put(self, entries: Iterable[Entry]) -> Change:
         """Writes entries in turn, evicting the least recently used above `max_size`."""
@@ -245,7 +253,7 @@ class InMemoryStore:
     ) -> list[Entry]:
         """Entries, newest first, whose folded text contains the folded needle (None: all)."""
         limit = check_limit(limit)
-        query = _query(needle, filters)
+        query = query_of(needle, filters)
         now = self._clock() if self._expiries else 0.0
         with self._lock:
             if self._expiries or self._reads:
@@ -258,21 +266,27 @@ class InMemoryStore:
 
     def stream(self, needle: str | None = None, filters: Filters = EVERYTHING) -> Iterator[Entry]:
         """As `find` without a limit, but one by one; see `Store.stream`."""
-        query = _query(needle, filters)
-        matches = query.test()
+        matches = query_of(needle, filters).test()
+        # Keys, so that what is evicted on the way need not stay in memory.
+        for key in self.candidate_keys(needle, filters):
+            yield from filter(matches, self.peek((key,)))
+
+    def candidate_keys(self, needle: str | None, filters: Filters) -> list[str]:
+        """Keys of all records that may match, newest first."""
+        query = query_of(needle, filters)
         now = self._clock()
         with self._lock:
             self._settle(now)
-            # Keys, so that what is evicted on the way need not stay in memory.
-            keys = [entry.key for entry in self._steadily(self._index.candidates, query)]
+            return [entry.key for entry in self._steadily(self._index.candidates, query)]
+
+    def peek(self, keys: Iterable[str]) -> list[Entry]:
+        """As `fetch`, but the order of recency stays."""
+        found = []
         for key in keys:
             entry = self._entries.get(key)
-            if entry is None or (
-                entry.expires_at is not None and entry.expires_at <= self._clock()
-            ):
-                continue
-            if matches(entry):
-                yield entry
+            if entry and (entry.expires_at is None or entry.expires_at > self._clock()):
+                found.append(entry)
+        return found
 
     def count(self, needle: str | None = None, filters: Filters = EVERYTHING) -> int:
         """How many entries `find` would give without a limit."""
@@ -280,7 +294,7 @@ class InMemoryStore:
             return self.size()
         if filters.where:
             return len(self.find(needle, None, filters))
-        query = _query(needle, filters)
+        query = query_of(needle, filters)
         now = self._clock()
         with self._lock:
             self._settle(now)
@@ -364,15 +378,14 @@ class InMemoryStore:
         return self._evictions
 
     def stats(self) -> dict[str, int]:
-        """``bytes`` of all values as JSON, and how many records are ``expiring``."""
+        """``bytes`` of all values as JSON, the same as they are ``stored``; ``expiring`` records."""
         entries = self.find()
-        return {
-            "bytes": sum(
-                len(entry.text if isinstance(entry.text, bytes) else to_utf8(entry.text))
-                for entry in entries
-            ),
-            "expiring": sum(entry.expires_at is not None for entry in entries),
-        }
+        size = sum(
+            len(entry.text if isinstance(entry.text, bytes) else to_utf8(entry.text))
+            for entry in entries
+        )
+        expiring = sum(entry.expires_at is not None for entry in entries)
+        return {"bytes": size, "stored": size, "expiring": expiring}
 
     def build_index(self, seconds: float | None = None) -> int:
         """Does the work that searches have put off; gives how many records still wait.
@@ -500,7 +513,109 @@ class InMemoryStore:
                 self._entries.pop(entry.key, None)
 
 
-def _query(needle: str | None, filters: Filters) -> Query[Entry]:
+def _planned(
+    verb: Callable[Concatenate[InMemoryStore, P], T],
+) -> Callable[Concatenate[Local, P], Plan[T]]:
+    """A verb of the records in this process, as a plan."""
+    plan = at_once(verb)
+
+    @wraps(verb)
+    def method(self: Local, /, *args: P.args, **kwargs: P.kwargs) -> Plan[T]:
+        return plan(self.records, *args, **kwargs)
+
+    return method
+
+
+class Local:
+    """The `Store` of the in-memory backend: plans that are done at their first step.
+
+    Args:
+        records: what it is the store of; a change to them can be taken back by either.
+    """
+
+    def __init__(self, records: InMemoryStore) -> None:
+        self.records = records
+        self.namespace = records.namespace
+
+    def __repr__(self) -> str:
+        return f"Local({self.records!r})"
+
+    @property
+    def fallback(self) -> InMemoryStore:
+        """The records."""
+        return self.records
+
+    @property
+    def max_size(self) -> int:
+        """Capacity in records."""
+        return self.records.max_size
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the start."""
+        return self.records.evictions
+
+    def is_on_server(self) -> bool:
+        """There is none."""
+        return False
+
+    write = _planned(InMemoryStore._write_one)  # noqa: SLF001  one module, one thing
+    read = _planned(InMemoryStore._read_one)  # noqa: SLF001
+    expires_at = _planned(InMemoryStore.expires_at)
+    put = _planned(InMemoryStore.put)
+    fetch = _planned(InMemoryStore.fetch)
+    find = _planned(InMemoryStore.find)
+    count = _planned(InMemoryStore.count)
+    keys = _planned(InMemoryStore.keys)
+    size = _planned(InMemoryStore.size)
+    remove = _planned(InMemoryStore.remove)
+    remove_matching = _planned(InMemoryStore.remove_matching)
+    clear = _planned(InMemoryStore.clear)
+    revert = _planned(InMemoryStore.revert)
+    resize = _planned(InMemoryStore.resize)
+    stats = _planned(InMemoryStore.stats)
+    build_index = _planned(InMemoryStore.build_index)
+
+    def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
+        """As `put`."""
+        yield from self.put(entries)
+
+    def stream(
+        self, needle: str | None = None, filters: Filters = EVERYTHING
+    ) -> Iterator[Plan[list[Entry]]]:
+        """A plan for each entry, made when its turn comes."""
+        return map(_alone, self.records.stream(needle, filters))
+
+    def about(self) -> Plan[dict[str, Any]]:
+        """What the store runs on, see `SyncMemory.get_backend_info`."""
+        size = yield from self.size()
+        return {
+            "backend": "in-memory",
+            "fallback_available": True,
+            "namespace": self.namespace,
+            "size": size,
+            "max_size": self.max_size,
+            "evictions": self.evictions,
+        }
+
+    @at_once
+    def reconnect(self) -> bool:
+        """There is no server to try."""
+        return False
+
+    @at_once
+    def part(self) -> None:
+        """There is nothing to be done."""
+
+
+@at_once
+def _alone(entry: Entry) -> list[Entry]:
+    """A batch of one."""
+    return [entry]
+
+
+def query_of(needle: str | None, filters: Filters) -> Query[Entry]:
+    """What a search for a folded needle (None: anything) asks an index and each text."""
     sought = Needle(needle) if needle else None
     if filters is EVERYTHING:
         return Query(sought)

@@ -14,7 +14,7 @@ the later one counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 from ..errors import CapacityExceeded, InvalidArgument, TransferError, brief
 from ..record import NOT_YET, MemoryRecord
 from ..stores.base import Change, Entry, Store, entry_of
+from ..stores.plan import Plan
 from .chat import read_conversations, read_json, read_list
 from .datasets import DATASETS
 from .files import format_of, path_of, replaced
@@ -86,7 +87,7 @@ def import_into(
     grow: bool,
     progress: Progress | bool,
     now: float,
-) -> ImportReport:
+) -> Plan[ImportReport]:
     """Reads a source into a store; see `SyncMemory.import_` for the arguments."""
     if on_error not in ("raise", "skip"):
         raise InvalidArgument(f"on_error={brief(on_error)}: give 'raise' or 'skip'")
@@ -100,8 +101,9 @@ def import_into(
         found.take(place, record)
     if found.problems and on_error == "raise":
         raise _broken(reading.name, found.problems, found.total)
-    old_size = _make_room(store, found.entries.keys(), grow)
-    change = replace(store.put(found.entries.values()), max_size=old_size)
+    old_size = yield from _make_room(store, found.entries.keys(), grow)
+    change = yield from store.put(found.entries.values())
+    change = replace(change, max_size=old_size)
     updated = len(change.removed) - change.evicted
     return ImportReport(
         added=len(found.entries) - updated,
@@ -162,21 +164,22 @@ def _broken(name: str, problems: Sequence[str], total: int) -> TransferError:
     )
 
 
-def _make_room(store: Store, keys: Iterable[str], grow: bool) -> int | None:
-    """Makes sure that the records fit; returns the capacity there was, if it had to grow."""
-    wanted = set(keys)
-    if grow:
+def _make_room(store: Store, keys: Collection[str], grow: bool) -> Plan[int | None]:
+    """Makes sure that the records fit; gives the capacity there was, if it had to grow."""
+    if not grow:
+        _check_room(store, len(keys))
+    elif store.max_size is not None:
         # Room for what is there as well: who lets it grow wants nothing evicted.
-        needed = len(wanted.union(store.keys()))
+        present = yield from store.keys()
+        needed = len({*keys, *present})
         if needed > store.max_size:
-            return store.resize(needed).max_size
-    else:
-        _check_room(store, len(wanted))
+            change = yield from store.resize(needed)
+            return change.max_size
     return None
 
 
 def _check_room(store: Store, count: int) -> None:
-    if count > store.max_size:
+    if store.max_size is not None and count > store.max_size:
         raise CapacityExceeded(
             f"{count:,} records do not fit in max_size={store.max_size:,}, so most of them "
             "would be evicted at once; import with grow=True (in %memory: --grow), or make the "

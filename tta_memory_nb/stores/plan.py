@@ -1,0 +1,91 @@
+"""Verbs without I/O: written once, carried out by whoever may wait, in whichever way.
+
+A **plan** is a verb on its way: a generator that yields what it needs from outside, is sent what
+came of it, and returns the result. What can go wrong outside is raised inside the plan, where it
+stands, so that a plan can deal with an outage as well. A **runner** carries plans out: one waits
+with ``await``, another one just waits. The in-memory backend needs nothing from outside, so its
+plans are done at the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Command: TypeAlias = tuple[bytes | str | int | float, ...]
+"""A command of the Redis protocol: its name and its arguments."""
+
+
+class Pause(NamedTuple):
+    """Asks for some time to pass, because another thread or task is at work on the same thing."""
+
+    seconds: float
+
+
+Plan: TypeAlias = Generator[Command | Pause, Any, T]
+"""Yields commands, is sent their replies (for a pause: None), returns the result of a verb."""
+
+
+class Runner(Protocol):
+    """Carries plans out."""
+
+    @property
+    def client(self) -> Any:
+        """What it asks with: of redis-py, or None."""
+        ...
+
+    def run(self, plan: Plan[T]) -> T:
+        """The result of a plan; the calling thread waits for it."""
+        ...
+
+    async def arun(self, plan: Plan[T]) -> T:
+        """The result of a plan; the calling task waits for it."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what is open; a plan that comes later opens it again."""
+        ...
+
+    async def aclose(self) -> None:
+        """As `close`, with what belongs to the running loop."""
+        ...
+
+
+class AtOnce:
+    """The runner of plans that need nothing from outside."""
+
+    client = None
+
+    def run(self, plan: Plan[T]) -> T:
+        """The result of a plan, which must not yield."""
+        try:
+            plan.send(None)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        raise AssertionError("this plan needs a server")
+
+    async def arun(self, plan: Plan[T]) -> T:
+        """As `run`."""
+        return self.run(plan)
+
+    def close(self) -> None:
+        """There is nothing open."""
+
+    async def aclose(self) -> None:
+        """There is nothing open."""
+
+
+def at_once(verb: Callable[P, T]) -> Callable[P, Plan[T]]:
+    """The plan of a verb that needs nothing from outside."""
+
+    @wraps(verb)
+    def plan(*args: P.args, **kwargs: P.kwargs) -> Plan[T]:
+        return verb(*args, **kwargs)
+        yield  # makes it a generator
+
+    return plan

@@ -1,0 +1,340 @@
+"""Carries plans out with redis-py: one driver awaits, the other one waits. Nothing else differs.
+
+A client of `redis.asyncio` works on the loop it was first used on, so each loop has its own, which is
+closed with the loop. The client of `redis.Redis` is shared by all threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import BoundedSemaphore, Lock
+from typing import Any, TypeVar
+
+import redis
+import redis.asyncio
+import redis.asyncio.sentinel
+import redis.sentinel
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    AuthorizationError,
+    ClusterError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
+from redis.retry import Retry
+
+from ...errors import InvalidArgument, ServerError, StoreUnavailable
+from ..plan import Command, Pause, Plan
+from .addresses import Address
+
+T = TypeVar("T")
+
+# So many commands are under way at once; more would only wait on the server in place of here.
+_CONNECTIONS = 64
+
+# Starting a server of one's own takes longer than asking one.
+_START = 20.0
+
+# What a server says when it cannot serve for now. A script's error carries the word further back.
+_OUTAGE = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN")
+_CODE = re.compile(r"(?:^|-)(?!ERR\b)([A-Z]{2,})\b")
+
+
+class Drivers:
+    """The runner of plans on one server.
+
+    Args:
+        address: of the server.
+        timeout: seconds that one command may take.
+
+    Raises:
+        InvalidArgument: the address has an option that redis-py does not know.
+    """
+
+    def __init__(self, address: Address, timeout: float) -> None:
+        self._address = address
+        self._timeout = timeout
+        self._lock = Lock()
+        self._lease: Any = None
+        self._client: Any = None
+        self._slots = BoundedSemaphore(_CONNECTIONS)
+        self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
+        if address.url:
+            self._options(address.url)  # says at once what is wrong with it
+
+    @property
+    def client(self) -> Any:
+        """The client of redis-py that threads share; None before it was needed."""
+        return self._client
+
+    # ---- waiting
+
+    def run(self, plan: Plan[T]) -> T:
+        """The result of a plan; the calling thread waits for it."""
+        try:
+            request = plan.send(None)
+            while True:
+                try:
+                    reply = self._send(request)
+                except BaseException as error:  # Ctrl-C as well: the plan has to tidy up
+                    request = plan.throw(error)
+                else:
+                    request = plan.send(reply)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    def _send(self, request: Command | Pause) -> Any:
+        if isinstance(request, Pause):
+            time.sleep(request.seconds)
+            return None
+        if not self._slots.acquire(timeout=self._timeout):
+            raise self._timed_out()
+        try:
+            client = self._client or self._open()
+            try:
+                return client.execute_command(*request)
+            except redis.ConnectionError as error:
+                if not _is_worth_another(error):
+                    raise
+            # The connection had been idle and was closed at the other end. Whatever a plan sends
+            # may be sent again: the server knows the writes that it has applied.
+            return client.execute_command(*request)
+        except _ERRORS as error:
+            if self._knows_old_servers(error):
+                self._drop()
+            raise self._translated(error) from None
+        finally:
+            self._slots.release()
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = self._made(awaited=False)
+            return self._client
+
+    # ---- awaiting
+
+    async def arun(self, plan: Plan[T]) -> T:
+        """The result of a plan; the calling task waits for it."""
+        try:
+            request = plan.send(None)
+            while True:
+                try:
+                    reply = await self._asend(request)
+                except BaseException as error:  # a cancelled task as well
+                    request = plan.throw(error)
+                else:
+                    request = plan.send(reply)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def _asend(self, request: Command | Pause) -> Any:
+        if isinstance(request, Pause):
+            await asyncio.sleep(request.seconds)
+            return None
+        here = self._loops.get(asyncio.get_running_loop()) or await self._open_here()
+        try:
+            async with asyncio.timeout(self._timeout), here.slots:
+                try:
+                    return await here.client.execute_command(*request)
+                except redis.ConnectionError as error:
+                    if not _is_worth_another(error):
+                        raise
+                return await here.client.execute_command(*request)  # see _send
+        except _ERRORS as error:
+            if self._knows_old_servers(error):
+                await here.closing.aclose()
+            raise self._translated(error) from None
+
+    async def _open_here(self) -> _OnLoop:
+        loop = asyncio.get_running_loop()
+        try:
+            here = _OnLoop(self._made(awaited=True))
+        except _ERRORS as error:
+            raise self._translated(error) from None
+        for other in [other for other in self._loops if other.is_closed()]:
+            del self._loops[other]
+        self._loops[loop] = here
+        # `asyncio.run` closes the generators of its loop at the end, and so the client.
+        here.closing = self._closed_with_its_loop(loop, here)
+        await anext(here.closing)
+        return here
+
+    async def _closed_with_its_loop(
+        self, loop: asyncio.AbstractEventLoop, here: _OnLoop
+    ) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            self._loops.pop(loop, None)
+            await here.client.aclose()
+
+    # ---- clients
+
+    def _options(self, url: str) -> dict[str, Any]:
+        """What redis-py makes a connection of."""
+        try:
+            options = redis.connection.parse_url(url)  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError) as error:
+            # Its message may quote the address.
+            raise InvalidArgument(
+                f"redis_url={self._address.shown!r}: it cannot be read ({type(error).__name__})"
+            ) from None
+        return {
+            # RESP2 is what every server speaks; `?protocol=3` asks for the other one.
+            "protocol": 2,
+            "socket_timeout": self._timeout,
+            "socket_connect_timeout": self._timeout,
+            **options,
+        }
+
+    def _made(self, *, awaited: bool) -> Any:
+        """A client."""
+        address = self._address
+        if address.kind == "embedded":
+            if self._lease is None:
+                from .embedded import acquire
+
+                self._lease = acquire(address.directory, _START)
+            options = self._options(self._lease.url)
+        else:
+            options = self._options(address.url)
+        here: Any = redis.asyncio if awaited else redis
+        retry = (AsyncRetry if awaited else Retry)(NoBackoff(), 0)
+        if address.kind == "cluster":
+            options.pop("host", None), options.pop("port", None)
+            if (options.pop("connection_class", None)) is not None:
+                options["ssl"] = True
+            node = (redis.asyncio.cluster if awaited else redis.cluster).ClusterNode
+            return here.RedisCluster(
+                startup_nodes=[node(host, port) for host, port in address.hosts],
+                require_full_coverage=False,
+                retry=(AsyncRetry if awaited else Retry)(NoBackoff(), 1),
+                **options,
+            )
+        options["retry"] = retry
+        if address.kind == "sentinel":
+            return self._primary(here, options)
+        return here.Redis.from_pool(here.ConnectionPool(**options))
+
+    def _primary(self, here: Any, options: dict[str, Any]) -> Any:
+        """A client of whatever the Sentinels call the primary."""
+        options.pop("host", None), options.pop("port", None)
+        user, password = self._address.sentinel
+        ssl = options.pop("connection_class", None) is not None
+        sentinel = here.sentinel.Sentinel(
+            self._address.hosts,
+            sentinel_kwargs={
+                "username": user,
+                "password": password,
+                "ssl": ssl,
+                "protocol": 2,
+                "socket_timeout": self._timeout,
+                "socket_connect_timeout": self._timeout,
+                "retry": options["retry"],
+            },
+        )
+        return sentinel.master_for(self._address.service, ssl=ssl, **options)
+
+    def _knows_old_servers(self, error: BaseException) -> bool:
+        """Whether the next command had better ask anew which server is the primary."""
+        return self._address.kind in ("cluster", "sentinel") and _is_outage(error)
+
+    def _drop(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def close(self) -> None:
+        """Lets go of what is open; a plan that comes later opens it again."""
+        self._drop()
+        with self._lock:
+            lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.release()
+
+    async def aclose(self) -> None:
+        """As `close`, with the client of the running loop."""
+        here = self._loops.pop(asyncio.get_running_loop(), None)
+        if here is not None:
+            await here.closing.aclose()
+        self.close()
+
+    # ---- errors
+
+    def _timed_out(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"{self._address.shown} has not answered within {self._timeout:g} s"
+        )
+
+    def _translated(self, error: BaseException) -> StoreUnavailable | ServerError:
+        if isinstance(error, (redis.TimeoutError, TimeoutError)):
+            return self._timed_out()
+        said = " ".join(str(error).split()) or type(error).__name__
+        if _is_outage(error):
+            return StoreUnavailable(f"{self._address.shown} cannot be had: {said}")
+        code = _code_of(error, said)
+        if code and code not in said:
+            said = f"{code} {said}"
+        return ServerError(f"{self._address.shown} refuses: {said}", code)
+
+
+class _OnLoop:
+    """The client of one loop."""
+
+    closing: Any
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.slots = asyncio.Semaphore(_CONNECTIONS)
+
+
+_ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
+
+_REFUSED = (AuthenticationError, AuthorizationError)
+
+# redis-py takes the first word off an error that it has a class of its own for.
+_CODES: tuple[tuple[type[Exception], str], ...] = (
+    (redis.exceptions.NoScriptError, "NOSCRIPT"),
+    (redis.exceptions.OutOfMemoryError, "OOM"),
+    (redis.exceptions.NoPermissionError, "NOPERM"),
+    (redis.exceptions.ReadOnlyError, "READONLY"),
+    (redis.exceptions.TryAgainError, "TRYAGAIN"),
+    (AuthenticationError, "NOAUTH"),
+)
+
+
+def _code_of(error: BaseException, said: str) -> str:
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    # In a script's error it stands further back, in older servers behind a dash.
+    found = _CODE.search(said)
+    return found.group(1) if found else ""
+
+
+def _is_outage(error: BaseException) -> bool:
+    if isinstance(error, _REFUSED):
+        return False
+    if isinstance(error, (redis.ConnectionError, redis.TimeoutError, OSError)):
+        return True
+    if isinstance(error, (ClusterError, RedisClusterException, AskError)):
+        return True
+    code = _code_of(error, "")
+    return code in _OUTAGE or (not code and _code_of(error, str(error)) in _OUTAGE)
+
+
+def _is_worth_another(error: redis.ConnectionError) -> bool:
+    """Whether a new connection may do better than the one that has failed."""
+    return not isinstance(error, (*_REFUSED, redis.BusyLoadingError, redis.TimeoutError))

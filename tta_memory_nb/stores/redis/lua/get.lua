@@ -1,0 +1,35 @@
+-- ARGV: now, then keys. Makes each that is there the newest, in turn.
+-- Of one key: its place as 8 bytes and its blob, or just the counter when it is not there. Of several: the counter before and
+-- after, and place (0 for none) and blob of each.
+local now = tonumber(ARGV[1])
+if #ARGV == 2 then
+  local blob = redis.call('HGET', KEYS[1], ARGV[2])
+  if blob and string.byte(blob, 1) % 2 == 0 then
+    local expires = struct.unpack('>d', blob, 18)
+    if expires == 0 or expires > now then
+      local seq = redis.call('HINCRBY', KEYS[4], 'seq', 1)
+      redis.call('ZADD', KEYS[2], string.format('%.0f', seq), ARGV[2])
+      return struct.pack('>d', seq) .. blob
+    end
+  end
+  return tonumber(redis.call('HGET', KEYS[4], 'seq') or 0)
+end
+local start = tonumber(redis.call('HGET', KEYS[4], 'seq') or 0)
+local seq, out = start, {}
+for i = 2, #ARGV do
+  local key = ARGV[i]
+  local blob = redis.call('HGET', KEYS[1], key)
+  local place = 0
+  if blob and string.byte(blob, 1) % 2 == 0 then
+    local expires = struct.unpack('>d', blob, 18)
+    if expires == 0 or expires > now then
+      seq = seq + 1
+      place = seq
+      redis.call('ZADD', KEYS[2], string.format('%.0f', seq), key)
+    end
+  end
+  out[#out + 1] = place
+  out[#out + 1] = place > 0 and blob or ''
+end
+if seq > start then redis.call('HSET', KEYS[4], 'seq', string.format('%.0f', seq)) end
+return {start, seq, out}

@@ -1,0 +1,30 @@
+-- ARGV: now, op, floor, client, base, at, from. A `clear` of a client that could not reach the server:
+-- deletes a part of what is not newer, see replay.lua; gives where to go on, or '' at the end.
+open()
+if is_done(ARGV[2]) then return '' end
+local base, at = tonumber(ARGV[5]), tonumber(ARGV[6])
+local rows = call('ZRANGEBYSCORE', ORDER, '(' .. ARGV[7], '+inf', 'WITHSCORES', 'LIMIT', 0, MOST)
+local keys, gone = {}, {}
+for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
+if #keys > 0 then
+  for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
+    if blob and not (version_of(blob) > base and unpacked('>d', blob, 10) > at) then
+      gone[#gone + 1] = keys[i]
+    end
+  end
+end
+if #gone > 0 then
+  forget(gone)
+  trim()
+end
+local place = rows[#rows] or ''
+if place == '' then
+  seq = seq + 1
+  if at > tonumber(call('HGET', META, 'cleared') or 0) then
+    call('HSET', META, 'cleared', ARGV[6], 'cleared_seq', whole(seq))
+  end
+  mark_done(ARGV[2], ARGV[3])
+end
+done = done or '0:'
+close()
+return place

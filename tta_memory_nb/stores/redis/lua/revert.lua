@@ -1,0 +1,40 @@
+-- ARGV: now, op, floor, client, capacity or '', number of writes, then key and version of each write
+-- that is to be taken back, then key, place, header, text of each record that is to come back.
+open()
+if is_done(ARGV[2]) then return false end
+local before = -1
+if ARGV[5] ~= '' then
+  before = max or -1
+  max = tonumber(ARGV[5])
+  call('HSET', META, 'max', ARGV[5])
+end
+local count = tonumber(ARGV[6])
+local keys, versions = {}, {}
+for i = 1, count do
+  keys[i], versions[i] = ARGV[5 + 2 * i], tonumber(ARGV[6 + 2 * i])
+end
+local taken = count > 0 and remove(keys, versions, now) or {}
+local restored = {}
+for i = 7 + 2 * count, #ARGV, 4 do
+  local key, place, head, text = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local expires = expires_of(head)
+  if not is_live(call('HGET', VALUES, key)) and (expires == 0 or expires > now) then
+    seq = seq + 1
+    call('HSET', VALUES, key, sub(head, 1, 25) .. pack('>d', seq) .. sub(head, 34, 37) .. text)
+    call('ZADD', ORDER, place, key)
+    if expires ~= 0 then call('ZADD', EXPIRIES, expires, key) else call('ZREM', EXPIRIES, key) end
+    call('ZADD', LOG, whole(seq), key)
+    restored[#restored + 1] = key
+    restored[#restored + 1] = seq
+  end
+end
+local out = evict(2 * MOST, true)
+-- What came back only to fall out at once has not been evicted.
+local came = {}
+for i = 1, #restored, 2 do came[restored[i]] = true end
+for i = 1, #out, 3 do
+  if came[out[i]] then evicted = evicted - 1 end
+end
+mark_done(ARGV[2], ARGV[3])
+close()
+return {start, seq, before, evicted, taken, restored, out}

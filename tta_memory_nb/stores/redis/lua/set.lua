@@ -1,0 +1,38 @@
+-- As put.lua, for one record that nobody wants to take back, without a function in it: most of the
+-- writes of an agent come this way. ARGV: now, op, floor, client, key, header, text.
+--
+-- Gives the counter, if it has only been counted up; else a list: the counter before and after, how many
+-- were evicted, and the created_at of the record that was there before, if one was. False: all was done before.
+local META, key, head = KEYS[4], ARGV[5], ARGV[6]
+local field = 'client:' .. ARGV[4]
+local meta = redis.call('HMGET', META, 'seq', 'max', field)
+local seq, done, op, floor = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
+-- What is not simple is left to put.lua: the first write, those that overtake others, a full memory.
+if not (seq and done) or meta[2] or op ~= floor or op % 64 == 0 then return {} end
+local settled = tonumber(string.match(done, '^(%d+):'))
+if op <= settled then return false end
+if string.find(done, ',', 1, true) then return {} end
+local old = redis.call('HGET', KEYS[1], key)
+local flags = string.byte(head, 1)
+local created = string.sub(head, flags < 16 and 2 or 10, flags < 16 and 9 or 17)
+local expires = struct.unpack('>d', head, 18)
+local kept = ''
+if old then
+  local old_expires = struct.unpack('>d', old, 18)
+  if string.byte(old, 1) % 2 == 1 then
+    redis.call('ZREM', KEYS[5], key)
+  elseif flags >= 16 and (old_expires == 0 or old_expires > tonumber(ARGV[1])) then
+    created = string.sub(old, 2, 9)
+    kept = created
+  end
+  if old_expires ~= 0 and expires == 0 then redis.call('ZREM', KEYS[3], key) end
+end
+seq = seq + 1
+local place = string.format('%.0f', seq)
+redis.call('HSET', KEYS[1], key, string.char(flags % 16) .. created .. string.sub(head, 10, 25)
+  .. struct.pack('>d', seq) .. string.sub(head, 34, 37) .. ARGV[7])
+redis.call('ZADD', KEYS[2], place, key)
+if expires ~= 0 then redis.call('ZADD', KEYS[3], expires, key) end
+redis.call('HSET', META, 'seq', place, field, ARGV[2] .. ':')
+if kept ~= '' then return {seq, kept} end
+return seq

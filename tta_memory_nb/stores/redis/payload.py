@@ -1,0 +1,140 @@
+"""A record as the bytes that a server keeps: a header of 37 bytes, and the text.
+
+Header, big-endian: flags (1 byte), created_at, updated_at, expires_at (doubles, Unix seconds; 0 for
+never), version (a double: the place in the order of recency that the write was given), bytes of the
+text before it was compressed (4 bytes). `lua/head.lua` reads and writes the same.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable
+from enum import IntFlag
+from struct import Struct
+from typing import Any
+
+from ...errors import MissingPackage
+from ...text import to_utf8
+from ..base import Entry
+
+_HEADER = Struct(">BddddI")
+HEADER_SIZE = _HEADER.size
+assert HEADER_SIZE == 37
+
+# Compressing must save this share of the text, or reading would cost more than it saves.
+_WORTH = 0.9
+
+_ZSTD_LEVEL = 3
+_ZLIB_LEVEL = 6
+
+
+class Flag(IntFlag):
+    """What is to be known of a text."""
+
+    DELETED = 1
+    """No record: a tombstone, which says when there was one last."""
+    ZLIB = 2
+    ZSTD = 4
+    SURROGATES = 8
+    """Not quite UTF-8: it has halves of surrogate pairs."""
+    NEW = 16
+    """Sent with a record whose created_at the server has to find out; never kept."""
+
+
+class Payloads:
+    """Makes the bytes of records.
+
+    Args:
+        compress_over: texts of more bytes are compressed, if that makes them smaller.
+    """
+
+    def __init__(self, compress_over: int) -> None:
+        self._compress_over = compress_over
+
+    def pack(self, entry: Entry) -> tuple[bytes, bytes]:
+        """Header and text of a record; its version is the server's to give."""
+        text, flags = entry.text, 0
+        if isinstance(text, str):
+            text, flags = to_utf8(text), int(Flag.SURROGATES)
+        size = len(text)
+        if size > self._compress_over:
+            compressed, kind = _compress(text)
+            if len(compressed) <= size * _WORTH:
+                text, flags = compressed, flags | kind
+        created = entry.created_at
+        if created is None:
+            flags, created = flags | Flag.NEW, 0.0
+        header = _HEADER.pack(flags, created, entry.updated_at, entry.expires_at or 0.0, 0.0, size)
+        return header, text
+
+
+def unpack(key: str, blob: bytes, stamp: int = 0) -> Entry | None:
+    """The record of a key, or None for a tombstone.
+
+    Args:
+        key: its key.
+        blob: header and text.
+        stamp: its place in the order of recency.
+
+    Raises:
+        MissingPackage: it is compressed with what this process cannot read.
+    """
+    flags, created, updated, expires, version, _ = _HEADER.unpack_from(blob)
+    if flags & Flag.DELETED:
+        return None
+    text: bytes | str = blob[HEADER_SIZE:]
+    if flags & (Flag.ZLIB | Flag.ZSTD):
+        text = _decompress(text, flags)  # type: ignore[arg-type]
+    if flags & Flag.SURROGATES:
+        assert isinstance(text, bytes)
+        text = text.decode("utf-8", "surrogatepass")
+    return Entry(
+        key, text, created, updated, expires or None, stamp or int(version), version=int(version)
+    )
+
+
+def _compress(text: bytes) -> tuple[bytes, int]:
+    zstd = _zstd()
+    if zstd is None:
+        return zlib.compress(text, _ZLIB_LEVEL), int(Flag.ZLIB)
+    return zstd[0](text), int(Flag.ZSTD)
+
+
+def _decompress(text: bytes, flags: int) -> bytes:
+    if flags & Flag.ZLIB:
+        return zlib.decompress(text)
+    zstd = _zstd()
+    if zstd is None:
+        raise MissingPackage(
+            "a record was compressed with zstd by another client of this server; to read it: "
+            "pip install zstandard"
+        )
+    return zstd[1](text)
+
+
+_engine: list[Any] = []
+
+
+def _zstd() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None:
+    """How to compress and decompress; None where there is no zstd."""
+    if not _engine:
+        _engine.append(_find_zstd())
+    found: tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None = _engine[0]
+    return found
+
+
+def _find_zstd() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+
+        return lambda text: zstd.compress(text, _ZSTD_LEVEL), zstd.decompress
+    try:
+        import zstandard
+    except ImportError:
+        return None
+    # A compressor must not be shared between threads; making one takes a microsecond or two.
+    return (
+        lambda text: zstandard.ZstdCompressor(_ZSTD_LEVEL).compress(text),
+        lambda text: zstandard.ZstdDecompressor().decompress(text),
+    )
