@@ -7,10 +7,10 @@ closed with the loop. The client of `redis.Redis` is shared by all threads.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from threading import BoundedSemaphore, Lock
 from typing import Any, TypeVar
 
@@ -65,6 +65,8 @@ class Drivers:
         self._lock = Lock()
         self._lease: Any = None
         self._client: Any = None
+        self._lines: _Lines | None = None
+        self._ask: Callable[..., Any] | None = None
         self._slots = BoundedSemaphore(_CONNECTIONS)
         self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
         if address.url:
@@ -99,15 +101,7 @@ class Drivers:
         if not self._slots.acquire(timeout=self._timeout):
             raise self._timed_out()
         try:
-            client = self._client or self._open()
-            try:
-                return client.execute_command(*request)
-            except redis.ConnectionError as error:
-                if not _is_worth_another(error):
-                    raise
-            # The connection had been idle and was closed at the other end. Whatever a plan sends
-            # may be sent again: the server knows the writes that it has applied.
-            return client.execute_command(*request)
+            return (self._ask or self._open())(*request)
         except _ERRORS as error:
             if self._knows_old_servers(error):
                 self._drop()
@@ -119,7 +113,10 @@ class Drivers:
         with self._lock:
             if self._client is None:
                 self._client = self._made(awaited=False)
-            return self._client
+                pool = None if self._address.kind == "cluster" else self._client.connection_pool
+                self._lines = _Lines(pool) if pool else None
+                self._ask = self._lines.ask if self._lines else self._client.execute_command
+            return self._ask
 
     # ---- awaiting
 
@@ -145,12 +142,7 @@ class Drivers:
         here = self._loops.get(asyncio.get_running_loop()) or await self._open_here()
         try:
             async with asyncio.timeout(self._timeout), here.slots:
-                try:
-                    return await here.client.execute_command(*request)
-                except redis.ConnectionError as error:
-                    if not _is_worth_another(error):
-                        raise
-                return await here.client.execute_command(*request)  # see _send
+                return await here.ask(*request)
         except _ERRORS as error:
             if self._knows_old_servers(error):
                 await here.closing.aclose()
@@ -159,7 +151,7 @@ class Drivers:
     async def _open_here(self) -> _OnLoop:
         loop = asyncio.get_running_loop()
         try:
-            here = _OnLoop(self._made(awaited=True))
+            here = _OnLoop(self._made(awaited=True), self._address.kind == "cluster")
         except _ERRORS as error:
             raise self._translated(error) from None
         for other in [other for other in self._loops if other.is_closed()]:
@@ -177,7 +169,7 @@ class Drivers:
             yield
         finally:
             self._loops.pop(loop, None)
-            await here.client.aclose()
+            await here.aclose()
 
     # ---- clients
 
@@ -225,6 +217,8 @@ class Drivers:
         options["retry"] = retry
         if address.kind == "sentinel":
             return self._primary(here, options)
+        if awaited:
+            options["socket_timeout"] = None  # the loop has its own, for the whole of a command
         return here.Redis.from_pool(here.ConnectionPool(**options))
 
     def _primary(self, here: Any, options: dict[str, Any]) -> Any:
@@ -253,6 +247,10 @@ class Drivers:
     def _drop(self) -> None:
         with self._lock:
             client, self._client = self._client, None
+            lines, self._lines = self._lines, None
+            self._ask = None
+        if lines is not None:
+            lines.close()
         if client is not None:
             client.close()
 
@@ -295,9 +293,120 @@ class _OnLoop:
 
     closing: Any
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
+    def __init__(self, client: Any, is_cluster: bool) -> None:
+        self._client = client
+        self._lines = None if is_cluster else _AwaitedLines(client.connection_pool)
+        self.ask = self._lines.ask if self._lines else client.execute_command
         self.slots = asyncio.Semaphore(_CONNECTIONS)
+
+    async def aclose(self) -> None:
+        """Closes its connections."""
+        if self._lines:
+            await self._lines.aclose()
+        await self._client.aclose()
+
+
+# A client of redis-py takes more time for a command than the server does: it looks up callbacks, keeps
+# statistics, asks the socket whether it is still there. These send and read, and no more.
+
+
+class _Lines:
+    """Connections to one server, as its pool would make them.
+
+    Args:
+        pool: of redis-py, which knows how; it keeps none of these.
+    """
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._pid = os.getpid()
+        self._idle: list[Any] = []
+
+    def ask(self, *request: bytes | str | int | float) -> Any:
+        """The reply to a command."""
+        packed = (_packed(request),)
+        if self._pid != os.getpid():  # the connections are those of the process that forked
+            self._pid, self._idle = os.getpid(), []
+        try:
+            return self._once(self._idle.pop() if self._idle else self._made(), packed)
+        except redis.ConnectionError as error:
+            if not _is_worth_another(error):
+                raise
+        # It had been idle and was closed at the other end, and so were the others. Whatever a plan
+        # sends may be sent again: the server knows the writes that it has applied.
+        self.close()
+        return self._once(self._made(), packed)
+
+    def _made(self) -> Any:
+        return self._pool.connection_class(**self._pool.connection_kwargs)
+
+    def _once(self, connection: Any, packed: Sequence[bytes]) -> Any:
+        try:
+            connection.send_packed_command(packed, check_health=False)
+            reply = connection.read_response()
+        except ResponseError:
+            self._idle.append(connection)
+            raise
+        except BaseException:  # Ctrl-C as well: who knows what the next bytes belong to
+            connection.disconnect()
+            raise
+        self._idle.append(connection)
+        return reply
+
+    def close(self) -> None:
+        """Closes those that are not in use."""
+        while self._idle:
+            self._idle.pop().disconnect()
+
+
+class _AwaitedLines:
+    """As `_Lines`, of one loop."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._idle: list[Any] = []
+
+    async def ask(self, *request: bytes | str | int | float) -> Any:
+        """The reply to a command."""
+        packed = (_packed(request),)
+        try:
+            return await self._once(self._idle.pop() if self._idle else self._made(), packed)
+        except redis.ConnectionError as error:
+            if not _is_worth_another(error):
+                raise
+        await self.aclose()
+        return await self._once(self._made(), packed)  # see _Lines
+
+    def _made(self) -> Any:
+        return self._pool.connection_class(**self._pool.connection_kwargs)
+
+    async def _once(self, connection: Any, packed: Sequence[bytes]) -> Any:
+        try:
+            await connection.send_packed_command(packed, check_health=False)
+            reply = await connection.read_response()
+        except ResponseError:
+            self._idle.append(connection)
+            raise
+        except BaseException:  # a cancelled task as well
+            await connection.disconnect(nowait=True)
+            raise
+        self._idle.append(connection)
+        return reply
+
+    async def aclose(self) -> None:
+        """Closes those that are not in use."""
+        while self._idle:
+            await self._idle.pop().disconnect()
+
+
+def _packed(request: Sequence[bytes | str | int | float]) -> bytes:
+    """A command as it goes over the wire."""
+    parts = [b"*%d\r\n" % len(request)]
+    for part in request:
+        if type(part) is not bytes:
+            part = str(part).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(part), part))
+    return b"".join(parts)
 
 
 _ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)

@@ -316,9 +316,7 @@ class Remote:
         taken = _entries(rows)
         self.mirror.removed([entry.key for entry in (*taken, *evicted)], -1, end)
         capacity_before = None if before < 0 or before == max_size else before
-        return Change(
-            tuple(back), (*taken, *pushed_out), len(pushed_out), self, capacity_before
-        )
+        return Change(tuple(back), (*taken, *pushed_out), len(pushed_out), self, capacity_before)
 
     def _note(self, end: int, capacity: int | None = None) -> None:
         self.seen = max(self.seen, end)
@@ -359,7 +357,7 @@ class Remote:
             try:
                 told = yield ("INFO", "server")
             except ServerError:
-                told = {}
+                told = b""
             self._server = _name_of(told)
         return self._server
 
@@ -416,9 +414,10 @@ class Remote:
             wanted: how many more.
         """
         mirror = self.mirror
+        while (yield from self._sync(0)) is None:
+            pass
+        # Not before: the look may have told it to start over.
         if wanted <= 0 or mirror.position().is_complete:
-            while (yield from self._sync(0)) is None:
-                pass
             return
         while not mirror.begin_loading():
             yield _PAUSE
@@ -519,8 +518,11 @@ def _named(rows: Sequence[Any]) -> Iterator[tuple[str, int]]:
 
 
 def _name_of(told: Any) -> str:
-    facts = {str(name): str(value) for name, value in told.items()} if told else {}
+    """The server's name and version in the answer to INFO."""
+    if isinstance(told, bytes):
+        lines = told.decode("utf-8", "replace").splitlines()
+        told = dict(line.split(":", 1) for line in lines if ":" in line)
     for name in ("valkey", "redis"):
-        if version := facts.get(f"{name}_version"):
+        if version := told.get(f"{name}_version"):
             return f"{name} {version}"
     return ""
