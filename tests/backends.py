@@ -17,6 +17,7 @@ from tta_memory_nb.stores.base import Entry
 from tta_memory_nb.stores.memory import InMemoryStore, Local
 from tta_memory_nb.stores.plan import Plan, at_once
 
+
 def on_7799(max_size: int = 1000, **arguments):
     memory = MemoryPrimitive("redis://127.0.0.1:7799", **arguments)
     memory._runner.client.unlink(*memory._store.remote._keys)

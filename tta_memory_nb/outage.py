@@ -232,6 +232,17 @@ class ServerStore:
         """Whether the records are on the server now."""
         return self._outage is None
 
+    def outage(self) -> dict[str, Any] | None:
+        """See `SyncMemory.outage`."""
+        outage = self._outage
+        if outage is None:
+            return None
+        return {
+            "degraded_since": outage.since,
+            "degraded_because": outage.reason,
+            "writes_waiting": outage.journal.size,
+        }
+
     # ---- the policy
 
     def _look(self, ask: Callable[[], Plan[T]], alone: Callable[[], T]) -> Plan[T]:
@@ -451,7 +462,18 @@ class ServerStore:
         done: list[Change] = []
         for batch in batches(entries):
             done.append((yield from self._put_batch(batch, for_good=False)))
-        return self._joined(done)
+        change = self._joined(done)
+        if len(done) > 1:
+            # What one batch wrote and another one replaced or evicted was not there before.
+            own = {(entry.key, entry.version) for entry in change.written}
+            there = [
+                [entry for entry in part if (entry.key, entry.version) not in own]
+                for each in done
+                for part in _replaced_and_evicted(each)
+            ]
+            removed = tuple(chain.from_iterable(there))
+            change = replace(change, removed=removed, evicted=sum(map(len, there[1::2])))
+        return change
 
     def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
         """As `put`, of entries that nobody will want to take back."""
@@ -589,7 +611,8 @@ class ServerStore:
         # What was replaced comes back only where its successor has gone.
         parts: list[tuple[Sequence[Entry], Sequence[Entry]]]
         parts = [(batch, ()) for batch in pages(change.written)]
-        removed = sorted(change.removed, key=lambda entry: entry.stamp)
+        # The newest first: where there is no room for all, none comes back only to fall out later.
+        removed = sorted(change.removed, key=lambda entry: -entry.stamp)
         parts += [((), batch) for batch in pages(removed)]
         done: list[Change] = []
         for written, restored in parts or [((), ())]:
@@ -672,7 +695,7 @@ class ServerStore:
         """What the store runs on, see `SyncMemory.get_backend_info`."""
         size = yield from self.size()
         server = yield from self._look(self.remote.server, lambda: "")
-        outage = self._outage
+        outage = self.outage()
         return {
             "backend": "in-memory" if outage else "redis",
             "fallback_available": self._policy == "fallback",
@@ -683,10 +706,15 @@ class ServerStore:
             "redis_url": self._shown,
             "server": server or None,
             "degraded": outage is not None,
-            "degraded_since": outage.since if outage else None,
-            "degraded_because": outage.reason if outage else None,
+            **(outage or dict.fromkeys(("degraded_since", "degraded_because"))),
             "writes_waiting": self.waiting,
         }
+
+
+def _replaced_and_evicted(change: Change) -> tuple[Sequence[Entry], Sequence[Entry]]:
+    """What a write has removed; the evicted come last."""
+    split = len(change.removed) - change.evicted
+    return change.removed[:split], change.removed[split:]
 
 
 @atexit.register

@@ -207,8 +207,16 @@ class SyncMemory:
         return self._store.evictions
 
     def is_using_redis(self) -> bool:
-        """Whether the records are on a server."""
+        """Whether the records are on a server now; False in an outage."""
         return self._store.is_on_server()
+
+    def outage(self) -> dict[str, Any] | None:
+        """The outage of the server, without asking it; None while there is none.
+
+        ``degraded_since`` (Unix seconds), ``degraded_because`` (text), ``writes_waiting`` (records
+        that reach the server when it is back).
+        """
+        return self._store.outage()
 
     def close(self) -> None:
         """Releases connections. Used again, the memory makes new ones.
@@ -487,8 +495,12 @@ class MemoryPrimitive:
         return self.sync.size()
 
     def is_using_redis(self) -> bool:
-        """Whether the records are on a server."""
+        """As `SyncMemory.is_using_redis`."""
         return self.sync.is_using_redis()
+
+    def outage(self) -> dict[str, Any] | None:
+        """As `SyncMemory.outage`."""
+        return self.sync.outage()
 
     def get_backend_info(self) -> dict[str, Any]:
         """As `SyncMemory.get_backend_info`."""

@@ -437,8 +437,12 @@ class Verbs:
     def get_backend_info(self) -> Plan[dict[str, Any]]:
         """What the memory runs on; no value holds a password.
 
-        ``backend`` ("in-memory"), ``fallback_available`` (whether work goes on without a
-        server), ``namespace``, ``size`` and ``max_size`` (records), ``evictions``.
+        ``backend`` ("in-memory" or "redis"), ``fallback_available`` (whether work goes on without a
+        server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``. With
+        a server also ``redis_url``, ``server`` (name and version, as far as it tells), ``degraded``
+        (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
+        ``degraded_because`` and ``writes_waiting`` (records); size and evictions are then those
+        known here.
         """
         return self._store.about()
 

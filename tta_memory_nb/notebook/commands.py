@@ -17,6 +17,7 @@ from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs
 from ..primitive import MemoryPrimitive
 from ..stores.base import Change
+from ..stores.redis.addresses import is_address
 from ..times import Duration, duration
 from .arguments import Limit, Payload, Syntax, Text, Word, Words, did_you_mean
 from .parsing import Lookup, object_at, unique_fields
@@ -28,6 +29,7 @@ _SHOWN_PROBLEMS = 10
 _KEPT_CHANGES = 100
 _SHOWN_CHARACTERS = 120
 IN_MEMORY = "in-memory"
+DEFAULT_CAPACITY = 1000
 
 
 def _no_variables(expression: str) -> Any:
@@ -321,12 +323,20 @@ def export(
 
 
 def info(nb: Notebook) -> Reply:
-    """Show backend, namespace, size, capacity, evictions and more."""
+    """Show backend, namespace, size, capacity, evictions and more.
+
+    When the server is away, it is tried now.
+    """
     from ..frames import facts_frame
 
+    memory = nb.memory.sync
+    memory.reconnect()
     facts = _facts(nb.memory)
-    stats = nb.memory.sync.stats()
+    stats = memory.stats()
     facts["size in bytes"] = stats["bytes"]
+    if saved := stats["bytes"] - stats["stored"]:
+        share = saved / stats["bytes"]
+        facts["saved by compression"] = f"{saved:,} bytes ({share:.0%})"
     facts["expiring"] = stats["expiring"]
     facts["undoable"] = ", ".join(verb for _, verb, _ in reversed(nb.changes)) or "nothing"
     return Reply(value=facts_frame(facts, "memory"))
@@ -349,10 +359,14 @@ def use(
 ) -> Reply:
     """Choose the memory to work on, its namespace or its capacity.
 
-    MEMORY is a variable that holds a MemoryPrimitive, in-memory, or a server's URL. Gives the
-    memory back, so that code can use the same one.
+    MEMORY is a variable that holds a MemoryPrimitive or an address, in-memory, an address such as
+    redis://host:6379, or embedded: a server of your own, which keeps its records in a directory.
+    $REDIS_URL takes the address from the environment where there is no such variable, so that no
+    password stands in a notebook. Gives the memory back, so that code can use the same one.
 
       %memory use $agent_memory
+      %memory use $REDIS_URL
+      %memory use embedded
       %memory use --namespace experiment-2
       %memory use --max-size 300000
       memory = %memory use
@@ -472,13 +486,40 @@ def _counted(shown_count: int, total: int, what: str = "") -> str:
 
 def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
     about = memory.get_backend_info()
-    return {
-        "backend": about["backend"],
+    facts = {"backend": about["backend"]}
+    if "redis_url" in about:
+        facts["server"] = harmless(about["redis_url"])
+        facts["version"] = about["server"] or "unknown"
+        facts["state"] = "degraded: works in memory" if about["degraded"] else "connected"
+    facts |= {
         "namespace": about["namespace"],
         "size": about["size"],
-        "capacity": about["max_size"],
+        "capacity": "no limit" if about["max_size"] is None else about["max_size"],
         "evictions": about["evictions"],
     }
+    if about.get("degraded"):
+        facts["degraded since"] = _time_of(about["degraded_since"])
+        facts["degraded because"] = harmless(about["degraded_because"])
+        facts["writes waiting"] = about["writes_waiting"]
+    return facts
+
+
+def outage_of(nb: Notebook) -> str:
+    """A line on the outage of the server in use; empty when there is none."""
+    outage = nb.memory.outage()
+    if outage is None:
+        return ""
+    waiting = outage["writes_waiting"]
+    return (
+        f"degraded since {_time_of(outage['degraded_since'])}: the server is away, working in memory, "
+        f"{waiting:,} {'write waits' if waiting == 1 else 'writes wait'} for it; %memory info tries it now"
+    )
+
+
+def _time_of(instant: float) -> str:
+    from datetime import datetime, timezone
+
+    return datetime.fromtimestamp(instant, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _text(words: object, name: str) -> str:
@@ -573,7 +614,7 @@ def _chosen(
     """The memory that ``use`` asks for, made when it is new."""
     if memory is None and namespace in (None, nb.memory.namespace):
         return nb.memory
-    if isinstance(memory, str) and memory != IN_MEMORY and "://" not in memory:
+    if isinstance(memory, str) and memory != IN_MEMORY and not is_address(memory):
         memory = _memory_called(nb, memory)
     backend = nb.backend
     if isinstance(memory, MemoryPrimitive):
@@ -595,22 +636,45 @@ def _chosen(
     place = (backend, nb.memory.namespace if namespace is None else namespace)
     if place not in nb.memories:
         nb.memories[place] = MemoryPrimitive(
-            backend if "://" in backend else None,
-            nb.memory.max_size if max_size is None else max_size,
+            backend if is_address(backend) else None,
+            _capacity(nb, max_size),
             namespace=place[1],
         )
     nb.backend = backend
     return nb.memories[place]
 
 
-def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive:
+def _capacity(nb: Notebook, max_size: int | None) -> int:
+    """The capacity of a new memory: as asked for, or as that of the one in use."""
+    if max_size is None:
+        max_size = nb.memory.max_size
+    return DEFAULT_CAPACITY if max_size is None else max_size
+
+
+def or_environment(lookup: Lookup) -> Lookup:
+    """A lookup that takes what the notebook has no variable for from the environment."""
+
+    def look(expression: str) -> Any:
+        try:
+            return lookup(expression)
+        except NameError:
+            if expression in os.environ:
+                return os.environ[expression]
+            raise
+
+    return look
+
+
+def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive | str:
     try:
         found = nb.lookup(name)
     except Exception:  # whatever the lookup of an unknown name raises
         found = None
     if isinstance(found, MemoryPrimitive):
         return found
+    if isinstance(found, str) and is_address(found):
+        return found
     raise InvalidArgument(
-        f"MEMORY: '{shown(name)}' is no MemoryPrimitive, 'in-memory' or URL such as "
-        "redis://localhost:6379"
+        f"MEMORY: '{shown(name)}' is no MemoryPrimitive, 'in-memory', 'embedded' or address such "
+        "as redis://localhost:6379"
     )

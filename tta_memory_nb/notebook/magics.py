@@ -74,8 +74,9 @@ class MemoryMagics(Magics):
             reply, output = _run(notebook_of(shell), name, rest, cell, lookup)
         except TTAMemoryError as error:
             raise MemoryMagicError(f"%memory {name}".strip(), str(error)) from None
-        if reply.text:
-            print(reply.text)  # noqa: T201  a magic's text is its output
+        outage = commands.outage_of(notebook_of(shell))
+        if text := "\n".join(filter(None, (reply.text, outage))):
+            print(text)  # noqa: T201  a magic's text is its output
         if output is None:
             return reply.value
         shell.user_ns[output] = reply.text if reply.value is None else reply.value
@@ -93,6 +94,8 @@ def _run(
     if name in ("-h", "--help"):
         return commands.help_(notebook), None
     syntax = commands.syntax(name)
+    if name == "use":
+        lookup = commands.or_environment(lookup)
     parsed = parse(syntax, rest, cell, lookup)
     if parsed.wants_help:
         return commands.Reply(syntax.help()), None

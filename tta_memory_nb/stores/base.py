@@ -148,6 +148,10 @@ class Store(Protocol):
         """Whether the records are on a server now."""
         ...
 
+    def outage(self) -> dict[str, Any] | None:
+        """See `SyncMemory.outage`."""
+        ...
+
     # ---- one record
 
     def write(self, entry: Entry) -> Plan[None]:

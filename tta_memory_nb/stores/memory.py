@@ -559,6 +559,9 @@ class Local:
         """There is none."""
         return False
 
+    def outage(self) -> None:
+        """There is no server to be away."""
+
     write = _planned(InMemoryStore._write_one)  # noqa: SLF001  one module, one thing
     read = _planned(InMemoryStore._read_one)  # noqa: SLF001
     expires_at = _planned(InMemoryStore.expires_at)

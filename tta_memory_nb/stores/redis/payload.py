@@ -53,7 +53,7 @@ class Payloads:
         self._compress_over = compress_over
 
     def pack(self, entry: Entry) -> tuple[bytes, bytes]:
-        """Header and text of a record; its version is the server's to give."""
+        """Header and text of a record; a new version is the server's to give."""
         text, flags = entry.text, 0
         if isinstance(text, str):
             text, flags = to_utf8(text), int(Flag.SURROGATES)
@@ -65,7 +65,9 @@ class Payloads:
         created = entry.created_at
         if created is None:
             flags, created = flags | Flag.NEW, 0.0
-        header = _HEADER.pack(flags, created, entry.updated_at, entry.expires_at or 0.0, 0.0, size)
+        header = _HEADER.pack(
+            flags, created, entry.updated_at, entry.expires_at or 0.0, entry.version, size
+        )
         return header, text
 
 

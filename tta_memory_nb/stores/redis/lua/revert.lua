@@ -20,12 +20,15 @@ for i = 7 + 2 * count, #ARGV, 4 do
   local expires = expires_of(head)
   if not is_live(call('HGET', VALUES, key)) and (expires == 0 or expires > now) then
     seq = seq + 1
-    call('HSET', VALUES, key, sub(head, 1, 25) .. pack('>d', seq) .. sub(head, 34, 37) .. text)
+    -- It is the same write as before, so that what wrote it can be taken back as well.
+    local version = version_of(head)
+    if version == 0 then version = seq end
+    call('HSET', VALUES, key, sub(head, 1, 25) .. pack('>d', version) .. sub(head, 34, 37) .. text)
     call('ZADD', ORDER, place, key)
     if expires ~= 0 then call('ZADD', EXPIRIES, expires, key) else call('ZREM', EXPIRIES, key) end
     call('ZADD', LOG, whole(seq), key)
     restored[#restored + 1] = key
-    restored[#restored + 1] = seq
+    restored[#restored + 1] = version
   end
 end
 local out = evict(2 * MOST, true)

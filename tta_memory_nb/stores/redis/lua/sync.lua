@@ -33,7 +33,7 @@ end
 
 local changed, gone, older = {}, {}, {}
 local cursor, log_cursor, bottom = seq, seq, 0
-if not reset and since < seq then
+if not reset and math.min(since, log_since) < seq then
   local rows = call('ZRANGEBYSCORE', ORDER, '(' .. whole(since), '+inf', 'WITHSCORES', 'LIMIT', 0, MOST)
   local all
   changed, all = filled(rows, ARGV[8] == '1')
