@@ -720,7 +720,6 @@ def _replaced_and_evicted(change: Change) -> tuple[Sequence[Entry], Sequence[Ent
 @atexit.register
 def _at_exit() -> None:
     for store in list(_open_stores):
-        if store.waiting:
+        if store.waiting and not store._closed.is_set():  # noqa: SLF001  a function of this module
             # Nobody is left to come back to: one more try, then it has to be said.
-            store._closed.set()  # noqa: SLF001  a function of this module
             store._runner.run(store.part())  # noqa: SLF001

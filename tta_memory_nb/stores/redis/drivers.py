@@ -69,6 +69,7 @@ class Drivers:
         self._ask: Callable[..., Any] | None = None
         self._slots = BoundedSemaphore(_CONNECTIONS)
         self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
+        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         if address.url:
             self._options(address.url)  # says at once what is wrong with it
 
@@ -139,28 +140,41 @@ class Drivers:
         if isinstance(request, Pause):
             await asyncio.sleep(request.seconds)
             return None
-        here = self._loops.get(asyncio.get_running_loop()) or await self._open_here()
+        loop = asyncio.get_running_loop()
+        here = self._loops.get(loop) or await self._open_here()
+        here.busy += 1
         try:
             async with asyncio.timeout(self._timeout), here.slots:
                 return await here.ask(*request)
         except _ERRORS as error:
-            if self._knows_old_servers(error):
-                await here.closing.aclose()
+            if self._knows_old_servers(error) and self._loops.get(loop) is here:
+                del self._loops[loop], self._opening[loop]
             raise self._translated(error) from None
+        finally:
+            here.busy -= 1
+            # Not in the midst of what other tasks ask with it.
+            if not here.busy and self._loops.get(loop) is not here:
+                await here.closing.aclose()
 
     async def _open_here(self) -> _OnLoop:
         loop = asyncio.get_running_loop()
-        try:
-            here = _OnLoop(self._made(awaited=True), self._address.kind == "cluster")
-        except _ERRORS as error:
-            raise self._translated(error) from None
         for other in [other for other in self._loops if other.is_closed()]:
-            del self._loops[other]
-        self._loops[loop] = here
-        # `asyncio.run` closes the generators of its loop at the end, and so the client.
-        here.closing = self._closed_with_its_loop(loop, here)
-        await anext(here.closing)
-        return here
+            del self._loops[other], self._opening[other]
+        # One task opens it for all: a Cluster's client loses connections that are used meanwhile.
+        async with self._opening.setdefault(loop, asyncio.Lock()):
+            if loop in self._loops:
+                return self._loops[loop]
+            try:
+                async with asyncio.timeout(self._timeout):
+                    here = _OnLoop(self._made(awaited=True), self._address.kind == "cluster")
+                    await here.open()
+            except _ERRORS as error:
+                raise self._translated(error) from None
+            self._loops[loop] = here
+            # `asyncio.run` closes the generators of its loop at the end, and so the client.
+            here.closing = self._closed_with_its_loop(loop, here)
+            await anext(here.closing)
+            return here
 
     async def _closed_with_its_loop(
         self, loop: asyncio.AbstractEventLoop, here: _OnLoop
@@ -168,7 +182,8 @@ class Drivers:
         try:
             yield
         finally:
-            self._loops.pop(loop, None)
+            if self._loops.get(loop) is here:
+                del self._loops[loop], self._opening[loop]
             await here.aclose()
 
     # ---- clients
@@ -194,10 +209,12 @@ class Drivers:
         """A client."""
         address = self._address
         if address.kind == "embedded":
-            if self._lease is None:
-                from .embedded import acquire
+            from .embedded import acquire
 
-                self._lease = acquire(address.directory, _START)
+            # Anew each time: the server may have died, and whoever uses it starts it.
+            before, self._lease = self._lease, acquire(address.directory, _START)
+            if before is not None:
+                before.release()
             options = self._options(self._lease.url)
         else:
             options = self._options(address.url)
@@ -241,8 +258,8 @@ class Drivers:
         return sentinel.master_for(self._address.service, ssl=ssl, **options)
 
     def _knows_old_servers(self, error: BaseException) -> bool:
-        """Whether the next command had better ask anew which server is the primary."""
-        return self._address.kind in ("cluster", "sentinel") and _is_outage(error)
+        """Whether the next command had better find out anew which server it is, and start it."""
+        return self._address.kind != "single" and _is_outage(error)
 
     def _drop(self) -> None:
         with self._lock:
@@ -252,7 +269,8 @@ class Drivers:
         if lines is not None:
             lines.close()
         if client is not None:
-            client.close()
+            for each in (client, *_sentinels_of(client)):
+                each.close()
 
     def close(self) -> None:
         """Lets go of what is open; a plan that comes later opens it again."""
@@ -264,7 +282,7 @@ class Drivers:
 
     async def aclose(self) -> None:
         """As `close`, with the client of the running loop."""
-        here = self._loops.pop(asyncio.get_running_loop(), None)
+        here = self._loops.get(asyncio.get_running_loop())
         if here is not None:
             await here.closing.aclose()
         self.close()
@@ -292,18 +310,44 @@ class _OnLoop:
     """The client of one loop."""
 
     closing: Any
+    busy = 0
+    """Commands that are under way."""
 
     def __init__(self, client: Any, is_cluster: bool) -> None:
         self._client = client
         self._lines = None if is_cluster else _AwaitedLines(client.connection_pool)
-        self.ask = self._lines.ask if self._lines else client.execute_command
+        self.ask = self._lines.ask if self._lines else self._ask_cluster
         self.slots = asyncio.Semaphore(_CONNECTIONS)
+
+    async def open(self) -> None:
+        """Finds out which nodes a Cluster has."""
+        if self._lines is None:
+            try:
+                await self._client.initialize()
+            except BaseException:
+                await self._client.aclose()
+                raise
+
+    async def _ask_cluster(self, *request: bytes | str | int | float) -> Any:
+        try:
+            return await self._client.execute_command(*request)
+        except AttributeError as error:
+            # redis-py looks at the nodes anew for one task, and another one loses its connection.
+            raise redis.ConnectionError(str(error)) from None
 
     async def aclose(self) -> None:
         """Closes its connections."""
         if self._lines:
             await self._lines.aclose()
-        await self._client.aclose()
+        for client in (self._client, *_sentinels_of(self._client)):
+            await client.aclose()
+
+
+def _sentinels_of(client: Any) -> Sequence[Any]:
+    """The clients that ask Sentinels which server the primary is."""
+    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
+    sentinels: Sequence[Any] = manager.sentinels if manager else ()
+    return sentinels
 
 
 # A client of redis-py takes more time for a command than the server does: it looks up callbacks, keeps
@@ -328,20 +372,22 @@ class _Lines:
         if self._pid != os.getpid():  # the connections are those of the process that forked
             self._pid, self._idle = os.getpid(), []
         try:
-            return self._once(self._idle.pop() if self._idle else self._made(), packed)
+            return self._once(self._idle.pop() if self._idle else None, packed)
         except redis.ConnectionError as error:
             if not _is_worth_another(error):
                 raise
         # It had been idle and was closed at the other end, and so were the others. Whatever a plan
         # sends may be sent again: the server knows the writes that it has applied.
         self.close()
-        return self._once(self._made(), packed)
-
-    def _made(self) -> Any:
-        return self._pool.connection_class(**self._pool.connection_kwargs)
+        return self._once(None, packed)
 
     def _once(self, connection: Any, packed: Sequence[bytes]) -> Any:
+        is_new = connection is None
+        if is_new:
+            connection = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
+            if is_new:
+                connection.connect()  # where Sentinels say which server that is
             connection.send_packed_command(packed, check_health=False)
             reply = connection.read_response()
         except ResponseError:
@@ -370,18 +416,20 @@ class _AwaitedLines:
         """The reply to a command."""
         packed = (_packed(request),)
         try:
-            return await self._once(self._idle.pop() if self._idle else self._made(), packed)
+            return await self._once(self._idle.pop() if self._idle else None, packed)
         except redis.ConnectionError as error:
             if not _is_worth_another(error):
                 raise
         await self.aclose()
-        return await self._once(self._made(), packed)  # see _Lines
-
-    def _made(self) -> Any:
-        return self._pool.connection_class(**self._pool.connection_kwargs)
+        return await self._once(None, packed)  # see _Lines
 
     async def _once(self, connection: Any, packed: Sequence[bytes]) -> Any:
+        is_new = connection is None
+        if is_new:
+            connection = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
+            if is_new:
+                await connection.connect()
             await connection.send_packed_command(packed, check_health=False)
             reply = await connection.read_response()
         except ResponseError:
