@@ -11,6 +11,8 @@ from itertools import chain, islice
 from typing import Any
 from unittest.mock import patch
 
+from servers import SERVERS, need
+
 from tta_memory_nb import MemoryPrimitive, SyncMemory, primitive
 from tta_memory_nb.filters import EVERYTHING, Filters
 from tta_memory_nb.stores.base import Entry
@@ -18,18 +20,31 @@ from tta_memory_nb.stores.memory import InMemoryStore, Local
 from tta_memory_nb.stores.plan import Plan, at_once
 
 
-def on_7799(max_size: int = 1000, **arguments):
-    memory = MemoryPrimitive("redis://127.0.0.1:7799", **arguments)
-    memory._runner.client.unlink(*memory._store.remote._keys)
-    memory._runner.run(memory._store.resize(max_size))
-    return memory
+def on_server(name: str) -> Callable[..., MemoryPrimitive]:
+    """What makes memories on one of the servers, each in a namespace that nothing is in."""
+
+    def make(max_size: int = 1000, **arguments: Any) -> MemoryPrimitive:
+        memory = MemoryPrimitive(need(name).url, **arguments)
+        # More than `clear` would: evictions are counted anew as well.
+        memory.redis_client.unlink(*memory._store.remote._keys)
+        memory.sync.resize(max_size)
+        return memory
+
+    return make
 
 
 BACKENDS: dict[str, Callable[..., MemoryPrimitive]] = {
     "in-memory": MemoryPrimitive,
-    "x": on_7799,
+    **{name: on_server(name) for name in SERVERS},
 }
 """Name -> factory that takes ``max_size``, ``namespace`` and ``clock`` as keywords."""
+
+
+def examples(backend: str, many: int) -> int:
+    """How many random programs a backend gets: the logic is one, and a server takes its time."""
+    if backend not in SERVERS:
+        return many
+    return max(1, many // (5 if backend == "valkey" else 25))
 
 
 class Clock:

@@ -34,10 +34,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=BACKENDS)
-def make(request: pytest.FixtureRequest, clock: Clock) -> Callable[..., MemoryPrimitive]:
+def make(
+    request: pytest.FixtureRequest, clock: Clock
+) -> Iterator[Callable[..., MemoryPrimitive]]:
     """Makes memories of one backend, each test's in a namespace of its own."""
+    made: list[MemoryPrimitive] = []
 
     def make_memory(max_size: int) -> MemoryPrimitive:
-        return BACKENDS[request.param](max_size=max_size, namespace=request.node.name, clock=clock)
+        made.append(
+            BACKENDS[request.param](max_size=max_size, namespace=request.node.name, clock=clock)
+        )
+        return made[-1]
 
-    return make_memory
+    yield make_memory
+    for memory in made:
+        memory.sync.close()

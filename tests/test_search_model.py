@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from backends import BACKENDS, Clock
+from backends import BACKENDS, Clock, examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from json_values import any_text, json_objects, leaves, pieces
@@ -147,7 +147,7 @@ def small_step(twin: Twin, chance: random.Random) -> None:
 def test_random_programs_find_what_looking_at_every_record_finds(backend):
     # Shrinking takes minutes at these sizes: the program that fails is short enough to read.
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples(backend, EXAMPLES),
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
     )
@@ -165,8 +165,9 @@ def test_random_programs_find_what_looking_at_every_record_finds(backend):
     run()
 
 
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("backend", "seed"), [(name, seed) for name in BACKENDS for seed in range(examples(name, 20))]
+)
 def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(backend, seed):
     chance = random.Random(seed)
     capacity = (3000, 4095, 4096, 5000)[seed % 4]
@@ -222,9 +223,16 @@ def test_each_piece_of_each_record_is_found_however_it_is_written(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@given(values=st.lists(json_objects(leaves), max_size=4), data=st.data())
-@settings(max_examples=100)
-def test_any_json_is_found_among_hundreds_of_other_records(backend, values, data):
+def test_any_json_is_found_among_hundreds_of_other_records(backend):
+    @given(values=st.lists(json_objects(leaves), max_size=4), data=st.data())
+    @settings(max_examples=examples(backend, 100))
+    def run(values, data):
+        look_for_any_json(backend, values, data)
+
+    run()
+
+
+def look_for_any_json(backend, values, data):
     twin = twin_of(backend, 300)
     chance = random.Random(data.draw(st.integers(0, 2**32)))
     twin.add_many(twin.new_pairs(chance, 100))

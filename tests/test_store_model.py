@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pytest
-from backends import WITH_A_STAND_IN, Clock, calls
+from backends import WITH_A_STAND_IN, Clock, calls, examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -284,5 +284,5 @@ class Program(RuleBasedStateMachine):
 @pytest.mark.parametrize("backend", WITH_A_STAND_IN)
 def test_random_programs_answer_as_the_naive_model(backend):
     run_state_machine_as_test(
-        lambda: Program(backend), settings=settings(max_examples=400, stateful_step_count=40)
+        lambda: Program(backend), settings=settings(max_examples=examples(backend, 400), stateful_step_count=40)
     )

