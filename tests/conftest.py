@@ -34,9 +34,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=BACKENDS)
-def make(
-    request: pytest.FixtureRequest, clock: Clock
-) -> Iterator[Callable[..., MemoryPrimitive]]:
+def make(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callable[..., MemoryPrimitive]]:
     """Makes memories of one backend, each test's in a namespace of its own."""
     made: list[MemoryPrimitive] = []
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 Kind: TypeAlias = Literal[
     "reset",  # before the server has seen the command
@@ -71,7 +71,7 @@ class Proxy:
         """Where it listens."""
         return f"redis://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Proxy:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -110,7 +110,10 @@ class Server:
         sentinel: str | None = None,
     ) -> None:
         self._binary = binary
-        self._arguments = [*arguments, *(("--appendonly", "yes", "--appendfsync", "always") if durable else ())]
+        self._arguments = [
+            *arguments,
+            *(("--appendonly", "yes", "--appendfsync", "always") if durable else ()),
+        ]
         self._sentinel = sentinel
         self.folder = Path(tempfile.mkdtemp(prefix="tta-server-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -145,7 +148,11 @@ class Server:
             command += ["--dir", str(self.folder), *self._arguments]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  it is one system call
             )
         process = self._process
 
@@ -206,7 +213,9 @@ class Cluster:
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
         options += ("--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0")
         self.nodes = [Server(binary, *options) for _ in range(6)]
-        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes[:3])
+        self.url = "redis+cluster://" + ",".join(
+            f"127.0.0.1:{node.port}" for node in self.nodes[:3]
+        )
         clients = [node.client(decode_responses=True) for node in self.nodes]
         try:
             self._form(clients)
@@ -228,13 +237,18 @@ class Cluster:
         )
         names = [ask(number, "MYID") for number in range(3)]
         for number in range(3):
-            until(lambda n=number: self._is_replica(clients[n + 3], names[n]), "a replica has its primary")
+            until(
+                lambda n=number: self._is_replica(clients[n + 3], names[n]),
+                "a replica has its primary",
+            )
         until(
             lambda: all(client.cluster("info")["cluster_state"] == "ok" for client in clients),
             "the cluster is ready",
         )
         until(
-            lambda: all(client.info("replication")["connected_slaves"] == 1 for client in clients[:3]),
+            lambda: all(
+                client.info("replication")["connected_slaves"] == 1 for client in clients[:3]
+            ),
             "replicas are linked",
         )
 
@@ -253,7 +267,12 @@ class Sentinels:
     def __init__(self, binary: str) -> None:
         self.primary = Server(binary, "--repl-diskless-sync-delay", "0")
         self.replica = Server(
-            binary, "--replicaof", "127.0.0.1", str(self.primary.port), "--repl-diskless-sync-delay", "0"
+            binary,
+            "--replicaof",
+            "127.0.0.1",
+            str(self.primary.port),
+            "--repl-diskless-sync-delay",
+            "0",
         )
         watch = (
             f"sentinel monitor mymaster 127.0.0.1 {self.primary.port} 2\n"

@@ -123,9 +123,10 @@ def run_id(url: str) -> str:
 
 
 def kill(process: psutil.Process) -> None:
-    """Kills it; it has gone afterwards, and with it its locks."""
+    """Kills a supervisor of ours; it has gone afterwards, and with it its locks."""
     process.kill()
-    until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    # Not as soon as it is a zombie: another thread of it may have the locks yet.
+    until(lambda: not process.is_running())
 
 
 class User:

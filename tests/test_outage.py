@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from proxy import Proxy
-from servers import Missing, Server, need, server, until, valkey
+from servers import Cluster, Server, need, until, valkey
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable, outage
 
@@ -470,12 +470,17 @@ def test_what_never_reached_the_server_is_said_at_the_end(open_memory, proxy, ca
 # ---- failover
 
 
+def is_replicated(primary: Server) -> bool:
+    with primary.client() as client:
+        said = client.info("replication")
+    return bool(said["slave0"]["offset"] == said["master_repl_offset"])
+
+
 def test_a_memory_follows_the_sentinels_to_the_new_primary():
     sentinels = need("sentinel")
     memory = MemoryPrimitive(sentinels.url, namespace="failover", timeout=TIMEOUT)
     memory.sync.add("before", {"n": 1})
-    with sentinels.primary.client() as client:
-        client.execute_command("WAIT", 1, 1000)
+    until(lambda: is_replicated(sentinels.primary), "the replica has it as well")
     sentinels.fail_over()
     memory.sync.add("after", {"n": 2})
     until(memory.sync.reconnect, "the new primary is found")
@@ -486,24 +491,24 @@ def test_a_memory_follows_the_sentinels_to_the_new_primary():
 
 
 async def test_a_memory_awaited_follows_the_cluster_to_a_new_primary():
-    need("cluster")
-    from servers import Cluster
-
+    need("valkey")
     cluster = Cluster(valkey())
     memory = MemoryPrimitive(cluster.url, namespace="failover", timeout=1)
     await memory.add("before", {"n": 1})
     slot = memory.redis_client.keyslot(memory._store.remote._keys[0])
     node = memory.redis_client.nodes_manager.get_node_from_slot(slot)
     [owner] = [each for each in cluster.nodes if each.port == node.port]
-    with owner.client() as client:
-        client.execute_command("WAIT", 1, 1000)
+    until(lambda: is_replicated(owner), "the replica has it as well")
     owner.kill()
     await memory.add("meanwhile", {"n": 2})
     deadline = time.monotonic() + 30
     while not await memory.reconnect():
         assert time.monotonic() < deadline, "the replica has not taken over"
         await asyncio.sleep(0.05)
-    assert await memory.get_many(["before", "meanwhile"]) == {"before": {"n": 1}, "meanwhile": {"n": 2}}
+    assert await memory.get_many(["before", "meanwhile"]) == {
+        "before": {"n": 1},
+        "meanwhile": {"n": 2},
+    }
     await memory.aclose()
     for each in cluster.nodes:
         each.stop()
@@ -570,10 +575,6 @@ class Schedule(RuleBasedStateMachine):
             self.writes.pop(key, None)
         else:
             self.writes[key] = value
-        self.looks_right()
-
-    def looks_right(self) -> None:
-        """What the far one sees is its own last word while it is alone, else what there is."""
 
     @rule(key=keys)
     def add(self, key):

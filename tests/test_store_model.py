@@ -284,5 +284,6 @@ class Program(RuleBasedStateMachine):
 @pytest.mark.parametrize("backend", WITH_A_STAND_IN)
 def test_random_programs_answer_as_the_naive_model(backend):
     run_state_machine_as_test(
-        lambda: Program(backend), settings=settings(max_examples=examples(backend, 400), stateful_step_count=40)
+        lambda: Program(backend),
+        settings=settings(max_examples=examples(backend, 400), stateful_step_count=40),
     )

@@ -461,7 +461,7 @@ class ServerStore:
         """Writes entries in turn, evicting the least recently used above `max_size`."""
         done: list[Change] = []
         for batch in batches(entries):
-            done.append((yield from self._put_batch(batch, for_good=False)))
+            done.append((yield from self._put_batch(batch, for_good=False)))  # noqa: PERF401  no comprehension may yield
         change = self._joined(done)
         if len(done) > 1:
             # What one batch wrote and another one replaced or evicted was not there before.
@@ -561,7 +561,7 @@ class ServerStore:
         """Deletes the keys that exist."""
         done: list[Change] = []
         for batch in pages(list(dict.fromkeys(map(check_key, keys)))):
-            done.append((yield from self._remove_batch(batch)))
+            done.append((yield from self._remove_batch(batch)))  # noqa: PERF401  as above
         return self._joined(done)
 
     def _remove_batch(

@@ -541,7 +541,8 @@ def _open(
 
     address = parse_address(redis_url)
     runner = Drivers(address, timeout)
-    remote = Remote(records.namespace, Payloads(compress_over), records.max_size, clock)
+    payloads = Payloads(compress_over)
+    remote = Remote(records.namespace, payloads, records.max_size, clock, timeout)
     store = ServerStore(remote, runner, clock, shown=address.shown, policy=on_outage)
     # Whether it can be had is said now, and not in the midst of something else.
     runner.run(store.reconnect())

@@ -228,7 +228,9 @@ class Drivers:
             return here.RedisCluster(
                 startup_nodes=[node(host, port) for host, port in address.hosts],
                 require_full_coverage=False,
-                retry=(AsyncRetry if awaited else Retry)(NoBackoff(), 1),
+                # Looking at the nodes anew, the awaited one would leave open what it had with those
+                # that are gone; it is closed as a whole instead.
+                retry=AsyncRetry(NoBackoff(), 0) if awaited else Retry(NoBackoff(), 1),
                 **options,
             )
         options["retry"] = retry
@@ -325,10 +327,10 @@ class _OnLoop:
             try:
                 await self._client.initialize()
             except BaseException:
-                await self._client.aclose()
+                await self.aclose()
                 raise
 
-    async def _ask_cluster(self, *request: bytes | str | int | float) -> Any:
+    async def _ask_cluster(self, *request: bytes | str | float) -> Any:
         try:
             return await self._client.execute_command(*request)
         except AttributeError as error:
@@ -339,6 +341,11 @@ class _OnLoop:
         """Closes its connections."""
         if self._lines:
             await self._lines.aclose()
+        else:
+            # After an error it takes itself for closed.
+            manager = self._client.nodes_manager
+            for node in (*manager.startup_nodes.values(), *manager.nodes_cache.values()):
+                await node.disconnect()
         for client in (self._client, *_sentinels_of(self._client)):
             await client.aclose()
 
@@ -366,7 +373,7 @@ class _Lines:
         self._pid = os.getpid()
         self._idle: list[Any] = []
 
-    def ask(self, *request: bytes | str | int | float) -> Any:
+    def ask(self, *request: bytes | str | float) -> Any:
         """The reply to a command."""
         packed = (_packed(request),)
         if self._pid != os.getpid():  # the connections are those of the process that forked
@@ -412,7 +419,7 @@ class _AwaitedLines:
         self._pool = pool
         self._idle: list[Any] = []
 
-    async def ask(self, *request: bytes | str | int | float) -> Any:
+    async def ask(self, *request: bytes | str | float) -> Any:
         """The reply to a command."""
         packed = (_packed(request),)
         try:

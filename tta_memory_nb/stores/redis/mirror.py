@@ -163,8 +163,7 @@ class Mirror(InMemoryStore):
 
     def _to_the_end(self, entry: Entry) -> None:
         self._entries.move_to_end(entry.key)
-        if entry.stamp > self._stamp:
-            self._stamp = entry.stamp
+        self._stamp = max(self._stamp, entry.stamp)
         if self._floor is not None:
             self._ahead[entry.key] = entry
 
@@ -253,8 +252,7 @@ class Mirror(InMemoryStore):
             if not blob:
                 if there is None:
                     return False
-                if there.stamp < place:
-                    there.stamp = place
+                there.stamp = max(there.stamp, place)
                 self._entries.move_to_end(key)
             elif there is None or there.stamp <= place:
                 entry = unpack(key, blob, place)

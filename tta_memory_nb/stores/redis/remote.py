@@ -13,9 +13,10 @@ from math import inf
 from secrets import token_hex
 from struct import Struct
 from threading import Lock
+from time import monotonic
 from typing import Any, Literal, TypeVar
 
-from ...errors import ServerError
+from ...errors import ServerError, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...text import to_utf8
 from ..base import Change, Clock, Entry
@@ -104,9 +105,17 @@ class Remote:
         payloads: makes the bytes of records.
         max_known: how many records this process keeps in mind before it searches.
         clock: gives Unix seconds.
+        timeout: seconds after which nobody waits for an answer any more.
     """
 
-    def __init__(self, namespace: str, payloads: Payloads, max_known: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        payloads: Payloads,
+        max_known: int,
+        clock: Clock,
+        timeout: float,
+    ) -> None:
         self.namespace = namespace
         self.mirror = Mirror(max_known, namespace=namespace, clock=clock)
         self.operations = Operations()
@@ -116,13 +125,16 @@ class Remote:
         self.evictions = 0
         self._payloads = payloads
         self._clock = clock
+        self._timeout = timeout
+        # What is to be added to this process's own clock to get the server's.
+        self._offset: float | None = None
         self._keys = tuple(key.encode() for key in keys_of(namespace))
         self._head = (b"5", *self._keys)
         self._server: str | None = None
 
     # ---- commands
 
-    def _run(self, script: scripts.Script, *args: bytes | str | int | float) -> Plan[Any]:
+    def _run(self, script: scripts.Script, *args: bytes | str | float) -> Plan[Any]:
         try:
             return (yield ("EVALSHA", script.sha, *self._head, *args))
         except ServerError as error:
@@ -131,14 +143,44 @@ class Remote:
         # Loads it as well. SCRIPT LOAD would have to find out which node of a Cluster needs it.
         return (yield ("EVAL", script.source, *self._head, *args))
 
-    def _write(
-        self, script: scripts.Script, op: int, *args: bytes | str | int | float
-    ) -> Plan[Any]:
+    def _write(self, script: scripts.Script, op: int, *args: bytes | str | float) -> Plan[Any]:
         """The answer to a write, or None when it had been applied and the answer was lost."""
         operations = self.operations
-        return self._run(
-            script, repr(self._clock()), op, operations.floor(), operations.client, *args
-        )
+        for is_last in (False, True):
+            if self._offset is None:
+                yield from self._compare_clocks()
+            try:
+                return (
+                    yield from self._run(
+                        script,
+                        repr(self._clock()),
+                        op,
+                        operations.floor(),
+                        operations.client,
+                        self._deadline(),
+                        *args,
+                    )
+                )
+            except ServerError as error:
+                if error.code != "LATE":
+                    raise
+                if is_last:
+                    raise StoreUnavailable(f"the server is too slow: {error}") from None
+            self._offset = None  # its clock may have been set
+        raise AssertionError  # the last one has raised or returned
+
+    def _deadline(self) -> int:
+        """When nobody waits any more for what is sent now: microseconds of the server's clock."""
+        return int((monotonic() + self._timeout + self._offset) * 1e6) if self._offset else 0
+
+    def _compare_clocks(self) -> Plan[None]:
+        try:
+            seconds, micros = yield from self._run(scripts.TIME)
+        except ServerError:
+            self._offset = 0.0  # then there are no deadlines
+        else:
+            # Afterwards, so that what comes in time is at worst taken for late.
+            self._offset = int(seconds) + int(micros) / 1e6 - monotonic()
 
     def ping(self) -> Plan[None]:
         """Asks for an answer, whichever."""
@@ -304,7 +346,7 @@ class Remote:
             return Change(tuple(removed), tuple(written), 0, self)
         _start, end, before, self.evictions, rows, restored, out = reply
         self._note(end, max_size)
-        versions = {key: version for key, version in _named(restored)}
+        versions = dict(_named(restored))
         evicted = _entries(out)
         fell = {entry.key for entry in evicted if entry.key in versions}
         back = []
@@ -346,7 +388,7 @@ class Remote:
         return {"bytes": size, "expiring": expiring, "stored": stored}
 
     def _about(self) -> Plan[Any]:
-        reply = yield from self._run(scripts.ABOUT, repr(self._clock()), _PAGE, b"", b"")
+        reply = yield from self._run(scripts.ABOUT, repr(self._clock()), _PAGE, b"", b"", 0)
         self.evictions = reply[2]
         self.max_size = None if reply[3] < 0 else reply[3]
         return reply
@@ -460,15 +502,8 @@ class Remote:
             for entry in write.entries:
                 args += (to_utf8(entry.key), *self._payloads.pack(entry))
             args += map(to_utf8, write.keys)
-        reply = yield from self._run(
-            scripts.REPLAY,
-            repr(self._clock()),
-            b"",
-            self.operations.floor(),
-            self.operations.client,
-            base,
-            *args,
-        )
+        # The number is one of the writes' own, each of which is looked up by itself.
+        reply = yield from self._write(scripts.REPLAY, 0, base, *args)
         _start, end, self.evictions, capacity, versions = reply
         self._note(end, capacity)
         kept = (entry for write in writes for entry in write.kept)

@@ -27,9 +27,10 @@ class Script:
         self.sha = sha1(self.source, usedforsecurity=False).hexdigest().encode()
 
 
-# Every function that a script defines is made anew each time, so these two have none.
+# Every function that a script defines is made anew each time, so these have none.
 SET = Script("set", ())
 GET = Script("get", ())
+TIME = Script("time", ())
 
 PUT = Script("put", _WRITING)
 REMOVE = Script("remove", _WRITING)

@@ -1,4 +1,4 @@
--- ARGV: now, most, '', client. Deletes what has expired, at most so many, and counts.
+-- ARGV: now, most, '', client, 0. Deletes what has expired, at most so many, and counts.
 -- Gives size, expiring, evicted, capacity, and how many more have expired.
 if call('EXISTS', META) == 0 then return {0, 0, 0, -1, 0} end
 open()

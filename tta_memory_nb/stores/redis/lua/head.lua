@@ -1,5 +1,5 @@
 -- Begins every script but the two for one record. payload.py says what a header holds, keys.py what the
--- keys are. A write's first arguments are: now, op, floor, client.
+-- keys are. A write's first arguments are: now, op, floor, client, deadline.
 --
 -- A place in the order of recency is a number of the counter `seq`, which every write and every
 -- read takes from. It starts at the server's time in microseconds, so that it never repeats one

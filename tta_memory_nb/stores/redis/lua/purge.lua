@@ -1,9 +1,10 @@
--- ARGV: now, op, floor, client, base, at, from. A `clear` of a client that could not reach the server:
+-- ARGV: now, op, floor, client, deadline, base, at, from. A `clear` of a client that could not reach the server:
 -- deletes a part of what is not newer, see replay.lua; gives where to go on, or '' at the end.
 open()
+if is_late() then return LATE end
 if is_done(ARGV[2]) then return '' end
-local base, at = tonumber(ARGV[5]), tonumber(ARGV[6])
-local rows = call('ZRANGEBYSCORE', ORDER, '(' .. ARGV[7], '+inf', 'WITHSCORES', 'LIMIT', 0, MOST)
+local base, at = tonumber(ARGV[6]), tonumber(ARGV[7])
+local rows = call('ZRANGEBYSCORE', ORDER, '(' .. ARGV[8], '+inf', 'WITHSCORES', 'LIMIT', 0, MOST)
 local keys, gone = {}, {}
 for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
 if #keys > 0 then
@@ -21,7 +22,7 @@ local place = rows[#rows] or ''
 if place == '' then
   seq = seq + 1
   if at > tonumber(call('HGET', META, 'cleared') or 0) then
-    call('HSET', META, 'cleared', ARGV[6], 'cleared_seq', whole(seq))
+    call('HSET', META, 'cleared', ARGV[7], 'cleared_seq', whole(seq))
   end
   mark_done(ARGV[2], ARGV[3])
 end

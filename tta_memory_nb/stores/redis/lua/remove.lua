@@ -1,15 +1,16 @@
--- ARGV: now, op, floor, client, by version ('1' or '0'), then keys, each with its version if so.
+-- ARGV: now, op, floor, client, deadline, by version ('1' or '0'), then keys, each with its version if so.
 open()
+if is_late() then return LATE end
 if is_done(ARGV[2]) then return false end
 local keys, versions = {}, nil
-if ARGV[5] == '1' then
+if ARGV[6] == '1' then
   versions = {}
-  for i = 6, #ARGV, 2 do
+  for i = 7, #ARGV, 2 do
     keys[#keys + 1] = ARGV[i]
     versions[#versions + 1] = tonumber(ARGV[i + 1])
   end
 else
-  for i = 6, #ARGV do keys[#keys + 1] = ARGV[i] end
+  for i = 7, #ARGV do keys[#keys + 1] = ARGV[i] end
 end
 local out = remove(keys, versions, now)
 mark_done(ARGV[2], ARGV[3])

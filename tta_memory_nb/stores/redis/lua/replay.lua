@@ -1,10 +1,11 @@
--- ARGV: now, (op), floor, client, base, then writes: op, kind, at, count, and 'set': key, header, text
+-- ARGV: now, (op), floor, client, deadline, base, then writes: op, kind, at, count, and 'set': key, header, text
 -- of each record, 'delete': keys. Carries out what a client wrote while it could not reach the server.
 --
 -- `base` is the counter as the client saw it last. What others have written since is as old or as
 -- new as the instants say, and the newest instant wins; what was there before is older.
 open()
-local base = tonumber(ARGV[5])
+if is_late() then return LATE end
+local base = tonumber(ARGV[6])
 sweep(100)
 local cleared = call('HMGET', META, 'cleared', 'cleared_seq')
 local cleared_at, cleared_seq = tonumber(cleared[1] or 0), tonumber(cleared[2] or 0)
@@ -16,7 +17,7 @@ end
 
 -- Which write each record has become; 0 for those that it has not.
 local versions = {}
-local i = 6
+local i = 7
 while i <= #ARGV do
   local op, kind, at, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
   i = i + 4

@@ -1,10 +1,11 @@
--- ARGV: now, op, floor, client, capacity, most. Sets the capacity and evicts, at most so many at once.
+-- ARGV: now, op, floor, client, deadline, capacity, most. Sets the capacity and evicts, at most so many at once.
 open()
+if is_late() then return LATE end
 if is_done(ARGV[2]) then return false end
 local before = max or -1
-max = tonumber(ARGV[5])
-call('HSET', META, 'max', ARGV[5])
-local out = evict(tonumber(ARGV[6]), true)
+max = tonumber(ARGV[6])
+call('HSET', META, 'max', ARGV[6])
+local out = evict(tonumber(ARGV[7]), true)
 mark_done(ARGV[2], ARGV[3])
 close()
 return {start, seq, before, evicted, call('ZCARD', ORDER) > max and 1 or 0, out}

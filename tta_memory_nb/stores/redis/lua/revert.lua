@@ -1,21 +1,22 @@
--- ARGV: now, op, floor, client, capacity or '', number of writes, then key and version of each write
+-- ARGV: now, op, floor, client, deadline, capacity or '', number of writes, then key and version of each write
 -- that is to be taken back, then key, place, header, text of each record that is to come back.
 open()
+if is_late() then return LATE end
 if is_done(ARGV[2]) then return false end
 local before = -1
-if ARGV[5] ~= '' then
+if ARGV[6] ~= '' then
   before = max or -1
-  max = tonumber(ARGV[5])
-  call('HSET', META, 'max', ARGV[5])
+  max = tonumber(ARGV[6])
+  call('HSET', META, 'max', ARGV[6])
 end
-local count = tonumber(ARGV[6])
+local count = tonumber(ARGV[7])
 local keys, versions = {}, {}
 for i = 1, count do
-  keys[i], versions[i] = ARGV[5 + 2 * i], tonumber(ARGV[6 + 2 * i])
+  keys[i], versions[i] = ARGV[6 + 2 * i], tonumber(ARGV[7 + 2 * i])
 end
 local taken = count > 0 and remove(keys, versions, now) or {}
 local restored = {}
-for i = 7 + 2 * count, #ARGV, 4 do
+for i = 8 + 2 * count, #ARGV, 4 do
   local key, place, head, text = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local expires = expires_of(head)
   if not is_live(call('HGET', VALUES, key)) and (expires == 0 or expires > now) then

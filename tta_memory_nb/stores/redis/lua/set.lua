@@ -1,9 +1,9 @@
 -- As put.lua, for one record that nobody wants to take back, without a function in it: most of the
--- writes of an agent come this way. ARGV: now, op, floor, client, key, header, text.
+-- writes of an agent come this way. ARGV: now, op, floor, client, deadline, key, header, text.
 --
 -- Gives the counter, if it has only been counted up; else a list: the counter before and after, how many
 -- were evicted, and the created_at of the record that was there before, if one was. False: all was done before.
-local META, key, head = KEYS[4], ARGV[5], ARGV[6]
+local META, key, head = KEYS[4], ARGV[6], ARGV[7]
 local field = 'client:' .. ARGV[4]
 local meta = redis.call('HMGET', META, 'seq', 'max', field)
 local seq, done, op, floor = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -12,6 +12,10 @@ if not (seq and done) or meta[2] or op ~= floor or op % 64 == 0 then return {} e
 local settled = tonumber(string.match(done, '^(%d+):'))
 if op <= settled then return false end
 if string.find(done, ',', 1, true) then return {} end
+local time, deadline = redis.call('TIME'), tonumber(ARGV[5])
+if deadline > 0 and time[1] * 1000000 + time[2] > deadline then
+  return redis.error_reply('LATE the time for this write is over')
+end
 local old = redis.call('HGET', KEYS[1], key)
 local flags = string.byte(head, 1)
 local created = string.sub(head, flags < 16 and 2 or 10, flags < 16 and 9 or 17)
@@ -30,7 +34,7 @@ end
 seq = seq + 1
 local place = string.format('%.0f', seq)
 redis.call('HSET', KEYS[1], key, string.char(flags % 16) .. created .. string.sub(head, 10, 25)
-  .. struct.pack('>d', seq) .. string.sub(head, 34, 37) .. ARGV[7])
+  .. struct.pack('>d', seq) .. string.sub(head, 34, 37) .. ARGV[8])
 redis.call('ZADD', KEYS[2], place, key)
 if expires ~= 0 then redis.call('ZADD', KEYS[3], expires, key) end
 redis.call('HSET', META, 'seq', place, field, ARGV[2] .. ':')

@@ -16,6 +16,17 @@ local function open()
   evicted, max, start, done = tonumber(meta[2] or 0), tonumber(meta[3]), seq, meta[4]
 end
 
+-- Nobody waits any more for an answer to what comes after its deadline: its client has written it to
+-- its journal, and sends it again when it may no longer overtake what others write.
+local LATE = redis.error_reply('LATE the time for this write is over')
+
+local function is_late()
+  local deadline = tonumber(ARGV[5])
+  if deadline == 0 then return false end
+  local time = call('TIME')
+  return time[1] * 1000000 + time[2] > deadline
+end
+
 local function is_done(op)
   if not done then return false end
   local settled, applied = string.match(done, '^(%d+):(.*)$')
