@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -31,7 +32,7 @@ from tta_memory_nb.transfer import ImportReport
 from tta_memory_nb.verbs import Verbs
 
 EMPTY = inspect.Parameter.empty
-PLAIN = ("size", "is_using_redis", "get_backend_info")
+PLAIN = ("size", "is_using_redis", "get_backend_info", "outage")
 OF_THE_ORIGINAL = ("fallback", "using_redis", "redis_client")
 UNREACHABLE = "redis://alice:s3cret@invalid:9999/0?password=s3cret"
 
@@ -101,6 +102,7 @@ def test_what_the_constructor_takes_besides_is_keyword_only():
     assert [(parameter.name, parameter.default) for parameter in found[:-1]] == [
         ("namespace", "default"),
         ("on_outage", "fallback"),
+        ("timeout", 2.0),
         ("embedder", None),
         ("summarizer", None),
         ("compress_over", 4096),
@@ -453,8 +455,8 @@ async def test_a_summarizer_is_called_once_the_server_has_answered():
 async def test_closing_a_memory_closes_what_its_plans_are_carried_out_with():
     async with on_a_stand_in() as memory:
         memory.sync.close()
-        assert memory._runner.log == [("called", "close")]
-    assert memory._runner.log[1:] == [("awaited", "close")]
+        assert memory._runner.log == [("called", "part"), ("called", "close")]
+    assert memory._runner.log[2:] == [("awaited", "part"), ("replied", "part"), ("awaited", "close")]
     assert memory.sync.close() is None
 
 
@@ -494,6 +496,7 @@ def test_an_unreachable_server_leaves_a_memory_that_works_and_one_warning(caplog
     [record] = caplog.records
     assert (record.name, record.levelname) == ("tta_memory_nb", "WARNING")
     assert "redis://alice:***@invalid:9999" in record.getMessage()
+    memory.sync.close()
     assert "s3cret" not in caplog.text
 
 
@@ -524,14 +527,23 @@ def test_a_memory_that_asks_for_no_server_is_silent(caplog, arguments):
 def test_the_backend_info_tells_what_it_runs_on_and_no_password():
     memory = MemoryPrimitive(UNREACHABLE, 1, namespace="tenant")
     memory.sync.add_many({"a": {}, "b": {}})
-    assert memory.get_backend_info() == {
+    info = memory.get_backend_info()
+    assert "s3cret" not in str(info)
+    assert info.pop("degraded_since") == pytest.approx(time.time(), abs=60)
+    assert info.pop("degraded_because").startswith("redis://alice:***@invalid:9999/0?password=***")
+    assert info == {
         "backend": "in-memory",
         "fallback_available": True,
         "namespace": "tenant",
-        "size": 1,
-        "max_size": 1,
-        "evictions": 1,
+        "size": 2,
+        "max_size": None,
+        "evictions": 0,
+        "redis_url": "redis://alice:***@invalid:9999/0?password=***",
+        "server": None,
+        "degraded": True,
+        "writes_waiting": 2,
     }
+    memory.sync.close()
 
 
 # ---- arguments

@@ -339,8 +339,10 @@ class ServerStore:
     def _watch(self) -> None:
         """Tries to reach the server until it is back."""
         delay = _FIRST_DELAY
-        # Many clients that have lost one server must not come back in step.
-        while not self._closed.wait(delay * random.uniform(0.7, 1.3)):  # noqa: S311
+        # Many clients that have lost one server must not come back in step. A generator of its own:
+        # whoever has seeded the common one wants the same numbers each time.
+        chance = random.Random()  # noqa: S311
+        while not self._closed.wait(delay * chance.uniform(0.7, 1.3)):
             try:
                 if self._runner.run(self.reconnect()):
                     return

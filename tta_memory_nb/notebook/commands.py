@@ -509,17 +509,18 @@ def outage_of(nb: Notebook) -> str:
     outage = nb.memory.outage()
     if outage is None:
         return ""
-    waiting = outage["writes_waiting"]
+    count = outage["writes_waiting"]
+    waiting = f", {count:,} {'write waits' if count == 1 else 'writes wait'} for it" if count else ""
     return (
-        f"degraded since {_time_of(outage['degraded_since'])}: the server is away, working in memory, "
-        f"{waiting:,} {'write waits' if waiting == 1 else 'writes wait'} for it; %memory info tries it now"
+        f"degraded since {_time_of(outage['degraded_since'])}: the server is away, working in "
+        f"memory{waiting}; %memory info tries it now"
     )
 
 
 def _time_of(instant: float) -> str:
     from datetime import datetime, timezone
 
-    return datetime.fromtimestamp(instant, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(instant, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def _text(words: object, name: str) -> str:

@@ -188,10 +188,12 @@ class Drivers:
 
     # ---- clients
 
-    def _options(self, url: str) -> dict[str, Any]:
+    def _options(self, url: str, *, awaited: bool = False) -> dict[str, Any]:
         """What redis-py makes a connection of."""
+        # Each has its own kinds of connections for sockets and for TLS.
+        parse = redis.asyncio.connection.parse_url if awaited else redis.connection.parse_url
         try:
-            options = redis.connection.parse_url(url)  # type: ignore[no-untyped-call]
+            options: Any = parse(url)
         except (ValueError, TypeError) as error:
             # Its message may quote the address.
             raise InvalidArgument(
@@ -215,9 +217,9 @@ class Drivers:
             before, self._lease = self._lease, acquire(address.directory, _START)
             if before is not None:
                 before.release()
-            options = self._options(self._lease.url)
+            options = self._options(self._lease.url, awaited=awaited)
         else:
-            options = self._options(address.url)
+            options = self._options(address.url, awaited=awaited)
         here: Any = redis.asyncio if awaited else redis
         retry = (AsyncRetry if awaited else Retry)(NoBackoff(), 0)
         if address.kind == "cluster":
@@ -299,7 +301,7 @@ class Drivers:
     def _translated(self, error: BaseException) -> StoreUnavailable | ServerError:
         if isinstance(error, (redis.TimeoutError, TimeoutError)):
             return self._timed_out()
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         if _is_outage(error):
             return StoreUnavailable(f"{self._address.shown} cannot be had: {said}")
         code = _code_of(error, said)
