@@ -456,7 +456,11 @@ async def test_closing_a_memory_closes_what_its_plans_are_carried_out_with():
     async with on_a_stand_in() as memory:
         memory.sync.close()
         assert memory._runner.log == [("called", "part"), ("called", "close")]
-    assert memory._runner.log[2:] == [("awaited", "part"), ("replied", "part"), ("awaited", "close")]
+    assert memory._runner.log[2:] == [
+        ("awaited", "part"),
+        ("replied", "part"),
+        ("awaited", "close"),
+    ]
     assert memory.sync.close() is None
 
 

@@ -1,0 +1,482 @@
+"""A memory on a server: addresses, loops and threads, hostile names, rights, compression, loading."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote
+
+import pytest
+from backends import Clock, calls
+from servers import Server, need, redis_8, valkey
+
+from tta_memory_nb import InvalidArgument, MemoryPrimitive, MissingPackage, ServerError
+from tta_memory_nb.stores.redis import payload
+from tta_memory_nb.stores.redis.addresses import parse_address
+from tta_memory_nb.stores.redis.keys import keys_of
+
+SECRET = "s3cret-pässword/@:"
+
+
+@pytest.fixture
+def open_memory(request: pytest.FixtureRequest) -> Iterator[Callable[..., MemoryPrimitive]]:
+    """Opens memories on the Valkey that tests share, in a test's own namespace."""
+    opened: list[MemoryPrimitive] = []
+
+    def open_one(url: str | None = None, **arguments: Any) -> MemoryPrimitive:
+        arguments = {"namespace": request.node.name, **arguments}
+        opened.append(MemoryPrimitive(url or need("valkey").url, **arguments))
+        return opened[-1]
+
+    yield open_one
+    for memory in opened:
+        memory.sync.clear()
+        memory.sync.close()
+
+
+@pytest.fixture
+def memory(open_memory: Callable[..., MemoryPrimitive]) -> MemoryPrimitive:
+    return open_memory()
+
+
+# ---- addresses
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://localhost",
+        "redis+cluster://",
+        "redis+cluster://h:6379/2",
+        "redis+sentinel://h:26379",
+        "redis+sentinel://h:port/mymaster",
+        f"redis://:{SECRET}@h/not-a-number?socket_timeout=x",
+        f"mysql://root:{SECRET}@h/0",
+    ],
+)
+def test_an_address_that_means_no_server_is_refused_without_its_password(url):
+    with pytest.raises(InvalidArgument, match="redis_url=") as raised:
+        MemoryPrimitive(url)
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "hosts", "service"),
+    [
+        ("redis://h:1/2", "single", (), ""),
+        ("redis+cluster://u:p@a:1,b", "cluster", (("a", 1), ("b", 6379)), ""),
+        ("rediss+cluster://[::1]:7,b:2", "cluster", (("::1", 7), ("b", 2)), ""),
+        ("redis+sentinel://a,b:2/my%20master/3", "sentinel", (("a", 26379), ("b", 2)), "my master"),
+        ("embedded:", "embedded", (), ""),
+        ("embedded:/a b", "embedded", (), ""),
+    ],
+)
+def test_an_address_says_how_a_server_is_reached(url, kind, hosts, service):
+    found = parse_address(url)
+    assert (found.kind, found.hosts, found.service) == (kind, hosts, service)
+    assert "p@" not in repr(found)
+
+
+def test_an_embedded_server_keeps_what_another_process_finds(tmp_path):
+    need("valkey")
+    memory = MemoryPrimitive(f"embedded:{tmp_path}", namespace="n")
+    memory.sync.add("k", {"text": "rain"})
+    program = (
+        "import sys; from tta_memory_nb import MemoryPrimitive\n"
+        "print(MemoryPrimitive('embedded:' + sys.argv[1], namespace='n').sync.search('RAIN'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[{'text': 'rain'}]\n"
+    memory.sync.close()
+    assert memory.sync.get("k") == {"text": "rain"}  # starts it again
+    memory.sync.close()
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("server", ["valkey", "redis"])
+async def test_both_protocols_say_the_same(open_memory, server, protocol):
+    memory = open_memory(f"{need(server).url}?protocol={protocol}")
+    await memory.add("k", {"text": "rain"}, ttl=60)
+    memory.sync.add("j", {"text": "sun"})
+    assert 59 < await memory.ttl("k") <= 60
+    assert await memory.get_many(["j", "k"]) == {"j": {"text": "sun"}, "k": {"text": "rain"}}
+    assert memory.sync.search("RAIN") == [{"text": "rain"}]
+    assert memory.get_backend_info()["server"].startswith(server)
+    await memory.aclose()
+
+
+def test_a_unix_socket_and_a_password_are_part_of_an_address(tmp_path):
+    need("valkey")
+    server = Server(valkey(), "--unixsocket", str(tmp_path / "s"), "--requirepass", SECRET)
+    server.password = SECRET
+    try:
+        url = f"unix://:{quote(SECRET, safe='')}@{tmp_path}/s"
+        memory = MemoryPrimitive(url)
+        memory.sync.add("k", {"n": 1})
+
+        async def awaited() -> Any:
+            found = await memory.get("k")
+            await memory.aclose()
+            return found
+
+        assert asyncio.run(awaited()) == {"n": 1}
+        told = [
+            repr(memory),
+            repr(memory.sync),
+            str(memory.get_backend_info()),
+            repr(memory._store),
+        ]
+        assert not [text for text in told if SECRET in text or quote(SECRET, safe="") in text]
+        memory.sync.close()
+        with pytest.raises(ServerError) as raised:
+            MemoryPrimitive(f"redis://:wrong@127.0.0.1:{server.port}")
+        assert raised.value.code == "NOAUTH"
+        assert "wrong" not in str(raised.value)
+    finally:
+        server.stop()
+
+
+def test_a_user_who_may_touch_nothing_but_our_keys_is_enough():
+    need("redis")
+    server = Server(redis_8())
+    try:
+        with server.client() as client:
+            client.execute_command(
+                "ACL SETUSER limited on >pw ~tta:* resetchannels -@all +@read +@write +@scripting +@connection"
+            )
+        memory = MemoryPrimitive(f"redis://limited:pw@127.0.0.1:{server.port}")
+        memory.sync.add_many({f"k{n}": {"n": n} for n in range(10)}, ttl=60)
+        assert memory.sync.count("n") == 10
+        memory.sync.undo(memory.sync.remove(["k1"]))
+        memory.sync.clear()
+        info = memory.get_backend_info()  # INFO is refused
+        assert (info["server"], info["degraded"], info["size"]) == (None, False, 0)
+        memory.sync.close()
+        with server.client() as client:
+            client.execute_command("ACL SETUSER limited -eval -evalsha")
+        with pytest.raises(ServerError) as raised:
+            MemoryPrimitive(f"redis://limited:pw@127.0.0.1:{server.port}").sync.add("k", {})
+        assert raised.value.code == "NOPERM"
+    finally:
+        server.stop()
+
+
+# ---- loops, threads, processes
+
+LOOPS = """
+import asyncio, logging, sys, threading
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # with -X dev it tells of every slow step
+from tta_memory_nb import MemoryPrimitive
+memory = MemoryPrimitive(sys.argv[1], namespace="loops")
+
+async def work(name):
+    await asyncio.gather(*(memory.add(f"{name}:{n}", {"n": n}) for n in range(int(sys.argv[2]))))
+    return await memory.count(prefix=f"{name}:")
+
+print(asyncio.run(work("a")), asyncio.run(work("b")))
+thread = threading.Thread(target=lambda: print(asyncio.run(work("c"))))
+thread.start(); thread.join()
+
+async def mixed():
+    found = await asyncio.gather(work("d"), asyncio.to_thread(memory.sync.count, prefix="a:"))
+    memory.sync.clear()
+    return found
+
+print(asyncio.run(mixed()))
+if len(sys.argv) > 3:
+    memory.sync.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "closed"),
+    [
+        ("valkey", 1000, []),
+        ("valkey", 100, ["closed"]),
+        ("cluster", 100, []),
+        ("sentinel", 100, []),
+    ],
+)
+def test_one_memory_serves_several_loops_and_threads_and_leaves_nothing_open(name, count, closed):
+    arguments = [need(name).url, str(count), *closed]
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", LOOPS, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONASYNCIODEBUG": "0"},
+    )
+    assert done.stdout == f"{count} {count}\n{count}\n[{count}, {count}]\n"
+    assert done.stderr == ""
+
+
+async def test_a_cancelled_call_leaves_a_memory_that_works(memory):
+    await memory.add("k", {"n": 0})
+    for _ in range(20):
+        task = asyncio.create_task(memory.add("k", {"n": 1}))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await memory.add("k", {"n": 2})
+    assert await memory.get("k") == {"n": 2}
+    assert memory.is_using_redis()
+    await memory.aclose()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_counts_its_writes_as_its_own(memory):
+    memory.sync.add("parent", {"n": 0})
+    child = os.fork()
+    if not child:
+        for number in range(50):
+            memory.sync.add(f"child:{number}", {"n": number})
+        os._exit(0)
+    for number in range(50):
+        memory.sync.add(f"parent:{number}", {"n": number})
+    assert os.waitpid(child, 0)[1] == 0
+    assert memory.sync.count(prefix="child:") == memory.sync.count(prefix="parent:") == 50
+
+
+WRITER = """
+import random, sys
+from tta_memory_nb import MemoryPrimitive
+memory = MemoryPrimitive(sys.argv[1], namespace="shared").sync
+chance = random.Random(int(sys.argv[2]))
+for step in range(300):
+    key = f"k{chance.randrange(6)}"
+    match chance.randrange(5):
+        case 0 | 1: memory.add(key, {"by": sys.argv[2], "step": step, "again": [sys.argv[2], step]})
+        case 2: memory.delete(key)
+        case 3: assert all(r.value["again"] == [r.value["by"], r.value["step"]] for r in memory.records())
+        case 4: memory.add_many({f"k{n}": {"by": sys.argv[2], "step": step, "again": [sys.argv[2], step]} for n in (1, 2)})
+"""
+
+
+def test_processes_that_write_the_same_keys_leave_a_memory_that_is_whole(open_memory):
+    memory = open_memory(namespace="shared")
+    url = need("valkey").url
+    processes = [
+        subprocess.Popen([sys.executable, "-c", WRITER, url, str(n)], stderr=subprocess.PIPE)
+        for n in range(3)
+    ]
+    watched = memory.sync
+    while any(each.poll() is None for each in processes):
+        keys = watched.keys()
+        assert len(keys) == len(set(keys))
+        assert all(
+            hit["again"] == [hit["by"], hit["step"]] for hit in watched.search("again", None)
+        )
+    assert [each.communicate()[1] for each in processes] == [b""] * 3
+    records = watched.records()
+    assert [record.key for record in records] == watched.keys()[::-1]
+    assert len(records) == watched.size() == watched.count("again")
+    # As somebody sees it who has never looked before.
+    fresh = open_memory(namespace="shared")
+    assert fresh.sync.records() == records
+
+
+# ---- hostile names
+
+NAMES = [
+    *("*", "?", "[a]", "{", "}", "{}", "}{", "a}b{c", ":", "tta:{x}:values", "%7B", "\\", '"', "'"),
+    *(
+        "line\nbreak",
+        "\0",
+        "\r\n*1\r\n$8\r\nFLUSHALL\r\n",
+        "🙂",
+        "\ud83d",
+        " ",
+        "@field:{x}",
+        "a|b",
+    ),
+    "x" * 1_000_000,
+]
+
+
+def test_no_name_reaches_another_ones_records(open_memory):
+    memories = {name: open_memory(namespace=name) for name in NAMES}
+    for number, memory in enumerate(memories.values()):
+        memory.sync.add_many({key: {"of": number, "key": key[:50]} for key in NAMES})
+    for number, memory in enumerate(memories.values()):
+        assert memory.size() == len(NAMES)
+        assert sorted(memory.sync.keys()) == sorted(NAMES)
+        assert {record.value["of"] for record in memory.sync.records()} == {number}
+        assert memory.sync.get("*") == {"of": number, "key": "*"}
+    first, second, *_ = memories.values()
+    first.sync.clear()
+    assert (first.size(), second.size()) == (0, len(NAMES))
+    assert second.sync.delete("*") is True
+    assert second.size() == len(NAMES) - 1
+
+
+def test_keys_of_namespaces_are_different_short_and_in_one_slot():
+    keys = [key for name in NAMES for key in keys_of(name)]
+    assert len(set(keys)) == len(keys)
+    for key in keys:
+        assert len(key) < 320
+        assert key.startswith("tta:{")
+        assert (key.count("{"), key.count("}")) == (1, 1)
+        assert key.isascii()
+        assert key.isprintable()
+
+
+def test_clear_deletes_nothing_but_its_own(memory):
+    client = memory.redis_client
+    client.set("somebody else's", "value")
+    client.set(f"tta:{{{memory.namespace}}}x:values", "value")
+    memory.sync.add("k", {})
+    memory.sync.clear()
+    assert client.delete("somebody else's", f"tta:{{{memory.namespace}}}x:values") == 2
+
+
+# ---- compression
+
+
+@pytest.mark.parametrize("engine", ["zstd", "zlib"])
+def test_long_values_are_compressed_and_nobody_notices(open_memory, engine):
+    long = {"text": "It rains in Málaga. " * 1000, "half": "\ud83d"}
+    short = {"text": "short"}
+    noise = {"text": random.Random(0).randbytes(6000).hex()}
+    with patch.object(payload, "_engine", [None] if engine == "zlib" else []):
+        memory = open_memory(compress_over=100).sync
+        memory.add_many({"long": long, "short": short, "noise": noise})
+        assert memory.get_many(["long", "short", "noise"]) == {
+            "long": long,
+            "short": short,
+            "noise": noise,
+        }
+        assert memory.search("MÁLAGA") == [long]
+        stats = memory.stats()
+        assert stats["bytes"] > 30_000
+        assert stats["stored"] < stats["bytes"] / 3
+    # Whatever the next one has, it can read it.
+    assert open_memory().sync.get("long") == long
+
+
+def test_values_are_not_compressed_where_that_saves_nothing_or_is_not_asked_for(open_memory):
+    memory = open_memory(compress_over=10**9).sync
+    memory.add("long", {"text": "It rains. " * 1000})
+    assert memory.stats()["stored"] == memory.stats()["bytes"]
+
+
+def test_a_value_that_cannot_be_decompressed_here_says_what_to_install(open_memory):
+    memory = open_memory(compress_over=10).sync
+    memory.add("long", {"text": "It rains. " * 1000})
+    client, [values, *_] = memory._runner.client, keys_of(memory.namespace)
+    if client.hget(values, "long")[0] & payload.Flag.ZSTD:
+        with patch.object(payload, "_engine", [None]), pytest.raises(MissingPackage, match="pip"):
+            memory.get("long")
+    assert zlib.decompress(zlib.compress(b"x")) == b"x"
+
+
+# ---- loading, in parts
+
+
+def test_a_first_search_loads_no_more_than_it_needs(open_memory):
+    memory = open_memory()
+    memory.sync.add_many((f"k{n}", {"text": f"note {n}", "rare": n == 7}) for n in range(5000))
+    other = open_memory()
+    assert other.sync.search("note", limit=2) == [
+        {"text": "note 4999", "rare": False},
+        {"text": "note 4998", "rare": False},
+    ]
+    mirror = other.fallback
+    assert mirror.size() < 1000
+    assert not mirror.position().is_complete
+    memory.sync.get("k3")  # newer now than all that is loaded
+    memory.sync.add("k4990", {"text": "changed"})
+    memory.sync.delete("k4998")
+    assert [hit["text"] for hit in other.sync.search("e", limit=4)] == [
+        "changed",
+        "note 3",
+        "note 4999",
+        "note 4997",
+    ]
+    assert other.sync.count("note") == 4998
+    assert mirror.position().is_complete
+    assert other.sync.search("true") == [{"text": "note 7", "rare": True}]
+
+
+def test_many_who_search_at_once_load_once(open_memory):
+    memory = open_memory()
+    memory.sync.add_many({f"k{n}": {"text": f"note {n}"} for n in range(3000)})
+    other = open_memory()
+
+    async def search() -> list[int]:
+        found = await asyncio.gather(*(other.count("note") for _ in range(50)))
+        await other.aclose()
+        return found
+
+    with patch.object(other.fallback, "apply", wraps=other.fallback.apply) as apply:
+        assert asyncio.run(search()) == [3000] * 50
+        loaded = [len(call.args[1][8]) // 3 for call in apply.call_args_list]
+    assert sum(loaded) == 3000
+
+
+def test_what_others_clear_and_fill_again_is_seen(open_memory):
+    memory, other = open_memory(), open_memory()
+    for turn in range(5):
+        memory.sync.clear()
+        memory.sync.add_many({f"k{turn}:{n}": {"text": f"{turn}"} for n in range(turn)})
+        assert sorted(other.sync.keys(prefix="k")) == sorted(memory.sync.keys())
+        assert other.sync.count(str(turn)) == turn
+
+
+def test_expired_records_are_removed_from_the_server_by_whoever_comes_by(open_memory):
+    clock = Clock()
+    memory = open_memory(clock=clock)
+    memory.sync.add_many({f"k{n}": {"n": n} for n in range(50)}, ttl=10)
+    clock.tick(10)
+    assert memory.size() == 0
+    values, order, expiries, *_ = keys_of(memory.namespace)
+    assert memory.redis_client.exists(values, order, expiries) == 0
+
+
+def test_tombstones_do_not_grow_without_bounds(open_memory):
+    memory = open_memory()
+    for start in range(0, 12_000, 2000):
+        batch = {f"k{n}": {} for n in range(start, start + 2000)}
+        memory.sync.add_many(batch)
+        memory.sync.remove(list(batch))
+    values, *_, log = keys_of(memory.namespace)
+    assert memory.size() == 0
+    assert memory.redis_client.zcard(log) < 6000
+    assert memory.redis_client.hlen(values) < 6000
+    # One that has not looked for so long starts over.
+    other = open_memory()
+    assert other.sync.count(prefix="k") == 0
+
+
+def test_the_verbs_of_a_store_take_threads_in_turn(memory):
+    memory.sync.add("counter", {"n": 0})
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for step in range(30):
+                memory.sync.add(f"{number}", {"n": step})
+                assert memory.sync.get(f"{number}") == {"n": step}
+                assert memory.sync.search_records("n", 1)
+        except BaseException as error:  # asserted to be none below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert memory.size() == 9
+    assert calls(memory).size() == 9
