@@ -56,6 +56,11 @@ _POLL = 0.01  # seconds between two looks
 _MOST_DEATHS = 5
 _DEATHS_WITHIN = 60.0
 
+_SYNC = 1.0  # seconds between two times that what was written is brought to the disk
+
+# So often in a row the socket may be missing then, as it is while the server begins.
+_MOST_MISSES = 5
+
 # A server that has been asked to end may finish what it is writing, in so many seconds.
 _LAST_WORDS = 15.0
 
@@ -69,7 +74,7 @@ _SUPERVISOR = (
 )
 
 
-def acquire(directory: str | None, timeout: float) -> Lease:
+def acquire(directory: str | os.PathLike[str] | None, timeout: float) -> Lease:
     """The use of the server in a directory, which is started unless it runs.
 
     A process may ask as often as it likes, and from any thread.
@@ -291,9 +296,9 @@ def _binary() -> str:
     return str(path)
 
 
-def _home(directory: str | None) -> str:
+def _home(directory: str | os.PathLike[str] | None) -> str:
     """A directory by the one name that all processes know it by, made if there is none."""
-    path = directory if directory is not None else _default()
+    path = os.fspath(directory) if directory is not None else _default()
     try:
         path = str(Path(path).expanduser())
         Path(path).mkdir(0o700, parents=True, exist_ok=True)
@@ -306,7 +311,16 @@ def _home(directory: str | None) -> str:
         raise _unusable(path, "there is no home directory") from None
     except ValueError:  # a zero, or half a character
         raise _unusable(path, "no directory can have this name") from None
+    _check_own(path, home)
     return home
+
+
+def _check_own(path: str, home: str) -> None:
+    """Refuses a directory in which others could put a server, or a link, in the place of ours."""
+    found, uid = Path(home).stat(), os.getuid()
+    # Containers mount directories of whoever started them, and run as root.
+    if (uid and found.st_uid not in {uid, 0}) or found.st_mode & stat.S_IWOTH:
+        raise _unusable(path, "others may write there")
 
 
 def _default() -> str:
@@ -329,11 +343,10 @@ def _socket_path(home: str) -> str:
     inside = str(Path(home, _SOCKET))
     if _is_address(inside):
         return _SOCKET
-    uid = os.getuid()
-    name = hashlib.sha256(b"%d:%b" % (uid, os.fsencode(home))).hexdigest()[:16]
+    name = _place_name(home)
     bases = (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp")  # noqa: S108
     for base in bases:
-        place = Path(base, f"tta-memory-nb-{uid}-{name}")
+        place = Path(base, name)
         if place.is_absolute() and Path(base).is_dir() and _is_address(str(place / _SOCKET)):
             break
     else:
@@ -349,6 +362,15 @@ def _socket_path(home: str) -> str:
         ) from None
     _check_private(home, place)
     return str(place / _SOCKET)
+
+
+def _place_name(home: str) -> str:
+    """What a directory's place for its socket is called."""
+    # By what the directory is and not by its name: one that is moved while it is used takes its server
+    # along, a copy has another, and so has one that is made anew under the old name.
+    uid, found = os.getuid(), Path(home).stat()
+    what = f"{uid}:{found.st_dev}:{found.st_ino}".encode()
+    return f"tta-memory-nb-{uid}-{hashlib.sha256(what).hexdigest()[:16]}"
 
 
 def _check_private(home: str, place: Path) -> None:
@@ -409,10 +431,11 @@ def _launch(home: str, binary: str, supervisor: _LockFile, deadline: float) -> i
             _ask(path, b"SHUTDOWN NOW FORCE\r\n")
             if not _until(server.take, deadline):
                 raise StoreUnavailable(f"{_named(home)} still has a server that does not end")
-        # No server lives, so what answers there from now on is the new one.
-        with suppress(FileNotFoundError):
-            Path(path).unlink()
         where = _socket_path(home)
+        # No server lives, so what answers there from now on is the new one.
+        for stale in {path, str(Path(home, where))}:
+            with suppress(FileNotFoundError):
+                Path(stale).unlink()
         with _opened(home, _SOCKET_PATH, os.O_TRUNC) as file:
             try:
                 file.write(os.fsencode(where))
@@ -466,11 +489,13 @@ def _known_socket(home: str) -> str:
         where = os.fsdecode(Path(home, _SOCKET_PATH).read_bytes())
     except OSError:
         where = ""
-    path = Path(home, where or _SOCKET)  # an absolute name is not below the directory
-    if path.is_absolute() and path.parent != Path(home):
-        with suppress(FileNotFoundError):
+    path = Path(where)
+    with suppress(FileNotFoundError):
+        # That of a copy names the place of the directory it was copied from.
+        if path.is_absolute() and path.parent.name == _place_name(home):
             _check_private(home, path.parent)
-    return str(path)
+            return str(path)
+    return str(Path(home, _SOCKET))
 
 
 def _state(path: str) -> Literal["ready", "loading", "absent"]:
@@ -550,13 +575,16 @@ class _Supervisor:
 
     def run(self) -> None:
         """Returns when nobody uses the server, with the server gone."""
-        # macOS drops a signal that nothing handles even while someone waits for it.
-        signal.signal(signal.SIGCHLD, lambda *_: None)
         awaited = {signal.SIGCHLD, signal.SIGTERM}
+        for each in awaited:
+            # macOS drops a signal that nothing handles, or that whoever started this ignored, even
+            # while someone waits for it.
+            signal.signal(each, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
-        Thread(target=self._await_last_user, daemon=True).start()
         deaths: list[float] = []
         server = self._started()
+        Thread(target=self._await_last_user, daemon=True).start()
+        Thread(target=self._look_after, daemon=True).start()
         while signal.sigwait(awaited) == signal.SIGCHLD:
             if server.poll() is None:
                 continue
@@ -572,12 +600,14 @@ class _Supervisor:
                 Path(self._where).parent.rmdir()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        # What is run in between is little, and the other thread waits without holding anything.
-        return subprocess.Popen(  # noqa: S603  what this user has installed
+        self._misses = 0
+        # What is run in between is little, and the other threads hold nothing that it needs.
+        self._server = subprocess.Popen(  # noqa: S603  what this user has installed
             self._command,
             pass_fds=(self._lock,),
             preexec_fn=self._before_the_server,  # noqa: PLW1509
         )
+        return self._server
 
     def _before_the_server(self) -> None:
         """In the process that becomes the server."""
@@ -601,6 +631,25 @@ class _Supervisor:
             server.kill()
             server.wait()
 
+    def _look_after(self) -> None:
+        """Once a second: what is written goes to the disk, and the socket must be there."""
+        synced: dict[Path, tuple[int, int]] = {}
+        while True:
+            time.sleep(_SYNC)
+            try:
+                synced = _synced(Path("appendonlydir"), synced)
+            except OSError as error:
+                # A file may go while this looks, as the server rewrites them. The server learns of a full
+                # disk by itself when it writes, but not of this: all that can be done is to say it.
+                if not isinstance(error, FileNotFoundError):
+                    sys.stderr.write(f"tta_memory_nb: what was written is not synced: {error}\n")
+                    sys.stderr.flush()
+            # Someone cleans up what looks like garbage, or the system does when the user logs out. A
+            # server that nobody can find is no server: it ends, and the next one listens again.
+            self._misses = 0 if os.path.lexists(self._where) else self._misses + 1
+            if self._misses == _MOST_MISSES:
+                self._server.terminate()
+
     def _await_last_user(self) -> None:
         """Ends the supervisor when there are no users, nor can be: the locks stay as they are."""
         import fcntl
@@ -623,6 +672,18 @@ class _Supervisor:
             os.kill(self._pid, signal.SIGTERM)
 
 
+def _synced(folder: Path, before: dict[Path, tuple[int, int]]) -> dict[Path, tuple[int, int]]:
+    """Brings to the disk what was appended to the files there; gives what they were like then."""
+    now: dict[Path, tuple[int, int]] = {}
+    for path in folder.glob("*.incr.aof"):
+        with path.open("rb", buffering=0) as file:
+            found = os.fstat(file.fileno())
+            now[path] = (found.st_size, found.st_mtime_ns)
+            if before.get(path) != now[path]:
+                os.fsync(file.fileno())
+    return now
+
+
 def _settings(where: str) -> list[str]:
     """The options of the server."""
     settings = {
@@ -631,7 +692,10 @@ def _settings(where: str) -> list[str]:
         "unixsocketperm": "700",
         "dir": ".",
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        # With "everysec" the server puts off writing for up to two seconds when the disk is slow, but
+        # answers: what it acknowledged would go with it. So it always writes at once, which survives
+        # its end, and the supervisor sees to the disk every second, for the end of the machine.
+        "appendfsync": "no",
         "save": "",
         "maxmemory-policy": "noeviction",
         "shutdown-on-sigterm": "force",  # a full disk would keep it alive for ever

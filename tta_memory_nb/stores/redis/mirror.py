@@ -100,7 +100,7 @@ class Mirror(InMemoryStore):
 
     # ---- what this process does on the server
 
-    def wrote(self, entries: Iterable[Entry], start: int, end: int) -> None:
+    def wrote(self, entries: Sequence[Entry], start: int, end: int) -> None:
         """Takes note of own writes, which carry their places.
 
         Args:
@@ -109,6 +109,8 @@ class Mirror(InMemoryStore):
             end: the counter afterwards; -1 when more has changed than is told here.
         """
         with self._lock:
+            if self._floor is None:
+                entries = entries[-self._max_known :] if self._max_known else ()
             for entry in entries:
                 if entry.stamp > self._cursor or self._floor is None:
                     self._keep(entry)
