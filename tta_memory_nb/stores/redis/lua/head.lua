@@ -5,7 +5,8 @@
 -- read takes from. It starts at the server's time in microseconds, so that it never repeats one
 -- from before everything was deleted, and stays far below 2^53.
 
-local call, byte, sub, pack, unpacked = redis.call, string.byte, string.sub, struct.pack, struct.unpack
+local call, byte, char, sub = redis.call, string.byte, string.char, string.sub
+local pack, unpacked = struct.pack, struct.unpack
 local VALUES, ORDER, EXPIRIES, META, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now = tonumber(ARGV[1])
 

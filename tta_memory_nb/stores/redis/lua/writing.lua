@@ -162,6 +162,8 @@ end
 
 -- ---- putting in
 
+local NEVER = string.rep('\0', 8)
+
 -- Writes records, each key once. Gives key, place, blob of those that it has replaced, if wanted, and
 -- number and created_at of those that were there before, where the client did not know that.
 local function put(keys, heads, texts, want)
@@ -171,7 +173,7 @@ local function put(keys, heads, texts, want)
   for i, key in ipairs(keys) do
     local head, old = heads[i], olds[i]
     local flags, created = byte(head, 1), nil
-    local live = is_live(old)
+    local live = old and is_live(old)
     if flags < 16 then
       created = sub(head, 2, 9)
     else
@@ -183,24 +185,25 @@ local function put(keys, heads, texts, want)
         kept[#kept + 1] = created
       end
     end
-    local expires = expires_of(head)
+    local expires = sub(head, 18, 25)
     if old then
       if live and want then
         replaced[#replaced + 1] = key
         replaced[#replaced + 1] = call('ZSCORE', ORDER, key)
         replaced[#replaced + 1] = old
       end
-      if expires == 0 and expires_of(old) ~= 0 then lasting[#lasting + 1] = key end
+      if expires == NEVER and expires_of(old) ~= 0 then lasting[#lasting + 1] = key end
       if is_tombstone(old) then logged[#logged + 1] = key end
     end
     seq = seq + 1
-    values[2 * i - 1] = key
-    values[2 * i] = string.char(flags) .. created .. sub(head, 10, 25) .. pack('>d', seq)
-      .. sub(head, 34, 37) .. texts[i]
-    places[2 * i - 1] = whole(seq)
-    places[2 * i] = key
-    if expires ~= 0 then
-      expiries[#expiries + 1] = expires
+    local n = 2 * i
+    values[n - 1] = key
+    values[n] = char(flags) .. created .. sub(head, 10, 25) .. pack('>d', seq) .. sub(head, 34)
+      .. texts[i]
+    places[n - 1] = seq
+    places[n] = key
+    if expires ~= NEVER then
+      expiries[#expiries + 1] = expires_of(head)
       expiries[#expiries + 1] = key
     end
   end
