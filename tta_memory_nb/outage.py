@@ -29,7 +29,7 @@ from .filters import EVERYTHING, Filters
 from .keys import check_key
 from .stores.base import Change, Clock, Entry, check_limit, check_max_size
 from .stores.memory import query_of
-from .stores.plan import Pause, Plan, Runner
+from .stores.plan import Pause, Plan, Prepared, Runner
 from .stores.redis.remote import BATCH, Remote, Replayed, batches, pages
 
 logger = logging.getLogger("tta_memory_nb")
@@ -461,9 +461,7 @@ class ServerStore:
 
     def put(self, entries: Iterable[Entry]) -> Plan[Change]:
         """Writes entries in turn, evicting the least recently used above `max_size`."""
-        done: list[Change] = []
-        for batch in batches(entries):
-            done.append((yield from self._put_batch(batch, for_good=False)))  # noqa: PERF401  no comprehension may yield
+        done = yield from self._put_batches(entries, for_good=False)
         change = self._joined(done)
         if len(done) > 1:
             # What one batch wrote and another one replaced or evicted was not there before.
@@ -479,18 +477,42 @@ class ServerStore:
 
     def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
         """As `put`, of entries that nobody will want to take back."""
-        for batch in batches(entries):
-            yield from self._put_batch(batch, for_good=True)
+        yield from self._put_batches(entries, for_good=True)
 
-    def _put_batch(self, entries: Sequence[Entry], *, for_good: bool) -> Plan[Change]:
+    def _put_batches(self, entries: Iterable[Entry], *, for_good: bool) -> Plan[list[Change]]:
+        todo = ((batch, self.remote.prepare(batch)) for batch in batches(entries))
+        done: list[Change] = []
+        following = next(todo, None)
+        while following is not None:
+            batch, prepared = following
+            ahead: list[tuple[list[Entry], Prepared] | None] = []
+
+            def prepare_next(ahead: list[tuple[list[Entry], Prepared] | None] = ahead) -> None:
+                # While the server is at this batch; once, however often it is sent.
+                if not ahead:
+                    ahead.append(next(todo, None))
+
+            done.append((yield from self._put_batch(batch, prepared, prepare_next, for_good)))
+            prepare_next()
+            [following] = ahead
+        return done
+
+    def _put_batch(
+        self,
+        entries: Sequence[Entry],
+        prepared: Prepared,
+        work: Callable[[], None],
+        for_good: bool,
+    ) -> Plan[Change]:
+        def ask(op: int) -> Plan[Change]:
+            return self.remote.put(entries, op, for_good=for_good, prepared=prepared, work=work)
+
         def alone(op: int) -> tuple[Change, list[Write]]:
             meant = [copy(entry) for entry in entries]
             change = self.remote.mirror.put(entries)
             return change, [self._write(op, "set", entries=meant, kept=entries)]
 
-        return self._change(
-            lambda op: self.remote.put(entries, op, for_good=for_good), len(entries), alone
-        )
+        return self._change(ask, len(entries), alone)
 
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """The entries of the keys that exist, in the order asked, each made newest in turn."""

@@ -9,14 +9,38 @@ plans are done at the first step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Command: TypeAlias = tuple[bytes | str | int | float, ...]
+
+class Prepared:
+    """Arguments of a command, already as they go over the wire.
+
+    Args:
+        arguments: what it stands for.
+    """
+
+    __slots__ = ("arguments", "wire")
+
+    def __init__(self, arguments: Sequence[bytes]) -> None:
+        self.arguments = arguments
+        self.wire = on_the_wire(arguments)
+
+
+def on_the_wire(arguments: Iterable[bytes | str | float]) -> bytes:
+    """Arguments as bulk strings of the Redis protocol."""
+    parts = []
+    for argument in arguments:
+        data = argument if type(argument) is bytes else str(argument).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(parts)
+
+
+Command: TypeAlias = tuple[bytes | str | float | Prepared, ...]
 """A command of the Redis protocol: its name and its arguments."""
 
 
@@ -26,8 +50,17 @@ class Pause(NamedTuple):
     seconds: float
 
 
-Plan: TypeAlias = Generator[Command | Pause, Any, T]
-"""Yields commands, is sent their replies (for a pause: None), returns the result of a verb."""
+class Meanwhile(NamedTuple):
+    """A command, and something to do while the server is at it."""
+
+    command: Command
+    work: Callable[[], None]
+
+
+Request: TypeAlias = Command | Meanwhile | Pause
+
+Plan: TypeAlias = Generator[Request, Any, T]
+"""Yields requests, is sent their replies (for a pause: None), returns the result of a verb."""
 
 
 class Runner(Protocol):

@@ -10,9 +10,9 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from threading import BoundedSemaphore, Lock
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import redis
 import redis.asyncio
@@ -32,10 +32,12 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from ...errors import InvalidArgument, ServerError, StoreUnavailable
-from ..plan import Command, Pause, Plan
+from ..plan import Command, Meanwhile, Pause, Plan, Prepared, Request
 from .addresses import Address
 
 T = TypeVar("T")
+
+Work: TypeAlias = Callable[[], None]
 
 # So many commands are under way at once; more would only wait on the server in place of here.
 _CONNECTIONS = 64
@@ -95,14 +97,14 @@ class Drivers:
             result: T = done.value
             return result
 
-    def _send(self, request: Command | Pause) -> Any:
+    def _send(self, request: Request) -> Any:
         if isinstance(request, Pause):
             time.sleep(request.seconds)
             return None
         if not self._slots.acquire(timeout=self._timeout):
             raise self._timed_out()
         try:
-            return (self._ask or self._open())(*request)
+            return (self._ask or self._open())(*_taken_apart(request))
         except _ERRORS as error:
             if self._knows_old_servers(error):
                 self._drop()
@@ -116,8 +118,14 @@ class Drivers:
                 self._client = self._made(awaited=False)
                 pool = None if self._address.kind == "cluster" else self._client.connection_pool
                 self._lines = _Lines(pool) if pool else None
-                self._ask = self._lines.ask if self._lines else self._client.execute_command
+                self._ask = self._lines.ask if self._lines else self._ask_cluster
             return self._ask
+
+    def _ask_cluster(self, command: Command, work: Work | None) -> Any:
+        reply = self._client.execute_command(*_plain(command))
+        if work:
+            work()
+        return reply
 
     # ---- awaiting
 
@@ -136,7 +144,7 @@ class Drivers:
             result: T = done.value
             return result
 
-    async def _asend(self, request: Command | Pause) -> Any:
+    async def _asend(self, request: Request) -> Any:
         if isinstance(request, Pause):
             await asyncio.sleep(request.seconds)
             return None
@@ -145,7 +153,7 @@ class Drivers:
         here.busy += 1
         try:
             async with asyncio.timeout(self._timeout), here.slots:
-                return await here.ask(*request)
+                return await here.ask(*_taken_apart(request))
         except _ERRORS as error:
             if self._knows_old_servers(error) and self._loops.get(loop) is here:
                 del self._loops[loop], self._opening[loop]
@@ -332,9 +340,12 @@ class _OnLoop:
                 await self.aclose()
                 raise
 
-    async def _ask_cluster(self, *request: bytes | str | float) -> Any:
+    async def _ask_cluster(self, command: Command, work: Work | None) -> Any:
         try:
-            return await self._client.execute_command(*request)
+            reply = await self._client.execute_command(*_plain(command))
+            if work:
+                work()
+            return reply
         except AttributeError as error:
             # redis-py looks at the nodes anew for one task, and another one loses its connection.
             raise redis.ConnectionError(str(error)) from None
@@ -375,22 +386,22 @@ class _Lines:
         self._pid = os.getpid()
         self._idle: list[Any] = []
 
-    def ask(self, *request: bytes | str | float) -> Any:
+    def ask(self, command: Command, work: Work | None) -> Any:
         """The reply to a command."""
-        packed = (_packed(request),)
+        packed = (_packed(command),)
         if self._pid != os.getpid():  # the connections are those of the process that forked
             self._pid, self._idle = os.getpid(), []
         try:
-            return self._once(self._idle.pop() if self._idle else None, packed)
+            return self._once(self._idle.pop() if self._idle else None, packed, work)
         except redis.ConnectionError as error:
             if not _is_worth_another(error):
                 raise
         # It had been idle and was closed at the other end, and so were the others. Whatever a plan
         # sends may be sent again: the server knows the writes that it has applied.
         self.close()
-        return self._once(None, packed)
+        return self._once(None, packed, None)
 
-    def _once(self, connection: Any, packed: Sequence[bytes]) -> Any:
+    def _once(self, connection: Any, packed: Sequence[bytes], work: Work | None) -> Any:
         is_new = connection is None
         if is_new:
             connection = self._pool.connection_class(**self._pool.connection_kwargs)
@@ -398,6 +409,8 @@ class _Lines:
             if is_new:
                 connection.connect()  # where Sentinels say which server that is
             connection.send_packed_command(packed, check_health=False)
+            if work:
+                work()
             reply = connection.read_response()
         except ResponseError:
             self._idle.append(connection)
@@ -421,18 +434,18 @@ class _AwaitedLines:
         self._pool = pool
         self._idle: list[Any] = []
 
-    async def ask(self, *request: bytes | str | float) -> Any:
+    async def ask(self, command: Command, work: Work | None) -> Any:
         """The reply to a command."""
-        packed = (_packed(request),)
+        packed = (_packed(command),)
         try:
-            return await self._once(self._idle.pop() if self._idle else None, packed)
+            return await self._once(self._idle.pop() if self._idle else None, packed, work)
         except redis.ConnectionError as error:
             if not _is_worth_another(error):
                 raise
         await self.aclose()
-        return await self._once(None, packed)  # see _Lines
+        return await self._once(None, packed, None)  # see _Lines
 
-    async def _once(self, connection: Any, packed: Sequence[bytes]) -> Any:
+    async def _once(self, connection: Any, packed: Sequence[bytes], work: Work | None) -> Any:
         is_new = connection is None
         if is_new:
             connection = self._pool.connection_class(**self._pool.connection_kwargs)
@@ -440,6 +453,8 @@ class _AwaitedLines:
             if is_new:
                 await connection.connect()
             await connection.send_packed_command(packed, check_health=False)
+            if work:
+                work()
             reply = await connection.read_response()
         except ResponseError:
             self._idle.append(connection)
@@ -456,14 +471,31 @@ class _AwaitedLines:
             await self._idle.pop().disconnect()
 
 
-def _packed(request: Sequence[bytes | str | int | float]) -> bytes:
+def _packed(command: Command) -> bytes:
     """A command as it goes over the wire."""
-    parts = [b"*%d\r\n" % len(request)]
-    for part in request:
-        if type(part) is not bytes:
-            part = str(part).encode()
-        parts.append(b"$%d\r\n%b\r\n" % (len(part), part))
-    return b"".join(parts)
+    count, parts = 0, []
+    for part in command:
+        if isinstance(part, Prepared):
+            count += len(part.arguments)
+            parts.append(part.wire)
+        else:
+            count += 1
+            data = part if type(part) is bytes else str(part).encode()
+            parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"*%d\r\n%b" % (count, b"".join(parts))
+
+
+def _taken_apart(request: Command | Meanwhile) -> tuple[Command, Work | None]:
+    return request if isinstance(request, Meanwhile) else (request, None)
+
+
+def _plain(command: Command) -> Iterator[Any]:
+    """A command as redis-py takes it."""
+    for part in command:
+        if isinstance(part, Prepared):
+            yield from part.arguments
+        else:
+            yield part
 
 
 _ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)

@@ -7,26 +7,28 @@ that it may be sent again when the answer was lost.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from secrets import token_hex
 from struct import Struct
 from threading import Lock
 from time import monotonic
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from ...errors import ServerError, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...text import to_utf8
 from ..base import Change, Clock, Entry
-from ..plan import Pause, Plan
+from ..plan import Command, Meanwhile, Pause, Plan, Prepared
 from . import scripts
 from .keys import keys_of
 from .mirror import Mirror, Position, triples
 from .payload import Payloads, unpack
 
 T = TypeVar("T")
+
+Argument: TypeAlias = bytes | str | float | Prepared
 
 _DOUBLE = Struct(">d")
 
@@ -134,16 +136,25 @@ class Remote:
 
     # ---- commands
 
-    def _run(self, script: scripts.Script, *args: bytes | str | float) -> Plan[Any]:
+    def _run(
+        self, script: scripts.Script, *args: Argument, work: Callable[[], None] | None = None
+    ) -> Plan[Any]:
+        command: Command = ("EVALSHA", script.sha, *self._head, *args)
         try:
-            return (yield ("EVALSHA", script.sha, *self._head, *args))
+            return (yield Meanwhile(command, work) if work else command)
         except ServerError as error:
             if error.code != "NOSCRIPT":
                 raise
         # Loads it as well. SCRIPT LOAD would have to find out which node of a Cluster needs it.
         return (yield ("EVAL", script.source, *self._head, *args))
 
-    def _write(self, script: scripts.Script, op: int, *args: bytes | str | float) -> Plan[Any]:
+    def _write(
+        self,
+        script: scripts.Script,
+        op: int,
+        *args: Argument,
+        work: Callable[[], None] | None = None,
+    ) -> Plan[Any]:
         """The answer to a write, or None when it had been applied and the answer was lost."""
         operations = self.operations
         for is_last in (False, True):
@@ -159,6 +170,7 @@ class Remote:
                         operations.client,
                         self._deadline(),
                         *args,
+                        work=work,
                     )
                 )
             except ServerError as error:
@@ -206,18 +218,34 @@ class Remote:
         self._note(reply)
         self.mirror.wrote((entry,), reply - 1, reply)
 
-    def put(self, entries: Sequence[Entry], op: int, *, for_good: bool = False) -> Plan[Change]:
+    def prepare(self, entries: Sequence[Entry]) -> Prepared:
+        """A batch of entries as `put` sends it."""
+        args: list[bytes] = []
+        for entry in entries:
+            args += (to_utf8(entry.key), *self._payloads.pack(entry))
+        return Prepared(args)
+
+    def put(
+        self,
+        entries: Sequence[Entry],
+        op: int,
+        *,
+        for_good: bool = False,
+        prepared: Prepared | None = None,
+        work: Callable[[], None] | None = None,
+    ) -> Plan[Change]:
         """Writes a batch of entries with different keys.
 
         Args:
             entries: as many as `batches` gives at a time.
             op: the number of this write.
             for_good: leave out of the change what was replaced and evicted.
+            prepared: what `prepare` has made of them; None: it is done now.
+            work: what to do while the server is at it.
         """
-        args: list[bytes] = []
-        for entry in entries:
-            args += (to_utf8(entry.key), *self._payloads.pack(entry))
-        reply = yield from self._write(scripts.PUT, op, b"0" if for_good else b"1", *args)
+        prepared = prepared or self.prepare(entries)
+        flag = b"0" if for_good else b"1"
+        reply = yield from self._write(scripts.PUT, op, flag, prepared, work=work)
         if reply is None:
             return Change(tuple(entries))
         start, end, first, last, evicted, self.evictions, capacity, replaced, out, kept = reply
