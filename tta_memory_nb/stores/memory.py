@@ -469,7 +469,7 @@ class InMemoryStore:
 
         What has been written under a key since then stays. Stamps above ``newest`` do not return.
         """
-        taken = [entry for entry in written if self._entries.get(entry.key) is entry]
+        taken = [there for entry in written if (there := self._still_there(entry))]
         for entry in taken:
             self._entries.pop(entry.key, None)
         restored = [
@@ -490,6 +490,11 @@ class InMemoryStore:
                 with suppress(KeyError):
                     self._entries.move_to_end(entry.key)
         return taken, restored
+
+    def _still_there(self, entry: Entry) -> Entry | None:
+        """What is under an entry's key, if it is still what this entry wrote."""
+        there = self._entries.get(entry.key)
+        return there if there is entry else None
 
     def _watch(self, key: str, expires_at: float) -> None:
         if len(self._expiries) > 2 * len(self._entries) + 64:

@@ -323,6 +323,12 @@ class Mirror(InMemoryStore):
 
     # ---- an outage
 
+    def _still_there(self, entry: Entry) -> Entry | None:
+        there = self._entries.get(entry.key)
+        if there is entry or (there and there.version and there.version == entry.version):
+            return there  # the same write, even if it has been loaded anew
+        return None
+
     def read_one(self, key: str) -> Entry | None:
         """As `fetch`, for one key."""
         return self._read_one(key)

@@ -35,8 +35,8 @@ _DOUBLE = Struct(">d")
 BATCH = 500
 """So many records are sent in one command."""
 
-# Bytes of texts in one command, but for a single record that has more, or of one answer.
-_MOST_BYTES = 4_000_000
+MOST_BYTES = 4_000_000
+"""So many bytes of texts are sent in one command, but for a single record that has more, or answered."""
 
 # So many records a first search loads.
 _FIRST_LOOK = 256
@@ -143,6 +143,12 @@ class Remote:
         try:
             return (yield Meanwhile(command, work) if work else command)
         except ServerError as error:
+            if error.code == "NOPERM" or "unknown command" in str(error):
+                raise ServerError(
+                    f"{error}; a memory needs EVAL, EVALSHA and keys that begin with tta:, in an ACL: "
+                    "~tta:* +@read +@write +@scripting",
+                    error.code,
+                ) from None
             if error.code != "NOSCRIPT":
                 raise
         # Loads it as well. SCRIPT LOAD would have to find out which node of a Cluster needs it.
@@ -508,7 +514,7 @@ class Remote:
             asked.log_cursor,
             b"" if asked.floor in (None, -inf) else int(asked.floor),
             int(older),
-            _MOST_BYTES,
+            MOST_BYTES,
             b"1" if asked.knows_all else b"0",
         )
         self.seen = max(self.seen, reply[1])
@@ -553,7 +559,7 @@ def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         before = batch.pop(entry.key, None)
         if before is not None:
             size -= len(before.text)
-        elif batch and (len(batch) == BATCH or size + len(entry.text) > _MOST_BYTES):
+        elif batch and (len(batch) == BATCH or size + len(entry.text) > MOST_BYTES):
             yield list(batch.values())
             batch, size = {}, 0
         batch[entry.key] = entry
