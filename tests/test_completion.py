@@ -33,6 +33,7 @@ def nb():
         ("%memory import x.csv --on-error ", "", ["raise", "skip"]),
         ("%memory use --namespace ", "", ["default"]),
         ("%memory use in", "in", ["in-memory"]),
+        ("%memory use e", "e", ["embedded"]),
         ("%memory help inf", "inf", ["info"]),
         ("%memory add bob", "bob", ["bob:tue"]),
         ("%memory get wi", "wi", ["'with space:x'"]),

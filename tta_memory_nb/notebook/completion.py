@@ -8,6 +8,7 @@ from itertools import islice
 
 from ..errors import InvalidArgument
 from ..keys import parse_memory_key
+from ..stores.redis.addresses import EMBEDDED
 from .arguments import Syntax
 from .commands import COMMANDS, IN_MEMORY, Notebook, syntax
 
@@ -74,7 +75,7 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
     if command.name == "help":
         return _starting(typed, COMMANDS)
     if command.name == "use" and not words:
-        return _starting(typed, [IN_MEMORY])
+        return _starting(typed, [IN_MEMORY, EMBEDDED])
     return None
 
 

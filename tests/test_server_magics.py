@@ -1,0 +1,110 @@
+"""The magic on a server: addresses, outages and errors, as a person at a notebook meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+from proxy import Proxy
+from servers import Server, need, valkey
+from test_magics import Ran, shell  # noqa: F401  a fixture
+
+from tta_memory_nb import MemoryPrimitive, outage
+from tta_memory_nb.notebook.magics import notebook_of
+
+SECRET = "s3cret"
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """A network that fails, before a server with a password."""
+    need("valkey")
+    server = Server(valkey(), "--requirepass", SECRET)
+    with Proxy(server.port) as it, patch.object(outage.ServerStore, "_watch", lambda _: None):
+        yield it
+    server.stop()
+
+
+@pytest.fixture
+def run(shell, proxy, monkeypatch):  # noqa: F811
+    """Runs cells on the server, whose address is in the environment."""
+    monkeypatch.setenv("TEAM_MEMORY", f"redis://:{SECRET}@127.0.0.1:{proxy.port}")
+    told = []
+
+    def run_cell(cell: str) -> Ran:
+        ran = Ran(shell, cell)
+        told.append(f"{ran.text} {ran.result!r} {ran.error}")
+        return ran
+
+    assert run_cell("memory = %memory use $TEAM_MEMORY").success
+    yield run_cell
+    notebook_of(shell).memory._store._outage = None
+    notebook_of(shell).memory.sync.close()
+    assert not [text for text in told if SECRET in text]
+
+
+def test_an_address_is_taken_from_the_environment_and_its_password_is_never_shown(run):
+    ran = run("memory")
+    assert isinstance(ran.result, MemoryPrimitive)
+    assert "redis://:***@127.0.0.1" in repr(ran.result)
+    facts = run("%memory info").result["value"]
+    assert facts["backend"] == "redis"
+    assert facts["state"] == "connected"
+    assert facts["server"].startswith("redis://:***@127.0.0.1")
+    assert facts["version"].startswith("valkey 9")
+    assert facts["capacity"] == "no limit"
+    assert run("%memory use $NOWHERE").success is False
+
+
+def test_what_a_variable_holds_goes_before_the_environment(run, proxy):
+    url = f"redis://:{SECRET}@localhost:{proxy.port}"
+    assert (
+        run(f"TEAM_MEMORY = {url!r}\nsame = %memory use $TEAM_MEMORY\nsame is memory").result
+        is False
+    )
+
+
+def test_every_command_says_that_the_server_is_away_until_info_finds_it(run, proxy):
+    assert run("%memory add a {'text': 'rain'}").text == "stored a\n"
+    proxy.refuse()
+    ran = run("%memory add b more rain")
+    stored, state = ran.text.splitlines()
+    assert stored == "stored b"
+    assert state.startswith("degraded since ")
+    assert "1 write waits" in state
+    ran = run("%memory search rain")
+    assert "degraded since" in ran.text
+    assert list(ran.result.index) == ["b", "a"]
+    assert "2 writes wait" in run("%memory delete a").text
+    facts = run("%memory info").result["value"]
+    assert facts["state"] == "degraded: works in memory"
+    assert facts["writes waiting"] == 2
+    assert "127.0.0.1" in facts["degraded because"]
+    proxy.heal()
+    ran = run("%memory info")
+    assert "degraded" not in ran.text
+    assert ran.result["value"]["state"] == "connected"
+    assert list(run("%memory list").result.index) == ["b"]
+    assert run("%memory undo").success
+    assert sorted(run("%memory list").result.index) == ["a", "b"]
+
+
+def test_an_error_of_the_server_is_one_line_and_fails_the_cell(run, proxy):
+    proxy.fault("error", error=b"OOM command not allowed when used memory > 'maxmemory'.")
+    ran = run("%memory add k text")
+    assert not ran.success
+    assert "OOM command not allowed" in str(ran.error)
+    assert "Traceback" not in ran.text
+    assert run("%memory add k text").text == "stored k\n"
+
+
+@pytest.mark.parametrize("command", ["list", "search x", "info", "", "clear", "export x.jsonl"])
+def test_hostile_names_of_a_namespace_are_only_text(run, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("%memory use --namespace '<img src=x onerror=alert(1)>*{'").success
+    assert run("%memory add k <b>x</b>").success
+    ran = run(f"%memory {command}")
+    assert ran.success
+    if ran.result is not None:
+        assert "<img" not in ran.result.to_html()
