@@ -517,6 +517,8 @@ def _code_of(error: BaseException, said: str) -> str:
     for kind, code in _CODES:
         if isinstance(error, kind):
             return code
+    if "has no permissions" in said:  # so a script says it
+        return "NOPERM"
     # In a script's error it stands further back, in older servers behind a dash.
     found = _CODE.search(said)
     return found.group(1) if found else ""
