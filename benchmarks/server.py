@@ -48,7 +48,7 @@ from report import (
 from tta_memory_nb import MemoryPrimitive
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
-from servers import Server, modules, redis_8
+from real_servers import Server, modules, redis_8
 
 BATCH = 100
 SINGLE = 4000
@@ -140,10 +140,11 @@ def bulk(url: str, records: Sequence[tuple[str, Json]], real: bool) -> Json:
     if real:
         from tta_memory_nb.transfer.datasets import DATASETS
 
-        pairs = [
-            (record.key.encode(), packed(record.value))
-            for _, record in DATASETS["chitchat"]().items
-        ]
+        def read() -> list[tuple[bytes, bytes]]:
+            items = DATASETS["chitchat"]().items
+            return [(record.key.encode(), packed(record.value)) for _, record in items]
+
+        found["reading the conversations"], pairs = timed(read)
         client.flushall()
         found["conversations"] = len(pairs)
         found["HSET, piped, of conversations"], _ = timed(lambda: bare(pairs))
@@ -258,13 +259,13 @@ def goals(found: dict[str, Json]) -> list[Goal]:
             at_least=True,
         )
     )
-    reached.append(
-        Goal(
-            "import of conversations over piped HSET",
-            ratio(row.get("import_"), row.get("HSET, piped, of conversations")),
-            2,
-        )
-    )
+    if "import_" in row:
+        theirs = row["HSET, piped, of conversations"]
+        whole = theirs + row["reading the conversations"]
+        reached += [
+            Goal("import over reading and piped HSET", ratio(row["import_"], whole), 2),
+            Goal("import over piped HSET alone", ratio(row["import_"], theirs), 2),
+        ]
     row = found["search"]
     for kind, each in row["classes"].items():
         reached.append(

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any
 from unittest.mock import patch
 
-from servers import SERVERS, need
+from real_servers import SERVERS, need
 
 from tta_memory_nb import MemoryPrimitive, SyncMemory, primitive
 from tta_memory_nb.filters import EVERYTHING, Filters

@@ -18,8 +18,8 @@ from backends import Clock, calls
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from proxy import Proxy
-from servers import Cluster, Server, need, until, valkey
+from network import Proxy
+from real_servers import Cluster, Server, need, until, valkey
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable, outage
 from tta_memory_nb.stores.base import new_entry

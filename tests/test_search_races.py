@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("threads_take_turns_often")
 
+
+@pytest.fixture
+def make(clock: Clock) -> Callable[..., MemoryPrimitive]:
+    """Makes memories in this process, where each verb is one step however much it is about."""
+    return functools.partial(MemoryPrimitive, namespace="races", clock=clock)
+
+
 SIZE = 1200
 WRITERS = 3
 SEARCHERS = 4

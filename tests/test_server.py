@@ -20,7 +20,7 @@ from urllib.parse import quote
 import pytest
 import trustme
 from backends import Clock, calls
-from servers import Server, need, redis_8, valkey
+from real_servers import Server, need, redis_8, valkey
 
 from tta_memory_nb import (
     InvalidArgument,

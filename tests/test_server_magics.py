@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from unittest.mock import patch
 
 import pytest
-from proxy import Proxy
-from servers import Server, need, valkey
+from network import Proxy
+from real_servers import Server, need, valkey
 from test_magics import Ran, shell  # noqa: F401  a fixture
 
 from tta_memory_nb import MemoryPrimitive, outage

@@ -13,9 +13,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, get_args
 
-from .errors import InvalidArgument, brief
+from .errors import InvalidArgument, NotStorable, brief
 from .filters import EVERYTHING, FilterArgs, Filters
-from .keys import check_key
 from .record import MemoryRecord
 from .stores.base import Change, Clock, Entry, Store, check_limit, check_query, new_entry
 from .stores.plan import Plan
@@ -125,8 +124,12 @@ class Verbs:
                     f"items[{len(entries)}]: <{type(item).__name__}> is no (key, value) pair"
                 )
             key, value = item
-            name = f"items[{brief(check_key(key))}]"
-            entries.append(new_entry(key, value, now, seconds, name))
+            try:
+                entry = new_entry(key, value, now, seconds)
+            except NotStorable as error:  # its path is made longer only now: it takes a while
+                path = f"items[{brief(key)}]{error.path.removeprefix('value')}"
+                raise NotStorable(path, error.reason) from None
+            entries.append(entry)
         yield from self._store.put_for_good(entries)
         return len(entries)
 

@@ -70,8 +70,8 @@ class Mirror(InMemoryStore):
         self._cursor = self._log_cursor = 0
         self._floor: float | None = None
         self._knows_all = True
-        # Own writes and reads that a look at the server has not covered yet.
-        self._ahead: dict[str, Entry] = {}
+        # Own writes, reads and deletions that a look at the server has not covered yet, by place.
+        self._ahead: dict[str, tuple[int, Entry | None]] = {}
         # What was known before it started over; for an outage before it is complete.
         self._former: OrderedDict[str, Entry] = OrderedDict()
         self._is_loading = False
@@ -110,45 +110,68 @@ class Mirror(InMemoryStore):
         """
         with self._lock:
             if self._floor is None:
-                entries = entries[-self._max_known :] if self._max_known else ()
-            for entry in entries:
-                if entry.stamp > self._cursor or self._floor is None:
+                for entry in entries[-self._max_known :] if self._max_known else ():
                     self._keep(entry)
-            self._advance(start, end)
+            elif self._follows(start, end):
+                for entry in entries:
+                    self._keep(entry)
+            else:
+                for entry in entries:
+                    self._note(entry.key, entry.stamp, entry)
 
     def read(self, entries: Iterable[Entry], missing: Iterable[str], start: int, end: int) -> None:
         """Takes note of own reads, which carry their new places, and of what was not there."""
         with self._lock:
-            for entry in entries:
-                there = self._entries.get(entry.key)
-                if there is not None and there.version == entry.version:
-                    if there.stamp < entry.stamp:
-                        there.stamp = entry.stamp
+            if self._floor is None or self._follows(start, end):
+                for entry in entries:
+                    there = self._entries.get(entry.key)
+                    if there is not None and there.version == entry.version:
+                        there.stamp = max(there.stamp, entry.stamp)
                         self._to_the_end(there)
-                elif entry.stamp > self._cursor or self._floor is None:
-                    self._keep(entry)
-            self._drop(missing, end)
-            self._advance(start, end)
+                    else:
+                        self._keep(entry)
+                self._drop(missing, end)
+            else:
+                for entry in entries:
+                    self._note(entry.key, entry.stamp, entry)
+                for key in missing:
+                    self._note(key, end, None)
 
     def removed(self, keys: Iterable[str], start: int, end: int) -> None:
         """Takes note of own deletions."""
         with self._lock:
-            self._drop(keys, end)
-            self._advance(start, end)
+            if self._floor is None or self._follows(start, end):
+                self._drop(keys, end)
+            else:
+                for key in keys:
+                    self._note(key, end, None)
 
     def forget(self) -> None:
         """Takes note of an own `clear`."""
         with self._lock:
-            self._entries.clear()
             self._former.clear()
-            self._ahead.clear()
-            self._index.clear()
+            if self._floor is None:
+                self._entries.clear()
+            else:
+                # The next look finds another epoch; what else is known is gone in any case.
+                for key in self._entries:
+                    self._ahead[key] = (self._cursor + 1, None)
 
-    def _advance(self, start: int, end: int) -> None:
-        # Nobody else has done anything since the last look, so there is nothing to look at.
-        if start == self._cursor == self._log_cursor and end > start and self._floor is not None:
+    def _follows(self, start: int, end: int) -> bool:
+        """Whether nobody else has done anything since the last look: then there is none to take.
+
+        Only then may the mirror be changed without one: it holds what the server held at one instant.
+        """
+        follows = start == self._cursor == self._log_cursor and end > start
+        if follows:
             self._cursor = self._log_cursor = end
             self._ahead.clear()
+        return follows
+
+    def _note(self, key: str, place: int, entry: Entry | None) -> None:
+        """Keeps what is ahead of the cursor for an outage; the next look covers it."""
+        if place > self._cursor and place >= self._ahead.get(key, (0, None))[0]:
+            self._ahead[key] = (place, entry)
 
     def _keep(self, entry: Entry) -> None:
         there = self._entries.get(entry.key)
@@ -166,8 +189,6 @@ class Mirror(InMemoryStore):
     def _to_the_end(self, entry: Entry) -> None:
         self._entries.move_to_end(entry.key)
         self._stamp = max(self._stamp, entry.stamp)
-        if self._floor is not None:
-            self._ahead[entry.key] = entry
 
     def _drop(self, keys: Iterable[str], end: int) -> None:
         for key in keys:
@@ -175,7 +196,6 @@ class Mirror(InMemoryStore):
             # What was written later than this was seen is still there.
             if there is not None and there.stamp <= end:
                 del self._entries[key]
-                self._ahead.pop(key, None)
             self._former.pop(key, None)
 
     # ---- what a look at the server has given
@@ -185,6 +205,7 @@ class Mirror(InMemoryStore):
         with self._lock:
             self._settle(self._clock())
             self._former.update(self._entries)
+            self._ahead.clear()
             self._activate(_EMPTY, 0)
             self._floor = None
             self._set_max_size(self._max_known)
@@ -233,14 +254,11 @@ class Mirror(InMemoryStore):
             if not self._apply_changed(changed):
                 self._knows_all = False  # the next look asks for values as well
                 return None
-            self._apply_gone(gone, seq)
+            self._apply_gone(gone)
             loaded = self._apply_older(older)
             self._cursor, self._log_cursor = cursor, log_cursor
-            ahead = sorted(self._ahead.values(), key=lambda entry: entry.stamp)
-            self._ahead = {entry.key: entry for entry in ahead if entry.stamp > cursor}
-            for key in self._ahead:
-                if key in self._entries:
-                    self._entries.move_to_end(key)
+            ahead = self._ahead.items()
+            self._ahead = {key: known for key, known in ahead if known[0] > seq}
             if bottom:
                 self._floor = -inf
                 self._former.clear()
@@ -275,13 +293,11 @@ class Mirror(InMemoryStore):
                 self._watch(entry.key, entry.expires_at)
         self._entries.move_to_end(entry.key)
 
-    def _apply_gone(self, rows: Sequence[Any], seq: int) -> None:
+    def _apply_gone(self, rows: Sequence[Any]) -> None:
         assert self._floor is not None
         back = []
         for key, place, blob in triples(rows):
             there = self._entries.get(key)
-            if there is not None and there.stamp > seq:
-                continue  # an own write since then
             if blob and place >= self._floor:
                 entry = unpack(key, blob, place)
                 if entry is not None and (there is None or there.version != entry.version):
@@ -289,7 +305,6 @@ class Mirror(InMemoryStore):
                     back.append(entry)
             elif there is not None and not blob:
                 del self._entries[key]
-                self._ahead.pop(key, None)
                 self._former.pop(key, None)
         if back:
             self._index.restored(back)
@@ -341,6 +356,13 @@ class Mirror(InMemoryStore):
         """
         with self._lock:
             self._settle(self._clock())
+            for key, (_, known) in sorted(self._ahead.items(), key=lambda item: item[1][0]):
+                if known is None:
+                    self._entries.pop(key, None)
+                    self._former.pop(key, None)
+                else:
+                    self._keep(known)
+            self._ahead.clear()
             for key, entry in reversed(self._former.items()):
                 if key not in self._entries:
                     entry.column = -1
@@ -363,7 +385,6 @@ class Mirror(InMemoryStore):
             self._stamp += _OWN
             self._generation += 1
             self._floor = None
-            self._ahead.clear()
             self._set_max_size(max_size if complete and max_size is not None else maxsize)
 
 

@@ -1,0 +1,290 @@
+"""A TCP proxy between a client and a server, which does what networks do, at the command one names."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal, Self, TypeAlias
+
+Kind: TypeAlias = Literal[
+    "reset",  # before the server has seen the command
+    "lose reply",  # after the server has carried it out
+    "half request",  # the server gets half of it
+    "half reply",  # the client gets half of the answer
+    "hang",  # nobody ever answers
+    "delay",  # likewise, and the server gets it when `release` is called
+    "trickle",  # the answer comes byte by byte
+    "error",  # the server says what stands in `error`
+]
+
+# What a client says when it connects.
+_HANDSHAKE = {b"CLIENT", b"HELLO", b"AUTH", b"SELECT", b"PING"}
+
+
+@dataclass
+class Fault:
+    """What is to happen, to which command.
+
+    Attributes:
+        kind: what happens.
+        on: which commands it happens to.
+        times: to how many of them; None for all.
+        error: what the server says instead of an answer.
+        count: how often it has happened.
+        happened: is set when it has happened.
+    """
+
+    kind: Kind
+    on: Callable[[Sequence[bytes]], bool]
+    times: int | None = 1
+    error: bytes = b""
+    count: int = 0
+    happened: threading.Event = field(default_factory=threading.Event)
+
+
+class Proxy:
+    """Listens on a port of its own and passes on what comes to a server of this machine.
+
+    Args:
+        port: of the server.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._server_port = port
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._sockets: set[socket.socket] = set()
+        self._held: list[bytes] = []
+        self._threads: list[threading.Thread] = []
+        self._listener: socket.socket | None = None
+        self.commands = 0
+        """How many commands have come, without those of handshakes."""
+        self.port = 0
+        self._listen()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.refuse()
+        for thread in self._threads:
+            thread.join(5)
+
+    # ---- what tests ask for
+
+    def fault(
+        self,
+        kind: Kind,
+        on: Callable[[Sequence[bytes]], bool] = lambda _: True,
+        times: int | None = 1,
+        error: bytes = b"",
+    ) -> Fault:
+        """Lets something happen to the next commands of a kind."""
+        fault = Fault(kind, on, times, error)
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def refuse(self) -> None:
+        """Is gone: closes all connections and takes no new ones."""
+        with self._lock:
+            listener, self._listener = self._listener, None
+            sockets, self._sockets = self._sockets, set()
+        if listener is not None:
+            with suppress(OSError):  # wakes the thread that waits for connections
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        for each in sockets:
+            _reset(each)
+
+    def heal(self) -> None:
+        """Is back, on the same port, and without any fault."""
+        with self._lock:
+            self._faults.clear()
+        if self._listener is None:
+            self._listen()
+
+    def release(self) -> None:
+        """Sends the server the commands that were delayed; nobody waits for the answers."""
+        held, self._held = self._held, []
+        for request in held:
+            with socket.create_connection(("127.0.0.1", self._server_port)) as line:
+                line.sendall(request)
+                line.recv(1 << 16)
+
+    # ---- connections
+
+    def _listen(self) -> None:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        listener.listen(128)
+        self.port = listener.getsockname()[1]
+        self._listener = listener
+        self._run(self._accept, listener)
+
+    def _run(self, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads = [each for each in self._threads if each.is_alive()]
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._server_port))
+            except OSError:
+                _reset(client)
+                continue
+            with self._lock:
+                gone = self._listener is not listener
+                if not gone:
+                    self._sockets |= {client, server}
+            if gone:
+                _reset(client)
+                _reset(server)
+                return
+            self._run(self._serve, client, server)
+
+    def _serve(self, client: socket.socket, server: socket.socket) -> None:
+        try:
+            requests, replies = _Reader(client), _Reader(server)
+            while True:
+                request, command = requests.command()
+                fault = self._fault_for(command)
+                if not self._pass_on(fault, request, client, server, replies):
+                    return
+        except OSError:
+            pass
+        finally:
+            with self._lock:
+                self._sockets -= {client, server}
+            _reset(client)
+            _reset(server)
+
+    def _fault_for(self, command: Sequence[bytes]) -> Fault | None:
+        if command[0].upper() in _HANDSHAKE:
+            return None
+        with self._lock:
+            self.commands += 1
+            for fault in self._faults:
+                if (fault.times is None or fault.count < fault.times) and fault.on(command):
+                    fault.count += 1
+                    return fault
+        return None
+
+    def _pass_on(
+        self,
+        fault: Fault | None,
+        request: bytes,
+        client: socket.socket,
+        server: socket.socket,
+        replies: _Reader,
+    ) -> bool:
+        """Whether the connection goes on."""
+        kind = fault.kind if fault else None
+        if kind == "reset":
+            pass
+        elif kind == "half request":
+            server.sendall(request[: len(request) // 2])
+        elif kind == "error" and fault:
+            client.sendall(b"-" + fault.error + b"\r\n")
+        elif kind in ("hang", "delay"):
+            if kind == "delay":
+                self._held.append(request)
+        else:
+            server.sendall(request)
+            reply = replies.reply()
+            if kind == "half reply":
+                client.sendall(reply[: max(1, len(reply) // 2)])
+            elif kind == "trickle":
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for at in range(len(reply)):
+                    client.sendall(reply[at : at + 1])
+            elif kind != "lose reply":
+                client.sendall(reply)
+        if fault:
+            fault.happened.set()
+        if kind in ("hang", "delay"):
+            client.recv(1)  # until the client gives up
+            return False
+        return kind in (None, "error", "trickle")
+
+
+class _Reader:
+    """Finds the ends of commands and of replies in what comes from a socket."""
+
+    def __init__(self, source: socket.socket) -> None:
+        self._source = source
+        self._buffer = b""
+        self._at = 0
+
+    def command(self) -> tuple[bytes, list[bytes]]:
+        """The bytes of a command, and its parts."""
+        parts: list[bytes] = []
+        raw = self._whole(parts)
+        return raw, parts
+
+    def reply(self) -> bytes:
+        """The bytes of a reply."""
+        return self._whole([])
+
+    def _whole(self, parts: list[bytes]) -> bytes:
+        self._at = 0
+        self._value(parts)
+        raw, self._buffer = self._buffer[: self._at], self._buffer[self._at :]
+        return raw
+
+    def _value(self, parts: list[bytes]) -> None:
+        line = self._line()
+        kind, rest = line[:1], line[1:]
+        if kind in b"*~>%":
+            count = int(rest) * (2 if kind == b"%" else 1)
+            for _ in range(count):
+                self._value(parts)
+        elif kind in b"$=!":
+            if int(rest) >= 0:
+                parts.append(self._bytes(int(rest) + 2)[:-2])
+        else:
+            parts.append(rest)
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n", self._at)) < 0:
+            self._more()
+        line = self._buffer[self._at : end]
+        self._at = end + 2
+        return line
+
+    def _bytes(self, count: int) -> bytes:
+        while len(self._buffer) < self._at + count:
+            self._more()
+        self._at += count
+        return self._buffer[self._at - count : self._at]
+
+    def _more(self) -> None:
+        data = self._source.recv(1 << 16)
+        if not data:
+            raise ConnectionError("the other end has closed")
+        self._buffer += data
+
+
+def _reset(line: socket.socket) -> None:
+    """Closes a connection at once, as a crash would."""
+    with suppress(OSError):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with suppress(OSError):  # wakes a thread that reads from it
+        line.shutdown(socket.SHUT_RD)
+    line.close()
