@@ -392,6 +392,33 @@ def test_changes_are_undone_across_an_outage(memory, other, proxy, clock):
     assert everything(other) == {"a": {"n": 1}, "b": {"n": 2}}
 
 
+@pytest.mark.parametrize("searched", [False, True], ids=["never searched", "searched"])
+def test_what_this_process_did_last_is_known_in_an_outage(memory, other, proxy, searched):
+    memory.sync.add_many({"a": {"n": 1}, "b": {"n": 2}, "c": {"n": 3}})
+    if searched:
+        everything(memory)
+    other.sync.add("others", {"n": 9})  # from here on the mirror cannot follow by itself
+    memory.sync.undo(memory.sync.remove(["a"]))
+    memory.sync.delete("b")
+    memory.sync.add("c", {"n": 4})
+    memory.sync.add("d", {"n": 5})
+    proxy.refuse()
+    assert everything(memory) == {"a": {"n": 1}, "c": {"n": 4}, "d": {"n": 5}}
+    proxy.heal()
+    assert memory.sync.reconnect()
+    if searched:
+        everything(memory)
+    other.sync.add("others", {"n": 10})
+    memory.sync.add("e", {"n": 6})
+    memory.sync.clear()
+    memory.sync.add("f", {"n": 7})
+    proxy.refuse()
+    assert everything(memory) == {"f": {"n": 7}}
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert everything(memory) == everything(other) == {"f": {"n": 7}}
+
+
 def test_a_write_that_was_loaded_anew_is_taken_back_in_an_outage(memory, other, proxy, clock):
     memory.sync.add("old", {"n": 0})
     written = [

@@ -146,16 +146,23 @@ class Mirror(InMemoryStore):
                 for key in keys:
                     self._note(key, end, None)
 
-    def forget(self) -> None:
+    def restored(self, entries: Iterable[Entry], end: int) -> None:
+        """Takes note of records that an own undo has brought back to the places they had."""
+        with self._lock:
+            for entry in entries:
+                if self._floor is None:
+                    self._keep(entry)
+                else:
+                    self._note(entry.key, end, entry)
+
+    def forget(self, end: int) -> None:
         """Takes note of an own `clear`."""
         with self._lock:
             self._former.clear()
             if self._floor is None:
                 self._entries.clear()
             else:
-                # The next look finds another epoch; what else is known is gone in any case.
-                for key in self._entries:
-                    self._ahead[key] = (self._cursor + 1, None)
+                self._ahead = dict.fromkeys((*self._entries, *self._ahead), (end, None))
 
     def _follows(self, start: int, end: int) -> bool:
         """Whether nobody else has done anything since the last look: then there is none to take.

@@ -350,7 +350,7 @@ class Remote:
         reply = yield from self._write(scripts.CLEAR, op)
         if reply is not None:
             self._note(reply[1])
-        self.mirror.forget()
+        self.mirror.forget(self.seen)
 
     def resize(self, max_size: int, op: int) -> Plan[tuple[Change, bool]]:
         """Sets the capacity and evicts; whether there is more to evict."""
@@ -393,6 +393,7 @@ class Remote:
         pushed_out = [entry for entry in evicted if entry.key not in fell]
         taken = _entries(rows)
         self.mirror.removed([entry.key for entry in (*taken, *evicted)], -1, end)
+        self.mirror.restored(back, end)
         capacity_before = None if before < 0 or before == max_size else before
         return Change(tuple(back), (*taken, *pushed_out), len(pushed_out), self, capacity_before)
 
