@@ -29,8 +29,9 @@ from urllib.parse import quote
 
 import pytest
 import redis
+import trustme
 
-_PATIENCE = 15.0
+_PATIENCE = 30.0
 _GRACE = 2.0
 """So many seconds a server has to end by itself; a primary may wait for its replicas for longer."""
 
@@ -46,7 +47,9 @@ class Missing(Exception):
 
 
 def until(
-    holds: Callable[[], Any], what: str | Callable[[], str], patience: float = _PATIENCE
+    holds: Callable[[], Any],
+    what: str | Callable[[], str] = "it never came true",
+    patience: float = _PATIENCE,
 ) -> Any:
     """Looks again and again until something holds; gives what it was then.
 
@@ -60,7 +63,7 @@ def until(
         if time.monotonic() >= deadline:
             told = what if isinstance(what, str) else what()
             raise AssertionError(f"waited {patience:g} s in vain: {told}")
-        time.sleep(0.005)
+        time.sleep(0.005)  # what other processes do tells us nothing but when we look
 
 
 def free_port() -> int:
@@ -594,32 +597,16 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 def _certificates(folder: Path) -> tuple[Path, Path, Path]:
     """Files of an authority, and of the certificate it gave this machine, with its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        raise Missing("there is no openssl on the PATH")
-    conf = folder / "openssl.cnf"
-    conf.write_text(
-        "[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = tests of tta_memory_nb\n"
-        "[ca]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\n"
-        "subjectKeyIdentifier = hash\n"
-        "[leaf]\nbasicConstraints = critical, CA:FALSE\nkeyUsage = critical, digitalSignature\n"
-        "extendedKeyUsage = serverAuth\nsubjectKeyIdentifier = hash\n"
-        "authorityKeyIdentifier = keyid\nsubjectAltName = IP:127.0.0.1, DNS:localhost\n",
-        "utf-8",
-    )
-    new_key = "-newkey rsa:2048 -nodes -config openssl.cnf"
-    signed = "-CA ca.pem -CAkey ca.key -CAcreateserial"
-    extended = "-extfile openssl.cnf -extensions leaf"
-    for command in (
-        f"req -x509 {new_key} -extensions ca -days 2 -keyout ca.key -out ca.pem",
-        f"req -new {new_key} -subj /CN=localhost -keyout leaf.key -out leaf.csr",
-        f"x509 -req -in leaf.csr {signed} -days 2 {extended} -out leaf.pem",
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1", "localhost")
+    files = (folder / "ca.pem", folder / "leaf.pem", folder / "leaf.key")
+    for file, pem in zip(
+        files,
+        (authority.cert_pem, issued.cert_chain_pems[0], issued.private_key_pem),
+        strict=True,
     ):
-        done = subprocess.run(
-            [openssl, *command.split()], cwd=folder, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
-    return folder / "ca.pem", folder / "leaf.pem", folder / "leaf.key"
+        pem.write_to_path(file)
+    return files
 
 
 class _Elsewhere:

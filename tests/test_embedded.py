@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+from real_servers import until
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive, MissingPackage, StoreUnavailable
 from tta_memory_nb.stores.redis import embedded
@@ -71,14 +72,6 @@ for _ in range(int(sys.argv[3])):
 """
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Waits for a condition."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
-
-
 def processes_in(home: Path) -> list[psutil.Process]:
     """The supervisors and servers of the directories there."""
     found = []
@@ -87,6 +80,12 @@ def processes_in(home: Path) -> list[psutil.Process]:
             if process.status() != psutil.STATUS_ZOMBIE and process.cwd().startswith(str(home)):
                 found.append(process)
     return found
+
+
+def is_zombie(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):  # it may be gone by now
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    return False
 
 
 def is_server(process: psutil.Process) -> bool:
@@ -181,11 +180,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield home
         until(lambda: not processes_in(home))
         assert list((home / "run").iterdir()) == []
-        until(
-            lambda: all(
-                child.status() != psutil.STATUS_ZOMBIE for child in psutil.Process().children()
-            )
-        )
+        until(lambda: not any(map(is_zombie, psutil.Process().children())))
         assert embedded._uses == {}
         assert embedded._files == set()
     finally:

@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import socket
-import ssl
 import subprocess
 import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
 
 import pytest
-import trustme
 from backends import Clock, calls
-from real_servers import Server, need, redis_8, valkey
+from real_servers import Server, need, redis_8, tls, valkey
 
 from tta_memory_nb import (
     InvalidArgument,
@@ -183,58 +179,21 @@ def test_a_user_who_may_touch_nothing_but_our_keys_is_enough():
         server.stop()
 
 
-def relay(listener: ssl.SSLSocket, port: int) -> None:
-    """Passes on what comes to a listener with TLS to a server without."""
+def test_tls_is_verified_unless_its_user_says_otherwise():
+    server = tls()
+    with pytest.raises(StoreUnavailable, match=r"(?i)certificate verify failed"):
+        MemoryPrimitive(server.url, on_outage="raise")
+    memory = MemoryPrimitive(f"{server.url}?ssl_ca_certs={server.ca_file}", namespace="tls")
+    memory.sync.add("k", {"n": 1})
 
-    def pump(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(1 << 16):
-                target.sendall(data)
-        for each in (source, target):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+    async def awaited() -> Any:
+        found = await memory.get("k")
+        await memory.aclose()
+        return found
 
-    while True:
-        try:
-            client, _ = listener.accept()
-        except ssl.SSLError:
-            continue  # a client that does not trust it
-        except OSError:
-            return
-        with client, socket.create_connection(("127.0.0.1", port)) as server:
-            back = threading.Thread(target=pump, args=(server, client), daemon=True)
-            back.start()
-            pump(client, server)
-            back.join()
-
-
-def test_tls_is_verified_unless_its_user_says_otherwise(tmp_path):
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    with socket.create_server(("127.0.0.1", 0)) as plain:
-        listener = context.wrap_socket(plain, server_side=True)
-        thread = threading.Thread(target=relay, args=(listener, need("valkey").port), daemon=True)
-        thread.start()
-        url = f"rediss://localhost:{listener.getsockname()[1]}"
-        with pytest.raises(StoreUnavailable, match=r"(?i)certificate verify failed"):
-            MemoryPrimitive(url, on_outage="raise")
-        memory = MemoryPrimitive(f"{url}?ssl_ca_certs={tmp_path / 'ca.pem'}", namespace="tls")
-        memory.sync.add("k", {"n": 1})
-        memory.sync.close()
-
-        async def awaited() -> Any:
-            found = await memory.get("k")
-            await memory.aclose()
-            return found
-
-        assert asyncio.run(awaited()) == {"n": 1}
-        assert memory.is_using_redis()
-        with suppress(OSError):  # wakes the thread that waits for connections
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-    thread.join(5)
+    assert asyncio.run(awaited()) == {"n": 1}
+    assert memory.is_using_redis()
+    memory.sync.close()
 
 
 # ---- loops, threads, processes

@@ -258,14 +258,14 @@ def test_a_server_that_cannot_start_says_why():
 # ---- ends
 
 STARTS = """
-import sys, time, warnings
+import signal, sys, warnings
 warnings.simplefilter("error")
 sys.path.insert(0, sys.argv[1])
 from real_servers import Server, valkey
 server = Server(valkey())
 print(server.pid, server.folder, flush=True)
 if sys.argv[2] == "stays":
-    time.sleep(60)
+    signal.pause()
 """
 
 

@@ -31,7 +31,7 @@ from .keys import check_key
 from .stores.base import Change, Clock, Entry, check_limit, check_max_size
 from .stores.memory import query_of
 from .stores.plan import Pause, Plan, Prepared, Runner
-from .stores.redis.remote import BATCH, MOST_BYTES, Remote, Replayed, batches, pages
+from .stores.redis.remote import BATCH, MOST_BYTES, Remote, Write, batches, pages
 
 logger = logging.getLogger("tta_memory_nb")
 
@@ -46,43 +46,6 @@ MOST_WAITING = 100_000
 _FIRST_DELAY, _LONGEST_DELAY, _GROWTH = 0.05, 2.0, 1.6
 
 _PAUSE = Pause(0.005)
-
-
-@dataclass(eq=False, slots=True)
-class Write:
-    """A write that waits for the server.
-
-    Attributes:
-        op: its number.
-        kind: what it does.
-        at: its instant, in Unix seconds.
-        entries: what it sets; as it was meant, the memory has its own.
-        kept: the entries in memory, which learn from the server which write they are.
-        keys: what it deletes.
-        max_size: the capacity it sets.
-        may_be_done: whether it has been sent, so that it must reach the server as it was.
-    """
-
-    op: int
-    kind: Literal["set", "delete", "clear", "resize"]
-    at: float
-    entries: Sequence[Entry] = ()
-    kept: Sequence[Entry] = ()
-    keys: Sequence[str] = ()
-    max_size: int = 0
-    may_be_done: bool = False
-
-    @property
-    def size(self) -> int:
-        """How many records it is about."""
-        return max(1, len(self.entries) + len(self.keys))
-
-    @property
-    def only_key(self) -> str | None:
-        """The key, if it is about no other."""
-        if len(self.entries) == 1:
-            return self.entries[0].key
-        return self.keys[0] if len(self.keys) == 1 else None
 
 
 class Journal:
@@ -413,23 +376,13 @@ class ServerStore:
             while more:
                 _, more = yield from self.remote.resize(first.max_size, first.op)
         else:
-            yield from self.remote.replay(
-                [
-                    Replayed(each.op, each.kind, each.at, each.entries, each.kept, each.keys)  # type: ignore[arg-type]
-                    for each in writes
-                ],
-                base,
-            )
+            yield from self.remote.replay(writes, base)
 
     def part(self) -> Plan[None]:
         """What is to be done before the connections are closed: the last try, if something waits."""
         if self.waiting:
             yield from self.reconnect()
         self._closed.set()
-        self.warn_of_losses()
-
-    def warn_of_losses(self) -> None:
-        """Logs how many writes have not reached the server, if there are any."""
         if self.waiting:
             logger.warning(
                 "%s has not come back: %d writes have not reached it", self._shown, self.waiting

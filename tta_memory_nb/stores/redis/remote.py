@@ -78,25 +78,41 @@ class Operations:
             return next(iter(self._open), self._next + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """A write that the server has not seen, or has not confirmed.
+@dataclass(eq=False, slots=True)
+class Write:
+    """A write that waits for the server.
 
     Attributes:
         op: its number.
         kind: what it does.
         at: its instant, in Unix seconds.
-        entries: what is set.
-        kept: these entries in this process, which learn which write they are.
-        keys: what is deleted.
+        entries: what it sets; as it was meant, the memory has its own.
+        kept: the entries in memory, which learn from the server which write they are.
+        keys: what it deletes.
+        max_size: the capacity it sets.
+        may_be_done: whether it has been sent, so that it must reach the server as it was.
     """
 
     op: int
-    kind: Literal["set", "delete"]
+    kind: Literal["set", "delete", "clear", "resize"]
     at: float
     entries: Sequence[Entry] = ()
     kept: Sequence[Entry] = ()
     keys: Sequence[str] = ()
+    max_size: int = 0
+    may_be_done: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many records it is about."""
+        return max(1, len(self.entries) + len(self.keys))
+
+    @property
+    def only_key(self) -> str | None:
+        """The key, if it is about no other."""
+        if len(self.entries) == 1:
+            return self.entries[0].key
+        return self.keys[0] if len(self.keys) == 1 else None
 
 
 class Remote:
@@ -526,11 +542,11 @@ class Remote:
 
     # ---- after an outage
 
-    def replay(self, writes: Sequence[Replayed], base: int) -> Plan[None]:
+    def replay(self, writes: Sequence[Write], base: int) -> Plan[None]:
         """Carries out what was written in an outage.
 
         Args:
-            writes: at most a batch.
+            writes: at most a batch; each of them sets or deletes.
             base: the server's counter as it was seen last before the outage.
         """
         args: list[bytes | str | int] = []
