@@ -15,12 +15,15 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 pytestmark = pytest.mark.browser
 
 QUICKSTART = "01_quickstart.ipynb"
+SERVERS = "02_redis.ipynb"
 SCRATCH = "scratch.ipynb"
 MILLISECONDS = 1000
 WIDTH, HEIGHT = 1280, 1000
 # JupyterLab shows an error as it shows what is written to stderr: on red. Even an empty one is a
 # red bar, so that none is allowed.
-COMPLAINTS = ".jp-CodeCell :is([data-mime-type$='.stderr'], [data-mime-type$='.error'])"
+ERRORS = ".jp-CodeCell [data-mime-type$='.error']"
+WARNINGS = ".jp-CodeCell [data-mime-type$='.stderr']"
+COMPLAINTS = f"{ERRORS}, {WARNINGS}"
 # Chromium paints no taller page than its textures allow.
 TALLEST = 16_000
 
@@ -118,7 +121,7 @@ def choose(page: Page, *path: str) -> None:
         page.locator(".lm-Menu-itemLabel").get_by_text(item, exact=True).click()
 
 
-def run_all(page: Page, panel: Locator) -> None:
+def run_all(page: Page, panel: Locator, complaints: str = COMPLAINTS) -> None:
     """Restarts the kernel and runs every cell to its end; fails when one complains."""
     choose(page, "Run", "Restart Kernel and Run All Cells…")
     page.locator(".jp-Dialog .jp-mod-accept").click()
@@ -129,9 +132,9 @@ def run_all(page: Page, panel: Locator) -> None:
             return document.querySelector(complaints)
                 || (all.length && all.every(prompt => /^\\[\\d+\\]:$/.test(prompt.textContent)));
         }""",
-        arg=[".jp-CodeCell .jp-InputPrompt", COMPLAINTS],
+        arg=[".jp-CodeCell .jp-InputPrompt", complaints],
     )
-    assert panel.locator(COMPLAINTS).all_text_contents() == []
+    assert panel.locator(complaints).all_text_contents() == []
 
 
 def read_table(table: Locator) -> list[list[str]]:
@@ -155,6 +158,15 @@ def take_picture(page: Page, panel: Locator, name: str) -> None:
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
+def take_pictures(page: Page, panel: Locator, name: str) -> None:
+    """A picture in each theme."""
+    for theme, is_light in (("Light", "true"), ("Dark", "false")):
+        choose(page, "Settings", "Theme", f"JupyterLab {theme}")
+        expect(page.locator(f"body[data-jp-theme-light='{is_light}']")).to_be_attached()
+        expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+        take_picture(page, panel, f"{name}-{theme.lower()}.png")
+
+
 def test_the_quickstart_runs_to_its_end_and_shows_its_tables(page, lab, traffic):
     panel = open_notebook(page, lab, QUICKSTART)
     run_all(page, panel)
@@ -165,11 +177,29 @@ def test_the_quickstart_runs_to_its_end_and_shows_its_tables(page, lab, traffic)
     assert list(texts) == ["alice:wednesday", "alice:tuesday", "bob:monday", "alice:monday"]
     assert texts["alice:monday"] == "It's raining in Málaga"
 
-    take_picture(page, panel, "quickstart-light.png")
-    choose(page, "Settings", "Theme", "JupyterLab Dark")
-    expect(page.locator("body[data-jp-theme-light='false']")).to_be_attached()
-    take_picture(page, panel, "quickstart-dark.png")
+    take_pictures(page, panel, "quickstart")
+    assert traffic.hosts() == {"127.0.0.1"}
 
+
+def test_the_tutorial_on_servers_runs_to_its_end_and_says_when_the_server_is_away(
+    page, lab, traffic
+):
+    panel = open_notebook(page, lab, SERVERS)
+    run_all(page, panel, ERRORS)
+    warnings = panel.locator(WARNINGS).all_text_contents()
+    assert ["has not answered" in text or "cannot be had" in text for text in warnings] == [
+        True
+    ] * 2
+
+    facts = [
+        dict(read_table(table))
+        for table in panel.locator("table.dataframe", has_text="state").all()
+    ]
+    assert [each["state"] for each in facts] == ["connected"] * 3
+    assert panel.get_by_text("degraded since").count() >= 2
+    assert "a-secret" not in "".join(panel.locator(".jp-OutputArea").all_inner_texts())
+
+    take_pictures(page, panel, "servers")
     assert traffic.hosts() == {"127.0.0.1"}
 
 
