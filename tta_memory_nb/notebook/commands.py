@@ -510,12 +510,10 @@ def outage_of(nb: Notebook) -> str:
     if outage is None:
         return ""
     count = outage["writes_waiting"]
-    waiting = (
-        f", {count:,} {'write waits' if count == 1 else 'writes wait'} for it" if count else ""
-    )
+    waiting = f", {count:,} {'write waits' if count == 1 else 'writes wait'}" if count else ""
     return (
-        f"degraded since {_time_of(outage['degraded_since'])}: the server is away, working in "
-        f"memory{waiting}; %memory info tries it now"
+        f"degraded since {_time_of(outage['degraded_since'])}: working in memory{waiting}; "
+        "%memory info tries the server"
     )
 
 
