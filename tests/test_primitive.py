@@ -26,7 +26,7 @@ from tta_memory_nb import (
     create_memory_key,
 )
 from tta_memory_nb.filters import FilterArgs
-from tta_memory_nb.stores.base import Change
+from tta_memory_nb.stores.base import Change, Entry
 from tta_memory_nb.stores.plan import AtOnce
 from tta_memory_nb.transfer import ImportReport
 from tta_memory_nb.verbs import Verbs
@@ -349,6 +349,8 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "get_records": lambda face, _: face.get_records(["ann:2", "nobody"]),
     "keys": lambda face, _: face.keys(),
     "records": lambda face, _: face.records(2, user="ann"),
+    "entries": lambda face, _: face.entries("rain", 3, user="ann"),
+    "mark": lambda face, _: face.mark(),
     "search": lambda face, _: face.search("rain", limit=2),
     "search_records": lambda face, _: face.search_records("RAIN", user="ann"),
     "stream_records": lambda face, _: face.stream_records("rain", limit=5),
@@ -376,7 +378,11 @@ def plain(result: Any) -> Any:
         return [sorted(e.key for e in entries) for entries in (result.written, result.removed)]
     if isinstance(result, ImportReport):
         return replace(result, change=Change()), plain(result.change)
-    return list(result) if isinstance(result, Iterator) else result
+    if isinstance(result, Iterator):
+        return list(result)
+    if isinstance(result, list) and result and isinstance(result[0], Entry):
+        return [(entry.key, entry.value()) for entry in result]
+    return result
 
 
 async def once_it_is_there(result: Any) -> Any:

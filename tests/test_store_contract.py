@@ -65,6 +65,61 @@ def everything(memory: SyncMemory) -> tuple[list[str], list[MemoryRecord], int, 
     return memory.keys(), memory.records(), memory.size(), memory.max_size
 
 
+# ---- encoded, and whether there is anything new
+
+
+def test_entries_are_the_same_records_still_encoded(memory):
+    memory.add("ann:1", {"text": "rain"}, ttl=60)
+    fill(memory, "ann:2", "bob:1")
+    assert [entry.record(memory.namespace) for entry in memory.entries()] == memory.records()
+    assert [entry.key for entry in memory.entries("ANN", limit=1)] == ["ann:2"]
+    assert [entry.key for entry in memory.entries(None, 1, user="ann")] == ["ann:2"]
+    assert memory.entries("") == []
+    with pytest.raises(InvalidArgument, match="limit"):
+        memory.entries(limit=0)
+
+
+def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
+    fill(memory, "a", "b", "c")
+    memory.add("d", {"text": "d"}, ttl=60)
+    marks = [memory.mark()]
+    gone: list[Change] = []
+    for step in (
+        lambda: memory.add("e", {"text": "e"}),
+        lambda: memory.add("e", {"text": "another"}),
+        lambda: memory.get("a"),
+        lambda: gone.append(memory.remove(["b"])),
+        lambda: gone.append(memory.remove(["c"])),
+        lambda: memory.undo(gone[0]),
+        lambda: clock.tick(60),
+        lambda: memory.resize(2),
+        lambda: memory.resize(1),
+        memory.clear,
+    ):
+        assert memory.mark() == marks[-1]
+        step()
+        marks.append(memory.mark())
+    assert len(set(marks)) == len(marks)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda memory: memory.search("a"),
+        lambda memory: memory.records(),
+        lambda memory: memory.count("a"),
+        lambda memory: memory.ttl("a"),
+        lambda memory: memory.get("nobody"),
+    ],
+    ids=["search", "records", "count", "ttl", "get"],
+)
+def test_looking_leaves_the_mark_as_it_is(memory, look):
+    fill(memory, "a", "b")
+    before = memory.mark()
+    look(memory)
+    assert memory.mark() == before
+
+
 # ---- one record
 
 

@@ -531,6 +531,10 @@ class ServerStore:
         """Keys, least recently used first."""
         return self._look(self.remote.keys, self.remote.mirror.keys)
 
+    def mark(self) -> Plan[object]:
+        """As `Store.mark`; in an outage, of what is known here."""
+        return self._look(self.remote.mark, lambda: ("alone", self.remote.mirror.mark()))
+
     def size(self) -> Plan[int]:
         """Number of records; in an outage, of those that are known here."""
         return self._look(self.remote.size, self.remote.mirror.size)

@@ -209,6 +209,13 @@ class Store(Protocol):
         """Number of records."""
         ...
 
+    def mark(self) -> Plan[object]:
+        """Another one whenever anything has been written, read, deleted or has expired since.
+
+        Equal marks mean the same records in the same order, as far as this process knows them.
+        """
+        ...
+
     # ---- taking out and putting back
 
     def remove(self, keys: Sequence[str]) -> Plan[Change]:

@@ -71,6 +71,8 @@ class InMemoryStore:
         self._index: RecordIndex[Entry] = RecordIndex(self._max_size)
         self._stamp = 0
         self._evictions = 0
+        # How often something was taken out or put back, which leaves no other trace in `mark`.
+        self._removals = 0
 
     def __repr__(self) -> str:
         return (
@@ -171,6 +173,13 @@ class InMemoryStore:
         with self._lock:
             self._settle(now)
             return len(self._entries)
+
+    def mark(self) -> object:
+        """Another one whenever anything has been written, read, deleted or has expired since."""
+        now = self._clock()
+        with self._lock:
+            self._settle(now)
+            return self._stamp, self._removals, len(self._entries), self._max_size
 
     def keys(self) -> list[str]:
         """Keys, least recently used first."""
@@ -316,6 +325,7 @@ class InMemoryStore:
         with self._lock:
             self._settle(now)
             removed = [self._entries.pop(key) for key in wanted if key in self._entries]
+            self._removals += 1
         return Change(removed=tuple(removed), origin=self)
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Change:
@@ -326,6 +336,7 @@ class InMemoryStore:
             removed = tuple(entry for entry in found if self._entries.get(entry.key) is entry)
             for entry in removed:
                 self._entries.pop(entry.key, None)
+            self._removals += 1
             if not self._entries:
                 self._expiries.clear()
                 self._index.clear()
@@ -346,6 +357,7 @@ class InMemoryStore:
             self._settle(now)
             max_size = self._set_max_size(change.max_size)
             taken, restored = self._take_back(change.written, change.removed, now)
+            self._removals += 1
             evicted: list[Entry] = []
             self._evict(evicted)
             came = set(restored)
@@ -576,6 +588,7 @@ class Local:
     count = _planned(InMemoryStore.count)
     keys = _planned(InMemoryStore.keys)
     size = _planned(InMemoryStore.size)
+    mark = _planned(InMemoryStore.mark)
     remove = _planned(InMemoryStore.remove)
     remove_matching = _planned(InMemoryStore.remove_matching)
     clear = _planned(InMemoryStore.clear)

@@ -462,6 +462,12 @@ class Remote:
         gone = set(expired)
         return [key.decode("utf-8", "surrogatepass") for key in keys if key not in gone]
 
+    def mark(self) -> Plan[object]:
+        """As `Store.mark`, from the counter that every write and read takes a number of."""
+        told = yield ("HMGET", self._keys[3], "epoch", "seq", "max")
+        expired = yield ("ZCOUNT", self._keys[2], "-inf", repr(self._clock()))
+        return (*told, expired)
+
     def expires_at(self, key: str) -> Plan[float | None]:
         """When a record expires."""
         reply = yield ("ZSCORE", self._keys[2], to_utf8(key))
