@@ -350,6 +350,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "keys": lambda face, _: face.keys(),
     "records": lambda face, _: face.records(2, user="ann"),
     "entries": lambda face, _: face.entries("rain", 3, user="ann"),
+    "peek": lambda face, _: face.peek(["ann:2", "nobody", "ann:1"]),
     "mark": lambda face, _: face.mark(),
     "search": lambda face, _: face.search("rain", limit=2),
     "search_records": lambda face, _: face.search_records("RAIN", user="ann"),

@@ -79,6 +79,19 @@ def test_entries_are_the_same_records_still_encoded(memory):
         memory.entries(limit=0)
 
 
+def test_peeking_gives_what_is_there_and_leaves_it_where_it_is(memory, clock):
+    memory.add("short", {"text": "short"}, ttl=60)
+    fill(memory, "a", "b")
+    peeked = memory.peek(["b", "nobody", "short", "a"])
+    assert [entry.key for entry in peeked] == ["b", "short", "a"]
+    assert [entry.value() for entry in peeked] == [{"text": key} for key in ("b", "short", "a")]
+    assert memory.keys() == ["short", "a", "b"]
+    clock.tick(60)
+    assert memory.peek(["short"]) == []
+    with pytest.raises(InvalidArgument, match="list of keys"):
+        memory.peek("short")
+
+
 def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
     fill(memory, "a", "b", "c")
     memory.add("d", {"text": "d"}, ttl=60)

@@ -511,9 +511,7 @@ class ServerStore:
             return []
 
         def look(batch: Sequence[str]) -> Plan[list[Entry]]:
-            found = yield from self._look(
-                lambda: self.remote.peek(batch), lambda: mirror.peek(batch)
-            )
+            found = yield from self._peek_batch(batch)
             return list(filter(matches, found))
 
         yield look_for_keys()
@@ -530,6 +528,16 @@ class ServerStore:
     def keys(self) -> Plan[list[str]]:
         """Keys, least recently used first."""
         return self._look(self.remote.keys, self.remote.mirror.keys)
+
+    def peek(self, keys: Sequence[str]) -> Plan[list[Entry]]:
+        """As `fetch`, but the order of recency stays."""
+        found: list[Entry] = []
+        for batch in pages(list(map(check_key, keys))):
+            found += yield from self._peek_batch(batch)
+        return found
+
+    def _peek_batch(self, keys: Sequence[str]) -> Plan[list[Entry]]:
+        return self._look(lambda: self.remote.peek(keys), lambda: self.remote.mirror.peek(keys))
 
     def mark(self) -> Plan[object]:
         """As `Store.mark`; in an outage, of what is known here."""

@@ -184,6 +184,10 @@ class Verbs:
         needle, compiled = self._sought(query, limit, mode, filters)
         return [] if needle == "" else (yield from self._store.find(needle, limit, compiled))
 
+    def peek(self, keys: Iterable[str]) -> Plan[list[Entry]]:
+        """The entries of the keys that exist, in the order asked, none made newer by it."""
+        return self._store.peek(_listed(keys))
+
     def mark(self) -> Plan[object]:
         """What tells whether anything has changed: equal marks, equal records in equal order.
 
@@ -489,9 +493,7 @@ class Verbs:
     # ---- what the verbs have in common
 
     def _fetched(self, keys: Iterable[str]) -> Plan[list[Entry]]:
-        if isinstance(keys, str):
-            raise InvalidArgument(f"keys={brief(keys)}: give a list of keys, or use get for one")
-        return self._store.fetch(keys)
+        return self._store.fetch(_listed(keys))
 
     def _filters(self, filters: FilterArgs) -> Filters:
         if not filters:
@@ -518,3 +520,10 @@ class Verbs:
         if needle is None:
             return record
         return replace(record, score=1.0, matches=matching_paths(record.value, needle))
+
+
+def _listed(keys: Iterable[str]) -> list[str]:
+    """The keys, which must not be one text: its letters would be taken for them."""
+    if isinstance(keys, str):
+        raise InvalidArgument(f"keys={brief(keys)}: give a list of keys, or use get for one")
+    return list(keys)

@@ -209,6 +209,10 @@ class Store(Protocol):
         """Number of records."""
         ...
 
+    def peek(self, keys: Sequence[str]) -> Plan[list[Entry]]:
+        """As `fetch`, but the order of recency stays."""
+        ...
+
     def mark(self) -> Plan[object]:
         """Another one whenever anything has been written, read, deleted or has expired since.
 

@@ -291,7 +291,7 @@ class InMemoryStore:
     def peek(self, keys: Iterable[str]) -> list[Entry]:
         """As `fetch`, but the order of recency stays."""
         found = []
-        for key in keys:
+        for key in map(check_key, keys):
             entry = self._entries.get(key)
             if entry and (entry.expires_at is None or entry.expires_at > self._clock()):
                 found.append(entry)
@@ -584,6 +584,7 @@ class Local:
     expires_at = _planned(InMemoryStore.expires_at)
     put = _planned(InMemoryStore.put)
     fetch = _planned(InMemoryStore.fetch)
+    peek = _planned(InMemoryStore.peek)
     find = _planned(InMemoryStore.find)
     count = _planned(InMemoryStore.count)
     keys = _planned(InMemoryStore.keys)
