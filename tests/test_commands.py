@@ -269,7 +269,7 @@ def test_a_search_in_quotes_that_finds_nothing_explains_itself(nb):
 
 def test_clearing_nothing_leaves_nothing_to_undo(nb):
     assert commands.clear(nb, user="nobody", yes=True).text == "there was nothing to delete"
-    assert nb.changes == []
+    assert list(nb.changes.verbs()) == []
 
 
 def test_use_without_a_memory_stays_on_the_one_it_was_given(nb):

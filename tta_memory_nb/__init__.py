@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from .keys import MemoryKey, create_memory_key, parse_memory_key
     from .nesting import allow_nested_asyncio
+    from .notebook.explorer import MemoryExplorer
     from .primitive import MemoryPrimitive, SyncMemory
     from .record import MemoryRecord
     from .stores.memory import InMemoryStore
@@ -38,6 +39,7 @@ __all__ = [
     "CapacityExceeded",
     "InMemoryStore",
     "InvalidArgument",
+    "MemoryExplorer",
     "MemoryKey",
     "MemoryPrimitive",
     "MemoryRecord",
@@ -62,6 +64,7 @@ _HOMES = {
     "SyncMemory": "primitive",
     "MemoryRecord": "record",
     "InMemoryStore": "stores.memory",
+    "MemoryExplorer": "notebook.explorer",
 }
 
 

@@ -6,9 +6,11 @@ one folded leaf value. JSON punctuation, escapes and the borders between fields 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from itertools import accumulate, pairwise
 from typing import Any
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 from .codec import Snapshot, from_json
 
@@ -142,3 +144,33 @@ def _matching(node: Any, path: str, needle: str) -> Iterator[str]:
             yield from _matching(child, f"{path}[{position}]", needle)
     elif needle in fold(leaf_text(node)):
         yield path
+
+
+def match_spans(text: str, needle: str) -> list[tuple[int, int]]:
+    """Where an already folded query stands in a text as it was written: start and end of each.
+
+    Folding may change lengths ("Straße" has six letters, "strasse" seven) and order, so whole
+    characters with all their accents are marked, even where only a part of one matches.
+    """
+    if text.isascii():
+        return _spans(text.lower(), needle)
+    starts = [0, *(at for at in range(1, len(text)) if not combining(text[at])), len(text)]
+    pieces = [fold(text[start:end]) for start, end in pairwise(starts)]
+    folded = "".join(pieces)
+    if folded != fold(text):  # letters that compose with one another, such as Hangul's
+        return [(0, len(text))] if needle in fold(text) else []
+    ends = list(accumulate(map(len, pieces)))
+    spans: list[tuple[int, int]] = []
+    for start, end in _spans(folded, needle):
+        first, last = bisect_right(ends, start), bisect_left(ends, end)
+        spans.append((starts[first], starts[last + 1]))
+    return spans
+
+
+def _spans(text: str, needle: str) -> list[tuple[int, int]]:
+    spans = []
+    at = text.find(needle)
+    while at >= 0:
+        spans.append((at, at + len(needle)))
+        at = text.find(needle, at + len(needle))
+    return spans

@@ -20,13 +20,13 @@ from ..stores.base import Change
 from ..stores.redis.addresses import is_address
 from ..times import Duration, duration
 from .arguments import Limit, Payload, Syntax, Text, Word, Words, did_you_mean
+from .changes import Changes
 from .parsing import Lookup, object_at, unique_fields
 
 if TYPE_CHECKING:
     from ..transfer import Progress
 
 _SHOWN_PROBLEMS = 10
-_KEPT_CHANGES = 100
 _SHOWN_CHARACTERS = 120
 IN_MEMORY = "in-memory"
 DEFAULT_CAPACITY = 1000
@@ -46,7 +46,7 @@ class Notebook:
         lookup: gives the notebook's global variables.
         progress: wraps long work in a progress bar, or False.
         memories: those made by ``use``, by backend and namespace.
-        changes: what ``undo`` can take back, newest last: the memory, the verb, the change.
+        changes: what ``undo`` can take back.
     """
 
     memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
@@ -54,17 +54,14 @@ class Notebook:
     lookup: Lookup = _no_variables
     progress: Progress | bool = False
     memories: dict[tuple[str, str], MemoryPrimitive] = field(default_factory=dict)
-    changes: list[tuple[MemoryPrimitive, str, Change]] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
 
     def __post_init__(self) -> None:
         self.memories[self.backend, self.memory.namespace] = self.memory
 
     def remember(self, verb: str, change: Change) -> None:
-        """Keeps a change for ``undo``, and lets go of the oldest."""
-        if not change.written and not change.removed:
-            return
-        self.changes.append((self.memory, verb, change))
-        del self.changes[:-_KEPT_CHANGES]
+        """Keeps a change for ``undo``."""
+        self.changes.add(self.memory, verb, change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +183,41 @@ def list_(nb: Notebook, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> 
     return Reply(_counted(len(records), total), records_frame(records))
 
 
+def explore(
+    nb: Notebook,
+    words: Text | None = None,
+    *,
+    read_only: bool = False,
+    **filters: Unpack[FilterArgs],
+) -> Reply:
+    """Open the memory as a table to search, sort, filter and repair.
+
+    What is set in the table can be read by code, and the other way round.
+
+      %memory explore
+      %memory explore rain --user alice
+      explorer = %memory explore --read-only
+
+    Flags:
+        read_only: change nothing from the table
+    """
+    from .explorer import MemoryExplorer
+
+    explorer = MemoryExplorer(
+        nb.memory,
+        memories={
+            namespace: memory
+            for (backend, namespace), memory in nb.memories.items()
+            if backend == nb.backend
+        },
+        changes=nb.changes,
+        query="" if words is None else _text(words, "WORDS"),
+        filters=filters,
+        read_only=read_only,
+    )
+    return Reply(value=explorer)
+
+
 def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> Reply:
     """Delete all records, or those the filters accept; first shows which.
 
@@ -217,10 +249,8 @@ def undo(nb: Notebook) -> Reply:
 
     What has been written under the same keys since then stays. Can be repeated.
     """
-    if not nb.changes:
-        raise InvalidArgument("nothing to undo: no clear, delete or import that is not undone yet")
-    memory, verb, change = nb.changes.pop()
-    back = memory.sync.undo(change)
+    undone = nb.changes.undo()
+    memory, verb, change, back = undone.memory, undone.verb, undone.change, undone.back
     parts = []
     if back.written:
         parts.append(f"{_records(len(back.written))} brought back")
@@ -338,7 +368,7 @@ def info(nb: Notebook) -> Reply:
         share = saved / stats["bytes"]
         facts["saved by compression"] = f"{saved:,} bytes ({share:.0%})"
     facts["expiring"] = stats["expiring"]
-    facts["undoable"] = ", ".join(verb for _, verb, _ in reversed(nb.changes)) or "nothing"
+    facts["undoable"] = ", ".join(nb.changes.verbs()) or "nothing"
     return Reply(value=facts_frame(facts, "memory"))
 
 
@@ -413,6 +443,7 @@ COMMANDS: dict[str, Command] = {
     "get": get,
     "search": search,
     "list": list_,
+    "explore": explore,
     "delete": delete,
     "clear": clear,
     "undo": undo,

@@ -14,7 +14,7 @@ from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
 from ..keys import check_key
 from ..record import MemoryRecord
-from ..text import searchable_json
+from ..text import searchable_json, to_utf8
 from .plan import Plan
 
 Clock: TypeAlias = Callable[[], float]
@@ -52,6 +52,12 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     def value(self) -> dict[str, Any]:
         """A fresh copy of the value."""
         return from_json(self.text)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the value as JSON."""
+        text = self.text
+        return len(text if isinstance(text, bytes) else to_utf8(text))
 
     def searchable(self) -> bytes:
         """The folded text of field names and leaves, see `text.searchable`, as UTF-8."""

@@ -19,7 +19,7 @@ from ..index.query import Query
 from ..index.records import RecordIndex
 from ..keys import check_key, check_namespace
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
-from ..text import Needle, fold, to_utf8
+from ..text import Needle, fold
 from ..times import Duration, duration
 from .base import Change, Clock, Entry, check_limit, check_max_size, check_query, new_entry
 from .plan import Plan, at_once
@@ -392,10 +392,7 @@ class InMemoryStore:
     def stats(self) -> dict[str, int]:
         """``bytes`` of all values as JSON, the same as they are ``stored``; ``expiring`` records."""
         entries = self.find()
-        size = sum(
-            len(entry.text if isinstance(entry.text, bytes) else to_utf8(entry.text))
-            for entry in entries
-        )
+        size = sum(entry.size for entry in entries)
         expiring = sum(entry.expires_at is not None for entry in entries)
         return {"bytes": size, "stored": size, "expiring": expiring}
 

@@ -1,0 +1,245 @@
+"""What stands in a row of the explorer: columns, and cells short enough to be sent by the hundred."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ...codec import to_json
+from ...keys import parse_memory_key
+from ...stores.base import Entry
+from ...table import ABSENT, FlatTable, Path, column_path, flat_table, flatten, is_utf8, portable
+from ...text import fold, leaf_text, match_spans, matching_paths
+
+Kind: TypeAlias = Literal["key", "text", "time", "expiry", "number", "matches", "mixed"]
+Cell: TypeAlias = "dict[str, Any] | None"
+
+MOST_CHARACTERS = 300
+"""So much of a text is sent for a cell."""
+
+MOST_FIELDS = 200
+"""So many fields are offered as columns; a record may have any number."""
+
+# So much of what comes before a match is shown where the text has to be cut.
+_BEFORE_A_MATCH = 40
+_SHOWN_FIELDS = 6
+_SAMPLE = 200
+_SAMPLE_BYTES = 2_000_000
+_MOST_PATHS = 8
+_EXACT = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the front end knows it.
+
+    Attributes:
+        name: unique; a field's is that of `table.flat_table`.
+        kind: how it is shown and aligned.
+        path: of the field; None for what tells about the record.
+    """
+
+    name: str
+    kind: Kind
+    path: Path | None = None
+
+
+KEY = Column("key", "key")
+MATCHES = Column("matches", "matches")
+ABOUT = (
+    Column("user", "text"),
+    Column("session", "text"),
+    Column("created", "time"),
+    Column("updated", "time"),
+    Column("expires", "expiry"),
+    Column("size", "number"),
+)
+"""What tells about a record, beside its key."""
+
+_ABOUT = {column.name: column for column in ABOUT}
+_SHOWN_ABOUT = ("updated", "expires")
+
+
+def column_called(name: str, known: Iterable[Column] = ()) -> Column:
+    """The column of a name, also where no record that was looked at has such a field."""
+    for column in known:
+        if column.name == name:
+            return column
+    return _ABOUT.get(name) or Column(name, "mixed", column_path(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The columns that some records need.
+
+    Attributes:
+        columns: one for each field, the first and most frequent first.
+        more: how many further fields there are.
+    """
+
+    columns: tuple[Column, ...]
+    more: int
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], namespace: str) -> Fields:
+        """The fields of a sample: as many of the entries as are quickly read."""
+        sample: dict[str, Entry] = {}
+        size = 0
+        for entry in entries:
+            if len(sample) == _SAMPLE or (sample and size > _SAMPLE_BYTES):
+                break
+            size += len(entry.text)
+            sample[entry.key] = entry
+        table = flat_table(entry.record(namespace) for entry in sample.values())
+        # How often, and not which came first, decides: a rare field must not push others out.
+        often = Counter(path for row in table.rows for path in row)
+        names = sorted(table.columns, key=lambda name: -often[table.columns[name]])
+        columns = tuple(
+            Column(name, _kind_of(table, table.columns[name]), table.columns[name])
+            for name in names[:MOST_FIELDS]
+        )
+        return cls(columns, len(names) - len(columns))
+
+    def shown(self, chosen: Sequence[str] | None, *, searching: bool) -> list[str]:
+        """Names of the columns in the table, without the key's.
+
+        Args:
+            chosen: by the user; None: those that most records have.
+            searching: whether there are matches to show.
+        """
+        if chosen is not None:
+            return [name for name in dict.fromkeys(chosen) if name != KEY.name]
+        matches = [MATCHES.name] if searching else []
+        names = [column.name for column in self.columns[:_SHOWN_FIELDS]]
+        return [*matches, *names, *_SHOWN_ABOUT]
+
+
+def _kind_of(table: FlatTable, path: Path) -> Kind:
+    kinds = {type(row[path]) for row in table.rows if row.get(path, ABSENT) is not ABSENT}
+    if kinds and kinds <= {int, float}:
+        return "number"
+    return "text" if kinds == {str} else "mixed"
+
+
+class Rows:
+    """Makes the rows of a window.
+
+    Args:
+        columns: which cells there are, without the key's.
+        query: what is searched for, or nothing.
+    """
+
+    def __init__(self, columns: Sequence[Column], query: str) -> None:
+        self._columns = columns
+        self._needle = fold(query)
+
+    def row(self, entry: Entry, *, selected: bool) -> dict[str, Any]:
+        """A row as the front end takes it."""
+        value = entry.value()
+        flat = flatten(value)
+        cells = {column.name: self._cell(column, entry, value, flat) for column in self._columns}
+        return {
+            "key": portable(entry.key),
+            "cells": cells,
+            "expires": entry.expires_at,
+            "selected": selected,
+            "stamp": f"{entry.updated_at!r}:{hash(entry.text):x}",
+        }
+
+    def _cell(
+        self, column: Column, entry: Entry, value: dict[str, Any], flat: dict[Path, Any]
+    ) -> Cell:
+        if column.path is not None:
+            return self._field(flat.get(column.path, ABSENT))
+        if column is MATCHES:
+            return self._matches(value)
+        return _TOLD[column.name](entry)
+
+    def _field(self, leaf: Any) -> Cell:
+        if leaf is ABSENT:
+            return None
+        if isinstance(leaf, (list, dict)):
+            return self._text(to_json(leaf), "list" if isinstance(leaf, list) else "object")
+        if isinstance(leaf, str):
+            return self._text(leaf, "str")
+        kind = {type(None): "null", bool: "bool"}.get(type(leaf), "num")
+        cell: dict[str, Any] = {**self._text(leaf_text(leaf), kind)}
+        if kind == "num" and abs(leaf) <= _EXACT:
+            cell["v"] = leaf
+        return cell
+
+    def _text(self, text: str, kind: str) -> dict[str, Any]:
+        text = sendable(text)
+        cell: dict[str, Any] = {"k": kind}
+        # A long text is folded no further than its first match, which is all that is shown.
+        spans = match_spans(text, self._needle) if self._needle else []
+        if len(text) > MOST_CHARACTERS:
+            start = 0
+            if spans and spans[0][1] > MOST_CHARACTERS:
+                start = max(0, spans[0][0] - _BEFORE_A_MATCH)
+            end = start + MOST_CHARACTERS
+            spans = [(a - start, min(b, end) - start) for a, b in spans if start <= a < end]
+            if start:
+                spans = [(a + 1, b + 1) for a, b in spans]
+            text = ("…" if start else "") + text[start:end]
+            cell["c"] = True
+        cell["t"] = text
+        if spans:
+            cell["m"] = _utf16(text, spans)
+        return cell
+
+    def _matches(self, value: dict[str, Any]) -> Cell:
+        paths = matching_paths(value, self._needle)
+        shown = ", ".join(paths[:_MOST_PATHS]) + (", …" if len(paths) > _MOST_PATHS else "")
+        return {"t": sendable(shown)[:MOST_CHARACTERS], "k": "str"}
+
+
+def _owner(part: str) -> Callable[[Entry], Cell]:
+    def told(entry: Entry) -> Cell:
+        parts = parse_memory_key(entry.key)
+        return None if parts is None else _plain(getattr(parts, part))
+
+    return told
+
+
+def _plain(text: str) -> Cell:
+    return {"t": sendable(text)[:MOST_CHARACTERS], "k": "str"}
+
+
+def _instant(at: float | None) -> Cell:
+    return {"t": "", "k": "none"} if at is None else {"t": "", "v": at, "k": "num"}
+
+
+def created_at(entry: Entry) -> float:
+    """When the record was first written, in Unix seconds."""
+    return entry.updated_at if entry.created_at is None else entry.created_at
+
+
+_TOLD: dict[str, Callable[[Entry], Cell]] = {
+    "user": _owner("user"),
+    "session": _owner("session"),
+    "created": lambda entry: _instant(created_at(entry)),
+    "updated": lambda entry: _instant(entry.updated_at),
+    "expires": lambda entry: _instant(entry.expires_at),
+    "size": lambda entry: {"t": f"{entry.size:,}", "v": entry.size, "k": "num"},
+}
+
+
+def sendable(text: str) -> str:
+    """Text that UTF-8 can carry, to be looked at: halves of surrogate pairs are spelled out."""
+    if is_utf8(text):
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _utf16(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Spans as JavaScript counts, to which what lies beyond U+FFFF is two characters."""
+    if text.isascii():
+        return [list(span) for span in spans]
+    return [[_utf16_length(text[:start]), _utf16_length(text[:end])] for start, end in spans]
+
+
+def _utf16_length(text: str) -> int:
+    return len(text) + sum(character > "\uffff" for character in text)
