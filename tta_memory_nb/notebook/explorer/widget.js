@@ -1,7 +1,7 @@
 // The front end of the explorer. Texts from a memory are hostile: they reach the page as text
 // nodes and as values of fixed attributes, never as markup, addresses or styles.
 
-const ROW = 28; // pixels, as in explorer.css
+const ROW = 28; // pixels, as in widget.css
 const TALLEST = 8_000_000; // pixels; browsers place nothing beyond some 17 million
 const DEBOUNCE = 120; // milliseconds
 const PATIENCE = 8000;
@@ -381,8 +381,8 @@ class Grid {
 
   // ---- what comes from the kernel
 
-  /** Takes new rows; `isNew` when others than before are listed. */
-  take(news, isNew) {
+  /** Takes new rows; `isNew` when others than before are listed, `cameBy` when some were added. */
+  take(news, isNew, cameBy) {
     if ("columns" in news || "sort" in news) this.drawHeadings();
     if (isNew) {
       this.element.scrollTop = 0;
@@ -392,7 +392,7 @@ class Grid {
     if ("rows" in news) [this.start, this.rows] = [news.start, news.rows];
     if (news.anchor && !isNew) this.keepInPlace(news.anchor);
     this.active.row = Math.max(0, Math.min(this.active.row, this.total - 1));
-    this.draw(!isNew && "rows" in news && this.elements.size > 0);
+    this.draw(cameBy);
     this.askForRows();
   }
 
@@ -970,7 +970,7 @@ function histogram({ edges, counts }, { gist, label, labels = 5 }) {
   const step = Math.max(1, Math.ceil(edges.length / labels));
   edges.forEach((edge, at) => {
     if (at % step) return;
-    const anchor = at === 0 ? "start" : "middle";
+    const anchor = at === 0 ? "start" : at === edges.length - 1 ? "end" : "middle";
     picture.append(svg("text", { x: left + at * bar, y: height - 6, "text-anchor": anchor }, label(edge)));
   });
   return picture;
@@ -1114,7 +1114,6 @@ class View {
     };
     this.isMac = /mac/i.test(navigator.platform ?? "");
     this.skew = 0; // of the kernel's clock
-    this.lastSet = 0;
     this.isAlive = false;
     this.line = new Line(model, (message) => this.receive(message));
     this.grid = new Grid(this);
@@ -1205,7 +1204,7 @@ class View {
   receive(message) {
     const isMine = this.line.answer(message);
     const handle = {
-      state: () => this.takeState(message, isMine),
+      state: () => this.takeState(message),
       progress: () => this.drawProgress(message),
       said: () => this.say(message.text, message.undo),
       error: () => this.fail(message.message),
@@ -1214,14 +1213,14 @@ class View {
     handle?.();
   }
 
-  takeState({ for: number, state: news, now }, isMine) {
+  takeState({ for: number, state: news }) {
     clearTimeout(this.silence);
-    const time = news.now ?? now;
-    if (time) this.skew = time - Date.now() / 1000;
-    // What answers an older question than the last one would be replaced at once.
-    if (isMine && number < this.lastSet && ("rows" in news || "total" in news) && "query" in news) return;
+    this.skew = news.now - Date.now() / 1000;
     const isNew = ["query", "mode", "filters", "sort", "namespace"].some((name) => name in news && JSON.stringify(news[name]) !== JSON.stringify(this.state[name]));
+    const { total: before, loading: wasLoading } = this.state;
     Object.assign(this.state, news);
+    // What nobody has asked for has just been written.
+    const cameBy = number === null && !isNew && !wasLoading && news.total > before;
     const wasAlive = this.isAlive;
     this.isAlive = true;
     this.root.classList.add("tta-live");
@@ -1232,7 +1231,7 @@ class View {
     if ("filters" in news) this.drawChips();
     this.grid.element.hidden = this.state.view !== "table";
     this.pictures.draw();
-    this.grid.take(news, isNew && wasAlive);
+    this.grid.take(news, isNew && wasAlive, cameBy);
     this.drawFoot();
     if ("total" in news || "query" in news) this.tell(`${plural(this.state.total, "record")}${this.state.query ? " found" : ""}`);
     if ("rows" in news || "total" in news) this.detail.refresh();
@@ -1258,8 +1257,8 @@ class View {
   set(content) {
     const lists = ["query", "mode", "filters", "sort", "namespace"].some((name) => name in content);
     const window = lists ? { window: [0, 2 * this.grid.inSight + 2] } : {};
-    const number = this.line.tell("set", { ...window, ...content });
-    if (lists) [this.lastSet, this.grid.asked] = [number, [0, 0]];
+    if (lists) this.grid.asked = [0, 0];
+    this.line.tell("set", { ...window, ...content });
   }
 
   filter(changed, view = null) {
