@@ -1222,6 +1222,9 @@ class View {
     // What nobody has asked for has just been written.
     const cameBy = number === null && !isNew && !wasLoading && news.total > before;
     const wasAlive = this.isAlive;
+    // The first messages make JupyterLab open a subshell; with another one it is there before
+    // somebody searches while a cell runs.
+    if (!wasAlive) this.line.tell("set");
     this.isAlive = true;
     this.root.classList.add("tta-live");
     this.root.classList.remove("tta-dead");
@@ -1477,7 +1480,13 @@ class View {
       this.search.focus();
       this.search.select();
     }
-    // The notebook has keys of its own: what is typed here must not delete a cell there.
+    // Saving is the notebook's, which is told from outside: it takes no keys from in here.
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s" && !event.defaultPrevented) {
+      event.preventDefault();
+      const { key, code, keyCode, ctrlKey, metaKey, shiftKey } = event;
+      this.el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", { key, code, keyCode, ctrlKey, metaKey, shiftKey, bubbles: true, cancelable: true }));
+    }
+    // It has keys of its own as well: what is typed here must not delete a cell there.
     event.stopPropagation();
   }
 }
