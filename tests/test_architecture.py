@@ -27,7 +27,7 @@ FLOORS: dict[str, int] = {
     "stores": 1,
     "index": 1,
     **dict.fromkeys(("primitive", "verbs", "outage", "ranking", "embedders", "summarizers"), 2),
-    **dict.fromkeys(("telemetry", "transfer"), 2),
+    **dict.fromkeys(("telemetry", "transfer", "distributions", "compare"), 2),
     "frames": 3,
     "plots": 3,
     "notebook": 4,
@@ -36,16 +36,18 @@ FLOORS: dict[str, int] = {
 """Floor of each module and subpackage, by its first name."""
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "pandas": ("frames",),
+    "pandas": ("frames", "notebook.explorer for types"),
     "IPython": ("notebook", f"{FACE} for types"),
     "ipywidgets": ("notebook",),
     "anywidget": ("notebook",),
     "redis": ("stores.redis",),
     "pyarrow": ("transfer",),
     "tqdm": ("transfer", "notebook"),
+    "matplotlib": ("plots",),
+    "traitlets": ("notebook",),
     "nest_asyncio2": ("nesting",),
     "msgspec": ("codec", "stores.base"),
-    "numpy": ("index.grams", "index.signature", "index.columns", "frames"),
+    "numpy": ("index.grams", "index.signature", "index.columns", "distributions", "frames"),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""
 
@@ -178,7 +180,7 @@ def test_other_packages_are_imported_when_they_are_needed():
         "codec",
         "stores.base",
     }
-    homes = ("notebook.", "stores.redis", "index.")
+    homes = ("notebook.", "stores.redis", "index.", "distributions")
     assert [name for name in early if not name.startswith(homes)] == []
     makers = {found.when for found in OURS if found.imported == "index.columns"}
     assert makers == {"call", "types"}

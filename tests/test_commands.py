@@ -350,3 +350,60 @@ def test_a_key_that_expires_while_it_is_looked_for_is_no_crash(nb, clock):
     nb.memory.sync.keys = keys_then_later
     with pytest.raises(InvalidArgument, match="expired just now"):
         commands.get(nb, ("brief",), json=True)
+
+
+# ---------------------------------------------------------------- compared and drawn
+
+
+def test_a_diff_tells_what_has_changed_since_a_snapshot(nb):
+    assert commands.snapshot(nb).text == "snapshot 'last': 3 records"
+    nb.memory.sync.add("alice:mon", {"text": "snow"})
+    nb.memory.sync.add("new", {"n": 1})
+    nb.memory.sync.delete("bob:mon")
+    reply = commands.diff(nb)
+    assert reply.text == "since 'last': 1 added, 1 changed, 1 deleted"
+    assert reply.value.reset_index().to_numpy().tolist() == [
+        ["new", "added", "n", "", 1],
+        ["alice:mon", "changed", "text", "rain", "snow"],
+        ["bob:mon", "deleted", "text", "sun", ""],
+    ]
+    short = commands.diff(nb, limit=1)
+    assert short.text.endswith("only the first is shown, --limit all shows all")
+    assert list(short.value.index) == ["new"]
+    assert len(commands.diff(nb, limit=None).value) == 3
+
+
+def test_snapshots_have_names_and_belong_to_their_memory(nb):
+    commands.snapshot(nb, "before")
+    nb.memory = MemoryPrimitive(namespace="elsewhere")
+    commands.snapshot(nb)
+    nb.memory.sync.add("k", {})
+    assert commands.diff(nb, "before").text == "since 'before': nothing has changed"
+    assert commands.diff(nb).text == "since 'last': 1 added"
+
+
+def test_an_unknown_snapshot_is_refused_with_those_there_are(nb):
+    with pytest.raises(InvalidArgument, match="%memory snapshot takes one"):
+        commands.diff(nb)
+    commands.snapshot(nb, "before")
+    with pytest.raises(InvalidArgument, match="did you mean 'before'"):
+        commands.diff(nb, "befor")
+
+
+def test_a_plot_is_a_figure_that_shows_itself(nb):
+    reply = commands.plot(nb, "timeline", user="alice")
+    assert reply.value._repr_png_().startswith(b"\x89PNG")
+    [steps] = reply.value.axes[0].patches
+    assert sum(steps.get_data().values) == 2
+    with pytest.raises(InvalidArgument, match=r"did you mean 'timeline'.*sessions, ttl, sizes"):
+        commands.plot(nb, "timelin")
+
+
+def test_explore_looks_at_the_memory_in_use_and_shares_what_can_be_undone(nb):
+    explorer = commands.explore(nb, "rain", user="alice").value
+    assert explorer.memory is nb.memory
+    assert [record.key for record in explorer.records] == ["alice:tue", "alice:mon"]
+    explorer._received(None, {"id": 1, "do": "delete", "keys": ["alice:mon"]}, [])
+    assert keys(nb) == ["bob:mon", "alice:tue"]
+    assert commands.undo(nb).text == "delete undone: 1 record brought back"
+    explorer.close()

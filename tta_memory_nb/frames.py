@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .compare import Difference, FieldChange
 from .record import MemoryRecord
 from .table import (
     ABSENT,
@@ -14,6 +15,8 @@ from .table import (
     flat_table,
     instants_of,
     microseconds,
+    moment,
+    path_name,
     portable,
 )
 
@@ -53,6 +56,36 @@ def hits_frame(hits: Iterable[MemoryRecord]) -> pd.DataFrame:
     frame = _frame(kept)
     # After what tells about the record, before its fields.
     frame.insert(5, "matches", _column([", ".join(hit.matches) for hit in kept], frame.index))
+    return frame
+
+
+def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
+    """A table with a row for each field that is not what it was.
+
+    Index: ``key``. Columns: ``what`` has happened to the record (added, changed, deleted, evicted,
+    expired), ``field``, ``before`` and ``after``; a side on which there is no such field is empty. A
+    record with an empty value has one row without a field.
+    """
+    import pandas as pd
+
+    rows: list[tuple[str, str, str, Any, Any]] = []
+    for each in differences:
+        for change in each.fields or (FieldChange((), ABSENT, ABSENT),):
+            show = _shown_expiry if change.is_expiry else portable
+            before, after = (
+                "" if side is ABSENT else show(side) for side in (change.before, change.after)
+            )
+            # A field that is called like it is named value.expires.
+            field = "expires" if change.is_expiry else portable(path_name(change.path))
+            rows.append((portable(each.key), each.what, field, before, after))
+    index = pd.Index([row[0] for row in rows], dtype=object, name="key")
+    columns = ("what", "field", "before", "after")
+    data = {
+        name: pd.Series([row[at] for row in rows], index, dtype=object)
+        for at, name in enumerate(columns, start=1)
+    }
+    frame = pd.DataFrame(data, index)
+    frame.attrs[MARK] = None  # shown as our tables are, but no table of records
     return frame
 
 
@@ -120,6 +153,10 @@ def _shown_instant(at: Any) -> str:
         return ""
     # A user may have converted the column to a zone of his own.
     return f"{at:%Y-%m-%d %H:%M:%S}" + (f"{at:%z}" if at.utcoffset() else "Z")
+
+
+def _shown_expiry(at: float | None) -> str:
+    return "never" if at is None else _shown_instant(moment(at))
 
 
 def _wants_html() -> bool:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
+from ..compare import Snapshot
 from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs
 from ..primitive import MemoryPrimitive
@@ -30,6 +33,8 @@ _SHOWN_PROBLEMS = 10
 _SHOWN_CHARACTERS = 120
 IN_MEMORY = "in-memory"
 DEFAULT_CAPACITY = 1000
+LAST = "last"
+FATES = ("added", "changed", "deleted", "evicted", "expired")
 
 
 def _no_variables(expression: str) -> Any:
@@ -47,6 +52,7 @@ class Notebook:
         progress: wraps long work in a progress bar, or False.
         memories: those made by ``use``, by backend and namespace.
         changes: what ``undo`` can take back.
+        snapshots: those taken by ``snapshot``, with the memory each is of.
     """
 
     memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
@@ -55,6 +61,7 @@ class Notebook:
     progress: Progress | bool = False
     memories: dict[tuple[str, str], MemoryPrimitive] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
+    snapshots: dict[str, tuple[MemoryPrimitive, Snapshot]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.memories[self.backend, self.memory.namespace] = self.memory
@@ -349,6 +356,80 @@ def export(
     return Reply(f"wrote {_records(count)} to {shown(os.fspath(path))}")
 
 
+# ---------------------------------------------------------------- compared and drawn
+
+
+def snapshot(nb: Notebook, name: Word | None = None) -> Reply:
+    """Remember what the memory holds now, to be compared with later.
+
+      %memory snapshot
+      %memory snapshot before-the-run
+
+    A snapshot of the same name is replaced. It keeps values in this process, and costs next to
+    nothing: what is not changed later is not held twice.
+    """
+    called = LAST if name is None else _text(name, "NAME")
+    taken = _snapshot_of(nb.memory)
+    nb.snapshots[called] = (nb.memory, taken)
+    return Reply(f"snapshot '{shown(called)}': {_records(len(taken.entries))}")
+
+
+def diff(nb: Notebook, name: Word | None = None, *, limit: Limit = 100) -> Reply:
+    """Show what has changed since a snapshot: added, changed, deleted, evicted, expired.
+
+    Field by field, and in the memory that the snapshot was taken of.
+
+      %memory diff
+      df = %memory diff before-the-run --limit all
+
+    Flags:
+        limit: how many records at most; all for all of them
+    """
+    from ..compare import compare
+    from ..frames import differences_frame
+
+    called = LAST if name is None else _text(name, "NAME")
+    if called not in nb.snapshots:
+        known = ", ".join(f"'{shown(each)}'" for each in nb.snapshots)
+        hint = f"there are {known}" if known else "%memory snapshot takes one"
+        raise InvalidArgument(
+            f"no snapshot '{shown(called)}'{did_you_mean(called, list(nb.snapshots))}; {hint}"
+        )
+    memory, before = nb.snapshots[called]
+    found = compare(before, _snapshot_of(memory))
+    counts: Counter[str] = Counter(each.what for each in found)
+    told = ", ".join(f"{counts[what]:,} {what}" for what in FATES if counts[what])
+    text = f"since '{shown(called)}': {told or 'nothing has changed'}"
+    if limit is not None and len(found) > limit:
+        first = "the first is" if limit == 1 else f"the first {limit:,} are"
+        text += f"; only {first} shown, --limit all shows all"
+    return Reply(text, differences_frame(found[:limit]))
+
+
+def plot(nb: Notebook, what: Word, **filters: Unpack[FilterArgs]) -> Reply:
+    """Draw the memory: timeline, sessions, ttl or sizes.
+
+    Gives a matplotlib figure, which is shown as a picture.
+
+      %memory plot timeline
+      %memory plot sessions --user alice
+      figure = %memory plot ttl
+
+    """
+    from ..plots import PLOTS, png
+
+    called = _text(what, "WHAT")
+    if called not in PLOTS:
+        raise InvalidArgument(
+            f"WHAT: no picture '{shown(called)}'{did_you_mean(called, list(PLOTS))}; there are "
+            f"{', '.join(PLOTS)}"
+        )
+    figure = PLOTS[called](nb.memory.sync.entries(**filters), time.time())
+    # IPython shows figures only after %matplotlib, which is for the user to choose.
+    figure._repr_png_ = lambda: png(figure)  # type: ignore[attr-defined]
+    return Reply(value=figure)
+
+
 # ---------------------------------------------------------------- about the memory
 
 
@@ -451,6 +532,9 @@ COMMANDS: dict[str, Command] = {
     "use": use,
     "import": import_,
     "export": export,
+    "snapshot": snapshot,
+    "diff": diff,
+    "plot": plot,
     "nest": nest,
     "help": help_,
 }
@@ -489,6 +573,11 @@ def overview() -> str:
 
 
 # ---------------------------------------------------------------- shared
+
+
+def _snapshot_of(memory: MemoryPrimitive) -> Snapshot:
+    sync = memory.sync
+    return Snapshot(sync.entries(), time.time(), sync.evictions)
 
 
 def shown(text: str) -> str:

@@ -74,6 +74,12 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
         return _starting(typed, reversed(nb.memory.sync.keys()))
     if command.name == "help":
         return _starting(typed, COMMANDS)
+    if command.name == "plot" and not words:
+        from ..plots import PLOTS
+
+        return _starting(typed, PLOTS)
+    if command.name in ("snapshot", "diff") and not words:
+        return _starting(typed, nb.snapshots)
     if command.name == "use" and not words:
         return _starting(typed, [IN_MEMORY, EMBEDDED])
     return None

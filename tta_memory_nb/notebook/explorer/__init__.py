@@ -126,6 +126,7 @@ class MemoryExplorer(anywidget.AnyWidget):
         clock: Clock = time.time,
         **traits: Any,
     ) -> None:
+        self._worker = Worker(self._look_around)  # first: whatever fails, it is closed in the end
         if memory is None:
             memory = MemoryPrimitive()
         if not isinstance(memory, MemoryPrimitive):
@@ -156,7 +157,6 @@ class MemoryExplorer(anywidget.AnyWidget):
         self._page: Any = None
         self._page_shown: tuple[float, str] = (0.0, "")
         self._failure = ""
-        self._worker = Worker(self._look_around)
         super().__init__(**traits)
         self.on_msg(self._received)
         self.observe(self._wanted_changed, ["query", "mode", "filters", "sort_by", "descending"])
