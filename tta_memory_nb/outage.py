@@ -338,6 +338,7 @@ class ServerStore:
             yield from self.remote.ping()
             return True
         replayed = 0
+        self.remote.try_scripts_again()
         try:
             # Writes nothing, but finds out whether the server lets one write.
             yield from self.remote.replay([], outage.base)
