@@ -28,6 +28,24 @@ class Overlay:
         # None stands for what was deleted.
         self._hashes: dict[bytes, dict[bytes, bytes | None]] = {}
         self._sets: dict[bytes, dict[bytes, float | None]] = {}
+        # What the server has told already; None where it has nothing.
+        self._fields: dict[bytes, dict[bytes, bytes | None]] = {}
+        self._scores: dict[bytes, dict[bytes, bytes | None]] = {}
+
+    def learn(self, command: Command, reply: Any) -> None:
+        """Takes note of what the server says to a command, so that parts of it need not be asked again."""
+        name, key, *rest = *command, b""
+        if name == b"HMGET":
+            self._fields.setdefault(key, {}).update(zip(rest, reply, strict=False))
+        elif name == b"ZSCORE":
+            self._scores.setdefault(key, {})[rest[0]] = reply
+        elif _SCORES in rest:
+            it = iter(reply)
+            self._scores.setdefault(key, {}).update(zip(it, it, strict=True))
+
+    def knows_score(self, key: bytes, member: bytes) -> bool:
+        """Whether the server has told the score of a member, or that it has none."""
+        return member in self._scores.get(key, _NO_SCORES)
 
     def carry_out(self, name: str, arguments: tuple[bytes, ...]) -> Asking:
         """The reply to a command."""
@@ -40,21 +58,27 @@ class Overlay:
 
     # ---- hashes
 
-    def _hget(self, name: bytes, key: bytes, field: bytes) -> Asking:
-        pending = self._hashes.get(key, _NOTHING)
-        if field in pending or key in self._emptied:
-            return pending.get(field)
-        return (yield from self._ask(name, key, field))
+    def _told_fields(self, key: bytes, fields: Iterable[bytes]) -> Asking:
+        """The server's values of fields, by their names."""
+        told = self._fields.setdefault(key, {})
+        unknown = [field for field in fields if field not in told]
+        if unknown:
+            values = yield from self._ask(b"HMGET", key, *unknown)
+            told.update(zip(unknown, values, strict=True))
+        return told
 
-    def _hmget(self, name: bytes, key: bytes, *fields: bytes) -> Asking:
+    def _hget(self, _: bytes, key: bytes, field: bytes) -> Asking:
+        [value] = yield from self._hmget(b"HMGET", key, field)
+        return value
+
+    def _hmget(self, _: bytes, key: bytes, *fields: bytes) -> Asking:
         pending = self._hashes.get(key, _NOTHING)
         if key in self._emptied:
             return [pending.get(field) for field in fields]
-        unknown = [field for field in fields if field not in pending]
-        if not unknown:
-            return [pending[field] for field in fields]
-        told = iter((yield from self._ask(name, key, *unknown)))
-        return [pending[field] if field in pending else next(told) for field in fields]
+        told = yield from self._told_fields(
+            key, (field for field in fields if field not in pending)
+        )
+        return [pending[field] if field in pending else told[field] for field in fields]
 
     def _hgetall(self, name: bytes, key: bytes) -> Asking:
         told = [] if key in self._emptied else (yield from self._ask(name, key))
@@ -71,8 +95,9 @@ class Overlay:
             return there
         if not pending:
             return (yield from self._ask(name, key))
-        size, before = yield [(name, key), (b"HMGET", key, *pending)]
-        return size - sum(value is not None for value in before) + there
+        told = yield from self._told_fields(key, pending)
+        size = yield from self._ask(name, key)
+        return size - sum(told[field] is not None for field in pending) + there
 
     def _exists(self, name: bytes, key: bytes) -> Asking:
         """Of a hash."""
@@ -98,12 +123,24 @@ class Overlay:
 
     # ---- sorted sets
 
-    def _zscore(self, name: bytes, key: bytes, member: bytes) -> Asking:
+    def _told_scores(self, key: bytes, members: Iterable[bytes], *besides: Command) -> Asking:
+        """Replies to commands, and the server's scores of members, by their names."""
+        told = self._scores.setdefault(key, {})
+        unknown = [member for member in members if member not in told]
+        replies = []
+        if unknown or besides:
+            # One command for all scores would be of Redis 6.2.
+            replies = yield [*besides, *((b"ZSCORE", key, member) for member in unknown)]
+            told.update(zip(unknown, replies[len(besides) :], strict=True))
+        return replies[: len(besides)], told
+
+    def _zscore(self, _: bytes, key: bytes, member: bytes) -> Asking:
         pending = self._sets.get(key, _NO_SCORES)
         if member in pending or key in self._emptied:
             score = pending.get(member)
             return None if score is None else _score(score)
-        return (yield from self._ask(name, key, member))
+        _, told = yield from self._told_scores(key, (member,))
+        return told[member]
 
     def _zcard(self, name: bytes, key: bytes) -> Asking:
         return (yield from self._zcount(name, key, b"-inf", b"+inf", count=(name, key)))
@@ -116,9 +153,9 @@ class Overlay:
         there = sum(score is not None and is_in(score) for score in pending.values())
         if key in self._emptied:
             return there
-        members = [(b"ZSCORE", key, member) for member in pending]
-        total, *before = yield [count or (name, key, low, high), *members]
-        return total - sum(score is not None and is_in(float(score)) for score in before) + there
+        [total], told = yield from self._told_scores(key, pending, count or (name, key, low, high))
+        before = sum(told[each] is not None and is_in(float(told[each])) for each in pending)
+        return total - before + there
 
     def _zrange(self, name: bytes, key: bytes, start: bytes, stop: bytes, *flags: bytes) -> Asking:
         first, last = int(start), int(stop)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import chain
 from threading import Lock
@@ -152,7 +152,7 @@ class Transactions:
     def _run(
         self, script: scripts.Script, argv: list[bytes], work: Callable[[], None] | None
     ) -> Plan[Any]:
-        ahead = self._reads_of(script, argv)
+        ahead: Sequence[Command] = _likely(script, self._keys, argv)
         deadline = monotonic() + self._timeout
         delay = _FIRST_DELAY
         while True:
@@ -167,17 +167,85 @@ class Transactions:
             yield Pause(self._chance.uniform(0, delay))
             delay = min(2 * delay, _LONGEST_DELAY)
             # All at once, which is quicker and so more likely to be done before others write.
-            ahead, work = list(attempt.asked), None
+            ahead, work = list(dict.fromkeys((*ahead, *attempt.asked))), None
 
-    def _reads_of(self, script: scripts.Script, argv: Sequence[bytes]) -> list[Command]:
-        """What a script for a single record is going to read, which saves it a round trip."""
-        values, _order, _expiries, meta, _log = self._keys
-        if script is scripts.GET and len(argv) == 2:
-            return [(b"HGET", values, argv[1]), (b"HGET", meta, b"seq")]
-        if script is scripts.SET:
-            client = b"client:" + argv[3]
-            return [(b"HMGET", meta, b"seq", b"max", client), (b"HGET", values, argv[5])]
-        return []
+
+# What a script is going to read is asked for at once, together with the WATCH, where its arguments tell.
+# This is about round trips alone: what it reads besides is asked for when it does, and what it does
+# not read was asked in vain.
+
+
+def _likely(script: scripts.Script, keys: Sequence[bytes], argv: Sequence[bytes]) -> list[Command]:
+    """Commands that a script is likely to ask."""
+    values, order, expiries, meta, log = keys
+    now = argv[0] if argv else b""
+    likely: list[Command] = []
+
+    def fields(key: bytes, names: Iterable[bytes]) -> None:
+        if names := tuple(dict.fromkeys(names)):
+            likely.append((b"HMGET", key, *names))
+
+    def places(members: Sequence[bytes], *keys: bytes) -> None:
+        for key in keys:
+            likely.append((b"ZCARD", key))
+            likely.extend((b"ZSCORE", key, each) for each in members)
+
+    if script in _WITH_COUNTERS:
+        fields(meta, (b"seq", b"evicted", b"max", b"client:" + argv[3]))
+    if script in (scripts.PUT, scripts.REPLAY, scripts.ABOUT):
+        most = argv[1] if script is scripts.ABOUT else b"100"
+        likely.append((b"ZRANGEBYSCORE", expiries, b"-inf", now, b"LIMIT", b"0", most))
+    if script is scripts.SET:
+        fields(meta, (b"seq", b"max", b"client:" + argv[3]))
+        fields(values, argv[5:6])
+    elif script is scripts.GET:
+        fields(meta, (b"seq",))
+        fields(values, argv[1:])
+    elif script is scripts.PUT:
+        fields(values, argv[6::3])
+        if argv[5] == b"1":
+            places(argv[6::3], order)
+    elif script is scripts.REMOVE:
+        names = argv[6::2] if argv[5] == b"1" else argv[6:]
+        fields(values, names)
+        places(names, order, log)
+    elif script is scripts.REVERT:
+        end = 7 + 2 * int(argv[6])
+        fields(values, (*argv[7:end:2], *argv[end::4]))
+        places(argv[7:end:2], order, log)
+    elif script is scripts.REPLAY:
+        fields(meta, (b"cleared", b"cleared_seq"))
+        fields(values, _replayed(argv))
+    elif script is scripts.ABOUT:
+        likely.append((b"EXISTS", meta))
+        likely.append((b"ZCOUNT", expiries, b"-inf", now))
+        likely += ((b"ZCARD", order), (b"ZCARD", expiries))
+    elif script is scripts.KEYS:
+        likely.append((b"ZRANGE", order, b"0", b"-1"))
+        likely.append((b"ZRANGEBYSCORE", expiries, b"-inf", now))
+    elif script is scripts.SYNC:
+        fields(meta, (b"seq", b"epoch", b"trimmed"))
+        limit = (b"+inf", b"WITHSCORES", b"LIMIT", b"0", b"1000")
+        for key, since in ((order, argv[2]), (log, argv[3])):
+            if since != b"0":  # else it knows nothing, and starts from the other end
+                likely.append((b"ZRANGEBYSCORE", key, b"(" + since, *limit))
+    return likely
+
+
+_WITH_COUNTERS = {
+    *(scripts.PUT, scripts.REMOVE, scripts.CLEAR, scripts.RESIZE, scripts.REVERT, scripts.REPLAY),
+    *(scripts.PURGE, scripts.ABOUT),
+}
+
+
+def _replayed(argv: Sequence[bytes]) -> Iterator[bytes]:
+    """The keys of the writes that are replayed."""
+    at = 6
+    while at < len(argv):
+        kind, count = argv[at + 1], int(argv[at + 3])
+        width = 3 if kind == b"set" else 1
+        yield from argv[at + 4 : at + 4 + count * width : width]
+        at += 4 + count * width
 
 
 class _Attempt:
@@ -188,7 +256,7 @@ class _Attempt:
         keys: of the namespace.
         script: which one.
         argv: its arguments.
-        ahead: commands that it is likely to ask, which are asked together with the first.
+        ahead: commands that it is likely to ask.
     """
 
     def __init__(
@@ -207,6 +275,8 @@ class _Attempt:
         self.asked: dict[Command, None] = {}
         """The commands that it has asked, in their order."""
         self._known: dict[Command, Any] = {}
+        self._overlay = Overlay()
+        self._calls = 0
         self._opening: Sequence[Command] = ()
 
     def steps(self) -> Steps:
@@ -214,16 +284,18 @@ class _Attempt:
         # The first two show that transactions are not refused, before anything depends on it; and the
         # EXEC lets go of what has been watched before over this connection.
         self._opening = (_MULTI, _EXEC, (b"WATCH", *self._keys))
-        self._known = {}
-        overlay = Overlay()
+        self.asked, self._known, self._calls = {}, {}, 0
+        overlay = self._overlay = Overlay()
         failure: ServerError | None = None
         result: Any = None
         try:
-            result = yield from self._run(overlay)
+            if self._ahead:
+                yield from self._look(self._ahead)
+            result = yield from self._run()
         except ServerError as error:
             failure = error
         writes = overlay.writes if failure is None else ()
-        if not writes and len(self._known) < 2:
+        if not writes and self._calls < 2:
             # It has looked once, if at all, so there is nothing that may not have been true at once.
             if failure is not None:
                 raise failure
@@ -239,12 +311,13 @@ class _Attempt:
             _raise(reply)
         return result
 
-    def _run(self, overlay: Overlay) -> Steps:
+    def _run(self) -> Steps:
         running = self._interpreter.run(self._script, self._keys, self._argv)
         try:
             call = next(running)
             while True:
-                look = overlay.carry_out(*call)
+                self._calls += 1
+                look = self._overlay.carry_out(*call)
                 try:
                     commands = next(look)
                     while True:
@@ -258,20 +331,35 @@ class _Attempt:
 
     def _ask(self, commands: Sequence[Command]) -> Steps:
         """What the server says, in the words of its older protocol, which scripts understand."""
+        self.asked.update(dict.fromkeys(commands))
         unknown = [each for each in commands if each not in self._known]
         if unknown:
-            self.asked.update(dict.fromkeys(unknown))
-            opening, self._opening = self._opening, ()
-            if opening:
-                unknown = list(dict.fromkeys((*self._ahead, *unknown)))
-            replies = yield [*opening, *unknown]
-            for reply in replies[: len(opening)]:
-                _raise(reply)
-            self._known.update(zip(unknown, replies[len(opening) :], strict=True))
+            follow: list[Command] = []
+            if self._script is scripts.SYNC:
+                # Of those that have come back it asks the places next, one by one.
+                values, order, *_ = self._keys
+                follow = [
+                    (b"ZSCORE", order, field)
+                    for command in unknown
+                    if command[:2] == (b"HMGET", values)
+                    for field in command[2:]
+                    if not self._overlay.knows_score(order, field)
+                ]
+            yield from self._look([*unknown, *follow])
         found = [self._known[each] for each in commands]
         for each in found:
             _raise(each)
-        return list(map(_in_resp2, found))
+        return found
+
+    def _look(self, commands: Sequence[Command]) -> Steps:
+        opening, self._opening = self._opening, ()
+        replies = yield [*opening, *commands]
+        for reply in replies[: len(opening)]:
+            _raise(reply)
+        for command, reply in zip(commands, replies[len(opening) :], strict=True):
+            self._known[command] = reply = _in_resp2(reply)
+            if not isinstance(reply, Exception):
+                self._overlay.learn(command, reply)
 
 
 def _bytes(arguments: Iterable[Any]) -> Iterable[bytes]:
