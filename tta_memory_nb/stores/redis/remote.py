@@ -171,15 +171,25 @@ class Remote:
     def _run(
         self, script: scripts.Script, *args: Argument, work: Callable[[], None] | None = None
     ) -> Plan[Any]:
-        if self._transactions is None:
+        return (yield from self._run_with(script, lambda: args, work))
+
+    def _run_with(
+        self,
+        script: scripts.Script,
+        args: Callable[[], Sequence[Argument]],
+        work: Callable[[], None] | None = None,
+    ) -> Plan[Any]:
+        """As `_run`, with arguments that are asked for when they are sent."""
+        transactions = self._transactions
+        if transactions is None:
             try:
-                return (yield from self._run_there(script, args, work))
+                return (yield from self._run_there(script, args(), work))
             except ServerError as error:
                 if not _REFUSES_SCRIPTS.search(str(error)):
                     raise _with_the_way_out(error) from None
-                self._transactions = self._instead_of_scripts(error)
+                transactions = self._transactions = self._instead_of_scripts(error)
         try:
-            return (yield from self._transactions.run(script, args, work))
+            return (yield from transactions.run(script, args, work))
         except ServerError as error:
             raise _with_the_way_out(error) from None
 
@@ -571,18 +581,24 @@ class Remote:
 
     def _sync(self, older: float) -> Plan[int | None]:
         """One look at the server; how many records it has loaded, None: look again."""
-        asked: Position = self.mirror.position()
-        reply = yield from self._run(
-            scripts.SYNC,
-            repr(self._clock()),
-            asked.epoch,
-            asked.cursor,
-            asked.log_cursor,
-            b"" if asked.floor in (None, -inf) else int(asked.floor),
-            int(older),
-            MOST_BYTES,
-            b"1" if asked.knows_all else b"0",
-        )
+        asked: Position
+
+        def question() -> tuple[Argument, ...]:
+            # Others may have brought the mirror further while this one waited for its turn.
+            nonlocal asked
+            asked = self.mirror.position()
+            return (
+                repr(self._clock()),
+                asked.epoch,
+                asked.cursor,
+                asked.log_cursor,
+                b"" if asked.floor in (None, -inf) else int(asked.floor),
+                int(older),
+                MOST_BYTES,
+                b"1" if asked.knows_all else b"0",
+            )
+
+        reply = yield from self._run_with(scripts.SYNC, question)
         self.seen = max(self.seen, reply[1])
         loaded = self.mirror.apply(asked, reply)
         return None if reply[3] else loaded

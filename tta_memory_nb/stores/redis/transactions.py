@@ -127,14 +127,14 @@ class Transactions:
     def run(
         self,
         script: scripts.Script,
-        arguments: Iterable[Any],
+        arguments: Callable[[], Iterable[Any]],
         work: Callable[[], None] | None = None,
     ) -> Plan[Any]:
         """What a script returns.
 
         Args:
             script: which one.
-            arguments: as they would be sent to the server.
+            arguments: gives them, as they would be sent to the server, when its turn has come.
             work: what to do while the server is at it.
         """
         if self._pid != os.getpid():
@@ -142,7 +142,7 @@ class Transactions:
         turns = self._turns
         turn = yield from turns.wait(self._timeout)
         try:
-            return (yield from self._run(script, list(_bytes(arguments)), work))
+            return (yield from self._run(script, list(_bytes(arguments())), work))
         except StoreUnavailable as error:
             turns.fail(turn, error)
             raise
