@@ -670,7 +670,6 @@ SERVERS: dict[str, Callable[[], Any]] = {
     "cluster": lambda: Cluster(valkey()),
     "sentinel": lambda: Sentinels(valkey()),
     "valkey, no scripts": lambda: Unscripted(valkey()),
-    "redis, no scripts": lambda: Unscripted(redis_8()),
     "cluster, no scripts": lambda: UnscriptedCluster(valkey()),
 }
 """Those that tests run on; what starts each."""
@@ -684,6 +683,7 @@ if shutil.which("redis-server"):
 
 _BESIDES: dict[str, Callable[[], Any]] = {
     "secured": lambda: Secured(redis_8()),
+    "redis, no scripts": lambda: Unscripted(redis_8()),
     "tls": lambda: Tls(valkey()),
 }
 """Those that only some tests need."""

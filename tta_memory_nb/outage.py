@@ -686,6 +686,7 @@ class ServerStore:
             "evictions": self.evictions,
             "redis_url": self._shown,
             "server": server or None,
+            "atomic_by": None if outage else self.remote.atomic_by,
             "degraded": outage is not None,
             **(outage or dict.fromkeys(("degraded_since", "degraded_because"))),
             "writes_waiting": self.waiting,

@@ -217,9 +217,9 @@ class Remote:
             ) from None
 
     @property
-    def are_scripts_refused(self) -> bool:
-        """Whether transactions take the place of scripts."""
-        return self._transactions is not None
+    def atomic_by(self) -> Literal["scripts", "transactions"]:
+        """What makes each verb one step: transactions where scripts are refused."""
+        return "scripts" if self._transactions is None else "transactions"
 
     def try_scripts_again(self) -> None:
         """Forgets that scripts were refused: it may be another server."""
