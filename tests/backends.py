@@ -44,7 +44,9 @@ def examples(backend: str, many: int) -> int:
     """How many random programs a backend gets: the logic is one, and a server takes its time."""
     if backend not in SERVERS:
         return many
-    return max(1, many // (5 if backend == "valkey" else 25))
+    if backend == "valkey":
+        return max(1, many // 5)
+    return max(1, many // (25 if "no scripts" not in backend else 100))
 
 
 class Clock:

@@ -41,6 +41,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "ipywidgets": ("notebook",),
     "anywidget": ("notebook",),
     "redis": ("stores.redis",),
+    "lupa": ("stores.redis.interpreter",),
     "pyarrow": ("transfer",),
     "tqdm": ("transfer", "notebook"),
     "matplotlib": ("plots",),

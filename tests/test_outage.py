@@ -187,7 +187,7 @@ async def test_one_broken_connection_is_no_outage_and_nothing_is_done_twice(
         ("OOM command not allowed when used memory > 'maxmemory'.", "OOM"),
         ("WRONGTYPE Operation against a key holding the wrong kind of value", "WRONGTYPE"),
         ("NOAUTH Authentication required.", "NOAUTH"),
-        ("NOPERM this user has no permissions to run the 'evalsha' command", "NOPERM"),
+        ("NOPERM No permissions to access a key", "NOPERM"),
         ("MISCONF Redis is configured to save RDB snapshots", "MISCONF"),
         ("ERR Error running script: @user_script: 1: -OOM command not allowed", "OOM"),
         ("ERR something else", ""),

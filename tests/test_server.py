@@ -163,6 +163,7 @@ def test_a_user_who_may_touch_nothing_but_our_keys_is_enough():
             )
         memory = MemoryPrimitive(f"redis://limited:pw@127.0.0.1:{server.port}")
         memory.sync.add_many({f"k{n}": {"n": n} for n in range(10)}, ttl=60)
+        memory.sync.add("k1", {"n": 1})  # TIME is refused
         assert memory.sync.count("n") == 10
         memory.sync.undo(memory.sync.remove(["k1"]))
         memory.sync.clear()
@@ -230,6 +231,8 @@ if len(sys.argv) > 3:
         ("valkey", 100, ["closed"]),
         ("cluster", 100, []),
         ("sentinel", 100, []),
+        ("valkey, no scripts", 200, []),
+        ("cluster, no scripts", 50, ["closed"]),
     ],
 )
 def test_one_memory_serves_several_loops_and_threads_and_leaves_nothing_open(name, count, closed):

@@ -10,6 +10,7 @@ plans are done at the first step.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
@@ -57,10 +58,38 @@ class Meanwhile(NamedTuple):
     work: Callable[[], None]
 
 
-Request: TypeAlias = Command | Meanwhile | Pause
+class Until(NamedTuple):
+    """Asks to wait until something is done, but no longer than some seconds.
+
+    Nobody waits for it where that would hold up what it may depend on: in a thread that has a loop.
+    """
+
+    done: Future[None]
+    seconds: float
+
+
+Steps: TypeAlias = Generator[Sequence[Command], list[Any], Any]
+"""Yields commands that are sent at once, is sent their replies, errors among them; returns a result."""
+
+
+class Transaction(NamedTuple):
+    """Commands that are sent over one connection, which no others use meanwhile.
+
+    Attributes:
+        key: one of those that the commands are about, which are all on one node of a Cluster.
+        steps: begins; once more when the connection was lost.
+        work: what to do while the server is at the first of them.
+    """
+
+    key: bytes
+    steps: Callable[[], Steps]
+    work: Callable[[], None] | None
+
+
+Request: TypeAlias = Command | Meanwhile | Pause | Until | Transaction
 
 Plan: TypeAlias = Generator[Request, Any, T]
-"""Yields requests, is sent their replies (for a pause: None), returns the result of a verb."""
+"""Yields requests, is sent their replies (for a wait: None; of a transaction: what its steps return), returns the result of a verb."""
 
 
 class Runner(Protocol):

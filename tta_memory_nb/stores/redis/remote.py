@@ -7,6 +7,7 @@ that it may be sent again when the answer was lost.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -16,7 +17,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from ...errors import ServerError, StoreUnavailable
+from ...errors import MissingPackage, ServerError, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...text import to_utf8
 from ..base import Change, Clock, Entry
@@ -25,12 +26,25 @@ from . import scripts
 from .keys import keys_of
 from .mirror import Mirror, Position, triples
 from .payload import Payloads, unpack
+from .transactions import Transactions
 
 T = TypeVar("T")
 
 Argument: TypeAlias = bytes | str | float | Prepared
 
 _DOUBLE = Struct(">d")
+
+# How servers, and what stands before them, say that they run no scripts. Errors of scripts name neither.
+_REFUSES_SCRIPTS = re.compile(
+    r"\b(unknown|unsupported|disabled|not (supported|allowed|permitted)|run the)\b.*\bEVAL(SHA)?\b"
+    r"|\bEVAL(SHA)?\b.*\b(unknown|unsupported|disabled|not (supported|allowed|permitted))\b",
+    re.IGNORECASE,
+)
+
+_NEEDS = (
+    "a memory needs EVAL, EVALSHA and keys that begin with tta:, in an ACL: "
+    "~tta:* +@read +@write +@scripting, or +@transaction in place of +@scripting"
+)
 
 BATCH = 500
 """So many records are sent in one command."""
@@ -149,26 +163,67 @@ class Remote:
         self._keys = tuple(key.encode() for key in keys_of(namespace))
         self._head = (b"5", *self._keys)
         self._server: str | None = None
+        # In place of scripts, on a server that refuses them.
+        self._transactions: Transactions | None = None
 
     # ---- commands
 
     def _run(
         self, script: scripts.Script, *args: Argument, work: Callable[[], None] | None = None
     ) -> Plan[Any]:
+        return (yield from self._run_with(script, lambda: args, work))
+
+    def _run_with(
+        self,
+        script: scripts.Script,
+        args: Callable[[], Sequence[Argument]],
+        work: Callable[[], None] | None = None,
+    ) -> Plan[Any]:
+        """As `_run`, with arguments that are asked for when they are sent."""
+        transactions = self._transactions
+        if transactions is None:
+            try:
+                return (yield from self._run_there(script, args(), work))
+            except ServerError as error:
+                if not _REFUSES_SCRIPTS.search(str(error)):
+                    raise _with_the_way_out(error) from None
+                transactions = self._transactions = self._instead_of_scripts(error)
+        try:
+            return (yield from transactions.run(script, args, work))
+        except ServerError as error:
+            raise _with_the_way_out(error) from None
+
+    def _run_there(
+        self,
+        script: scripts.Script,
+        args: Sequence[Argument],
+        work: Callable[[], None] | None,
+    ) -> Plan[Any]:
         command: Command = ("EVALSHA", script.sha, *self._head, *args)
         try:
             return (yield Meanwhile(command, work) if work else command)
         except ServerError as error:
-            if error.code == "NOPERM" or "unknown command" in str(error):
-                raise ServerError(
-                    f"{error}; a memory needs EVAL, EVALSHA and keys that begin with tta:, in an ACL: "
-                    "~tta:* +@read +@write +@scripting",
-                    error.code,
-                ) from None
             if error.code != "NOSCRIPT":
                 raise
         # Loads it as well. SCRIPT LOAD would have to find out which node of a Cluster needs it.
         return (yield ("EVAL", script.source, *self._head, *args))
+
+    def _instead_of_scripts(self, refused: ServerError) -> Transactions:
+        try:
+            return Transactions(self._keys, self._timeout)
+        except MissingPackage as missing:
+            raise ServerError(
+                f"{refused}; {_NEEDS}; these need Lua in this process: {missing}", refused.code
+            ) from None
+
+    @property
+    def atomic_by(self) -> Literal["scripts", "transactions"]:
+        """What makes each verb one step: transactions where scripts are refused."""
+        return "scripts" if self._transactions is None else "transactions"
+
+    def try_scripts_again(self) -> None:
+        """Forgets that scripts were refused: it may be another server."""
+        self._transactions = None
 
     def _write(
         self,
@@ -180,7 +235,7 @@ class Remote:
         """The answer to a write, or None when it had been applied and the answer was lost."""
         operations = self.operations
         for is_last in (False, True):
-            if self._offset is None:
+            if self._offset is None and self._transactions is None:
                 yield from self._compare_clocks()
             try:
                 return (
@@ -205,7 +260,9 @@ class Remote:
 
     def _deadline(self) -> int:
         """When nobody waits any more for what is sent now: microseconds of the server's clock."""
-        return int((monotonic() + self._timeout + self._offset) * 1e6) if self._offset else 0
+        if not self._offset or self._transactions:
+            return 0
+        return int((monotonic() + self._timeout + self._offset) * 1e6)
 
     def _compare_clocks(self) -> Plan[None]:
         try:
@@ -530,18 +587,24 @@ class Remote:
 
     def _sync(self, older: float) -> Plan[int | None]:
         """One look at the server; how many records it has loaded, None: look again."""
-        asked: Position = self.mirror.position()
-        reply = yield from self._run(
-            scripts.SYNC,
-            repr(self._clock()),
-            asked.epoch,
-            asked.cursor,
-            asked.log_cursor,
-            b"" if asked.floor in (None, -inf) else int(asked.floor),
-            int(older),
-            MOST_BYTES,
-            b"1" if asked.knows_all else b"0",
-        )
+        asked: Position
+
+        def question() -> tuple[Argument, ...]:
+            # Others may have brought the mirror further while this one waited for its turn.
+            nonlocal asked
+            asked = self.mirror.position()
+            return (
+                repr(self._clock()),
+                asked.epoch,
+                asked.cursor,
+                asked.log_cursor,
+                b"" if asked.floor in (None, -inf) else int(asked.floor),
+                int(older),
+                MOST_BYTES,
+                b"1" if asked.knows_all else b"0",
+            )
+
+        reply = yield from self._run_with(scripts.SYNC, question)
         self.seen = max(self.seen, reply[1])
         loaded = self.mirror.apply(asked, reply)
         return None if reply[3] else loaded
@@ -574,6 +637,12 @@ class Remote:
         place = b"0"
         while place:
             place = yield from self._write(scripts.PURGE, op, base, repr(at), place)
+
+
+def _with_the_way_out(error: ServerError) -> ServerError:
+    if error.code == "NOPERM" or "unknown command" in str(error):
+        return ServerError(f"{error}; {_NEEDS}", error.code)
+    return error
 
 
 def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -12,9 +12,12 @@ if not (seq and done) or meta[2] or op ~= floor or op % 64 == 0 then return {} e
 local settled = tonumber(string.match(done, '^(%d+):'))
 if op <= settled then return false end
 if string.find(done, ',', 1, true) then return {} end
-local time, deadline = redis.call('TIME'), tonumber(ARGV[5])
-if deadline > 0 and time[1] * 1000000 + time[2] > deadline then
-  return redis.error_reply('LATE the time for this write is over')
+local deadline = tonumber(ARGV[5])
+if deadline > 0 then
+  local time = redis.call('TIME')  -- which not every user may ask for
+  if time[1] * 1000000 + time[2] > deadline then
+    return redis.error_reply('LATE the time for this write is over')
+  end
 end
 local old = redis.call('HGET', KEYS[1], key)
 local flags = string.byte(head, 1)

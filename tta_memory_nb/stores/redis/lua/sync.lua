@@ -46,9 +46,11 @@ if not reset and math.min(since, log_since) < seq then
     more = 1
     log_cursor = tonumber(rows[#rows])
   end
-  for i = 1, #rows, 2 do
-    local key = rows[i]
-    local blob = call('HGET', VALUES, key)
+  local keys = {}
+  for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
+  local blobs = #keys > 0 and call('HMGET', VALUES, unpack(keys)) or {}
+  for i, key in ipairs(keys) do
+    local blob = blobs[i]
     local place = blob and not is_tombstone(blob) and call('ZSCORE', ORDER, key)
     gone[#gone + 1] = key
     gone[#gone + 1] = place or 0
