@@ -22,6 +22,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 _KEPT_CELL_METADATA = ("tags",)
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def executed(path: Path, home: Path) -> NotebookNode:
@@ -70,6 +71,8 @@ def normalised(notebook: NotebookNode) -> NotebookNode:
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = cell.execution_count
+            # The address of a widget that is gone with its kernel; the table beside it stays.
+            output.get("data", {}).pop(WIDGET, None)
     return copy
 
 
