@@ -23,7 +23,7 @@ MOST_FIELDS = 200
 """So many fields are offered as columns; a record may have any number."""
 
 # So much of what comes before a match is shown where the text has to be cut.
-_BEFORE_A_MATCH = 40
+_BEFORE_A_MATCH, _FAR = 20, 45
 _SHOWN_FIELDS = 6
 _SAMPLE = 200
 _SAMPLE_BYTES = 2_000_000
@@ -172,19 +172,18 @@ class Rows:
 
     def _text(self, text: str, kind: str) -> dict[str, Any]:
         text = sendable(text)
+        length = len(text)
         cell: dict[str, Any] = {"k": kind}
-        # A long text is folded no further than its first match, which is all that is shown.
         spans = match_spans(text, self._needle) if self._needle else []
-        if len(text) > MOST_CHARACTERS:
-            start = 0
-            if spans and spans[0][1] > MOST_CHARACTERS:
-                start = max(0, spans[0][0] - _BEFORE_A_MATCH)
+        # A column is narrow: what matches far from the beginning would not be seen.
+        start = spans[0][0] - _BEFORE_A_MATCH if spans and spans[0][0] > _FAR else 0
+        if start or len(text) > MOST_CHARACTERS:
             end = start + MOST_CHARACTERS
             spans = [(a - start, min(b, end) - start) for a, b in spans if start <= a < end]
             if start:
                 spans = [(a + 1, b + 1) for a, b in spans]
             text = ("…" if start else "") + text[start:end]
-            cell["c"] = True
+            cell["c"] = end < length
         cell["t"] = text
         if spans:
             cell["m"] = _utf16(text, spans)

@@ -28,6 +28,9 @@ _NEIGHBOURS = 4
 _NEIGHBOUR_CHARACTERS = 120
 _SHOWN_VERSIONS = 10
 
+# Fields that hold what was said, by the names that chats and notes give them.
+_SAYING = ("text", "content", "message")
+
 
 class Conflict(Exception):
     """The record is no longer what its editor has seen.
@@ -123,19 +126,18 @@ def _neighbours(memory: SyncMemory, entry: Entry) -> list[dict[str, Any]]:
 
 
 def _gist(entry: Entry) -> str:
-    """The first text of a value, or all of it where there is none."""
+    """What was said, as far as that can be told; of a value without texts, its first fields."""
     value = entry.value()
-    texts = [leaf for leaf in value.values() if isinstance(leaf, str)]
-    # What was said is longer than who said it and when.
-    shown = (
-        max(texts, key=len)
-        if texts
-        else ", ".join(
-            f"{name}: {leaf_text(leaf) if not isinstance(leaf, (list, dict)) else '…'}"
-            for name, leaf in list(value.items())[:4]
-        )
-    )
-    return sendable(shown[:_NEIGHBOUR_CHARACTERS])
+    texts = {name: leaf for name, leaf in value.items() if isinstance(leaf, str)}
+    for name in _SAYING:
+        if name in texts:
+            return sendable(texts[name][:_NEIGHBOUR_CHARACTERS])
+    if texts:
+        return sendable(max(texts.values(), key=len)[:_NEIGHBOUR_CHARACTERS])
+    leaves = list(value.items())[:4]
+    shown = (leaf_text(leaf) if not isinstance(leaf, (list, dict)) else "…" for _, leaf in leaves)
+    told = ", ".join(f"{name}: {text}" for (name, _), text in zip(leaves, shown, strict=True))
+    return sendable(told[:_NEIGHBOUR_CHARACTERS])
 
 
 # ---- repairing
