@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from backends import BACKENDS, Clock
+from browsing import HEIGHT, MILLISECONDS, WIDTH, Traffic, running_browser
 from hypothesis import settings
+from jupyter import PATIENCE
 
 from tta_memory_nb import MemoryPrimitive
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 # A busy machine is no bug, so no example has a deadline. People explore new examples with each
 # run; a change is judged by the same ones every time, so that it is not blamed for another's bug.
@@ -47,3 +53,26 @@ def make(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callable[...,
     yield make_memory
     for memory in made:
         memory.sync.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser that knows no address but this machine's."""
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def traffic() -> Traffic:
+    """What the page asks for."""
+    return Traffic()
+
+
+@pytest.fixture
+def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
+    """An empty page, whose traffic is watched."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.set_default_timeout(PATIENCE * MILLISECONDS)
+    traffic.watch(page)
+    yield page
+    page.close()

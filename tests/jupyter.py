@@ -216,7 +216,20 @@ class LabServer:
         settings = Path(env["JUPYTER_DATA_DIR"]) / "lab-settings"
         settings.mkdir(parents=True)
         (settings / "overrides.json").write_text(json.dumps(_LAB_SETTINGS))
-        command = [
+        command = self._command(settings)
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.append("--allow-root")  # who one is in most containers
+        with self._log.open("wb") as sink:
+            self._process = subprocess.Popen(
+                command, cwd=self.root, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
+            )
+        # The server tells its port here: it takes another when ours was snatched meanwhile.
+        told = Path(env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{self._process.pid}.json"
+        self.url = self._when(lambda: _server_url(told), "writes down its address")
+        self._when(lambda: self.api("status"), "answers")
+
+    def _command(self, settings: Path) -> list[str]:
+        return [
             *(sys.executable, "-m", "jupyterlab", "--no-browser"),
             "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={_free_port()}",
@@ -229,16 +242,6 @@ class LabServer:
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             "--LabApp.extension_manager=readonly",
         ]
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            command.append("--allow-root")  # who one is in most containers
-        with self._log.open("wb") as sink:
-            self._process = subprocess.Popen(
-                command, cwd=self.root, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
-            )
-        # The server tells its port here: it takes another when ours was snatched meanwhile.
-        told = Path(env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{self._process.pid}.json"
-        self.url = self._when(lambda: _server_url(told), "writes down its address")
-        self._when(lambda: self.api("status"), "answers")
 
     def stop(self) -> None:
         """Ends the server, which ends its kernels."""
@@ -282,10 +285,27 @@ class LabServer:
         pytest.fail(f"JupyterLab ended or hung before it {what}:\n{self._log.read_text()}")
 
 
+class NotebookServer(LabServer):
+    """A Notebook 7, likewise."""
+
+    def page(self, notebook: str) -> str:
+        return f"{self.url}notebooks/{notebook}?token={self.token}"
+
+    def _command(self, settings: Path) -> list[str]:
+        return [
+            *(sys.executable, "-m", "notebook", "--no-browser"),
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={_free_port()}",
+            f"--ServerApp.root_dir={self.root}",
+            f"--IdentityProvider.token={self.token}",
+            f"--JupyterNotebookApp.app_settings_dir={settings}",
+        ]
+
+
 @contextlib.contextmanager
-def running_lab(root: Path, home: Path) -> Iterator[LabServer]:
-    """A JupyterLab server for as long as the block lasts."""
-    server = LabServer(root, home)
+def running_lab(root: Path, home: Path, make: type[LabServer] = LabServer) -> Iterator[LabServer]:
+    """A JupyterLab server, or another one, for as long as the block lasts."""
+    server = make(root, home)
     try:
         server.start()
         yield server

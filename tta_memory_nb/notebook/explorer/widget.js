@@ -490,6 +490,12 @@ class Grid {
     }
     for (const [key, element] of this.elements) if (!kept.has(key)) element.remove();
     this.elements = kept;
+    // Whoever has them read aloud hears them in the order of the page.
+    let next = this.canvas.firstElementChild;
+    for (const element of kept.values()) {
+      if (element === next) next = next.nextElementSibling;
+      else this.canvas.insertBefore(element, next);
+    }
     this.all.checked = this.state.selected > 0 && this.state.selected >= this.total;
     this.all.indeterminate = this.state.selected > 0 && !this.all.checked;
     this.drawEmpty();

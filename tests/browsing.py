@@ -1,0 +1,127 @@
+"""What tests do in a browser: open a notebook, run it, read it, take pictures; and watch whom it asks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from jupyter import ARTEFACTS, PATIENCE, LabServer, chromium
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+MILLISECONDS = 1000
+WIDTH, HEIGHT = 1280, 1000
+# JupyterLab shows an error as it shows what is written to stderr: on red. Even an empty one is a
+# red bar, so that none is allowed.
+ERRORS = ".jp-CodeCell [data-mime-type$='.error']"
+WARNINGS = ".jp-CodeCell [data-mime-type$='.stderr']"
+COMPLAINTS = f"{ERRORS}, {WARNINGS}"
+# Chromium paints no taller page than its textures allow.
+TALLEST = 16_000
+
+expect.set_options(timeout=PATIENCE * MILLISECONDS)
+
+
+@contextlib.contextmanager
+def running_browser() -> Iterator[Browser]:
+    """A headless Chromium for as long as the block lasts."""
+    path = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",  # Chromium refuses its sandbox to root, as in most containers
+                "--disable-gpu",
+                "--disable-background-networking",
+                # What is not ours has no address, so that it cannot even be asked.
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Traffic:
+    """The addresses a page has asked for."""
+
+    urls: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("request", lambda request: self.urls.append(request.url))
+        page.on("websocket", lambda socket: self.urls.append(socket.url))
+
+    def hosts(self) -> set[str | None]:
+        """Every host but those of addresses that carry their content: data:, blob:."""
+        return {
+            urlsplit(url).hostname
+            for url in self.urls
+            if urlsplit(url).scheme in ("http", "https", "ws", "wss")
+        }
+
+
+def open_notebook(page: Page, lab: LabServer, name: str) -> Locator:
+    """Opens a notebook, waits until its kernel is ready, and returns its panel."""
+    page.goto(lab.page(name))
+    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    expect(panel.locator(".jp-Cell").first).to_be_visible()
+    # Only the status bar waits for the kernel's own word; a restart before it is lost.
+    expect(
+        page.locator("#jp-main-statusbar").get_by_text("Python 3 (ipykernel) | Idle")
+    ).to_be_visible()
+    return panel
+
+
+def choose(page: Page, *path: str) -> None:
+    """Clicks through the main menu."""
+    menu, *items = path
+    page.locator(".lm-MenuBar-itemLabel", has_text=menu).first.click()
+    for item in items:
+        page.locator(".lm-Menu-itemLabel").get_by_text(item, exact=True).click()
+
+
+def run_all(page: Page, panel: Locator, complaints: str = COMPLAINTS) -> None:
+    """Restarts the kernel and runs every cell to its end; fails when one complains."""
+    choose(page, "Run", "Restart Kernel and Run All Cells…")
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    # An error stops the run, and would leave the cells after it waiting for ever.
+    page.wait_for_function(
+        """([prompts, complaints]) => {
+            const all = [...document.querySelectorAll(prompts)];
+            return document.querySelector(complaints)
+                || (all.length && all.every(prompt => /^\\[\\d+\\]:$/.test(prompt.textContent)));
+        }""",
+        arg=[".jp-CodeCell .jp-InputPrompt", complaints],
+    )
+    assert panel.locator(complaints).all_text_contents() == []
+
+
+def read_table(table: Locator) -> list[list[str]]:
+    """The cells of a rendered table, row by row, headings first."""
+    return table.evaluate(
+        "table => [...table.rows].map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+    )
+
+
+def take_picture(page: Page, panel: Locator, name: str) -> None:
+    """A picture of JupyterLab, made tall enough for the whole notebook."""
+    notebook = panel.locator(".jp-WindowedPanel-outer")
+    hidden = notebook.evaluate("outer => outer.scrollHeight - outer.clientHeight")
+    page.set_viewport_size({"width": WIDTH, "height": min(HEIGHT + hidden, TALLEST)})
+    if HEIGHT + hidden <= TALLEST:
+        page.wait_for_function(
+            "outer => outer.scrollHeight <= outer.clientHeight", arg=notebook.element_handle()
+        )
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / name)
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+
+
+def take_pictures(page: Page, panel: Locator, name: str) -> None:
+    """A picture in each theme."""
+    for theme, is_light in (("Light", "true"), ("Dark", "false")):
+        choose(page, "Settings", "Theme", f"JupyterLab {theme}")
+        expect(page.locator(f"body[data-jp-theme-light='{is_light}']")).to_be_attached()
+        expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+        take_picture(page, panel, f"{name}-{theme.lower()}.png")

@@ -1,0 +1,532 @@
+"""The explorer in JupyterLab and Notebook 7: seen, clicked, typed into, and asked for nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import Traffic, choose, open_notebook, run_all
+from jupyter import ARTEFACTS, PATIENCE, LabServer, NotebookServer, running_lab
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+
+LOAD = "%load_ext tta_memory_nb\nmemory = %memory use\nsync = memory.sync"
+OPEN = "explorer = %memory explore\nexplorer"
+FILL = """
+sync.add("bob:mon", {"text": "Deploy failed", "turn": 1})
+sync.add("ann:mon:00000001", {"text": "I forgot my umbrella", "turn": 2})
+sync.add("ann:mon", {"text": "It rains in Málaga", "turn": 3, "tags": ["rain", {"deep": None}]})
+"""
+MANY = """
+sync.resize(5000)
+sync.add_many((f"user{n % 3}:s{n % 40}:{n:08x}", {"text": f"note {n}", "turn": n}) for n in range(5000))
+"""
+# Beside the row of headings.
+ROWS = ".tta-canvas .tta-row"
+
+
+class Desk:
+    """An open notebook, the widget in it, and a last cell to run code in."""
+
+    def __init__(self, page: Page, panel: Locator) -> None:
+        self.page = page
+        self.panel = panel
+        self.widget = panel.locator(".tta-explorer")
+        self.rows = self.widget.locator(ROWS)
+        self.grid = self.widget.locator(".tta-grid")
+        self.search = self.at("search")
+
+    def at(self, name: str) -> Locator:
+        """What the front end calls so."""
+        return self.widget.locator(f"[data-do={name}]")
+
+    def keys(self) -> list[str]:
+        return self.rows.locator(".tta-is-key .tta-text").all_inner_texts()
+
+    def expect_keys(self, *keys: str) -> None:
+        expect(self.rows.locator(".tta-is-key .tta-text")).to_have_text(list(keys))
+
+    def start(self, code: str) -> Locator:
+        """Runs code in the last cell; gives its output."""
+        cell = self.panel.locator(".jp-CodeCell").last
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("ControlOrMeta+A")
+        self.page.keyboard.insert_text(code)
+        self.page.keyboard.press("ControlOrMeta+Enter")
+        return cell.locator(".jp-OutputArea-output")
+
+    def value(self, expression: str) -> Any:
+        """What an expression is worth in the kernel."""
+        mark = f"value of {expression!r}: "
+        output = self.start(f"import json\nprint({mark!r} + json.dumps({expression}))")
+        expect(output.last).to_contain_text(mark)
+        return json.loads(output.last.inner_text().removeprefix(mark))
+
+    def open_record(self, key: str) -> Locator:
+        self.rows.locator(".tta-is-key", has_text=key).first.click()
+        detail = self.widget.locator(".tta-detail")
+        expect(detail.locator("h3")).to_have_text(key)
+        return detail
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("explorer")
+
+
+@pytest.fixture(scope="module")
+def lab(root, tmp_path_factory) -> Iterator[LabServer]:
+    with running_lab(root, tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
+@pytest.fixture
+def desk(
+    page: Page, lab: LabServer, root: Path, request, traffic: Traffic
+) -> Iterator[Callable[..., Desk]]:
+    """Opens a notebook of some cells in JupyterLab."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def open_desk(*cells: str) -> Desk:
+        name = f"{request.node.name.partition('[')[0]}.ipynb"
+        write_notebook(root / name, cells)
+        panel = open_notebook(page, lab, name)
+        run_all(page, panel)
+        made = Desk(page, panel)
+        expect(made.widget).to_have_class(re.compile("tta-live"))
+        return made
+
+    yield open_desk
+    assert errors == []
+    assert dialogs == []
+    assert traffic.hosts() == {"127.0.0.1"}
+
+
+def write_notebook(path: Path, cells: tuple[str, ...]) -> None:
+    made = [nbformat.v4.new_code_cell(code) for code in (LOAD, *cells, "pass")]
+    notebook = nbformat.v4.new_notebook(cells=made)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, path)
+
+
+def picture(target: Locator, name: str) -> None:
+    ARTEFACTS.mkdir(exist_ok=True)
+    target.screenshot(path=ARTEFACTS / f"explorer-{name}.png")
+
+
+def check_accessible(page: Page) -> None:
+    found = Axe().run(page, context=".tta-explorer")
+    grave = [
+        each for each in found.response["violations"] if each["impact"] in ("serious", "critical")
+    ]
+    assert [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in grave] == []
+
+
+# ---- the table
+
+
+def test_thousands_of_records_scroll_sort_and_filter(desk):
+    here = desk(MANY, OPEN)
+    expect(here.widget.locator(".tta-counts")).to_have_text("5,000 records")
+    assert here.keys()[0] == "user1:s39:00001387"
+    assert here.grid.get_attribute("aria-rowcount") == "5001"
+
+    here.grid.evaluate("grid => { grid.scrollTop = grid.scrollHeight; }")
+    expect(here.rows.last).to_have_attribute("aria-rowindex", "5001")
+    expect(here.rows.last.locator(".tta-is-key")).to_have_text("user0:s0:00000000")
+
+    turn = here.widget.locator(".tta-heading", has_text="turn")
+    turn.click()
+    expect(turn).to_have_attribute("aria-sort", "descending")
+    turn.click()
+    expect(turn).to_have_attribute("aria-sort", "ascending")
+    expect(here.rows.first.locator(".tta-is-key")).to_have_text("user0:s0:00000000")
+    turn.click()
+    expect(turn).to_have_attribute("aria-sort", "none")
+
+    here.search.fill("note 49")
+    expect(here.widget.locator(".tta-counts")).to_have_text("111 of 5,000 records")
+    expect(here.rows.first.locator("mark")).to_have_text("note 49")
+
+    here.at("facet-user").click()
+    choices = here.widget.locator(".tta-popover li button")
+    expect(choices).to_have_count(3)
+    expect(choices.first).to_contain_text("1,667")
+    choices.nth(1).click()
+    expect(here.widget.locator(".tta-chip")).to_have_text("user user1✕")
+    expect(here.widget.locator(".tta-counts")).to_have_text("39 of 5,000 records")
+    here.widget.locator(".tta-chip button").click()
+    expect(here.widget.locator(".tta-counts")).to_have_text("111 of 5,000 records")
+
+
+def test_columns_are_chosen_and_resized(desk):
+    here = desk(FILL, OPEN)
+    here.at("columns").click()
+    here.widget.locator(".tta-popover label", has_text="size").click()
+    expect(here.widget.locator(".tta-heading", has_text="size")).to_be_visible()
+    here.widget.locator(".tta-popover label", has_text="text").click()
+    expect(here.widget.locator(".tta-heading", has_text="text")).to_have_count(0)
+    assert "text" not in here.value("explorer.columns")
+    here.page.mouse.move(0, 0)
+    turn = here.widget.locator(".tta-heading", has_text="turn")
+    before = turn.bounding_box()["width"]
+    grip = turn.locator(".tta-grip").bounding_box()
+    here.page.mouse.move(grip["x"] + 3, grip["y"] + 8)
+    here.page.mouse.down()
+    here.page.mouse.move(grip["x"] + 63, grip["y"] + 8, steps=3)
+    here.page.mouse.up()
+    assert turn.bounding_box()["width"] == pytest.approx(before + 60, abs=3)
+
+
+# ---- one record
+
+
+def test_a_record_is_read_edited_kept_and_brought_back(desk):
+    here = desk(FILL, OPEN)
+    detail = here.open_record("ann:mon")
+    expect(detail.locator(".tta-tree")).to_contain_text("It rains in Málaga")
+    expect(detail.locator(".tta-neighbours li")).to_have_count(2)
+    picture(here.widget, "detail-light")
+
+    here.at("detail-edit").click()
+    editor = detail.locator(".tta-editor")
+    editor.fill('{"text": ')
+    expect(detail.locator(".tta-problem")).to_contain_text("Not JSON yet")
+    expect(here.at("save")).to_be_disabled()
+    editor.fill('{"text": "It is dry"}')
+    here.at("save").click()
+    expect(detail.locator(".tta-tree")).to_contain_text("It is dry")
+    assert here.value("sync.get('ann:mon')") == {"text": "It is dry"}
+
+    here.at("detail-history").click()
+    expect(detail.locator(".tta-neighbours li")).to_have_count(2)
+    detail.locator(".tta-neighbours button").last.click()
+    expect(detail.locator(".tta-gone").first).to_contain_text("rains")
+    here.at("restore").click()
+    here.at("save").click()
+    expect(detail.locator(".tta-tree")).to_contain_text("It rains")
+
+    here.at("expire").click()
+    detail.get_by_label("Expires in").fill("90s")
+    here.at("ok").click()
+    expect(detail.locator(".tta-facts")).to_contain_text("in 1 min")
+    assert 0 < here.value("sync.ttl('ann:mon')") <= 90
+
+    here.at("duplicate").click()
+    detail.get_by_label("New key").fill("ann:copy")
+    here.at("ok").click()
+    expect(detail.locator("h3")).to_have_text("ann:copy")
+
+    here.at("delete-record").click()
+    expect(here.widget.locator(".tta-toast")).to_contain_text("deleted 1 record")
+    expect(detail).to_contain_text("is gone")
+    here.at("undo").click()
+    expect(detail.locator(".tta-tree")).to_contain_text("It rains")
+
+
+def test_what_has_changed_meanwhile_is_not_overwritten_unasked(desk):
+    here = desk(FILL, OPEN)
+    detail = here.open_record("bob:mon")
+    here.at("detail-edit").click()
+    detail.locator(".tta-editor").fill('{"text": "mine"}')
+    assert here.value("sync.add('bob:mon', {'text': 'theirs'})") is None
+    here.at("save").click()
+    expect(detail.locator(".tta-conflict")).to_contain_text("theirs")
+    picture(here.widget, "conflict-light")
+    here.at("theirs").click()
+    expect(detail.locator(".tta-editor")).to_have_value('{\n  "text": "theirs"\n}')
+
+    detail.locator(".tta-editor").fill('{"text": "mine"}')
+    assert here.value("sync.add('bob:mon', {'text': 'theirs again'})") is None
+    here.at("save").click()
+    here.at("mine").click()
+    expect(detail.locator(".tta-tree")).to_contain_text("mine")
+    assert here.value("sync.get('bob:mon')") == {"text": "mine"}
+
+
+# ---- alive
+
+
+def test_a_running_cell_is_watched_and_can_be_searched_meanwhile(desk):
+    here = desk(FILL, OPEN)
+    gate = "import threading; gate = threading.Event()"
+    assert here.value(f"exec({gate!r}, globals())") is None
+    here.start(
+        "sync.add('new:one', {'text': 'one'})\n"
+        f"assert gate.wait({PATIENCE})\n"
+        "sync.add('new:two', {'text': 'two'})"
+    )
+    # The cell waits for the gate, which the widget's own search opens.
+    here.expect_keys("new:one", "ann:mon", "ann:mon:00000001", "bob:mon")
+    here.search.fill("deploy")
+    here.expect_keys("bob:mon")
+    here.search.fill("")
+    here.expect_keys("new:one", "ann:mon", "ann:mon:00000001", "bob:mon")
+    choose(here.page, "Kernel", "Interrupt Kernel")
+    expect(here.panel.locator(".jp-CodeCell").last).to_contain_text("KeyboardInterrupt")
+
+
+def test_code_and_widget_see_one_state(desk):
+    here = desk(FILL, OPEN)
+    here.start("explorer.query = 'umbrella'")
+    here.expect_keys("ann:mon:00000001")
+    expect(here.search).to_have_value("umbrella")
+    here.search.fill("rain")
+    here.expect_keys("ann:mon")
+    assert here.value("explorer.query") == "rain"
+    here.search.fill("")
+    here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
+    here.rows.nth(0).locator("input").click()
+    here.rows.nth(2).locator("input").click()
+    expect(here.widget.locator(".tta-left")).to_contain_text("2 selected")
+    assert here.value("explorer.selection['turn'].tolist()") == [3, 1]
+    with here.page.expect_download() as download:
+        here.at("export").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert [json.loads(line)["key"] for line in lines] == ["ann:mon", "bob:mon"]
+    here.at("delete").click()
+    here.expect_keys("ann:mon:00000001")
+    assert here.value("sync.keys()") == ["ann:mon:00000001"]
+
+
+def test_the_keyboard_is_enough_and_the_notebook_keeps_its_cells(desk):
+    here = desk(FILL, OPEN)
+    cells = here.panel.locator(".jp-Cell").count()
+    here.grid.focus()
+    page = here.page
+
+    def active() -> str:
+        cell = here.grid.get_attribute("aria-activedescendant")
+        return here.page.locator(f"[id='{cell}']").inner_text()
+
+    page.keyboard.press("ArrowRight")
+    assert active() == "ann:mon"
+    page.keyboard.press("ArrowDown")
+    assert active() == "ann:mon:00000001"
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.keyboard.press("x")
+    page.keyboard.press("Space")
+    expect(here.widget.locator(".tta-left")).to_contain_text("1 selected")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(here.widget.locator(".tta-left")).to_contain_text("2 selected")
+    page.keyboard.press("Escape")
+    expect(here.widget.locator(".tta-counts")).to_have_text("3 records")
+    page.keyboard.press("Enter")
+    expect(here.widget.locator(".tta-detail h3")).to_have_text("bob:mon")
+    page.keyboard.press("Escape")
+    expect(here.widget.locator(".tta-detail")).to_be_hidden()
+    page.keyboard.press("Delete")
+    here.expect_keys("ann:mon", "ann:mon:00000001")
+    page.keyboard.press("/")
+    expect(here.search).to_be_focused()
+    page.keyboard.type("umbrella")
+    here.expect_keys("ann:mon:00000001")
+    page.keyboard.press("Escape")
+    expect(here.search).to_have_value("")
+    assert here.panel.locator(".jp-Cell").count() == cells
+
+
+# ---- hostile records
+
+HOSTILE = r"""
+bad = "<script>window.pwned=1</script><img src=x onerror='window.pwned=2'><style>*{display:none}</style>"
+sync.add("z:long", {"text": "A" * 5_000_000})
+sync.add("z:wide", {f"field {n}": n for n in range(10_000)})
+deep = {"leaf": bad}
+for _ in range(150):
+    deep = {"in": deep}
+sync.add("z:deep", deep)
+sync.add("z:esc", {"text": "\x1b[31mred\x07\u202egnp.exe\u2066", "link": "javascript:window.pwned=3", "lines": "a\nb\r\nc"})
+sync.add(bad, {bad: bad, "css": "</style><style>.tta-grid{display:none!important}"})
+"""
+
+
+def test_hostile_records_run_nothing_and_keep_their_place(desk, root):
+    here = desk(HOSTILE, OPEN)
+    expect(here.rows).to_have_count(5)
+    width = here.panel.locator(".jp-WindowedPanel-outer").evaluate(
+        "e => [e.scrollWidth, e.clientWidth]"
+    )
+    assert width[0] == width[1]
+    boxes = here.rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
+    assert set(boxes) == {28}
+    for number in range(5):
+        here.rows.nth(number).locator(".tta-is-key").click()
+        expect(here.widget.locator(".tta-detail-body")).to_be_visible()
+        expect(here.widget.locator(".tta-detail h3")).to_have_text(here.keys()[number])
+    here.search.fill("pwned")
+    expect(here.rows).to_have_count(3)
+    assert here.page.evaluate("window.pwned") is None
+    picture(here.widget, "hostile-light")
+    assert "\u202e" not in here.widget.inner_text()
+
+    here.page.keyboard.press("ControlOrMeta+s")
+    path = root / "test_hostile_records_run_nothing_and_keep_their_place.ipynb"
+    here.page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--to", "html", str(path)],
+        check=True,
+        capture_output=True,
+    )
+    static = here.page.context.new_page()
+    static.goto(path.with_suffix(".html").as_uri())
+    expect(static.locator(".tta-explorer-static table")).to_be_visible()
+    assert static.evaluate("window.pwned") is None
+    static.close()
+
+
+# ---- without a kernel
+
+
+def test_a_saved_notebook_shows_the_page_and_no_lost_widget(desk, lab):
+    here = desk(FILL, OPEN)
+    page = here.page
+    static = here.panel.locator(".tta-explorer-static")
+    expect(static).to_have_count(1)
+    expect(static).to_be_hidden()
+    choose(page, "File", "Save Notebook")
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
+    choose(page, "Kernel", "Shut Down Kernel")
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("No Kernel")
+    page.reload()
+    expect(static.locator("table")).to_be_visible()
+    expect(static).to_contain_text("3 records in namespace 'default'")
+    expect(here.panel.get_by_text("model not found")).to_be_hidden()
+
+
+# ---- seen by everybody
+
+
+def test_nothing_grave_stands_in_the_way_of_assistive_technology(desk):
+    here = desk(FILL, "sync.add('soon:gone', {'text': 'bye'}, ttl=50)", OPEN)
+    page = here.page
+    for theme, is_light in (("Light", "true"), ("Dark", "false")):
+        choose(page, "Settings", "Theme", f"JupyterLab {theme}")
+        expect(page.locator(f"body[data-jp-theme-light='{is_light}']")).to_be_attached()
+        expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+        here.search.fill("rain")
+        here.expect_keys("ann:mon")
+        check_accessible(page)
+        picture(here.widget, f"search-{theme.lower()}")
+        here.search.fill("")
+        expect(here.rows.first).to_contain_text("soon:gone")
+        here.rows.first.locator("input").click()
+        here.open_record("ann:mon")
+        check_accessible(page)
+        here.at("detail-edit").click()
+        check_accessible(page)
+        picture(here.widget, f"edit-{theme.lower()}")
+        here.at("detail-record").click()
+        here.at("close-detail").click()
+        here.at("clear-selection").click()
+        here.at("columns").click()
+        check_accessible(page)
+        page.keyboard.press("Escape")
+        for tab in ("timeline", "distributions"):
+            here.at(f"tab-{tab}").click()
+            expect(here.widget.locator(".tta-chart").first).to_be_visible()
+            check_accessible(page)
+            picture(here.widget, f"{tab}-{theme.lower()}")
+        here.at("tab-table").click()
+
+
+def test_a_brush_over_the_timeline_filters(desk):
+    here = desk(
+        "import time\n"
+        "from tta_memory_nb import MemoryRecord\n"
+        "now = time.time()\n"
+        "sync.import_([MemoryRecord(f'k{n}', {'n': n}, updated_at=now - 86400 * n) for n in range(20)])",
+        OPEN,
+    )
+    here.at("tab-timeline").click()
+    box = here.widget.locator(".tta-brushed .tta-chart").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    here.page.mouse.move(box["x"] + box["width"] * 0.6, middle)
+    here.page.mouse.down()
+    here.page.mouse.move(box["x"] + box["width"] * 0.98, middle, steps=4)
+    here.page.mouse.up()
+    expect(here.widget.locator(".tta-chip")).to_have_count(2)
+    here.at("tab-table").click()
+    expect(here.rows.first).to_contain_text("k0")
+    shown = len(here.keys())
+    assert 5 < shown < 11
+    assert here.value("len(explorer.records)") == shown
+
+
+def test_a_narrow_cell_has_all_of_it(desk):
+    here = desk(FILL, OPEN)
+    here.widget.evaluate("widget => { widget.style.width = '320px'; }")
+    expect(here.widget).not_to_have_class(re.compile("tta-wide"))
+    here.open_record("bob:mon")
+    widths = here.widget.evaluate("widget => [widget.scrollWidth, widget.clientWidth]")
+    assert widths[0] <= widths[1]
+    detail, grid = here.widget.locator(".tta-detail").bounding_box(), here.grid.bounding_box()
+    assert detail["y"] >= grid["y"] + grid["height"] - 1
+    picture(here.widget, "narrow-light")
+
+
+def test_a_view_taken_through_other_states_shows_what_a_fresh_one_shows(desk):
+    here = desk(MANY, OPEN)
+    here.search.fill("note 12")
+    expect(here.widget.locator(".tta-counts")).to_have_text("111 of 5,000 records")
+    here.widget.locator(".tta-heading", has_text="turn").click()
+    here.at("facet-user").click()
+    here.widget.locator(".tta-popover li button").first.click()
+    expect(here.widget.locator(".tta-chip")).to_have_count(1)
+    here.rows.nth(2).locator("input").click()
+    here.at("delete").click()
+    expect(here.widget.locator(".tta-counts")).to_have_text("38 of 4,999 records")
+    here.start("from IPython.display import display\ndisplay(explorer)")
+    fresh = here.panel.locator(".tta-explorer").last
+    expect(here.panel.locator(".tta-explorer")).to_have_count(2)
+    expect(fresh.locator(".tta-counts")).to_have_text("38 of 4,999 records")
+
+    def texts(widget: Locator) -> list[str]:
+        return widget.locator(ROWS).all_inner_texts()
+
+    first = here.panel.locator(".tta-explorer").first
+    count = min(len(texts(first)), len(texts(fresh)))
+    assert count > 10
+    assert texts(first)[:count] == texts(fresh)[:count]
+
+
+# ---- Notebook 7
+
+
+def test_it_works_in_notebook_7(page, tmp_path_factory, traffic):
+    root = tmp_path_factory.mktemp("notebook7")
+    write_notebook(root / "explorer.ipynb", (FILL, OPEN))
+    with running_lab(root, tmp_path_factory.mktemp("home"), NotebookServer) as server:
+        page.goto(server.page("explorer.ipynb"))
+        panel = page.locator(".jp-NotebookPanel")
+        expect(panel.locator(".jp-Cell").first).to_be_visible()
+        expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
+            "data-status", "idle"
+        )
+        choose(page, "Run", "Run All Cells")
+        here = Desk(page, panel)
+        here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
+        here.search.fill("umbrella")
+        here.expect_keys("ann:mon:00000001")
+        detail = here.open_record("ann:mon:00000001")
+        here.at("detail-edit").click()
+        detail.locator(".tta-editor").fill('{"text": "found it"}')
+        here.at("save").click()
+        expect(detail.locator(".tta-tree")).to_contain_text("found it")
+        expect(panel.locator(".tta-explorer-static")).to_be_hidden()
+        picture(here.widget, "notebook7-light")
+        page.close()
+    assert traffic.hosts() == {"127.0.0.1"}
