@@ -582,6 +582,53 @@ def test_the_common_random_numbers_are_left_alone(memory):
     assert random.getstate() == before
 
 
+# ---- servers that change
+
+
+@pytest.mark.parametrize("face", ["awaited", "called"])
+async def test_keys_that_another_node_has_now_are_found_there(open_memory, face):
+    cluster = need("cluster, no scripts")
+    memory = open_memory(cluster.url, on_outage="raise")
+
+    async def do(verb: str, *arguments: Any) -> Any:
+        if face == "awaited":
+            return await getattr(memory, verb)(*arguments)
+        return getattr(memory.sync, verb)(*arguments)
+
+    await do("add", "k", {"n": 1})
+    keys = memory._store.remote._keys
+    memory.redis_client.unlink(*keys)
+    primaries = [node.client(decode_responses=True) for node in cluster.nodes[:3]]
+    slot = memory.redis_client.keyslot(keys[0])
+    owner = memory.redis_client.nodes_manager.get_node_from_slot(slot).port
+    [target, *_] = (
+        node for node, client in zip(cluster.nodes, primaries, strict=False) if node.port != owner
+    )
+    with target.client(decode_responses=True) as client:
+        name = client.execute_command("CLUSTER MYID")
+    for client in primaries:
+        client.execute_command("CLUSTER SETSLOT", slot, "NODE", name)
+        client.close()
+    await do("add", "k", {"n": 2})
+    assert await do("get", "k") == {"n": 2}
+    with target.client() as client:
+        assert client.exists(keys[0]) == 1
+    await do("clear")
+    await memory.aclose()
+
+
+def test_a_primary_that_became_a_replica_is_an_outage(open_memory, proxy):
+    memory = open_memory(behind(proxy), timeout=0.5)
+    memory.sync.add("k", {"n": 1})
+    said = b"READONLY You can't write against a read only replica."
+    proxy.fault("error", times=None, error=said)
+    memory.sync.add("k", {"n": 2})
+    assert "read only replica" in memory.outage()["degraded_because"]
+    proxy.heal()
+    assert memory.sync.reconnect()
+    assert everything(memory) == {"k": {"n": 2}}
+
+
 # ---- turns
 
 

@@ -188,6 +188,22 @@ class Drivers:
         if isinstance(request, Until):
             await _until(request)
             return None
+        try:
+            return await self._ask_here(request)
+        except MovedError:
+            # Another node has these keys now; a client that is made anew knows which.
+            pass
+        try:
+            return await self._ask_here(request)
+        except MovedError as error:
+            raise self._translated(error) from None
+
+    async def _ask_here(self, request: Command | Meanwhile | Transaction) -> Any:
+        """The reply to a command, of the client of the running loop.
+
+        Raises:
+            MovedError: another node of the Cluster has these keys, and this client is given up.
+        """
         loop = asyncio.get_running_loop()
         here = self._loops.get(loop) or await self._open_here()
         here.busy += 1
@@ -199,6 +215,8 @@ class Drivers:
         except _ERRORS as error:
             if self._knows_old_servers(error) and self._loops.get(loop) is here:
                 del self._loops[loop], self._opening[loop]
+            if isinstance(error, MovedError):
+                raise
             raise self._translated(error) from None
         finally:
             here.busy -= 1
@@ -354,9 +372,11 @@ class Drivers:
         """A reply in a transaction, of which errors are a part."""
         if isinstance(reply, list):
             return [self._told(each) for each in reply]
-        if isinstance(reply, MovedError):
+        if not isinstance(reply, Exception):
+            return reply
+        if _is_outage(reply):
             raise reply
-        return self._translated(reply) if isinstance(reply, Exception) else reply
+        return self._translated(reply)
 
     def _translated(self, error: BaseException) -> StoreUnavailable | ServerError:
         if isinstance(error, (redis.TimeoutError, TimeoutError)):
@@ -406,11 +426,7 @@ class _OnLoop:
 
     async def transact(self, request: Transaction, told: Told) -> Any:
         """What the steps of a transaction return."""
-        try:
-            return await self._lines_to(request.key).transact(request, told)
-        except MovedError as error:
-            # Another node has these keys now; the next client knows which.
-            raise redis.ConnectionError(str(error)) from None
+        return await self._lines_to(request.key).transact(request, told)
 
     def _lines_to(self, key: bytes) -> _AwaitedLines:
         if self._lines:
@@ -479,7 +495,8 @@ class _Lines:
                     if work:
                         work()
                         work = None
-                    commands = steps.send([told(_reply(connection)) for _ in commands])
+                    # All of them first: what comes next on this connection belongs to others.
+                    commands = steps.send(told([_reply(connection) for _ in commands]))
                     if time.monotonic() > deadline:
                         raise redis.TimeoutError
             except StopIteration as done:
@@ -557,7 +574,7 @@ class _AwaitedLines:
                     if work:
                         work()
                         work = None
-                    commands = steps.send([told(await _areply(connection)) for _ in commands])
+                    commands = steps.send(told([await _areply(connection) for _ in commands]))
             except StopIteration as done:
                 return done.value
 
