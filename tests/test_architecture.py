@@ -27,7 +27,7 @@ FLOORS: dict[str, int] = {
     "stores": 1,
     "index": 1,
     **dict.fromkeys(("primitive", "verbs", "outage", "ranking", "embedders", "summarizers"), 2),
-    **dict.fromkeys(("telemetry", "transfer"), 2),
+    **dict.fromkeys(("telemetry", "transfer", "distributions", "compare"), 2),
     "frames": 3,
     "plots": 3,
     "notebook": 4,
@@ -37,6 +37,7 @@ FLOORS: dict[str, int] = {
 
 HOMES: dict[str, tuple[str, ...]] = {
     "pandas": ("frames",),
+    "matplotlib": ("plots",),
     "IPython": ("notebook", f"{FACE} for types"),
     "ipywidgets": ("notebook",),
     "anywidget": ("notebook",),
@@ -45,7 +46,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "tqdm": ("transfer", "notebook"),
     "nest_asyncio2": ("nesting",),
     "msgspec": ("codec", "stores.base"),
-    "numpy": ("index.grams", "index.signature", "index.columns", "frames"),
+    "numpy": ("index.grams", "index.signature", "index.columns", "frames", "distributions"),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""
 
