@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from .compare import EXPIRY, Difference, FieldChange
 from .record import MemoryRecord
 from .table import (
     ABSENT,
     INSTANTS,
     MARK,
     column_path,
+    field_name,
     flat_table,
     instants_of,
     microseconds,
+    moment,
     portable,
 )
 
@@ -70,6 +73,52 @@ def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
     frame = pd.DataFrame({"value": pd.Series(list(facts.values()), index, dtype=object)})
     frame.attrs[MARK] = None  # shown as our tables are, but no table of records
     return frame
+
+
+def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
+    """A table with a row for each field that differs, and at least one for each record.
+
+    Index: ``key``. Columns: ``what`` (added, changed, deleted, evicted, expired), ``field`` (named
+    as in a table of records; ``expires`` for another expiry, a field called so is
+    ``value.expires``), ``before`` and ``after``: the leaf, NaN where there is none; JSON's null is
+    None. All cells are objects, so that each leaf stays what it is.
+    """
+    import pandas as pd
+
+    rows: list[tuple[Difference, FieldChange | None]] = [
+        (difference, change)
+        for difference in differences
+        for change in (difference.fields or (None,))  # an empty value came, or is gone
+    ]
+    index = pd.Index([portable(each.key) for each, _ in rows], dtype=object, name="key")
+    cells: dict[str, list[Any]] = {
+        "what": [difference.what for difference, _ in rows],
+        "field": [ABSENT if change is None else _field(change) for _, change in rows],
+        "before": [_leaf(change, "before") for _, change in rows],
+        "after": [_leaf(change, "after") for _, change in rows],
+    }
+    frame = pd.DataFrame(
+        {
+            name: pd.Series(
+                [float("nan") if c is ABSENT else portable(c) for c in column], index, dtype=object
+            )
+            for name, column in cells.items()
+        },
+        index,
+    )
+    frame.attrs[MARK] = None  # shown as our tables are, but no table of records
+    return frame
+
+
+def _field(change: FieldChange) -> str:
+    return "expires" if change.path == EXPIRY else field_name(change.path)
+
+
+def _leaf(change: FieldChange | None, side: Literal["before", "after"]) -> Any:
+    leaf: Any = ABSENT if change is None else getattr(change, side)
+    if change is None or leaf is ABSENT or change.path != EXPIRY:
+        return leaf
+    return moment(leaf)
 
 
 def frame_html(frame: pd.DataFrame) -> str | None:

@@ -109,6 +109,12 @@ def flatten(value: dict[str, Any]) -> dict[Path, Any]:
     return flat
 
 
+def field_name(path: Path) -> str:
+    """The name of a field that gives its path back, see `column_path`."""
+    name = _plain_name(path)
+    return name if column_path(name) == path and is_utf8(name) else json.dumps(path)
+
+
 def _plain_name(path: Path) -> str:
     name = ".".join(path)
     return f"value.{name}" if _SHADOW.fullmatch(name) else name

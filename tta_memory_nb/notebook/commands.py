@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from ..errors import InvalidArgument, brief
+from ..compare import Snapshot, compare, summary
+from ..errors import InvalidArgument, brief, harmless
 from ..filters import FilterArgs
 from ..primitive import MemoryPrimitive
-from ..stores.base import Change
+from ..stores.base import Change, Clock
 from ..stores.redis.addresses import is_address
 from ..times import Duration, duration
 from .arguments import Limit, Payload, Syntax, Text, Word, Words, did_you_mean
@@ -29,7 +31,9 @@ _SHOWN_PROBLEMS = 10
 _KEPT_CHANGES = 100
 _SHOWN_CHARACTERS = 120
 IN_MEMORY = "in-memory"
+LAST = Word("last")
 DEFAULT_CAPACITY = 1000
+PLOTS = ("timeline", "sessions", "ttl", "sizes")
 
 
 def _no_variables(expression: str) -> Any:
@@ -47,6 +51,8 @@ class Notebook:
         progress: wraps long work in a progress bar, or False.
         memories: those made by ``use``, by backend and namespace.
         changes: what ``undo`` can take back, newest last: the memory, the verb, the change.
+        snapshots: what ``diff`` can compare with, by name, and the memory it was taken of.
+        clock: gives Unix seconds; for tests.
     """
 
     memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
@@ -55,6 +61,8 @@ class Notebook:
     progress: Progress | bool = False
     memories: dict[tuple[str, str], MemoryPrimitive] = field(default_factory=dict)
     changes: list[tuple[MemoryPrimitive, str, Change]] = field(default_factory=list)
+    snapshots: dict[str, tuple[MemoryPrimitive, Snapshot]] = field(default_factory=dict)
+    clock: Clock = time.time
 
     def __post_init__(self) -> None:
         self.memories[self.backend, self.memory.namespace] = self.memory
@@ -319,6 +327,117 @@ def export(
     return Reply(f"wrote {_records(count)} to {shown(os.fspath(path))}")
 
 
+# ---------------------------------------------------------------- seen and compared
+
+
+def plot(nb: Notebook, kind: Word, **filters: Unpack[FilterArgs]) -> Reply:
+    """Draw records over time, by session, by time to live or by size.
+
+    KIND is timeline (when they were last written), sessions (when each was active), ttl (when
+    they expire) or sizes (bytes of the values). The result is a matplotlib Figure of its own.
+
+      %memory plot timeline
+      %memory plot sessions --user alice --since 7d
+      figure = %memory plot ttl
+    """
+    if kind not in PLOTS:
+        known = ", ".join(PLOTS)
+        near = did_you_mean(kind, PLOTS) if isinstance(kind, str) else ""
+        raise InvalidArgument(f"KIND {brief(kind)}: write one of {known}{near}")
+    from .. import plots
+
+    entries = nb.memory.sync.entries(**filters)
+    if kind == "timeline":
+        return Reply(value=plots.plot_timeline(entries))
+    if kind == "sessions":
+        return Reply(value=plots.plot_sessions(entries))
+    if kind == "ttl":
+        return Reply(value=plots.plot_ttl(entries, nb.clock()))
+    return Reply(value=plots.plot_sizes(entries))
+
+
+def snapshot(nb: Notebook, name: Word = LAST) -> Reply:
+    """Remember what the memory holds now, for %memory diff.
+
+    Nothing is copied, but what is overwritten or deleted later stays in this process until a
+    snapshot of the same name is taken. Without NAME it is called last.
+
+      %memory snapshot
+      %memory snapshot before-import
+    """
+    name = Word(_text(name, "NAME"))
+    memory = nb.memory
+    # Counted first: an eviction in between counts as one after it, or what it took would never be
+    # called evicted.
+    evictions = _evictions(memory)
+    entries = memory.sync.entries()
+    taken = Snapshot.of(name, nb.clock(), memory.namespace, entries, evictions)
+    nb.snapshots[name] = memory, taken
+    call = "%memory diff" if name == LAST else f"%memory diff '{shown(name)}'"
+    return Reply(
+        f"snapshot '{shown(name)}' of {_records(len(entries))} in namespace "
+        f"'{shown(memory.namespace)}'; {call} shows what changes from now on"
+    )
+
+
+def diff(nb: Notebook, name: Word = LAST, *, limit: Limit = 10) -> Reply:
+    """Show what has been added, changed, deleted, evicted or has expired since a snapshot.
+
+    Compares in the memory and namespace that the snapshot was taken of, whichever is in use. There
+    is a row for each field. Whether a record that is gone was deleted or evicted is concluded from
+    the order of use and the number of evictions; where both happened, it may be the other one.
+
+      %memory diff
+      %memory diff before-import --limit all
+
+    Flags:
+        limit: of how many records at most; all for all of them
+    """
+    name = Word(_text(name, "NAME"))
+    if name not in nb.snapshots:
+        return _other_snapshots(nb, name)
+    memory, before = nb.snapshots[name]
+    entries = memory.sync.entries()
+    found = compare(before, entries, nb.clock(), _evictions(memory))
+    from ..frames import differences_frame
+
+    place = "" if memory is nb.memory else f" in namespace '{shown(before.namespace)}'"
+    since = f"since snapshot '{shown(name)}' of {_time_of(before.taken_at)}{place}"
+    text = f"{summary(found) or 'nothing has changed'} {since}"
+    some = found[:limit]
+    if len(some) < len(found):
+        text += f"; showing {len(some):,} of {_records(len(found))}"
+    return Reply(text, differences_frame(some))
+
+
+def _other_snapshots(nb: Notebook, name: str) -> Reply:
+    """What there is in place of a snapshot that was asked for.
+
+    Raises:
+        InvalidArgument: there is none at all, or one was asked for by a name of its own.
+    """
+    if not nb.snapshots:
+        raise InvalidArgument("there is no snapshot yet: %memory snapshot takes one")
+    if name != LAST:
+        near = did_you_mean(name, list(nb.snapshots))
+        raise InvalidArgument(
+            f"no snapshot '{shown(name)}'{near}; there are {', '.join(map(shown, nb.snapshots))}"
+        )
+    lines = [f"no snapshot is called '{LAST}'; write %memory diff and the name of one of these:"]
+    lines += [
+        f"  {shown(each)}: {_records(len(taken.entries))} in namespace "
+        f"'{shown(taken.namespace)}', {_time_of(taken.taken_at)}"
+        for each, (_, taken) in nb.snapshots.items()
+    ]
+    return Reply("\n".join(lines))
+
+
+def _evictions(memory: MemoryPrimitive) -> int:
+    """How many records were evicted until now; on a server, by anybody."""
+    evicted: int = memory.get_backend_info()["evictions"]
+    return evicted
+
+
 # ---------------------------------------------------------------- about the memory
 
 
@@ -416,6 +535,9 @@ COMMANDS: dict[str, Command] = {
     "delete": delete,
     "clear": clear,
     "undo": undo,
+    "plot": plot,
+    "snapshot": snapshot,
+    "diff": diff,
     "info": info,
     "use": use,
     "import": import_,
@@ -465,13 +587,6 @@ def shown(text: str) -> str:
     if len(text) > _SHOWN_CHARACTERS:
         text = f"{text[:_SHOWN_CHARACTERS]}..."
     return harmless(text)
-
-
-def harmless(text: str) -> str:
-    """Text without control characters, line breaks or colours, which are spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _records(count: int) -> str:
