@@ -71,7 +71,7 @@ _MORE_FONTS = (
 )
 _NAME_LENGTH = 16  # characters of a user or a session beside its line
 
-_MINUTE = 1 / 1440  # of a day
+_SECOND, _MINUTE = 1 / 86_400, 1 / 1_440  # of a day
 _FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800.0, 253_402_300_799.0  # what dates can show
 
 
@@ -89,10 +89,10 @@ def plot_timeline(entries: Sequence[Entry]) -> Figure:
             return _nothing(figure)
         axes = _axes(figure, f"{_records(len(entries))} by last write")
         edges = _dates(bins.edges)
-        widths = [end - start for start, end in pairwise(edges)]
+        widths = [max(end - start, _SECOND) for start, end in pairwise(edges)]
         axes.bar(edges[:-1], bins.counts, widths, align="edge", color=_BLUE, edgecolor=_PAPER)
         _count_axis(axes)
-        _time_axis(axes, edges[0], edges[-1])
+        _time_axis(axes, edges[0], edges[-2] + widths[-1])
         return figure
 
 
@@ -238,12 +238,12 @@ def _nothing(figure: Figure, why: str = "") -> Figure:
 
 
 def _count_axis(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     axes.set_ylabel("records")
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.grid(axis="y", color=_GRID)
 
 
