@@ -14,6 +14,8 @@ from record_values import exact
 
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.compare import EXPIRY, Difference, FieldChange, Snapshot, compare, summary
+from tta_memory_nb.notebook import commands
+from tta_memory_nb.notebook.commands import Notebook
 from tta_memory_nb.table import ABSENT, flatten
 
 
@@ -191,6 +193,30 @@ def test_field_changes_lead_from_one_value_to_the_other(before, after):
         assert {path: exact(leaf) for path, leaf in flat.items()} == {
             path: exact(leaf) for path, leaf in flatten(after).items()
         }
+
+
+def test_every_backend_tells_what_has_happened(make, clock):
+    notebook = Notebook(make(5), clock=clock)
+    memory = notebook.memory.sync
+    memory.add("brief", {"x": 1}, ttl=10)
+    for key in "abcd":
+        memory.add(key, {"n": 1})
+    commands.snapshot(notebook)
+    assert commands.diff(notebook).text.startswith("nothing has changed")
+    memory.get("a")
+    memory.delete("d")
+    memory.add("c", {"n": 2})
+    clock.tick(10)
+    for key in "efg":  # which evicts "b"
+        memory.add(key, {})
+    table = commands.diff(notebook).value["what"]
+    assert table.to_dict() == {
+        **dict.fromkeys("efg", "added"),
+        "c": "changed",
+        "brief": "expired",
+        "d": "deleted",
+        "b": "evicted",
+    }
 
 
 # ---------------------------------------------------------------- random programs

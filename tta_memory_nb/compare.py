@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -37,7 +37,7 @@ class Snapshot:
     name: str
     taken_at: float
     namespace: str
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, Entry] = field(repr=False)
     evictions: int = 0
 
     @classmethod
