@@ -37,18 +37,18 @@ FLOORS: dict[str, int] = {
 
 HOMES: dict[str, tuple[str, ...]] = {
     "pandas": ("frames", "notebook.explorer for types"),
+    "matplotlib": ("plots",),
     "IPython": ("notebook", f"{FACE} for types"),
     "ipywidgets": ("notebook",),
     "anywidget": ("notebook",),
     "redis": ("stores.redis",),
     "lupa": ("stores.redis.interpreter",),
+    "traitlets": ("notebook",),
     "pyarrow": ("transfer",),
     "tqdm": ("transfer", "notebook"),
-    "matplotlib": ("plots",),
-    "traitlets": ("notebook",),
     "nest_asyncio2": ("nesting",),
     "msgspec": ("codec", "stores.base"),
-    "numpy": ("index.grams", "index.signature", "index.columns", "distributions", "frames"),
+    "numpy": ("index.grams", "index.signature", "index.columns", "frames", "distributions"),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""
 
@@ -181,7 +181,7 @@ def test_other_packages_are_imported_when_they_are_needed():
         "codec",
         "stores.base",
     }
-    homes = ("notebook.", "stores.redis", "index.", "distributions")
+    homes = ("notebook.", "stores.redis", "index.")
     assert [name for name in early if not name.startswith(homes)] == []
     makers = {found.when for found in OURS if found.imported == "index.columns"}
     assert makers == {"call", "types"}

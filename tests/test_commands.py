@@ -17,7 +17,7 @@ def clock():
 @pytest.fixture
 def nb(clock):
     """A notebook with three records, written a minute apart."""
-    notebook = Notebook(MemoryPrimitive(clock=clock))
+    notebook = Notebook(MemoryPrimitive(clock=clock), clock=clock)
     for key, text in (("alice:mon", "rain"), ("bob:mon", "sun"), ("alice:tue", "More rain")):
         notebook.memory.sync.add(key, {"text": text})
         clock.tick(60)
@@ -352,51 +352,126 @@ def test_a_key_that_expires_while_it_is_looked_for_is_no_crash(nb, clock):
         commands.get(nb, ("brief",), json=True)
 
 
-# ---------------------------------------------------------------- compared and drawn
+# ---------------------------------------------------------------- seen and compared
 
 
-def test_a_diff_tells_what_has_changed_since_a_snapshot(nb):
-    assert commands.snapshot(nb).text == "snapshot 'last': 3 records"
-    nb.memory.sync.add("alice:mon", {"text": "snow"})
-    nb.memory.sync.add("new", {"n": 1})
-    nb.memory.sync.delete("bob:mon")
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("timeline", "2 records by last write"),
+        ("sessions", "2 sessions"),
+        ("ttl", "2 records by time to live"),
+        ("sizes", "2 records by size"),
+    ],
+)
+def test_plot_draws_what_the_filters_accept(nb, kind, title):
+    reply = commands.plot(nb, kind, user="alice")
+    assert reply.text == ""
+    assert reply.value.axes[0].get_title(loc="left") == title
+
+
+def test_plot_tells_a_time_to_live_by_the_notebooks_clock(nb, clock):
+    commands.add(nb, "brief", "x", ttl="1h")
+    clock.tick(3000)
+    bars = commands.plot(nb, "ttl").value.axes[0].patches
+    assert [bar.get_height() for bar in bars] == [0, 0, 1, 0, 0, 0, 0, 0, 0, 3]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("timelin", r"KIND 'timelin': write one of timeline, .* \(did you mean 'timeline'\?\)"),
+        (["ttl"], r"KIND \['ttl'\]: write one of timeline, sessions, ttl, sizes"),
+    ],
+)
+def test_plot_names_what_there_is_to_draw(nb, kind, message):
+    with pytest.raises(InvalidArgument, match=message):
+        commands.plot(nb, kind)
+
+
+def test_diff_shows_what_has_changed_since_the_snapshot(nb, clock):
+    nb.memory.sync.add("brief", {"x": 1}, ttl=60)
+    assert commands.snapshot(nb).text == (
+        "snapshot 'last' of 4 records in namespace 'default'; %memory diff shows what changes "
+        "from now on"
+    )
+    assert commands.diff(nb).text.startswith("nothing has changed since snapshot 'last' of 20")
+    commands.add(nb, "new", '{"n": 1, "expires": null}')
+    commands.add(nb, "alice:mon", '{"text": "snow"}', ttl="1d")
+    commands.delete(nb, ("bob:mon",))
+    clock.tick(60)
     reply = commands.diff(nb)
-    assert reply.text == "since 'last': 1 added, 1 changed, 1 deleted"
-    assert reply.value.reset_index().to_numpy().tolist() == [
-        ["new", "added", "n", "", 1],
-        ["alice:mon", "changed", "text", "rain", "snow"],
-        ["bob:mon", "deleted", "text", "sun", ""],
+    assert reply.text == (
+        "1 added, 1 changed, 1 deleted, 1 expired since snapshot 'last' of 2027-01-15 08:03:00Z"
+    )
+    table = reply.value
+    assert list(table.columns) == ["what", "field", "before", "after"]
+    assert table.index.name == "key"
+    rows = [
+        (key, *("-" if isinstance(cell, float) else cell for cell in row))
+        for key, *row in table.itertuples()
     ]
-    short = commands.diff(nb, limit=1)
-    assert short.text.endswith("only the first is shown, --limit all shows all")
-    assert list(short.value.index) == ["new"]
-    assert len(commands.diff(nb, limit=None).value) == 3
+    expiry = rows[1][-1]
+    assert expiry.timestamp() == clock() - 60 + 86400
+    assert rows == [
+        ("alice:mon", "changed", "text", "rain", "snow"),
+        ("alice:mon", "changed", "expires", "-", expiry),
+        ("new", "added", "n", "-", 1),
+        ("new", "added", "value.expires", "-", None),
+        ("brief", "expired", "x", 1, "-"),
+        ("bob:mon", "deleted", "text", "sun", "-"),
+    ]
 
 
-def test_snapshots_have_names_and_belong_to_their_memory(nb):
-    commands.snapshot(nb, "before")
-    nb.memory = MemoryPrimitive(namespace="elsewhere")
+def test_diff_tells_an_eviction_from_a_deletion(nb):
     commands.snapshot(nb)
-    nb.memory.sync.add("k", {})
-    assert commands.diff(nb, "before").text == "since 'before': nothing has changed"
-    assert commands.diff(nb).text == "since 'last': 1 added"
+    commands.use(nb, max_size=2, yes=True)
+    assert commands.diff(nb).text.startswith("1 evicted since")
 
 
-def test_an_unknown_snapshot_is_refused_with_those_there_are(nb):
-    with pytest.raises(InvalidArgument, match="%memory snapshot takes one"):
-        commands.diff(nb)
+def test_diff_shows_some_of_many_and_all_when_asked(nb):
+    commands.snapshot(nb)
+    nb.memory.sync.add_many({f"k{n}": {"n": n, "m": n} for n in range(25)})
+    reply = commands.diff(nb)
+    assert reply.text.startswith("25 added since")
+    assert reply.text.endswith("; showing 10 of 25 records")
+    assert len(reply.value) == 20
+    assert len(commands.diff(nb, limit=None).value) == 50
+
+
+def test_diff_looks_where_the_snapshot_was_taken(nb):
     commands.snapshot(nb, "before")
-    with pytest.raises(InvalidArgument, match="did you mean 'before'"):
-        commands.diff(nb, "befor")
+    commands.delete(nb, ("bob:mon",))
+    commands.use(nb, namespace="other")
+    commands.add(nb, "elsewhere", "x")
+    reply = commands.diff(nb, "before")
+    assert reply.text.endswith("of 2027-01-15 08:03:00Z in namespace 'default'")
+    assert list(reply.value.index) == ["bob:mon"]
 
 
-def test_a_plot_is_a_figure_that_shows_itself(nb):
-    reply = commands.plot(nb, "timeline", user="alice")
-    assert reply.value._repr_png_().startswith(b"\x89PNG")
-    [steps] = reply.value.axes[0].patches
-    assert sum(steps.get_data().values) == 2
-    with pytest.raises(InvalidArgument, match=r"did you mean 'timeline'.*sessions, ttl, sizes"):
-        commands.plot(nb, "timelin")
+def test_diff_without_a_name_lists_what_there_is(nb):
+    with pytest.raises(InvalidArgument, match="no snapshot yet: %memory snapshot takes one"):
+        commands.diff(nb)
+    commands.snapshot(nb, "before-\nimport")
+    reply = commands.diff(nb)
+    assert reply.value is None
+    assert reply.text == (
+        "no snapshot is called 'last'; write %memory diff and the name of one of these:\n"
+        "  before-\\nimport: 3 records in namespace 'default', 2027-01-15 08:03:00Z"
+    )
+    with pytest.raises(InvalidArgument, match=r"'before-imprt' \(did you mean 'before-\\nimport'"):
+        commands.diff(nb, "before-imprt")
+    with pytest.raises(InvalidArgument, match="NAME: expected text, found <int>"):
+        commands.snapshot(nb, 3)
+
+
+def test_a_snapshot_of_the_same_name_takes_the_place_of_the_first(nb):
+    assert "%memory diff 'mine' shows" in commands.snapshot(nb, "mine").text
+    commands.clear(nb, yes=True)
+    commands.snapshot(nb, "mine")
+    assert commands.diff(nb, "mine").text.startswith("nothing has changed")
+    commands.undo(nb)
+    assert commands.diff(nb, "mine").text.startswith("3 added since")
 
 
 def test_explore_looks_at_the_memory_in_use_and_shares_what_can_be_undone(nb):

@@ -1,145 +1,323 @@
-"""What has become of records between two looks."""
+"""What has changed since a snapshot, held against a model that remembers what it did."""
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from backends import Clock
-from hypothesis import given
+from backends import Clock, calls
+from hypothesis import example, given
 from hypothesis import strategies as st
+from json_values import json_objects
+from record_values import exact
 
-from tta_memory_nb import MemoryPrimitive, SyncMemory
-from tta_memory_nb.compare import EXPIRES, Difference, FieldChange, Snapshot, compare
-from tta_memory_nb.frames import differences_frame
-from tta_memory_nb.table import ABSENT
+from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb.compare import EXPIRY, Difference, FieldChange, Snapshot, compare, summary
+from tta_memory_nb.notebook import commands
+from tta_memory_nb.notebook.commands import Notebook
+from tta_memory_nb.table import ABSENT, flatten
+
+
+class Watched:
+    """A memory, its clock and a snapshot to compare it with."""
+
+    def __init__(self, max_size: int = 100) -> None:
+        self.clock = Clock()
+        self.memory = MemoryPrimitive(max_size=max_size, clock=self.clock).sync
+
+    def look(self) -> None:
+        self.snapshot = Snapshot.of(
+            "last", self.clock(), "default", self.memory.entries(), self.memory.evictions
+        )
+
+    def differences(self) -> list[Difference]:
+        # The entries first: what expires right now is gone for both.
+        entries = self.memory.entries()
+        return compare(self.snapshot, entries, self.clock(), self.memory.evictions)
+
+    def what(self) -> dict[str, str]:
+        return {difference.key: difference.what for difference in self.differences()}
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def watched():
+    made = Watched()
+    for key in "abc":
+        made.memory.add(key, {"text": key, "turn": 1})
+    made.look()
+    return made
 
 
-@pytest.fixture
-def memory(clock) -> SyncMemory:
-    return MemoryPrimitive(max_size=4, clock=clock).sync
+def test_nothing_has_changed(watched):
+    watched.memory.get("a")
+    watched.memory.search("a")
+    watched.clock.tick(1000)
+    assert watched.differences() == []
 
 
-def look(memory: SyncMemory, clock: Clock) -> Snapshot:
-    return Snapshot(memory.entries(), clock(), memory.evictions)
+def test_what_is_there_comes_first_newest_first_and_then_what_is_gone(watched):
+    watched.memory.delete("b")
+    watched.memory.add("new", {"x": 1})
+    watched.memory.add("a", {"text": "a", "turn": 2})
+    assert list(watched.what().items()) == [
+        ("a", "changed"),
+        ("new", "added"),
+        ("b", "deleted"),
+    ]
+    assert summary(watched.differences()) == "1 added, 1 changed, 1 deleted"
+    assert summary([]) == ""
 
 
-def fates(differences: list[Difference]) -> dict[str, str]:
-    return {each.key: each.what for each in differences}
-
-
-def test_nothing_has_changed(memory, clock):
-    memory.add("a", {"n": 1})
-    before = look(memory, clock)
-    memory.get("a")
-    assert compare(before, look(memory, clock)) == []
-
-
-def test_each_field_that_is_not_what_it_was(memory, clock):
-    memory.add("a", {"same": 1, "n": 1, "deep": {"x": True, "gone": "g"}})
-    before = look(memory, clock)
-    memory.add("a", {"same": 1, "n": 2, "deep": {"x": 1, "new": None}}, ttl=60)
-    [difference] = compare(before, look(memory, clock))
-    assert (difference.key, difference.what) == ("a", "changed")
-    assert set(difference.fields) == {
-        FieldChange(EXPIRES, None, clock() + 60, is_expiry=True),
-        FieldChange(("n",), 1, 2),
-        FieldChange(("deep", "x"), True, 1),
-        FieldChange(("deep", "gone"), "g", ABSENT),
-        FieldChange(("deep", "new"), ABSENT, None),
-    }
-
-
-def test_added_deleted_evicted_and_expired_are_told_apart(memory, clock):
-    memory.add("oldest", {"n": 1})
-    memory.add("second", {"n": 2})
-    memory.add("short", {"n": 3}, ttl=5)
-    memory.add("last", {"n": 4})
-    before = look(memory, clock)
-    memory.add("new", {"n": 5})  # evicts the oldest
-    memory.delete("last")
-    clock.tick(5)
-    differences = compare(before, look(memory, clock))
-    assert fates(differences) == {
-        "new": "added",
-        "last": "deleted",
-        "short": "expired",
-        "oldest": "evicted",
-    }
-    assert differences[0].fields == (FieldChange(("n",), ABSENT, 5),)
-    assert differences[-1].fields == (FieldChange(("n",), 1, ABSENT),)
-
-
-def test_what_is_gone_from_the_midst_was_deleted_whatever_else_was_evicted(memory, clock):
-    for key in "abcd":
-        memory.add(key, {})
-    before = look(memory, clock)
-    memory.delete("c")
-    for key in "ef":
-        memory.add(key, {})
-    assert fates(compare(before, look(memory, clock))) == {
-        "f": "added",
-        "e": "added",
-        "c": "deleted",
-        "a": "evicted",
-    }
-
-
-def test_the_table_has_a_row_for_each_field(memory, clock):
-    memory.add("a", {"n": 1, "text": "old"})
-    memory.add("empty", {})
-    before = look(memory, clock)
-    memory.add("a", {"n": 2, "text": "new"}, ttl=60)
-    memory.delete("empty")
-    frame = differences_frame(compare(before, look(memory, clock)))
-    assert list(frame.columns) == ["what", "field", "before", "after"]
-    assert frame.index.name == "key"
-    assert frame.reset_index().to_numpy().tolist() == [
-        ["a", "changed", "expires", "never", "2027-01-15 08:01:00Z"],
-        ["a", "changed", "n", 1, 2],
-        ["a", "changed", "text", "old", "new"],
-        ["empty", "deleted", "", "", ""],
+def test_fields_are_told_by_their_path(watched):
+    watched.memory.add("a", {"text": "a", "agent": {"name": "x", "tags": [1]}})
+    [difference] = watched.differences()
+    assert difference.fields == [
+        FieldChange(("turn",), 1, ABSENT),
+        FieldChange(("agent", "name"), ABSENT, "x"),
+        FieldChange(("agent", "tags"), ABSENT, [1]),
     ]
 
 
-KEYS = st.sampled_from("abcdefgh")
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("add"), KEYS, st.integers(0, 2)),
-        st.tuples(st.just("delete"), KEYS, st.just(0)),
-        st.tuples(st.just("get"), KEYS, st.just(0)),
-    ),
-    max_size=20,
+def test_a_record_that_came_or_is_gone_has_all_its_fields(watched):
+    watched.memory.delete("a")
+    watched.memory.add("new", {"x": None, "expires": 7}, ttl=5)
+    new, gone = watched.differences()
+    assert new.fields == [
+        FieldChange(("x",), ABSENT, None),
+        FieldChange(("expires",), ABSENT, 7),
+    ]
+    assert gone.fields == [
+        FieldChange(("text",), "a", ABSENT),
+        FieldChange(("turn",), 1, ABSENT),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (1, 1.0),
+        (1, True),
+        ([1], [True]),
+        (0.0, -0.0),
+        (None, 0),
+        ({}, {"b": {}}),
+        ([{"x": 1}], [{}]),
+    ],
 )
+def test_what_python_calls_equal_and_json_does_not_is_a_change(watched, before, after):
+    watched.memory.add("a", {"v": before})
+    watched.look()
+    watched.memory.add("a", {"v": after})
+    assert watched.what() == {"a": "changed"}
 
 
-@given(STEPS, STEPS)
-def test_differences_are_those_of_two_dictionaries(first, second):
-    clock = Clock()
-    memory = MemoryPrimitive(max_size=5, clock=clock).sync
+def test_an_equal_value_written_again_is_no_difference(watched):
+    watched.memory.add("a", {"turn": 1, "text": "a"})
+    watched.memory.delete("b")
+    watched.memory.add("b", {"text": "b", "turn": 1})
+    watched.memory.add("c", {"n": [{"x": 1, "y": 2}]})
+    watched.look()
+    watched.memory.add("c", {"n": [{"y": 2, "x": 1}]})
+    assert watched.differences() == []
 
-    def run(steps) -> None:
-        for verb, key, number in steps:
-            if verb == "add":
-                memory.add(key, {"n": number})
-            else:
-                getattr(memory, verb)(key)
 
-    run(first)
-    before, old = look(memory, clock), {record.key: record.value for record in memory.records()}
-    run(second)
-    after, new = look(memory, clock), {record.key: record.value for record in memory.records()}
+def test_another_expiry_is_a_change_of_its_own(watched):
+    watched.memory.add("a", {"text": "a", "turn": 1}, ttl=60)
+    [difference] = watched.differences()
+    assert (difference.what, difference.fields) == (
+        "changed",
+        [FieldChange(EXPIRY, ABSENT, watched.clock() + 60)],
+    )
 
-    found = fates(compare(before, after))
-    assert {key for key, what in found.items() if what == "added"} == new.keys() - old.keys()
-    assert {key for key, what in found.items() if what == "changed"} == {
-        key for key in new.keys() & old.keys() if new[key] != old[key]
+
+def test_a_deletion_that_was_undone_is_no_difference(watched):
+    change = watched.memory.remove(["a", "b"])
+    assert watched.what() == {"a": "deleted", "b": "deleted"}
+    watched.memory.undo(change)
+    assert watched.differences() == []
+
+
+def test_what_has_expired_is_told_from_what_was_deleted(watched):
+    watched.memory.add("brief", {}, ttl=10)
+    watched.memory.add("long", {}, ttl=1000)
+    watched.look()
+    watched.memory.delete("long")
+    watched.clock.tick(10)
+    assert watched.what() == {"brief": "expired", "long": "deleted"}
+
+
+def test_what_was_evicted_is_told_from_what_was_deleted(watched):
+    watched.memory.get("a")
+    watched.memory.resize(3)
+    watched.memory.delete("c")
+    watched.memory.add("d", {})
+    watched.memory.add("e", {})
+    # "b" was not used for longest; "c" was used later than it, and "a" later than both.
+    assert watched.what() == {"d": "added", "e": "added", "b": "evicted", "c": "deleted"}
+
+
+def test_no_more_is_called_evicted_than_was(watched):
+    watched.memory.clear()
+    watched.memory.resize(1)
+    watched.memory.add("d", {})
+    watched.memory.add("e", {})
+    what = watched.what()
+    assert list(what.values()).count("evicted") == 1
+    assert list(what.values()).count("deleted") == 2
+
+
+def test_a_smaller_capacity_evicts(watched):
+    watched.memory.resize(1)
+    assert watched.what() == {"a": "evicted", "b": "evicted"}
+
+
+def test_a_snapshot_copies_no_value(watched):
+    assert watched.snapshot.entries["a"] is calls(watched.memory).peek(["a"])[0]
+
+
+@given(json_objects(), json_objects())
+def test_field_changes_lead_from_one_value_to_the_other(before, after):
+    watched = Watched()
+    watched.memory.add("k", before)
+    watched.look()
+    watched.memory.add("k", after)
+    differences = watched.differences()
+    assert bool(differences) == (exact(before) != exact(after))
+    if differences:
+        flat = flatten(before)
+        for path, was, is_ in differences[0].fields:
+            assert exact(flat.pop(path)) == exact(was) if was is not ABSENT else path not in flat
+            if is_ is not ABSENT:
+                flat[path] = is_
+        assert {path: exact(leaf) for path, leaf in flat.items()} == {
+            path: exact(leaf) for path, leaf in flatten(after).items()
+        }
+
+
+def test_every_backend_tells_what_has_happened(make, clock):
+    notebook = Notebook(make(5), clock=clock)
+    memory = notebook.memory.sync
+    memory.add("brief", {"x": 1}, ttl=10)
+    for key in "abcd":
+        memory.add(key, {"n": 1})
+    commands.snapshot(notebook)
+    assert commands.diff(notebook).text.startswith("nothing has changed")
+    memory.get("a")
+    memory.delete("d")
+    memory.add("c", {"n": 2})
+    clock.tick(10)
+    for key in "efg":  # which evicts "b"
+        memory.add(key, {})
+    table = commands.diff(notebook).value["what"]
+    assert table.to_dict() == {
+        **dict.fromkeys("efg", "added"),
+        "c": "changed",
+        "brief": "expired",
+        "d": "deleted",
+        "b": "evicted",
     }
-    gone = {key for key, what in found.items() if what in ("deleted", "evicted", "expired")}
-    assert gone == old.keys() - new.keys()
-    assert Counter(found.values())["evicted"] <= after.evictions - before.evictions
+
+
+# ---------------------------------------------------------------- random programs
+
+keys = st.sampled_from("abcdef")
+steps = st.one_of(
+    st.tuples(st.just("add"), keys, st.integers(0, 2), st.none() | st.integers(1, 4)),
+    st.tuples(st.just("get"), keys),
+    st.tuples(st.just("delete"), keys),
+    st.tuples(st.just("tick"), st.integers(1, 3)),
+)
+programs = st.lists(steps, max_size=25)
+
+
+@dataclass
+class Model:
+    """A memory that remembers how everything ended; least recently used first."""
+
+    max_size: int
+    now: float = 0.0
+    kept: dict[str, tuple[int, float | None]] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)
+    evictions: int = 0
+    deletions: int = 0
+    written: set[str] = field(default_factory=set)
+
+    def do(self, step: tuple[Any, ...]) -> None:
+        what, *about = step
+        if what == "add":
+            key, number, ttl = about
+            self.kept.pop(key, None)
+            self.written.add(key)
+            self.kept[key] = (number, None if ttl is None else self.now + ttl)
+            if len(self.kept) > self.max_size:
+                self.end(next(iter(self.kept)), "evicted")
+                self.evictions += 1
+        elif what == "get" and about[0] in self.kept:
+            self.kept[about[0]] = self.kept.pop(about[0])
+        elif what == "delete" and about[0] in self.kept:
+            self.end(about[0], "deleted")
+            self.deletions += 1
+        elif what == "tick":
+            self.now += about[0]
+            for key, (_, expires) in list(self.kept.items()):
+                if expires is not None and expires <= self.now:
+                    self.end(key, "expired")
+
+    def end(self, key: str, how: str) -> None:
+        del self.kept[key]
+        self.ends[key] = how
+
+
+@given(programs, programs, st.integers(1, 6))
+@example(
+    [("add", "a", 0, None), ("add", "b", 0, None)],
+    [("add", "a", 1, None), ("add", "c", 0, None), ("add", "d", 0, None)],
+    2,
+)
+def test_random_programs_are_compared_as_a_model_remembers_them(first, second, max_size):
+    watched = Watched(max_size)
+    model = Model(max_size, watched.clock())
+
+    def do(step: tuple[Any, ...]) -> None:
+        model.do(step)
+        what, *about = step
+        if what == "add":
+            watched.memory.add(about[0], {"n": about[1]}, ttl=about[2])
+        elif what == "tick":
+            watched.clock.tick(about[0])
+        else:
+            getattr(watched.memory, what)(about[0])
+
+    for step in first:
+        do(step)
+    watched.look()
+    before = dict(model.kept)
+    model.evictions = model.deletions = 0
+    model.ends.clear()
+    model.written.clear()
+    for step in second:
+        do(step)
+
+    what = watched.what()
+    gone = {key: what.pop(key) for key in before if key not in model.kept}
+    assert what == {
+        **{key: "added" for key in model.kept if key not in before},
+        **{key: "changed" for key, kept in model.kept.items() if before.get(key, kept) != kept},
+    }
+    alive = {}
+    for key, told in gone.items():
+        expires = before[key][1]
+        if expires is not None and expires <= model.now:
+            assert told == "expired"
+        else:
+            alive[key] = told
+            assert told in ("evicted", "deleted")
+    told = list(alive.values())
+    assert told.count("evicted") <= model.evictions
+    if not model.evictions:
+        assert "evicted" not in told
+    if not model.deletions:
+        # Another record under the same key may have ended in another way than the snapshot's.
+        for key, ended in alive.items():
+            assert ended == model.ends[key] or key in model.written

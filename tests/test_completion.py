@@ -2,7 +2,7 @@
 
 import pytest
 
-from tta_memory_nb.notebook.commands import COMMANDS, Notebook, syntax
+from tta_memory_nb.notebook.commands import COMMANDS, Notebook, snapshot, syntax
 from tta_memory_nb.notebook.completion import complete
 from tta_memory_nb.notebook.parsing import parse
 
@@ -12,6 +12,8 @@ def nb():
     notebook = Notebook()
     for key in ("alice:mon", "bob:tue", "with space:x", "loose"):
         notebook.memory.sync.add(key, {})
+    for name in ("before", "my own"):
+        snapshot(notebook, name)
     return notebook
 
 
@@ -35,6 +37,10 @@ def nb():
         ("%memory use in", "in", ["in-memory"]),
         ("%memory use e", "e", ["embedded"]),
         ("%memory help inf", "inf", ["info"]),
+        ("%memory plot ", "", ["timeline", "sessions", "ttl", "sizes"]),
+        ("%memory plot ttl --us", "--us", ["--user"]),
+        ("%memory diff ", "", ["'my own'", "before"]),
+        ("%memory snapshot be", "be", ["before"]),
         ("%memory add bob", "bob", ["bob:tue"]),
         ("%memory get wi", "wi", ["'with space:x'"]),
         ("%memory get 'with sp", "'with sp", ["'with space:x'"]),
@@ -66,7 +72,8 @@ def test_what_fits_is_offered(nb, line, fragment, offered):
 @pytest.mark.parametrize(
     "line",
     ["memory se", "%memory", "print(%memory", "%memory get $na", "%memory import ./no", "%time x",
-     "%memory nonsense x", "%memory add k val", "%memory search -- --li"],
+     "%memory nonsense x", "%memory add k val", "%memory search -- --li",
+     "%memory plot ttl x"],
 )  # fmt: skip
 def test_other_lines_are_left_to_others(nb, line):
     assert complete(line, nb) is None

@@ -1,16 +1,18 @@
-"""Histograms and counts of records, against naive loops."""
+"""What the charts count, held against loops that anybody can read."""
 
 from __future__ import annotations
 
-from collections import Counter
-from math import inf
+import json
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from json_values import any_text, json_objects
 
+from tta_memory_nb.codec import snapshot
 from tta_memory_nb.distributions import (
-    LIFETIMES,
+    STEPS,
     Bins,
     SessionSpan,
     session_spans,
@@ -20,101 +22,168 @@ from tta_memory_nb.distributions import (
     timeline,
     users,
 )
-from tta_memory_nb.stores.base import Entry, new_entry
+from tta_memory_nb.keys import parse_memory_key
+from tta_memory_nb.stores.base import Entry
 
 NOW = 1_800_000_000.0
+EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
 
-KEYS = st.sampled_from(["ann:one", "ann:two:0123abcd", "bob:one", "plain", "a:b:c:d"])
+instants = st.floats(EARLIEST, LATEST) | st.integers(0, 20).map(lambda n: NOW + n / 1_000_000)
+keys = (
+    st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.sampled_from(["", ":0123abcd"]))
+    .map(lambda parts: f"{parts[0]}:{parts[1]}{parts[2]}")
+    .filter(bool)
+) | any_text.filter(bool)
+lists_of_entries = st.lists(
+    st.builds(
+        Entry,
+        keys,
+        json_objects().map(snapshot),
+        instants,
+        instants,
+        st.none() | st.sampled_from([NOW + step for step in (0, *STEPS)]) | instants,
+    ),
+    max_size=30,
+)
 
 
-@st.composite
-def entries(draw: st.DrawFn) -> list[Entry]:
-    made = []
-    for _ in range(draw(st.integers(0, 12))):
-        entry = new_entry(
-            draw(KEYS),
-            {"text": "x" * draw(st.integers(0, 300))},
-            NOW + draw(st.floats(-1e6, 1e6)),
-            None,
+def entry(key: str, at: float = NOW, expires: float | None = None, text: bytes = b"{}") -> Entry:
+    return Entry(key, text, at, at, expires)
+
+
+def check(bins: Bins, total: int) -> None:
+    """What holds for all bins: they are plain numbers, ascend and hold every record once."""
+    assert sum(bins.counts) == total
+    assert len(bins.edges) == len(bins.counts) + bool(bins.edges)
+    assert all(low < high for low, high in pairwise(bins.edges))
+    assert {type(edge) for edge in bins.edges} <= {float}
+    assert {type(count) for count in bins.counts} <= {int}
+    json.dumps([bins.edges, bins.counts])
+
+
+@given(lists_of_entries, st.integers(1, 80))
+@example([entry("a", 1.0), entry("b", 1.0000000000000002)], 60)
+def test_a_timeline_counts_each_record_between_its_edges(entries, bins):
+    found = timeline(entries, bins)
+    check(found, len(entries))
+    at = [each.updated_at for each in entries]
+    if not at:
+        assert found == Bins()
+        return
+    assert found.edges[0] == min(at)
+    assert found.edges[-1] == (max(at) if max(at) > min(at) else max(at) + 1)
+    last = len(found.counts) - 1
+    for number, (low, high) in enumerate(pairwise(found.edges)):
+        within = [a for a in at if low <= a < high or (number == last and a == high)]
+        assert found.counts[number] == len(within)
+
+
+def test_a_timeline_has_intervals_of_equal_width():
+    assert timeline([entry("a", 0.0), entry("b", 10.0), entry("c", 4.0)], 5) == Bins(
+        (0.0, 2.0, 4.0, 6.0, 8.0, 10.0), (1, 0, 1, 0, 1)
+    )
+    assert len(timeline([entry("a", 0.0), entry("b", 10.0)]).counts) == 60
+    assert timeline([entry("a"), entry("b")]) == Bins((NOW, NOW + 1), (2,))
+
+
+@given(lists_of_entries)
+def test_sizes_are_counted_between_powers_of_two(entries):
+    found = sizes(entries)
+    check(found, len(entries))
+    lengths = []
+    for each in entries:
+        text = each.text
+        lengths.append(
+            len(text if isinstance(text, bytes) else text.encode(errors="surrogatepass"))
         )
-        entry.expires_at = draw(st.none() | st.floats(NOW, NOW + 1e8))
-        made.append(entry)
-    return made
+    for count, (low, high) in zip(found.counts, pairwise(found.edges), strict=True):
+        assert high == 2 * low
+        assert count == sum(low <= length < high for length in lengths)
+    if lengths:
+        assert found.edges[0] <= min(lengths)
+        assert max(lengths) < found.edges[-1]
+        assert found.counts[0]
+        assert found.counts[-1]
 
 
-def count_between(values: list[float], edges: tuple[float, ...]) -> list[int]:
-    counts = [0] * (len(edges) - 1)
-    for value in values:
-        for at in range(len(counts)):
-            is_last = at == len(counts) - 1
-            if edges[at] <= value < edges[at + 1] or (is_last and value == edges[-1]):
-                counts[at] += 1
-    return counts
+def test_a_power_of_two_begins_a_bin():
+    made = [entry("a", text=b"x" * size) for size in (2, 3, 4, 15, 16)]
+    assert sizes(made) == Bins((2.0, 4.0, 8.0, 16.0, 32.0), (2, 1, 1, 1))
+    assert sizes([]) == Bins()
 
 
-@given(entries())
-def test_histograms_count_every_record_once(found):
-    times = timeline(found)
-    assert sum(times.counts) == len(found)
-    assert list(times.edges) == sorted(times.edges)
-    in_bytes = sizes(found)
-    assert list(in_bytes.counts) == count_between(
-        [entry.size for entry in found], in_bytes.edges or (0,)
+@given(lists_of_entries)
+def test_times_to_live_are_counted_up_to_each_step(entries):
+    found, never = time_to_live(entries, NOW)
+    check(found, len(entries) - never)
+    assert never == sum(each.expires_at is None for each in entries)
+    assert found.edges == (0.0, *STEPS, float("inf"))
+    left = [each.expires_at - NOW for each in entries if each.expires_at is not None]
+    for number, (low, high) in enumerate(pairwise(found.edges)):
+        assert found.counts[number] == sum(
+            (low < seconds or number == 0) and seconds <= high for seconds in left
+        )
+
+
+def test_a_ttl_of_an_hour_is_up_to_an_hour_and_what_has_expired_is_about_to():
+    found, never = time_to_live([entry("a", expires=NOW + 3600), entry("b", expires=NOW - 5)], NOW)
+    assert (found.counts, never) == ((1, 0, 0, 1, 0, 0, 0, 0, 0), 0)
+    assert time_to_live([], NOW)[0].counts == (0,) * 9
+
+
+@given(lists_of_entries, st.integers(0, 12))
+def test_sessions_are_found_as_a_loop_finds_them(entries, most):
+    naive: dict[tuple[str, str], list[float]] = {}
+    for each in entries:
+        if parts := parse_memory_key(each.key):
+            naive.setdefault(parts[:2], []).append(each.updated_at)
+    spans, more = session_spans(entries, most)
+    assert len(spans) == min(most, len(naive))
+    assert len(spans) + more == len(naive)
+    for span in spans:
+        at = naive[span.user, span.session]
+        assert (span.first, span.last, span.count) == (min(at), max(at), len(at))
+    last = sorted((max(at) for at in naive.values()), reverse=True)
+    assert [span.last for span in spans] == last[:most]
+
+
+def test_a_span_tells_who_and_when():
+    made = [entry("bob:x", 3.0), entry("alice:x:0123abcd", 9.0), entry("bob:x:89abcdef", 5.0)]
+    assert session_spans([*made, entry("loose", 10.0)], 1) == (
+        [SessionSpan("alice", "x", 9.0, 9.0, 1)],
+        1,
     )
-    lives, never = time_to_live(found, NOW)
-    left = [entry.expires_at - NOW for entry in found if entry.expires_at is not None]
-    assert list(lives.counts) == count_between(left, LIFETIMES)
-    assert never == len(found) - len(left)
+    assert session_spans(made)[0][1] == SessionSpan("bob", "x", 3.0, 5.0, 2)
+    assert session_spans([]) == ([], 0)
 
 
-@given(entries())
-def test_owners_are_counted_most_first(found):
-    owned = [key.split(":")[:2] for key in (e.key for e in found) if key.startswith(("ann", "bob"))]
-    named, more = users(found)
-    expected = Counter(user for user, _ in owned)
-    assert dict(named) == expected
-    assert [count for _, count in named] == sorted(expected.values(), reverse=True)
-    assert more == 0
-    of_ann, _ = sessions_of(found, "ann")
-    assert dict(of_ann) == Counter(session for user, session in owned if user == "ann")
-    of_all, _ = sessions_of(found)
-    assert dict(of_all) == Counter(session for _, session in owned)
-    spans, _ = session_spans(found)
-    assert {(span.user, span.session): span.count for span in spans} == Counter(
-        (user, session) for user, session in owned
-    )
+@given(lists_of_entries, st.integers(0, 5), st.none() | st.sampled_from("abc"))
+def test_users_and_sessions_are_counted_as_a_loop_counts_them(entries, most, user):
+    parsed = [parts for each in entries if (parts := parse_memory_key(each.key))]
+    for (found, more), names in (
+        (users(entries, most), [parts.user for parts in parsed]),
+        (
+            sessions_of(entries, user, most),
+            [parts.session for parts in parsed if user in (None, parts.user)],
+        ),
+    ):
+        assert all(names.count(name) == count for name, count in found)
+        assert len(found) == min(most, len(set(names)))
+        assert len(found) + more == len(set(names))
+        counts = sorted((names.count(name) for name in set(names)), reverse=True)
+        assert [count for _, count in found] == counts[:most]
 
 
-def entry(key: str, at: float) -> Entry:
-    return new_entry(key, {}, at, None)
+def test_of_equal_counts_the_newer_comes_first():
+    made = [entry("bob:x"), entry("alice:y"), entry("alice:x"), entry("carol:z")]
+    assert users(made) == ([("alice", 2), ("bob", 1), ("carol", 1)], 0)
+    assert sessions_of(made, "alice") == ([("y", 1), ("x", 1)], 0)
+    assert sessions_of(made, most=1) == ([("x", 2)], 2)
 
 
-def test_a_span_reaches_from_the_first_write_to_the_last():
-    found = [entry("ann:one", 5.0), entry("ann:one:01234567", 2.0), entry("bob:one", 9.0)]
-    assert session_spans(found, most=1) == ([SessionSpan("bob", "one", 9.0, 9.0, 1)], 1)
-    assert session_spans(found)[0][1] == SessionSpan("ann", "one", 2.0, 5.0, 2)
-
-
-def test_most_limits_and_the_rest_is_counted():
-    found = [entry(f"user{n}:s", 1.0) for n in range(5)]
-    named, more = users(found, most=2)
-    assert named == [("user0", 1), ("user1", 1)]
-    assert more == 3
-
-
-@pytest.mark.parametrize("draw", [timeline, sizes])
-def test_no_records_have_no_bins(draw):
-    assert draw([]) == Bins()
-
-
-def test_one_instant_is_one_bin():
-    assert timeline([entry("a", 3.0), entry("b", 3.0)]) == Bins((3.0, 3.0), (2,))
-
-
-def test_what_expires_late_is_in_the_last_bin():
-    late = entry("a", NOW)
-    late.expires_at = NOW + 1e9
-    lives, never = time_to_live([late], NOW)
-    assert lives.edges[-1] == inf
-    assert lives.counts[-1] == 1
-    assert never == 0
+@pytest.mark.parametrize(
+    "key", ["a", "a:", ":b", "a::b", "a:b:c", "a:b:0123ABCD", "a:b:0123abcd\n"]
+)
+def test_other_keys_belong_to_no_session(key):
+    assert users([entry(key)]) == ([], 0)
+    assert session_spans([entry(key)]) == ([], 0)

@@ -41,6 +41,7 @@ def test_the_optional_dependencies_of_binder_are_those_of_the_package():
             *project["dependencies"],
             *project["optional-dependencies"]["lab"],
             *project["optional-dependencies"]["parquet"],
+            *project["optional-dependencies"]["plots"],
             *project["optional-dependencies"]["tutorials"],
         ]
         if not requirement.startswith("tta-memory-nb")

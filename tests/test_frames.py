@@ -14,7 +14,15 @@ from json_values import any_text, json_objects
 from record_values import NOW, exact, facts, records, stored
 
 from tta_memory_nb import MemoryPrimitive, MemoryRecord
-from tta_memory_nb.frames import facts_frame, hits_frame, records_frame
+from tta_memory_nb.compare import Difference
+from tta_memory_nb.frames import (
+    differences_frame,
+    facts_frame,
+    frame_html,
+    hits_frame,
+    records_frame,
+)
+from tta_memory_nb.stores.base import entry_of
 
 # Integers in a column of fractions become fractions, so random values have one or the other.
 integers = json_objects(st.none() | st.booleans() | st.integers(-(10**30), 10**30) | any_text)
@@ -40,6 +48,11 @@ def imported(frame: pd.DataFrame, **options) -> dict[str, str]:
 
 def values(**expected: dict) -> dict[str, str]:
     return {key: exact(value) for key, value in expected.items()}
+
+
+def came(made: list[MemoryRecord]) -> list[Difference]:
+    """All of them as records that were added."""
+    return [Difference(record.key, "added", None, entry_of(record)) for record in made]
 
 
 # ---------------------------------------------------------------- out and in again
@@ -234,7 +247,11 @@ def test_an_empty_frame_has_the_meta_columns(make):
 def test_html_escapes_column_names_keys_and_cells():
     attack = "<script>alert(1)</script>"
     made = [MemoryRecord(f"{attack}:{attack}", {attack: attack, "list": [attack]}, "n", 1.0, 2.0)]
-    for frame in (records_frame(made), hits_frame(made), facts_frame({attack: attack}, attack)):
+    frames = (
+        *(records_frame(made), hits_frame(made), facts_frame({attack: attack}, attack)),
+        differences_frame(came(made)),
+    )
+    for frame in frames:
         html = frame._repr_html_()
         assert "<script>" not in html
         assert "&lt;script&gt;" in html
@@ -242,8 +259,8 @@ def test_html_escapes_column_names_keys_and_cells():
 
 @given(records())
 def test_every_frame_can_be_shown_and_sent(made):
-    frame = records_frame(made)
-    assert (repr(frame) + frame._repr_html_()).encode()
+    for frame in (records_frame(made), differences_frame(came(made))):
+        assert (repr(frame) + frame._repr_html_()).encode()
 
 
 def test_half_a_surrogate_pair_is_shown_spelled_and_survives_an_edit():
@@ -259,3 +276,21 @@ def test_facts_keep_their_types():
     frame = facts_frame({"size": 1000, "backend": "in-memory"}, "memory")
     assert frame["value"].tolist() == [1000, "in-memory"]
     assert (frame.index.name, list(frame.index)) == ("memory", ["size", "backend"])
+
+
+def test_differences_have_a_row_a_field_and_one_for_an_empty_value():
+    old = entry_of(MemoryRecord("k", {"a.b": 1, "a": {"b": True}, "user": "x"}, "n", 1.0, 1.0))
+    new = entry_of(MemoryRecord("k", {"a": {"b": 1.0}}, "n", 1.0, 2.0, NOW))
+    empty = entry_of(MemoryRecord("empty", {}, "n", 1.0, 1.0))
+    frame = differences_frame(
+        [Difference("k", "changed", old, new), Difference("empty", "deleted", empty, None)]
+    )
+    assert list(frame.index) == ["k"] * 4 + ["empty"]
+    assert frame["field"].tolist()[:4] == ['["a.b"]', "a.b", "value.user", "expires"]
+    assert frame["before"].map(type).tolist() == [int, bool, str, float, float]
+    assert frame["after"].tolist()[1:4:2] == [1.0, datetime.fromtimestamp(NOW, timezone.utc)]
+    assert frame.iloc[4, 1:].isna().all()
+    assert "tta-memory" in frame_html(frame)
+    nothing = differences_frame([])
+    assert list(nothing.columns) == ["what", "field", "before", "after"]
+    assert (len(nothing), nothing.index.name) == (0, "key")

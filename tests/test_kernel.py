@@ -268,3 +268,25 @@ def test_tab_leaves_other_code_alone(filled_kernel):
     assert filled_kernel.complete("%memory get alice:monday\nsearch_en") == [
         "%memory get alice:monday\nsearch_engine"
     ]
+
+
+@pytest.mark.parametrize("first", ["", "%matplotlib inline", "import matplotlib.pyplot"])
+def test_a_plot_is_shown_once_whatever_matplotlib_is_told(kernel, first):
+    assert kernel.run(first).status == "ok"
+    kernel.run("%memory add alice:monday rain")
+    for kind in ("timeline", "sessions", "ttl", "sizes"):
+        shown = kernel.run(f"%memory plot {kind}")
+        assert shown.status == "ok", shown.printed
+        [(message, content)] = shown.outputs
+        assert message == "execute_result"
+        assert set(content["data"]) == {"image/png", "text/plain"}
+        kept = kernel.run(f"figure = %memory plot {kind}")
+        assert (kept.status, kept.outputs) == ("ok", [])
+    saved = kernel.run("figure.savefig('plot.png')\nimport os\nos.path.getsize('plot.png') > 1000")
+    assert saved.printed == "True"
+    [(message, content)] = kernel.run("display(figure)").outputs
+    assert (message, "image/png" in content["data"]) == ("display_data", True)
+    # A figure of the user's own is drawn as ever, and ours not along with it.
+    if first == "%matplotlib inline":
+        own = kernel.run("import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])").outputs
+        assert [kind for kind, _ in own] == ["display_data"]

@@ -1,81 +1,232 @@
-"""Pictures of a memory."""
+"""Pictures of memories: what stands on them, and what they leave alone."""
 
 from __future__ import annotations
 
+import io
+import pickle
+import subprocess
 import sys
-from io import BytesIO
 
+import matplotlib as mpl
 import pytest
-from backends import Clock
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from json_values import any_text
+from matplotlib.figure import Figure
 
-from tta_memory_nb import MemoryPrimitive
-from tta_memory_nb.errors import MissingPackage
-from tta_memory_nb.plots import PLOTS, plot_sessions, plot_timeline, plot_ttl, png
+from tta_memory_nb import MissingPackage
+from tta_memory_nb.plots import plot_sessions, plot_sizes, plot_timeline, plot_ttl
+from tta_memory_nb.stores.base import Entry
 
-HOSTILE = "$\\frac{1}{0}$\x1b[31m\u202e<b>"
+NOW = 1_800_000_000.0
+EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
+PNG = b"\x89PNG\r\n\x1a\n"
 
-
-@pytest.fixture
-def memory():
-    clock = Clock()
-    memory = MemoryPrimitive(clock=clock).sync
-    for number in range(20):
-        memory.add(
-            f"user{number % 3}:s{number % 5}", {"n": number}, ttl=1_000_000 if number % 2 else None
-        )
-        memory.add(f"note{number}", {"text": "x" * number})
-        clock.tick(3600)
-    return memory
-
-
-@pytest.mark.parametrize("name", PLOTS)
-def test_each_picture_can_be_saved(memory, name):
-    figure = PLOTS[name](memory.entries(), 0.0)
-    file = BytesIO()
-    figure.savefig(file, format="png")
-    assert file.getvalue().startswith(b"\x89PNG")
-    assert len(figure.axes[0].patches) > 0
+PLOTS = {
+    "timeline": plot_timeline,
+    "sessions": plot_sessions,
+    "ttl": lambda entries: plot_ttl(entries, NOW),
+    "sizes": plot_sizes,
+}
 
 
-@pytest.mark.parametrize("name", PLOTS)
-def test_an_empty_memory_has_nothing_to_show(name):
-    figure = PLOTS[name]([], 0.0)
-    assert [text.get_text() for text in figure.axes[0].texts] == ["nothing to show"]
-    assert png(figure).startswith(b"\x89PNG")
+def entry(key: str, at: float = NOW, expires: float | None = None, text: bytes = b"{}") -> Entry:
+    return Entry(key, text, at, at, expires)
 
 
-def test_the_numbers_are_those_of_the_memory(memory):
-    entries = memory.entries()
-    [steps] = plot_timeline(entries).axes[0].patches
-    assert sum(steps.get_data().values) == len(entries)
-    bars = plot_sessions(entries).axes[0]
-    labels = [label.get_text() for label in bars.get_yticklabels()]
-    assert len(labels) == len(bars.patches) == 15
-    assert "user1:s4 (1)" in labels
+def png(figure: Figure) -> bytes:
+    """The figure drawn; a warning on the way is an error."""
+    data, shown = figure._repr_png_()
+    assert data.startswith(PNG)
+    width, height = figure.get_size_inches() * figure.get_dpi()
+    assert shown == {"width": round(width), "height": round(height)}
+    return data
 
 
-def test_what_never_expires_is_told(memory):
-    never = sum(entry.expires_at is None for entry in memory.entries())
-    assert f"{never} never expire" in plot_ttl(memory.entries(), 0.0).axes[0].get_title(loc="left")
+def texts(figure: Figure) -> list[str]:
+    """All that is written on a figure, as it is drawn."""
+    figure.draw_without_rendering()
+    found = [text.get_text() for text in figure.texts]
+    for axes in figure.axes:
+        found += [axes.get_title(loc="left"), axes.get_xlabel(), axes.get_ylabel()]
+        found += [text.get_text() for text in axes.texts]
+        found += [each.get_text() for each in (*axes.get_xticklabels(), *axes.get_yticklabels())]
+        found.append(axes.xaxis.get_offset_text().get_text())
+    return [text.replace("\u200e", "") for text in found if text]
 
 
-def test_text_from_a_memory_is_no_formula_and_cannot_be_seen_wrongly():
-    memory = MemoryPrimitive().sync
-    memory.add(f"{HOSTILE}:session", {})
-    figure = plot_sessions(memory.entries())
-    [label] = figure.axes[0].get_yticklabels()
-    assert label.get_text().isprintable()
-    assert r"\$" in label.get_text()
-    assert png(figure).startswith(b"\x89PNG")
+def heights(figure: Figure) -> list[int]:
+    return [round(bar.get_height()) for bar in figure.axes[0].patches]
 
 
-def test_pyplot_is_left_alone(memory):
-    before = "matplotlib.pyplot" in sys.modules
-    plot_timeline(memory.entries())
-    assert ("matplotlib.pyplot" in sys.modules) == before
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
+def test_an_empty_memory_has_nothing_to_show(plot):
+    figure = plot([])
+    assert texts(figure) == ["nothing to show"]
+    png(figure)
 
 
-def test_without_matplotlib_the_way_out_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingPackage, match="pip install"):
-        plot_timeline([])
+def test_keys_without_sessions_say_why_there_is_nothing_to_show():
+    assert texts(plot_sessions([entry("loose")])) == ["nothing to show: no key reads user:session"]
+
+
+def test_a_timeline_stands_on_dates_in_utc():
+    # The 15th of January 2027, 08:00, and two days later.
+    figure = plot_timeline([entry("a"), entry("b"), entry("c", NOW + 2 * 86400)])
+    shown = texts(figure)
+    assert "3 records by last write" in shown
+    assert {"UTC", "16 Jan", "12:00"} <= set(shown)
+    bars = heights(figure)
+    assert (bars[0], bars[-1], sum(bars), len(bars)) == (2, 1, 3, 60)
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.000001, 0.5, 3.0])
+def test_instants_that_are_near_are_seen(apart):
+    figure = plot_timeline([entry("a"), entry("b", NOW + apart)])
+    assert "08:00" in " ".join(texts(figure))
+    [axes] = figure.axes
+    low, high = axes.get_xlim()
+    assert (high - low) * 86400 == pytest.approx(60)
+    assert all(bar.get_width() * 86400 >= 0.999 for bar in axes.patches)
+    assert sum(heights(figure)) == 2
+
+
+def test_sessions_have_a_line_each_the_most_recent_on_top():
+    made = [entry("alice:mon", NOW), entry("alice:mon:0123abcd", NOW + 3600), entry("bob:x", NOW)]
+    shown = texts(plot_sessions(made))
+    assert "2 sessions" in shown
+    assert [text for text in shown if " · " in text] == ["alice · mon", "bob · x"]
+    assert {"1", "2"} <= set(shown)
+
+
+def test_only_the_most_recent_sessions_are_drawn():
+    shown = texts(plot_sessions([entry(f"u{n}:s", NOW + n) for n in range(1500)]))
+    assert "1,500 sessions, the 30 most recently active" in shown
+    names = [text for text in shown if " · " in text]
+    assert (len(names), names[0]) == (30, "u1499 · s")
+
+
+def test_times_to_live_and_what_never_expires():
+    figure = plot_ttl([entry("a", expires=NOW + 3600), entry("b"), entry("c")], NOW)
+    assert heights(figure) == [0, 0, 0, 1, 0, 0, 0, 0, 0, 2]
+    assert "never expire" in texts(figure)
+
+
+def test_sizes_are_named_by_their_lower_edge():
+    made = [entry("a"), entry("b", text=b"x" * 1023), entry("c", text=b"x" * 3_000_000)]
+    figure = plot_sizes(made)
+    assert sum(heights(figure)) == 3
+    assert {"2 B", "512 B", "1 KiB", "2 MiB"} <= set(texts(figure))
+
+
+# ---------------------------------------------------------------- hostile text and instants
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [
+        (r"$\frac{x", r"$\frac{x"),
+        ("$a$ _b_ ^c", "$a$ _b_ ^c"),
+        (r"\input{/etc/x}", r"\input{/etc/x}"),
+        ("\x1b[31m\n\u202e", r"\x1b[31m\n\u202e"),
+        ("x" * 1_000_000, "x" * 16 + "…"),
+        ("\ud83d", r"\ud83d"),
+        ("\U000e0041", r"\U000e0041"),
+        ("مرحبا", "مرحبا"),
+    ],
+)
+def test_a_name_is_drawn_as_it_stands_and_harmless(user, shown):
+    figure = plot_sessions([entry(f"{user}:s")])
+    assert f"{shown} · s" in texts(figure)
+    png(figure)
+
+
+def test_tex_in_the_users_settings_does_not_reach_names():
+    with mpl.rc_context({"text.usetex": True}):
+        figure = plot_sessions([entry("$x^2$:s")])
+    labels = figure.axes[0].get_yticklabels()
+    assert [(label.get_usetex(), label.get_parse_math()) for label in labels] == [(False, False)]
+
+
+@settings(max_examples=25)
+@given(st.lists(any_text.filter(bool), min_size=1, max_size=5))
+@example(["张三", "🎉", "ลูก", "e" + "\u0301" * 50])
+def test_any_name_can_be_drawn(names):
+    png(plot_sessions([entry(f"{name}:{name}") for name in names]))
+
+
+@settings(max_examples=25)
+@given(st.lists(st.floats(EARLIEST, LATEST), min_size=1, max_size=5))
+@example([EARLIEST, LATEST])
+@example([LATEST])
+@example([EARLIEST])
+def test_any_instants_can_be_drawn(instants):
+    made = [entry(f"u:{n}", at, at) for n, at in enumerate(instants)]
+    for plot in PLOTS.values():
+        png(plot(made))
+
+
+# ---------------------------------------------------------------- what is left alone
+
+
+def test_pyplot_is_not_imported_and_no_setting_is_changed():
+    program = (
+        "import sys\n"
+        "from tta_memory_nb import plots\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "import matplotlib\n"
+        "before = matplotlib.rcParams.copy()\n"  # reading the backend would choose one
+        "from tta_memory_nb.stores.base import Entry\n"
+        "made = [Entry('a:b', b'{}', 1.0, 1.0, None)]\n"
+        "for figure in (plots.plot_timeline(made), plots.plot_sessions(made)):\n"
+        "    figure._repr_png_()\n"
+        "assert matplotlib.rcParams.copy() == before\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_picture_is_the_same_opaque_page_whatever_the_users_settings():
+    made = [entry("alice:mon"), entry("bob:mon", NOW + 100_000)]
+    plain = {name: png(plot(made)) for name, plot in PLOTS.items()}
+    dark = {
+        "text.color": "white",
+        "axes.facecolor": "black",
+        "figure.facecolor": "black",
+        "savefig.transparent": True,
+        "font.family": ["monospace"],
+        "font.sans-serif": ["Nowhere"],
+        "xtick.color": "white",
+    }
+    with mpl.rc_context(dark):
+        assert {name: png(plot(made)) for name, plot in PLOTS.items()} == plain
+
+
+def test_a_figure_can_be_saved_and_kept():
+    figure = plot_timeline([entry("a")])
+    assert isinstance(figure, Figure)
+    for format_ in ("png", "svg", "pdf"):
+        file = io.BytesIO()
+        figure.savefig(file, format=format_)
+        assert file.getvalue()
+    assert png(pickle.loads(pickle.dumps(figure))) == png(figure)
+
+
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
+def test_without_matplotlib_the_error_has_the_line_to_type(plot, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingPackage, match=r"pip install 'tta-memory-nb\[plots\]'"):
+        plot([entry("a:b")])
+
+
+def test_colours_are_told_from_the_page():
+    def luminance(colour: str) -> float:
+        channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    from tta_memory_nb.plots import _BLUE, _FAINT, _INK, _PAPER
+
+    for colour in (_INK, _FAINT, _BLUE):
+        dark, light = sorted(map(luminance, (colour, _PAPER)))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5

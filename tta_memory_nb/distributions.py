@@ -1,33 +1,44 @@
-"""How records are distributed: over time, sessions, sizes and what is left of their life.
+"""How records are spread over time, sessions, sizes and times to live: the numbers of the charts.
 
-Pure functions over encoded records, as ``memory.sync.entries`` gives them, quick enough to be asked
-again whenever something has changed.
+Everything here is counted over entries, which are still encoded: a quarter of a million takes a
+tenth of a second. All results are plain Python numbers, ready for JSON.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
-from .keys import parse_memory_key
+from .keys import MEMORY_KEY
 from .stores.base import Entry
+from .text import to_utf8
 
-LIFETIMES = (0.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0, 2_592_000.0, inf)
-"""Edges for the time to live, in seconds: a minute, five, fifteen, an hour, six, a day, a week, 30 days."""
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Numbers: TypeAlias = npt.NDArray[np.float64]
+
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
+STEPS = (
+    *(_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR),
+    *(_DAY, 7 * _DAY, 30 * _DAY),
+)
+"""The times to live, in seconds, at which a bin ends and the next one begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """A histogram.
+    """How many records fall into each of some intervals that follow one another.
 
     Attributes:
-        edges: ascending, one more than there are bins; empty without bins.
-        counts: how many fall between an edge and the next; on an edge they count above it, but
-            at the last one below.
+        edges: where they begin and, last of all, where the last one ends; strictly ascending,
+            one more than counts. Empty when there is no interval.
+        counts: records in each.
     """
 
     edges: tuple[float, ...] = ()
@@ -36,13 +47,13 @@ class Bins:
 
 @dataclass(frozen=True, slots=True)
 class SessionSpan:
-    """When a session was written to.
+    """A session of a user: when its records were written, and how many there are.
 
     Attributes:
-        user: first part of its keys.
-        session: second part.
-        first: Unix seconds of the oldest write that is still there.
-        last: of the newest one.
+        user: first part of the keys.
+        session: second part of the keys.
+        first: Unix seconds of the earliest write of a record that is there.
+        last: Unix seconds of the latest one.
         count: number of records.
     """
 
@@ -53,96 +64,159 @@ class SessionSpan:
     count: int
 
 
+# ---------------------------------------------------------------- over a number
+
+
 def timeline(entries: Sequence[Entry], bins: int = 60) -> Bins:
-    """Records by the instant of their last write, in Unix seconds, in bins of equal width."""
-    if not entries:
-        return Bins()
-    times = np.fromiter((entry.updated_at for entry in entries), float, len(entries))
-    first, last = float(times.min()), float(times.max())
-    if first == last:
-        return Bins((first, last), (len(entries),))
-    counts, edges = np.histogram(times, bins, (first, last))
-    return Bins(tuple(edges.tolist()), tuple(counts.tolist()))
-
-
-def session_spans(entries: Iterable[Entry], most: int = 30) -> tuple[list[SessionSpan], int]:
-    """Sessions of keys that read ``user:session[:hash8]``, the most recently active first.
+    """Records by the instant of their last write, in Unix seconds.
 
     Args:
         entries: in any order.
-        most: how many sessions at most.
+        bins: how many intervals of equal width from the oldest to the newest, at least 1; fewer
+            when the instants are too near to one another for so many. The last one includes its
+            end, the others do not.
 
     Returns:
-        The sessions, and how many more there are.
+        No bins without entries; one of a second for a single instant.
     """
-    spans: dict[tuple[str, str], list[float]] = {}
-    for entry in entries:
-        parts = parse_memory_key(entry.key)
-        if parts is None:
-            continue
-        at = entry.updated_at
-        span = spans.get((parts.user, parts.session))
-        if span is None:
-            spans[parts.user, parts.session] = [at, at, 1]
-        else:
-            span[:] = min(span[0], at), max(span[1], at), span[2] + 1
-    found = [SessionSpan(*owner, first, last, int(n)) for owner, (first, last, n) in spans.items()]
-    found.sort(key=lambda span: (-span.last, -span.first, span.user, span.session))
-    return found[:most], max(0, len(found) - most)
+    import numpy as np
+
+    if not entries:
+        return Bins()
+    at = _numbers(entries, lambda entry: entry.updated_at)
+    oldest, newest = float(at.min()), float(at.max())
+    if oldest == newest:
+        return Bins((oldest, oldest + 1.0), (len(entries),))
+    edges = np.linspace(oldest, newest, bins + 1)
+    while not bool((np.diff(edges) > 0).all()):
+        # So few floats lie between the two that neighbouring edges are the same one.
+        bins //= 2
+        edges = np.linspace(oldest, newest, bins + 1)
+    places = np.searchsorted(edges[1:-1], at, side="right")
+    return _binned(edges, places)
 
 
 def sizes(entries: Sequence[Entry]) -> Bins:
-    """Records by the bytes of their values as JSON, in bins that double."""
+    """Records by the bytes of their values as JSON, each bin from one power of two to the next.
+
+    The lower edge belongs to a bin, the upper one to the next. There are only the bins from the
+    smallest to the largest value.
+    """
+    import numpy as np
+
     if not entries:
         return Bins()
-    lengths = np.fromiter((entry.size for entry in entries), float, len(entries))
-    lowest = int(np.floor(np.log2(lengths.min())))
-    highest = int(np.floor(np.log2(lengths.max()))) + 1
-    edges = 2.0 ** np.arange(lowest, highest + 1)
-    counts, _ = np.histogram(lengths, edges)
-    return Bins(tuple(edges.tolist()), tuple(counts.tolist()))
+    # The exponent of a float is exact where a logarithm may be rounded up.
+    _, exponents = np.frexp(_numbers(entries, _bytes_of))
+    lowest, highest = int(exponents.min()), int(exponents.max())
+    edges = np.ldexp(1.0, np.arange(lowest - 1, highest + 1))
+    return _binned(edges, exponents - lowest)
 
 
-def time_to_live(entries: Iterable[Entry], now: float) -> tuple[Bins, int]:
-    """Records by what is left of their life, in seconds, between the `LIFETIMES`.
+def time_to_live(entries: Sequence[Entry], now: float) -> tuple[Bins, int]:
+    """Records by the seconds until they expire, and how many never do.
 
     Args:
         entries: in any order.
         now: Unix seconds.
 
     Returns:
-        The histogram, and how many records never expire.
+        Bins that end at the `STEPS`, all of them even when they are empty, and one for what lives
+        longer, whose end is infinite. A bin includes its upper edge, so that a record written with
+        a TTL of an hour lives for "up to an hour". What has expired meanwhile is in the first bin.
     """
-    left: list[float] = []
-    never = 0
+    import numpy as np
+
+    expiring = [entry.expires_at for entry in entries if entry.expires_at is not None]
+    places = np.searchsorted(np.array(STEPS), np.array(expiring) - now, side="left")
+    return _binned((0.0, *STEPS, inf), places), len(entries) - len(expiring)
+
+
+def _bytes_of(entry: Entry) -> int:
+    text = entry.text
+    return len(text if isinstance(text, bytes) else to_utf8(text))
+
+
+def _numbers(entries: Sequence[Entry], number: Callable[[Entry], float]) -> Numbers:
+    import numpy as np
+
+    return np.fromiter(map(number, entries), np.float64, len(entries))
+
+
+def _binned(edges: Any, places: Any) -> Bins:
+    """Bins with these edges; ``places`` has the number of each record's bin."""
+    import numpy as np
+
+    counts = np.bincount(places, minlength=len(edges) - 1)
+    return Bins(tuple(map(float, edges)), tuple(map(int, counts)))
+
+
+# ---------------------------------------------------------------- over keys
+
+
+def session_spans(entries: Sequence[Entry], most: int = 30) -> tuple[list[SessionSpan], int]:
+    """The sessions of keys that read ``user:session[:hash8]``, the most recently active first.
+
+    Args:
+        entries: newest first, as a memory gives them; decides only between equal instants.
+        most: how many sessions at most.
+
+    Returns:
+        The sessions, and how many more there are.
+    """
+    spans: dict[tuple[str, str], list[Any]] = {}
     for entry in entries:
-        if entry.expires_at is None:
-            never += 1
-        else:
-            left.append(max(0.0, entry.expires_at - now))
-    counts, _ = np.histogram(left, LIFETIMES)
-    return Bins(LIFETIMES, tuple(counts.tolist())), never
+        found = MEMORY_KEY.fullmatch(entry.key)
+        if found is None:
+            continue
+        parts, at = (found[1], found[2]), entry.updated_at
+        span = spans.get(parts)
+        if span is None:
+            spans[parts] = [at, at, 1]
+            continue
+        if at < span[0]:
+            span[0] = at
+        elif at > span[1]:
+            span[1] = at
+        span[2] += 1
+    latest = sorted(spans.items(), key=lambda item: -item[1][1])
+    shown = [SessionSpan(*parts, *span) for parts, span in latest[:most]]
+    return shown, len(latest) - len(shown)
 
 
-def users(entries: Iterable[Entry], most: int = 100) -> tuple[list[tuple[str, int]], int]:
-    """Users with their numbers of records, most records first; and how many more there are."""
-    keys = (parse_memory_key(entry.key) for entry in entries)
-    return _most(Counter(parts.user for parts in keys if parts is not None), most)
+def users(entries: Sequence[Entry], most: int = 100) -> tuple[list[tuple[str, int]], int]:
+    """The users of keys that read ``user:session[:hash8]``, those with most records first.
+
+    Args:
+        entries: newest first, as a memory gives them; decides only between equal counts.
+        most: how many users at most.
+
+    Returns:
+        Each user and the number of records, and how many more users there are.
+    """
+    return _most_frequent((found[1] for found in _matches(entries)), most)
 
 
 def sessions_of(
-    entries: Iterable[Entry], user: str | None = None, most: int = 100
+    entries: Sequence[Entry], user: str | None = None, most: int = 100
 ) -> tuple[list[tuple[str, int]], int]:
-    """As `users`, of sessions: of one user, or of all."""
-    keys = (parse_memory_key(entry.key) for entry in entries)
-    return _most(
-        Counter(
-            parts.session for parts in keys if parts is not None and user in (None, parts.user)
-        ),
-        most,
+    """As `users` for the sessions of one user.
+
+    Args:
+        entries: newest first, as a memory gives them.
+        user: whose; None for all users, whose sessions of the same name count as one.
+        most: how many sessions at most.
+    """
+    return _most_frequent(
+        (found[2] for found in _matches(entries) if user is None or found[1] == user), most
     )
 
 
-def _most(counts: Counter[str], most: int) -> tuple[list[tuple[str, int]], int]:
-    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    return ranked[:most], max(0, len(ranked) - most)
+def _matches(entries: Sequence[Entry]) -> Iterator[re.Match[str]]:
+    return filter(None, map(MEMORY_KEY.fullmatch, (entry.key for entry in entries)))
+
+
+def _most_frequent(names: Iterator[str], most: int) -> tuple[list[tuple[str, int]], int]:
+    counted = Counter(names)
+    shown = counted.most_common(max(most, 0))
+    return shown, len(counted) - len(shown)

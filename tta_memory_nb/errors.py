@@ -29,6 +29,13 @@ def brief(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def harmless(text: str) -> str:
+    """Text without control characters, line breaks or colours, which are spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class TTAMemoryError(Exception):
     """Root of all errors raised by tta_memory_nb."""
 

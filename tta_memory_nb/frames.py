@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from .compare import Difference, FieldChange
+from .compare import EXPIRY, Difference, FieldChange
 from .record import MemoryRecord
 from .table import (
     ABSENT,
     INSTANTS,
     MARK,
     column_path,
+    field_name,
     flat_table,
     instants_of,
     microseconds,
     moment,
-    path_name,
     portable,
 )
 
@@ -59,36 +59,6 @@ def hits_frame(hits: Iterable[MemoryRecord]) -> pd.DataFrame:
     return frame
 
 
-def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
-    """A table with a row for each field that is not what it was.
-
-    Index: ``key``. Columns: ``what`` has happened to the record (added, changed, deleted, evicted,
-    expired), ``field``, ``before`` and ``after``; a side on which there is no such field is empty. A
-    record with an empty value has one row without a field.
-    """
-    import pandas as pd
-
-    rows: list[tuple[str, str, str, Any, Any]] = []
-    for each in differences:
-        for change in each.fields or (FieldChange((), ABSENT, ABSENT),):
-            show = _shown_expiry if change.is_expiry else portable
-            before, after = (
-                "" if side is ABSENT else show(side) for side in (change.before, change.after)
-            )
-            # A field that is called like it is named value.expires.
-            field = "expires" if change.is_expiry else portable(path_name(change.path))
-            rows.append((portable(each.key), each.what, field, before, after))
-    index = pd.Index([row[0] for row in rows], dtype=object, name="key")
-    columns = ("what", "field", "before", "after")
-    data = {
-        name: pd.Series([row[at] for row in rows], index, dtype=object)
-        for at, name in enumerate(columns, start=1)
-    }
-    frame = pd.DataFrame(data, index)
-    frame.attrs[MARK] = None  # shown as our tables are, but no table of records
-    return frame
-
-
 def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
     """A table of one column ``value``, indexed by the names of some facts.
 
@@ -103,6 +73,52 @@ def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
     frame = pd.DataFrame({"value": pd.Series(list(facts.values()), index, dtype=object)})
     frame.attrs[MARK] = None  # shown as our tables are, but no table of records
     return frame
+
+
+def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
+    """A table with a row for each field that differs, and at least one for each record.
+
+    Index: ``key``. Columns: ``what`` (added, changed, deleted, evicted, expired), ``field`` (named
+    as in a table of records; ``expires`` for another expiry, a field called so is
+    ``value.expires``), ``before`` and ``after``: the leaf, NaN where there is none; JSON's null is
+    None. All cells are objects, so that each leaf stays what it is.
+    """
+    import pandas as pd
+
+    rows: list[tuple[Difference, FieldChange | None]] = [
+        (difference, change)
+        for difference in differences
+        for change in (difference.fields or (None,))  # an empty value came, or is gone
+    ]
+    index = pd.Index([portable(each.key) for each, _ in rows], dtype=object, name="key")
+    cells: dict[str, list[Any]] = {
+        "what": [difference.what for difference, _ in rows],
+        "field": [ABSENT if change is None else _field(change) for _, change in rows],
+        "before": [_leaf(change, "before") for _, change in rows],
+        "after": [_leaf(change, "after") for _, change in rows],
+    }
+    frame = pd.DataFrame(
+        {
+            name: pd.Series(
+                [float("nan") if c is ABSENT else portable(c) for c in column], index, dtype=object
+            )
+            for name, column in cells.items()
+        },
+        index,
+    )
+    frame.attrs[MARK] = None  # shown as our tables are, but no table of records
+    return frame
+
+
+def _field(change: FieldChange) -> str:
+    return "expires" if change.path == EXPIRY else field_name(change.path)
+
+
+def _leaf(change: FieldChange | None, side: Literal["before", "after"]) -> Any:
+    leaf: Any = ABSENT if change is None else getattr(change, side)
+    if change is None or leaf is ABSENT or change.path != EXPIRY:
+        return leaf
+    return moment(leaf)
 
 
 def frame_html(frame: pd.DataFrame) -> str | None:
@@ -153,10 +169,6 @@ def _shown_instant(at: Any) -> str:
         return ""
     # A user may have converted the column to a zone of his own.
     return f"{at:%Y-%m-%d %H:%M:%S}" + (f"{at:%z}" if at.utcoffset() else "Z")
-
-
-def _shown_expiry(at: float | None) -> str:
-    return "never" if at is None else _shown_instant(moment(at))
 
 
 def _wants_html() -> bool:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from .errors import AmbiguousKeyWarning, InvalidArgument, brief
 
-_HASH = re.compile(r"[0-9a-f]{8}")
+MEMORY_KEY = re.compile(r"([^:]+):([^:]+)(?::([0-9a-f]{8}))?")
+"""What a key matches in full when it has a user, a session and perhaps a hash: its groups."""
 
 
 class MemoryKey(NamedTuple):
@@ -72,14 +73,8 @@ def parse_memory_key(key: str) -> MemoryKey | None:
     """The parts of a key, or None when it does not read ``user:session[:hash8]``."""
     if not isinstance(key, str):
         return None
-    parts = key.split(":")
-    if not all(parts):
-        return None
-    if len(parts) == 2:
-        return MemoryKey(parts[0], parts[1])
-    if len(parts) == 3 and _HASH.fullmatch(parts[2]):
-        return MemoryKey(parts[0], parts[1], parts[2])
-    return None
+    found = MEMORY_KEY.fullmatch(key)
+    return found and MemoryKey(*found.groups())
 
 
 def check_key(key: str) -> str:

@@ -1,208 +1,344 @@
-"""Pictures of a memory as matplotlib figures. The one module that imports matplotlib.
+"""Records as pictures. The one module that imports matplotlib.
 
-The figures are made without pyplot: nothing keeps them but whoever asked, and no backend is chosen for
-the rest of the notebook.
+A picture is a `matplotlib.figure.Figure` made without pyplot: no backend is chosen, nobody else's
+figures and settings are touched, and nothing has to be closed. It carries its own PNG, which every
+notebook shows, with ``%matplotlib`` or without.
+
+Text from a memory is drawn as it stands, but for what cannot be drawn: no mathematics, no TeX.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
-from io import BytesIO
+import io
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from .distributions import Bins, session_spans, sizes, time_to_live, timeline
-from .errors import MissingPackage
+from .distributions import session_spans, sizes, time_to_live, timeline
+from .errors import MissingPackage, harmless
 from .stores.base import Entry
-from .table import is_utf8
+from .table import moment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH, _HEIGHT = 8.0, 2.6  # inches
-_BLUE = "#1976d2"
-_MOST_SESSIONS = 20
-_LONGEST = 40  # characters of a label
+_INK, _FAINT, _GRID, _PAPER = "#1f2328", "#59636e", "#d8dee4", "#ffffff"
+_BLUE, _GREY = "#3b6ea8", "#9aa4af"
+
+# A picture is as wide as a notebook's text. Twice as many pixels as it is shown with: most screens
+# have that many, and elsewhere it is no worse.
+_WIDTH, _HEIGHT, _DPI, _SHARPER = 8.0, 3.2, 100, 2
+
+# Over whatever settings the user has while a picture is made: one page for light and dark notebooks.
+_LOOK: dict[Any, Any] = {
+    "text.usetex": False,
+    "text.parse_math": False,
+    "axes.unicode_minus": False,
+    # By name: what "sans-serif" stands for is looked up when text is drawn, in the user's settings.
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.0,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _GREY,
+    "axes.facecolor": _PAPER,
+    "axes.grid": False,
+    "axes.axisbelow": True,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11.0,
+    "axes.titlecolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": _FAINT,
+    "ytick.color": _FAINT,
+    "xtick.labelcolor": _FAINT,
+    "ytick.labelcolor": _FAINT,
+    "figure.facecolor": _PAPER,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
+    "path.sketch": None,
+    "path.effects": [],
+}
+
+# Fonts with letters that the one of matplotlib lacks, where a system has them.
+_MORE_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei"),
+    *("PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic"),
+    *("Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Hebrew", "Arial Unicode MS"),
+)
+_NAME_LENGTH = 16  # characters of a user or a session beside its line
+
+_SECOND, _MINUTE = 1 / 86_400, 1 / 1_440  # of a day
+_FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800.0, 253_402_300_799.0  # what dates can show
 
 
 def plot_timeline(entries: Sequence[Entry]) -> Figure:
-    """Records by the instant of their last write, in UTC.
-
-    Args:
-        entries: as ``memory.sync.entries()`` gives them.
+    """When records were last written, in UTC.
 
     Raises:
         MissingPackage: matplotlib is not installed.
     """
-    bins = timeline(entries)
-    figure, axes = _empty("Records by the time of their last write (UTC)")
-    if not bins.counts:
-        return _nothing(figure, axes)
-    edges = [_moment(edge) for edge in bins.edges]
-    if edges[0] == edges[-1]:
-        axes.bar([edges[0]], bins.counts, width=0.01, color=_BLUE)  # type: ignore[arg-type]
-    else:
-        axes.stairs(bins.counts, _numbers(edges), fill=True, color=_BLUE)
-    _dates(axes)
-    axes.set_ylabel("records")
-    return figure
+    at = [entry.updated_at for entry in entries]
+    # No bar for less than a second, which is as near as the axis is read.
+    bins = timeline(entries, min(60, max(1, int(max(at) - min(at)))) if at else 1)
+    with _picture() as figure:
+        if not entries:
+            return _nothing(figure)
+        axes = _axes(figure, f"{_records(len(entries))} by last write")
+        edges = _dates(bins.edges)
+        widths = [max(end - start, _SECOND) for start, end in pairwise(edges)]
+        axes.bar(edges[:-1], bins.counts, widths, align="edge", color=_BLUE, edgecolor=_PAPER)
+        _count_axis(axes)
+        _time_axis(axes, edges[0], edges[-2] + widths[-1])
+        return figure
 
 
 def plot_sessions(entries: Sequence[Entry]) -> Figure:
-    """Sessions of keys that read ``user:session[:hash8]``, from first to last write.
+    """When each session was active, in UTC: from its first to its last record that is there.
 
-    Args:
-        entries: as ``memory.sync.entries()`` gives them.
+    The 30 most recently active ones, of keys that read ``user:session``.
 
     Raises:
         MissingPackage: matplotlib is not installed.
     """
-    spans, more = session_spans(entries, _MOST_SESSIONS)
-    rest = f", the most recent {len(spans)} of {len(spans) + more:,}" if more else ""
-    figure, axes = _empty(f"Sessions over time (UTC){rest}", 0.8 + 0.24 * max(5, len(spans)))
-    if not spans:
-        return _nothing(figure, axes)
-    starts = _numbers([_moment(span.first) for span in spans])
-    ends = _numbers([_moment(span.last) for span in spans])
-    # A session of one record is seen as well.
-    least = max(max(ends) - min(starts), 1e-4) / 150
-    axes.barh(
-        range(len(spans)),
-        [max(end - start, least) for start, end in zip(starts, ends, strict=True)],
-        left=starts,
-        color=_BLUE,
-    )
-    axes.set_yticks(range(len(spans)), [_label(f"{s.user}:{s.session} ({s.count})") for s in spans])
-    axes.invert_yaxis()
-    _dates(axes)
-    return figure
+    spans, more = session_spans(entries)
+    with _picture(height=1.3 + 0.25 * max(len(spans), 6)) as figure:
+        if not spans:
+            return _nothing(figure, "no key reads user:session" if entries else "")
+        others = f", the {len(spans)} most recently active" if more else ""
+        axes = _axes(figure, f"{_counted(len(spans) + more, 'session')}{others}")
+        places = range(len(spans))
+        first = _dates([span.first for span in spans])
+        last = _dates([span.last for span in spans])
+        axes.hlines(places, first, last, color=_BLUE, linewidth=4)
+        # A session of one instant has no length, but these ends.
+        axes.scatter([*first, *last], [*places, *places], s=22, color=_BLUE, linewidths=0)
+        draw = _drawable()
+        # With marks that keep the order of the two where one of them is written from right to left.
+        mark = "\u200e" if draw("\u200e") else ""
+        names = [
+            f"{mark}{_name(span.user, draw)}{mark} · {_name(span.session, draw)}{mark}"
+            for span in spans
+        ]
+        axes.set_yticks(places, names, parse_math=False, usetex=False)
+        axes.set_ylim(len(spans) - 0.5, -0.5)  # the most recent on top
+        axes.tick_params(axis="y", length=0, labelcolor=_INK, labelsize=9)
+        # At the right edge, where no line hides them.
+        for place, span in zip(places, spans, strict=True):
+            axes.text(
+                *(1.01, place, f"{span.count:,}"),
+                transform=axes.get_yaxis_transform(),
+                va="center",
+                color=_FAINT,
+                fontsize=9,
+            )
+        axes.text(
+            1.01, 1.0, "records", transform=axes.transAxes, va="bottom", color=_FAINT, fontsize=9
+        )
+        axes.grid(axis="x", color=_GRID)
+        start, end = min(first), max(last)
+        margin = (end - start) * 0.02  # so that no dot is cut off
+        _time_axis(axes, start - margin, end + margin)
+        return figure
 
 
 def plot_ttl(entries: Sequence[Entry], now: float) -> Figure:
-    """Records by what is left of their life.
+    """How long records still live.
 
     Args:
-        entries: as ``memory.sync.entries()`` gives them.
+        entries: in any order.
         now: Unix seconds.
 
     Raises:
         MissingPackage: matplotlib is not installed.
     """
     bins, never = time_to_live(entries, now)
-    figure, axes = _empty(f"Time to live; {never:,} never expire")
-    if not any(bins.counts):
-        return _nothing(figure, axes)
-    names = [
-        "< 1 min",
-        "< 5 min",
-        "< 15 min",
-        "< 1 h",
-        "< 6 h",
-        "< 1 d",
-        "< 7 d",
-        "< 30 d",
-        "longer",
-    ]
-    axes.bar(names, bins.counts, color=_BLUE)
-    axes.set_ylabel("records")
-    return figure
+    with _picture() as figure:
+        if not entries:
+            return _nothing(figure)
+        axes = _axes(figure, f"{_records(len(entries))} by time to live")
+        names = [
+            *("up to 1 min", "1-5 min", "5-15 min", "15-60 min", "1-6 h", "6-24 h"),
+            *("1-7 days", "7-30 days", "longer", "never expire"),
+        ]
+        _bars(axes, names, [*bins.counts, never], [_BLUE] * len(bins.counts) + [_GREY])
+        axes.set_xlabel("time until they expire")
+        return figure
 
 
 def plot_sizes(entries: Sequence[Entry]) -> Figure:
-    """Records by the bytes of their values as JSON.
-
-    Args:
-        entries: as ``memory.sync.entries()`` gives them.
+    """How large the values of records are, as JSON.
 
     Raises:
         MissingPackage: matplotlib is not installed.
     """
     bins = sizes(entries)
-    figure, axes = _empty("Size of the values")
-    if not bins.counts:
-        return _nothing(figure, axes)
-    axes.bar(_ranges(bins), bins.counts, color=_BLUE)
-    axes.set_ylabel("records")
-    return figure
+    with _picture() as figure:
+        if not entries:
+            return _nothing(figure)
+        axes = _axes(figure, f"{_records(len(entries))} by size")
+        _bars(axes, [_size(edge) for edge in bins.edges[:-1]], bins.counts, _BLUE)
+        axes.set_xlabel("at least so many bytes of JSON, and less than twice as many")
+        return figure
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a picture, for whoever shows it."""
-    file = BytesIO()
-    figure.savefig(file, format="png", dpi=110)
-    return file.getvalue()
+# ---------------------------------------------------------------- figures
 
 
-PLOTS: dict[str, Callable[[Sequence[Entry], float], Figure]] = {
-    "timeline": lambda entries, _now: plot_timeline(entries),
-    "sessions": lambda entries, _now: plot_sessions(entries),
-    "ttl": plot_ttl,
-    "sizes": lambda entries, _now: plot_sizes(entries),
-}
-"""The pictures by name, each of some records at an instant."""
-
-
-def _empty(title: str, height: float = _HEIGHT) -> tuple[Figure, Axes]:
+@contextmanager
+def _picture(height: float = _HEIGHT) -> Iterator[Figure]:
+    """An empty figure, and the look of what is drawn on it."""
     try:
+        import matplotlib as mpl
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingPackage(
-            "pictures need matplotlib: pip install 'tta-memory-nb[plots]'"
-        ) from None
-    # An opaque ground: a notebook may be light or dark.
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained", facecolor="white")
+        raise MissingPackage("plots need matplotlib: pip install 'tta-memory-nb[plots]'") from None
+    with mpl.rc_context(_LOOK):
+        figure = Figure((_WIDTH, height), dpi=_DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        # IPython asks any object for it. Figures do not have it: they rely on pyplot, whose backend
+        # for notebooks teaches IPython to draw them, and would be shown as their name without it.
+        figure._repr_png_ = partial(_png, figure)  # type: ignore[attr-defined]
+        yield figure
+
+
+def _png(figure: Figure) -> tuple[bytes, dict[str, int]]:
+    """A figure as PNG, and the size at which it is to be shown."""
+    file = io.BytesIO()
+    figure.savefig(
+        file,
+        format="png",
+        dpi=_SHARPER * figure.get_dpi(),
+        facecolor=figure.get_facecolor(),
+        transparent=False,
+    )
+    data = file.getvalue()
+    width, height = struct.unpack(">II", data[16:24])
+    return data, {"width": width // _SHARPER, "height": height // _SHARPER}
+
+
+def _axes(figure: Figure, title: str) -> Axes:
     axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold", parse_math=False)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    axes.set_title(title)
+    return axes
 
 
-def _nothing(figure: Figure, axes: Axes) -> Figure:
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, "nothing to show", ha="center", va="center", color="#555555")
+def _nothing(figure: Figure, why: str = "") -> Figure:
+    text = "nothing to show" + (f": {why}" if why else "")
+    figure.set_size_inches(_WIDTH, 1.0)
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=_FAINT)
     return figure
 
 
-def _dates(axes: Axes) -> None:
+# ---------------------------------------------------------------- axes
+
+
+def _count_axis(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    axes.set_ylabel("records")
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.grid(axis="y", color=_GRID)
+
+
+def _time_axis(axes: Axes, start: float, end: float) -> None:
+    """An axis from one date to the other, of a minute at least."""
+    from datetime import timezone
+
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(tz=timezone.utc)  # type: ignore[no-untyped-call]
+    missing = max(_MINUTE - (end - start), 0.0) / 2
+    low, high = _dates([_FIRST_INSTANT, _LAST_INSTANT])
+    axes.set_xlim(max(start - missing, low), min(end + missing, high))
+    locator = AutoDateLocator(  # type: ignore[no-untyped-call]
+        tz=timezone.utc, minticks=3, maxticks=8
+    )
+    labels = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator,
+        tz=timezone.utc,
+        # Of years, months, days, hours, minutes, seconds: a tick, a tick at the first of them, and
+        # the rest of the date, which stands at the end of the axis.
+        formats=["%Y", "%b", "%d", "%H:%M", "%H:%M", "%H:%M:%S"],
+        zero_formats=["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"],
+        offset_formats=["", "%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%d"],
+    )
     axes.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, tz=timezone.utc)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(formatter)
+    axes.xaxis.set_major_formatter(labels)
+    axes.set_xlabel("UTC")
 
 
-def _numbers(moments: Sequence[datetime]) -> Any:
+def _dates(instants: Sequence[float]) -> list[float]:
+    """Unix seconds as matplotlib counts days."""
     from matplotlib.dates import date2num
 
-    return date2num(moments)  # type: ignore[no-untyped-call]
+    within = [min(max(at, _FIRST_INSTANT), _LAST_INSTANT) for at in instants]
+    days = date2num([moment(at) for at in within])  # type: ignore[no-untyped-call]
+    return [float(day) for day in days]
 
 
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, timezone.utc)
+def _bars(axes: Axes, names: Sequence[str], counts: Sequence[int], color: Any) -> None:
+    places = range(len(names))
+    drawn = axes.bar(places, counts, 0.8, color=color)
+    axes.set_xticks(places, names)
+    axes.tick_params(axis="x", length=0, labelsize=9)
+    axes.set_xlim(min(-0.6, len(names) / 2 - 3.5), max(len(names) - 0.4, len(names) / 2 + 2.5))
+    axes.bar_label(
+        drawn, [f"{count:,}" if count else "" for count in counts], padding=2, fontsize=9
+    )
+    axes.margins(y=0.12)
+    _count_axis(axes)
 
 
-def _ranges(bins: Bins) -> list[str]:
-    return [
-        f"{_bytes(low)}-{_bytes(high)}"
-        for low, high in zip(bins.edges, bins.edges[1:], strict=False)
-    ]
+# ---------------------------------------------------------------- text
 
 
-def _bytes(size: float) -> str:
-    for unit, length in (("M", 1 << 20), ("K", 1 << 10)):
-        if size >= length:
-            return f"{size / length:g}{unit}"
-    return f"{size:g}"
+def _records(count: int) -> str:
+    return _counted(count, "record")
 
 
-def _label(text: str) -> str:
-    """Text from a memory on an axis: short, printable, and no formula."""
-    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    if not is_utf8(shown) or not shown.isprintable():
-        shown = "".join(
-            c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown
-        )
-    return shown.replace("$", r"\$")
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _size(edge: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if edge < 1024:
+            return f"{edge:.0f} {unit}"
+        edge /= 1024
+    return f"{edge:.0f} GiB"
+
+
+def _name(text: str, draw: Callable[[str], bool]) -> str:
+    """A name as it is drawn: short, and what cannot be drawn is spelled out."""
+    shown = ""
+    for character in harmless(text[: _NAME_LENGTH + 1]):
+        spelled = character if draw(character) else _spelled(character)
+        if len(shown) + len(spelled) > _NAME_LENGTH:
+            return f"{shown}…"
+        shown += spelled
+    return shown
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _drawable() -> Callable[[str], bool]:
+    """Tells whether a font has a character; matplotlib would warn of it, and draw a box.
+
+    Adds to the fonts of the picture that is being made.
+    """
+    from matplotlib import rcParams
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+    installed = {font.name for font in fontManager.ttflist}
+    names = [*rcParams["font.family"], *(name for name in _MORE_FONTS if name in installed)]
+    rcParams["font.family"] = names
+    fonts = [get_font(findfont(FontProperties(family=[name]))) for name in names]
+    return lambda character: any(font.get_char_index(ord(character)) for font in fonts)

@@ -74,7 +74,7 @@ def flat_table(records: Iterable[MemoryRecord], *, for_file: bool = False) -> Fl
     kept = list(records)
     rows = [flatten(record.value) for record in kept]
     paths = dict.fromkeys(path for row in rows for path in row)
-    plain = {path: path_name(path) for path in paths}
+    plain = {path: _plain_name(path) for path in paths}
     telling = {
         path
         for path, name in plain.items()
@@ -109,8 +109,13 @@ def flatten(value: dict[str, Any]) -> dict[Path, Any]:
     return flat
 
 
-def path_name(path: Path) -> str:
-    """What a field is called, as long as no other one claims that name."""
+def field_name(path: Path) -> str:
+    """The name of a field that gives its path back, see `column_path`."""
+    name = _plain_name(path)
+    return name if column_path(name) == path and is_utf8(name) else json.dumps(path)
+
+
+def _plain_name(path: Path) -> str:
     name = ".".join(path)
     return f"value.{name}" if _SHADOW.fullmatch(name) else name
 

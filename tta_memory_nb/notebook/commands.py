@@ -10,16 +10,15 @@ import json
 import os
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from ..compare import Snapshot
-from ..errors import InvalidArgument, brief
+from ..compare import Snapshot, compare, summary
+from ..errors import InvalidArgument, brief, harmless
 from ..filters import FilterArgs
 from ..primitive import MemoryPrimitive
-from ..stores.base import Change
+from ..stores.base import Change, Clock
 from ..stores.redis.addresses import is_address
 from ..times import Duration, duration
 from .arguments import Limit, Payload, Syntax, Text, Word, Words, did_you_mean
@@ -32,9 +31,9 @@ if TYPE_CHECKING:
 _SHOWN_PROBLEMS = 10
 _SHOWN_CHARACTERS = 120
 IN_MEMORY = "in-memory"
+LAST = Word("last")
 DEFAULT_CAPACITY = 1000
-LAST = "last"
-FATES = ("added", "changed", "deleted", "evicted", "expired")
+PLOTS = ("timeline", "sessions", "ttl", "sizes")
 
 
 def _no_variables(expression: str) -> Any:
@@ -52,7 +51,8 @@ class Notebook:
         progress: wraps long work in a progress bar, or False.
         memories: those made by ``use``, by backend and namespace.
         changes: what ``undo`` can take back.
-        snapshots: those taken by ``snapshot``, with the memory each is of.
+        snapshots: what ``diff`` can compare with, by name, and the memory it was taken of.
+        clock: gives Unix seconds; for tests.
     """
 
     memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
@@ -62,6 +62,7 @@ class Notebook:
     memories: dict[tuple[str, str], MemoryPrimitive] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
     snapshots: dict[str, tuple[MemoryPrimitive, Snapshot]] = field(default_factory=dict)
+    clock: Clock = time.time
 
     def __post_init__(self) -> None:
         self.memories[self.backend, self.memory.namespace] = self.memory
@@ -356,78 +357,115 @@ def export(
     return Reply(f"wrote {_records(count)} to {shown(os.fspath(path))}")
 
 
-# ---------------------------------------------------------------- compared and drawn
+# ---------------------------------------------------------------- seen and compared
 
 
-def snapshot(nb: Notebook, name: Word | None = None) -> Reply:
-    """Remember what the memory holds now, to be compared with later.
+def plot(nb: Notebook, kind: Word, **filters: Unpack[FilterArgs]) -> Reply:
+    """Draw records over time, by session, by time to live or by size.
 
-      %memory snapshot
-      %memory snapshot before-the-run
-
-    A snapshot of the same name is replaced. It keeps values in this process, and costs next to
-    nothing: what is not changed later is not held twice.
-    """
-    called = LAST if name is None else _text(name, "NAME")
-    taken = _snapshot_of(nb.memory)
-    nb.snapshots[called] = (nb.memory, taken)
-    return Reply(f"snapshot '{shown(called)}': {_records(len(taken.entries))}")
-
-
-def diff(nb: Notebook, name: Word | None = None, *, limit: Limit = 100) -> Reply:
-    """Show what has changed since a snapshot: added, changed, deleted, evicted, expired.
-
-    Field by field, and in the memory that the snapshot was taken of.
-
-      %memory diff
-      df = %memory diff before-the-run --limit all
-
-    Flags:
-        limit: how many records at most; all for all of them
-    """
-    from ..compare import compare
-    from ..frames import differences_frame
-
-    called = LAST if name is None else _text(name, "NAME")
-    if called not in nb.snapshots:
-        known = ", ".join(f"'{shown(each)}'" for each in nb.snapshots)
-        hint = f"there are {known}" if known else "%memory snapshot takes one"
-        raise InvalidArgument(
-            f"no snapshot '{shown(called)}'{did_you_mean(called, list(nb.snapshots))}; {hint}"
-        )
-    memory, before = nb.snapshots[called]
-    found = compare(before, _snapshot_of(memory))
-    counts: Counter[str] = Counter(each.what for each in found)
-    told = ", ".join(f"{counts[what]:,} {what}" for what in FATES if counts[what])
-    text = f"since '{shown(called)}': {told or 'nothing has changed'}"
-    if limit is not None and len(found) > limit:
-        first = "the first is" if limit == 1 else f"the first {limit:,} are"
-        text += f"; only {first} shown, --limit all shows all"
-    return Reply(text, differences_frame(found[:limit]))
-
-
-def plot(nb: Notebook, what: Word, **filters: Unpack[FilterArgs]) -> Reply:
-    """Draw the memory: timeline, sessions, ttl or sizes.
-
-    Gives a matplotlib figure, which is shown as a picture.
+    KIND is timeline (when they were last written), sessions (when each was active), ttl (when
+    they expire) or sizes (bytes of the values). The result is a matplotlib Figure of its own.
 
       %memory plot timeline
-      %memory plot sessions --user alice
+      %memory plot sessions --user alice --since 7d
       figure = %memory plot ttl
-
     """
-    from ..plots import PLOTS, png
+    if kind not in PLOTS:
+        known = ", ".join(PLOTS)
+        near = did_you_mean(kind, PLOTS) if isinstance(kind, str) else ""
+        raise InvalidArgument(f"KIND {brief(kind)}: write one of {known}{near}")
+    from .. import plots
 
-    called = _text(what, "WHAT")
-    if called not in PLOTS:
+    entries = nb.memory.sync.entries(**filters)
+    if kind == "timeline":
+        return Reply(value=plots.plot_timeline(entries))
+    if kind == "sessions":
+        return Reply(value=plots.plot_sessions(entries))
+    if kind == "ttl":
+        return Reply(value=plots.plot_ttl(entries, nb.clock()))
+    return Reply(value=plots.plot_sizes(entries))
+
+
+def snapshot(nb: Notebook, name: Word = LAST) -> Reply:
+    """Remember what the memory holds now, for %memory diff.
+
+    Nothing is copied, but what is overwritten or deleted later stays in this process until a
+    snapshot of the same name is taken. Without NAME it is called last.
+
+      %memory snapshot
+      %memory snapshot before-import
+    """
+    name = Word(_text(name, "NAME"))
+    memory = nb.memory
+    # Counted first: an eviction in between counts as one after it, or what it took would never be
+    # called evicted.
+    evictions = _evictions(memory)
+    entries = memory.sync.entries()
+    taken = Snapshot.of(name, nb.clock(), memory.namespace, entries, evictions)
+    nb.snapshots[name] = memory, taken
+    call = "%memory diff" if name == LAST else f"%memory diff '{shown(name)}'"
+    return Reply(
+        f"snapshot '{shown(name)}' of {_records(len(entries))} in namespace "
+        f"'{shown(memory.namespace)}'; {call} shows what changes from now on"
+    )
+
+
+def diff(nb: Notebook, name: Word = LAST, *, limit: Limit = 10) -> Reply:
+    """Show what has been added, changed, deleted, evicted or has expired since a snapshot.
+
+    Compares in the memory and namespace that the snapshot was taken of, whichever is in use. There
+    is a row for each field. Whether a record that is gone was deleted or evicted is concluded from
+    the order of use and the number of evictions; where both happened, it may be the other one.
+
+      %memory diff
+      %memory diff before-import --limit all
+
+    Flags:
+        limit: of how many records at most; all for all of them
+    """
+    name = Word(_text(name, "NAME"))
+    if name not in nb.snapshots:
+        return _other_snapshots(nb, name)
+    memory, before = nb.snapshots[name]
+    entries = memory.sync.entries()
+    found = compare(before, entries, nb.clock(), _evictions(memory))
+    from ..frames import differences_frame
+
+    place = "" if memory is nb.memory else f" in namespace '{shown(before.namespace)}'"
+    since = f"since snapshot '{shown(name)}' of {_time_of(before.taken_at)}{place}"
+    text = f"{summary(found) or 'nothing has changed'} {since}"
+    some = found[:limit]
+    if len(some) < len(found):
+        text += f"; showing {len(some):,} of {_records(len(found))}"
+    return Reply(text, differences_frame(some))
+
+
+def _other_snapshots(nb: Notebook, name: str) -> Reply:
+    """What there is in place of a snapshot that was asked for.
+
+    Raises:
+        InvalidArgument: there is none at all, or one was asked for by a name of its own.
+    """
+    if not nb.snapshots:
+        raise InvalidArgument("there is no snapshot yet: %memory snapshot takes one")
+    if name != LAST:
+        near = did_you_mean(name, list(nb.snapshots))
         raise InvalidArgument(
-            f"WHAT: no picture '{shown(called)}'{did_you_mean(called, list(PLOTS))}; there are "
-            f"{', '.join(PLOTS)}"
+            f"no snapshot '{shown(name)}'{near}; there are {', '.join(map(shown, nb.snapshots))}"
         )
-    figure = PLOTS[called](nb.memory.sync.entries(**filters), time.time())
-    # IPython shows figures only after %matplotlib, which is for the user to choose.
-    figure._repr_png_ = lambda: png(figure)  # type: ignore[attr-defined]
-    return Reply(value=figure)
+    lines = [f"no snapshot is called '{LAST}'; write %memory diff and the name of one of these:"]
+    lines += [
+        f"  {shown(each)}: {_records(len(taken.entries))} in namespace "
+        f"'{shown(taken.namespace)}', {_time_of(taken.taken_at)}"
+        for each, (_, taken) in nb.snapshots.items()
+    ]
+    return Reply("\n".join(lines))
+
+
+def _evictions(memory: MemoryPrimitive) -> int:
+    """How many records were evicted until now; on a server, by anybody."""
+    evicted: int = memory.get_backend_info()["evictions"]
+    return evicted
 
 
 # ---------------------------------------------------------------- about the memory
@@ -528,13 +566,13 @@ COMMANDS: dict[str, Command] = {
     "delete": delete,
     "clear": clear,
     "undo": undo,
+    "plot": plot,
+    "snapshot": snapshot,
+    "diff": diff,
     "info": info,
     "use": use,
     "import": import_,
     "export": export,
-    "snapshot": snapshot,
-    "diff": diff,
-    "plot": plot,
     "nest": nest,
     "help": help_,
 }
@@ -575,23 +613,11 @@ def overview() -> str:
 # ---------------------------------------------------------------- shared
 
 
-def _snapshot_of(memory: MemoryPrimitive) -> Snapshot:
-    sync = memory.sync
-    return Snapshot(sync.entries(), time.time(), sync.evictions)
-
-
 def shown(text: str) -> str:
     """Text from a memory in a printed line: harmless, and no longer than one can read."""
     if len(text) > _SHOWN_CHARACTERS:
         text = f"{text[:_SHOWN_CHARACTERS]}..."
     return harmless(text)
-
-
-def harmless(text: str) -> str:
-    """Text without control characters, line breaks or colours, which are spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _records(count: int) -> str:

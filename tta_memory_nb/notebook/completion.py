@@ -10,7 +10,7 @@ from ..errors import InvalidArgument
 from ..keys import parse_memory_key
 from ..stores.redis.addresses import EMBEDDED
 from .arguments import Syntax
-from .commands import COMMANDS, IN_MEMORY, Notebook, syntax
+from .commands import COMMANDS, IN_MEMORY, PLOTS, Notebook, syntax
 
 # A magic stands alone or behind an assignment, annotated or augmented ones included.
 _MAGIC = re.compile(r"^\s*(?:[^=%]*=\s*)?%{1,2}memory(?P<rest>\s.*)$", re.DOTALL)
@@ -74,14 +74,12 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
         return _starting(typed, reversed(nb.memory.sync.keys()))
     if command.name == "help":
         return _starting(typed, COMMANDS)
-    if command.name == "plot" and not words:
-        from ..plots import PLOTS
-
-        return _starting(typed, PLOTS)
-    if command.name in ("snapshot", "diff") and not words:
-        return _starting(typed, nb.snapshots)
     if command.name == "use" and not words:
         return _starting(typed, [IN_MEMORY, EMBEDDED])
+    if command.name == "plot" and not words:
+        return _starting(typed, PLOTS)
+    if command.name in ("snapshot", "diff") and not words:
+        return _starting(typed, reversed(nb.snapshots))
     return None
 
 

@@ -13,7 +13,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from ..errors import TTAMemoryError
+from ..errors import TTAMemoryError, harmless
 from ..frames import frame_html
 from . import commands, tab
 from .arguments import UsageProblem
@@ -38,7 +38,7 @@ class MemoryMagicError(TTAMemoryError):
         # IPython asks for this in place of a traceback, which would show our inside, not the
         # user's mistake. Unlike UsageError it still reaches the front end as an error.
         red, plain = "\x1b[31m", "\x1b[0m"
-        lines = [commands.harmless(line) for line in str(self).split("\n")]
+        lines = [harmless(line) for line in str(self).split("\n")]
         return [f"{red}{commands.shown(self.command)}{plain}: " + "\n".join(lines)]
 
 
@@ -143,4 +143,4 @@ def _formatters(ipython: InteractiveShell) -> tuple[Any, Any]:
 
 def _print_frame(frame: Any, printer: Any, _cycle: bool) -> None:
     """A table as plain text, in which a key or a cell cannot steer the terminal."""
-    printer.text("\n".join(map(commands.harmless, repr(frame).split("\n"))))
+    printer.text("\n".join(map(harmless, repr(frame).split("\n"))))
