@@ -164,7 +164,7 @@ def test_thousands_of_records_scroll_sort_and_filter(desk):
     choices = here.widget.locator(".tta-popover li button")
     expect(choices).to_have_count(3)
     expect(choices.first).to_contain_text("1,667")
-    choices.nth(1).click()
+    choices.get_by_text("user1").click()
     expect(here.widget.locator(".tta-chip")).to_have_text("user user1✕")
     expect(here.widget.locator(".tta-counts")).to_have_text("39 of 5,000 records")
     here.widget.locator(".tta-chip button").click()
@@ -259,16 +259,27 @@ def test_what_has_changed_meanwhile_is_not_overwritten_unasked(desk):
 # ---- alive
 
 
+def talks_to_a_subshell(here: Desk) -> bool:
+    here.search.fill("deploy")
+    here.expect_keys("bob:mon")
+    here.search.fill("")
+    here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
+    return "subshell" in here.value("seen[-1]")
+
+
 def test_a_running_cell_is_watched_and_can_be_searched_meanwhile(desk):
     here = desk(FILL, OPEN)
     gate = "import threading; gate = threading.Event()"
     assert here.value(f"exec({gate!r}, globals())") is None
+    # JupyterLab gives a widget's messages to a subshell some seconds after the first of them.
+    watch = "seen = []; explorer.on_msg(lambda *_: seen.append(threading.current_thread().name))"
+    assert here.value(f"exec({watch!r}, globals())") is None
+    assert any(talks_to_a_subshell(here) for _ in range(30))
     here.start(
         "sync.add('new:one', {'text': 'one'})\n"
         f"assert gate.wait({PATIENCE})\n"
         "sync.add('new:two', {'text': 'two'})"
     )
-    # The cell waits for the gate, which the widget's own search opens.
     here.expect_keys("new:one", "ann:mon", "ann:mon:00000001", "bob:mon")
     here.search.fill("deploy")
     here.expect_keys("bob:mon")
@@ -381,7 +392,7 @@ def test_hostile_records_run_nothing_and_keep_their_place(desk, root):
         check=True,
         capture_output=True,
     )
-    static = here.page.context.new_page()
+    static = here.page.context.browser.new_page()
     static.goto(path.with_suffix(".html").as_uri())
     expect(static.locator(".tta-explorer-static table")).to_be_visible()
     assert static.evaluate("window.pwned") is None
@@ -456,14 +467,12 @@ def test_a_brush_over_the_timeline_filters(desk):
     middle = box["y"] + box["height"] / 2
     here.page.mouse.move(box["x"] + box["width"] * 0.6, middle)
     here.page.mouse.down()
-    here.page.mouse.move(box["x"] + box["width"] * 0.98, middle, steps=4)
+    here.page.mouse.move(box["x"] + box["width"] + 5, middle, steps=4)
     here.page.mouse.up()
     expect(here.widget.locator(".tta-chip")).to_have_count(2)
     here.at("tab-table").click()
-    expect(here.rows.first).to_contain_text("k0")
-    shown = len(here.keys())
-    assert 5 < shown < 11
-    assert here.value("len(explorer.records)") == shown
+    here.expect_keys(*(f"k{n}" for n in reversed(range(8))))
+    assert here.value("len(explorer.records)") == 8
 
 
 def test_a_narrow_cell_has_all_of_it(desk):
@@ -484,7 +493,7 @@ def test_a_view_taken_through_other_states_shows_what_a_fresh_one_shows(desk):
     expect(here.widget.locator(".tta-counts")).to_have_text("111 of 5,000 records")
     here.widget.locator(".tta-heading", has_text="turn").click()
     here.at("facet-user").click()
-    here.widget.locator(".tta-popover li button").first.click()
+    here.widget.locator(".tta-popover li button").get_by_text("user0").click()
     expect(here.widget.locator(".tta-chip")).to_have_count(1)
     here.rows.nth(2).locator("input").click()
     here.at("delete").click()

@@ -485,7 +485,7 @@ class MemoryExplorer(anywidget.AnyWidget):
                         news |= {"rows": state["rows"], "start": state["start"]}
                     news["now"] = self._clock()
                     number = answer if view == asking else None
-                    self._tell({"kind": "state", "for": number, "state": news})
+                    self._tell({"kind": "state", "for": number, "view": view, "state": news})
 
     def _tell(self, content: dict[str, Any]) -> None:
         with self._sending:

@@ -880,11 +880,13 @@ class Detail {
       this.draft.text = area.value;
       check();
     }, onkeydown: (event) => {
-      event.stopPropagation();
       if ((event.ctrlKey || event.metaKey) && (event.key === "s" || event.key === "Enter")) {
         event.preventDefault();
         save.click();
-      } else if (event.key === "Escape") this.view.grid.element.focus();
+      } else if (event.key === "Escape") {
+        event.stopPropagation(); // what has been written is not thrown away by a key
+        this.view.grid.element.focus();
+      }
     } });
     area.value = this.draft.text;
     const save = h("button", { type: "button", class: "tta-button tta-primary", "data-do": "save", onclick: () => {
@@ -995,7 +997,7 @@ function dated(width) {
 class Pictures {
   constructor(view) {
     this.view = view;
-    this.element = h("div", { class: "tta-pictures", hidden: true });
+    this.element = h("div", { class: "tta-pictures", role: "region", "aria-label": "pictures", tabindex: "0", hidden: true });
   }
 
   draw() {
@@ -1166,7 +1168,6 @@ class View {
         this.typing = setTimeout(() => this.set({ query: this.search.value }), DEBOUNCE);
       },
       onkeydown: (event) => {
-        event.stopPropagation();
         if (event.key === "Escape") {
           event.preventDefault();
           if (this.search.value) {
@@ -1219,7 +1220,8 @@ class View {
     handle?.();
   }
 
-  takeState({ for: number, state: news }) {
+  takeState({ for: number, view, state: news }) {
+    if (view * IDS_OF_A_VIEW !== this.line.base) return; // another view's, with rows of its own
     clearTimeout(this.silence);
     this.skew = news.now - Date.now() / 1000;
     const isNew = ["query", "mode", "filters", "sort", "namespace"].some((name) => name in news && JSON.stringify(news[name]) !== JSON.stringify(this.state[name]));
@@ -1228,9 +1230,6 @@ class View {
     // What nobody has asked for has just been written.
     const cameBy = number === null && !isNew && !wasLoading && news.total > before;
     const wasAlive = this.isAlive;
-    // The first messages make JupyterLab open a subshell; with another one it is there before
-    // somebody searches while a cell runs.
-    if (!wasAlive) this.line.tell("set");
     this.isAlive = true;
     this.root.classList.add("tta-live");
     this.root.classList.remove("tta-dead");
