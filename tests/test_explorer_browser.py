@@ -267,26 +267,30 @@ def talks_to_a_subshell(here: Desk) -> bool:
     return "subshell" in here.value("seen[-1]")
 
 
-def test_a_running_cell_is_watched_and_can_be_searched_meanwhile(desk):
-    here = desk(FILL, OPEN)
-    gate = "import threading; gate = threading.Event()"
-    assert here.value(f"exec({gate!r}, globals())") is None
-    # JupyterLab gives a widget's messages to a subshell some seconds after the first of them.
-    watch = "seen = []; explorer.on_msg(lambda *_: seen.append(threading.current_thread().name))"
-    assert here.value(f"exec({watch!r}, globals())") is None
-    assert any(talks_to_a_subshell(here) for _ in range(30))
-    here.start(
+def test_a_running_cell_is_watched(desk):
+    here = desk(FILL, "import threading\ngate = threading.Event()", OPEN)
+    output = here.start(
         "sync.add('new:one', {'text': 'one'})\n"
-        f"assert gate.wait({PATIENCE})\n"
-        "sync.add('new:two', {'text': 'two'})"
+        f"gate.wait({PATIENCE})\n"
+        "sync.add('new:two', {'text': 'two'}); print('ended')"
     )
     here.expect_keys("new:one", "ann:mon", "ann:mon:00000001", "bob:mon")
-    here.search.fill("deploy")
-    here.expect_keys("bob:mon")
-    here.search.fill("")
-    here.expect_keys("new:one", "ann:mon", "ann:mon:00000001", "bob:mon")
+    expect(output).to_have_count(0)
     choose(here.page, "Kernel", "Interrupt Kernel")
     expect(here.panel.locator(".jp-CodeCell").last).to_contain_text("KeyboardInterrupt")
+
+
+def test_it_can_be_searched_while_a_cell_runs(desk):
+    here = desk(FILL, "import threading\nseen, gate = [], threading.Event()", OPEN)
+    # JupyterLab gives a widget's messages to a subshell some seconds after the first of them.
+    here.start("explorer.on_msg(lambda *_: seen.append(threading.current_thread().name))")
+    assert any(talks_to_a_subshell(here) for _ in range(30))
+    here.start("explorer.observe(lambda change: change.new == 'deploy' and gate.set(), 'query')")
+    # The cell ends only because the widget is heard meanwhile.
+    output = here.start(f"assert gate.wait({PATIENCE})\nprint('ended')")
+    here.search.fill("deploy")
+    expect(output.last).to_contain_text("ended")
+    here.expect_keys("bob:mon")
 
 
 def test_code_and_widget_see_one_state(desk):

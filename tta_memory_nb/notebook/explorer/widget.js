@@ -965,10 +965,11 @@ function histogram({ edges, counts }, { gist, label, labels = 5 }) {
   const [inner, floor, most] = [width - left - right, height - bottom, Math.max(1, ...counts)];
   const bar = inner / Math.max(1, counts.length);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": gist, class: "tta-chart" });
-  for (const part of [0, 0.5, 1]) {
+  // Half of an odd number is no number of records.
+  for (const part of most % 2 ? [0, 1] : [0, 0.5, 1]) {
     const y = floor - part * (floor - top);
     picture.append(svg("line", { x1: left, x2: width - right, y1: y, y2: y, class: "tta-guide" }),
-      svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, count(Math.round(most * part))));
+      svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, count(most * part)));
   }
   counts.forEach((number, at) => {
     const tall = number ? Math.max(1.5, (number / most) * (floor - top)) : 0;
@@ -991,7 +992,8 @@ function numbers(caption, { edges, counts }, label) {
 }
 
 function dated(width) {
-  return (seconds) => (width < 172_800 ? iso(seconds).slice(5, 16) : iso(seconds).slice(0, 10));
+  if (width < 86_400) return (seconds) => iso(seconds).slice(11, 19);
+  return (seconds) => (width < 604_800 ? iso(seconds).slice(5, 16) : iso(seconds).slice(0, 10));
 }
 
 class Pictures {
