@@ -354,6 +354,76 @@ def test_the_keyboard_is_enough_and_the_notebook_keeps_its_cells(desk):
     assert here.panel.locator(".jp-Cell").count() == cells
 
 
+# ---- what is the matter
+
+
+def test_a_server_that_is_away_is_seen_and_can_be_tried(desk):
+    here = desk(
+        "from tta_memory_nb import MemoryExplorer, MemoryPrimitive\n"
+        "import logging; logging.getLogger('tta_memory_nb').setLevel(logging.ERROR)\n"
+        "away = MemoryPrimitive('redis://:a-secret@127.0.0.1:9', timeout=0.2)\n"
+        "away.sync.add('k', {'text': 'kept'})",
+        "explorer = MemoryExplorer(away, read_only=True)\nexplorer",
+    )
+    degraded = here.widget.locator(".tta-degraded")
+    expect(degraded).to_contain_text("degraded since")
+    expect(degraded).to_contain_text("1 write waiting")
+    expect(here.widget.get_by_text("read-only")).to_be_visible()
+    assert "a-secret" not in here.widget.evaluate("widget => widget.outerHTML")
+    picture(here.widget, "degraded-light")
+    here.at("reconnect").click()
+    expect(here.widget.locator(".tta-toast")).to_contain_text("still does not answer")
+    detail = here.open_record("k")
+    for writing in ("detail-edit", "duplicate", "delete-record", "expire"):
+        expect(here.at(writing)).to_have_count(0)
+    expect(detail.locator(".tta-tree")).to_contain_text("kept")
+
+
+def test_long_work_shows_how_far_it_is_and_can_be_cancelled(desk):
+    here = desk(
+        FILL,
+        "import tta_memory_nb.notebook.explorer as module, itertools, time\n"
+        "real = module.whole\n"
+        "def slowly(memory, wanted, told):\n"
+        "    if wanted.sort_by == 'turn':\n"
+        "        for _ in itertools.count():\n"
+        "            told('sorting', 50, 100)\n"
+        "            time.sleep(0.05)\n"
+        "    return real(memory, wanted, told)\n"
+        "module.whole = slowly",
+        OPEN,
+    )
+    heading = here.widget.locator(".tta-heading", has_text="turn")
+    heading.click()
+    expect(here.widget.locator(".tta-progress")).to_contain_text("sorting 50 of 100")
+    picture(here.widget, "progress-light")
+    here.at("cancel").click()
+    expect(here.widget.locator(".tta-progress")).to_be_hidden()
+    expect(heading).to_have_attribute("aria-sort", "none")
+    here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
+
+
+def test_errors_and_emptiness_are_told_and_another_namespace_is_one_click_away(desk):
+    here = desk(FILL, "%memory use --namespace other", OPEN)
+    expect(here.widget.locator(".tta-empty")).to_contain_text("This memory is empty")
+    picture(here.widget, "empty-light")
+    here.at("facet-namespace").click()
+    here.widget.locator(".tta-popover button", has_text="default").click()
+    here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
+    here.search.fill("nowhere to be found")
+    expect(here.widget.locator(".tta-empty")).to_contain_text("Nothing matches")
+    here.at("clear").click()
+    here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
+
+    break_it = "explorer.memory.sync._store.find = lambda *a, **k: 1 / 0"
+    assert here.value(f"exec({break_it!r}, globals())") is None
+    here.search.fill("rain")
+    expect(here.widget.locator(".tta-banner")).to_contain_text("ZeroDivisionError")
+    picture(here.widget, "error-light")
+    here.at("dismiss").click()
+    expect(here.widget.locator(".tta-banner")).to_be_hidden()
+
+
 # ---- hostile records
 
 HOSTILE = r"""

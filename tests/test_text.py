@@ -16,6 +16,7 @@ from tta_memory_nb.text import (
     Needle,
     fold,
     leaf_text,
+    match_spans,
     matching_paths,
     searchable,
     searchable_json,
@@ -224,3 +225,38 @@ def test_a_glance_at_json_text_passes_most_of_what_does_not_match():
     assert glance(snapshot({"text": "My UMBRELLA"}))
     assert not glance(snapshot({"text": "the sun", "n": 1.5}))
     assert not Needle("málaga").at_a_glance()(snapshot({"text": "Malaga"}))
+
+
+# ---- where it matches
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "marked"),
+    [
+        ("It RAINS, and rains", "rain", ["RAIN", "rain"]),
+        ("Straße", "ss", ["ß"]),
+        ("STRASSE", "straße", ["STRASSE"]),
+        ("Cafe\u0301 bar", "fé", ["fe\u0301"]),
+        ("Café", "e", []),
+        ("aaa", "aa", ["aa"]),
+        ("ς σ Σ", "σ", ["ς", "σ", "Σ"]),
+        ("한국", fold("한"), ["한"]),
+        ("\u1112\u1161\u11ab", "한", ["\u1112\u1161\u11ab"]),
+    ],
+)
+def test_matches_are_marked_in_the_text_as_it_was_written(text, query, marked):
+    spans = match_spans(text, fold(query))
+    assert [text[start:end] for start, end in spans] == marked
+
+
+@given(
+    st.text("aAß́eÉσςΣ한ᆫ 🙂i\u0130", max_size=12),
+    st.text("aAß́eÉσς한 🙂i\u0307", min_size=1, max_size=3),
+)
+def test_something_is_marked_where_a_search_finds_and_nothing_else(text, query):
+    needle = fold(query)
+    spans = match_spans(text, needle)
+    assert bool(spans) == (needle in fold(text))
+    assert all(needle in fold(text[start:end]) for start, end in spans)
+    assert all(start < end for start, end in spans)
+    assert [*spans] == sorted(spans)
