@@ -30,10 +30,11 @@ format: .venv/dev  ## let ruff mend what it can
 notebooks: .venv/dev  ## run the notebooks again and keep their outputs
 	$(BIN)/python tests/run_notebooks.py
 
-bench: .venv/bench  ## search, cache and server beside their peers, half an hour; SIZES="1k 10k" for less
+bench: .venv/bench  ## search, cache, server and explorer beside their peers, half an hour; SIZES="1k 10k" for less
 	$(BIN)/python benchmarks/search.py $(if $(SIZES),--sizes $(SIZES))
 	$(BIN)/python benchmarks/cache.py
 	$(BIN)/python benchmarks/server.py
+	$(BIN)/python benchmarks/explorer.py
 
 clean:  ## remove the environment and everything made
 	rm -rf .venv build dist test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

