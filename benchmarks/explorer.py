@@ -3,7 +3,7 @@
     python benchmarks/explorer.py [--sizes 1000 100000 258145]
 
 Measured from outside, as its user sees it: milliseconds from running the cell to the first rows, and from
-a click or a keystroke to the row that answers it; bytes that came over the wire for the first rows;
+a click or a keystroke to the row that answers it (the browser's driver looks every 0.1 to 0.5 s, so a figure may be that much too large); bytes that came over the wire for the first rows;
 and what the kernel's memory grew by. Every table shows the same real utterances, in one run. itables shows no
 more of them than its `maxBytes` lets it, unless it is told to send everything, which is measured as well. ipydatagrid
 draws on a canvas, which has no rows to be waited for: what is measured is until its picture stays the same.
