@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import Traffic, choose, open_notebook, run_all
+from browsing import Traffic, choose, open_notebook, run_all, wait_until_run
 from jupyter import ARTEFACTS, PATIENCE, LabServer, NotebookServer, running_lab
 from playwright.sync_api import Locator, Page, expect
 
@@ -525,7 +525,10 @@ def test_it_works_in_notebook_7(page, tmp_path_factory, traffic):
         expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
             "data-status", "idle"
         )
+        # The menu is about the notebook that has been clicked into; before, it may be about none.
+        panel.locator(".jp-CodeCell .cm-content").last.click()
         choose(page, "Run", "Run All Cells")
+        wait_until_run(page, panel)
         here = Desk(page, panel)
         here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
         here.search.fill("umbrella")
