@@ -12,6 +12,8 @@ const LONG_TEXT = 2000;
 const STEP = 100; // children of a node in the tree
 const WIDTHS = { key: 190, text: 280, time: 110, expiry: 120, number: 90, matches: 130, mixed: 180 };
 
+const FOCUSABLE = new Set(["a", "button", "input", "select", "textarea"]);
+
 let views = 0;
 
 // ---------------------------------------------------------------- small tools
@@ -24,6 +26,9 @@ function h(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
+  // Notebook 7 looks for its keys before anybody else, first at what has the focus itself: "d d" there
+  // would delete the cell that the widget is in.
+  if (FOCUSABLE.has(tag) || "tabindex" in attributes) element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return element;
 }
@@ -1042,6 +1047,7 @@ function numbers(caption, { edges, counts }, label) {
 }
 
 function dated(width) {
+  if (width < 10) return (seconds) => new Date(seconds * 1000).toISOString().slice(11, 23);
   if (width < 600) return (seconds) => iso(seconds).slice(11, 19);
   return (seconds) => (width < 172_800 ? iso(seconds).slice(5, 16) : iso(seconds).slice(0, 10));
 }
