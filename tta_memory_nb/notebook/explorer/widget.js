@@ -138,6 +138,15 @@ class Line {
     return id;
   }
 
+  /** Sends a message that is of no use to a kernel that has ended. */
+  tellIfAnybody(verb) {
+    try {
+      this.tell(verb);
+    } catch {
+      // The kernel has been shut down.
+    }
+  }
+
   /** Sends a message whose answer goes to a function. */
   ask(verb, content, answered) {
     this.waiting.set(this.tell(verb, content), answered);
@@ -158,7 +167,7 @@ class Line {
   }
 
   close() {
-    this.tell("bye");
+    this.tellIfAnybody("bye");
     this.model.off("msg:custom", this.receive);
   }
 }
@@ -1291,7 +1300,7 @@ class View {
     const cameBy = number === null && !isNew && !wasLoading && news.total > before;
     const wasAlive = this.isAlive;
     // By then there is a subshell, and the kernel learns of it before a long cell runs.
-    if (!wasAlive) this.soon = setTimeout(() => this.line.tell("set"), 1000);
+    if (!wasAlive) this.soon = setTimeout(() => this.line.tellIfAnybody("set"), 1000);
     this.isAlive = true;
     this.root.classList.add("tta-live");
     this.root.classList.remove("tta-dead");
