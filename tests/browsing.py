@@ -85,6 +85,11 @@ def run_all(page: Page, panel: Locator, complaints: str = COMPLAINTS) -> None:
     """Restarts the kernel and runs every cell to its end; fails when one complains."""
     choose(page, "Run", "Restart Kernel and Run All Cells…")
     page.locator(".jp-Dialog .jp-mod-accept").click()
+    wait_until_run(page, panel, complaints)
+
+
+def wait_until_run(page: Page, panel: Locator, complaints: str = COMPLAINTS) -> None:
+    """Waits until every cell has run to its end; fails when one complains."""
     # An error stops the run, and would leave the cells after it waiting for ever.
     page.wait_for_function(
         """([prompts, complaints]) => {

@@ -115,6 +115,10 @@ def test_query_filters_and_sort_are_traits(explore):
     assert explorer.records[0].matches == ("text",)
     explorer.sort_by, explorer.descending = "n", False
     assert keys_of(explorer) == ["ann:mon", "ann:tue"]
+    explorer.query, explorer.sort_by = "", "key"
+    assert keys_of(explorer) == ["ann:mon", "ann:tue", "bob:mon"]
+    explorer.descending = True
+    assert keys_of(explorer) == ["bob:mon", "ann:tue", "ann:mon"]
     explorer.query, explorer.filters = "", {"user": "bob", "session": None}
     assert keys_of(explorer) == ["bob:mon"]
     assert explorer.filters == {"user": "bob"}

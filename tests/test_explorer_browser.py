@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import Traffic, choose, open_notebook, run_all
+from browsing import Traffic, choose, open_notebook, run_all, wait_until_run
 from jupyter import ARTEFACTS, PATIENCE, LabServer, NotebookServer, running_lab
 from playwright.sync_api import Locator, Page, expect
 
@@ -190,7 +190,78 @@ def test_columns_are_chosen_and_resized(desk):
     assert turn.bounding_box()["width"] == pytest.approx(before + 60, abs=3)
 
 
+def test_the_chooser_keeps_the_keyboard_and_a_drag_does_not_sort(desk):
+    here = desk(FILL, OPEN)
+    here.at("columns").click()
+    box = here.widget.locator(".tta-popover label", has_text="session").locator("input")
+    box.focus()
+    here.page.keyboard.press("Space")
+    expect(here.widget.locator(".tta-heading", has_text="session")).to_be_visible()
+    expect(box).to_be_focused()
+    expect(box).to_be_checked()
+    here.page.keyboard.press("Escape")
+    expect(here.at("columns")).to_be_focused()
+
+    # The last column fills the table, so that it is as wide as before however far it is dragged.
+    here.page.evaluate("document.activeElement.blur()")
+    here.start("explorer.columns = ['turn', 'tags']")
+    tags = here.widget.locator(".tta-heading").last
+    expect(tags).to_have_text("tags")
+    box = tags.bounding_box()
+    here.page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 8)
+    here.page.mouse.down()
+    here.page.mouse.move(box["x"] + box["width"] - 63, box["y"] + 8, steps=3)
+    here.page.mouse.up()
+    assert here.value("explorer.sort_by") == "recency"
+    expect(tags).to_have_attribute("aria-sort", "none")
+
+
+def test_who_opens_a_facet_sees_the_newest_counts(desk):
+    here = desk(FILL, OPEN)
+    choices = here.widget.locator(".tta-popover li button")
+    here.at("facet-user").click()
+    expect(choices).to_have_text(["ann2", "bob1"])
+    here.page.keyboard.press("Escape")
+    here.start("sync.add('cid:mon', {'text': 'hi'})\nsync.add('bob:tue', {'text': 'ho'})")
+    expect(here.rows).to_have_count(5)
+    here.at("facet-user").click()
+    expect(choices).to_have_count(3)
+    expect(choices.filter(has_text="bob")).to_have_text("bob2")
+    expect(here.widget.locator(".tta-popover input")).to_be_focused()
+
+
 # ---- one record
+
+
+def test_what_is_read_and_typed_stays_while_others_write(desk):
+    here = desk(
+        FILL, "sync.add('ann:mon:00000002', {'n': 2**53 + 1, 'deep': {'a': {'b': 'c'}}})", OPEN
+    )
+    detail = here.open_record("ann:mon:00000002")
+    # JavaScript itself knows no such integer.
+    expect(detail.locator(".tta-tree")).to_contain_text("n: 9007199254740993")
+    detail.locator(".tta-branch", has_text="a: ").last.click()
+    expect(detail.locator(".tta-tree")).to_contain_text("b: c")
+    expect(detail.get_by_text("b: c")).to_be_visible()
+    here.at("duplicate").click()
+    field = detail.get_by_label("New key")
+    field.fill("ann:mon:00000003")
+    here.start("sync.add('ann:mon:00000004', {'text': 'a neighbour'})")
+    expect(detail.locator(".tta-neighbours")).to_contain_text("a neighbour")
+    expect(field).to_have_value("ann:mon:00000003")
+    expect(detail.get_by_text("b: c")).to_be_visible()
+    field.focus()
+    later = "threading.Timer(1, sync.add, ['ann:mon:00000005', {'text': 'another'}]).start()"
+    here.start(f"import threading\n{later}")
+    field.focus()
+    expect(detail.locator(".tta-neighbours")).to_contain_text("another")
+    expect(field).to_be_focused()
+    here.page.keyboard.press("Enter")
+    expect(detail.locator("h3")).to_have_text("ann:mon:00000003")
+    here.at("detail-history").focus()
+    here.page.keyboard.press("Enter")
+    expect(here.at("detail-history")).to_have_attribute("aria-selected", "true")
+    expect(here.at("detail-history")).to_be_focused()
 
 
 def test_a_record_is_read_edited_kept_and_brought_back(desk):
@@ -326,7 +397,18 @@ def test_the_keyboard_is_enough_and_the_notebook_keeps_its_cells(desk):
         cell = here.grid.get_attribute("aria-activedescendant")
         return here.page.locator(f"[id='{cell}']").inner_text()
 
+    page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowRight")
+    assert active() == "key"
+    page.keyboard.press("Enter")
+    key = here.widget.locator(".tta-heading", has_text="key")
+    expect(key).to_have_attribute("aria-sort", "ascending")
+    page.keyboard.press("Enter")
+    expect(key).to_have_attribute("aria-sort", "descending")
+    here.expect_keys("bob:mon", "ann:mon:00000001", "ann:mon")
+    page.keyboard.press("Enter")
+    here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
+    page.keyboard.press("ArrowDown")
     assert active() == "ann:mon"
     page.keyboard.press("ArrowDown")
     assert active() == "ann:mon:00000001"
@@ -435,25 +517,33 @@ for _ in range(150):
     deep = {"in": deep}
 sync.add("z:deep", deep)
 sync.add("z:esc", {"text": "\x1b[31mred\x07\u202egnp.exe\u2066", "link": "javascript:window.pwned=3", "lines": "a\nb\r\nc"})
+for n, evil in enumerate(["javascript:window.pwned=4", "\x1b]0;pwned\x07", "\u202egnp.exe", "url(x);}*{display:none}", "__proto__"]):
+    sync.add(f"{evil}:s:{n}", {evil: {evil: [evil]}, "text": f"<a href='javascript:window.pwned=5'>{evil}</a>"})
 sync.add(bad, {bad: bad, "css": "</style><style>.tta-grid{display:none!important}"})
 """
 
 
 def test_hostile_records_run_nothing_and_keep_their_place(desk, root):
     here = desk(HOSTILE, OPEN)
-    expect(here.rows).to_have_count(5)
+    expect(here.rows).to_have_count(10)
     width = here.panel.locator(".jp-WindowedPanel-outer").evaluate(
         "e => [e.scrollWidth, e.clientWidth]"
     )
     assert width[0] == width[1]
     boxes = here.rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
     assert set(boxes) == {28}
-    for number in range(5):
+    for number in range(10):
         here.rows.nth(number).locator(".tta-is-key").click()
+        # Nobody waits long for a record, however large it is.
+        expect(here.widget.locator(".tta-detail h3")).to_have_text(
+            here.keys()[number], timeout=5000
+        )
         expect(here.widget.locator(".tta-detail-body")).to_be_visible()
-        expect(here.widget.locator(".tta-detail h3")).to_have_text(here.keys()[number])
+        closed = here.widget.locator("[aria-expanded=false] > .tta-branch")
+        closed.evaluate_all("all => all.forEach(each => each.click())")
+    expect(here.widget.locator("a, script, iframe, img, style")).to_have_count(0)
     here.search.fill("pwned")
-    expect(here.rows).to_have_count(3)
+    expect(here.rows).to_have_count(8)
     assert here.page.evaluate("window.pwned") is None
     picture(here.widget, "hostile-light")
     assert "\u202e" not in here.widget.inner_text()
@@ -467,9 +557,16 @@ def test_hostile_records_run_nothing_and_keep_their_place(desk, root):
         capture_output=True,
     )
     static = here.page.context.browser.new_page()
+    dialogs: list[str] = []
+    static.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     static.goto(path.with_suffix(".html").as_uri())
-    expect(static.locator(".tta-explorer-static table")).to_be_visible()
+    table = static.locator(".tta-explorer-static")
+    expect(table.locator("table")).to_be_visible()
+    expect(table.locator("a, script, iframe, img")).to_have_count(0)
     assert static.evaluate("window.pwned") is None
+    widths = static.evaluate("() => [document.body.scrollWidth, document.body.clientWidth]")
+    assert widths[0] == widths[1]
+    assert dialogs == []
     static.close()
 
 
@@ -498,7 +595,8 @@ def test_a_saved_notebook_shows_the_page_and_no_lost_widget(desk, lab):
 def test_nothing_grave_stands_in_the_way_of_assistive_technology(desk):
     here = desk(FILL, "sync.add('soon:gone', {'text': 'bye'}, ttl=50)", OPEN)
     page = here.page
-    for theme, is_light in (("Light", "true"), ("Dark", "false")):
+    # In the end it is light again, as the tests after this one expect it.
+    for theme, is_light in (("Dark", "false"), ("Light", "true")):
         choose(page, "Settings", "Theme", f"JupyterLab {theme}")
         expect(page.locator(f"body[data-jp-theme-light='{is_light}']")).to_be_attached()
         expect(page.locator("#jupyterlab-splash")).to_have_count(0)
@@ -563,24 +661,41 @@ def test_a_narrow_cell_has_all_of_it(desk):
 
 def test_a_view_taken_through_other_states_shows_what_a_fresh_one_shows(desk):
     here = desk(MANY, OPEN)
+    counts = here.widget.locator(".tta-counts")
+    turn = here.widget.locator(".tta-heading", has_text="turn")
     here.search.fill("note 12")
-    expect(here.widget.locator(".tta-counts")).to_have_text("111 of 5,000 records")
-    here.widget.locator(".tta-heading", has_text="turn").click()
+    expect(counts).to_have_text("111 of 5,000 records")
+    turn.click()
+    expect(turn).to_have_attribute("aria-sort", "descending")
     here.at("facet-user").click()
     here.widget.locator(".tta-popover li button").get_by_text("user0").click()
     expect(here.widget.locator(".tta-chip")).to_have_count(1)
     here.rows.nth(2).locator("input").click()
     here.at("delete").click()
-    expect(here.widget.locator(".tta-counts")).to_have_text("38 of 4,999 records")
-    here.start("from IPython.display import display\ndisplay(explorer)")
-    fresh = here.panel.locator(".tta-explorer").last
-    expect(here.panel.locator(".tta-explorer")).to_have_count(2)
+    expect(counts).to_have_text("38 of 4,999 records")
+    here.search.fill("note 4")
+    expect(counts).to_have_text("369 of 4,999 records")
+    turn.click()
+    expect(turn).to_have_attribute("aria-sort", "ascending")
+    here.grid.evaluate("grid => { grid.scrollTop = 3000; }")
+    here.search.fill("note 12")
+    expect(counts).to_have_text("38 of 4,999 records")
+    here.start(
+        "from tta_memory_nb import MemoryExplorer\n"
+        "MemoryExplorer(memory, query=explorer.query, filters=explorer.filters,\n"
+        "    sort_by=explorer.sort_by, descending=explorer.descending)"
+    )
+    first, fresh = (here.panel.locator(".tta-explorer").nth(number) for number in (0, 1))
     expect(fresh.locator(".tta-counts")).to_have_text("38 of 4,999 records")
 
-    def texts(widget: Locator) -> list[str]:
-        return widget.locator(ROWS).all_inner_texts()
+    def texts(widget: Locator) -> list[list[str]]:
+        # How long ago it was is told by a clock.
+        return widget.locator(ROWS).evaluate_all(
+            "rows => rows.map(row => [...row.querySelectorAll('.tta-cell:not(.tta-is-time)')]"
+            ".map(cell => cell.innerText))"
+        )
 
-    first = here.panel.locator(".tta-explorer").first
+    expect(fresh.locator(ROWS).first).to_contain_text("note 12")
     count = min(len(texts(first)), len(texts(fresh)))
     assert count > 10
     assert texts(first)[:count] == texts(fresh)[:count]
@@ -599,7 +714,10 @@ def test_it_works_in_notebook_7(page, tmp_path_factory, traffic):
         expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
             "data-status", "idle"
         )
+        # The menu is about the notebook that has been clicked into; before, it may be about none.
+        panel.locator(".jp-CodeCell .cm-content").last.click()
         choose(page, "Run", "Run All Cells")
+        wait_until_run(page, panel)
         here = Desk(page, panel)
         here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
         here.search.fill("umbrella")
@@ -610,6 +728,21 @@ def test_it_works_in_notebook_7(page, tmp_path_factory, traffic):
         here.at("save").click()
         expect(detail.locator(".tta-tree")).to_contain_text("found it")
         expect(panel.locator(".tta-explorer-static")).to_be_hidden()
+        here.search.fill("")
+        here.expect_keys("ann:mon:00000001", "ann:mon", "bob:mon")
         picture(here.widget, "notebook7-light")
+        here.at("close-detail").click()
+        cells = panel.locator(".jp-Cell").count()
+        for key in ("d", "d", "ArrowDown", "Space"):
+            page.keyboard.press(key)
+        expect(here.widget.locator(".tta-left")).to_contain_text("1 selected")
+        page.keyboard.press("Delete")
+        expect(here.rows).to_have_count(2)
+        here.at("undo").click()
+        expect(here.rows).to_have_count(3)
+        assert panel.locator(".jp-Cell").count() == cells
+        here.start("sync.add('new:one', {'text': 'one'})\nexplorer.query = 'one'")
+        here.expect_keys("new:one")
+        expect(here.search).to_have_value("one")
         page.close()
     assert traffic.hosts() == {"127.0.0.1"}

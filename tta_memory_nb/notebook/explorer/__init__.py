@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import Context, copy_context
 from dataclasses import replace
 from importlib.resources import files
 from threading import RLock, local
@@ -50,6 +51,7 @@ MODES = ("keyword",)
 _IDS_OF_A_VIEW = 1_000_000
 _FIRST_WINDOW = (0, 60)
 _WIDEST_WINDOW = 500
+_NOTHING_TO_DO = {"kind": "progress", "what": "", "done": 1, "total": 1}
 _MOST_EXPORTED = 50_000_000  # bytes that are sent to a browser
 
 # Seconds between two looks: a server is asked less often, and nobody more often than it can answer.
@@ -143,6 +145,8 @@ class MemoryExplorer(anywidget.AnyWidget):
         self._looking = RLock()
         self._sending = RLock()
         self._here = local()
+        # Where the last message of a front end has been answered.
+        self._answering: Context | None = None
         self._listing: Listing | None = None
         self._cancelled = False
         self._fields = Fields((), 0)
@@ -325,7 +329,7 @@ class MemoryExplorer(anywidget.AnyWidget):
 
     def _done(self, wanted: Wanted) -> None:
         self._is_loading = False
-        self._tell({"kind": "progress", "what": "", "done": 1, "total": 1})
+        self._tell(_NOTHING_TO_DO)
         if self._wanted() == wanted:
             self._publish()
 
@@ -337,7 +341,7 @@ class MemoryExplorer(anywidget.AnyWidget):
             self._set_wanted(listing.wanted)
             self._cancelled = not listing.is_whole
         self._is_loading = False
-        self._tell({"kind": "progress", "what": "", "done": 1, "total": 1})
+        self._tell(_NOTHING_TO_DO)
         self._publish()
 
     def _set_wanted(self, wanted: Wanted) -> None:
@@ -488,8 +492,12 @@ class MemoryExplorer(anywidget.AnyWidget):
                     self._tell({"kind": "state", "for": number, "view": view, "state": news})
 
     def _tell(self, content: dict[str, Any]) -> None:
+        # From ipykernel 7.4 on, what a front end says goes to where it was last spoken to from. A
+        # thread would count as the running cell, and whoever types would wait for that to end.
+        answering = self._answering
+        context = copy_context() if answering is None else answering.copy()
         with self._sending:
-            self.send(content)
+            context.run(self.send, content)
 
     def _fail(self, error: Exception, answer: int | None = None) -> None:
         message = str(error) if isinstance(error, TTAMemoryError) else _unexpected(error)
@@ -509,6 +517,7 @@ class MemoryExplorer(anywidget.AnyWidget):
         number = content.get("id") if isinstance(content, dict) else None
         if not isinstance(number, int):
             return
+        self._answering = copy_context()
         try:
             self._verb(str(content.get("do")))(self, number, content)
         except Exception as error:  # shown where it was asked for, and never swallowed
@@ -551,8 +560,11 @@ class MemoryExplorer(anywidget.AnyWidget):
         view = number // _IDS_OF_A_VIEW
         self._windows.pop(view, None)
         self._sent.pop(view, None)
+        self._answering = None  # the subshell may end with the view
         if not self._windows:
             self._worker.stop()
+        else:  # others must not be led to that subshell
+            self._soon(number, lambda: self._tell(_NOTHING_TO_DO))
 
     def _set(self, number: int, content: dict[str, Any]) -> None:
         view = number // _IDS_OF_A_VIEW
@@ -607,7 +619,7 @@ class MemoryExplorer(anywidget.AnyWidget):
         if self.view != "table":
             self._work_out_charts()
         self._is_loading = False
-        self._tell({"kind": "progress", "what": "", "done": 1, "total": 1})
+        self._tell(_NOTHING_TO_DO)
         self._publish(number)
         self._notify("records")
         self._worker.wake()

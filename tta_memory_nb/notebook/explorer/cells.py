@@ -58,7 +58,7 @@ ABOUT = (
 )
 """What tells about a record, beside its key."""
 
-_ABOUT = {column.name: column for column in ABOUT}
+_ABOUT = {column.name: column for column in (KEY, *ABOUT)}
 _SHOWN_ABOUT = ("updated", "expires")
 
 

@@ -12,6 +12,8 @@ const LONG_TEXT = 2000;
 const STEP = 100; // children of a node in the tree
 const WIDTHS = { key: 190, text: 280, time: 110, expiry: 120, number: 90, matches: 130, mixed: 180 };
 
+const FOCUSABLE = new Set(["a", "button", "input", "select", "textarea"]);
+
 let views = 0;
 
 // ---------------------------------------------------------------- small tools
@@ -24,6 +26,9 @@ function h(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
+  // Notebook 7 looks for its keys before anybody else, first at what has the focus itself: "d d" there
+  // would delete the cell that the widget is in.
+  if (FOCUSABLE.has(tag) || "tabindex" in attributes) element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return element;
 }
@@ -133,6 +138,15 @@ class Line {
     return id;
   }
 
+  /** Sends a message that is of no use to a kernel that has ended. */
+  tellIfAnybody(verb) {
+    try {
+      this.tell(verb);
+    } catch {
+      // The kernel has been shut down.
+    }
+  }
+
   /** Sends a message whose answer goes to a function. */
   ask(verb, content, answered) {
     this.waiting.set(this.tell(verb, content), answered);
@@ -153,7 +167,7 @@ class Line {
   }
 
   close() {
-    this.tell("bye");
+    this.tellIfAnybody("bye");
     this.model.off("msg:custom", this.receive);
   }
 }
@@ -170,6 +184,22 @@ function popover(root, label, attributes, fill) {
   const outside = (event) => {
     if (panel && !panel.contains(event.target) && !button.contains(event.target)) close();
   };
+  function refill() {
+    if (!panel) return;
+    const before = document.activeElement;
+    const [typed, item, top] = [panel.querySelector("input[type=search]")?.value, before?.closest("li")?.textContent, panel.querySelector("ul")?.scrollTop];
+    const wasHere = panel.contains(before) || before === button || before === document.body;
+    panel.replaceChildren();
+    fill(panel, close, false);
+    const [search, list] = [panel.querySelector("input[type=search]"), panel.querySelector("ul")];
+    if (search && typed) {
+      search.value = typed;
+      search.dispatchEvent(new Event("input"));
+    }
+    if (list && top) list.scrollTop = top;
+    const same = item && [...panel.querySelectorAll("li")].find((each) => each.textContent === item);
+    if (wasHere) (same ? same.querySelector("input, button") : panel.querySelector("input, button"))?.focus({ preventScroll: Boolean(same) });
+  }
   function open() {
     panel = h("div", { class: "tta-popover", role: "dialog", "aria-label": label, onkeydown: (event) => {
       if (event.key !== "Escape") return;
@@ -179,7 +209,7 @@ function popover(root, label, attributes, fill) {
     } });
     button.setAttribute("aria-expanded", "true");
     root.append(panel);
-    fill(panel, close);
+    fill(panel, close, true);
     // Below its button, but inside the widget.
     const [outer, inner] = [root.getBoundingClientRect(), button.getBoundingClientRect()];
     panel.style.top = `${inner.bottom - outer.top + 4}px`;
@@ -193,13 +223,14 @@ function popover(root, label, attributes, fill) {
     button.setAttribute("aria-expanded", "false");
     document.removeEventListener("pointerdown", outside, true);
   }
-  return { button, close, refill: () => { if (panel) { panel.replaceChildren(); fill(panel, close); } } };
+  return { button, close, refill };
 }
 
 // ---------------------------------------------------------------- the tree of a value
 
 function leaf(value) {
   if (value === null) return h("span", { class: "tta-null" }, "null");
+  if (value instanceof Exact) return h("span", { class: "tta-number" }, value.text);
   if (typeof value !== "string") return h("span", { class: "tta-number" }, String(value));
   const text = h("span", { class: "tta-string" }, harmlessLines(value.slice(0, LONG_TEXT)));
   if (value.length <= LONG_TEXT) return text;
@@ -210,9 +241,22 @@ function leaf(value) {
   return h("span", {}, text, more);
 }
 
+/** A number that JavaScript would round. */
+class Exact {
+  constructor(text) {
+    this.text = text;
+  }
+}
+
+/** The value of a JSON text; browsers that tell how a number was written lose nothing of it. */
+function exactly(text) {
+  return JSON.parse(text, (_, value, context) =>
+    typeof value === "number" && context?.source !== undefined && String(value) !== context.source ? new Exact(context.source) : value);
+}
+
 /** An item of the tree; its children are made when it is opened. */
 function node(name, value, level, isOpen) {
-  const isBranch = value !== null && typeof value === "object";
+  const isBranch = value !== null && typeof value === "object" && !(value instanceof Exact);
   const item = h("li", { role: "treeitem", "aria-level": level, tabindex: "-1" });
   const label = name === null ? [] : [h("span", { class: "tta-name" }, harmless(String(name))), ": "];
   if (!isBranch) {
@@ -386,12 +430,12 @@ class Grid {
     if ("columns" in news || "sort" in news) this.drawHeadings();
     if (isNew) {
       this.element.scrollTop = 0;
-      this.active.row = 0;
+      this.active.row = Math.min(this.active.row, 0); // a heading stays chosen
       this.anchorRow = null;
     }
     if ("rows" in news) [this.start, this.rows] = [news.start, news.rows];
     if (news.anchor && !isNew) this.keepInPlace(news.anchor);
-    this.active.row = Math.max(0, Math.min(this.active.row, this.total - 1));
+    if (this.active.row >= 0) this.active.row = Math.max(0, Math.min(this.active.row, this.total - 1));
     this.draw(cameBy);
     this.askForRows();
   }
@@ -587,6 +631,11 @@ class Grid {
     const end = () => {
       window.removeEventListener("pointermove", move);
       window.removeEventListener("pointerup", end);
+      // Let go over a heading, it would be a click on that.
+      this.isDragged = true;
+      setTimeout(() => {
+        this.isDragged = false;
+      });
     };
     window.addEventListener("pointermove", move);
     window.addEventListener("pointerup", end);
@@ -620,7 +669,7 @@ class Grid {
   clicked(event) {
     const heading = event.target.closest(".tta-heading");
     if (heading) {
-      if (!event.target.closest(".tta-grip")) this.sortBy(this.columns.find((column) => column.name === heading.dataset.column));
+      if (!event.target.closest(".tta-grip") && !this.isDragged) this.sortBy(this.columns.find((column) => column.name === heading.dataset.column));
       return;
     }
     const element = event.target.closest(".tta-canvas .tta-row");
@@ -740,7 +789,7 @@ class Detail {
 
   close() {
     this.element.hidden = true;
-    [this.key, this.draft] = [null, null];
+    [this.key, this.draft, this.kept] = [null, null, null];
     this.view.grid.layOut();
     this.view.grid.element.focus();
   }
@@ -748,6 +797,10 @@ class Detail {
   load(whole = false) {
     this.view.line.ask("record", { key: this.key, whole }, (message) => {
       if (message.kind !== "record" || message.key !== this.key) return;
+      // Whoever reads or writes there is not disturbed for nothing.
+      const signature = JSON.stringify({ ...message, for: null });
+      if (signature === this.drawn && !this.element.hidden) return;
+      this.drawn = signature;
       this.record = message;
       this.draw();
     });
@@ -761,12 +814,15 @@ class Detail {
   draw() {
     const { record } = this;
     const wasHidden = this.element.hidden;
+    const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
+    const chosen = focused?.matches("input[type=text]") ? [focused.selectionStart, focused.selectionEnd] : null;
     this.element.hidden = false;
     if (wasHidden) this.view.grid.layOut();
     const close = h("button", { type: "button", class: "tta-icon", "data-do": "close-detail", "aria-label": "close", onclick: () => this.close() }, "✕");
     const title = h("h3", { title: harmless(record.key) }, harmless(record.key));
     if (record.gone) {
       this.element.replaceChildren(h("header", {}, title, close), h("p", { class: "tta-note" }, "This record is gone: deleted, evicted or expired."));
+      if (focused) close.focus();
       return;
     }
     const tabs = [["record", "Record"], ...(this.view.state.read_only ? [] : [["edit", "Edit"]]), ["history", "History"]];
@@ -783,6 +839,10 @@ class Detail {
       this.body,
     );
     this.body.scrollTop = scrolled;
+    if (!focused) return;
+    const again = focused.isConnected ? focused : this.element.querySelector(`[data-do="${focused.dataset.do}"]`);
+    (again ?? this.body).focus({ preventScroll: true });
+    if (chosen && again === focused) focused.setSelectionRange(...chosen);
   }
 
   drawRecord() {
@@ -796,7 +856,7 @@ class Detail {
     ];
     let value = null;
     try {
-      value = record.cut ? null : JSON.parse(record.text);
+      value = record.cut ? null : exactly(record.text);
     } catch {
       value = null;
     }
@@ -807,11 +867,17 @@ class Detail {
       h("button", { type: "button", class: "tta-button", "data-do": "duplicate", onclick: () => this.duplicate() }, "Duplicate"),
       h("button", { type: "button", class: "tta-button tta-danger", "data-do": "delete-record", onclick: () => view.remove(this.key, true) }, "Delete"),
     ];
-    this.asking = h("div", { class: "tta-asking" });
+    // What was asked and what was opened stay, however often others write.
+    if (this.kept?.key !== this.key) this.kept = { key: this.key, asking: h("div", { class: "tta-asking" }) };
+    if (this.kept.text !== record.text) {
+      this.kept.text = record.text;
+      this.kept.shown = value ? tree(value) : h("pre", { class: "tta-json" }, harmlessLines(record.text));
+    }
+    this.asking = this.kept.asking;
     return [
       h("dl", { class: "tta-facts" }, ...facts.filter(([, fact]) => fact).flatMap(([name, fact]) => [h("dt", {}, name), h("dd", {}, fact)])),
       h("div", { class: "tta-actions" }, copy, ...writing), this.asking,
-      value ? tree(value) : h("pre", { class: "tta-json" }, harmlessLines(record.text)),
+      this.kept.shown,
       record.cut ? h("button", { type: "button", class: "tta-link", "data-do": "whole", onclick: () => this.load(true) }, `… show all ${count(record.length)} characters`) : null,
       ...this.neighbours(),
     ].filter(Boolean);
@@ -849,7 +915,7 @@ class Detail {
     this.view.line.ask(verb, { key: this.key, base: this.record.base, ...content }, (message) => {
       if (message.kind === "edited" && message.ok) {
         this.asking?.replaceChildren();
-        [this.draft, this.conflict] = [null, null];
+        [this.draft, this.conflict, this.drawn] = [null, null, null];
         done(message);
       } else if (message.kind === "edited" && message.conflict) {
         this.conflict = message.conflict;
@@ -907,8 +973,7 @@ class Detail {
     };
     check();
     const reset = h("button", { type: "button", class: "tta-button", "data-do": "reset", onclick: () => {
-      this.draft = null;
-      this.conflict = null;
+      [this.draft, this.conflict, this.drawn] = [null, null, null];
       this.load();
     } }, "Discard");
     return [...this.drawConflict(), area, problem, h("div", { class: "tta-actions" }, save, reset, h("span", { class: "tta-hint" }, view.isMac ? "⌘S saves" : "Ctrl+S saves"))];
@@ -965,11 +1030,10 @@ function histogram({ edges, counts }, { gist, label, labels = 5 }) {
   const [inner, floor, most] = [width - left - right, height - bottom, Math.max(1, ...counts)];
   const bar = inner / Math.max(1, counts.length);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": gist, class: "tta-chart" });
-  // Half of an odd number is no number of records.
-  for (const part of most % 2 ? [0, 1] : [0, 0.5, 1]) {
-    const y = floor - part * (floor - top);
+  for (const number of new Set([0, Math.floor(most / 2), most])) {
+    const y = floor - (number / most) * (floor - top);
     picture.append(svg("line", { x1: left, x2: width - right, y1: y, y2: y, class: "tta-guide" }),
-      svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, count(most * part)));
+      svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, count(number)));
   }
   counts.forEach((number, at) => {
     const tall = number ? Math.max(1.5, (number / most) * (floor - top)) : 0;
@@ -992,8 +1056,9 @@ function numbers(caption, { edges, counts }, label) {
 }
 
 function dated(width) {
-  if (width < 86_400) return (seconds) => iso(seconds).slice(11, 19);
-  return (seconds) => (width < 604_800 ? iso(seconds).slice(5, 16) : iso(seconds).slice(0, 10));
+  if (width < 10) return (seconds) => new Date(seconds * 1000).toISOString().slice(11, 23);
+  if (width < 600) return (seconds) => iso(seconds).slice(11, 19);
+  return (seconds) => (width < 172_800 ? iso(seconds).slice(5, 16) : iso(seconds).slice(0, 10));
 }
 
 class Pictures {
@@ -1048,7 +1113,8 @@ class Pictures {
     const shade = svg("rect", { y: top, height: height - top - bottom, class: "tta-brush" });
     const show = () => {
       shade.setAttribute("x", place(range[0]));
-      shade.setAttribute("width", Math.max(0, place(range[1]) - place(range[0])));
+      const isAll = range[0] <= from && range[1] >= to;
+      shade.setAttribute("width", isAll ? 0 : Math.max(0, place(range[1]) - place(range[0])));
     };
     show();
     picture.append(shade);
@@ -1150,6 +1216,7 @@ class View {
   close() {
     clearInterval(this.clock);
     clearTimeout(this.silence);
+    clearTimeout(this.soon);
     this.sizes.disconnect();
     this.line.close();
     if (this.hidden) this.hidden.style.display = "";
@@ -1184,8 +1251,8 @@ class View {
     });
     this.modes = h("select", { "aria-label": "search mode", "data-do": "mode", hidden: true, onchange: () => this.set({ mode: this.modes.value }) });
     this.facets = [
-      popover(this.root, "User", { "data-do": "facet-user" }, (panel, close) => this.fillFacet(panel, close, "user", "users", "more_users")),
-      popover(this.root, "Session", { "data-do": "facet-session" }, (panel, close) => this.fillFacet(panel, close, "session", "sessions", "more_sessions")),
+      popover(this.root, "User", { "data-do": "facet-user" }, (panel, close, opens) => this.fillFacet(panel, close, opens, "user", "users", "more_users")),
+      popover(this.root, "Session", { "data-do": "facet-session" }, (panel, close, opens) => this.fillFacet(panel, close, opens, "session", "sessions", "more_sessions")),
       popover(this.root, "Time", { "data-do": "facet-time" }, (panel, close) => this.fillTimes(panel, close)),
       popover(this.root, "Namespace", { "data-do": "facet-namespace" }, (panel, close) => this.fillNamespaces(panel, close)),
     ];
@@ -1232,6 +1299,8 @@ class View {
     // What nobody has asked for has just been written.
     const cameBy = number === null && !isNew && !wasLoading && news.total > before;
     const wasAlive = this.isAlive;
+    // By then there is a subshell, and the kernel learns of it before a long cell runs.
+    if (!wasAlive) this.soon = setTimeout(() => this.line.tellIfAnybody("set"), 1000);
     this.isAlive = true;
     this.root.classList.add("tta-live");
     this.root.classList.remove("tta-dead");
@@ -1311,16 +1380,17 @@ class View {
     this.chips.replaceChildren(...chips);
   }
 
-  fillFacet(panel, close, name, list, more) {
+  fillFacet(panel, close, opens, name, list, more) {
     const { facets, filters } = this.state;
+    // They are counted anew for whoever opens the panel, who sees the last ones until then.
+    if ((opens || !facets) && !this.counting) {
+      this.counting = true;
+      this.line.ask("facets", {}, () => {
+        this.counting = false;
+      });
+    }
     if (!facets) {
       panel.append(h("p", { class: "tta-hint" }, "Counting…"));
-      if (!this.counting) {
-        this.counting = true;
-        this.line.ask("facets", {}, () => {
-          this.counting = false;
-        });
-      }
       return;
     }
     const choose = (value) => {
