@@ -228,13 +228,18 @@ class LabServer:
         self.url = self._when(lambda: _server_url(told), "writes down its address")
         self._when(lambda: self.api("status"), "answers")
 
-    def _command(self, settings: Path) -> list[str]:
+    def _options(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser"),
             "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={_free_port()}",
             f"--ServerApp.root_dir={self.root}",
             f"--IdentityProvider.token={self.token}",
+        ]
+
+    def _command(self, settings: Path) -> list[str]:
+        return [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser"),
+            *self._options(),
             "--ServerApp.terminals_enabled=False",
             "--LanguageServerManager.autodetect=False",
             f"--LabApp.app_settings_dir={settings}",
@@ -294,10 +299,7 @@ class NotebookServer(LabServer):
     def _command(self, settings: Path) -> list[str]:
         return [
             *(sys.executable, "-m", "notebook", "--no-browser"),
-            "--ServerApp.ip=127.0.0.1",
-            f"--ServerApp.port={_free_port()}",
-            f"--ServerApp.root_dir={self.root}",
-            f"--IdentityProvider.token={self.token}",
+            *self._options(),
             f"--JupyterNotebookApp.app_settings_dir={settings}",
         ]
 

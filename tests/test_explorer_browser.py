@@ -464,16 +464,18 @@ def test_a_server_that_is_away_is_seen_and_can_be_tried(desk):
 def test_long_work_shows_how_far_it_is_and_can_be_cancelled(desk):
     here = desk(
         FILL,
-        "import tta_memory_nb.notebook.explorer as module, itertools, time\n"
-        "real = module.whole\n"
+        "import tta_memory_nb.notebook.explorer as module, threading\n"
+        "real, cancelled = module.whole, threading.Event()\n"
         "def slowly(memory, wanted, told):\n"
         "    if wanted.sort_by == 'turn':\n"
-        "        for _ in itertools.count():\n"
-        "            told('sorting', 50, 100)\n"
-        "            time.sleep(0.05)\n"
+        "        told('sorting', 50, 100)\n"
+        f"        assert cancelled.wait({PATIENCE})\n"
+        "        told('sorting', 51, 100)\n"
         "    return real(memory, wanted, told)\n"
         "module.whole = slowly",
-        OPEN,
+        "explorer = %memory explore\n"
+        "explorer.observe(lambda change: change.new == 'recency' and cancelled.set(), 'sort_by')\n"
+        "explorer",
     )
     heading = here.widget.locator(".tta-heading", has_text="turn")
     heading.click()
