@@ -140,11 +140,18 @@ class Taken:
 
 
 class Oracle:
-    """A dict in the order of recency, and everything looked at each time."""
+    """A dict in the order of recency, and everything looked at each time.
 
-    def __init__(self, max_size: int, clock: Clock) -> None:
+    Args:
+        max_size: the capacity.
+        clock: gives Unix seconds.
+        part: what is written at once is evicted for after so many keys; None: after all of them.
+    """
+
+    def __init__(self, max_size: int, clock: Clock, part: int | None = None) -> None:
         self.max_size = max_size
         self.clock = clock
+        self._part = part
         self.items: OrderedDict[str, Item] = OrderedDict()  # oldest first
         self.past: deque[Item] = deque(maxlen=60)  # some that are gone: what they held is asked for
         self._used = 0
@@ -167,8 +174,23 @@ class Oracle:
 
     def write(self, pairs: Iterable[tuple[str, dict[str, Any]]], ttl: float | None) -> Taken:
         self.expire()
-        before, now = self._used, self.clock()
-        written, removed = [], []
+        before = self._used
+        written: list[Item] = []
+        removed: list[Item] = []
+        for part in in_parts(pairs, self._part):
+            self._write_part(part, ttl, before, written, removed)
+        self.past.extend(removed)
+        return Taken(written, removed)
+
+    def _write_part(
+        self,
+        pairs: Iterable[tuple[str, dict[str, Any]]],
+        ttl: float | None,
+        before: int,
+        written: list[Item],
+        removed: list[Item],
+    ) -> None:
+        now = self.clock()
         for key, value in pairs:
             old = self.items.pop(key, None)
             if old is not None and old.used <= before:
@@ -186,8 +208,6 @@ class Oracle:
             self._use(item)
             written.append(item)
         removed += [item for item in self._evict() if item.used <= before]
-        self.past.extend(removed)
-        return Taken(written, removed)
 
     def get(self, key: str) -> Item | None:
         self.expire()
@@ -253,6 +273,22 @@ class Oracle:
             return None
         self.max_size = max_size
         return before
+
+
+def in_parts(
+    pairs: Iterable[tuple[str, dict[str, Any]]], most: int | None
+) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """The pairs in parts of so many keys, each once in its part, where it comes last."""
+    if most is None:
+        yield list(pairs)
+        return
+    part: dict[str, dict[str, Any]] = {}
+    for key, value in pairs:
+        if part.pop(key, None) is None and len(part) == most:
+            yield list(part.items())
+            part = {}
+        part[key] = value
+    yield list(part.items())
 
 
 def matching(items: Iterable[Item], query: str | None, filters: dict[str, Any]) -> list[Item]:
@@ -452,10 +488,10 @@ def condition(chance: random.Random, item: Item) -> tuple[str, Any]:
 class Twin:
     """Does everything in a memory and in the oracle, and compares what they say."""
 
-    def __init__(self, memory: Any, clock: Clock, max_size: int) -> None:
+    def __init__(self, memory: Any, clock: Clock, max_size: int, part: int | None = None) -> None:
         self.memory = memory  # the called face
         self.clock = clock
-        self.oracle = Oracle(max_size, clock)
+        self.oracle = Oracle(max_size, clock, part)
         self.changes: list[tuple[Change, Taken]] = []
         self.number = 0
 

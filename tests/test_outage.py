@@ -235,6 +235,20 @@ def test_a_server_that_is_away_at_the_start_is_found_without_being_asked(
     assert everything(other) == {"k": {"n": 1}}
 
 
+async def test_a_called_reconnect_does_not_wait_for_a_task_of_its_own_loop(memory, other, proxy):
+    proxy.refuse()
+    memory.sync.add("k", {"n": 1})
+    proxy.heal()
+    for turns_of_the_loop in range(12):
+        task = asyncio.create_task(memory.reconnect())
+        for _ in range(turns_of_the_loop):
+            await asyncio.sleep(0)
+        memory.sync.reconnect()  # tells how it stands, if the task is at it
+        assert await task
+        assert memory.sync.reconnect()
+    assert everything(other) == {"k": {"n": 1}}
+
+
 def test_a_policy_of_raise_raises_and_keeps_nothing(open_memory, other, proxy):
     memory = open_memory(proxy.url, on_outage="raise")
     proxy.refuse()

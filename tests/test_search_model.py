@@ -25,6 +25,8 @@ from search_oracle import (
     value_of,
 )
 
+from tta_memory_nb.stores.redis.remote import BATCH
+
 EXAMPLES = 2000
 
 # Below 64 records an index may have nothing to do; thousands take their time and come seldom.
@@ -51,7 +53,7 @@ def twin_of(backend: str, capacity: int) -> Twin:
     clock = Clock()
     memory = BACKENDS[backend](max_size=capacity, namespace="search", clock=clock).sync
     memory.clear()
-    return Twin(memory, clock, capacity)
+    return Twin(memory, clock, capacity, BATCH if memory.is_using_redis() else None)
 
 
 def ttl_of(chance: random.Random) -> float | None:
@@ -206,6 +208,19 @@ def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(bac
                 twin.undo()
         twin.ask(chance)
     twin.ask(chance, 5)
+    twin.same_everything()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_many_new_records_push_out_before_it_is_written_anew_is_a_new_record(backend):
+    # In memory a batch is evicted for once; a server is sent it in parts, each of which it evicts for.
+    twin = twin_of(backend, 1000)
+    twin.add_many([(f"old:{n}", {"n": n}) for n in range(1000)])
+    twin.clock.tick()
+    new = [(f"new:{n}", {"n": n}) for n in range(BATCH)]
+    twin.put([*new, ("old:0", {"n": -1}), ("old:999", {"n": -2})])
+    twin.same_everything()
+    twin.undo()
     twin.same_everything()
 
 

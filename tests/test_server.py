@@ -10,6 +10,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
@@ -28,6 +29,7 @@ from tta_memory_nb import (
 from tta_memory_nb.stores.redis import payload
 from tta_memory_nb.stores.redis.addresses import parse_address
 from tta_memory_nb.stores.redis.keys import keys_of
+from tta_memory_nb.stores.turns import Turns
 
 SECRET = "s3cret-pässword/@:"
 
@@ -450,6 +452,34 @@ def test_many_who_search_at_once_load_once(open_memory):
         assert asyncio.run(search()) == [3000] * 50
         loaded = [len(call.args[1][8]) // 3 for call in apply.call_args_list]
     assert sum(loaded) == 3000
+
+
+async def test_a_called_search_does_not_wait_for_a_task_of_its_own_loop(open_memory):
+    memory = open_memory()
+    memory.sync.add_many({f"k{n}": {"text": f"note {n}"} for n in range(3000)})
+    for turns_of_the_loop in range(12):
+        other = open_memory()
+        task = asyncio.create_task(other.count("note"))
+        for _ in range(turns_of_the_loop):
+            await asyncio.sleep(0)
+        # The task has begun to load, perhaps, and cannot go on while this thread waits.
+        assert other.sync.count("note") == 3000
+        assert await task == 3000
+        await other.aclose()
+
+
+def test_many_who_load_the_same_do_each_other_no_harm(open_memory):
+    memory = open_memory()
+    memory.sync.add_many({f"k{n}": {"text": f"note {n}"} for n in range(5000)})
+    for _ in range(5):
+        other = open_memory()
+        with (
+            patch.object(Turns, "_grant", lambda self, turn: turn.set_result(None)),  # to everybody
+            ThreadPoolExecutor(8) as pool,
+        ):
+            assert list(pool.map(other.sync.count, ["note"] * 8)) == [5000] * 8
+        assert other.fallback.position().is_complete
+        assert other.sync.keys(prefix="k") == memory.sync.keys()
 
 
 def test_what_others_clear_and_fill_again_is_seen(open_memory):

@@ -27,7 +27,7 @@ from tta_memory_nb.stores.redis import scripts, transactions
 from tta_memory_nb.stores.redis.interpreter import Interpreter
 from tta_memory_nb.stores.redis.overlay import Overlay
 from tta_memory_nb.stores.redis.remote import Write
-from tta_memory_nb.stores.redis.transactions import Transactions, Turns
+from tta_memory_nb.stores.redis.transactions import Transactions
 
 REFUSING = "valkey, no scripts"
 
@@ -630,52 +630,6 @@ def test_a_primary_that_became_a_replica_is_an_outage(open_memory, proxy):
 
 
 # ---- turns
-
-
-def test_turns_come_in_their_order_and_those_who_left_are_passed_over():
-    turns = Turns()
-    held = finished(turns.wait(1.0))
-    second, third, fourth = (turns.wait(1.0) for _ in range(3))
-    [waits_2, waits_3, waits_4] = [next(each) for each in (second, third, fourth)]
-    second.close()  # cancelled while it waited
-    turns.leave(held)
-    assert [w.done.done() for w in (waits_2, waits_3, waits_4)] == [False, True, False]
-    turn = finished(third)
-    turns.leave(turn)
-    turns.leave(turn)  # twice is no harm
-    assert waits_4.done.done()
-    fourth.close()  # cancelled before it knew
-    assert finished(turns.wait(1.0)).done()
-
-
-def test_who_waits_in_vain_goes_ahead():
-    turns = Turns()
-    finished(turns.wait(1.0))  # never ends
-    waiting = turns.wait(1.0)
-    next(waiting)
-    turn = finished(waiting)  # nothing has moved
-    assert not turn.done()
-    turns.leave(turn)
-    assert not turns._waiting
-
-
-def test_who_waits_behind_an_outage_hears_of_it():
-    turns = Turns()
-    held = finished(turns.wait(1.0))
-    waiting = turns.wait(1.0)
-    request = next(waiting)
-    turns.fail(held, StoreUnavailable("away"))
-    with pytest.raises(StoreUnavailable, match="away"):
-        request.done.result(0)
-    turns.leave(held)
-    with pytest.raises(StoreUnavailable, match="away"):
-        waiting.send(None)
-
-
-def finished(plan: Any) -> Any:
-    with pytest.raises(StopIteration) as done:
-        plan.send(None)
-    return done.value.value
 
 
 async def test_a_call_in_a_loop_does_not_wait_for_a_task_of_this_loop(memory):

@@ -30,8 +30,9 @@ from .filters import EVERYTHING, Filters
 from .keys import check_key
 from .stores.base import Change, Clock, Entry, check_limit, check_max_size
 from .stores.memory import query_of
-from .stores.plan import Pause, Plan, Prepared, Runner
+from .stores.plan import Plan, Prepared, Runner
 from .stores.redis.remote import BATCH, MOST_BYTES, Remote, Write, batches, pages
+from .stores.turns import Turns
 
 logger = logging.getLogger("tta_memory_nb")
 
@@ -44,8 +45,6 @@ MOST_WAITING = 100_000
 
 # Seconds between two tries to reach the server, and how they grow.
 _FIRST_DELAY, _LONGEST_DELAY, _GROWTH = 0.05, 2.0, 1.6
-
-_PAUSE = Pause(0.005)
 
 
 class Journal:
@@ -161,7 +160,7 @@ class ServerStore:
         self._watches = watches
         self._lock = RLock()
         self._outage: _State | None = None
-        self._is_recovering = False
+        self._recovering = Turns()
         self._closed = Event()
         self._server = ""
         _open_stores.add(self)
@@ -318,19 +317,16 @@ class ServerStore:
 
     def reconnect(self) -> Plan[bool]:
         """Tries the server now, whatever was known of it; whether the records are on it."""
-        while True:
-            with self._lock:
-                if not self._is_recovering:
-                    self._is_recovering = True
-                    break
-            yield _PAUSE
+        turn = yield from self._recovering.wait(self.remote.timeout)
         try:
+            if not turn.done():  # another one is at it, who may wait for this very thread
+                return self._outage is None
             return (yield from self._recover())
         except StoreUnavailable as error:
             self._lose(error)
             return False
         finally:
-            self._is_recovering = False
+            self._recovering.leave(turn)
 
     def _recover(self) -> Plan[bool]:
         outage = self._outage

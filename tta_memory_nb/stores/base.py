@@ -175,7 +175,10 @@ class Store(Protocol):
     # ---- many records
 
     def put(self, entries: Iterable[Entry]) -> Plan[Change]:
-        """Writes entries in turn, evicting the least recently used above `max_size`."""
+        """Writes entries in turn, evicting the least recently used above `max_size`.
+
+        Eviction waits for the last one in memory; on a server for the last of each batch sent there.
+        """
         ...
 
     def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:

@@ -46,7 +46,7 @@ Command: TypeAlias = tuple[bytes | str | float | Prepared, ...]
 
 
 class Pause(NamedTuple):
-    """Asks for some time to pass, because another thread or task is at work on the same thing."""
+    """Asks for some time to pass."""
 
     seconds: float
 
@@ -61,11 +61,18 @@ class Meanwhile(NamedTuple):
 class Until(NamedTuple):
     """Asks to wait until something is done, but no longer than some seconds.
 
-    Nobody waits for it where that would hold up what it may depend on: in a thread that has a loop.
+    Nobody waits for it where that would hold it up: a thread does not wait for what a task of its own
+    loop does.
+
+    Attributes:
+        done: what to wait for.
+        seconds: how long, at most.
+        thread: where it is being done.
     """
 
     done: Future[None]
     seconds: float
+    thread: int
 
 
 Steps: TypeAlias = Generator[Sequence[Command], list[Any], Any]

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore, Lock, get_ident
 from typing import Any, TypeAlias, TypeVar
 
 import redis
@@ -109,7 +109,7 @@ class Drivers:
             time.sleep(request.seconds)
             return None
         if isinstance(request, Until):
-            if not _has_loop():
+            if request.thread != get_ident() or not _has_loop():
                 with suppress(TimeoutError):
                     request.done.result(request.seconds)
             return None

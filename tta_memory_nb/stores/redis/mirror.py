@@ -74,7 +74,6 @@ class Mirror(InMemoryStore):
         self._ahead: dict[str, tuple[int, Entry | None]] = {}
         # What was known before it started over; for an outage before it is complete.
         self._former: OrderedDict[str, Entry] = OrderedDict()
-        self._is_loading = False
 
     def position(self) -> Position:
         """Up to where it knows the server."""
@@ -87,16 +86,6 @@ class Mirror(InMemoryStore):
                 self._floor,
                 self._knows_all and self._floor == -inf,
             )
-
-    def begin_loading(self) -> bool:
-        """Whether the caller may load records from below the floor: one at a time does."""
-        with self._lock:
-            before, self._is_loading = self._is_loading, True
-        return not before
-
-    def end_loading(self) -> None:
-        """Lets the next one load."""
-        self._is_loading = False
 
     # ---- what this process does on the server
 
@@ -318,9 +307,11 @@ class Mirror(InMemoryStore):
             self._sort()
 
     def _apply_older(self, rows: Sequence[Any]) -> int:
+        assert self._floor is not None
         loaded = []
         for key, place, blob in triples(rows):
-            self._floor = place
+            # Two may have asked from the same floor; the first may have gone on from there.
+            self._floor = min(self._floor, place)
             if key not in self._entries:
                 entry = unpack(key, blob, place)
                 if entry is not None:

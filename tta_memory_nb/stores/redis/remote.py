@@ -21,7 +21,8 @@ from ...errors import MissingPackage, ServerError, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...text import to_utf8
 from ..base import Change, Clock, Entry
-from ..plan import Command, Meanwhile, Pause, Plan, Prepared
+from ..plan import Command, Meanwhile, Plan, Prepared
+from ..turns import Turns
 from . import scripts
 from .keys import keys_of
 from .mirror import Mirror, Position, triples
@@ -55,9 +56,6 @@ MOST_BYTES = 4_000_000
 # So many records a first search loads.
 _FIRST_LOOK = 256
 _PAGE = 1000
-
-# How long to wait for another thread or task that is loading the same records.
-_PAUSE = Pause(0.002)
 
 
 class Operations:
@@ -151,13 +149,14 @@ class Remote:
         self.namespace = namespace
         self.mirror = Mirror(max_known, namespace=namespace, clock=clock)
         self.operations = Operations()
+        self._loading = Turns()
         self.seen = 0
         """The server's counter, as far as this process has seen it."""
         self.max_size: int | None = None
         self.evictions = 0
         self._payloads = payloads
         self._clock = clock
-        self._timeout = timeout
+        self.timeout = timeout
         # What is to be added to this process's own clock to get the server's.
         self._offset: float | None = None
         self._keys = tuple(key.encode() for key in keys_of(namespace))
@@ -210,7 +209,7 @@ class Remote:
 
     def _instead_of_scripts(self, refused: ServerError) -> Transactions:
         try:
-            return Transactions(self._keys, self._timeout)
+            return Transactions(self._keys, self.timeout)
         except MissingPackage as missing:
             raise ServerError(
                 f"{refused}; {_NEEDS}; these need Lua in this process: {missing}", refused.code
@@ -262,7 +261,7 @@ class Remote:
         """When nobody waits any more for what is sent now: microseconds of the server's clock."""
         if not self._offset or self._transactions:
             return 0
-        return int((monotonic() + self._timeout + self._offset) * 1e6)
+        return int((monotonic() + self.timeout + self._offset) * 1e6)
 
     def _compare_clocks(self) -> Plan[None]:
         try:
@@ -577,13 +576,14 @@ class Remote:
         # Not before: the look may have told it to start over.
         if wanted <= 0 or mirror.position().is_complete:
             return
-        while not mirror.begin_loading():
-            yield _PAUSE
+        # Two would load the same records; that is more work, but no harm.
+        turn = yield from self._loading.wait(self.timeout)
         try:
             while wanted > 0 and not mirror.position().is_complete:
                 wanted -= (yield from self._sync(min(wanted, _PAGE))) or 0
+                self._loading.get_on()
         finally:
-            mirror.end_loading()
+            self._loading.leave(turn)
 
     def _sync(self, older: float) -> Plan[int | None]:
         """One look at the server; how many records it has loaded, None: look again."""

@@ -16,16 +16,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from itertools import chain
-from threading import Lock
 from time import monotonic
 from typing import Any
 
 from ...errors import ServerError, StoreUnavailable
-from ..plan import Pause, Plan, Prepared, Steps, Transaction, Until
+from ..plan import Pause, Plan, Prepared, Steps, Transaction
+from ..turns import Turns
 from . import scripts
 from .interpreter import Interpreter
 from .overlay import Command, Overlay
@@ -37,68 +35,6 @@ _MULTI, _EXEC = (b"MULTI",), (b"EXEC",)
 
 _CHANGED = object()
 """Stands for a result when somebody else has written meanwhile."""
-
-
-class Turns:
-    """Lets one after the other do what would only undo the work of all others if done at once.
-
-    It is a courtesy and no lock: whoever has waited in vain goes ahead.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._waiting: deque[Future[None]] = deque()
-        self._holder: Future[None] | None = None
-        self._count = 0
-
-    def wait(self, seconds: float) -> Plan[Future[None]]:
-        """Waits for a turn, which has to be given back by `leave`.
-
-        Args:
-            seconds: how long to wait while nobody's turn comes.
-        """
-        turn: Future[None] = Future()
-        with self._lock:
-            if self._holder is None:
-                self._grant(turn)
-                return turn
-            self._waiting.append(turn)
-        try:
-            before = -1
-            # A thread may wait for a task that waits for this very thread; then nothing moves.
-            while not turn.done() and before != self._count:
-                before = self._count
-                yield Until(turn, seconds)
-            if turn.done():
-                turn.result()  # raises what `fail` has said
-        except BaseException:  # a cancelled task as well
-            self.leave(turn)
-            raise
-        return turn
-
-    def leave(self, turn: Future[None]) -> None:
-        """Gives a turn back, or waits no more for it."""
-        with self._lock:
-            if turn is not self._holder:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
-                return
-            self._holder = None
-            if self._waiting:
-                self._grant(self._waiting.popleft())
-
-    def _grant(self, turn: Future[None]) -> None:
-        self._holder = turn
-        self._count += 1
-        turn.set_result(None)
-
-    def fail(self, turn: Future[None], error: StoreUnavailable) -> None:
-        """Lets those that wait behind a turn know what they would meet with as well, one timeout later."""
-        with self._lock:
-            if turn is self._holder:
-                for each in self._waiting:
-                    each.set_exception(StoreUnavailable(str(error)))
-                self._waiting.clear()
 
 
 class Transactions:
