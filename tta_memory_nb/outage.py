@@ -416,7 +416,7 @@ class ServerStore:
         """Writes entries in turn, evicting the least recently used above `max_size`."""
         done = yield from self._put_batches(entries, for_good=False)
         change = self._joined(done)
-        if len(done) > 1:
+        if len(done) > 1 and change.removed:
             # What one batch wrote and another one replaced or evicted was not there before.
             own = {(entry.key, entry.version) for entry in change.written}
             there = [

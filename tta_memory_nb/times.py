@@ -62,14 +62,14 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
     """
     seconds: float | None = None
     try:
-        if isinstance(value, timedelta):
+        if isinstance(value, str):
+            seconds = _written_instant(value, now)
+        elif isinstance(value, timedelta):
             seconds = now - value.total_seconds()
         elif isinstance(value, datetime):
             seconds = value.timestamp()
         elif isinstance(value, date):
             seconds = datetime(value.year, value.month, value.day, tzinfo=timezone.utc).timestamp()
-        elif isinstance(value, str):
-            seconds = _written_instant(value, now)
         elif _is_number(value):
             seconds = float(value)
     except (ValueError, OverflowError, OSError):
@@ -104,6 +104,8 @@ def _written_duration(text: str) -> float | None:
 
 def _written_instant(text: str, now: float) -> float:
     text = text.strip()
+    if text[4:5] == "-" and text[:4].isdigit():  # by far the most: a year and a dash
+        return _iso_instant(text)
     if _PARTS.fullmatch(text):
         return now - sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     # Four digits are a year, eight the ISO basic date 20261122; other numbers are Unix seconds.
@@ -114,6 +116,10 @@ def _written_instant(text: str, now: float) -> float:
             return float(text)
         except ValueError:
             pass
+    return _iso_instant(text)
+
+
+def _iso_instant(text: str) -> float:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import resources
+from operator import itemgetter
+
+import msgspec
 
 from ..errors import MissingPackage
-from ..keys import create_memory_key
+from ..keys import context_hash, create_memory_key
 from ..record import MemoryRecord
 from ..times import instant
 from .items import Item, Reading
+
+
+class _Utterance(msgspec.Struct, gc=False):
+    text: str
+    timestamp: str
+    sender: str
+
+
+class _Conversation(msgspec.Struct, gc=False):
+    messages: list[list[_Utterance]]
 
 
 def chitchat() -> Reading:
@@ -29,25 +42,23 @@ def chitchat() -> Reading:
         raise MissingPackage(
             "the chitchat dataset is not installed: pip install 'tta-memory-nb[tutorials]'"
         ) from None
+    conversations = msgspec.json.decode(data, type=dict[str, _Conversation])
     utterances = [
-        (utterance, conversation, turn)
-        for conversation, content in json.loads(data).items()
-        for turn, utterance in enumerate(said for part in content["messages"] for said in part)
+        (utterance.timestamp, utterance, conversation, turn)
+        for conversation, content in conversations.items()
+        for turn, utterance in enumerate(said for part in content.messages for said in part)
     ]
-    utterances.sort(key=lambda item: item[0]["timestamp"])
+    utterances.sort(key=itemgetter(0))
+    hash_of_turn = cache(lambda turn: context_hash({"turn": turn}))
 
     def items() -> Iterator[Item]:
-        for utterance, conversation, turn in utterances:
-            text, timestamp = utterance["text"], utterance["timestamp"]
+        for timestamp, utterance, conversation, turn in utterances:
             at = instant(timestamp, 0.0)
+            key = f"{create_memory_key(utterance.sender, conversation)}:{hash_of_turn(turn)}"
+            value = {"turn": turn, "text": utterance.text, "timestamp": timestamp}
             yield (
                 f"turn {turn} of {conversation}",
-                MemoryRecord(
-                    create_memory_key(utterance["sender"], conversation, {"turn": turn}),
-                    {"turn": turn, "text": text, "timestamp": timestamp},
-                    created_at=at,
-                    updated_at=at,
-                ),
+                MemoryRecord(key, value, created_at=at, updated_at=at),
             )
 
     return Reading("chitchat", items(), len(utterances), distinct=True)

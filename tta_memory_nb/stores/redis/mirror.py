@@ -175,10 +175,13 @@ class Mirror(InMemoryStore):
             return
         entry.column = -1
         self._entries[entry.key] = entry
-        self._former.pop(entry.key, None)
+        if self._former:
+            self._former.pop(entry.key, None)
         if entry.expires_at is not None:
             self._watch(entry.key, entry.expires_at)
-        self._to_the_end(entry)
+        if there is not None:
+            self._entries.move_to_end(entry.key)
+        self._stamp = max(self._stamp, entry.stamp)
         while len(self._entries) > self._max_size:
             self._entries.popitem(last=False)
 

@@ -42,8 +42,9 @@ class Flag(IntFlag):
     """Sent with a record whose created_at the server has to find out; never kept."""
 
 
-# Members of an IntFlag take a microsecond to join.
-_NEW = int(Flag.NEW)
+# Members of an IntFlag take a microsecond to join, or to look for in a number.
+_DELETED, _SURROGATES, _NEW = int(Flag.DELETED), int(Flag.SURROGATES), int(Flag.NEW)
+_COMPRESSED = int(Flag.ZLIB | Flag.ZSTD)
 
 
 class Payloads:
@@ -60,7 +61,7 @@ class Payloads:
         """Header and text of a record; a new version is the server's to give."""
         text, flags = entry.text, 0
         if type(text) is not bytes:
-            text, flags = to_utf8(text), int(Flag.SURROGATES)  # type: ignore[arg-type]
+            text, flags = to_utf8(text), _SURROGATES  # type: ignore[arg-type]
         size = len(text)
         if size > self._compress_over:
             compressed, kind = _compress(text)
@@ -87,12 +88,12 @@ def unpack(key: str, blob: bytes, stamp: int = 0) -> Entry | None:
         MissingPackage: it is compressed with what this process cannot read.
     """
     flags, created, updated, expires, version, _ = _HEADER.unpack_from(blob)
-    if flags & Flag.DELETED:
+    if flags & _DELETED:
         return None
     text: bytes | str = blob[HEADER_SIZE:]
-    if flags & (Flag.ZLIB | Flag.ZSTD):
+    if flags & _COMPRESSED:
         text = _decompress(text, flags)  # type: ignore[arg-type]
-    if flags & Flag.SURROGATES:
+    if flags & _SURROGATES:
         assert isinstance(text, bytes)
         text = text.decode("utf-8", "surrogatepass")
     return Entry(

@@ -161,6 +161,8 @@ class Remote:
         self._offset: float | None = None
         self._keys = tuple(key.encode() for key in keys_of(namespace))
         self._head = (b"5", *self._keys)
+        # How each script is called, but for its arguments.
+        self._calls: dict[bytes, Prepared] = {}
         self._server: str | None = None
         # In place of scripts, on a server that refuses them.
         self._transactions: Transactions | None = None
@@ -198,7 +200,10 @@ class Remote:
         args: Sequence[Argument],
         work: Callable[[], None] | None,
     ) -> Plan[Any]:
-        command: Command = ("EVALSHA", script.sha, *self._head, *args)
+        call = self._calls.get(script.sha)
+        if call is None:
+            call = self._calls[script.sha] = Prepared((b"EVALSHA", script.sha, *self._head))
+        command: Command = (call, *args)
         try:
             return (yield Meanwhile(command, work) if work else command)
         except ServerError as error:
