@@ -12,6 +12,7 @@ from backends import BACKENDS, Clock, examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from json_values import any_text, json_objects, leaves, pieces
+from real_servers import SERVERS, need
 from search_oracle import (
     NASTY,
     NOWHERE,
@@ -25,6 +26,7 @@ from search_oracle import (
     value_of,
 )
 
+from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis.remote import BATCH
 
 EXAMPLES = 2000
@@ -209,6 +211,69 @@ def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(bac
         twin.ask(chance)
     twin.ask(chance, 5)
     twin.same_everything()
+
+
+class TwinOfParts(Twin):
+    """Asks about parts of the namespace alone, which a server can tell from others by itself.
+
+    Args:
+        another: a memory on the same records, which only asks.
+    """
+
+    def __init__(self, writer: Any, another: Any, clock: Clock, max_size: int) -> None:
+        super().__init__(writer, clock, max_size, BATCH)
+        self.memories = (writer, another)
+
+    def build(self, seconds: float) -> None:
+        """Would load everything."""
+
+    def some_filters(self, chance: random.Random) -> dict[str, Any]:
+        filters: dict[str, Any] = {}
+        while not filters.keys() - {"where"}:
+            filters = super().some_filters(chance)
+        return filters
+
+    def ask(self, chance: random.Random, times: int = 1) -> None:
+        for _ in range(times):
+            present = self.present()
+            query = query_about(chance, present) if chance.random() < 0.8 else None
+            self.memory = chance.choice(self.memories)
+            self.same_answers(query, self.some_filters(chance), chance.choice((None, 1, 5, 100)))
+            self.memory = self.memories[0]
+
+
+@pytest.mark.parametrize("backend", SERVERS)
+def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_rest(backend):
+    loaded = []
+
+    @settings(
+        max_examples=examples(backend, EXAMPLES // 4),
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    )
+    @given(capacities, st.lists(steps, min_size=1, max_size=8), st.integers(0, 2**32))
+    def run(capacity, program, seed):
+        clock = Clock()
+        made = {"max_size": capacity, "namespace": "parts", "clock": clock}
+        writer = BACKENDS[backend](**made).sync
+        another = MemoryPrimitive(need(backend).url, timeout=60.0, **made).sync
+        twin = TwinOfParts(writer, another, clock, capacity)
+        chance = random.Random(seed)
+        step(twin, "add", chance.choice((50, 100, 120)), chance)
+        for kind, percent, step_seed in program:
+            step(twin, kind, percent, random.Random(step_seed))
+            twin.ask(chance, 3)
+        twin.ask(chance, 3)
+        if all(kind != "take all" for kind, *_ in program):
+            floors = [each._store.fallback.position().floor for each in twin.memories]
+            loaded.append(floors != [None, None])
+        twin.same_everything()
+        for each in twin.memories:
+            each.close()
+
+    run()
+    assert loaded
+    assert not any(loaded)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

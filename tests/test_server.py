@@ -29,6 +29,7 @@ from tta_memory_nb import (
 from tta_memory_nb.stores.redis import payload
 from tta_memory_nb.stores.redis.addresses import parse_address
 from tta_memory_nb.stores.redis.keys import keys_of
+from tta_memory_nb.stores.redis.mirror import Mirror
 from tta_memory_nb.stores.turns import Turns
 
 SECRET = "s3cret-pässword/@:"
@@ -205,7 +206,7 @@ LOOPS = """
 import asyncio, logging, sys, threading
 logging.getLogger("asyncio").setLevel(logging.ERROR)  # with -X dev it tells of every slow step
 from tta_memory_nb import MemoryPrimitive
-memory = MemoryPrimitive(sys.argv[1], namespace="loops")
+memory = MemoryPrimitive(sys.argv[1], namespace="loops", timeout=60.0)
 
 async def work(name):
     await asyncio.gather(*(memory.add(f"{name}:{n}", {"n": n}) for n in range(int(sys.argv[2]))))
@@ -452,6 +453,46 @@ def test_many_who_search_at_once_load_once(open_memory):
         assert asyncio.run(search()) == [3000] * 50
         loaded = [len(call.args[1][8]) // 3 for call in apply.call_args_list]
     assert sum(loaded) == 3000
+
+
+def test_a_filtered_search_loads_only_what_its_filters_may_accept(open_memory, clock):
+    memory = open_memory(clock=clock)
+    for turn in range(5):
+        clock.tick()
+        memory.sync.add_many(
+            (f"u{n % 40}:s{n % 3}:{turn:08x}", {"text": f"note {n}", "n": n}) for n in range(1000)
+        )
+    for filters in (
+        {"user": "u7"},
+        {"user": "u7", "session": "s1"},
+        {"session": "s2"},
+        {"prefix": "u1"},
+        {"since": clock() - 1},
+        {"user": "u7", "since": clock()},
+    ):
+        wanted = set(memory.sync.keys(**filters))
+        other = open_memory(clock=clock)
+        with patch.object(Mirror, "apply", autospec=True, side_effect=Mirror.apply) as apply:
+            found = other.sync.search_records("note", limit=None, **filters)
+            assert {record.key for record in found} == wanted
+            assert other.sync.count("note", **filters) == len(wanted)
+        rows = [len(part) // 3 for call in apply.call_args_list for part in call.args[2][6:9]]
+        assert sum(rows) == len(wanted)
+        assert other.fallback.size() == 0
+
+
+def test_what_is_known_of_parts_is_known_in_an_outage_as_it_was_last(open_memory):
+    memory = open_memory(max_size=0)  # so that nothing else is kept in mind
+    memory.sync.add_many((f"ann:{n}", {"text": f"note {n}"}) for n in range(20))
+    memory.sync.add_many((f"bob:{n}", {"text": f"note {n}"}) for n in range(20))
+    assert memory.sync.count("note", prefix="ann:") == 20
+    memory.sync.add("ann:3", {"text": "another"})
+    memory.sync.delete("ann:4")
+    assert memory.sync.count("note", prefix="ann:1") == 11
+    memory._store._lose(StoreUnavailable("away"))
+    assert memory.sync.count("note", prefix="ann:") == 18
+    assert memory.sync.get("ann:4") is None
+    assert memory.sync.get("ann:5") == {"text": "note 5"}
 
 
 async def test_a_called_search_does_not_wait_for_a_task_of_its_own_loop(open_memory):

@@ -290,7 +290,7 @@ class ServerStore:
                 return
             remote = self.remote
             journal = Journal(remote.operations.end)
-            remote.mirror.go_on_alone(remote.max_size)
+            remote.go_on_alone()
             self._outage = _State(self._clock(), str(error), remote.seen, journal)
             self._closed.clear()
         logger.warning(

@@ -144,6 +144,13 @@ class Mirror(InMemoryStore):
                 else:
                     self._note(entry.key, end, entry)
 
+    def outdated(self, keys: Iterable[str]) -> None:
+        """Forgets records that are other ones by now; the next look brings them."""
+        with self._lock:
+            for key in keys:
+                self._entries.pop(key, None)
+                self._former.pop(key, None)
+
     def forget(self, end: int) -> None:
         """Takes note of an own `clear`."""
         with self._lock:
@@ -240,7 +247,7 @@ class Mirror(InMemoryStore):
             How many records were loaded from below the floor; None when the answer is of no use
             any more, because the mirror has gone on meanwhile.
         """
-        epoch, seq, reset, more, cursor, log_cursor, changed, gone, older, bottom = reply
+        epoch, seq, reset, more, cursor, log_cursor, changed, gone, older, reached, bottom = reply
         with self._lock:
             if asked.generation != self._generation:
                 return None
@@ -255,6 +262,9 @@ class Mirror(InMemoryStore):
                 return None
             self._apply_gone(gone)
             loaded = self._apply_older(older)
+            if reached and self._floor is not None:
+                # Two may have asked from the same floor; the first may have gone on from there.
+                self._floor = min(self._floor, int(float(reached)))
             self._cursor, self._log_cursor = cursor, log_cursor
             ahead = self._ahead.items()
             self._ahead = {key: known for key, known in ahead if known[0] > seq}
@@ -310,11 +320,8 @@ class Mirror(InMemoryStore):
             self._sort()
 
     def _apply_older(self, rows: Sequence[Any]) -> int:
-        assert self._floor is not None
         loaded = []
         for key, place, blob in triples(rows):
-            # Two may have asked from the same floor; the first may have gone on from there.
-            self._floor = min(self._floor, place)
             if key not in self._entries:
                 entry = unpack(key, blob, place)
                 if entry is not None:
@@ -349,14 +356,20 @@ class Mirror(InMemoryStore):
         """As `fetch`, for one key."""
         return self._read_one(key)
 
-    def go_on_alone(self, max_size: int | None) -> None:
+    def go_on_alone(self, max_size: int | None, parts: Iterable[Mirror] = ()) -> None:
         """Becomes a store of its own, with all that is known.
 
         Args:
             max_size: the capacity that the namespace has, if it has one.
+            parts: others who know something; they are not used any more.
         """
         with self._lock:
             self._settle(self._clock())
+            for part in parts:
+                for entry in part.find():
+                    there = self._former.get(entry.key)
+                    if there is None or there.stamp < entry.stamp:
+                        self._former[entry.key] = entry
             for key, (_, known) in sorted(self._ahead.items(), key=lambda item: item[1][0]):
                 if known is None:
                     self._entries.pop(key, None)

@@ -22,10 +22,10 @@ from ...filters import EVERYTHING, Filters
 from ...text import to_utf8
 from ..base import Change, Clock, Entry
 from ..plan import Command, Meanwhile, Plan, Prepared
-from ..turns import Turns
 from . import scripts
 from .keys import keys_of
 from .mirror import Mirror, Position, triples
+from .parts import WHOLE, Known, Parts
 from .payload import Payloads, unpack
 from .transactions import Transactions
 
@@ -148,8 +148,9 @@ class Remote:
     ) -> None:
         self.namespace = namespace
         self.mirror = Mirror(max_known, namespace=namespace, clock=clock)
+        self._whole = Known(WHOLE, self.mirror)
+        self._parts = Parts(self._whole, lambda: Mirror(0, namespace=namespace, clock=clock))
         self.operations = Operations()
-        self._loading = Turns()
         self.seen = 0
         """The server's counter, as far as this process has seen it."""
         self.max_size: int | None = None
@@ -202,8 +203,9 @@ class Remote:
     ) -> Plan[Any]:
         call = self._calls.get(script.sha)
         if call is None:
-            call = self._calls[script.sha] = Prepared((b"EVALSHA", script.sha, *self._head))
-        command: Command = (call, *args)
+            call = self._calls[script.sha] = Prepared((script.sha, *self._head))
+        # The name by itself: redis-py looks at it before it sends a command to a Cluster.
+        command: Command = ("EVALSHA", call, *args)
         try:
             return (yield Meanwhile(command, work) if work else command)
         except ServerError as error:
@@ -302,6 +304,7 @@ class Remote:
         entry.stamp = entry.version = reply
         self._note(reply)
         self.mirror.wrote((entry,), reply - 1, reply)
+        self._parts.outdated((entry.key,))
 
     def prepare(self, entries: Sequence[Entry]) -> Prepared:
         """A batch of entries as `put` sends it."""
@@ -343,6 +346,7 @@ class Remote:
         for number, created in zip(it, it, strict=True):
             entries[number - 1].created_at = _DOUBLE.unpack(created)[0]
         self.mirror.wrote(entries, start, -1 if evicted else end)
+        self._parts.outdated(entry.key for entry in entries)
         removed = _entries(replaced)
         old = [entry for entry in _entries(out) if entry.stamp <= start]
         return Change(tuple(entries), (*removed, *old), len(old), self)
@@ -413,6 +417,7 @@ class Remote:
         return self._removed(reply, [entry.key for entry in entries])
 
     def _removed(self, reply: Any, keys: Sequence[str]) -> Change:
+        self._parts.outdated(keys)
         if reply is None:  # what was there is known here only, if at all
             removed = self.mirror.remove(keys).removed
             return Change(removed=removed, origin=self)
@@ -428,6 +433,7 @@ class Remote:
         if reply is not None:
             self._note(reply[1])
         self.mirror.forget(self.seen)
+        self._parts.clear()
 
     def resize(self, max_size: int, op: int) -> Plan[tuple[Change, bool]]:
         """Sets the capacity and evicts; whether there is more to evict."""
@@ -439,6 +445,7 @@ class Remote:
         self._note(end, max_size)
         evicted = tuple(_entries(rows))
         self.mirror.removed([entry.key for entry in evicted], start, end)
+        self._parts.outdated(entry.key for entry in evicted)
         capacity = None if before < 0 or before == max_size else before
         return Change((), evicted, len(evicted), self, capacity), bool(more)
 
@@ -471,6 +478,7 @@ class Remote:
         taken = _entries(rows)
         self.mirror.removed([entry.key for entry in (*taken, *evicted)], -1, end)
         self.mirror.restored(back, end)
+        self._parts.outdated(entry.key for entry in (*taken, *evicted, *back))
         capacity_before = None if before < 0 or before == max_size else before
         return Change(tuple(back), (*taken, *pushed_out), len(pushed_out), self, capacity_before)
 
@@ -537,67 +545,71 @@ class Remote:
         expires_at = float(reply)
         return expires_at if expires_at > self._clock() else None
 
-    # ---- searching, in the mirror
+    # ---- searching, in a mirror
 
     def find(self, needle: str | None, limit: int | None, filters: Filters) -> Plan[list[Entry]]:
         """As `Store.find`."""
+        known = self._parts.for_filters(filters)
+        mirror = known.mirror
         if limit is None:
-            yield from self.catch_up(inf)
-            return self.mirror.find(needle, None, filters)
+            yield from self._catch_up(known, inf)
+            return mirror.find(needle, None, filters)
         wanted = 0
         while True:
-            yield from self.catch_up(wanted)
-            found = self.mirror.find(needle, limit, filters)
-            if len(found) >= limit or self.mirror.position().is_complete:
+            yield from self._catch_up(known, wanted)
+            found = mirror.find(needle, limit, filters)
+            if len(found) >= limit or mirror.position().is_complete:
                 return found
             # Growing steps: what is loaded is searched again each time.
-            wanted = max(_FIRST_LOOK, limit, 4 * self.mirror.size())
+            wanted = max(_FIRST_LOOK, limit, 4 * mirror.size())
 
     def count(self, needle: str | None, filters: Filters) -> Plan[int]:
         """As `Store.count`."""
         if needle is None and filters is EVERYTHING:
             return (yield from self.size())
-        yield from self.catch_up(inf)
-        return self.mirror.count(needle, filters)
+        known = self._parts.for_filters(filters)
+        yield from self._catch_up(known, inf)
+        return known.mirror.count(needle, filters)
 
     def candidate_keys(self, needle: str | None, filters: Filters) -> Plan[list[str]]:
         """The keys of all records that may match, newest first."""
-        yield from self.catch_up(inf)
-        return self.mirror.candidate_keys(needle, filters)
+        known = self._parts.for_filters(filters)
+        yield from self._catch_up(known, inf)
+        return known.mirror.candidate_keys(needle, filters)
 
     def catch_up_with_all(self) -> Plan[None]:
         """Loads everything."""
-        yield from self.catch_up(inf)
+        yield from self._catch_up(self._whole, inf)
 
-    def catch_up(self, wanted: float = 0) -> Plan[None]:
-        """Brings the mirror up to date, and loads more records from below its floor.
+    def _catch_up(self, known: Known, wanted: float) -> Plan[None]:
+        """Brings a mirror up to date, and loads more records from below its floor.
 
         Args:
+            known: which.
             wanted: how many more.
         """
-        mirror = self.mirror
-        while (yield from self._sync(0)) is None:
+        while (yield from self._sync(known, 0)) is None:
             pass
         # Not before: the look may have told it to start over.
-        if wanted <= 0 or mirror.position().is_complete:
+        if wanted <= 0 or known.mirror.position().is_complete:
             return
-        # Two would load the same records; that is more work, but no harm.
-        turn = yield from self._loading.wait(self.timeout)
+        turn = yield from known.loading.wait(self.timeout)
         try:
-            while wanted > 0 and not mirror.position().is_complete:
-                wanted -= (yield from self._sync(min(wanted, _PAGE))) or 0
-                self._loading.get_on()
+            while wanted > 0 and not known.mirror.position().is_complete:
+                wanted -= (yield from self._sync(known, min(wanted, _PAGE))) or 0
+                known.loading.get_on()
         finally:
-            self._loading.leave(turn)
+            known.loading.leave(turn)
 
-    def _sync(self, older: float) -> Plan[int | None]:
+    def _sync(self, known: Known, older: float) -> Plan[int | None]:
         """One look at the server; how many records it has loaded, None: look again."""
+        mirror = known.mirror
         asked: Position
 
         def question() -> tuple[Argument, ...]:
             # Others may have brought the mirror further while this one waited for its turn.
             nonlocal asked
-            asked = self.mirror.position()
+            asked = mirror.position()
             return (
                 repr(self._clock()),
                 asked.epoch,
@@ -607,12 +619,17 @@ class Remote:
                 int(older),
                 MOST_BYTES,
                 b"1" if asked.knows_all else b"0",
+                *known.part.arguments(),
             )
 
         reply = yield from self._run_with(scripts.SYNC, question)
         self.seen = max(self.seen, reply[1])
-        loaded = self.mirror.apply(asked, reply)
+        loaded = mirror.apply(asked, reply)
         return None if reply[3] else loaded
+
+    def go_on_alone(self) -> None:
+        """Lets the mirror become a store of its own, with all that is known."""
+        self.mirror.go_on_alone(self.max_size, self._parts.clear())
 
     # ---- after an outage
 
