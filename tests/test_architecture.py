@@ -47,7 +47,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pyarrow": ("transfer",),
     "tqdm": ("transfer", "notebook"),
     "nest_asyncio2": ("nesting",),
-    "msgspec": ("codec", "stores.base"),
+    "msgspec": ("codec", "stores.base", "transfer.datasets"),
     "numpy": ("index.grams", "index.signature", "index.columns", "frames", "distributions"),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""
@@ -177,10 +177,7 @@ def test_a_package_is_imported_only_where_it_is_at_home(package):
 def test_other_packages_are_imported_when_they_are_needed():
     # In the notebook IPython is there already; a server's client is what its store is made of, and
     # numpy what the signatures are made of, which are themselves imported when they are needed.
-    early = {found.importer for found in THEIRS if found.when == "import"} - {
-        "codec",
-        "stores.base",
-    }
+    early = {found.importer for found in THEIRS if found.when == "import"} - {*HOMES["msgspec"]}
     homes = ("notebook.", "stores.redis", "index.")
     assert [name for name in early if not name.startswith(homes)] == []
     makers = {found.when for found in OURS if found.imported == "index.columns"}
