@@ -99,7 +99,7 @@ async def converse(memory: MemoryPrimitive) -> None:
     """Two users, each of whom the agent knows only by what they said."""
     print("1. A conversation of many turns")
     ana = Agent(memory, "ana", "monday")
-    await ana.say("Hello, I am Ana and I am allergic to nuts.")
+    await ana.say("I am allergic to nuts.")
     await ana.say("My sister eats everything but fish.")
     await ana.say("What am I allergic to?")
     await Agent(memory, "bob", "monday").say("What am I allergic to?")

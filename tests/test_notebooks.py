@@ -202,9 +202,7 @@ def the_longest_text_is_found(solver: Solver) -> None:
 
 def the_model_answers_with_every_line(solver: Solver) -> None:
     answer = solver.value(*solver.blocks)
-    assert answer == (
-        "You told me: Hello, I am Ana and I am allergic to nuts. I am allergic to cats as well."
-    )
+    assert answer == "You told me: I am allergic to nuts. I am allergic to cats as well."
 
 
 def both_departures_are_known(solver: Solver) -> None:
