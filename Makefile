@@ -4,12 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Jupyter refuses to run as root, which is who one is in most containers.
 LAB_FLAGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
+# Others that the notebooks are checked with: make notebooks-check PYTHONS="python3.12 python3.13"
+PYTHONS ?= $(PYTHON)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: lab test lint format notebooks bench clean help
+.PHONY: lab test lint format notebooks notebooks-check bench clean help
 
 help:  ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 lab: .venv/lab  ## set up and open JupyterLab on the quickstart
 	$(BIN)/jupyter lab $(LAB_FLAGS) notebooks/01_quickstart.ipynb
@@ -30,6 +32,17 @@ format: .venv/dev  ## let ruff mend what it can
 notebooks: .venv/dev  ## run the notebooks again and keep their outputs
 	$(BIN)/python tests/run_notebooks.py
 
+notebooks-check:  ## the notebooks under PYTHONS="python3.12 python3.13", in environments of their own
+	@set -e; for python in $(PYTHONS); do \
+		env=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		echo "== $$env"; \
+		$$python -m venv $$env; \
+		$$env/bin/python -m pip install --quiet --upgrade "pip>=25.1"; \
+		$$env/bin/python -m pip install --quiet --editable ".[tutorials]" --group test; \
+		$$env/bin/python -m pytest tests/test_notebooks.py; \
+		$$env/bin/python -m pytest $(NBVAL) notebooks; \
+	done
+
 bench: .venv/bench  ## search, cache, server and explorer beside their peers, half an hour; SIZES="1k 10k" for less
 	$(BIN)/python benchmarks/search.py $(if $(SIZES),--sizes $(SIZES))
 	$(BIN)/python benchmarks/cache.py
@@ -37,7 +50,7 @@ bench: .venv/bench  ## search, cache, server and explorer beside their peers, ha
 	$(BIN)/python benchmarks/explorer.py
 
 clean:  ## remove the environment and everything made
-	rm -rf .venv build dist test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,4 +1,4 @@
-"""The quickstart as a newcomer meets it: JupyterLab, a browser, and nothing from elsewhere."""
+"""The tutorials as a newcomer meets them: JupyterLab, a browser, and nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ pytestmark = pytest.mark.browser
 QUICKSTART = "01_quickstart.ipynb"
 SERVERS = "02_redis.ipynb"
 EXPLORER = "03_explorer.ipynb"
+AGENT = "04_agent.ipynb"
+DEBUGGING = "05_debugging.ipynb"
 SCRATCH = "scratch.ipynb"
 
 
@@ -91,6 +93,52 @@ def test_the_tutorial_on_the_explorer_runs_to_its_end_and_is_alive(page, lab, tr
     expect(explorer.locator(".tta-left")).to_contain_text("2 selected")
     take_pictures(page, panel, "explorer")
     assert traffic.hosts() == {"127.0.0.1"}
+
+
+def test_the_tutorial_on_agents_runs_to_its_end_and_the_agent_remembers(page, lab, traffic):
+    panel = open_notebook(page, lab, AGENT)
+    run_all(page, panel)
+
+    said = "\n".join(panel.locator(".jp-OutputArea").all_inner_texts())
+    assert "bob - You have not told me." in said
+    assert "You told me: I prefer trains to planes." in said  # after the restart
+    headings, *rows = read_table(panel.locator("table.dataframe", has_text="facts.budget"))
+    budgets = {row[headings.index("task")]: row[headings.index("facts.budget")] for row in rows}
+    assert budgets == {"trip": "900 euros", "party": "150 euros"}
+
+    take_pictures(page, panel, "agent")
+    assert traffic.hosts() == {"127.0.0.1"}
+
+
+def test_the_tutorial_on_wrong_answers_runs_to_its_end_and_the_answer_is_right(page, lab, traffic):
+    panel = open_notebook(page, lab, DEBUGGING)
+    run_all(page, panel)
+
+    answers = [
+        text.splitlines()[-1]
+        for text in panel.locator(".jp-OutputArea").all_inner_texts()
+        if "Ana:" in text
+    ]
+    assert ["900 euros" in answer for answer in answers] == [True, False, False]
+    assert "120 euros a night" in answers[1]
+    assert "The hotel is 120 euros" in answers[2]
+    before, after = (
+        [row[2] for row in read_table(table)[1:]]
+        for table in panel.locator("table.dataframe", has_text="before").all()
+    )
+    assert ("facts.budget" in before, "facts.budget" in after) == (True, False)
+    # The record that it was about, beside the turns of its session.
+    explorer = panel.locator(".tta-explorer")
+    explorer.locator(".tta-canvas .tta-row", has_text="trip").click()
+    expect(explorer.locator(".tta-detail")).to_contain_text("museum")
+
+    take_pictures(page, panel, "debugging")
+    assert traffic.hosts() == {"127.0.0.1"}
+
+
+def test_every_tutorial_is_run_in_the_browser():
+    told = {QUICKSTART, SERVERS, EXPLORER, AGENT, DEBUGGING}
+    assert told == {path.name for path in NOTEBOOKS.glob("*.ipynb")}
 
 
 def test_tab_completes_a_subcommand(page, lab, traffic):

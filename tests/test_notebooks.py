@@ -6,14 +6,19 @@ a cell whose magic raised a UsageError for a good one, so that no cell fails is 
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import nbformat
 import pytest
-from jupyter import NOTEBOOKS
+from jupyter import NOTEBOOKS, Kernel, Reply, running_kernel
 from run_notebooks import executed, normalised
 
 # Homes, temporary directories and drives; a path such as /api/contents names no machine.
@@ -92,3 +97,179 @@ def test_the_file_holds_nothing_of_the_machine_that_ran_it(path):
 )
 def test_paths_of_machines_are_recognised(text, found):
     assert bool(MACHINE_PATH.search(text)) is found
+
+
+# ---------------------------------------------------------------- the shape of a tutorial
+
+BINDER = re.compile(r"^<!-- binder -->(.+)<!-- /binder -->$", re.MULTILINE)
+NO_ADDRESS = "*Launch on Binder: this link appears once the repository has an address.*"
+
+
+@each_notebook
+def test_a_tutorial_begins_with_its_title_its_binder_link_and_what_one_learns(path):
+    cell = committed(path).cells[0]
+    assert cell.cell_type == "markdown"
+    assert cell.source.startswith(f"# {int(path.name[:2])} · ")
+    [badge] = BINDER.findall(cell.source)
+    assert badge == NO_ADDRESS or path.name in badge
+    told = re.split(r"you\s+learn\s+to", cell.source, maxsplit=1)[1]
+    assert re.findall(r"^(\d)\. ", told, re.MULTILINE)[:3] == ["1", "2", "3"]
+    assert "It takes five minutes." in told
+
+
+@each_notebook
+def test_a_tutorial_ends_with_an_exercise_its_folded_solution_and_the_way_on(path):
+    cell = committed(path).cells[-1]
+    assert cell.cell_type == "markdown"
+    exercise, _, rest = cell.source.partition("<details><summary>Solution</summary>\n\n")
+    solution, _, onward = rest.partition("\n</details>\n\n")
+    assert exercise.startswith("## Exercise\n\n")
+    assert solution_blocks(path), solution
+    names = [each.name for each in sorted(NOTEBOOKS.glob("*.ipynb"))]
+    following = names[(names.index(path.name) + 1) % len(names)]
+    assert f"]({following})" in onward
+    assert (f"**Next:** [{int(following[:2])} · " in onward) is (following != names[0])
+
+
+@each_notebook
+def test_links_of_a_tutorial_lead_to_files_that_are_there(path):
+    prose = "\n".join(c.source for c in committed(path).cells if c.cell_type == "markdown")
+    for target in re.findall(r"\]\(([^)#]+)", prose):
+        assert "://" in target or (NOTEBOOKS / target).is_file(), target
+
+
+# ---------------------------------------------------------------- solutions
+
+
+def solution_blocks(path: Path) -> list[str]:
+    """The blocks of code in the folded solution, in order."""
+    folded = committed(path).cells[-1].source.partition("<details>")[2].partition("</details>")[0]
+    return re.findall(r"^```python\n(.*?)^```$", folded, re.MULTILINE | re.DOTALL)
+
+
+class Solver:
+    """A kernel in which a notebook has been run, and the solution of its exercise."""
+
+    def __init__(self, kernel: Kernel, folder: Path, home: Path, blocks: list[str]) -> None:
+        self.kernel = kernel
+        self.folder = folder
+        self.home = home
+        self.blocks = blocks
+
+    def run(self, *blocks: str, kernel: Kernel | None = None) -> Reply:
+        """The reply to the last of some blocks; all must succeed."""
+        replies = [(kernel or self.kernel).run(block) for block in blocks]
+        for block, reply in zip(blocks, replies, strict=True):
+            assert reply.status == "ok", f"{block}\n{reply.printed}"
+        return replies[-1]
+
+    def value(self, *blocks: str, kernel: Kernel | None = None) -> Any:
+        """What the last of some blocks results in; it must be a literal."""
+        outputs = self.run(*blocks, kernel=kernel).outputs
+        [result] = [content for kind, content in outputs if kind == "execute_result"]
+        return ast.literal_eval(result["data"]["text/plain"])
+
+
+def bob_is_saved_and_nobody_else_is_gone(solver: Solver) -> None:
+    before = solver.value("dict(sorted((r.key, r.value) for r in memory.sync.records()))")
+    solver.run(*solver.blocks)
+    after = solver.value("dict(sorted((r.key, r.value) for r in memory.sync.records()))")
+    lines = (solver.folder / "bob.jsonl").read_text("utf-8").splitlines()
+    saved = {record["key"]: record["value"] for record in map(json.loads, lines) if "key" in record}
+    assert set(saved) == {key for key in before if key.startswith("bob:")} != set()
+    assert after == {key: value for key, value in before.items() if key not in saved}
+    assert saved == {key: before[key] for key in saved}
+
+
+def another_kernel_sees_the_seconds_left(solver: Solver) -> None:
+    first, second = solver.blocks
+    solver.run(first)
+    with running_kernel(solver.folder, solver.home) as kernel:
+        left = solver.value(second, kernel=kernel)
+    assert set(left) == {"alice:now", "bob:now"}
+    assert all(0 < seconds <= 60 for seconds in left.values())
+
+
+def the_longest_text_is_found(solver: Solver) -> None:
+    found = solver.value(*solver.blocks)
+    texts = solver.value(
+        "[r.value['text'] for r in explorer.memory.sync.search_records('umbrella', limit=None)]"
+    )
+    assert len(texts) > 1
+    assert len(found.encode()) == max(len(text.encode()) for text in texts)
+    assert "umbrella" in found.casefold()
+
+
+def the_model_answers_with_every_line(solver: Solver) -> None:
+    answer = solver.value(*solver.blocks)
+    assert answer == "You told me: I am allergic to nuts. I am allergic to cats as well."
+
+
+def both_departures_are_known(solver: Solver) -> None:
+    assert "on Friday at 8:12" in solver.run(solver.blocks[0]).printed  # as it was before
+    told = solver.run(*solver.blocks[1:]).printed
+    assert "The departure is on Friday at 8:12." in told
+    assert "The return is on Sunday at 18:20." in told
+    facts = solver.value("memory.sync.get(trip.key)['facts']")
+    assert facts["departure"] == "on Friday at 8:12"
+    assert facts["return"] == "on Sunday at 18:20"
+    assert facts["budget"] == "900 euros"
+
+
+SOLVED: dict[str, Callable[[Solver], None]] = {
+    "01_quickstart.ipynb": bob_is_saved_and_nobody_else_is_gone,
+    "02_redis.ipynb": another_kernel_sees_the_seconds_left,
+    "03_explorer.ipynb": the_longest_text_is_found,
+    "04_agent.ipynb": the_model_answers_with_every_line,
+    "05_debugging.ipynb": both_departures_are_known,
+}
+"""What has to be true of each solution: it is run by this, after the cells of its notebook."""
+
+
+@each_notebook
+@pytest.mark.kernel
+def test_the_solution_of_the_exercise_solves_it(path, tmp_path):
+    folder = shutil.copytree(
+        path.parent, tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*")
+    )
+    with running_kernel(folder, tmp_path / "home") as kernel:
+        solver = Solver(kernel, folder, tmp_path / "home-of-another", solution_blocks(path))
+        solver.run(*(cell.source for cell in code_cells(committed(path))))
+        SOLVED[path.name](solver)
+
+
+# ---------------------------------------------------------------- the agent
+
+
+def agent_cells(name: str) -> list[str]:
+    """The cells that define the model and the agents."""
+    cells = code_cells(committed(NOTEBOOKS / name))
+    return [
+        cell.source
+        for cell in cells
+        if re.search(r"^(def model|class)\b", cell.source, re.MULTILINE)
+    ]
+
+
+def test_both_tutorials_on_the_agent_have_the_same_one():
+    [agent] = agent_cells("05_debugging.ipynb")
+    assert agent == "\n\n\n".join(agent_cells("04_agent.ipynb"))
+
+
+def test_the_one_commented_line_plugs_in_a_real_model(monkeypatch):
+    cell = agent_cells("04_agent.ipynb")[0]
+    assert cell.count("openai.") == 1
+    asked: list[dict[str, Any]] = []
+
+    def create(**request):
+        asked.append(request)
+        return SimpleNamespace(output_text="Nuts.")
+
+    client = SimpleNamespace(responses=SimpleNamespace(create=create))
+    monkeypatch.setitem(sys.modules, "openai", SimpleNamespace(OpenAI=lambda: client))
+    scope: dict[str, Any] = {}
+    exec(cell.replace("# import openai", "import openai"), scope)
+    assert scope["model"](["I am allergic to nuts."], "What am I allergic to?") == "Nuts."
+    [request] = asked
+    assert request["input"] == "What am I allergic to?"
+    assert "I am allergic to nuts." in request["instructions"]
