@@ -6,10 +6,10 @@ BIN := .venv/bin
 LAB_FLAGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: lab test lint format notebooks bench clean help
+.PHONY: lab test lint format notebooks bench binder-check clean help
 
 help:  ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 lab: .venv/lab  ## set up and open JupyterLab on the quickstart
 	$(BIN)/jupyter lab $(LAB_FLAGS) notebooks/01_quickstart.ipynb
@@ -36,6 +36,9 @@ bench: .venv/bench  ## search, cache, server and explorer beside their peers, ha
 	$(BIN)/python benchmarks/server.py
 	$(BIN)/python benchmarks/explorer.py
 
+binder-check: .venv/binder  ## do what Binder does, and run the tutorials there, three minutes
+	$(BIN)/pytest tests/binder_check.py
+
 clean:  ## remove the environment and everything made
 	rm -rf .venv build dist test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -52,6 +55,10 @@ clean:  ## remove the environment and everything made
 
 .venv/bench: pyproject.toml | .venv/pip
 	$(BIN)/python -m pip install --quiet --editable ".[tutorials]" --group bench
+	touch $@
+
+.venv/binder .venv/dist: pyproject.toml | .venv/pip
+	$(BIN)/python -m pip install --quiet --editable ".[tutorials]" --group $(@F)
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/pip
