@@ -217,7 +217,7 @@ def image(
         constraints.write_text(
             "".join(f"{name}=={version}\n" for name, version in image.frozen.items())
         )
-        venv.create(image.prefix)
+        venv.create(image.prefix, symlinks=True)
         pip = [sys.executable, "-m", "pip", "--python", str(image.python), "install"]
         image.run(
             "base",
