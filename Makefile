@@ -3,18 +3,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Jupyter refuses to run as root, which is who one is in most containers.
-LAB_FLAGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+LAB_FLAGS ?=
 # Others that the notebooks are checked with: make notebooks-check PYTHONS="python3.12 python3.13"
 PYTHONS ?= $(PYTHON)
+# Where the repository lies on GitHub. The shell gets them as variables, so that nothing in them is special.
+REPO =
+BRANCH = main
+export REPO BRANCH
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: lab test lint format notebooks notebooks-check bench clean help
+.PHONY: lab test lint format notebooks notebooks-check bench fresh-check binder-check dist-check binder-link clean help
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 lab: .venv/lab  ## set up and open JupyterLab on the quickstart
-	$(BIN)/jupyter lab $(LAB_FLAGS) notebooks/01_quickstart.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) notebooks/01_quickstart.ipynb
 
 test: lint .venv/dev  ## lint, types, all tests, all notebooks
 	$(BIN)/pytest
@@ -49,6 +54,18 @@ bench: .venv/bench  ## search, cache, server and explorer beside their peers, ha
 	$(BIN)/python benchmarks/server.py
 	$(BIN)/python benchmarks/explorer.py
 
+fresh-check:  ## make lab and make test in a fresh clone of the last commit, as if on a new machine
+	@$(PYTHON) tools/fresh_check.py
+
+dist-check: .venv/dist  ## build wheel and sdist, and install and look into them, a minute
+	$(BIN)/pytest tests/dist_check.py
+
+binder-check: .venv/binder  ## do what Binder does, and run the tutorials there, three minutes
+	$(BIN)/pytest tests/binder_check.py
+
+binder-link:  ## write the link to Binder into README and notebooks: REPO=owner/name [BRANCH=main]
+	@$(PYTHON) tools/binder_link.py "$$REPO" "$$BRANCH"
+
 clean:  ## remove the environment and everything made
 	rm -rf .venv .venv-* build dist test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -65,6 +82,10 @@ clean:  ## remove the environment and everything made
 
 .venv/bench: pyproject.toml | .venv/pip
 	$(BIN)/python -m pip install --quiet --editable ".[tutorials]" --group bench
+	touch $@
+
+.venv/binder .venv/dist: pyproject.toml | .venv/pip
+	$(BIN)/python -m pip install --quiet --editable ".[tutorials]" --group $(@F)
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/pip

@@ -202,6 +202,9 @@ def running_kernel(directory: Path, home: Path) -> Iterator[Kernel]:
 class LabServer:
     """A JupyterLab on 127.0.0.1, with a directory of its own and settings of its own."""
 
+    python = sys.executable
+    settings = _LAB_SETTINGS
+
     def __init__(self, root: Path, home: Path) -> None:
         self.root = root
         self._home = home
@@ -212,10 +215,10 @@ class LabServer:
 
     def start(self) -> None:
         """Starts the server and returns when its API answers."""
-        env = private_environment(self._home)
+        env = self._environment()
         settings = Path(env["JUPYTER_DATA_DIR"]) / "lab-settings"
         settings.mkdir(parents=True)
-        (settings / "overrides.json").write_text(json.dumps(_LAB_SETTINGS))
+        (settings / "overrides.json").write_text(json.dumps(self.settings))
         command = self._command(settings)
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.append("--allow-root")  # who one is in most containers
@@ -228,6 +231,9 @@ class LabServer:
         self.url = self._when(lambda: _server_url(told), "writes down its address")
         self._when(lambda: self.api("status"), "answers")
 
+    def _environment(self) -> dict[str, str]:
+        return private_environment(self._home)
+
     def _options(self) -> list[str]:
         return [
             "--ServerApp.ip=127.0.0.1",
@@ -238,7 +244,7 @@ class LabServer:
 
     def _command(self, settings: Path) -> list[str]:
         return [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser"),
+            *(self.python, "-m", "jupyterlab", "--no-browser"),
             *self._options(),
             "--ServerApp.terminals_enabled=False",
             "--LanguageServerManager.autodetect=False",
@@ -298,14 +304,16 @@ class NotebookServer(LabServer):
 
     def _command(self, settings: Path) -> list[str]:
         return [
-            *(sys.executable, "-m", "notebook", "--no-browser"),
+            *(self.python, "-m", "notebook", "--no-browser"),
             *self._options(),
             f"--JupyterNotebookApp.app_settings_dir={settings}",
         ]
 
 
 @contextlib.contextmanager
-def running_lab(root: Path, home: Path, make: type[LabServer] = LabServer) -> Iterator[LabServer]:
+def running_lab(
+    root: Path, home: Path, make: Callable[[Path, Path], LabServer] = LabServer
+) -> Iterator[LabServer]:
     """A JupyterLab server, or another one, for as long as the block lasts."""
     server = make(root, home)
     try:

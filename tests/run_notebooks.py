@@ -25,6 +25,15 @@ _KEPT_CELL_METADATA = ("tags",)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
+def without_outputs(path: Path) -> NotebookNode:
+    """A notebook as if none of its cells had ever been run; the file stays as it is."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
 def executed(path: Path, home: Path) -> NotebookNode:
     """A notebook run from its first cell to its last in a new kernel; the file stays as it is.
 
@@ -35,10 +44,7 @@ def executed(path: Path, home: Path) -> NotebookNode:
     Raises:
         CellExecutionError: a cell failed. A cell tagged ``raises-exception`` may.
     """
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    notebook = without_outputs(path)
     client = NotebookClient(
         notebook,
         kernel_name=METADATA["kernelspec"]["name"],

@@ -17,6 +17,7 @@ from browsing import (
 )
 from jupyter import NOTEBOOKS, LabServer, running_lab
 from playwright.sync_api import expect
+from run_notebooks import without_outputs
 
 pytestmark = pytest.mark.browser
 
@@ -34,11 +35,7 @@ def lab(tmp_path_factory) -> Iterator[LabServer]:
     shutil.copytree(NOTEBOOKS, root, ignore=shutil.ignore_patterns(".*"))
     for path in root.glob("*.ipynb"):
         # A cell that shows a number has then been run here, and not by whoever committed it.
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        nbformat.write(notebook, path)
+        nbformat.write(without_outputs(path), path)
     # Completion also offers words that stand in the notebook; here stands none that matters.
     cells = [nbformat.v4.new_code_cell(code) for code in ("%load_ext tta_memory_nb", "pass")]
     scratch = nbformat.v4.new_notebook(cells=cells)

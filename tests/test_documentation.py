@@ -29,23 +29,3 @@ def test_a_command_has_help_a_readme_row_and_a_tutorial_cell(name):
 def test_the_readme_has_no_row_for_a_command_that_is_not():
     rows = re.findall(r"^\| `%memory (\w+)", README, re.MULTILINE)
     assert set(rows) == set(COMMANDS)
-
-
-def test_the_optional_dependencies_of_binder_are_those_of_the_package():
-    import tomllib
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = {
-        requirement
-        for requirement in [
-            *project["dependencies"],
-            *project["optional-dependencies"]["lab"],
-            *project["optional-dependencies"]["parquet"],
-            *project["optional-dependencies"]["plots"],
-            *project["optional-dependencies"]["tutorials"],
-        ]
-        if not requirement.startswith("tta-memory-nb")
-    }
-    binder = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8")
-    listed = {line for line in binder.splitlines() if line and not line.startswith("#")}
-    assert wanted <= listed

@@ -1,0 +1,57 @@
+"""What Binder is given agrees with the package. Whether it works there: tests/binder_check.py."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+
+from jupyter import ROOT
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+BINDER = ROOT / "binder"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
+
+
+def needed_by(requirements: list[str]) -> Iterator[Requirement]:
+    """Requirements, with extras of the package itself replaced by what these require."""
+    for requirement in map(Requirement, requirements):
+        if requirement.name == PROJECT["name"]:
+            for extra in requirement.extras:
+                yield from needed_by(PROJECT["optional-dependencies"][extra])
+        else:
+            yield requirement
+
+
+def listed() -> list[Requirement]:
+    lines = (BINDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def test_binder_is_given_what_the_package_and_its_tutorials_need_and_no_more():
+    tutorials = [f"{PROJECT['name']}[tutorials]", *PROJECT["dependencies"]]
+    building = PYPROJECT["build-system"]["requires"]
+    wanted = {str(each) for each in needed_by([*tutorials, *building])}
+
+    given = [str(each) for each in listed()]
+    assert len(given) == len(set(given))
+    # Binder's own kernel is older than the tutorials want; elsewhere pip takes a new one by itself.
+    assert set(given) - wanted == {"ipykernel>=7.3"}
+    assert wanted - set(given) == set()
+
+
+def test_binder_takes_a_python_that_the_package_and_ci_know():
+    runtime = (BINDER / "runtime.txt").read_text(encoding="utf-8").strip()
+    version = re.fullmatch(r"python-(3\.\d+)", runtime)
+    assert version, runtime
+    assert version[1] in SpecifierSet(PROJECT["requires-python"])
+    assert f"Programming Language :: Python :: {version[1]}" in PROJECT["classifiers"]
+
+
+def test_the_last_step_of_the_build_can_be_run_and_stops_at_the_first_mistake():
+    script = BINDER / "postBuild"
+    assert os.access(script, os.X_OK)
+    assert "\nset -euo pipefail\n" in script.read_text(encoding="utf-8")

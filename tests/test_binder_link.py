@@ -1,0 +1,155 @@
+"""`make binder-link` puts the link to Binder where it belongs, and changes nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from jupyter import ROOT
+
+BEGIN, END = "<!-- binder -->", "<!-- /binder -->"
+PLACE = f"{BEGIN}*Launch on Binder: this link appears once the repository has an address.*{END}"
+README = f"# A project\r\n\r\n{PLACE}\n\nMálaga, and no line end at the end"
+# Neither indented nor escaped as nbformat would.
+NOTEBOOK = (
+    '{"cells": [\n {"cell_type":"markdown","source":["# \\u00c4 title\\n",\n"' + PLACE + '\\n"]},'
+    '\n   {"cell_type":"code","source":["\\"<b>\\""]}],\n"nbformat":4 }\n\n'
+)
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A project of two notebooks, one without a place for a link."""
+    for folder in ("tools", "notebooks"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(ROOT / "tools" / "binder_link.py", tmp_path / "tools")
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "README.md").write_bytes(README.encode())
+    (tmp_path / "notebooks" / "02_redis.ipynb").write_bytes(NOTEBOOK.encode())
+    (tmp_path / "notebooks" / "other.ipynb").write_text('{"cells": []}')
+    return tmp_path
+
+
+def link(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            "make",
+            "--silent",
+            "-C",
+            str(project),
+            "binder-link",
+            f"PYTHON={sys.executable}",
+            *arguments,
+        ],
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def contents(project: Path) -> dict[str, bytes]:
+    files = [project / "README.md", *project.glob("notebooks/*")]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def test_the_readme_gets_a_badge_that_opens_the_first_tutorial(project):
+    done = link(project, "REPO=ada/memories")
+    assert done.returncode == 0, done.stderr
+    url = "https://mybinder.org/v2/gh/ada/memories/main?urlpath=lab%2Ftree%2Fnotebooks%2F01_quickstart.ipynb"
+    badge = f"[![Launch on Binder](https://mybinder.org/badge_logo.svg)]({url})"
+    assert contents(project)["README.md"].decode() == README.replace(PLACE, BEGIN + badge + END)
+
+
+def test_a_notebook_gets_a_link_to_itself_without_a_picture_and_keeps_every_other_byte(project):
+    link(project, "REPO=ada/memories", "BRANCH=drafts/näxt")
+    url = (
+        "https://mybinder.org/v2/gh/ada/memories/drafts%2Fn%C3%A4xt"
+        "?urlpath=lab%2Ftree%2Fnotebooks%2F02_redis.ipynb"
+    )
+    assert parse_qs(urlsplit(url).query) == {"urlpath": ["lab/tree/notebooks/02_redis.ipynb"]}
+    text = contents(project)["02_redis.ipynb"].decode()
+    assert text == NOTEBOOK.replace(PLACE, f"{BEGIN}[Launch on Binder]({url}){END}")
+    assert url in json.loads(text)["cells"][0]["source"][1]
+
+
+def test_a_notebook_without_a_place_is_named_and_left_as_it_is(project):
+    before = contents(project)["other.ipynb"]
+    done = link(project, "REPO=ada/memories")
+    assert "notebooks/other.ipynb has no place for it" in done.stdout
+    assert contents(project)["other.ipynb"] == before
+
+
+def test_another_repository_replaces_the_first(project):
+    link(project, "REPO=ada/memories")
+    first = contents(project)
+    link(project, "REPO=Bob-2/other.memories", "BRANCH=dev")
+    assert b"ada" not in b"".join(contents(project).values())
+    link(project, "REPO=ada/memories")
+    assert contents(project) == first
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["REPO="],
+        ["REPO=memories"],
+        ["REPO=ada/memories/main"],
+        ["REPO=https://github.com/ada/memories"],
+        ["REPO=git@github.com:ada/memories.git"],
+        ["REPO=ada/memories.git"],
+        ["REPO=ada/.."],
+        ["REPO=-ada/memories"],
+        ["REPO=ada/memo ries"],
+        ['REPO=ada/"memories'],
+        ["REPO=ada/memories)"],
+        ["REPO=ada/memories", "BRANCH="],
+        ["REPO=ada/memories", "BRANCH=a b"],
+        ["REPO=ada/memories", "BRANCH=../main"],
+        ["REPO=ada/memories", "BRANCH=-x"],
+    ],
+)
+def test_what_is_no_repository_or_branch_is_named_and_changes_nothing(project, arguments):
+    before = contents(project)
+    done = link(project, *arguments)
+    assert done.returncode != 0
+    name, _, value = arguments[-1].partition("=") if arguments else ("REPO", "=", "")
+    assert f"{name}={value!r} is no" in done.stderr
+    assert "make binder-link REPO=" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert contents(project) == before
+
+
+@pytest.mark.parametrize("broken", [PLACE.replace(END, ""), PLACE.replace(BEGIN, ""), END + BEGIN])
+def test_a_place_without_beginning_or_end_is_named_and_no_file_changes(project, broken):
+    path = project / "notebooks" / "02_redis.ipynb"
+    path.write_bytes(NOTEBOOK.replace(PLACE, broken).encode())
+    before = contents(project)
+    done = link(project, "REPO=ada/memories")
+    assert done.returncode != 0
+    assert "notebooks/02_redis.ipynb: each" in done.stderr
+    assert contents(project) == before
+
+
+def test_a_project_without_any_place_is_told_so(project):
+    for path in (project / "README.md", project / "notebooks" / "02_redis.ipynb"):
+        path.write_text(path.read_text(encoding="utf-8").replace(PLACE, ""), encoding="utf-8")
+    before = contents(project)
+    done = link(project, "REPO=ada/memories")
+    assert done.returncode != 0
+    assert "no file has a place for the link" in done.stderr
+    assert contents(project) == before
+
+
+def test_the_readme_has_a_place_for_the_link_and_says_how_it_gets_there():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(re.findall(f"^{BEGIN}.+{END}$", readme, re.MULTILINE)) == 1
+    assert "`make binder-link REPO=owner/name`" in readme

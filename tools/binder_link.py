@@ -1,0 +1,107 @@
+"""Writes the link that launches the tutorials on Binder: ``make binder-link REPO=owner/name``.
+
+    python tools/binder_link.py OWNER/NAME [BRANCH]
+
+It goes between `BEGIN` and `END`, wherever these stand on one line of the README or of a
+notebook; what stood between them is replaced. In the README it is the badge of mybinder.org and
+opens the first tutorial; in a notebook it is plain text, so that no picture is fetched from
+elsewhere whenever the notebook is opened, and opens that notebook.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+ROOT = Path(__file__).parents[1]
+BEGIN, END = "<!-- binder -->", "<!-- /binder -->"
+FIRST = "01_quickstart.ipynb"
+
+# What GitHub takes for names of accounts and of repositories.
+_REPO = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/(?!\.{1,2}$)[\w.-]{1,100}", re.ASCII)
+# What git refuses in the name of a branch; see `git help check-ref-format`.
+_NO_BRANCH = re.compile(r"^[-/.]|[/.]$|\.lock(/|$)|\.\.|//|/\.|@\{|^@$|[\x00-\x20\x7f~^:?*\[\\]|^$")
+_PLACE = re.compile(f"({re.escape(BEGIN)})(.*?)({re.escape(END)})")
+
+
+def address(repo: str, branch: str, notebook: str) -> str:
+    """Where Binder opens a notebook of the repository, in JupyterLab.
+
+    Raises:
+        ValueError: no repository or branch on GitHub has such a name.
+    """
+    if not _REPO.fullmatch(repo) or repo.endswith(".git"):
+        raise ValueError(
+            f"REPO={repo!r} is no repository on GitHub; write: make binder-link REPO=owner/name"
+        )
+    if _NO_BRANCH.search(branch):
+        raise ValueError(
+            f"BRANCH={branch!r} is no name of a branch; "
+            f"write: make binder-link REPO={repo} BRANCH=main"
+        )
+    path = quote(f"lab/tree/notebooks/{notebook}", safe="")
+    return f"https://mybinder.org/v2/gh/{repo}/{quote(branch, safe='')}?urlpath={path}"
+
+
+def linked(text: str, link: str) -> str:
+    """The text with the link in the places for it; unchanged where there is none.
+
+    Raises:
+        ValueError: a place has no end, or an end no beginning, on its line.
+    """
+    places = len(_PLACE.findall(text))
+    if not places == text.count(BEGIN) == text.count(END):
+        raise ValueError(f"each {BEGIN} needs one {END} on the same line")
+    return _PLACE.sub(lambda place: place[1] + link + place[3], text)
+
+
+def changes(root: Path, repo: str, branch: str) -> dict[Path, str | None]:
+    """What the README and the notebooks become; None for those that have no place for a link.
+
+    Raises:
+        ValueError: as `address` and `linked`.
+    """
+    badge = "[![Launch on Binder](https://mybinder.org/badge_logo.svg)]"
+    readme = root / "README.md"
+    links = {readme: f"{badge}({address(repo, branch, FIRST)})"}
+    for path in sorted((root / "notebooks").glob("*.ipynb")):
+        links[path] = f"[Launch on Binder]({address(repo, branch, path.name)})"
+    found: dict[Path, str | None] = {}
+    for path, link in links.items():
+        before = path.read_bytes().decode("utf-8")  # read_text would change ends of lines
+        try:
+            after = linked(before, link)
+            if path.suffix == ".ipynb":
+                json.loads(
+                    after
+                )  # nothing in a link is special in JSON; a broken file is left alone
+        except ValueError as error:
+            raise ValueError(f"{path.relative_to(root)}: {error}") from error
+        found[path] = after if BEGIN in before else None
+    return found
+
+
+def main(arguments: list[str], root: Path = ROOT) -> int:
+    """Writes the link; or says what is the matter, and writes nothing."""
+    repo, branch = [*arguments, "main"][:2] if arguments else ("", "main")
+    try:
+        found = changes(root, repo, branch)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if not any(found.values()):
+        print(f"no file has a place for the link: {BEGIN}{END}", file=sys.stderr)
+        return 1
+    for path, text in found.items():
+        if text is not None:
+            path.write_bytes(text.encode("utf-8"))
+        note = "links to Binder" if text is not None else f"has no place for it: {BEGIN}{END}"
+        print(f"{path.relative_to(root)} {note}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
