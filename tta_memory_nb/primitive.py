@@ -50,7 +50,7 @@ T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 OutagePolicy: TypeAlias = Literal["fallback", "raise"]
-"""What to do when the server cannot be had: work in memory until it is back, or raise."""
+"""Whether to work in memory while the server cannot be had, or to raise."""
 
 
 # ---- faces of a verb
