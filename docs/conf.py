@@ -7,12 +7,14 @@ from the README to a page here, is the same on a disk, on GitHub and on the site
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipython_pygments_lexers import IPythonLexer
 
 import tta_memory_nb
+from tta_memory_nb.filters import EVERYTHING
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -54,7 +56,6 @@ myst_enable_extensions = ["colon_fence"]
 default_role = "py:obj"  # what docstrings write in single backticks is a name
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True}
 # An alias behind `| None` is beyond Sphinx, and is written out.
 autodoc_type_aliases = {name: name for name in ("SearchMode", "OutagePolicy", "Clock")}
@@ -94,6 +95,21 @@ html_theme_options = {
 copybutton_exclude = ".linenos, .gp, .go"
 
 
+# Defaults whose repr says less than the name they have in the source.
+_DEFAULTS = {repr(time.time): "time.time", repr(EVERYTHING): "EVERYTHING"}
+
+
+def shorten(
+    _app: Sphinx, _what: str, _name: str, _it: object, _options: object, arguments: str | None, gives: str | None
+) -> tuple[str | None, str | None]:
+    """A signature with the names of its defaults."""
+    if arguments:
+        for long, name in _DEFAULTS.items():
+            arguments = arguments.replace(long, name)
+    return arguments, gives
+
+
 def setup(app: Sphinx) -> None:
-    """Cells and examples are IPython, whose lexer reads Python as well."""
-    app.add_lexer("python", IPythonLexer)
+    """What needs more than a setting."""
+    app.connect("autodoc-process-signature", shorten)
+    app.add_lexer("python", IPythonLexer)  # examples are cells; it reads Python as well
