@@ -6,7 +6,7 @@ BIN := .venv/bin
 LAB_FLAGS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: lab test lint format notebooks bench clean help
+.PHONY: lab test lint format notebooks docs bench clean help
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -14,7 +14,7 @@ help:  ## what there is to make
 lab: .venv/lab  ## set up and open JupyterLab on the quickstart
 	$(BIN)/jupyter lab $(LAB_FLAGS) notebooks/01_quickstart.ipynb
 
-test: lint .venv/dev  ## lint, types, all tests, all notebooks
+test: lint docs .venv/dev  ## lint, types, the documentation, all tests, all notebooks
 	$(BIN)/pytest
 	$(BIN)/pytest $(NBVAL) notebooks
 
@@ -29,6 +29,11 @@ format: .venv/dev  ## let ruff mend what it can
 
 notebooks: .venv/dev  ## run the notebooks again and keep their outputs
 	$(BIN)/python tests/run_notebooks.py
+
+docs: .venv/dev  ## the documentation, into build/docs; any warning is an error
+	rm -rf build/docs  # pages that are no more would stay
+	$(BIN)/sphinx-build -W --keep-going -n -q -c docs . build/docs
+	$(BIN)/pytest -q tests/test_site.py
 
 bench: .venv/bench  ## search, cache, server and explorer beside their peers, half an hour; SIZES="1k 10k" for less
 	$(BIN)/python benchmarks/search.py $(if $(SIZES),--sizes $(SIZES))

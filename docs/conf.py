@@ -47,7 +47,9 @@ templates_path = ["_templates"]
 
 # The outputs are those that are stored; `make test` proves that the cells still give them.
 nb_execution_mode = "off"
-nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # a widget shows its plain table; nothing is fetched
+nb_ipywidgets_js: dict[
+    str, dict[str, str]
+] = {}  # a widget shows its plain table; nothing is fetched
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 
@@ -67,7 +69,10 @@ python_use_unqualified_type_names = True
 nitpicky = True
 # Names of other projects: their documentation is elsewhere, and nothing is fetched while this is built.
 nitpick_ignore_regex = [
-    ("py:.*", r"(collections\.abc|datetime|os|pandas|matplotlib|anywidget|traitlets|typing|t|pd)\..*"),
+    (
+        "py:.*",
+        r"(collections\.abc|datetime|os|pandas|matplotlib|anywidget|traitlets|typing|t|pd)\..*",
+    ),
     ("py:.*", "Figure|PathLike"),
 ]
 
@@ -100,7 +105,13 @@ _DEFAULTS = {repr(time.time): "time.time", repr(EVERYTHING): "EVERYTHING"}
 
 
 def shorten(
-    _app: Sphinx, _what: str, _name: str, _it: object, _options: object, arguments: str | None, gives: str | None
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _it: object,
+    _options: object,
+    arguments: str | None,
+    gives: str | None,
 ) -> tuple[str | None, str | None]:
     """A signature with the names of its defaults."""
     if arguments:

@@ -68,3 +68,28 @@ def test_a_pages_code_runs_and_gives_what_it_shows(page, tmp_path):
     exports = Shown.of(text).exports.values()
     with servers_of("\n".join([*code, *exports])) as places:
         run(page, tmp_path, places)
+
+
+def rows(page: str) -> set[str]:
+    """What stands in backticks in the first cells of a page's tables."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return {found[1] for found in re.finditer(r"^\| `([^`]+)` \|", text, re.MULTILINE)}
+
+
+def test_every_filter_and_operator_has_a_row():
+    assert rows("reference/filters.md") == {*FilterArgs.__annotations__, *_OPERATORS}
+
+
+def test_every_page_is_run_that_shows_code():
+    assert {str(page.relative_to(DOCS)) for page in PAGES} >= {
+        "migration.md",
+        "explanation/outages.md",
+        "explanation/search.md",
+        "how-to/cluster-and-sentinel.md",
+        "how-to/expire-records.md",
+        "how-to/move-records.md",
+        "how-to/other-places.md",
+        "how-to/share-a-server.md",
+        "reference/filters.md",
+        "reference/values.md",
+    }

@@ -15,10 +15,10 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
-import tta_memory_nb
 from jupyter import NOTEBOOKS, ROOT
 from playwright.sync_api import expect
 
+import tta_memory_nb
 from tta_memory_nb.notebook.commands import COMMANDS
 
 SITE = ROOT / "build" / "docs"
