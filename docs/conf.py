@@ -66,6 +66,8 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 add_module_names = False
 python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 100
+toc_object_entries_show_parents = "hide"
 nitpicky = True
 # Names of other projects: their documentation is elsewhere, and nothing is fetched while this is built.
 nitpick_ignore_regex = [
@@ -83,6 +85,7 @@ html_title = "tta_memory_nb"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_additional_pages = {"index": "front.html"}
+html_sidebars = {"docs/migration": []}  # nothing stands beside it
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
@@ -91,6 +94,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
+    "show_toc_level": 2,
     "show_prev_next": True,
     "navigation_with_keys": False,
     "pygments_light_style": "a11y-high-contrast-light",

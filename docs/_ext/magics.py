@@ -37,7 +37,7 @@ class MemoryCommands(SphinxDirective):
         self.state.document.note_explicit_target(section)
         section += nodes.title("", "", nodes.literal("", f"%memory {described.name}"))
         section += _code(described.usage)
-        section += nodes.paragraph("", described.summary)
+        section += _prose(described.summary)
         section += _paragraphs(inspect.cleandoc(described.details))
         own = [flag for flag in described.flags if flag not in FILTERS]
         if own:
@@ -67,7 +67,12 @@ def _paragraphs(text: str) -> Iterable[nodes.Element]:
         if all(map(_EXAMPLE.match, lines)):
             yield _code(inspect.cleandoc("\n" + block))
         else:
-            yield nodes.paragraph("", " ".join(line.strip() for line in lines))
+            yield _prose(" ".join(line.strip() for line in lines))
+
+
+def _prose(text: str) -> nodes.paragraph:
+    # Help quotes code without marking it: its quotes and dashes are what is typed.
+    return nodes.paragraph("", text, support_smartquotes=False)
 
 
 def _code(text: str) -> nodes.literal_block:
@@ -84,14 +89,14 @@ def _flags(flags: Sequence[Flag]) -> nodes.table:
 
 def _table(heads: tuple[str, str], rows: Sequence[tuple[nodes.Node, str]]) -> nodes.table:
     def entry(*content: nodes.Node) -> nodes.entry:
-        return nodes.entry("", nodes.paragraph("", "", *content))
+        return nodes.entry("", nodes.paragraph("", "", *content, support_smartquotes=False))
 
     group = nodes.tgroup("", nodes.colspec(colwidth=30), nodes.colspec(colwidth=70), cols=2)
     group += nodes.thead("", nodes.row("", *(entry(nodes.Text(head)) for head in heads)))
     group += nodes.tbody(
         "", *(nodes.row("", entry(left), entry(nodes.Text(right))) for left, right in rows)
     )
-    return nodes.table("", group)
+    return nodes.table("", group, classes=["memory-flags"])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
