@@ -13,7 +13,7 @@ BRANCH = main
 export REPO BRANCH
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: lab test lint format notebooks notebooks-check bench fresh-check binder-check dist-check binder-link clean help
+.PHONY: lab test lint format notebooks notebooks-check docs bench fresh-check binder-check dist-check binder-link clean help
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -21,7 +21,7 @@ help:  ## what there is to make
 lab: .venv/lab  ## set up and open JupyterLab on the quickstart
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) notebooks/01_quickstart.ipynb
 
-test: lint .venv/dev  ## lint, types, all tests, all notebooks
+test: lint docs .venv/dev  ## lint, types, the documentation, all tests, all notebooks
 	$(BIN)/pytest
 	$(BIN)/pytest $(NBVAL) notebooks
 
@@ -47,6 +47,11 @@ notebooks-check:  ## the notebooks under PYTHONS="python3.12 python3.13", in env
 		$$env/bin/python -m pytest tests/test_notebooks.py; \
 		$$env/bin/python -m pytest $(NBVAL) notebooks; \
 	done
+
+docs: .venv/dev  ## the documentation, into build/docs; any warning is an error
+	rm -rf build/docs  # pages that are no more would stay
+	$(BIN)/sphinx-build -W --keep-going -n -q -c docs . build/docs
+	$(BIN)/pytest -q tests/test_site.py
 
 bench: .venv/bench  ## search, cache, server and explorer beside their peers, half an hour; SIZES="1k 10k" for less
 	$(BIN)/python benchmarks/search.py $(if $(SIZES),--sizes $(SIZES))

@@ -50,6 +50,7 @@ T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 OutagePolicy: TypeAlias = Literal["fallback", "raise"]
+"""Whether to work in memory while the server cannot be had, or to raise."""
 
 
 # ---- faces of a verb
@@ -480,7 +481,7 @@ class MemoryPrimitive:
 
     @property
     def fallback(self) -> InMemoryStore:
-        """The store in this process: the memory itself, or what is known of the server."""
+        """The store in this process, which is the memory itself or what is known of the server."""
         fallback: InMemoryStore = self._store.fallback
         return fallback
 

@@ -21,8 +21,8 @@ class MemoryRecord:
         key: non-empty text.
         value: the JSON object; a fresh copy that may be changed freely.
         namespace: the tenant it belongs to.
-        created_at: Unix seconds of the first `add` under this key.
-        updated_at: Unix seconds of the last `add` under this key.
+        created_at: Unix seconds of the first `MemoryPrimitive.add` under this key.
+        updated_at: Unix seconds of the last `MemoryPrimitive.add` under this key.
         expires_at: Unix seconds from which it no longer exists, or None for never.
         score: how well a search hit answers, higher is better; a keyword search does not
             rank, all its hits have 1.0. None outside a search.

@@ -30,6 +30,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SearchMode: TypeAlias = Literal["keyword"]
+"""How to search; this version knows substring search alone."""
+
 Summarizer: TypeAlias = Callable[[Sequence[MemoryRecord]], str | Awaitable[str]]
 """Turns records, oldest first, into one text; may be async."""
 

@@ -68,7 +68,7 @@ class Operand:
     required: bool
 
 
-_FILTERS = (
+FILTERS = (
     Flag("user", "str", "only this user's records (first part of the key)"),
     Flag("session", "str", "only this session's records (second part of the key)"),
     Flag("prefix", "str", "only keys that start with this"),
@@ -104,7 +104,7 @@ class Syntax:
         for parameter in parameters:
             kind = str(parameter.annotation)
             if parameter.kind is parameter.VAR_KEYWORD:
-                flags.extend(_FILTERS)
+                flags.extend(FILTERS)
             elif parameter.kind is parameter.KEYWORD_ONLY:
                 flags.append(Flag(parameter.name, kind, abouts.get(parameter.name, "")))
             else:

@@ -60,7 +60,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
         return len(text if isinstance(text, bytes) else to_utf8(text))
 
     def searchable(self) -> bytes:
-        """The folded text of field names and leaves, see `text.searchable`, as UTF-8."""
+        """The folded text of field names and leaves, see ``text.searchable``, as UTF-8."""
         if self.folded is None:
             self.folded = searchable_json(self.text)
         return self.folded
@@ -107,7 +107,7 @@ def entry_of(record: MemoryRecord) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write did, complete enough to be taken back by `Store.revert`.
+    """What a write did, complete enough to be taken back by `SyncMemory.undo`.
 
     Attributes:
         written: entries that are new or have a new value.

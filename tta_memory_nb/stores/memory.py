@@ -36,7 +36,7 @@ class InMemoryStore:
     """Records of one namespace in this process, least recently used evicted first.
 
     Safe to share between threads and tasks. All verbs are O(1) for one record, but for searches,
-    which use an index that they keep themselves; see `tta_memory_nb.index`.
+    which use an index that they keep themselves.
 
     Args:
         max_size: capacity in records; 0 keeps nothing.
@@ -96,7 +96,7 @@ class InMemoryStore:
 
         Args:
             key: non-empty text.
-            value: a JSON object, see `tta_memory_nb.codec` for what else is encoded.
+            value: a JSON object; it is copied, never aliased.
             ttl: time until it no longer exists, in seconds or as a timedelta; None for never,
                 also when the record it replaces had one.
 
@@ -274,7 +274,7 @@ class InMemoryStore:
         return list(filter(query.test(), candidates))
 
     def stream(self, needle: str | None = None, filters: Filters = EVERYTHING) -> Iterator[Entry]:
-        """As `find` without a limit, but one by one; see `Store.stream`."""
+        """As `find` without a limit, but one by one; see `SyncMemory.stream_records`."""
         matches = query_of(needle, filters).test()
         # Keys, so that what is evicted on the way need not stay in memory.
         for key in self.candidate_keys(needle, filters):

@@ -110,7 +110,10 @@ class MemoryExplorer(anywidget.AnyWidget):
     sort_by = traitlets.Unicode(RECENCY, help="'recency', or the name of a column")
     descending = traitlets.Bool(default_value=True, help="newest or largest first")
     columns = traitlets.List(
-        traitlets.Unicode(), None, allow_none=True, help="names in order; None: found by itself"
+        traitlets.Unicode(),
+        None,
+        allow_none=True,
+        help="names in order, or None for those that are found by themselves",
     )
     selected = traitlets.Tuple(help="keys of the selected records")
     view = traitlets.Enum(VIEWS, "table", help="what is in sight")

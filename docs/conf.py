@@ -1,0 +1,130 @@
+"""How Sphinx makes the documentation: ``make docs``.
+
+The root of the repository is the root of the pages, so that a link from a notebook to the README, or
+from the README to a page here, is the same on a disk, on GitHub and on the site.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ipython_pygments_lexers import IPythonLexer
+
+import tta_memory_nb
+from tta_memory_nb.filters import EVERYTHING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "tta_memory_nb"
+author = "The tta_memory_nb developers"
+project_copyright = f"2026, {author}"
+release = version = tta_memory_nb.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "magics",
+    "short_names",
+]
+
+# ---- what the pages are
+
+root_doc = "docs/index"
+include_patterns = ["*.md", "docs/**", "notebooks/*.ipynb"]
+exclude_patterns = [".*", "**/.*", "build", "**/_*"]
+templates_path = ["_templates"]
+
+# ---- notebooks and Markdown
+
+# The outputs are those that are stored; `make test` proves that the cells still give them.
+nb_execution_mode = "off"
+nb_ipywidgets_js: dict[
+    str, dict[str, str]
+] = {}  # a widget shows its plain table; nothing is fetched
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence"]
+
+# ---- the Python API
+
+default_role = "py:obj"  # what docstrings write in single backticks is a name
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True}
+# An alias behind `| None` is beyond Sphinx, and is written out.
+autodoc_type_aliases = {name: name for name in ("SearchMode", "OutagePolicy", "Clock")}
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+add_module_names = False
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 100
+toc_object_entries_show_parents = "hide"
+nitpicky = True
+# Names of other projects: their documentation is elsewhere, and nothing is fetched while this is built.
+nitpick_ignore_regex = [
+    (
+        "py:.*",
+        r"(collections\.abc|datetime|os|pandas|matplotlib|anywidget|traitlets|typing|t|pd)\..*",
+    ),
+    ("py:.*", "Figure|PathLike"),
+]
+
+# ---- the site
+
+html_theme = "pydata_sphinx_theme"
+html_title = "tta_memory_nb"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_additional_pages = {"index": "front.html"}
+html_sidebars = {"docs/migration": []}  # nothing stands beside it
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "tta_memory_nb"},
+    "navbar_align": "left",
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_toc_level": 2,
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+# Prompts and outputs are no part of what is copied.
+copybutton_exclude = ".linenos, .gp, .go"
+
+
+# Defaults whose repr says less than the name they have in the source.
+_DEFAULTS = {repr(time.time): "time.time", repr(EVERYTHING): "EVERYTHING"}
+
+
+def shorten(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _it: object,
+    _options: object,
+    arguments: str | None,
+    gives: str | None,
+) -> tuple[str | None, str | None]:
+    """A signature with the names of its defaults."""
+    if arguments:
+        for long, name in _DEFAULTS.items():
+            arguments = arguments.replace(long, name)
+    return arguments, gives
+
+
+def setup(app: Sphinx) -> None:
+    """What needs more than a setting."""
+    app.connect("autodoc-process-signature", shorten)
+    app.add_lexer("python", IPythonLexer)  # examples are cells; it reads Python as well

@@ -1,0 +1,95 @@
+"""The code in the documentation does what its pages say (see `pages`), and nothing is left out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from jupyter import ROOT
+from pages import Shown, run
+from real_servers import Missing, Server, need, redis_8
+
+from tta_memory_nb.filters import _OPERATORS, FilterArgs
+
+DOCS = ROOT / "docs"
+PAGES = [
+    page
+    for page in sorted(DOCS.rglob("*.md"))
+    if Shown.of(page.read_text(encoding="utf-8")).examples
+]
+
+# Where a page says there is a server. Others, such as localhost:1, are meant to be where none is.
+ADDRESS = re.compile(
+    r"(?P<scheme>rediss?(?:\+\w+)?)://(?:\w*:(?P<password>[^@/\s]*)@)?"
+    r"(?P<hosts>(?:[\w.-]+\.example\.org|localhost):\d{4,}(?:,[\w.-]+:\d+)*)"
+)
+
+ADDRESS_OF = re.compile(r"[\w+]+://(?:[^@/]*@)?([^/]+)(?:/\w+)?")
+SHARED = {"redis+cluster": "cluster", "redis+sentinel": "sentinel"}
+"""Those that take long to start; a page has a namespace of its own there."""
+
+
+@contextmanager
+def servers_of(text: str) -> Iterator[dict[str, str]]:
+    """Hosts on a page -> those of a real server of the same kind, with the same password."""
+    with ExitStack() as stack:
+        places: dict[str, str] = {}
+        for scheme, password, hosts in ADDRESS.findall(text):
+            if hosts in places:
+                continue
+            if scheme in SHARED:
+                url = need(SHARED[scheme]).url
+            else:
+                url = stack.enter_context(_one_server(password or None)).url
+            places[hosts] = ADDRESS_OF.fullmatch(url)[1]
+        yield places
+
+
+@contextmanager
+def _one_server(password: str | None) -> Iterator[Server]:
+    try:
+        server = Server(redis_8(), password=password)
+    except Missing as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+    yield server
+    server.stop()
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_a_pages_code_runs_and_gives_what_it_shows(page, tmp_path):
+    text = page.read_text(encoding="utf-8")
+    code = [example.code for example in Shown.of(text).examples]
+    exports = Shown.of(text).exports.values()
+    with servers_of("\n".join([*code, *exports])) as places:
+        run(page, tmp_path, places)
+
+
+def rows(page: str) -> set[str]:
+    """What stands in backticks in the first cells of a page's tables."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return {found[1] for found in re.finditer(r"^\| `([^`]+)` \|", text, re.MULTILINE)}
+
+
+def test_every_filter_and_operator_has_a_row():
+    assert rows("reference/filters.md") == {*FilterArgs.__annotations__, *_OPERATORS}
+
+
+def test_every_page_is_run_that_shows_code():
+    assert {str(page.relative_to(DOCS)) for page in PAGES} >= {
+        "migration.md",
+        "explanation/outages.md",
+        "explanation/search.md",
+        "how-to/cluster-and-sentinel.md",
+        "how-to/expire-records.md",
+        "how-to/move-records.md",
+        "how-to/other-places.md",
+        "how-to/share-a-server.md",
+        "reference/filters.md",
+        "reference/values.md",
+    }
