@@ -11,6 +11,8 @@ PYTHONS ?= $(PYTHON)
 REPO =
 BRANCH = main
 export REPO BRANCH
+# How many tests run at a time; WORKERS=0 for one, with a debugger.
+WORKERS ?= 2
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 .PHONY: lab test lint format notebooks notebooks-check docs bench fresh-check binder-check dist-check binder-link clean help
@@ -22,7 +24,7 @@ lab: .venv/lab  ## set up and open JupyterLab on the quickstart
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) notebooks/01_quickstart.ipynb
 
 test: lint docs .venv/dev  ## lint, types, the documentation, all tests, all notebooks
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 	$(BIN)/pytest $(NBVAL) notebooks
 
 lint: .venv/dev  ## ruff and mypy
