@@ -27,7 +27,7 @@ ADDRESS = re.compile(
     r"(?P<hosts>(?:[\w.-]+\.example\.org|localhost):\d{4,}(?:,[\w.-]+:\d+)*)"
 )
 
-ADDRESS_OF = re.compile(r"[\w+]+://(?:[^@/]*@)?([^/]+)(?:/\w+)?")
+HOSTS_OF = re.compile(r"[\w+]+://(?:[^@/]*@)?([^/]+)(?:/\w+)?")
 SHARED = {"redis+cluster": "cluster", "redis+sentinel": "sentinel"}
 """Those that take long to start; a page has a namespace of its own there."""
 
@@ -44,7 +44,7 @@ def servers_of(text: str) -> Iterator[dict[str, str]]:
                 url = need(SHARED[scheme]).url
             else:
                 url = stack.enter_context(_one_server(password or None)).url
-            places[hosts] = ADDRESS_OF.fullmatch(url)[1]
+            places[hosts] = HOSTS_OF.fullmatch(url)[1]
         yield places
 
 
@@ -56,17 +56,18 @@ def _one_server(password: str | None) -> Iterator[Server]:
         if os.environ.get("CI") == "true":
             pytest.fail(str(reason))
         pytest.skip(str(reason))
-    yield server
-    server.stop()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_a_pages_code_runs_and_gives_what_it_shows(page, tmp_path):
-    text = page.read_text(encoding="utf-8")
-    code = [example.code for example in Shown.of(text).examples]
-    exports = Shown.of(text).exports.values()
-    with servers_of("\n".join([*code, *exports])) as places:
+    shown = Shown.of(page.read_text(encoding="utf-8"))
+    code = [example.code for example in shown.examples]
+    with servers_of("\n".join([*code, *shown.exports.values()])) as places:
         run(page, tmp_path, places)
 
 

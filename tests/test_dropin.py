@@ -336,7 +336,7 @@ async def test_what_was_added_is_there_for_the_next_process(empty_database):
 @pytest.mark.parametrize(
     "source", [STORE, KEYS, SWITCHED_OFF], ids=["store", "keys", "switched off"]
 )
-async def test_documented_code_runs_without_a_memory_on_a_server(source):
+async def test_documented_code_that_needs_no_server_runs(source):
     await carry_out(source)
 
 
