@@ -3,9 +3,9 @@
     python tools/binder_link.py OWNER/NAME [BRANCH]
 
 It goes between `BEGIN` and `END`, wherever these stand on one line of the README or of a
-notebook; what stood between them is replaced. In the README it is the badge of mybinder.org and
-opens the first tutorial; in a notebook it is plain text, so that no picture is fetched from
-elsewhere whenever the notebook is opened, and opens that notebook.
+notebook; what stood between them is replaced. In the README it is a badge and opens the first
+tutorial; in a notebook it is plain text and opens that notebook. The badge is a picture of our own: none
+is fetched from elsewhere by whoever opens a page.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def changes(root: Path, repo: str, branch: str) -> dict[Path, str | None]:
     Raises:
         ValueError: as `address` and `linked`.
     """
-    badge = "[![Launch on Binder](https://mybinder.org/badge_logo.svg)]"
+    badge = "[![Launch on Binder](docs/binder.svg)]"
     readme = root / "README.md"
     links = {readme: f"{badge}({address(repo, branch, FIRST)})"}
     for path in sorted((root / "notebooks").glob("*.ipynb")):
