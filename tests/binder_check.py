@@ -303,6 +303,10 @@ def test_the_environment_is_small(image, capsys):
     assert not [name for name in image.installed() if name.startswith(("torch", "nvidia", "cuda"))]
 
 
+def test_fonts_have_been_looked_for_when_the_image_was_built(image):
+    assert list(image.home.glob("**/matplotlib/fontlist-*.json"))
+
+
 @pytest.mark.parametrize("name", [path.name for path in sorted(NOTEBOOKS.glob("*.ipynb"))])
 def test_a_tutorial_runs_to_its_end_and_asks_nobody_outside(name, page, launched, image, traffic):
     compiled = image.bytecode()
