@@ -301,7 +301,7 @@ def test_a_record_is_read_edited_kept_and_brought_back(desk):
     expect(detail.locator("h3")).to_have_text("ann:copy")
 
     here.at("delete-record").click()
-    expect(here.widget.locator(".tta-toast")).to_contain_text("deleted 1 record")
+    expect(here.widget.locator(".tta-toast")).to_have_text("Deleted ann:copyUndo")
     expect(detail).to_contain_text("is gone")
     here.at("undo").click()
     expect(detail.locator(".tta-tree")).to_contain_text("It rains")
