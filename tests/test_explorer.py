@@ -399,7 +399,7 @@ def test_deleting_the_selection_and_undoing_it(front, memory):
     assert memory.sync.keys() == ["ann:tue"]
     assert front.explorer.selected == ()
     front.tell("undo")
-    front.when(lambda: any("2 records brought back" in m.get("text", "") for m in front.messages))
+    front.when(lambda: any("Undone: 2 records" in m.get("text", "") for m in front.messages))
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
 
 

@@ -751,7 +751,9 @@ class MemoryExplorer(anywidget.AnyWidget):
 
     def _edit(self, number: int, content: dict[str, Any]) -> None:
         text = content["text"]
-        self._repair(number, content, "edit", "Saved", lambda repair: repair.edit(detail.parsed(text)))
+        self._repair(
+            number, content, "edit", "Saved", lambda repair: repair.edit(detail.parsed(text))
+        )
 
     def _expire(self, number: int, content: dict[str, Any]) -> None:
         ttl, now = content.get("ttl"), self._clock()

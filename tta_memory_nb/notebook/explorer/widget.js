@@ -1306,7 +1306,7 @@ class View {
       h("button", { type: "button", role: "tab", "data-do": `tab-${name}`, "data-view": name, onclick: () => this.set({ view: name }) }, label)));
     this.chips = h("fieldset", { class: "tta-chips", "aria-label": "filters" });
     this.progress = h("div", { class: "tta-progress", hidden: true });
-    this.slowness = h("div", { class: "tta-progress", role: "status", hidden: true }, h("progress", { "aria-label": "waiting" }),
+    this.slowness = h("div", { class: "tta-slowness", role: "status", hidden: true }, h("progress", { "aria-label": "waiting" }),
       h("span", {}, "Waiting for the kernel. A cell that runs may have to end first."));
     this.lost = h("div", { class: "tta-banner tta-warning", role: "alert", hidden: true });
     this.banner = h("div", { class: "tta-banner", role: "alert", hidden: true });
