@@ -54,7 +54,7 @@ _NOTHING_TO_DO = {"kind": "progress", "what": "", "done": 1, "total": 1}
 _MOST_EXPORTED = 50_000_000  # bytes that are sent to a browser
 
 # Seconds between two signs of life, by which a front end knows that its kernel is still there.
-_BEAT = 3.0
+_BEAT = 2.0
 
 # Seconds between two looks: a server is asked less often, and nobody more often than it can answer.
 _PAUSE, _PAUSE_ON_A_SERVER, _PATIENCE = 0.4, 1.0, 4
@@ -121,7 +121,7 @@ class MemoryExplorer(anywidget.AnyWidget):
     records = _Derived(lambda self: self._records_in_view(), "the records on the page in view")
     selection = _Derived(lambda self: self._selection(), "the selected records as a DataFrame")
     # What the first view shows before it has been heard; gone when it has, and so from what is saved.
-    _opening = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _opening = traitlets.Any(None).tag(sync=True)
 
     def __init__(
         self,
@@ -850,8 +850,11 @@ class MemoryExplorer(anywidget.AnyWidget):
             self._list_first(whole_if_needed=True)
             if not self._windows:
                 self._opening = {**self.state(), "now": self._clock()}
-        finally:
-            display(data, raw=True)  # type: ignore[no-untyped-call]
+        except Exception as error:  # shown by the widget; raised here, it would be displayed twice
+            logger.debug("an explorer has nothing to begin with", exc_info=error)
+        display(data, raw=True)  # type: ignore[no-untyped-call]
+        if self._listing is None:
+            return
         page = self._static_page()
         self._page_shown = (time.monotonic(), _html_of(page))
         self._page = display(page, display_id=True)  # type: ignore[no-untyped-call]

@@ -7,8 +7,8 @@ const DEBOUNCE = 120; // milliseconds
 const PATIENCE = 8000;
 const GREETINGS = [0, 300, 1200, 4000]; // milliseconds; a greeting may have to wait for a running cell, and a later one not
 const SLOW = 700; // milliseconds; who waits longer is told so
-const SILENCE = 12; // seconds without a sign of life, which comes every 3
-const LOST = "jupyter-widgets-disconnected"; // how ipywidgets marks a widget whose kernel has gone
+const SILENCE = 8; // seconds without a sign of life, which comes every 2
+const LOST = "jupyter-widgets-disconnected"; // how ipywidgets marks a widget out of a saved notebook
 // What can be done with a record while no kernel answers.
 const READING = new Set(["close-detail", "copy", "detail-record", "detail-edit", "detail-history"]);
 const IDS_OF_A_VIEW = 1_000_000;
@@ -1217,7 +1217,7 @@ class View {
     this.isLost = false; // whether the kernel that has answered does so no more
     this.silent = 0; // seconds
     this.pending = null; // the last message whose answer is seen
-    this.line = new Line(model, (message) => this.receive(message), () => this.lose(true));
+    this.line = new Line(model, (message) => this.receive(message), () => this.lose());
     this.grid = new Grid(this);
     this.detail = new Detail(this);
     this.pictures = new Pictures(this);
@@ -1235,11 +1235,6 @@ class View {
     });
     this.sizes.observe(this.root);
     this.clock = setInterval(() => this.tick(), 1000);
-    this.model = model;
-    this.connected = () => {
-      if (el.classList.contains(LOST)) this.lose(true);
-    };
-    model.on("comm_live_update", this.connected);
     this.silence = setTimeout(() => this.drawDead(), PATIENCE);
     // The first rows come with the widget. A widget out of a saved notebook has no kernel to have them from.
     const opening = el.classList.contains(LOST) ? null : model.get("_opening");
@@ -1250,7 +1245,7 @@ class View {
   tick() {
     // Seconds that the page has slept through do not count, so that they are counted one by one.
     this.silent += 1;
-    if (this.isHeard && this.silent > SILENCE) this.lose(false);
+    if (this.isHeard && this.silent > SILENCE) this.lose();
     if (this.isLost) return;
     this.grid.tickAll();
     this.detail.tick();
@@ -1261,7 +1256,6 @@ class View {
     clearTimeout(this.silence);
     clearTimeout(this.slow);
     this.greetings.forEach(clearTimeout);
-    this.model.off("comm_live_update", this.connected);
     this.sizes.disconnect();
     this.line.close();
     if (this.hidden) this.hidden.style.display = "";
@@ -1304,11 +1298,11 @@ class View {
     this.chooser = popover(this.root, "Columns", { "data-do": "columns" }, (panel) => this.fillColumns(panel));
     this.tabs = h("div", { role: "tablist", class: "tta-tabs", "aria-label": "views" }, ...[["table", "Table"], ["timeline", "Timeline"], ["distributions", "Sizes & expiry"]].map(([name, label]) =>
       h("button", { type: "button", role: "tab", "data-do": `tab-${name}`, "data-view": name, onclick: () => this.set({ view: name }) }, label)));
-    this.chips = h("fieldset", { class: "tta-chips", "aria-label": "filters" });
+    this.chips = h("fieldset", { class: "tta-chips", "aria-label": "filters", hidden: true });
     this.progress = h("div", { class: "tta-progress", hidden: true });
     this.slowness = h("div", { class: "tta-slowness", role: "status", hidden: true }, h("progress", { "aria-label": "waiting" }),
       h("span", {}, "Waiting for the kernel. A cell that runs may have to end first."));
-    this.lost = h("div", { class: "tta-banner tta-warning", role: "alert", hidden: true });
+    this.lost = h("div", { class: "tta-warning", role: "alert", hidden: true });
     this.banner = h("div", { class: "tta-banner", role: "alert", hidden: true });
     this.notice = h("div", { class: "tta-toast", role: "status", hidden: true });
     this.foot = h("fieldset", { class: "tta-foot", "aria-label": "status" });
@@ -1402,12 +1396,11 @@ class View {
   }
 
   /** The kernel has gone, or is not heard: what is in sight is old, and nothing can be done with it. */
-  lose(isGone) {
-    if (!this.isAlive) return;
+  lose() {
+    if (!this.isAlive || this.isLost) return;
     const from = (this.heardAt ?? new Date()).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    const what = isGone ? "The kernel has gone" : "The kernel does not answer";
-    this.lost.replaceChildren(h("strong", {}, `${what}.`), ` What you see is from ${from}. Run the cell again to go on.`);
-    if (!this.isLost) this.drawLost(true);
+    this.lost.replaceChildren(h("strong", {}, "The kernel has gone, or does not answer."), ` What you see is from ${from}. Run the cell again to go on.`);
+    this.drawLost(true);
   }
 
   /** The kernel is heard again. */
@@ -1635,6 +1628,8 @@ class View {
     } }, "✕"));
     this.banner.hidden = false;
     this.progress.hidden = true;
+    clearTimeout(this.silence);
+    if (!this.isAlive) this.dead.replaceChildren(h("p", {}, "There is nothing to show yet."));
   }
 
   tell(text) {
