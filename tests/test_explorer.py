@@ -392,6 +392,26 @@ def test_a_duplicate_never_replaces_another_record(front, memory):
     assert memory.sync.get("bob:copy") == {"text": "sun", "n": 3}
 
 
+def test_what_was_done_is_said_in_words(front):
+    def said(verb: str, **content: Any) -> str:
+        before = len(front.messages)
+        front.tell(verb, **content)
+        return front.when(
+            lambda: next(
+                (each["text"] for each in front.messages[before:] if each["kind"] == "said"), None
+            )
+        )
+
+    base = front.ask("record", key="bob:mon")["base"]
+    assert said("edit", key="bob:mon", base=base, text='{"n": 2}') == "Saved bob:mon"
+    assert said("undo") == "Undone: bob:mon as before"
+    base = front.ask("record", key="bob:mon")["base"]
+    assert said("expire", key="bob:mon", base=base, ttl="1h") == "New expiry of bob:mon"
+    assert said("duplicate", key="bob:mon", **{"as": "bob:new"}) == "Copied to bob:new"
+    assert said("undo") == "Undone: duplicate"
+    assert said("delete", keys=["bob:mon"]) == "Deleted bob:mon"
+
+
 def test_deleting_the_selection_and_undoing_it(front, memory):
     front.ask("select", keys=["ann:mon", "bob:mon"])
     front.tell("delete", selected=True)
