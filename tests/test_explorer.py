@@ -201,6 +201,29 @@ def test_a_view_is_told_everything_when_it_opens(front):
     assert front.state["rows"][0]["cells"]["n"] == {"k": "num", "t": "9", "v": 9}
 
 
+def test_a_shown_widget_brings_its_first_rows_until_a_view_has_been_heard(explore):
+    explorer = explore()
+    explorer._ipython_display_()
+    opening = dict(explorer._opening)
+    # It is sent as it is: as JSON.
+    assert json.loads(json.dumps(opening, allow_nan=False)) == opening
+    front = FrontEnd(explorer)
+    front.ask("hello")
+    assert front.state == opening
+    # What is saved from now on has no rows in it.
+    assert explorer._opening is None
+    assert explorer.get_state()["_opening"] is None
+    explorer._ipython_display_()
+    assert explorer._opening is None
+
+
+def test_views_hear_that_the_kernel_is_alive(explore, monkeypatch):
+    monkeypatch.setattr(explorer_module, "_BEAT", 0.01)
+    front = FrontEnd(explore())
+    front.ask("hello")
+    front.when(lambda: sum(each["kind"] == "alive" for each in front.messages) > 2)
+
+
 def test_a_search_marks_what_matches(front):
     front.ask("set", query="RAIN")
     front.when(lambda: front.keys() == ["ann:tue", "ann:mon"])
@@ -369,14 +392,34 @@ def test_a_duplicate_never_replaces_another_record(front, memory):
     assert memory.sync.get("bob:copy") == {"text": "sun", "n": 3}
 
 
+def test_what_was_done_is_said_in_words(front):
+    def said(verb: str, **content: Any) -> str:
+        before = len(front.messages)
+        front.tell(verb, **content)
+        return front.when(
+            lambda: next(
+                (each["text"] for each in front.messages[before:] if each["kind"] == "said"), None
+            )
+        )
+
+    base = front.ask("record", key="bob:mon")["base"]
+    assert said("edit", key="bob:mon", base=base, text='{"n": 2}') == "Saved bob:mon"
+    assert said("undo") == "Undone: bob:mon as before"
+    base = front.ask("record", key="bob:mon")["base"]
+    assert said("expire", key="bob:mon", base=base, ttl="1h") == "New expiry of bob:mon"
+    assert said("duplicate", key="bob:mon", **{"as": "bob:new"}) == "Copied to bob:new"
+    assert said("undo") == "Undone: duplicate"
+    assert said("delete", keys=["bob:mon"]) == "Deleted bob:mon"
+
+
 def test_deleting_the_selection_and_undoing_it(front, memory):
     front.ask("select", keys=["ann:mon", "bob:mon"])
     front.tell("delete", selected=True)
-    front.when(lambda: any(m.get("text") == "deleted 2 records" for m in front.messages))
+    front.when(lambda: any(m.get("text") == "Deleted 2 records" for m in front.messages))
     assert memory.sync.keys() == ["ann:tue"]
     assert front.explorer.selected == ()
     front.tell("undo")
-    front.when(lambda: any("2 records brought back" in m.get("text", "") for m in front.messages))
+    front.when(lambda: any("Undone: 2 records" in m.get("text", "") for m in front.messages))
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
 
 
@@ -552,12 +595,23 @@ def test_a_worker_does_jobs_in_turn_and_looks_in_between():
         looked.set()
         return PATIENCE
 
-    worker = Worker(look)
+    worker = Worker(look, lambda: None, PATIENCE)
     for name in "abc":
         worker.do(lambda name=name: done.append(name))
     worker.wake()
     assert looked.wait(PATIENCE)
     assert done == ["a", "b", "c", "look"]
+    worker.stop()
+
+
+def test_a_worker_gives_signs_of_life_however_seldom_it_looks():
+    beats = threading.Semaphore(0)
+    looks: list[None] = []
+    worker = Worker(lambda: looks.append(None) or PATIENCE, beats.release, 0.01)
+    worker.wake()
+    for _ in range(3):
+        assert beats.acquire(timeout=PATIENCE)
+    assert len(looks) == 1
     worker.stop()
 
 
@@ -625,4 +679,4 @@ def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
     may_go_on.set()
     front.when(lambda: front.answer_to(newest))
     assert front.keys() == ["bob:mon", "ann:mon", "ann:tue"]
-    assert front.answer_to(stale) is None
+    assert front.answer_to(stale) == {"kind": "dropped", "for": stale}

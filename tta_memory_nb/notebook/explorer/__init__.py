@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager, suppress
-from contextvars import Context, copy_context
 from dataclasses import replace
 from importlib.resources import files
 from threading import RLock, local
@@ -53,6 +52,9 @@ _FIRST_WINDOW = (0, 60)
 _WIDEST_WINDOW = 500
 _NOTHING_TO_DO = {"kind": "progress", "what": "", "done": 1, "total": 1}
 _MOST_EXPORTED = 50_000_000  # bytes that are sent to a browser
+
+# Seconds between two signs of life, by which a front end knows that its kernel is still there.
+_BEAT = 2.0
 
 # Seconds between two looks: a server is asked less often, and nobody more often than it can answer.
 _PAUSE, _PAUSE_ON_A_SERVER, _PATIENCE = 0.4, 1.0, 4
@@ -121,6 +123,8 @@ class MemoryExplorer(anywidget.AnyWidget):
     read_only = traitlets.Bool(default_value=False, help="whether nothing can be changed here")
     records = _Derived(lambda self: self._records_in_view(), "the records on the page in view")
     selection = _Derived(lambda self: self._selection(), "the selected records as a DataFrame")
+    # What the first view shows before it has been heard; gone when it has, and so from what is saved.
+    _opening = traitlets.Any(None).tag(sync=True)
 
     def __init__(
         self,
@@ -131,7 +135,8 @@ class MemoryExplorer(anywidget.AnyWidget):
         clock: Clock = time.time,
         **traits: Any,
     ) -> None:
-        self._worker = Worker(self._look_around)  # first: whatever fails, it is closed in the end
+        # First: whatever fails, it is closed in the end.
+        self._worker = Worker(self._look_around, self._beat, _BEAT)
         if memory is None:
             memory = MemoryPrimitive()
         if not isinstance(memory, MemoryPrimitive):
@@ -148,8 +153,6 @@ class MemoryExplorer(anywidget.AnyWidget):
         self._looking = RLock()
         self._sending = RLock()
         self._here = local()
-        # Where the last message of a front end has been answered.
-        self._answering: Context | None = None
         self._listing: Listing | None = None
         self._cancelled = False
         self._fields = Fields((), 0)
@@ -195,6 +198,11 @@ class MemoryExplorer(anywidget.AnyWidget):
             self._history = History()
         self.selected = ()
         self._refresh()
+
+    def open(self) -> None:
+        """Opens the line to the front end."""
+        super().open()
+        self._be_heard_anywhere()
 
     def close(self) -> None:
         """Ends the explorer, and the thread that works for it."""
@@ -475,7 +483,6 @@ class MemoryExplorer(anywidget.AnyWidget):
         with self._sending:
             for view, window in list(self._windows.items()):
                 state = self.state(window)
-                state["all"] = state["status"]["size"]
                 sent = {} if whole_state and view == asking else self._sent.get(view, {})
                 news = {
                     name: value for name, value in state.items() if sent.get(name, sent) != value
@@ -495,12 +502,23 @@ class MemoryExplorer(anywidget.AnyWidget):
                     self._tell({"kind": "state", "for": number, "view": view, "state": news})
 
     def _tell(self, content: dict[str, Any]) -> None:
-        # From ipykernel 7.4 on, what a front end says goes to where it was last spoken to from. A
-        # thread would count as the running cell, and whoever types would wait for that to end.
-        answering = self._answering
-        context = copy_context() if answering is None else answering.copy()
         with self._sending:
-            context.run(self.send, content)
+            self.send(content)
+
+    def _send(self, msg: dict[str, Any], buffers: Any = None) -> None:
+        super()._send(msg, buffers)
+        self._be_heard_anywhere()
+
+    def _be_heard_anywhere(self) -> None:
+        # From ipykernel 7.4 on, what a front end says goes to where it was last spoken to from: mostly
+        # a cell, for whose end whoever types would wait. Without that note it goes where it is sent,
+        # which is a subshell where there are some.
+        getattr(self.comm, "__dict__", {}).pop("_reply_subshell_id", None)
+
+    def _beat(self) -> None:
+        if self._windows:
+            with suppress(Exception):  # without a connection there is nobody to tell
+                self._tell({"kind": "alive"})
 
     def _fail(self, error: Exception, answer: int | None = None) -> None:
         message = str(error) if isinstance(error, TTAMemoryError) else _unexpected(error)
@@ -520,7 +538,6 @@ class MemoryExplorer(anywidget.AnyWidget):
         number = content.get("id") if isinstance(content, dict) else None
         if not isinstance(number, int):
             return
-        self._answering = copy_context()
         try:
             self._verb(str(content.get("do")))(self, number, content)
         except Exception as error:  # shown where it was asked for, and never swallowed
@@ -546,14 +563,11 @@ class MemoryExplorer(anywidget.AnyWidget):
 
     def _hello(self, number: int, _content: dict[str, Any]) -> None:
         self._windows.setdefault(number // _IDS_OF_A_VIEW, _FIRST_WINDOW)
+        self._opening = None
 
         def answer() -> None:
-            if self._listing is None:
-                with self._looking, suppress(Superseded):
-                    first = first_rows(self._memory.sync, self._wanted(), _FIRST_WINDOW[1])
-                    if first is not None:
-                        self._is_loading = not first.is_whole
-                        self._take(first)
+            with suppress(Superseded):
+                self._list_first()
             self._publish(number, whole_state=True)
 
         self._soon(number, answer)
@@ -563,11 +577,8 @@ class MemoryExplorer(anywidget.AnyWidget):
         view = number // _IDS_OF_A_VIEW
         self._windows.pop(view, None)
         self._sent.pop(view, None)
-        self._answering = None  # the subshell may end with the view
         if not self._windows:
             self._worker.stop()
-        else:  # others must not be led to that subshell
-            self._soon(number, lambda: self._tell(_NOTHING_TO_DO))
 
     def _set(self, number: int, content: dict[str, Any]) -> None:
         view = number // _IDS_OF_A_VIEW
@@ -618,6 +629,7 @@ class MemoryExplorer(anywidget.AnyWidget):
             with self._looking:
                 self._look(self._progress(wanted), hurry=True)
         except Superseded:
+            self._tell({"kind": "dropped", "for": number})
             return
         if self.view != "table":
             self._work_out_charts()
@@ -718,7 +730,9 @@ class MemoryExplorer(anywidget.AnyWidget):
 
     # ---- repairing
 
-    def _repair(self, number: int, content: dict[str, Any], verb: str, repair: Any) -> None:
+    def _repair(
+        self, number: int, content: dict[str, Any], verb: str, said: str, repair: Any
+    ) -> None:
         """Carries a repair out, and says what has become of it."""
         key = unportable(content["key"])
         reply: dict[str, Any]
@@ -736,15 +750,19 @@ class MemoryExplorer(anywidget.AnyWidget):
             reply = {"ok": True, "key": content["key"]}
         self._tell({"kind": "edited", "for": number, **reply})
         if reply["ok"]:
-            self._after_a_change(f"{verb} {key}", number)
+            self._after_a_change(f"{said} {key}", number)
 
     def _edit(self, number: int, content: dict[str, Any]) -> None:
         text = content["text"]
-        self._repair(number, content, "edit", lambda repair: repair.edit(detail.parsed(text)))
+        self._repair(
+            number, content, "edit", "Saved", lambda repair: repair.edit(detail.parsed(text))
+        )
 
     def _expire(self, number: int, content: dict[str, Any]) -> None:
         ttl, now = content.get("ttl"), self._clock()
-        self._repair(number, content, "expiry of", lambda repair: repair.expire(ttl, now))
+        self._repair(
+            number, content, "expire", "New expiry of", lambda repair: repair.expire(ttl, now)
+        )
 
     def _duplicate(self, number: int, content: dict[str, Any]) -> None:
         memory, new = self._memory.sync, unportable(content["as"])
@@ -764,7 +782,7 @@ class MemoryExplorer(anywidget.AnyWidget):
                 self._changes.add(self._memory, "duplicate", change)
         self._tell({"kind": "edited", "for": number, **reply})
         if reply["ok"]:
-            self._after_a_change(f"duplicated as {new}", number)
+            self._after_a_change(f"Copied to {new}", number)
 
     def _delete(self, number: int, content: dict[str, Any]) -> None:
         change = self._memory.sync.remove(self._meant(content))
@@ -772,7 +790,8 @@ class MemoryExplorer(anywidget.AnyWidget):
         gone = {entry.key for entry in change.removed}
         with self._by_the_front_end():
             self.selected = tuple(key for key in self.selected if key not in gone)
-        self._after_a_change(f"deleted {_records(len(change.removed))}", number)
+        what = next(iter(gone)) if len(gone) == 1 else _records(len(gone))
+        self._after_a_change(f"Deleted {what}", number)
 
     def _meant(self, content: dict[str, Any]) -> Iterable[str]:
         """The keys that a message is about."""
@@ -783,10 +802,10 @@ class MemoryExplorer(anywidget.AnyWidget):
 
     def _undo(self, number: int, _content: dict[str, Any]) -> None:
         undone = self._changes.undo()
-        parts = [f"{undone.verb} undone"]
-        if undone.back.written:
-            parts.append(f"{_records(len(undone.back.written))} brought back")
-        self._after_a_change(", ".join(parts), number, undo=False)
+        back = undone.back.written
+        what = back[0].key if len(back) == 1 else _records(len(back))
+        said = f"Undone: {what} as before" if back else f"Undone: {undone.verb}"
+        self._after_a_change(said, number, undo=False)
 
     def _after_a_change(self, said: str, number: int, *, undo: bool = True) -> None:
         with suppress(Superseded), self._looking:
@@ -816,7 +835,7 @@ class MemoryExplorer(anywidget.AnyWidget):
         def reconnect() -> None:
             is_back = self._memory.sync.reconnect()
             self._publish(number)
-            said = "the server is back" if is_back else "the server still does not answer"
+            said = "The server is back" if is_back else "The server still does not answer"
             self._tell({"kind": "said", "text": said, "undo": False})
 
         self._soon(number, reconnect)
@@ -830,15 +849,31 @@ class MemoryExplorer(anywidget.AnyWidget):
         bundle = self._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle or {})
         data["text/plain"] = repr(self)
+        try:
+            self._list_first(whole_if_needed=True)
+            if not self._windows:
+                self._opening = {**self.state(), "now": self._clock()}
+        except Exception as error:  # shown by the widget; raised here, it would be displayed twice
+            logger.debug("an explorer has nothing to begin with", exc_info=error)
         display(data, raw=True)  # type: ignore[no-untyped-call]
-        with self._looking:
-            if self._listing is None:
-                first = first_rows(self._memory.sync, self._wanted(), _FIRST_WINDOW[1])
-                self._take(first or whole(self._memory.sync, self._wanted(), lambda *_: None))
-                self._is_loading = first is not None and not first.is_whole
+        if self._listing is None:
+            return
         page = self._static_page()
         self._page_shown = (time.monotonic(), _html_of(page))
         self._page = display(page, display_id=True)  # type: ignore[no-untyped-call]
+
+    def _list_first(self, *, whole_if_needed: bool = False) -> None:
+        """Lists what can be shown at once, where nothing is listed yet."""
+        with self._looking:
+            if self._listing is not None:
+                return
+            memory, wanted = self._memory.sync, self._wanted()
+            listing = first_rows(memory, wanted, _FIRST_WINDOW[1])
+            if listing is None and whole_if_needed:
+                listing = whole(memory, wanted, lambda *_: None)
+            if listing is not None:
+                self._is_loading = not listing.is_whole
+                self._take(listing)
 
     def _static_page(self) -> StaticPage:
         listing = self._listing

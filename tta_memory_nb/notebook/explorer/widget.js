@@ -5,6 +5,12 @@ const ROW = 28; // pixels, as in widget.css
 const TALLEST = 8_000_000; // pixels; browsers place nothing beyond some 17 million
 const DEBOUNCE = 120; // milliseconds
 const PATIENCE = 8000;
+const GREETINGS = [0, 300, 1200, 4000]; // milliseconds; a greeting may have to wait for a running cell, and a later one not
+const SLOW = 700; // milliseconds; who waits longer is told so
+const SILENCE = 8; // seconds without a sign of life, which comes every 2
+const LOST = "jupyter-widgets-disconnected"; // how ipywidgets marks a widget out of a saved notebook
+// What can be done with a record while no kernel answers.
+const READING = new Set(["close-detail", "copy", "detail-record", "detail-edit", "detail-history"]);
 const IDS_OF_A_VIEW = 1_000_000;
 const WIDE = 760; // pixels; from here on the detail stands beside the table
 const NARROWEST = 48;
@@ -121,30 +127,26 @@ function download(name, text) {
 
 /** One view's line to the kernel. */
 class Line {
-  constructor(model, receive) {
+  constructor(model, receive, lose) {
     this.base = (Math.floor(Math.random() * 1_000_000) + 1) * IDS_OF_A_VIEW;
     this.last = 0;
     this.model = model;
     this.waiting = new Map();
     this.receive = (message) => receive(message);
+    this.lose = lose;
     model.on("msg:custom", this.receive);
   }
 
-  /** Sends a message; gives its number. */
+  /** Sends a message; gives its number. Notices when the kernel that would hear it has gone. */
   tell(verb, content = {}) {
     this.last += 1;
     const id = this.base + this.last;
-    this.model.send({ id, do: verb, ...content });
-    return id;
-  }
-
-  /** Sends a message that is of no use to a kernel that has ended. */
-  tellIfAnybody(verb) {
     try {
-      this.tell(verb);
+      this.model.send({ id, do: verb, ...content });
     } catch {
-      // The kernel has been shut down.
+      this.lose();
     }
+    return id;
   }
 
   /** Sends a message whose answer goes to a function. */
@@ -167,7 +169,7 @@ class Line {
   }
 
   close() {
-    this.tellIfAnybody("bye");
+    this.tell("bye");
     this.model.off("msg:custom", this.receive);
   }
 }
@@ -465,7 +467,7 @@ class Grid {
     const around = [Math.max(0, start - this.inSight), stop + this.inSight];
     if (isThere || (this.asked[0] === around[0] && this.asked[1] === around[1])) return;
     this.asked = around;
-    this.view.line.tell("set", { window: around });
+    this.view.ask("set", { window: around });
   }
 
   /** The key that stays in place while others come in; none at the top, where they are wanted. */
@@ -494,8 +496,8 @@ class Grid {
   drawHeadings() {
     const { sort } = this.state;
     const all = h("input", {
-      type: "checkbox", tabindex: "-1", "aria-label": "select all matching records", "data-do": "select-all",
-      onclick: (event) => this.view.line.tell("select", event.target.checked ? { all: true } : { none: true }),
+      type: "checkbox", tabindex: "-1", "aria-label": "select all matching records", "data-do": "select-all", disabled: this.view.isLost,
+      onclick: (event) => this.view.ask("select", event.target.checked ? { all: true } : { none: true }),
     });
     this.all = all;
     this.headRow.replaceChildren(
@@ -550,7 +552,7 @@ class Grid {
     element.style.top = `${this.topOf(number)}px`;
     element.setAttribute("aria-rowindex", number + 2);
     element.classList.toggle("tta-odd", number % 2 === 1);
-    const signature = JSON.stringify([row, this.columns.map((column) => column.name)]);
+    const signature = JSON.stringify([row, this.columns.map((column) => column.name), this.view.isLost]);
     if (element.tta === signature) return;
     element.tta = signature;
     if (!row) {
@@ -559,7 +561,7 @@ class Grid {
     }
     element.setAttribute("aria-selected", String(row.selected));
     element.classList.toggle("tta-selected", row.selected);
-    const check = h("input", { type: "checkbox", tabindex: "-1", "aria-label": `select ${harmless(row.key)}` });
+    const check = h("input", { type: "checkbox", tabindex: "-1", "aria-label": `select ${harmless(row.key)}`, disabled: this.view.isLost });
     check.checked = row.selected;
     element.replaceChildren(
       h("div", { role: "gridcell", class: "tta-cell tta-check", "aria-colindex": "1" }, check),
@@ -691,13 +693,13 @@ class Grid {
     if (isRange && this.anchorRow !== null) return this.extend(number);
     this.anchorRow = number;
     const row = this.rowAt(number);
-    return row && this.view.line.tell("select", { keys: [row.key], on: !row.selected });
+    return row && this.view.ask("select", { keys: [row.key], on: !row.selected });
   }
 
   extend(number) {
     this.anchorRow ??= this.active.row;
     const range = [Math.min(this.anchorRow, number), Math.max(this.anchorRow, number) + 1];
-    this.view.line.tell("select", { range, on: true });
+    this.view.ask("select", { range, on: true });
   }
 
   open(number) {
@@ -738,7 +740,7 @@ class Grid {
     } else if (event.key === "Delete" || event.key === "Backspace") {
       this.view.remove(this.rowAt(row)?.key);
     } else if (isMeta && event.key.toLowerCase() === "a") {
-      this.view.line.tell("select", { all: true });
+      this.view.ask("select", { all: true });
     } else if (event.key === "/" && !isMeta) {
       this.view.search.focus();
       this.view.search.select();
@@ -782,6 +784,7 @@ class Detail {
   }
 
   open(key) {
+    if (this.view.isLost) return;
     if (key !== this.key) [this.draft, this.conflict] = [null, null];
     this.key = key;
     this.load();
@@ -795,6 +798,7 @@ class Detail {
   }
 
   load(whole = false) {
+    if (this.view.isLost) return;
     this.view.line.ask("record", { key: this.key, whole }, (message) => {
       if (message.kind !== "record" || message.key !== this.key) return;
       // Whoever reads or writes there is not disturbed for nothing.
@@ -839,6 +843,10 @@ class Detail {
       this.body,
     );
     this.body.scrollTop = scrolled;
+    if (this.view.isLost) {
+      for (const button of this.element.querySelectorAll("button")) button.disabled = !READING.has(button.dataset.do);
+      for (const field of this.element.querySelectorAll("input, textarea")) field.readOnly = true; // but can be copied
+    }
     if (!focused) return;
     const again = focused.isConnected ? focused : this.element.querySelector(`[data-do="${focused.dataset.do}"]`);
     (again ?? this.body).focus({ preventScroll: true });
@@ -849,8 +857,8 @@ class Detail {
     const { record, view } = this;
     const facts = [
       ["user", record.user && harmless(record.user)], ["session", record.session && harmless(record.session)],
-      ["created", h("span", { title: iso(record.created) }, ago(view.now() - record.created))],
-      ["updated", h("span", { title: iso(record.updated) }, ago(view.now() - record.updated))],
+      ["created", this.told(record.created, () => ago(view.now() - record.created))],
+      ["updated", this.told(record.updated, () => ago(view.now() - record.updated))],
       ["expires", this.expiry()], ["size", bytes(record.bytes)],
       ["matches", record.matches.length ? record.matches.map(harmless).join(", ") : null],
     ];
@@ -861,7 +869,7 @@ class Detail {
       value = null;
     }
     const copy = h("button", { type: "button", class: "tta-button", "data-do": "copy", onclick: () => {
-      navigator.clipboard?.writeText(record.text).then(() => view.say("copied"), () => view.say("the browser does not let this page copy"));
+      navigator.clipboard?.writeText(record.text).then(() => view.say("Copied"), () => view.say("The browser does not let this page copy"));
     } }, "Copy JSON");
     const writing = view.state.read_only ? [] : [
       h("button", { type: "button", class: "tta-button", "data-do": "duplicate", onclick: () => this.duplicate() }, "Duplicate"),
@@ -883,10 +891,24 @@ class Detail {
     ].filter(Boolean);
   }
 
+  /** A time as it is told now, and again by `tick`. */
+  told(seconds, tell) {
+    const element = h("span", { title: iso(seconds) });
+    element.tta = () => {
+      element.textContent = tell();
+    };
+    element.tta();
+    return element;
+  }
+
+  tick() {
+    for (const element of this.element.querySelectorAll(".tta-facts span")) element.tta?.();
+  }
+
   expiry() {
     const { record, view } = this;
-    const text = record.expires === null ? "never" : record.expires > view.now() ? `in ${span(record.expires - view.now())}` : "expired";
-    const shown = h("span", { title: record.expires === null ? null : iso(record.expires) }, text, " ");
+    const left = () => (record.expires > view.now() ? `in ${span(record.expires - view.now())}` : "expired");
+    const shown = h("span", {}, record.expires === null ? "never" : this.told(record.expires, left), " ");
     if (view.state.read_only) return shown;
     shown.append(h("button", { type: "button", class: "tta-link", "data-do": "expire", onclick: () => this.ask(
       "Expires in", "15m, 2h, 7d; empty for never", "", (ttl) => this.send("expire", { ttl: ttl.trim() || null })) }, "change"));
@@ -1186,12 +1208,16 @@ class View {
   constructor(model, el) {
     this.state = {
       query: "", mode: "keyword", modes: [], filters: {}, sort: { by: "recency", descending: true }, view: "table", live: true, read_only: false,
-      namespace: "", namespaces: [], columns: [], total: 0, all: 0, loading: true, selected: 0, status: null, facets: null, charts: null, undoable: null,
+      namespace: "", namespaces: [], columns: [], total: 0, loading: true, selected: 0, status: null, facets: null, charts: null, undoable: null,
     };
     this.isMac = /mac/i.test(navigator.platform ?? "");
     this.skew = 0; // of the kernel's clock
-    this.isAlive = false;
-    this.line = new Line(model, (message) => this.receive(message));
+    this.isAlive = false; // whether rows have come
+    this.isHeard = false; // whether the kernel has answered this view
+    this.isLost = false; // whether the kernel that has answered does so no more
+    this.silent = 0; // seconds
+    this.pending = null; // the last message whose answer is seen
+    this.line = new Line(model, (message) => this.receive(message), () => this.lose());
     this.grid = new Grid(this);
     this.detail = new Detail(this);
     this.pictures = new Pictures(this);
@@ -1208,15 +1234,28 @@ class View {
       }
     });
     this.sizes.observe(this.root);
-    this.clock = setInterval(() => this.grid.tickAll(), 1000);
+    this.clock = setInterval(() => this.tick(), 1000);
     this.silence = setTimeout(() => this.drawDead(), PATIENCE);
-    this.line.tell("hello", { view: String(this.line.base) });
+    // The first rows come with the widget. A widget out of a saved notebook has no kernel to have them from.
+    const opening = el.classList.contains(LOST) ? null : model.get("_opening");
+    if (opening) this.takeState({ for: null, view: this.line.base / IDS_OF_A_VIEW, state: opening });
+    this.greetings = GREETINGS.map((after) => setTimeout(() => this.isHeard || this.ask("hello"), after));
+  }
+
+  tick() {
+    // Seconds that the page has slept through do not count, so that they are counted one by one.
+    this.silent += 1;
+    if (this.isHeard && this.silent > SILENCE) this.lose();
+    if (this.isLost) return;
+    this.grid.tickAll();
+    this.detail.tick();
   }
 
   close() {
     clearInterval(this.clock);
     clearTimeout(this.silence);
-    clearTimeout(this.soon);
+    clearTimeout(this.slow);
+    this.greetings.forEach(clearTimeout);
     this.sizes.disconnect();
     this.line.close();
     if (this.hidden) this.hidden.style.display = "";
@@ -1259,17 +1298,21 @@ class View {
     this.chooser = popover(this.root, "Columns", { "data-do": "columns" }, (panel) => this.fillColumns(panel));
     this.tabs = h("div", { role: "tablist", class: "tta-tabs", "aria-label": "views" }, ...[["table", "Table"], ["timeline", "Timeline"], ["distributions", "Sizes & expiry"]].map(([name, label]) =>
       h("button", { type: "button", role: "tab", "data-do": `tab-${name}`, "data-view": name, onclick: () => this.set({ view: name }) }, label)));
-    this.chips = h("div", { class: "tta-chips" });
+    this.chips = h("fieldset", { class: "tta-chips", "aria-label": "filters", hidden: true });
     this.progress = h("div", { class: "tta-progress", hidden: true });
+    this.slowness = h("div", { class: "tta-slowness", role: "status", hidden: true }, h("progress", { "aria-label": "waiting" }),
+      h("span", {}, "Waiting for the kernel. A cell that runs may have to end first."));
+    this.lost = h("div", { class: "tta-warning", role: "alert", hidden: true });
     this.banner = h("div", { class: "tta-banner", role: "alert", hidden: true });
     this.notice = h("div", { class: "tta-toast", role: "status", hidden: true });
-    this.foot = h("div", { class: "tta-foot" });
+    this.foot = h("fieldset", { class: "tta-foot", "aria-label": "status" });
     this.said = h("div", { class: "tta-hidden", "aria-live": "polite" });
     this.dead = h("div", { class: "tta-waiting" }, h("div", { class: "tta-shimmer" }), h("div", { class: "tta-shimmer" }), h("div", { class: "tta-shimmer" }));
     this.main = h("div", { class: "tta-main" }, this.grid.element, this.pictures.element, this.dead);
+    this.head = h("fieldset", { class: "tta-head", "aria-label": "what is shown" },
+      this.search, this.modes, ...this.facets.map(({ button }) => button), this.chooser.button, this.tabs);
     this.root.append(
-      h("div", { class: "tta-head" }, this.search, this.modes, ...this.facets.map(({ button }) => button), this.chooser.button, this.tabs),
-      this.chips, this.progress, this.banner,
+      this.head, this.chips, this.progress, this.slowness, this.lost, this.banner,
       h("div", { class: "tta-body" }, this.main, this.detail.element),
       this.foot, this.notice, this.said,
     );
@@ -1278,7 +1321,10 @@ class View {
   // ---- from the kernel
 
   receive(message) {
+    [this.silent, this.heardAt] = [0, new Date()];
+    if (this.isLost) this.find();
     const isMine = this.line.answer(message);
+    if (isMine && message.for >= this.pending) this.isAnswered();
     const handle = {
       state: () => this.takeState(message),
       progress: () => this.drawProgress(message),
@@ -1291,6 +1337,7 @@ class View {
 
   takeState({ for: number, view, state: news }) {
     if (view * IDS_OF_A_VIEW !== this.line.base) return; // another view's, with rows of its own
+    if (number !== null) this.isHeard = true;
     clearTimeout(this.silence);
     this.skew = news.now - Date.now() / 1000;
     const isNew = ["query", "mode", "filters", "sort", "namespace"].some((name) => name in news && JSON.stringify(news[name]) !== JSON.stringify(this.state[name]));
@@ -1299,8 +1346,6 @@ class View {
     // What nobody has asked for has just been written.
     const cameBy = number === null && !isNew && !wasLoading && news.total > before;
     const wasAlive = this.isAlive;
-    // By then there is a subshell, and the kernel learns of it before a long cell runs.
-    if (!wasAlive) this.soon = setTimeout(() => this.line.tellIfAnybody("set"), 1000);
     this.isAlive = true;
     this.root.classList.add("tta-live");
     this.root.classList.remove("tta-dead");
@@ -1333,11 +1378,59 @@ class View {
 
   // ---- to the kernel
 
+  /** Sends what changes what is seen, and says so if that takes its time. */
+  ask(verb, content = {}) {
+    if (this.isLost) return;
+    const number = this.line.tell(verb, content);
+    this.pending = number;
+    if (this.slow) return;
+    this.slow = setTimeout(() => {
+      this.slowness.hidden = !this.isAlive;
+    }, SLOW);
+  }
+
+  isAnswered() {
+    clearTimeout(this.slow);
+    [this.slow, this.pending] = [null, null];
+    this.slowness.hidden = true;
+  }
+
+  /** The kernel has gone, or is not heard: what is in sight is old, and nothing can be done with it. */
+  lose() {
+    if (!this.isAlive || this.isLost) return;
+    const from = (this.heardAt ?? new Date()).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    this.lost.replaceChildren(h("strong", {}, "The kernel has gone, or does not answer."), ` What you see is from ${from}. Run the cell again to go on.`);
+    this.drawLost(true);
+  }
+
+  /** The kernel is heard again. */
+  find() {
+    this.drawLost(false);
+    this.footDrawn = null;
+    this.ask("hello");
+  }
+
+  drawLost(isLost) {
+    this.isLost = isLost;
+    this.counting = false;
+    this.isAnswered();
+    this.progress.hidden = true;
+    this.notice.hidden = true;
+    this.lost.hidden = !isLost;
+    this.root.classList.toggle("tta-lost", isLost);
+    this.head.disabled = this.chips.disabled = this.foot.disabled = isLost;
+    for (const { close } of [...this.facets, this.chooser]) close();
+    this.grid.drawHeadings();
+    this.grid.draw(false);
+    this.pictures.element.inert = isLost;
+    if (this.detail.key !== null) this.detail.draw();
+  }
+
   set(content) {
     const lists = ["query", "mode", "filters", "sort", "namespace"].some((name) => name in content);
     const window = lists ? { window: [0, 2 * this.grid.inSight + 2] } : {};
     if (lists) this.grid.asked = [0, 0];
-    this.line.tell("set", { ...window, ...content });
+    this.ask("set", { ...window, ...content });
   }
 
   filter(changed, view = null) {
@@ -1352,7 +1445,7 @@ class View {
 
   remove(key, isOne = false) {
     if (this.state.read_only || (!key && !this.state.selected)) return;
-    this.line.tell("delete", this.state.selected && !isOne ? { selected: true } : { keys: [key] });
+    this.ask("delete", this.state.selected && !isOne ? { selected: true } : { keys: [key] });
   }
 
   // ---- parts
@@ -1467,10 +1560,14 @@ class View {
     const isOver = total !== null && done >= total;
     this.progress.hidden = isOver;
     if (isOver) return;
+    this.slowness.hidden = true; // it is told better
     const bar = h("progress", { max: total ?? 1, "aria-label": what });
     if (total !== null) bar.value = done;
     this.progress.replaceChildren(bar, h("span", {}, `${what} ${count(done)}${total === null ? "" : ` of ${count(total)}`}`),
-      h("button", { type: "button", class: "tta-link", "data-do": "cancel", onclick: () => this.line.tell("cancel") }, "Cancel"));
+      h("button", { type: "button", class: "tta-link", "data-do": "cancel", onclick: () => {
+        this.line.tell("cancel");
+        this.isAnswered();
+      } }, "Cancel"));
   }
 
   drawFoot() {
@@ -1480,7 +1577,7 @@ class View {
       ? [h("strong", {}, `${count(selected)} selected`),
         ...(readOnly ? [] : [h("button", { type: "button", class: "tta-link tta-danger", "data-do": "delete", onclick: () => this.remove() }, "Delete")]),
         h("button", { type: "button", class: "tta-link", "data-do": "export", onclick: () => this.line.tell("export", { selected: true }) }, "Export"),
-        h("button", { type: "button", class: "tta-link", "data-do": "clear-selection", onclick: () => this.line.tell("select", { none: true }) }, "Clear")]
+        h("button", { type: "button", class: "tta-link", "data-do": "clear-selection", onclick: () => this.ask("select", { none: true }) }, "Clear")]
       : [h("span", { class: "tta-counts" }, total === status.size ? plural(total, "record") : `${count(total)} of ${plural(status.size, "record")}`, loading ? " …" : "")];
     const meter = status.capacity === null ? null : h("meter", { min: "0", max: Math.max(1, status.capacity), value: status.size, "aria-label": "capacity in use", title: `${count(status.size)} of at most ${count(status.capacity)}` });
     const live = h("input", { type: "checkbox", "data-do": "live", onchange: () => this.set({ live: live.checked }) });
@@ -1531,6 +1628,8 @@ class View {
     } }, "✕"));
     this.banner.hidden = false;
     this.progress.hidden = true;
+    clearTimeout(this.silence);
+    if (!this.isAlive) this.dead.replaceChildren(h("p", {}, "There is nothing to show yet."));
   }
 
   tell(text) {
@@ -1543,7 +1642,7 @@ class View {
   /** Esc, from the inside out: the record, the selection, the search. */
   escape() {
     if (this.detail.key !== null) this.detail.close();
-    else if (this.state.selected) this.line.tell("select", { none: true });
+    else if (this.state.selected) this.ask("select", { none: true });
     else if (this.state.query) {
       this.search.value = "";
       this.set({ query: "" });

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from threading import Condition, Thread, current_thread
+from time import monotonic
 
 
 class Worker:
@@ -15,10 +16,14 @@ class Worker:
     Args:
         look: called when woken and now and then; gives the seconds until the next time at the
             latest. What it raises is its own affair: it should raise nothing.
+        beat: called between jobs and looks, whatever they are about; it should raise nothing either.
+        every: seconds between two beats, at least.
     """
 
-    def __init__(self, look: Callable[[], float]) -> None:
+    def __init__(self, look: Callable[[], float], beat: Callable[[], None], every: float) -> None:
         self._look = look
+        self._beat = beat
+        self._every = every
         self._turn = Condition()
         self._jobs: deque[Callable[[], None]] = deque()
         self._is_woken = False
@@ -58,18 +63,23 @@ class Worker:
             self._thread.start()
 
     def _run(self) -> None:
-        pause = 0.0
         me = current_thread()
+        next_look = monotonic()
+        next_beat = next_look + self._every
         while True:
             with self._turn:
                 if not self._jobs and not self._is_woken:
-                    self._turn.wait(pause)
+                    self._turn.wait(max(0.0, min(next_look, next_beat) - monotonic()))
                 if self._is_stopped or self._thread is not me:
                     return
                 job = self._jobs.popleft() if self._jobs else None
-                if job is None:
+                is_looking = job is None and (self._is_woken or monotonic() >= next_look)
+                if is_looking:
                     self._is_woken = False
-            if job is None:
-                pause = self._look()
-            else:
+            if job is not None:
                 job()
+            elif is_looking:
+                next_look = monotonic() + self._look()
+            if monotonic() >= next_beat:
+                self._beat()
+                next_beat = monotonic() + self._every
