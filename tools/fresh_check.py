@@ -77,7 +77,7 @@ def running(command: list[str], folder: Path, env: dict[str, str]) -> Iterator[s
 
 def opened_page(home: Path) -> str | None:
     """The address that JupyterLab would have opened in a browser; None before it knows."""
-    for page in home.glob("**/jpserver-*-open.html"):
+    for page in home.glob("**/jpserver-file-to-run-*-open.html"):
         found = re.search(r'url=([^"]+)"', page.read_text(encoding="utf-8"))
         if found:
             return found[1].replace("&amp;", "&")
