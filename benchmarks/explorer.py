@@ -5,9 +5,10 @@
 Measured in the page, as its user sees it, by a watcher that looks once a frame, and alike for every table:
 milliseconds from the press of the keys that run the cell until the first rows are painted (the cell is run several
 times: median and longest); from a click or a keystroke until the row that answers it is painted (for itables the
-browser's driver looks, every 0.1 s or so, and a figure may be that much too large); bytes that came over the wire for the first rows; and what the kernel's memory grew by. Every table shows the same real utterances, in one
-run. itables shows no more of them than its `maxBytes` lets it, unless it is told to send everything, which is measured
-as well. ipydatagrid draws on a canvas: there it is text, dark on white below the headings, that is waited for.
+browser's driver looks, every 0.1 s or so, and a figure may be that much too large); bytes that came over the wire
+for the first rows; and what the kernel's memory grew by. Every table shows the same real utterances, in one run.
+itables shows no more of them than its `maxBytes` lets it, unless it is told to send everything, which is measured as
+well. ipydatagrid draws on a canvas: there it is text, dark on white below the headings, that is waited for.
 """
 
 from __future__ import annotations
