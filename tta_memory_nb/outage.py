@@ -435,19 +435,21 @@ class ServerStore:
     def _put_batches(self, entries: Iterable[Entry], *, for_good: bool) -> Plan[list[Change]]:
         todo = ((batch, self.remote.prepare(batch)) for batch in batches(entries))
         done: list[Change] = []
+        finish: list[Callable[[], Change]] = []
         following = next(todo, None)
         while following is not None:
-            batch, prepared = following
             ahead: list[tuple[list[Entry], Prepared] | None] = []
 
-            def prepare_next(ahead: list[tuple[list[Entry], Prepared] | None] = ahead) -> None:
-                # While the server is at this batch; once, however often it is sent.
+            def work(ahead: list[tuple[list[Entry], Prepared] | None] = ahead) -> None:
+                # While the server is at this batch: what is left of the one before, and what can be done
+                # for the one after. Once, however often it is sent.
+                done.extend(finish.pop()() for _ in list(finish))
                 if not ahead:
                     ahead.append(next(todo, None))
 
-            done.append((yield from self._put_batch(batch, prepared, prepare_next, for_good)))
-            prepare_next()
+            finish.append((yield from self._put_batch(*following, work, for_good)))
             [following] = ahead
+        done.extend(finish.pop()() for _ in list(finish))
         return done
 
     def _put_batch(
@@ -456,14 +458,22 @@ class ServerStore:
         prepared: Prepared,
         work: Callable[[], None],
         for_good: bool,
-    ) -> Plan[Change]:
-        def ask(op: int) -> Plan[Change]:
-            return self.remote.put(entries, op, for_good=for_good, prepared=prepared, work=work)
+    ) -> Plan[Callable[[], Change]]:
+        def ask(op: int) -> Plan[Callable[[], Change]]:
+            try:
+                return (
+                    yield from self.remote.put(
+                        entries, op, for_good=for_good, prepared=prepared, work=work
+                    )
+                )
+            finally:
+                work()  # whatever has happened, before anything else is made of it
 
-        def alone(op: int) -> tuple[Change, list[Write]]:
+        def alone(op: int) -> tuple[Callable[[], Change], list[Write]]:
+            work()
             meant = [copy(entry) for entry in entries]
             change = self.remote.mirror.put(entries)
-            return change, [self._write(op, "set", entries=meant, kept=entries)]
+            return lambda: change, [self._write(op, "set", entries=meant, kept=entries)]
 
         return self._change(ask, len(entries), alone)
 

@@ -101,6 +101,8 @@ class Mirror(InMemoryStore):
             if self._floor is None:
                 for entry in entries[-self._max_known :] if self._max_known else ():
                     self._keep(entry)
+                if self._stamp >= _OWN:  # an outage has begun meanwhile, and others have gone on
+                    self._sort()
             elif self._follows(start, end):
                 for entry in entries:
                     self._keep(entry)
@@ -168,7 +170,9 @@ class Mirror(InMemoryStore):
         follows = start == self._cursor == self._log_cursor and end > start
         if follows:
             self._cursor = self._log_cursor = end
-            self._ahead.clear()
+            if self._ahead:
+                ahead = self._ahead.items()
+                self._ahead = {key: known for key, known in ahead if known[0] > end}
         return follows
 
     def _note(self, key: str, place: int, entry: Entry | None) -> None:

@@ -295,7 +295,7 @@ class Remote:
             return
         if type(reply) is list:
             if not reply:  # not as simple as it is most of the time
-                yield from self.put((entry,), op, for_good=True)
+                (yield from self.put((entry,), op, for_good=True))()
                 return
             reply, created = reply
             entry.created_at = _DOUBLE.unpack(created)[0]
@@ -321,7 +321,7 @@ class Remote:
         for_good: bool = False,
         prepared: Prepared | None = None,
         work: Callable[[], None] | None = None,
-    ) -> Plan[Change]:
+    ) -> Plan[Callable[[], Change]]:
         """Writes a batch of entries with different keys.
 
         Args:
@@ -330,14 +330,22 @@ class Remote:
             for_good: leave out of the change what was replaced and evicted.
             prepared: what `prepare` has made of them; None: it is done now.
             work: what to do while the server is at it.
+
+        Returns:
+            What takes note of it here, and gives the change: to be called once, soon, but perhaps when the
+            next batch is on its way.
         """
         prepared = prepared or self.prepare(entries)
         flag = b"0" if for_good else b"1"
         reply = yield from self._write(scripts.PUT, op, flag, prepared, work=work)
         if reply is None:
-            return Change(tuple(entries))
-        start, end, first, last, evicted, self.evictions, capacity, replaced, out, kept = reply
+            return lambda: Change(tuple(entries))
+        _, end, _, _, _, self.evictions, capacity, *_ = reply
         self._note(end, capacity)
+        return lambda: self._has_put(entries, reply)
+
+    def _has_put(self, entries: Sequence[Entry], reply: Sequence[Any]) -> Change:
+        start, end, first, last, evicted, _, _, replaced, out, kept = reply
         for entry, place in zip(entries, range(first, last + 1), strict=True):
             entry.stamp = entry.version = place
             if entry.created_at is None:
