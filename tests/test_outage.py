@@ -235,6 +235,20 @@ def test_a_server_that_is_away_at_the_start_is_found_without_being_asked(
     assert everything(other) == {"k": {"n": 1}}
 
 
+def test_a_write_that_is_heard_of_when_others_have_gone_on_alone_has_its_place_before_theirs(
+    memory, other, proxy
+):
+    memory.sync.add("old", {"n": 0})
+    remote = memory._store.remote
+    entry = new_entry("late", {"n": 1}, 1.0, None)
+    take_note = memory._runner.run(remote.put((entry,), remote.operations.begin()))
+    proxy.refuse()
+    memory.sync.add("alone", {"n": 2})
+    take_note()
+    assert [record.key for record in memory.sync.records()] == ["alone", "late", "old"]
+    assert [record.key for record in memory.sync.search_records("n")] == ["alone", "late", "old"]
+
+
 async def test_a_called_reconnect_does_not_wait_for_a_task_of_its_own_loop(memory, other, proxy):
     proxy.refuse()
     memory.sync.add("k", {"n": 1})

@@ -70,6 +70,7 @@ class Mirror(InMemoryStore):
         self._cursor = self._log_cursor = 0
         self._floor: float | None = None
         self._knows_all = True
+        self._is_alone = False
         # Own writes, reads and deletions that a look at the server has not covered yet, by place.
         self._ahead: dict[str, tuple[int, Entry | None]] = {}
         # What was known before it started over; for an outage before it is complete.
@@ -101,7 +102,7 @@ class Mirror(InMemoryStore):
             if self._floor is None:
                 for entry in entries[-self._max_known :] if self._max_known else ():
                     self._keep(entry)
-                if self._stamp >= _OWN:  # an outage has begun meanwhile, and others have gone on
+                if self._is_alone:  # an outage has begun meanwhile, and others have gone on
                     self._sort()
             elif self._follows(start, end):
                 for entry in entries:
@@ -218,6 +219,7 @@ class Mirror(InMemoryStore):
             self._ahead.clear()
             self._activate(_EMPTY, 0)
             self._floor = None
+            self._is_alone = False
             self._set_max_size(self._max_known)
             self._cursor = self._log_cursor = 0
             # Known again, as what was written or read last.
@@ -403,6 +405,7 @@ class Mirror(InMemoryStore):
             self._stamp += _OWN
             self._generation += 1
             self._floor = None
+            self._is_alone = True
             self._set_max_size(max_size if complete and max_size is not None else maxsize)
 
 
