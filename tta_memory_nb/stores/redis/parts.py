@@ -61,6 +61,8 @@ class Part:
 
     def arguments(self) -> tuple[bytes | str, ...]:
         """As `lua/sync.lua` takes it."""
+        if self == WHOLE:
+            return ()
         instants = (repr(at) if abs(at) < inf else b"" for at in (self.since, self.until))
         return (to_utf8(self.prefix), to_utf8(self.infix), *instants)
 

@@ -631,6 +631,9 @@ class Remote:
             )
 
         reply = yield from self._run_with(scripts.SYNC, question)
+        if type(reply) is int:  # nothing has changed
+            self.seen = max(self.seen, reply)
+            return 0 if mirror.position().generation == asked.generation else None
         self.seen = max(self.seen, reply[1])
         loaded = mirror.apply(asked, reply)
         return None if reply[3] else loaded

@@ -1,14 +1,13 @@
 -- ARGV: now, epoch, since, log since, floor, older, most bytes, known ('1' or '0'); then, of the part that
 -- is asked for: what its keys begin with, what they have in them, and between which instants it was
--- updated last ('' for any).
+-- updated last ('' for any; nothing of this for the whole).
 -- What has changed since a mirror looked last, and `older` more records from below its floor.
 --
 -- `known` says that the mirror has every value that was written up to `since`: of records that were
 -- only read since, the place is enough.
 local most = tonumber(ARGV[7])
-local prefix, infix, from, to = ARGV[9], ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
+local prefix, infix, from, to = ARGV[9] or '', ARGV[10] or '', tonumber(ARGV[11] or ''), tonumber(ARGV[12] or '')
 local by_key = prefix ~= '' or infix ~= ''
-local meta = call('HMGET', META, 'seq', 'epoch', 'trimmed')
 if not meta[1] then return {'', 0, 1, 0, 0, 0, {}, {}, {}, '', 1} end
 local seq = tonumber(meta[1])
 local since, log_since, floor = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]

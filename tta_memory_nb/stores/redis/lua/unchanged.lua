@@ -1,0 +1,5 @@
+-- Before anything is defined: most often a mirror knows all that there is, and asks for no more.
+local meta = redis.call('HMGET', KEYS[4], 'seq', 'epoch', 'trimmed')
+if meta[1] == ARGV[3] and meta[1] == ARGV[4] and meta[2] == ARGV[2] and ARGV[6] == '0' then
+  return tonumber(meta[1])
+end
