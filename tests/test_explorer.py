@@ -343,6 +343,9 @@ def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, cl
     ]
     front.ask("undo")
     assert memory.sync.get("k") == {"n": 1}
+    # The same value as at first, which is the past all the same.
+    history = front.ask("record", key="k")["history"]
+    assert [each["what"] for each in history] == ["now", "edited", "seen"]
 
 
 @pytest.mark.parametrize(
@@ -596,9 +599,12 @@ def test_a_worker_does_jobs_in_turn_and_looks_in_between():
         return PATIENCE
 
     worker = Worker(look, lambda: None, PATIENCE)
+    may_begin = threading.Event()
+    worker.do(may_begin.wait)  # else it may look between two of them
     for name in "abc":
         worker.do(lambda name=name: done.append(name))
     worker.wake()
+    may_begin.set()
     assert looked.wait(PATIENCE)
     assert done == ["a", "b", "c", "look"]
     worker.stop()

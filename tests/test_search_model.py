@@ -247,7 +247,7 @@ def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_res
     loaded = []
 
     @settings(
-        max_examples=examples(backend, EXAMPLES // 4),
+        max_examples=examples(backend, EXAMPLES // 8),
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
     )

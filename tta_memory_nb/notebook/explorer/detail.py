@@ -98,9 +98,10 @@ def told(
             {
                 "at": version.at,
                 "text": pretty(version.text)[:MOST_CHARACTERS],
-                "what": "now" if version.text == entry.text else version.what,
+                # An older one may have had the same value.
+                "what": version.what if number or version.text != entry.text else "now",
             }
-            for version in history.of(entry.key)[:_SHOWN_VERSIONS]
+            for number, version in enumerate(history.of(entry.key)[:_SHOWN_VERSIONS])
         ],
     }
 
