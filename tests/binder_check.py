@@ -27,6 +27,7 @@ from browsing import ERRORS, open_notebook, run_all, take_picture
 from jupyter import NOTEBOOKS, ROOT, LabServer, private_environment, running_lab
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
+from programs import output_of
 from run_notebooks import without_outputs
 from test_binder import BINDER, listed
 
@@ -151,17 +152,7 @@ class Image:
 
     def run(self, what: str, command: list[str], env: dict[str, str]) -> None:
         started = time.monotonic()
-        done = subprocess.run(
-            command,
-            cwd=self.repository,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}"
+        output_of(command, self.repository, env)
         self.times[what] = time.monotonic() - started
         self.sizes[what] = sum(
             path.lstat().st_blocks * 512 for path in self.prefix.rglob("*") if not path.is_dir()

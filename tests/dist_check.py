@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import venv
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from jupyter import ROOT
+from programs import output_of
 
 from tta_memory_nb import __version__
 
@@ -49,18 +49,7 @@ print(MemoryExplorer(tta_memory_nb.MemoryPrimitive()).records)
 def run(*command: object, cwd: Path, **env: str) -> str:
     """What a program prints; it has to succeed."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env=kept | env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}"
-    return done.stdout
+    return output_of(command, cwd, kept | env)
 
 
 @dataclass
