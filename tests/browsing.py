@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from jupyter import ARTEFACTS, PATIENCE, LabServer, chromium
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
 
 MILLISECONDS = 1000
 WIDTH, HEIGHT = 1280, 1000
@@ -40,6 +40,16 @@ def running_browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def picture_all(browser: Browser, name: str) -> None:
+    """A picture of what each open page shows, for whoever has to find out why a test has failed."""
+    pages = [page for context in browser.contexts for page in context.pages]
+    ARTEFACTS.mkdir(exist_ok=True)
+    for number, page in enumerate(pages):
+        with contextlib.suppress(Error):  # a page that has crashed shows nothing
+            path = ARTEFACTS / f"{name}-{number}.png"
+            page.screenshot(path=path, timeout=10 * MILLISECONDS)
 
 
 @dataclass

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from backends import BACKENDS, Clock
-from browsing import HEIGHT, MILLISECONDS, WIDTH, Traffic, running_browser
+from browsing import HEIGHT, MILLISECONDS, WIDTH, Traffic, picture_all, running_browser
 from hypothesis import settings
 from jupyter import PATIENCE
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # run; a change is judged by the same ones every time, so that it is not blamed for another's bug.
 settings.register_profile("tta", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("tta")
+
+OPEN_BROWSER = pytest.StashKey["Browser"]()
 
 
 @pytest.fixture
@@ -56,10 +59,24 @@ def make(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callable[...,
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """A browser that knows no address but this machine's."""
     with running_browser() as browser:
+        request.config.stash[OPEN_BROWSER] = browser
         yield browser
+        del request.config.stash[OPEN_BROWSER]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keeps a picture of every page that a failed test leaves open."""
+    report = yield
+    browser = item.config.stash.get(OPEN_BROWSER, None)
+    if browser is not None and report.failed:
+        picture_all(browser, "failed-" + re.sub(r"[^\w.-]+", "-", item.name))
+    return report
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ ARTEFACTS = ROOT / "test-output"
 
 # Long enough for the slowest machine that is still working; nobody waits for it otherwise.
 PATIENCE = 180.0  # seconds
+_GRACE = 20.0  # seconds that a stopped server has to end by itself
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -260,7 +261,9 @@ class LabServer:
             return
         self._process.terminate()
         try:
-            self._process.wait(PATIENCE)
+            # Its kernels have ended long before; on a busy machine it may wait for ever for a
+            # thread of anyio that nobody tells to end.
+            self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -307,6 +310,7 @@ class NotebookServer(LabServer):
             *(self.python, "-m", "notebook", "--no-browser"),
             *self._options(),
             f"--JupyterNotebookApp.app_settings_dir={settings}",
+            "--JupyterNotebookApp.expose_app_in_browser=True",  # it has no status bar to read
         ]
 
 

@@ -131,8 +131,13 @@ class SharedNotebook:
         self.wait_for_kernel()
 
     def wait_for_kernel(self) -> None:
-        idle = self.page.locator(".jp-Notebook-ExecutionIndicator")
-        expect(idle).to_have_attribute("data-status", "idle")
+        # The indicator beside the kernel's name is no witness: it says idle before there is a kernel.
+        self.page.wait_for_function(
+            """() => {
+                const session = jupyterapp.shell.currentWidget.context.sessionContext;
+                return session.isReady && session.kernelDisplayStatus === "idle";
+            }"""
+        )
 
     def open_desk(self, *cells: str, shows: bool = True) -> Desk:
         code = "\n".join([AGAIN, *cells])
