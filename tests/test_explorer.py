@@ -648,7 +648,7 @@ def test_it_shows_what_other_processes_write(backend, request):
 def test_what_takes_long_can_be_cancelled(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
 
-    def slowly(memory, wanted, told):
+    def slowly(wanted, told):
         begun.set()
         assert may_go_on.wait(PATIENCE)
         told("sorting", 1, 2)
@@ -671,12 +671,12 @@ def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
     real = explorer_module.whole
 
-    def slowly(memory, wanted, told):
+    def slowly(wanted, told):
         if wanted.sort_by == "text":
             begun.set()
             assert may_go_on.wait(PATIENCE)
         told("sorting", 1, 2)
-        return real(memory, wanted, told)
+        return real(wanted, told)
 
     monkeypatch.setattr(explorer_module, "whole", slowly)
     stale = front.tell("set", sort={"by": "text", "descending": False})
@@ -686,3 +686,32 @@ def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
     front.when(lambda: front.answer_to(newest))
     assert front.keys() == ["bob:mon", "ann:mon", "ann:tue"]
     assert front.answer_to(stale) == {"kind": "dropped", "for": stale}
+
+
+def test_who_chooses_another_memory_waits_for_neither_of_them(explore, monkeypatch):
+    other = MemoryPrimitive(namespace="other")
+    other.sync.add("k", {"n": 1})
+    front = FrontEnd(explore(memories={"other": other}))
+    front.ask("hello")
+    begun, may_go_on, is_chosen = (threading.Event() for _ in range(3))
+    real = explorer_module.whole
+
+    def slowly(wanted, told):
+        if wanted.memory is other:
+            assert is_chosen.wait(PATIENCE)
+        elif wanted.sort_by == "n":
+            begun.set()
+            assert may_go_on.wait(PATIENCE)
+        return real(wanted, told)
+
+    monkeypatch.setattr(explorer_module, "whole", slowly)
+    front.tell("set", sort={"by": "n", "descending": False})
+    assert begun.wait(PATIENCE)
+    front.tell("set", namespace="other")
+    # Rows of the one must not be taken for the other's, whose listing is still being worked out.
+    assert (front.state["namespace"], front.keys(), front.state["loading"]) == ("other", [], True)
+    may_go_on.set()
+    is_chosen.set()
+    front.when(lambda: front.keys() == ["k"])
+    assert front.explorer.memory is other
+    assert keys_of(front.explorer) == ["k"]

@@ -190,14 +190,16 @@ class MemoryExplorer(anywidget.AnyWidget):
     def memory(self, memory: MemoryPrimitive) -> None:
         if not isinstance(memory, MemoryPrimitive):
             raise InvalidArgument(f"memory=<{type(memory).__name__}>: give a MemoryPrimitive")
-        with self._looking, self._state:
+        with self._state:
             self._memory = memory
             if memory not in self._memories.values():
                 self._memories[memory.namespace] = memory
             self._listing = self._facets = self._charts = None
             self._history = History()
+            self._cancelled = False
         self.selected = ()
-        self._refresh()
+        if not self._is_set_by_the_front_end():
+            self._refresh()
 
     def open(self) -> None:
         """Opens the line to the front end."""
@@ -234,13 +236,13 @@ class MemoryExplorer(anywidget.AnyWidget):
 
     def _wanted_changed(self, _change: Bunch) -> None:
         self._cancelled = False
-        if not getattr(self._here, "is_front_end", False):
+        if not self._is_set_by_the_front_end():
             self._refresh()
 
     def _shown_changed(self, change: Bunch) -> None:
         if change.name == "selected":
             self._notify("selection")
-        if not getattr(self._here, "is_front_end", False):
+        if not self._is_set_by_the_front_end():
             self._publish()
 
     def _notify(self, name: str) -> None:
@@ -258,8 +260,12 @@ class MemoryExplorer(anywidget.AnyWidget):
         finally:
             self._here.is_front_end = False
 
+    def _is_set_by_the_front_end(self) -> bool:
+        return getattr(self._here, "is_front_end", False)
+
     def _wanted(self) -> Wanted:
-        return Wanted(self.query, self.mode, dict(self.filters), self.sort_by, self.descending)
+        filters = dict(self.filters)
+        return Wanted(self._memory, self.query, self.mode, filters, self.sort_by, self.descending)
 
     # ---- looking
 
@@ -277,27 +283,31 @@ class MemoryExplorer(anywidget.AnyWidget):
             told: as for `listing.whole`.
             hurry: show what can be shown before the whole is known.
         """
-        memory, wanted, before = self._memory.sync, self._wanted(), self._listing
+        wanted, before = self._wanted(), self._listing
+        memory = wanted.memory.sync
         if before and before.is_whole and before.wanted == wanted and memory.mark() == before.mark:
             return False
         if hurry and (before is None or before.wanted != wanted):
             count = max([stop for _, stop in self._windows.values()], default=_FIRST_WINDOW[1])
-            first = first_rows(memory, wanted, count)
+            first = first_rows(wanted, count)
             if first is not None:
                 self._take(first)
                 if first.is_whole:
                     return True
                 self._is_loading = True
                 self._publish()
-        self._take(whole(memory, wanted, told))
+        self._take(whole(wanted, told))
         return True
 
     def _take(self, listing: Listing) -> None:
-        newest = self._memory.sync.entries(None, _NEW)
-        self._history.note(reversed(newest))
-        fields = Fields.of([*newest, *listing.entries[:_NEW]], self._memory.namespace)
+        memory = listing.wanted.memory
+        newest = memory.sync.entries(None, _NEW)
+        fields = Fields.of([*newest, *listing.entries[:_NEW]], memory.namespace)
         with self._state:
-            self._listing, self._fields = listing, fields
+            # Another one may have been chosen meanwhile.
+            if self._memory is memory:
+                self._history.note(reversed(newest))
+                self._listing, self._fields = listing, fields
 
     def _look_around(self) -> float:
         """What the worker does in between; gives how long to wait for the next time."""
@@ -365,9 +375,11 @@ class MemoryExplorer(anywidget.AnyWidget):
     def _looked(self) -> Listing:
         """What is listed now; worked out if nobody has asked before."""
         with self._looking:
-            self._look(lambda *_: None)
-            assert self._listing is not None
-            return self._listing
+            while True:
+                self._look(lambda *_: None)
+                listing = self._listing
+                if listing is not None:  # or another memory has been chosen meanwhile
+                    return listing
 
     def _records_in_view(self) -> list[MemoryRecord]:
         start, stop = next(iter(self._windows.values()), _FIRST_WINDOW)
@@ -592,6 +604,7 @@ class MemoryExplorer(anywidget.AnyWidget):
             self._set_traits(content)
         if "namespace" in content:
             self._choose(content["namespace"])
+            self._publish(number)  # at once: rows of the other one must not be taken for these
         listing = self._listing
         if listing is None or listing.wanted != self._wanted():
             self._facets = None
@@ -649,7 +662,7 @@ class MemoryExplorer(anywidget.AnyWidget):
         timeless = {
             name: value for name, value in wanted.filters.items() if name not in ("since", "until")
         }
-        entries = Wanted(wanted.query, wanted.mode, timeless).entries(self._memory.sync)
+        entries = replace(wanted, filters=timeless).entries()
         spans, more = session_spans(entries)
         lives, never = time_to_live(entries, self._clock())
         over_time, in_bytes = timeline(entries), sizes(entries)
@@ -867,10 +880,10 @@ class MemoryExplorer(anywidget.AnyWidget):
         with self._looking:
             if self._listing is not None:
                 return
-            memory, wanted = self._memory.sync, self._wanted()
-            listing = first_rows(memory, wanted, _FIRST_WINDOW[1])
+            wanted = self._wanted()
+            listing = first_rows(wanted, _FIRST_WINDOW[1])
             if listing is None and whole_if_needed:
-                listing = whole(memory, wanted, lambda *_: None)
+                listing = whole(wanted, lambda *_: None)
             if listing is not None:
                 self._is_loading = not listing.is_whole
                 self._take(listing)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 from ...filters import FilterArgs
 from ...keys import parse_memory_key
-from ...primitive import SyncMemory
+from ...primitive import MemoryPrimitive
 from ...stores.base import Entry
 from ...table import ABSENT
 from ...verbs import SearchMode
@@ -34,6 +34,7 @@ class Wanted:
     """What is to be listed.
 
     Attributes:
+        memory: whose records.
         query: text; empty for all records.
         mode: how to search.
         filters: as every query takes them.
@@ -41,15 +42,16 @@ class Wanted:
         descending: the newest, largest, last in the alphabet first.
     """
 
+    memory: MemoryPrimitive
     query: str = ""
     mode: str = "keyword"
     filters: dict[str, Any] = field(default_factory=dict)
     sort_by: str = RECENCY
     descending: bool = True
 
-    def entries(self, memory: SyncMemory, limit: int | None = None) -> list[Entry]:
+    def entries(self, limit: int | None = None) -> list[Entry]:
         """The newest records that answer, newest first."""
-        return memory.entries(
+        return self.memory.sync.entries(
             self.query or None,
             limit,
             cast("SearchMode", self.mode),
@@ -88,32 +90,31 @@ class Listing:
         return None
 
 
-def first_rows(memory: SyncMemory, wanted: Wanted, count: int) -> Listing | None:
+def first_rows(wanted: Wanted, count: int) -> Listing | None:
     """What can be shown at once, before all is known; None where that needs all.
 
     Args:
-        memory: to be looked at.
         wanted: what is to be listed.
         count: how many rows.
     """
     if wanted.sort_by != RECENCY or not wanted.descending:
         return None
+    memory = wanted.memory.sync
     mark = memory.mark()
-    entries = wanted.entries(memory, count)
+    entries = wanted.entries(count)
     total = memory.size() if wanted.is_everything else len(entries)
     return Listing(wanted, mark, entries, total, is_whole=len(entries) < count)
 
 
-def whole(memory: SyncMemory, wanted: Wanted, told: Told) -> Listing:
+def whole(wanted: Wanted, told: Told) -> Listing:
     """The whole list.
 
     Args:
-        memory: to be looked at.
         wanted: what is to be listed.
         told: is told how far it has come.
     """
-    mark = memory.mark()
-    entries = _all_entries(memory, wanted, told)
+    mark = wanted.memory.sync.mark()
+    entries = _all_entries(wanted, told)
     if wanted.sort_by != RECENCY:
         column = column_called(wanted.sort_by)
         entries = _sorted(entries, column, told, descending=wanted.descending)
@@ -122,12 +123,12 @@ def whole(memory: SyncMemory, wanted: Wanted, told: Told) -> Listing:
     return Listing(wanted, mark, entries, len(entries))
 
 
-def _all_entries(memory: SyncMemory, wanted: Wanted, told: Told) -> list[Entry]:
-    if not memory.is_using_redis():
-        return wanted.entries(memory)
-    total = memory.size() if wanted.is_everything else None
+def _all_entries(wanted: Wanted, told: Told) -> list[Entry]:
+    if not wanted.memory.is_using_redis():
+        return wanted.entries()
+    total = wanted.memory.sync.size() if wanted.is_everything else None
     limit = _FIRST_STEP
-    while len(entries := wanted.entries(memory, limit)) == limit:
+    while len(entries := wanted.entries(limit)) == limit:
         told("loading records", limit, total)
         limit *= _GROWTH
     return entries
