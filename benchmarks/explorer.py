@@ -112,7 +112,8 @@ def resident():
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 """
-# Packages are there before the clock starts, for all alike; and so is the DataFrame, which the explorer does without.
+# Their packages are there before the clock starts, and so is the DataFrame, which the explorer does without; it is
+# opened as its user opens it, and imports in this time what it still needs.
 FRAME = """
 import time, pandas, anywidget
 from tta_memory_nb.frames import records_frame
@@ -149,7 +150,7 @@ RIVALS = (
     Rival(
         "explorer",
         "anywidget",
-        "import pandas\nfrom tta_memory_nb import MemoryExplorer\nmade = 0.0",
+        "made = 0.0",
         "explorer = %memory explore\nexplorer",
         ".tta-canvas .tta-text",
     ),

@@ -220,6 +220,16 @@ def test_loading_the_extension_imports_none_of_the_heavy_packages(bare_kernel):
     assert not added & heavy
 
 
+def test_what_the_explorer_needs_is_imported_meanwhile_by_the_first_command(bare_kernel):
+    explorer = "'tta_memory_nb.notebook.explorer' in __import__('sys').modules"
+    assert bare_kernel.run(LOAD).status == "ok"
+    assert not bare_kernel.value(explorer)
+    assert bare_kernel.run("%memory add alice:monday It rains").status == "ok"
+    imports = "[each for each in threading.enumerate() if each.name == 'tta-memory-imports']"
+    bare_kernel.run(f"import threading\nfor each in {imports}: each.join()")
+    assert bare_kernel.value(explorer)
+
+
 def test_loading_the_extension_leaves_only_the_magic_in_the_users_namespace(bare_kernel):
     before = set(bare_kernel.value("sorted(globals())"))
     assert bare_kernel.run(LOAD).status == "ok"

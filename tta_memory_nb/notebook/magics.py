@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -67,6 +71,7 @@ class MemoryMagics(Magics):
             # The function that the magic stands in knows its own names best.
             return eval(expression, shell.user_ns, local_ns or {})  # noqa: S307  the user's own
 
+        _get_ready_to_explore(shell)
         words = line.split(maxsplit=1)
         name = words[0] if words else ""
         try:
@@ -81,6 +86,24 @@ class MemoryMagics(Magics):
             return reply.value
         shell.user_ns[output] = reply.text if reply.value is None else reply.value
         return None
+
+
+_EXPLORER = f"{__package__}.explorer"
+
+
+def _get_ready_to_explore(shell: InteractiveShell) -> None:
+    """Imports what the explorer needs while nobody waits for it.
+
+    Whoever uses a memory will look at it, and the widgets' packages would take a third of the time
+    until the first rows are seen. A terminal has no use for them.
+    """
+
+    def load() -> None:
+        with suppress(Exception):  # whoever needs it will be told
+            import_module(_EXPLORER)
+
+    if getattr(shell, "kernel", None) is not None and _EXPLORER not in sys.modules:
+        Thread(target=load, name="tta-memory-imports", daemon=True).start()
 
 
 def _run(

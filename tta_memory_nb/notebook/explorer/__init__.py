@@ -872,7 +872,7 @@ class MemoryExplorer(anywidget.AnyWidget):
         if self._listing is None:
             return
         page = self._static_page()
-        self._page_shown = (time.monotonic(), _html_of(page))
+        self._page_shown = (time.monotonic(), page.html)
         self._page = display(page, display_id=True)  # type: ignore[no-untyped-call]
 
     def _list_first(self, *, whole_if_needed: bool = False) -> None:
@@ -903,9 +903,8 @@ class MemoryExplorer(anywidget.AnyWidget):
         if self._page is None or self._listing is None or now - at < _STATIC_PAUSE:
             return
         page = self._static_page()
-        html = _html_of(page)
-        self._page_shown = (now, html)
-        if html != shown:
+        self._page_shown = (now, page.html)
+        if page.html != shown:
             with suppress(Exception):  # a notebook that is no more has no page
                 self._page.update(page)
 
@@ -951,7 +950,3 @@ def _records(count: int) -> str:
 
 def _unexpected(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _html_of(page: StaticPage) -> str:
-    return page._repr_html_()

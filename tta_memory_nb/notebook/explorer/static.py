@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from html import escape
 from itertools import islice
 from typing import Any
@@ -67,6 +68,11 @@ class StaticPage:
         return f"{rows}{self._total:,} {noun}{what} in namespace {sendable(self._namespace)!r}"
 
     def _repr_html_(self) -> str:
+        return self.html
+
+    @cached_property
+    def html(self) -> str:
+        """The table, made once however often it is shown and compared."""
         frame = records_frame(self._records)
         frame = frame.drop(columns=["user", "session", "created"]).iloc[:, : 2 + _MOST_FIELDS]
         return (
