@@ -217,6 +217,23 @@ def test_a_shown_widget_brings_its_first_rows_until_a_view_has_been_heard(explor
     assert explorer._opening is None
 
 
+def test_what_comes_later_than_the_greeting_after_it_has_had_its_time(front, memory):
+    late = front.tell("cancel") + 1
+    front._number += 2
+    front.ask("hello")
+    newest = front.tell("set", query="rain")
+    front.when(lambda: front.keys() == ["ann:tue", "ann:mon"])
+    for content in ({"do": "set", "query": "sun"}, {"do": "delete", "keys": ["ann:mon"]}):
+        front.explorer._received(None, {"id": late, **content}, [])
+    assert front.explorer.query == "rain"
+    assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
+    # So has what comes from a view that is no more.
+    front.tell("bye")
+    front.explorer._received(None, {"id": newest, "do": "set", "query": "", "window": [0, 9]}, [])
+    assert front.explorer.query == "rain"
+    assert front.explorer._windows == {}
+
+
 def test_views_hear_that_the_kernel_is_alive(explore, monkeypatch):
     monkeypatch.setattr(explorer_module, "_BEAT", 0.01)
     front = FrontEnd(explore())

@@ -474,6 +474,32 @@ def test_it_is_heard_from_its_first_moment_in_a_cell_that_goes_on(desk):
     here.expect_keys("bob:mon")
 
 
+def test_what_was_said_before_it_was_heard_is_said_again_and_counts_once(desk):
+    # What is said in the first moments may have to wait for a cell where later words need not.
+    here = desk(
+        FILL,
+        f"{OPEN.splitlines()[0]}\n"
+        "late, hear = [], explorer._received\n"
+        "def hear_late(*message):\n"
+        "    is_typed = any(each[1]['do'] == 'set' for each in late)\n"
+        "    (hear if is_typed else lambda *message: late.append(message))(*message)\n"
+        "explorer.on_msg(hear, remove=True)\n"
+        "explorer.on_msg(hear_late)\n"
+        "explorer",
+        shows=False,
+    )
+    here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
+    here.search.fill("deploy")
+    here.expect_keys("bob:mon")
+    here.search.fill("umbrella")
+    here.expect_keys("ann:mon:00000001")
+    said = here.value("[hear(*message) or message[1]['do'] for message in late]")
+    assert said[0] == "hello"
+    assert said[-1] == "set"
+    assert here.value("explorer.query") == "umbrella"
+    here.expect_keys("ann:mon:00000001")
+
+
 @everywhere
 def test_whoever_has_to_wait_for_a_cell_is_told_so(desk):
     # Kernels without subshells hear a widget when the cell has ended; this one is made to.
@@ -601,12 +627,12 @@ def test_long_work_shows_how_far_it_is_and_can_be_cancelled(desk):
         FILL,
         "import tta_memory_nb.notebook.explorer as module, threading\n"
         "real, cancelled = module.whole, threading.Event()\n"
-        "def slowly(memory, wanted, told):\n"
+        "def slowly(wanted, told):\n"
         "    if wanted.sort_by == 'turn':\n"
         "        told('sorting', 50, 100)\n"
         f"        assert cancelled.wait({PATIENCE})\n"
         "        told('sorting', 51, 100)\n"
-        "    return real(memory, wanted, told)\n"
+        "    return real(wanted, told)\n"
         "module.whole = slowly",
         "explorer = %memory explore\n"
         "explorer.observe(lambda change: change.new == 'recency' and cancelled.set(), 'sort_by')\n"

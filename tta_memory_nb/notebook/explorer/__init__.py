@@ -160,6 +160,7 @@ class MemoryExplorer(anywidget.AnyWidget):
         self._facets: dict[str, Any] | None = None
         self._charts: dict[str, Any] | None = None
         self._windows: dict[int, tuple[int, int]] = {}
+        self._greeted: dict[int, int] = {}
         self._anchors: dict[int, str] = {}
         self._sent: dict[int, dict[str, Any]] = {}
         self._is_loading = False
@@ -550,6 +551,10 @@ class MemoryExplorer(anywidget.AnyWidget):
         number = content.get("id") if isinstance(content, dict) else None
         if not isinstance(number, int):
             return
+        # A front end sends again what it has said before it was heard: where a cell runs, the one way
+        # to the kernel may be much longer than the other. What comes so late has had its time.
+        if number < self._greeted.get(number // _IDS_OF_A_VIEW, 0):
+            return
         try:
             self._verb(str(content.get("do")))(self, number, content)
         except Exception as error:  # shown where it was asked for, and never swallowed
@@ -574,7 +579,9 @@ class MemoryExplorer(anywidget.AnyWidget):
         self._worker.do(safely)
 
     def _hello(self, number: int, _content: dict[str, Any]) -> None:
-        self._windows.setdefault(number // _IDS_OF_A_VIEW, _FIRST_WINDOW)
+        view = number // _IDS_OF_A_VIEW
+        self._windows.setdefault(view, _FIRST_WINDOW)
+        self._greeted[view] = number
         self._opening = None
 
         def answer() -> None:
@@ -587,6 +594,7 @@ class MemoryExplorer(anywidget.AnyWidget):
 
     def _bye(self, number: int, _content: dict[str, Any]) -> None:
         view = number // _IDS_OF_A_VIEW
+        self._greeted[view] = number
         self._windows.pop(view, None)
         self._sent.pop(view, None)
         if not self._windows:

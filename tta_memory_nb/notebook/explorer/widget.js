@@ -5,7 +5,7 @@ const ROW = 28; // pixels, as in widget.css
 const TALLEST = 8_000_000; // pixels; browsers place nothing beyond some 17 million
 const DEBOUNCE = 120; // milliseconds
 const PATIENCE = 8000;
-const GREETINGS = [0, 300, 1200, 4000]; // milliseconds; a greeting may have to wait for a running cell, and a later one not
+const GREETINGS = [0, 300, 1200, 4000, 12_000]; // milliseconds; a greeting may have to wait for a running cell, and a later one not
 const SLOW = 700; // milliseconds; who waits longer is told so
 const SILENCE = 8; // seconds without a sign of life, which comes every 2
 const LOST = "jupyter-widgets-disconnected"; // how ipywidgets marks a widget out of a saved notebook
@@ -125,6 +125,9 @@ function download(name, text) {
 
 // ---------------------------------------------------------------- the kernel
 
+/** What is never sent again: it is of its moment only. */
+const ONCE = new Set(["hello", "cancel", "bye"]);
+
 /** One view's line to the kernel. */
 class Line {
   constructor(model, receive, lose) {
@@ -137,10 +140,14 @@ class Line {
     model.on("msg:custom", this.receive);
   }
 
-  /** Sends a message; gives its number. Notices when the kernel that would hear it has gone. */
-  tell(verb, content = {}) {
+  /**
+   * Sends a message; gives its number. Notices when the kernel that would hear it has gone.
+   * The answer, where one is wanted, goes to a function.
+   */
+  tell(verb, content = {}, answered = null) {
     this.last += 1;
     const id = this.base + this.last;
+    this.waiting.set(id, { verb, content, answered });
     try {
       this.model.send({ id, do: verb, ...content });
     } catch {
@@ -149,19 +156,26 @@ class Line {
     return id;
   }
 
-  /** Sends a message whose answer goes to a function. */
-  ask(verb, content, answered) {
-    this.waiting.set(this.tell(verb, content), answered);
+  /** Hands an answer to whoever waits for it. Gives the number of the last message that was sent again, if any. */
+  answer(message) {
+    const asked = this.waiting.get(message.for);
+    this.waiting.delete(message.for);
+    asked?.answered?.(message);
+    return asked?.verb === "hello" ? this.sendAgain(message.for) : null;
   }
 
-  /** Hands an answer to whoever waits for it; whether it was for this view. */
-  answer(message) {
-    const answered = this.waiting.get(message.for);
-    if (answered) {
-      this.waiting.delete(message.for);
-      answered(message);
+  /**
+   * Sends again what was sent before a greeting and is answered later than it: that waits somewhere, mostly for
+   * a cell to end, and the kernel will not listen to it any more.
+   */
+  sendAgain(greeting) {
+    let number = null;
+    for (const [id, { verb, content, answered }] of [...this.waiting]) {
+      if (id > greeting) continue;
+      this.waiting.delete(id);
+      if (!ONCE.has(verb)) number = this.tell(verb, content, answered);
     }
-    return this.isMine(message.for);
+    return number;
   }
 
   isMine(number) {
@@ -799,7 +813,7 @@ class Detail {
 
   load(whole = false) {
     if (this.view.isLost) return;
-    this.view.line.ask("record", { key: this.key, whole }, (message) => {
+    this.view.line.tell("record", { key: this.key, whole }, (message) => {
       if (message.kind !== "record" || message.key !== this.key) return;
       // Whoever reads or writes there is not disturbed for nothing.
       const signature = JSON.stringify({ ...message, for: null });
@@ -934,7 +948,7 @@ class Detail {
   }
 
   send(verb, content, done = () => this.load()) {
-    this.view.line.ask(verb, { key: this.key, base: this.record.base, ...content }, (message) => {
+    this.view.line.tell(verb, { key: this.key, base: this.record.base, ...content }, (message) => {
       if (message.kind === "edited" && message.ok) {
         this.asking?.replaceChildren();
         [this.draft, this.conflict, this.drawn] = [null, null, null];
@@ -1323,8 +1337,10 @@ class View {
   receive(message) {
     [this.silent, this.heardAt] = [0, new Date()];
     if (this.isLost) this.find();
-    const isMine = this.line.answer(message);
-    if (isMine && message.for >= this.pending) this.isAnswered();
+    const isMine = this.line.isMine(message.for);
+    const again = this.line.answer(message);
+    if (again) this.pending = again;
+    else if (isMine && message.for >= this.pending) this.isAnswered();
     const handle = {
       state: () => this.takeState(message),
       progress: () => this.drawProgress(message),
@@ -1478,7 +1494,7 @@ class View {
     // They are counted anew for whoever opens the panel, who sees the last ones until then.
     if ((opens || !facets) && !this.counting) {
       this.counting = true;
-      this.line.ask("facets", {}, () => {
+      this.line.tell("facets", {}, () => {
         this.counting = false;
       });
     }
