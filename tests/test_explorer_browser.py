@@ -30,6 +30,7 @@ sync = memory.sync
 sync.clear()
 """
 OPEN = "explorer = %memory explore\nexplorer"
+GATED = "explorer.observe(lambda change: change.new == 'deploy' and gate.set(), 'query')"
 FILL = """
 sync.add("bob:mon", {"text": "Deploy failed", "turn": 1})
 sync.add("ann:mon:00000001", {"text": "I forgot my umbrella", "turn": 2})
@@ -449,8 +450,11 @@ def test_a_running_cell_is_watched(desk):
 
 @everywhere
 def test_it_can_be_searched_while_a_cell_runs(desk):
-    here = desk(FILL, "import threading\ngate = threading.Event()", OPEN)
-    here.start("explorer.observe(lambda change: change.new == 'deploy' and gate.set(), 'query')")
+    here = desk(
+        FILL,
+        "import threading\ngate = threading.Event()",
+        f"{OPEN.splitlines()[0]}\n{GATED}\nexplorer",
+    )
     # The cell ends only because the widget is heard meanwhile.
     output = here.start(f"assert gate.wait({PATIENCE})\nprint('ended')")
     here.search.fill("deploy")
@@ -462,8 +466,7 @@ def test_it_can_be_searched_while_a_cell_runs(desk):
 def test_it_is_heard_from_its_first_moment_in_a_cell_that_goes_on(desk):
     here = desk(FILL, "import threading\ngate = threading.Event()", shows=False)
     output = here.start(
-        f"{OPEN.splitlines()[0]}\n"
-        "explorer.observe(lambda change: change.new == 'deploy' and gate.set(), 'query')\n"
+        f"{OPEN.splitlines()[0]}\n{GATED}\n"
         "display(explorer)\n"
         f"assert gate.wait({PATIENCE})\nprint('ended')"
     )
