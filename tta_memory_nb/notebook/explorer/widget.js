@@ -125,8 +125,8 @@ function download(name, text) {
 
 // ---------------------------------------------------------------- the kernel
 
-/** What is never sent again: it is of its moment only. */
-const ONCE = new Set(["hello", "cancel", "bye"]);
+/** What nobody answers. */
+const UNANSWERED = new Set(["cancel", "bye"]);
 
 /** One view's line to the kernel. */
 class Line {
@@ -147,7 +147,7 @@ class Line {
   tell(verb, content = {}, answered = null) {
     this.last += 1;
     const id = this.base + this.last;
-    this.waiting.set(id, { verb, content, answered });
+    if (!UNANSWERED.has(verb)) this.waiting.set(id, { verb, content, answered });
     try {
       this.model.send({ id, do: verb, ...content });
     } catch {
@@ -173,7 +173,7 @@ class Line {
     for (const [id, { verb, content, answered }] of [...this.waiting]) {
       if (id > greeting) continue;
       this.waiting.delete(id);
-      if (!ONCE.has(verb)) number = this.tell(verb, content, answered);
+      if (verb !== "hello") number = this.tell(verb, content, answered);
     }
     return number;
   }
