@@ -637,8 +637,6 @@ def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
         facts["server"] = harmless(about["redis_url"])
         facts["version"] = about["server"] or "unknown"
         facts["state"] = "degraded: works in memory" if about["degraded"] else "connected"
-        if about["atomic_by"] == "transactions":
-            facts["state"] += ", by transactions: it refuses scripts"
     facts |= {
         "namespace": about["namespace"],
         "size": about["size"],
