@@ -1,8 +1,8 @@
 """The verbs of a memory, each written once, as a plan.
 
-A verb checks its arguments, asks the store and makes of entries what its user sees. What has to be
-waited for is yielded, see `stores.plan`: the two faces in `primitive` carry the same plans out, one
-with ``await`` and one without. What a verb says here is what ``help`` says on both.
+A verb checks its arguments, asks the store, and turns entries into what its user sees. It yields
+whatever has to be waited for, see `stores.plan`: the two faces in `faces` carry out the same plans,
+one with ``await`` and one without. The docstrings here are the help of both faces.
 """
 
 from __future__ import annotations
@@ -10,30 +10,41 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack
 
-from .errors import InvalidArgument, NotStorable, brief
-from .filters import EVERYTHING, FilterArgs, Filters
-from .record import MemoryRecord
-from .stores.base import Change, Clock, Entry, Store, check_limit, check_query, new_entry
-from .stores.plan import Plan
-from .text import fold, matching_paths
-from .times import Duration, duration
+from ..entry import Entry, new_entry
+from ..errors import InvalidArgument, NotStorable, brief
+from ..filters import EVERYTHING, FilterArgs, Filters
+from ..record import MemoryRecord
+from ..search.request import Hit, Search, SearchMode, check_limit, check_mode, check_query
+from ..stores.base import Change, Clock, Store
+from ..stores.plan import Call, Plan
+from ..times import Duration, duration
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from .transfer import ImportReport, ImportSource, Progress
+    from ..transfer import ImportReport, ImportSource, Progress
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SearchMode: TypeAlias = Literal["keyword"]
-"""How to search; this version knows substring search alone."""
-
 Summarizer: TypeAlias = Callable[[Sequence[MemoryRecord]], str | Awaitable[str]]
 """Turns records, oldest first, into one text; may be async."""
+
+
+class Watch(Protocol):
+    """Sees every verb that is asked of a memory, for telemetry.
+
+    It gets the name of the verb, its plan and its arguments, and returns the plan that is carried
+    out in its place: most often a generator that delegates to the plan with ``yield from``, and
+    looks at the clock, the result or the error around it. `SyncMemory.stream_records` has a plan
+    for each batch.
+    """
+
+    def __call__(self, verb: str, plan: Plan[T], /, *args: Any, **kwargs: Any) -> Plan[T]:
+        """Returns the plan to carry out."""
+        ...
 
 
 def spell_out_filters(verb: Callable[P, T]) -> Callable[P, T]:
@@ -55,12 +66,22 @@ def spell_out_filters(verb: Callable[P, T]) -> Callable[P, T]:
 
 
 class Verbs:
-    """Every verb of a memory, over the plans of its store; for ``**filters`` see `SyncMemory`."""
+    """Every verb of a memory, over the plans of its store; for ``**filters`` see `SyncMemory`.
+
+    Args:
+        store: where the records are.
+        clock: gives Unix seconds.
+        summarizer: what `summarize` calls, or None.
+
+    Attributes:
+        watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
+    """
 
     def __init__(self, store: Store, clock: Clock, summarizer: Summarizer | None) -> None:
         self._store = store
         self._clock = clock
         self._summarizer = summarizer
+        self.watch: Watch | None = None
 
     # ---- one record
 
@@ -78,21 +99,21 @@ class Verbs:
             NotStorable: the value; the error names the path.
         """
         seconds = None if ttl is None else duration(ttl)
-        yield from self._store.write(new_entry(key, value, self._clock(), seconds))
+        return self._store.write(new_entry(key, value, self._clock(), seconds))
 
     def get(self, key: str) -> Plan[dict[str, Any] | None]:
-        """A fresh copy of the value, made the newest; None when there is none."""
+        """Returns a fresh copy of the value and makes it the newest; None when there is none."""
         entry = yield from self._store.read(key)
         return None if entry is None else entry.value()
 
     def delete(self, key: str) -> Plan[bool]:
-        """Deletes a record; whether there was one."""
+        """Deletes a record; returns whether there was one."""
         change = yield from self._store.remove((key,))
         return bool(change.removed)
 
     def ttl(self, key: str) -> Plan[float | None]:
-        """Seconds until the record expires; None when it never does or does not exist."""
-        # Before the store looks at its own clock: whatever it finds alive has some time left.
+        """Returns the seconds until a record expires; None for never and for no record."""
+        # Before the store looks at its own clock: what it finds alive has some time left.
         now = self._clock()
         expires_at = yield from self._store.expires_at(key)
         return None if expires_at is None else expires_at - now
@@ -136,30 +157,28 @@ class Verbs:
         return len(entries)
 
     def get_many(self, keys: Iterable[str]) -> Plan[dict[str, dict[str, Any]]]:
-        """Fresh values by key, of the keys that exist; each is made the newest in turn."""
+        """Returns fresh values by key, of the keys that exist, and makes each the newest in order."""
         found = yield from self._fetched(keys)
         return {entry.key: entry.value() for entry in found}
 
     def get_records(self, keys: Iterable[str]) -> Plan[list[MemoryRecord]]:
-        """The records of the keys that exist, in the order asked; as `get`, makes them newest."""
+        """Returns the records of the keys that exist, in the order asked, and makes them newest."""
         found = yield from self._fetched(keys)
         return [self._record(entry) for entry in found]
 
     @spell_out_filters
     def keys(self, **filters: Unpack[FilterArgs]) -> Plan[list[str]]:
-        """Keys, least recently used first."""
-        if not filters:
-            return (yield from self._store.keys())
-        found = yield from self._store.find(filters=self._filters(filters))
-        return [entry.key for entry in reversed(found)]
+        """Returns the keys, least recently used first."""
+        return self._store.keys(self._filters(filters))
 
     @spell_out_filters
     def records(
         self, limit: int | None = None, **filters: Unpack[FilterArgs]
     ) -> Plan[list[MemoryRecord]]:
-        """Records, newest first; does not change the order of recency."""
-        found = yield from self._store.find(None, limit, self._filters(filters))
-        return [self._record(entry) for entry in found]
+        """Returns records, newest first; does not change the order of use."""
+        search = Search(filters=self._filters(filters), limit=check_limit(limit))
+        found = yield from self._store.find(search)
+        return [self._record(hit.entry) for hit in found]
 
     @spell_out_filters
     def entries(
@@ -169,10 +188,11 @@ class Verbs:
         mode: SearchMode = "keyword",
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[Entry]]:
-        """As `search_records`, or as `records` without a query, but still encoded.
+        """Returns what `search_records` does, or `records` without a query, but still encoded.
 
-        For whoever looks at a few of very many: nothing is decoded, and a million entries are a
-        list of a million references. They belong to the memory: read them, and change nothing.
+        This is for callers that look at a few of very many records: nothing is decoded, and a
+        million entries are a list of a million references. Entries belong to the memory: read
+        them, and change nothing.
 
         Args:
             query: text; None for any record.
@@ -183,28 +203,29 @@ class Verbs:
         Raises:
             InvalidArgument: as `search_records`.
         """
-        needle, compiled = self._sought(query, limit, mode, filters)
-        return [] if needle == "" else (yield from self._store.find(needle, limit, compiled))
+        found = yield from self._store.find(self._search(query, limit, mode, filters))
+        return [hit.entry for hit in found]
 
     def peek(self, keys: Iterable[str]) -> Plan[list[Entry]]:
-        """The entries of the keys that exist, in the order asked, none made newer by it."""
+        """Returns the entries of the keys that exist, in the order asked; their order of use stays."""
         return self._store.peek(_listed(keys))
 
-    def mark(self) -> Plan[object]:
-        """What tells whether anything has changed: equal marks, equal records in equal order.
+    def change_token(self) -> Plan[object]:
+        """Returns a token, like an ETag: equal tokens mean equal records in equal order.
 
-        Costs next to nothing in memory, and two round trips on a server, whose other clients'
-        writes and reads count as well.
+        The token differs from every earlier one once a record was written, read, deleted or has
+        expired. It costs next to nothing in memory, and two round trips on a server, where the
+        writes and reads of other clients count as well.
         """
-        return self._store.mark()
+        return self._store.change_token()
 
     # ---- search
 
     def search(self, query: str, limit: int | None = 5) -> Plan[list[dict[str, Any]]]:
-        """Values with a field name or leaf value that contains the query, newest first.
+        """Returns values with a field name or leaf value that contains the query, newest first.
 
         Upper and lower case, and composed and decomposed accents, are the same. An empty query
-        finds nothing. Does not change the order of recency.
+        finds nothing. A search does not change the order of use.
 
         Args:
             query: text.
@@ -213,11 +234,8 @@ class Verbs:
         Raises:
             InvalidArgument: a limit below 1, a query that is not text.
         """
-        if not check_query(query):
-            check_limit(limit)
-            return []
-        found = yield from self._store.find(fold(query), limit)
-        return [entry.value() for entry in found]
+        found = yield from self._store.find(Search(check_query(query), limit=check_limit(limit)))
+        return [hit.entry.value() for hit in found]
 
     @spell_out_filters
     def search_records(
@@ -227,7 +245,7 @@ class Verbs:
         mode: SearchMode = "keyword",
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[MemoryRecord]]:
-        """As `search`, but gives records with ``score`` and ``matches``, and takes filters.
+        """Returns what `search` finds as records with ``score`` and ``matches``; takes filters.
 
         Args:
             query: text.
@@ -238,11 +256,8 @@ class Verbs:
         Raises:
             InvalidArgument: a limit below 1, a query that is not text, another mode, a filter.
         """
-        needle, compiled = self._sought(check_query(query), limit, mode, filters)
-        if not needle:
-            return []
-        found = yield from self._store.find(needle, limit, compiled)
-        return [self._record(entry, needle) for entry in found]
+        found = yield from self._store.find(self._search(check_query(query), limit, mode, filters))
+        return list(map(self._found, found))
 
     @spell_out_filters
     def stream_records(
@@ -252,11 +267,11 @@ class Verbs:
         mode: SearchMode = "keyword",
         **filters: Unpack[FilterArgs],
     ) -> Iterator[Plan[list[MemoryRecord]]]:
-        """As `search_records`, or as `records` without a query, but one by one as they are taken.
+        """Yields what `search_records` finds, or `records` without a query, as it is consumed.
 
-        A record is looked at when its turn comes: what has been deleted, has expired or matches no
-        longer by then is left out. What is there and matches all the time comes exactly once, in
-        the order of recency at the beginning.
+        A record is looked at when the caller asks for it: what has been deleted, has expired or
+        does not match any more by then is left out. What exists and matches all the time comes
+        exactly once, in the order of use at the beginning.
 
         Args:
             query: text; None for any record.
@@ -267,47 +282,40 @@ class Verbs:
         Raises:
             InvalidArgument: as `search_records`, at once.
         """
-        needle, compiled = self._sought(query, limit, mode, filters)
-        return iter(()) if needle == "" else self._batches(needle, limit, compiled)
+        return self._batches(self._search(query, limit, mode, filters))
 
-    def _batches(
-        self, needle: str | None, limit: int | None, filters: Filters
-    ) -> Iterator[Plan[list[MemoryRecord]]]:
-        """Plans to be carried out one after the other; none is made once the limit is reached."""
-        taken = 0
+    def _batches(self, search: Search) -> Iterator[Plan[list[MemoryRecord]]]:
+        """Yields plans, to be carried out one after the other, until the limit is reached."""
+        taken, limit = 0, search.limit
 
-        def decoded(batch: Plan[list[Entry]]) -> Plan[list[MemoryRecord]]:
+        def decoded(batch: Plan[list[Hit]]) -> Plan[list[MemoryRecord]]:
             nonlocal taken
             found = yield from batch
             wanted = found if limit is None else found[: limit - taken]
             taken += len(wanted)
-            return [self._record(entry, needle) for entry in wanted]
+            return list(map(self._found, wanted))
 
-        for batch in self._store.stream(needle, filters):
+        for batch in self._store.stream(search):
             yield decoded(batch)
             if taken == limit:
                 return
 
     @spell_out_filters
     def count(self, query: str | None = None, **filters: Unpack[FilterArgs]) -> Plan[int]:
-        """How many records match the query (None: any record) and the filters."""
-        needle = None if query is None else fold(check_query(query))
-        compiled = self._filters(filters)
-        if needle == "":
-            return 0
-        return (yield from self._store.count(needle, compiled))
+        """Returns how many records match the query (None: any record) and the filters."""
+        return self._store.count(self._search(query, None, "keyword", filters))
 
     def build_index(self, seconds: float | None = None) -> Plan[int]:
         """Does the index work that searches would do a little at a time.
 
-        No search ever needs it; after a large import it makes the first ones quicker.
+        No search needs this; after a large import it makes the first ones quicker.
 
         Args:
             seconds: when to stop at the latest, give or take some milliseconds; None: when done;
                 0: at once.
 
         Returns:
-            How many records still wait for their place in the index.
+            How many records are still unindexed.
 
         Raises:
             InvalidArgument: seconds that are neither 0 nor a positive number.
@@ -359,7 +367,7 @@ class Verbs:
         return self._store.resize(max_size)
 
     def undo(self, change: Change) -> Plan[Change]:
-        """Takes a change back; what was written under the same keys since then stays.
+        """Takes a change back; what has been written under the same keys since then stays.
 
         Raises:
             InvalidArgument: the change was made to another memory.
@@ -391,10 +399,11 @@ class Verbs:
             TransferError: an unknown format, a file that cannot be written.
             MissingPackage: ``parquet`` without pyarrow.
         """
-        from .transfer import write_file
+        from ..transfer import write_file
 
-        found = yield from self._store.find(filters=self._filters(filters))
-        records = map(self._record, reversed(found))
+        search = Search(filters=self._filters(filters), order="oldest")
+        found = yield from self._store.find(search)
+        records = (self._record(hit.entry) for hit in found)
         return write_file(path, format, records, len(found), progress)
 
     def import_(
@@ -429,7 +438,7 @@ class Verbs:
             CapacityExceeded: the source holds more records than ``max_size``.
             MissingPackage: the dataset or pyarrow is not installed.
         """
-        from .transfer import import_into
+        from ..transfer import import_into
 
         return import_into(
             self._store,
@@ -447,15 +456,18 @@ class Verbs:
     @spell_out_filters
     def summarize(
         self, limit: int | None = None, **filters: Unpack[FilterArgs]
-    ) -> Plan[Callable[[], str | Awaitable[str]]]:
-        """What the memory's summarizer makes of the records, given to it oldest first.
+    ) -> Plan[str]:
+        """Returns what the memory's summarizer makes of the records, given to it oldest first.
+
+        An async summarizer runs on the loop of a caller who awaits, and otherwise in a short-lived
+        thread with a loop of its own.
 
         Args:
             limit: only this many of the newest records; None for all.
             **filters: see the class.
 
         Raises:
-            InvalidArgument: the memory was made without ``summarizer=``, or that gives no text.
+            InvalidArgument: the memory was made without ``summarizer=``, or it gives no text.
         """
         if self._summarizer is None:
             raise InvalidArgument(
@@ -463,21 +475,26 @@ class Verbs:
                 "where f turns a list of records into text"
             )
         records = yield from self.records(limit, **filters)
-        # Not called within the plan: it may take long, be async, and use the memory in its turn.
-        return partial(self._summarizer, records[::-1])
+        # The runner calls it: it may take long, be async, and use the memory in its turn.
+        text = yield Call(self._summarizer, records[::-1])
+        if isinstance(text, str):
+            return text
+        raise InvalidArgument(
+            f"summarizer: it gave <{type(text).__name__}>; it must turn a list of records into text"
+        )
 
     # ---- about the memory
 
     def size(self) -> Plan[int]:
-        """Number of records."""
+        """Returns the number of records."""
         return self._store.size()
 
     def stats(self) -> Plan[dict[str, int]]:
-        """``bytes`` of all values as JSON, the same as they are ``stored``; ``expiring`` records."""
+        """Returns ``bytes`` of all values as JSON, the same as ``stored``, and ``expiring`` records."""
         return self._store.stats()
 
     def get_backend_info(self) -> Plan[dict[str, Any]]:
-        """What the memory runs on; no value holds a password.
+        """Returns what the memory runs on; no value holds a password.
 
         ``backend`` ("in-memory" or "redis"), ``fallback_available`` (whether work goes on without a
         server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``. With
@@ -489,7 +506,7 @@ class Verbs:
         return self._store.about()
 
     def reconnect(self) -> Plan[bool]:
-        """Tries the server now; whether the records are on it."""
+        """Tries the server now; returns whether the records are on it."""
         return self._store.reconnect()
 
     # ---- what the verbs have in common
@@ -504,28 +521,33 @@ class Verbs:
             if name not in FilterArgs.__annotations__:
                 known = ", ".join(FilterArgs.__annotations__)
                 raise TypeError(f"{name!r} is no argument and no filter; the filters are {known}")
-        return Filters.build(self._clock(), **filters)
+        compiled = Filters.build(self._clock(), **filters)
+        return EVERYTHING if compiled == EVERYTHING else compiled
 
-    def _sought(
-        self, query: str | None, limit: int | None, mode: str, filters: FilterArgs
-    ) -> tuple[str | None, Filters]:
-        """What a search is for, checked: the folded query, and the filters."""
-        if mode not in get_args(SearchMode):
-            known = ", ".join(map(repr, get_args(SearchMode)))
-            raise InvalidArgument(f"mode={brief(mode)}: this version searches by {known}")
-        check_limit(limit)
-        return None if query is None else fold(check_query(query)), self._filters(filters)
+    def _search(
+        self, query: str | None, limit: int | None, mode: SearchMode, filters: FilterArgs
+    ) -> Search:
+        """Returns what is asked, checked."""
+        return Search(
+            None if query is None else check_query(query),
+            check_mode(mode),
+            self._filters(filters),
+            check_limit(limit),
+        )
 
-    def _record(self, entry: Entry, needle: str | None = None) -> MemoryRecord:
-        """The record as its user sees it; of a search, with what has matched."""
-        record = entry.record(self._store.namespace)
-        if needle is None:
+    def _record(self, entry: Entry) -> MemoryRecord:
+        return entry.record(self._store.namespace)
+
+    def _found(self, hit: Hit) -> MemoryRecord:
+        """Returns the record of a hit; if there was text to look for, with score and matches."""
+        record = self._record(hit.entry)
+        if hit.matcher is None:
             return record
-        return replace(record, score=1.0, matches=matching_paths(record.value, needle))
+        return replace(record, score=hit.score, matches=hit.matcher.paths(record.value))
 
 
 def _listed(keys: Iterable[str]) -> list[str]:
-    """The keys, which must not be one text: its letters would be taken for them."""
+    """Returns the keys as a list. One text is refused: its letters would be taken for keys."""
     if isinstance(keys, str):
         raise InvalidArgument(f"keys={brief(keys)}: give a list of keys, or use get for one")
     return list(keys)

@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..text import BORDER
+from ...text import BORDER
 
 Bits: TypeAlias = npt.NDArray[np.uint64]
 """Rows of bits, 64 columns a word, the first column in the lowest bit."""

@@ -1,0 +1,107 @@
+"""The entry: a record as a store keeps it, encoded."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from .codec import Snapshot, from_json, snapshot
+from .keys import check_key
+from .record import MemoryRecord
+from .text import searchable_json, to_utf8
+
+
+class Entry(msgspec.Struct, eq=False, gc=False):
+    """A record as a store keeps it: encoded, so that it can alias nothing.
+
+    An entry refers to nothing but text and numbers, so the garbage collector does not track it:
+    with a million records one collection would take a second, and a bulk load causes many.
+
+    The fields that begin with an underscore belong to the store that holds the entry and to the
+    indexes of that store. ``_recency`` is its place in the order of use, higher is newer.
+    ``_write_seq`` is the number of the write that made it. Both are numbers of one counter. Two
+    entries of one key with the same ``_write_seq`` have the same value; 0 means that no store has
+    written the entry yet. ``_column`` is its column in the substring index, -1 for none.
+    ``_folded`` is the searchable text, once a search has needed it.
+
+    Attributes:
+        key: non-empty text.
+        text: the value as compact JSON.
+        created_at: Unix seconds, or None until a store has seen whether the key is new.
+        updated_at: Unix seconds.
+        expires_at: Unix seconds, or None for never.
+    """
+
+    key: str
+    text: Snapshot
+    created_at: float | None
+    updated_at: float
+    expires_at: float | None
+    _recency: int = 0
+    _write_seq: int = 0
+    _column: int = -1
+    _folded: bytes | None = None
+
+    def value(self) -> dict[str, Any]:
+        """Returns a fresh copy of the value."""
+        return from_json(self.text)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the value as JSON."""
+        text = self.text
+        return len(text if isinstance(text, bytes) else to_utf8(text))
+
+    def searchable(self) -> bytes:
+        """Returns the folded text of field names and leaves as UTF-8, see `text.searchable`."""
+        if self._folded is None:
+            self._folded = searchable_json(self.text)
+        return self._folded
+
+    def record(self, namespace: str) -> MemoryRecord:
+        """Returns the record as its user sees it, with a fresh value."""
+        return MemoryRecord(
+            key=self.key,
+            value=self.value(),
+            namespace=namespace,
+            created_at=self.updated_at if self.created_at is None else self.created_at,
+            updated_at=self.updated_at,
+            expires_at=self.expires_at,
+        )
+
+
+recency = attrgetter("_recency")
+"""Gives the place of an entry in the order of use, as an int; a higher one was used later.
+
+Only places of entries of one store can be compared.
+"""
+
+
+def new_entry(
+    key: str, value: dict[str, Any], now: float, ttl: float | None, name: str = "value"
+) -> Entry:
+    """Returns an entry for a record that is written now.
+
+    Args:
+        key: non-empty text.
+        value: anything `codec.to_plain` takes.
+        now: Unix seconds.
+        ttl: seconds, already checked, or None for no expiry.
+        name: what an error calls the value.
+
+    Raises:
+        InvalidArgument: the key is no non-empty text.
+        NotStorable: the value holds what JSON cannot hold.
+    """
+    key = check_key(key)
+    return Entry(key, snapshot(value, name), None, now, None if ttl is None else now + ttl)
+
+
+def entry_of(record: MemoryRecord) -> Entry:
+    """Returns an entry that keeps the instants of an existing record, as an import does."""
+    entry = new_entry(record.key, record.value, record.updated_at, None)
+    entry.created_at = record.created_at
+    entry.expires_at = record.expires_at
+    return entry

@@ -1,0 +1,500 @@
+"""MemoryPrimitive: the memory of an agent, awaited or called.
+
+Every verb is written once, as a plan, in `verbs`. The two faces here carry it out: `MemoryPrimitive`
+awaits it, `SyncMemory` waits in the calling thread. No loop, thread or bridge lies between the two.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+import types
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
+
+from ..entry import Entry
+from ..errors import InvalidArgument, brief
+from ..filters import FilterArgs
+from ..record import DEFAULT_NAMESPACE, MemoryRecord
+from ..search.request import SearchMode
+from ..stores.base import Clock, OutagePolicy, Store
+from ..stores.local import Local
+from ..stores.memory import InMemoryStore
+from ..stores.opening import Settings, open_store
+from ..stores.plan import Plan
+from .verbs import Summarizer, Verbs, Watch, spell_out_filters
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+# ---- faces of a verb
+
+
+def _shown_as(verb: Callable[..., Any], method: Method, returns: str) -> Method:
+    """Gives a method the name, signature and help of the verb it carries out."""
+    functools.update_wrapper(method, verb, ("__name__", "__doc__"))
+    method.__annotations__ = {**verb.__annotations__, "return": returns}
+    shown = inspect.signature(verb).replace(return_annotation=returns)
+    method.__signature__ = shown  # type: ignore[attr-defined]
+    return method
+
+
+def _documented_by(verb: Callable[..., Any]) -> Callable[[Method], Method]:
+    """Decorates a method that carries a verb out in a way of its own."""
+    return lambda method: _shown_as(verb, method, method.__annotations__["return"])
+
+
+def _result(verb: Callable[..., Plan[Any]]) -> str:
+    """Returns what a plan results in, as it is written in the source."""
+    planned: str = verb.__annotations__["return"]
+    return planned.removeprefix("Plan[").removesuffix("]")
+
+
+def _called(
+    verb: Callable[Concatenate[Verbs, P], Plan[T]],
+) -> Callable[Concatenate[SyncMemory, P], T]:
+    """Makes the method of a SyncMemory that carries a verb out."""
+    name = verb.__name__
+
+    def method(self: SyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        plan = verb(self._verbs, *args, **kwargs)
+        watch = self._verbs.watch
+        return self._run(plan if watch is None else watch(name, plan, *args, **kwargs))
+
+    method.__qualname__ = f"SyncMemory.{name}"
+    return _shown_as(verb, method, _result(verb))
+
+
+def _awaited(
+    verb: Callable[Concatenate[Verbs, P], Plan[T]],
+) -> Callable[Concatenate[MemoryPrimitive, P], Coroutine[Any, Any, T]]:
+    """Makes the method of a MemoryPrimitive that carries a verb out, to be awaited."""
+    name = verb.__name__
+
+    async def method(self: MemoryPrimitive, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        plan = verb(self._verbs, *args, **kwargs)
+        watch = self._verbs.watch
+        return await self._arun(plan if watch is None else watch(name, plan, *args, **kwargs))
+
+    method.__qualname__ = f"MemoryPrimitive.{name}"
+    return _shown_as(verb, method, _result(verb))
+
+
+def _read_now(store: Store) -> Callable[[str], Entry | None] | None:
+    """Returns the shortcut for reads that a store offers, if any.
+
+    The class is asked and not the object: a wrapper that passes unknown attributes on to the store
+    it wraps must not pass reads by itself unseen.
+    """
+    shortcut = getattr(type(store), "read_now", None)
+    return None if shortcut is None else functools.partial(shortcut, store)
+
+
+class SyncMemory:
+    """Every verb of a memory without ``await``; reached as ``memory.sync``.
+
+    ``**filters`` are, for every verb that takes them: ``user``, ``session`` (of keys made by
+    `create_memory_key`), ``prefix`` (of the key), ``since``, ``until`` (instants, inclusive, of
+    the last write) and ``where`` (conditions on fields); see `Filters.build`.
+    """
+
+    def __init__(self, store: Store, verbs: Verbs) -> None:
+        self._store = store
+        self._verbs = verbs
+        self._run = store.runner.run
+        self._read_now = _read_now(store)
+
+    def __repr__(self) -> str:
+        return f"SyncMemory(namespace={self.namespace!r}, {self._store.describe()})"
+
+    @_documented_by(Verbs.get)
+    def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
+        # To make a plan takes longer than to look a key up: the verb that agents call most has a
+        # shortcut where a store offers one.
+        if self._read_now is not None and self._verbs.watch is None:
+            entry = self._read_now(key)
+            return None if entry is None else entry.value()
+        return self._get(key)
+
+    _get = _called(Verbs.get)
+    add = _called(Verbs.add)
+    delete = _called(Verbs.delete)
+    ttl = _called(Verbs.ttl)
+    add_many = _called(Verbs.add_many)
+    get_many = _called(Verbs.get_many)
+    get_records = _called(Verbs.get_records)
+    keys = _called(Verbs.keys)
+    records = _called(Verbs.records)
+    entries = _called(Verbs.entries)
+    peek = _called(Verbs.peek)
+    change_token = _called(Verbs.change_token)
+    search = _called(Verbs.search)
+    search_records = _called(Verbs.search_records)
+    count = _called(Verbs.count)
+    build_index = _called(Verbs.build_index)
+    clear = _called(Verbs.clear)
+    remove = _called(Verbs.remove)
+    take_all = _called(Verbs.take_all)
+    resize = _called(Verbs.resize)
+    undo = _called(Verbs.undo)
+    export = _called(Verbs.export)
+    import_ = _called(Verbs.import_)
+    summarize = _called(Verbs.summarize)
+    size = _called(Verbs.size)
+    stats = _called(Verbs.stats)
+    get_backend_info = _called(Verbs.get_backend_info)
+    reconnect = _called(Verbs.reconnect)
+
+    @_documented_by(Verbs.stream_records)
+    def stream_records(  # noqa: D102
+        self,
+        query: str | None = None,
+        limit: int | None = None,
+        mode: SearchMode = "keyword",
+        **filters: Unpack[FilterArgs],
+    ) -> Iterator[MemoryRecord]:
+        batches = _watched_batches(self._verbs, query, limit, mode, **filters)
+        return chain.from_iterable(map(self._run, batches))
+
+    @property
+    def watch(self) -> Watch | None:
+        """What sees every verb of this memory, see `Watch`; None, the default, costs nothing."""
+        return self._verbs.watch
+
+    @watch.setter
+    def watch(self, watch: Watch | None) -> None:
+        self._verbs.watch = watch
+
+    @property
+    def namespace(self) -> str:
+        """The tenant whose records this memory sees."""
+        return self._store.namespace
+
+    @property
+    def max_size(self) -> int | None:
+        """Capacity in records; None for as many as the server has room for."""
+        return self._store.max_size
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the start."""
+        return self._store.evictions
+
+    def is_using_redis(self) -> bool:
+        """Returns whether the records are on a server now; False in an outage."""
+        return self._store.is_on_server()
+
+    def outage(self) -> dict[str, Any] | None:
+        """Returns what is known of an outage of the server; None while there is none.
+
+        ``degraded_since`` (Unix seconds), ``degraded_because`` (text), ``writes_waiting`` (records
+        that reach the server when it is back). The server is not asked.
+        """
+        return self._store.outage()
+
+    def close(self) -> None:
+        """Closes all connections. A memory that is used again opens new ones.
+
+        If writes are pending for a server that is away, it is tried once more; writes that remain
+        pending are logged.
+        """
+        self._run(self._store.before_close())
+        self._store.runner.close()
+
+
+def _watched_batches(
+    verbs: Verbs,
+    query: str | None,
+    limit: int | None,
+    mode: SearchMode,
+    **filters: Unpack[FilterArgs],
+) -> Iterator[Plan[list[MemoryRecord]]]:
+    """Returns the plans of `Verbs.stream_records`, each as the watch wants it."""
+    batches = verbs.stream_records(query, limit, mode, **filters)
+    watch = verbs.watch
+    if watch is None:
+        return batches
+    return (
+        watch("stream_records", batch, query, limit, mode, **filters) for batch in batches
+    )
+
+
+# After so many records, a stream lets other tasks of its loop run.
+_YIELD_EVERY = 64
+
+
+@types.coroutine
+def _yield_to_loop() -> Generator[None, None, None]:
+    """Lets other tasks of the loop run, as ``asyncio.sleep(0)`` does."""
+    yield
+
+
+class MemoryPrimitive:
+    """The memory of an agent: contexts by key, searched, expiring, evicted when full.
+
+    Works at once, without a server:
+
+        >>> memory = MemoryPrimitive()
+        >>> await memory.add("alice:monday", {"text": "It rains in Málaga"})
+        >>> await memory.search("málaga")
+        [{'text': 'It rains in Málaga'}]
+
+    Safe to share between tasks and threads. ``memory.sync`` has every verb without ``await``.
+
+    Args:
+        redis_url: server to keep the records on: ``redis://``, ``rediss://``, ``unix://``,
+            ``redis+cluster://``, ``redis+sentinel://host:port/name``, or ``embedded:DIR``, a server of
+            this user's own that keeps its records in a directory. It is reached at once, and with
+            ``"fallback"`` work goes on in memory when it cannot be, until it is back.
+        max_size: capacity in records in memory; the least recently used record is evicted; 0
+            keeps nothing. A server keeps as many as it has room for, unless `resize` is called.
+        enable_redis: False ignores ``redis_url``.
+        namespace: the tenant; memories of different namespaces never see each other.
+        on_outage: what to do when the server cannot be had: ``"fallback"`` works in memory, and
+            brings the server up to date when it is back; ``"raise"`` raises.
+        timeout: seconds that the server may take for an answer.
+        embedder: reserved for semantic search, which this version does not have.
+        summarizer: makes a text of records, for `summarize`; may be async.
+        compress_over: values of more bytes of JSON are compressed on a server, with zstd where
+            there is zstandard, else with zlib; in this process they never are.
+        clock: gives Unix seconds; for tests.
+
+    Raises:
+        InvalidArgument: an address that is none, a capacity below 0, an empty namespace, ...
+        StoreUnavailable: the server cannot be had, with ``on_outage="raise"``.
+        ServerError: the server refuses, for example the password.
+    """
+
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        max_size: int = 1000,
+        enable_redis: bool = True,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        on_outage: OutagePolicy = "fallback",
+        timeout: float = 2.0,
+        embedder: None = None,
+        summarizer: Summarizer | None = None,
+        compress_over: int = 4096,
+        clock: Clock = time.time,
+    ) -> None:
+        if redis_url is not None and not isinstance(redis_url, str):
+            # Only the type: bytes may hold a password.
+            raise InvalidArgument(
+                f"redis_url: <{type(redis_url).__name__}> is no address; give text such as "
+                "'redis://host:6379'"
+            )
+        if embedder is not None:
+            raise InvalidArgument("embedder: this version has no semantic search; leave it out")
+        _check_summarizer(summarizer)
+        settings = Settings(
+            namespace=namespace,
+            max_size=max_size,
+            on_outage=on_outage,
+            timeout=timeout,
+            compress_over=compress_over,
+            clock=clock,
+        )
+        self._set_up(open_store(redis_url if enable_redis else None, settings), clock, summarizer)
+
+    @classmethod
+    def over(
+        cls,
+        store: Store | InMemoryStore,
+        *,
+        summarizer: Summarizer | None = None,
+        clock: Clock = time.time,
+    ) -> Self:
+        """Returns a memory over a store of the caller's: a wrapper, a test double, another backend.
+
+        Every verb goes through the store, so a store that wraps another one sees every read and
+        write. The store brings its own ``runner``, which carries its plans out.
+
+            >>> MemoryPrimitive.over(InMemoryStore(max_size=10))
+            MemoryPrimitive(backend='in-memory', namespace='default', size=0, max_size=10)
+
+        Args:
+            store: anything with the verbs of `stores.base.Store`, or an `InMemoryStore`.
+            summarizer: makes a text of records, for `summarize`; may be async.
+            clock: gives Unix seconds; for tests.
+
+        Raises:
+            InvalidArgument: the store lacks verbs, which the message names.
+        """
+        if isinstance(store, InMemoryStore):
+            store = Local(store)
+        lacking = [name for name in _VERBS_OF_A_STORE if not hasattr(store, name)]
+        if lacking:
+            raise InvalidArgument(
+                f"store={brief(store)}: it lacks {', '.join(lacking)}; give an object with the "
+                "verbs of tta_memory_nb.stores.base.Store"
+            )
+        _check_summarizer(summarizer)
+        memory = cls.__new__(cls)
+        memory._set_up(store, clock, summarizer)
+        return memory
+
+    def _set_up(self, store: Store, clock: Clock, summarizer: Summarizer | None) -> None:
+        self._store = store
+        self._verbs = Verbs(store, clock, summarizer)
+        self.sync = SyncMemory(store, self._verbs)
+        self._runner = store.runner
+        self._arun = self._runner.arun
+        self._read_now = _read_now(store)
+
+    def __repr__(self) -> str:
+        backend = "redis" if self.is_using_redis() else "in-memory"
+        return (
+            f"MemoryPrimitive(backend={backend!r}, namespace={self.namespace!r}, "
+            f"{self._store.describe()})"
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    @_documented_by(Verbs.get)
+    async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
+        if self._read_now is not None and self._verbs.watch is None:  # as `SyncMemory.get`
+            entry = self._read_now(key)
+            return None if entry is None else entry.value()
+        return await self._get(key)
+
+    _get = _awaited(Verbs.get)
+    add = _awaited(Verbs.add)
+    delete = _awaited(Verbs.delete)
+    ttl = _awaited(Verbs.ttl)
+    add_many = _awaited(Verbs.add_many)
+    get_many = _awaited(Verbs.get_many)
+    get_records = _awaited(Verbs.get_records)
+    keys = _awaited(Verbs.keys)
+    records = _awaited(Verbs.records)
+    entries = _awaited(Verbs.entries)
+    peek = _awaited(Verbs.peek)
+    change_token = _awaited(Verbs.change_token)
+    search = _awaited(Verbs.search)
+    search_records = _awaited(Verbs.search_records)
+    count = _awaited(Verbs.count)
+    build_index = _awaited(Verbs.build_index)
+    clear = _awaited(Verbs.clear)
+    remove = _awaited(Verbs.remove)
+    take_all = _awaited(Verbs.take_all)
+    resize = _awaited(Verbs.resize)
+    undo = _awaited(Verbs.undo)
+    export = _awaited(Verbs.export)
+    import_ = _awaited(Verbs.import_)
+    summarize = _awaited(Verbs.summarize)
+    stats = _awaited(Verbs.stats)
+    reconnect = _awaited(Verbs.reconnect)
+
+    @spell_out_filters
+    async def stream_records(
+        self,
+        query: str | None = None,
+        limit: int | None = None,
+        mode: SearchMode = "keyword",
+        **filters: Unpack[FilterArgs],
+    ) -> AsyncIterator[MemoryRecord]:
+        """Yields what `SyncMemory.stream_records` does; lets other tasks run now and then."""
+        given = 0
+        for batch in _watched_batches(self._verbs, query, limit, mode, **filters):
+            for record in await self._arun(batch):
+                yield record
+                given += 1
+                if given % _YIELD_EVERY == 0:
+                    await _yield_to_loop()
+
+    async def aclose(self) -> None:
+        """Closes all connections, as `SyncMemory.close` does."""
+        await self._arun(self._store.before_close())
+        await self._runner.aclose()
+
+    @property
+    def watch(self) -> Watch | None:
+        """What sees every verb of this memory, see `Watch`; None, the default, costs nothing."""
+        return self._verbs.watch
+
+    @watch.setter
+    def watch(self, watch: Watch | None) -> None:
+        self._verbs.watch = watch
+
+    @property
+    def store(self) -> Store:
+        """The store of this memory, for a wrapper that is given to `over`."""
+        return self._store
+
+    @property
+    def namespace(self) -> str:
+        """The tenant whose records this memory sees."""
+        return self.sync.namespace
+
+    @property
+    def max_size(self) -> int | None:
+        """Capacity in records; None for as many as the server has room for."""
+        return self.sync.max_size
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the start."""
+        return self.sync.evictions
+
+    # ---- attributes of the class this one takes the place of
+
+    @property
+    def fallback(self) -> InMemoryStore:
+        """The store in this process, which is the memory itself or what is known of the server."""
+        fallback: InMemoryStore = self._store.fallback
+        return fallback
+
+    @property
+    def using_redis(self) -> bool:
+        """As `is_using_redis`."""
+        return self.is_using_redis()
+
+    @property
+    def redis_client(self) -> Any:
+        """The client of the server, of redis-py; None where there is none."""
+        return self._runner.client
+
+    # ---- about the memory
+
+    def size(self) -> int:
+        """Number of records."""
+        return self.sync.size()
+
+    def is_using_redis(self) -> bool:
+        """As `SyncMemory.is_using_redis`."""
+        return self.sync.is_using_redis()
+
+    def outage(self) -> dict[str, Any] | None:
+        """As `SyncMemory.outage`."""
+        return self.sync.outage()
+
+    def get_backend_info(self) -> dict[str, Any]:
+        """As `SyncMemory.get_backend_info`."""
+        return self.sync.get_backend_info()
+
+
+_VERBS_OF_A_STORE = sorted(
+    name for name in (*vars(Store), *Store.__annotations__) if not name.startswith("_")
+)
+
+
+def _check_summarizer(summarizer: Summarizer | None) -> None:
+    if summarizer is not None and not callable(summarizer):
+        raise InvalidArgument(f"summarizer={brief(summarizer)}: give a callable")

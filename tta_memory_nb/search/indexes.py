@@ -1,0 +1,148 @@
+"""The indexes that one store owns, and which of them answers a search.
+
+A new search mode is one module with an `Index` and one row in `_MAKERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Protocol
+
+from ..entry import Entry
+from .orders import Orders
+from .query import Entries, Query
+from .request import Hit, SearchMode
+from .substring.index import SubstringIndex
+
+# With text to look for, an order is asked before the index of the mode only if it names so few.
+_FEW = 1024
+
+
+class Index(Protocol):
+    """What finds the records that answer searches of one mode.
+
+    The store's dict of entries is the one truth. An index may hold keys and numbers, but its
+    knowledge of an entry counts only while the entry under that key says so, by its ``_column`` or
+    its ``_write_seq``. So writes need not tell an index anything: whatever interrupts them, a
+    search gives nothing that is not there. Callers hold the store's lock.
+    """
+
+    capacity: int
+    """How many entries the store may hold."""
+
+    def clear(self) -> None:
+        """Starts over, for a store that holds no entry, or none that this index knows."""
+        ...
+
+    def restored(self, entries: Iterable[Entry]) -> None:
+        """Takes in entries that come back with a recency they had before, as an undo does."""
+        ...
+
+    def find(self, entries: Entries, query: Query, limit: int | None) -> list[Hit]:
+        """Returns the best hits, the best first; all of them when the limit is None."""
+        ...
+
+    def count(self, entries: Entries, query: Query) -> int:
+        """Returns how many entries match."""
+        ...
+
+    def candidates(self, entries: Entries, query: Query) -> list[Entry]:
+        """Returns all entries that may match, newest first, without a look at any text."""
+        ...
+
+    def build(self, entries: Entries, seconds: float | None) -> int:
+        """Does the work that searches have put off.
+
+        Args:
+            entries: all entries.
+            seconds: when to stop at the latest, give or take some milliseconds; None: when done;
+                0: at once.
+
+        Returns:
+            How many entries are still unindexed.
+        """
+        ...
+
+
+_MAKERS: dict[SearchMode, Callable[[int], Index]] = {"keyword": SubstringIndex}
+"""Search mode -> what makes its index for a capacity."""
+
+
+class Indexes:
+    """All indexes of one store. Callers hold the store's lock.
+
+    Args:
+        capacity: how many entries the store may hold.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._orders = Orders()
+        self._of_mode = {mode: make(capacity) for mode, make in _MAKERS.items()}
+
+    @property
+    def capacity(self) -> int:
+        """How many entries the store may hold."""
+        return self._capacity
+
+    @capacity.setter
+    def capacity(self, capacity: int) -> None:
+        self._capacity = capacity
+        for index in self._of_mode.values():
+            index.capacity = capacity
+
+    def clear(self) -> None:
+        """Starts over, for a store that holds no entry, or none that an index knows."""
+        self._orders.clear()
+        for index in self._of_mode.values():
+            index.clear()
+
+    def restored(self, entries: Iterable[Entry]) -> None:
+        """Takes in entries that come back with a recency they had before, as an undo does."""
+        entries = list(entries)
+        self._orders.restored(entries)
+        for index in self._of_mode.values():
+            index.restored(entries)
+
+    def find(
+        self, entries: Entries, query: Query, mode: SearchMode, limit: int | None
+    ) -> list[Hit]:
+        """Returns the best hits, the best first; all of them when the limit is None."""
+        found = self._in_order(entries, query, mode, limit)
+        if found is not None:
+            matcher = query.matcher()
+            return [Hit(entry, 1.0, matcher) for entry in found]
+        return self._of_mode[mode].find(entries, query, limit)
+
+    def count(self, entries: Entries, query: Query, mode: SearchMode) -> int:
+        """Returns how many entries match."""
+        found = self._in_order(entries, query, mode, None)
+        return len(found) if found is not None else self._of_mode[mode].count(entries, query)
+
+    def candidates(self, entries: Entries, query: Query, mode: SearchMode) -> list[Entry]:
+        """Returns all entries that may match, newest first, without a look at any text."""
+        most = _most_in_order(query, mode)
+        found = self._orders.candidates(entries, query, most) if most else None
+        return self._of_mode[mode].candidates(entries, query) if found is None else found
+
+    def _in_order(
+        self, entries: Entries, query: Query, mode: SearchMode, limit: int | None
+    ) -> list[Entry] | None:
+        """Returns the newest matches, if an order is the quickest way to them, else None."""
+        most = _most_in_order(query, mode)
+        return self._orders.find(entries, query, limit, most) if most else None
+
+    def build(self, entries: Entries, seconds: float | None) -> int:
+        """Does the work that searches have put off; returns how many entries are unindexed."""
+        return sum(index.build(entries, seconds) for index in self._of_mode.values())
+
+
+def _most_in_order(query: Query, mode: SearchMode) -> float:
+    """Returns how many entries an order may name at most to be the way to find them; 0 for none."""
+    if not query.is_bounded:
+        return 0
+    if query.needle is None and not query.implied:
+        return inf
+    # The newest come first in the keyword mode alone; the other modes rank.
+    return _FEW if mode == "keyword" else 0

@@ -1,0 +1,260 @@
+"""Keys and instants in sorted order: which entries a prefix, an owner or a span of time names.
+
+An order is a sorted list of terms, one for each entry, in which a range of terms is two bisections.
+It is built by the first search that can use it, and brought up to date by later ones; writes do
+nothing for it. As in every index, the store's dict is the one truth: a term counts only while the
+entry under its key still has this term, so nothing that was overwritten, evicted or deleted is found.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from math import inf
+from operator import attrgetter, itemgetter
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from ..entry import Entry, recency
+from ..filters import Filters
+from .query import Entries, Query, newest, used_since
+
+# Below so many entries, looking at each is quicker than any order.
+_FEW = 256
+
+# So many new terms may stay unsorted, and a share of the sorted ones: each search looks at them.
+_UNSORTED = 256
+_UNSORTED_SHARE = 64
+
+# Taking an entry from an order and sorting it by recency costs as much as looking at so many.
+_COST = 3
+
+Instant: TypeAlias = tuple[float, str]
+
+T = TypeVar("T", str, Instant)
+R = TypeVar("R")
+
+
+class _Terms(Protocol[T]):
+    """What an order sorts by.
+
+    The two methods that make a term and take one apart are inverse for as long as an entry lives.
+    """
+
+    def of(self, entry: Entry) -> T:
+        """Returns the term of an entry."""
+        ...
+
+    def entry(self, entries: Entries, term: T) -> Entry | None:
+        """Returns the entry that still has a term."""
+        ...
+
+    def range(self, terms: list[T], filters: Filters) -> tuple[int, int]:
+        """Returns where the terms that filters name begin and end in a sorted list."""
+        ...
+
+    def accepts(self, term: T, filters: Filters) -> bool:
+        """Whether a term is in the range that filters name."""
+        ...
+
+
+class _Keys:
+    """Terms are keys, so a prefix is a range of them."""
+
+    of = staticmethod(attrgetter("key"))
+
+    def entry(self, entries: Entries, term: str) -> Entry | None:
+        return entries.get(term)
+
+    def range(self, terms: list[str], filters: Filters) -> tuple[int, int]:
+        prefix = prefix_of(filters)
+        size = len(prefix)
+        low = bisect_left(terms, prefix)
+        return low, bisect_right(terms, prefix, low, key=lambda term: term[:size])
+
+    def accepts(self, term: str, filters: Filters) -> bool:
+        return term.startswith(prefix_of(filters))
+
+
+class _Instants:
+    """Terms are instants of the last write with the key, so a span of time is a range of them."""
+
+    def of(self, entry: Entry) -> Instant:
+        return entry.updated_at, entry.key
+
+    def entry(self, entries: Entries, term: Instant) -> Entry | None:
+        entry = entries.get(term[1])
+        return entry if entry is not None and entry.updated_at == term[0] else None
+
+    def range(self, terms: list[Instant], filters: Filters) -> tuple[int, int]:
+        low, high = 0, len(terms)
+        if filters.since is not None:
+            low = bisect_left(terms, filters.since, key=itemgetter(0))
+        if filters.until is not None:
+            high = bisect_right(terms, filters.until, low, key=itemgetter(0))
+        return low, high
+
+    def accepts(self, term: Instant, filters: Filters) -> bool:
+        since, until = filters.since, filters.until
+        return (since is None or term[0] >= since) and (until is None or term[0] <= until)
+
+
+class _Order(Generic[T]):
+    """Terms of all entries, sorted but for the newest."""
+
+    def __init__(self, terms: _Terms[T]) -> None:
+        self._by = terms
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all terms; the next search that can use the order builds it."""
+        self._sorted: list[T] | None = None
+        self._unsorted: list[T] = []
+        # Entries of a higher recency were written or read since the order was brought up to date.
+        self._seen = 0
+
+    def restored(self, entries: Iterable[Entry]) -> None:
+        """Takes in entries that come back with a recency they had before."""
+        if self._sorted is not None:
+            self._unsorted += map(self._by.of, entries)
+
+    def _update(self, entries: Entries) -> list[T]:
+        """Takes in what was written since the last search; returns the sorted terms."""
+        terms, of = self._sorted, self._by.of
+        if terms is None or len(terms) > 2 * len(entries) + _UNSORTED:
+            self._unsorted = []
+            terms = sorted(map(of, entries.values()))
+            self._seen = next(map(recency, reversed(entries.values())), 0)
+            self._sorted = terms
+            return terms
+        fresh = used_since(entries, self._seen)
+        if fresh:
+            for entry in fresh:
+                term = of(entry)
+                if entry._write_seq <= self._seen:  # read, and most probably here already
+                    at = bisect_left(terms, term)
+                    if at < len(terms) and terms[at] == term:
+                        continue
+                self._unsorted.append(term)
+            self._seen = fresh[-1]._recency
+        if len(self._unsorted) > _UNSORTED + len(terms) // _UNSORTED_SHARE:
+            # Timsort finds the run that is sorted already. What strikes here is dealt with by
+            # `Orders`, which starts over.
+            terms += self._unsorted
+            self._unsorted = []
+            terms.sort()
+        return terms
+
+    def size(self, entries: Entries, filters: Filters) -> int:
+        """Returns how many entries the filters name at most."""
+        low, high = self._by.range(self._update(entries), filters)
+        return high - low + len(self._unsorted)
+
+    def entries(self, entries: Entries, filters: Filters) -> Iterator[Entry]:
+        """Yields the entries that the filters name, some of them twice, in no order."""
+        terms, by = self._update(entries), self._by
+        fresh = [term for term in self._unsorted if by.accepts(term, filters)]
+        low, high = by.range(terms, filters)
+        for part in (islice(terms, low, high), fresh):
+            for term in part:
+                entry = by.entry(entries, term)
+                if entry is not None:
+                    yield entry
+
+
+class Orders:
+    """The orders of one store. Callers hold the store's lock."""
+
+    def __init__(self) -> None:
+        self._keys = _Order(_Keys())
+        self._instants = _Order(_Instants())
+
+    def clear(self) -> None:
+        """Starts over."""
+        self._keys.clear()
+        self._instants.clear()
+
+    def restored(self, entries: Iterable[Entry]) -> None:
+        """Takes in entries that come back with a recency they had before."""
+        entries = list(entries)
+        self._keys.restored(entries)
+        self._instants.restored(entries)
+
+    def find(
+        self, entries: Entries, query: Query, limit: int | None, most: float = inf
+    ) -> list[Entry] | None:
+        """Returns the newest matches, newest first, if an order is the way to find them.
+
+        Args:
+            entries: all entries.
+            query: what is looked for.
+            limit: how many at most; None for all.
+            most: how many entries an order may name at most, where an index of another kind could
+                find them as well.
+
+        Returns:
+            None when no order is narrow enough to help.
+        """
+        narrowest = self._guarded(self._narrowest, entries, query.filters, most)
+        if narrowest is None:
+            return None
+        order, size = narrowest
+        matches = query.test()
+        if limit is not None:
+            # Where most of the newest entries match, walking over them is quicker. The walk may cost
+            # as much as the order would.
+            found = newest(islice(reversed(entries.values()), size * _COST), matches, limit, inf)
+            if len(found) == limit:
+                return found
+        return newest(self._named(order, entries, query), matches, limit, inf)
+
+    def candidates(
+        self, entries: Entries, query: Query, most: float = inf
+    ) -> list[Entry] | None:
+        """Returns all entries that may match, newest first; None when no order is narrow enough."""
+        narrowest = self._guarded(self._narrowest, entries, query.filters, most)
+        return None if narrowest is None else self._named(narrowest[0], entries, query)
+
+    def _named(
+        self, order: _Order[str] | _Order[Instant], entries: Entries, query: Query
+    ) -> list[Entry]:
+        named = {entry.key: entry for entry in order.entries(entries, query.filters)}
+        return sorted(named.values(), key=recency, reverse=True)
+
+    def _narrowest(
+        self, entries: Entries, filters: Filters, most: float
+    ) -> tuple[_Order[str] | _Order[Instant], int] | None:
+        """Returns the order that names fewest entries, and how many; None if these are too many."""
+        if len(entries) <= _FEW:
+            return None
+        sizes: list[tuple[_Order[str] | _Order[Instant], int]] = []
+        if prefix_of(filters):
+            sizes.append((self._keys, self._keys.size(entries, filters)))
+        if filters.since is not None or filters.until is not None:
+            sizes.append((self._instants, self._instants.size(entries, filters)))
+        found = min(sizes, key=itemgetter(1), default=None)
+        if found is None or found[1] > most or found[1] * _COST >= len(entries):
+            return None
+        return found
+
+    def _guarded(
+        self,
+        look: Callable[[Entries, Filters, float], R],
+        entries: Entries,
+        filters: Filters,
+        most: float,
+    ) -> R:
+        try:
+            return look(entries, filters, most)
+        except BaseException:  # Ctrl-C as well: half of a change is worse than no order
+            self.clear()
+            raise
+
+
+def prefix_of(filters: Filters) -> str:
+    """Returns the longest text that every key begins with that the filters accept."""
+    prefix = filters.prefix or ""
+    if filters.user is None:
+        return prefix
+    # Such a key begins with both texts, so the shorter one begins the longer one.
+    return max(prefix, f"{filters.user}:{filters.session or ''}", key=len)

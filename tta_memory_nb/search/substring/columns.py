@@ -1,0 +1,251 @@
+"""Which entry has which column of the signatures, and in what order.
+
+Columns are given in the order of recency, so their order is that of the entries. The exceptions are
+entries that were read, or brought back by an undo, after they got their column. They are out of
+order, and kept apart with their present recency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from operator import attrgetter, contains
+
+import numpy as np
+import numpy.typing as npt
+
+from ...entry import Entry, recency
+from ...keys import parse_memory_key
+from .grams import WORD, Bits, is_exact, owner_rows
+from ..query import Entries, Query
+from .signature import SignatureIndex
+
+# So many of the 64 entries of the oldest word may be moved to a new word, if they still exist.
+_MOVED = 32
+
+# One column in so many is spare, for what is written before the oldest entries are all gone.
+_SPARE = 8
+
+# The key of a free column: no entry has an empty key.
+_NO_KEY = ""
+
+# So many plans of queries are cached, and only of needles up to so many bytes.
+_PLANS = 1024
+_LONGEST_PLANNED = 256
+
+
+class Columns:
+    """The entries of a `SignatureIndex`.
+
+    Args:
+        size: how many entries there are to be indexed.
+        capacity: how many the store may hold.
+        sample: texts of some of these entries.
+    """
+
+    def __init__(self, size: int, capacity: int, sample: Sequence[bytes]) -> None:
+        room = max(size + size // 4, 1024)
+        words = _words(min(room, max(capacity, size) + capacity // _SPARE))
+        self._signatures = SignatureIndex(words, sample)
+        columns = self._signatures.columns
+        # Keys, not entries: an entry would stay in memory after its eviction.
+        self._keys = [_NO_KEY] * columns
+        # Rows by needle. Which rows select best changes little while few columns are added.
+        self._plans: dict[bytes, Sequence[int]] = {}
+        self._unplanned = 0
+        self.newest = 0
+        """Highest recency of all entries here, as of the last update."""
+        self._last = 0  # highest recency of the entries in order
+        self._recencies = np.zeros(columns, np.int64)
+        self._out_of_order = np.zeros(columns, np.bool_)
+        self._out_of_order_words: npt.NDArray[np.intp] = np.empty(0, np.intp)
+        self._out_of_order_bits: Bits = np.empty(0, WORD)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of everything that is kept for each column."""
+        arrays = self._recencies.nbytes + self._out_of_order.nbytes + 8 * len(self._keys)
+        return self._signatures.nbytes + arrays
+
+    # ---- finding
+
+    def rows(self, query: Query) -> Sequence[int]:
+        """Returns the rows in which every match has its bit set, the most selective first.
+
+        No rows mean that there can be no match.
+        """
+        needle = query.needle
+        key = needle.utf8 if needle and query.accepts is None else None
+        if key and (plan := self._plans.get(key)):
+            return plan
+        rows: set[int] = set()
+        for part in (needle, *query.implied):
+            if part:
+                its_rows = self._signatures.rows_of(part.utf8)
+                if its_rows is None:  # the next text may change this: not to be cached
+                    return ()
+                rows |= its_rows
+        filters = query.filters
+        if filters.user or filters.session:
+            rows.update(owner_rows(filters.user, filters.session))
+        plan = self._signatures.rarest(rows)
+        if key and len(key) <= _LONGEST_PLANNED:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[key] = plan
+        return plan
+
+    def newest_first(
+        self, entries: Entries, rows: Sequence[int], wanted: int | None
+    ) -> Iterator[Iterator[Entry]]:
+        """Yields the candidates that are out of order, newest first, then the others, newest first.
+
+        Args:
+            entries: all entries.
+            rows: as `rows` gives them.
+            wanted: how many of each the caller is likely to take; None for all.
+        """
+        others = chain.from_iterable(self._signatures.candidates(rows, wanted))
+        if len(self._out_of_order_words):
+            words, bits = self._out_of_order_words, self._out_of_order_bits
+            used_again = np.array(self._signatures.among(rows, words, bits), np.intp)
+            yield self._there(entries, self._by_recency(used_again, wanted))
+            out_of_order = self._out_of_order.data
+            yield self._there(entries, (column for column in others if not out_of_order[column]))
+        else:
+            yield self._there(entries, others)
+
+    def _there(self, entries: Entries, columns: Iterable[int]) -> Iterator[Entry]:
+        """Yields the entries of some columns, as far as they still exist."""
+        keys = self._keys
+        for column in columns:
+            entry = entries.get(keys[column])
+            if entry is not None and entry._column == column:
+                yield entry
+
+    def _by_recency(self, columns: npt.NDArray[np.intp], wanted: int | None) -> Iterator[int]:
+        """Yields columns by recency, the highest first; sorts only as far as needed."""
+        recencies = self._recencies[columns]
+        block = len(columns) if wanted is None else 4 * wanted
+        while len(columns) > block:
+            split = len(columns) - block
+            order = np.argpartition(recencies, split)
+            top = order[split:]
+            yield from columns[top[np.argsort(-recencies[top])]].tolist()
+            columns, recencies = columns[order[:split]], recencies[order[:split]]
+            block *= 8
+        yield from columns[np.argsort(-recencies)].tolist()
+
+    def candidates(self, entries: Entries, query: Query) -> list[Entry]:
+        """Returns all candidates, in no order."""
+        columns = self._signatures.candidates(self.rows(query), None)
+        return list(self._there(entries, chain.from_iterable(columns)))
+
+    def count(self, entries: Entries, query: Query) -> int:
+        """Returns how many entries match."""
+        found = self.candidates(entries, query)
+        needle = query.needle
+        if needle is None or query.accepts:
+            return sum(map(query.test(), found))
+        if is_exact(needle.utf8):
+            return len(found)
+        return sum(map(contains, map(attrgetter("_folded"), found), repeat(needle.utf8)))
+
+    # ---- writing
+
+    def used_again(self, used: Sequence[Entry]) -> None:
+        """Records that entries, the oldest first, were used after they got their columns."""
+        columns = [entry._column for entry in used]
+        self._recencies[columns] = [entry._recency for entry in used]
+        self.newest = max(self.newest, used[-1]._recency)
+        self._mark_out_of_order(columns)
+
+    def _mark_out_of_order(self, columns: list[int]) -> None:
+        self._out_of_order[columns] = True
+        self._gather_out_of_order()
+
+    def _gather_out_of_order(self) -> None:
+        bits = np.packbits(self._out_of_order, bitorder="little").view(WORD)
+        self._out_of_order_words = bits.nonzero()[0]
+        self._out_of_order_bits = bits[self._out_of_order_words]
+
+    def add(self, entries: Entries, added: list[Entry], capacity: int) -> list[Entry]:
+        """Gives columns to entries; returns the entries that lost theirs to make room."""
+        if not added:
+            return []
+        self._unplanned += len(added)
+        if self._unplanned * _SPARE > self._signatures.columns:
+            self._plans.clear()
+            self._unplanned = 0
+        added.sort(key=recency)
+        moved = self._make_room(len(added), entries, capacity)
+        columns = self._signatures.append(
+            [entry.searchable() for entry in added],
+            [_owner_rows(entry.key) for entry in added],
+        )
+        self._recencies[columns] = [entry._recency for entry in added]
+        out_of_order = []
+        for column, entry in zip(columns, added, strict=True):
+            self._keys[column] = entry.key
+            entry._column = column
+            if entry._recency < self._last:
+                out_of_order.append(column)
+            else:
+                self._last = entry._recency
+        self.newest = max(self.newest, added[-1]._recency)
+        if out_of_order:
+            self._mark_out_of_order(out_of_order)
+        return moved
+
+    def _make_room(self, count: int, entries: Entries, capacity: int) -> list[Entry]:
+        moved: list[Entry] = []
+        signatures, keys = self._signatures, self._keys
+        while signatures.free() < count:
+            oldest = signatures.oldest()
+            there = list(self._there(entries, oldest))
+            if len(there) > _MOVED and self._grow(entries, capacity):
+                continue
+            for entry in there:
+                entry._column = -1
+            moved += there
+            signatures.clear_oldest()
+            keys[oldest.start : oldest.stop] = [_NO_KEY] * len(oldest)
+            if self._out_of_order[oldest.start : oldest.stop].any():
+                self._out_of_order[oldest.start : oldest.stop] = False
+                self._gather_out_of_order()
+        return moved
+
+    def _grow(self, entries: Entries, capacity: int) -> bool:
+        """Makes more columns, if most are taken by entries that still exist; returns whether it did."""
+        old = self._signatures.columns
+        enough = max(capacity, len(entries))
+        # Twice as many as entries only if entries that are read again and again fill the old words.
+        most = enough + enough // _SPARE if old < enough else 2 * enough
+        words = _words(min(2 * old, most))
+        if len(entries) * 4 < old * 3 or words * 64 <= old:
+            return False
+        back = self._signatures.grow(words)
+        if back:
+            self._keys = self._keys[back:] + self._keys[:back]
+            self._recencies = np.roll(self._recencies, -back)
+            self._out_of_order = np.roll(self._out_of_order, -back)
+            for column, key in enumerate(self._keys):
+                entry = entries.get(key)
+                if entry is not None and entry._column == (column + back) % old:
+                    entry._column = column
+        more = self._signatures.columns - old
+        self._keys += [_NO_KEY] * more
+        self._recencies = np.append(self._recencies, np.zeros(more, np.int64))
+        self._out_of_order = np.append(self._out_of_order, np.zeros(more, np.bool_))
+        self._gather_out_of_order()
+        return True
+
+
+def _words(columns: int) -> int:
+    # One more, for the word that is being filled.
+    return -(-columns // 64) + 1
+
+
+def _owner_rows(key: str) -> Sequence[int]:
+    parts = parse_memory_key(key)
+    return () if parts is None else owner_rows(parts.user, parts.session)

@@ -1,0 +1,144 @@
+"""The `Store` of the in-memory backend: plans that are done at their first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+
+from ..entry import Entry
+from ..search.request import Hit, Search
+from .memory import InMemoryStore
+from .plan import InProcessRunner, Plan, as_plan
+from .records import Records
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _of_records(
+    verb: Callable[Concatenate[Records, P], T],
+) -> Callable[Concatenate[Local, P], Plan[T]]:
+    """Makes a plan of something that the records can do."""
+    plan = as_plan(verb)
+
+    @wraps(verb)
+    def method(self: Local, /, *args: P.args, **kwargs: P.kwargs) -> Plan[T]:
+        return plan(self._records, *args, **kwargs)
+
+    return method
+
+
+def _of_store(
+    verb: Callable[Concatenate[InMemoryStore, P], T],
+) -> Callable[Concatenate[Local, P], Plan[T]]:
+    """Makes a plan of a change that the in-memory store can make."""
+    plan = as_plan(verb)
+
+    @wraps(verb)
+    def method(self: Local, /, *args: P.args, **kwargs: P.kwargs) -> Plan[T]:
+        return plan(self.fallback, *args, **kwargs)
+
+    return method
+
+
+class Local:
+    """The in-memory store as plans, for the verbs of a memory.
+
+    Args:
+        store: the store; a change to it can be taken back by either of the two.
+    """
+
+    runner: ClassVar = InProcessRunner()
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self.fallback = store
+        self.namespace = store.namespace
+        self._records = store.of
+
+    def __init_subclass__(cls) -> None:
+        # A subclass that reads in a way of its own has no shortcut past it, unless it brings one.
+        if "read" in cls.__dict__ and "read_now" not in cls.__dict__:
+            cls.read_now = None  # type: ignore[assignment,method-assign]
+
+    def __repr__(self) -> str:
+        return f"Local({self.fallback!r})"
+
+    def describe(self) -> str:
+        """Returns the text that the repr of a memory has for its store."""
+        return f"size={self._records.size()}, max_size={self.max_size}"
+
+    @property
+    def max_size(self) -> int:
+        """Capacity in records."""
+        return self.fallback.max_size
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the start."""
+        return self.fallback.evictions
+
+    def is_on_server(self) -> bool:
+        """Returns False: there is no server."""
+        return False
+
+    def outage(self) -> None:
+        """Returns None: there is no server that could be away."""
+
+    def read_now(self, key: str) -> Entry | None:
+        """Carries `read` out without a plan, which would take longer than the read itself."""
+        return self._records.read(key)
+
+    write = _of_records(Records.write)
+    read = _of_records(Records.read)
+    expires_at = _of_records(Records.expires_at)
+    fetch = _of_records(Records.fetch)
+    peek = _of_records(Records.peek)
+    find = _of_records(Records.find)
+    count = _of_records(Records.count)
+    keys = _of_records(Records.keys)
+    size = _of_records(Records.size)
+    change_token = _of_records(Records.change_token)
+    stats = _of_records(Records.stats)
+    build_index = _of_records(Records.build_index)
+    put = _of_store(InMemoryStore.put)
+    remove = _of_store(InMemoryStore.remove)
+    remove_matching = _of_store(InMemoryStore.remove_matching)
+    clear = _of_store(InMemoryStore.clear)
+    revert = _of_store(InMemoryStore.revert)
+    resize = _of_store(InMemoryStore.resize)
+
+    def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
+        """Writes entries as `put` does."""
+        yield from self.put(entries)
+
+    def stream(self, search: Search) -> Iterator[Plan[list[Hit]]]:
+        """Yields a plan for each hit, which is looked for when its plan is made."""
+        return map(_alone, self._records.stream(search))
+
+    def about(self) -> Plan[dict[str, Any]]:
+        """Returns what the store runs on, see `SyncMemory.get_backend_info`."""
+        size = yield from self.size()
+        return {
+            "backend": "in-memory",
+            "fallback_available": True,
+            "namespace": self.namespace,
+            "size": size,
+            "max_size": self.max_size,
+            "evictions": self.evictions,
+        }
+
+    @as_plan
+    def reconnect(self) -> bool:
+        """Returns False: there is no server to try."""
+        return False
+
+    @as_plan
+    def before_close(self) -> None:
+        """Does nothing: all that was written is where it will stay."""
+
+
+@as_plan
+def _alone(hit: Hit) -> list[Hit]:
+    """A batch of one."""
+    return [hit]

@@ -1,0 +1,92 @@
+"""Which store an address means: the one table of backends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import get_args
+
+from ..errors import InvalidArgument, brief
+from ..keys import check_namespace
+from ..times import duration
+from ..urls import masked_url
+from .base import Clock, OutagePolicy, Store, check_max_size
+from .local import Local
+from .memory import InMemoryStore
+
+OPENERS = {
+    "redis": ".redis.store",
+    "rediss": ".redis.store",
+    "unix": ".redis.store",
+    "redis+cluster": ".redis.store",
+    "rediss+cluster": ".redis.store",
+    "redis+sentinel": ".redis.store",
+    "rediss+sentinel": ".redis.store",
+    "embedded": ".redis.store",
+}
+"""Scheme of an address -> the module whose ``open_store(address, settings)`` makes the store.
+
+The module is imported when the first address asks for it.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a memory asks of its store; for the arguments see `MemoryPrimitive`.
+
+    Raises:
+        InvalidArgument: a setting that means nothing; the message names it.
+    """
+
+    namespace: str
+    max_size: int
+    on_outage: OutagePolicy
+    timeout: float
+    compress_over: int
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        if self.on_outage not in get_args(OutagePolicy):
+            raise InvalidArgument(f"on_outage={brief(self.on_outage)}: give 'fallback' or 'raise'")
+        size = self.compress_over
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise InvalidArgument(f"compress_over={brief(size)}: give a number of bytes")
+        # Frozen, so that nobody changes a setting that a store works with; these are its own.
+        set_ = object.__setattr__
+        set_(self, "timeout", duration(self.timeout, "timeout"))
+        set_(self, "max_size", check_max_size(self.max_size))
+        set_(self, "namespace", check_namespace(self.namespace))
+
+
+def open_store(address: str | None, settings: Settings) -> Store:
+    """Returns the store that an address means; the one in this process for no address.
+
+    Raises:
+        InvalidArgument: the address means nothing; the message holds no password.
+        StoreUnavailable: the server cannot be reached, and ``on_outage`` is ``"raise"``.
+        ServerError: the server refuses, for example the password.
+    """
+    if not address:
+        return Local(
+            InMemoryStore(
+                settings.max_size, namespace=settings.namespace, clock=settings.clock
+            )
+        )
+    module = OPENERS.get(scheme_of(address))
+    if module is None:
+        known = ", ".join(
+            f"{name}://" for name in OPENERS if name != "embedded" and "rediss+" not in name
+        )
+        raise InvalidArgument(
+            f"redis_url={masked_url(address)!r}: give an address that begins with {known} or "
+            "'embedded:'"
+        )
+    store: Store = import_module(module, __package__).open_store(address, settings)
+    return store
+
+
+def scheme_of(address: str) -> str:
+    """Returns the scheme of an address in small letters, empty for a text without one."""
+    scheme, separator, rest = address.partition(":")
+    is_embedded = scheme == "embedded"
+    return scheme.lower() if is_embedded or (separator and rest.startswith("//")) else ""

@@ -1,0 +1,420 @@
+"""A copy of a server's namespace in this process: to search in, and to work with in an outage.
+
+Before the first search, a replica keeps what this process has written and read last, for an outage.
+
+From the first search on it holds every record down to an ``oldest_held`` one in the order of use, as
+they were at a ``cursor``, a number of the server's counter. What was written or read on the server
+later has a higher number, so one question brings the replica up to date. Records that were used less
+recently are loaded when a search has not found enough. When none is left on the server, the replica
+is complete.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+from sys import maxsize
+from typing import Any
+
+from ...entry import Entry, recency
+from ...search.request import ALL
+from ..base import Clock
+from ..memory import InMemoryStore
+from ..records import Records
+from .payload import unpack
+
+_EMPTY = b""
+
+# More than the server's counter grows by in any outage; together with it far below 2^53.
+_OFFLINE = 1 << 50
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a replica knows the server.
+
+    Attributes:
+        generation: how many times the replica has started over.
+        epoch: of the namespace; another one after a clear.
+        cursor: the server's counter at the last sync.
+        log_cursor: the same for the log of deletions.
+        oldest_held: recency of the oldest record that the replica holds; None before the first
+            search, -inf when it holds all.
+        knows_all: whether it has every value that was written up to the cursor.
+    """
+
+    generation: int
+    epoch: bytes
+    cursor: int
+    log_cursor: int
+    oldest_held: float | None
+    knows_all: bool
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server has no record that the replica lacks."""
+        return self.oldest_held == -inf
+
+
+class Replica:
+    """Records of a server's namespace, in this process.
+
+    Args:
+        max_known: how many records it keeps before the first search.
+        namespace: name of the tenant.
+        clock: gives Unix seconds.
+
+    Attributes:
+        records: what it holds.
+        offline: the same records as a store of its own, which work goes on with in an outage.
+    """
+
+    def __init__(self, max_known: int, *, namespace: str, clock: Clock) -> None:
+        self.records = Records(max_known, clock)
+        self.offline = InMemoryStore.over(self.records, namespace)
+        self._max_known = max_known
+        self._generation = 0
+        self._epoch = _EMPTY
+        self._cursor = self._log_cursor = 0
+        self._oldest_held: float | None = None
+        self._knows_all = True
+        self._is_offline = False
+        # Own writes, reads and deletions that no sync has covered yet, with their counter: entry,
+        # or None for a deletion.
+        self._ahead: dict[str, tuple[int, Entry | None]] = {}
+        # What was known before the replica started over; for an outage before it is complete.
+        self._former: OrderedDict[str, Entry] = OrderedDict()
+
+    def position(self) -> Position:
+        """Returns how far the replica knows the server."""
+        with self.records.lock:
+            return Position(
+                self._generation,
+                self._epoch,
+                self._cursor,
+                self._log_cursor,
+                self._oldest_held,
+                self._knows_all and self._oldest_held == -inf,
+            )
+
+    # ---- what this process does on the server
+
+    def wrote(self, entries: Sequence[Entry], start: int, end: int) -> None:
+        """Takes in own writes, whose entries carry their recency.
+
+        Args:
+            entries: as they are on the server now.
+            start: the server's counter before.
+            end: the counter afterwards; -1 when more has changed than these entries.
+        """
+        with self.records.lock:
+            if self._oldest_held is None:
+                for entry in entries[-self._max_known :] if self._max_known else ():
+                    self._keep(entry)
+                if self._is_offline:  # an outage has begun meanwhile, and work went on without it
+                    self.records.indexes.restored(entries)
+                    self.records.sort()
+            elif self._follows(start, end):
+                for entry in entries:
+                    self._keep(entry)
+            else:
+                for entry in entries:
+                    self._note(entry.key, entry._recency, entry)
+
+    def read(self, entries: Iterable[Entry], missing: Iterable[str], start: int, end: int) -> None:
+        """Takes in own reads, whose entries carry their new recency, and what did not exist."""
+        with self.records.lock:
+            if self._oldest_held is None or self._follows(start, end):
+                for entry in entries:
+                    there = self.records.entries.get(entry.key)
+                    if there is not None and there._write_seq == entry._write_seq:
+                        there._recency = max(there._recency, entry._recency)
+                        self._to_the_end(there)
+                    else:
+                        self._keep(entry)
+                self._drop(missing, end)
+            else:
+                for entry in entries:
+                    self._note(entry.key, entry._recency, entry)
+                for key in missing:
+                    self._note(key, end, None)
+
+    def removed(self, keys: Iterable[str], start: int, end: int) -> None:
+        """Takes in own deletions."""
+        with self.records.lock:
+            if self._oldest_held is None or self._follows(start, end):
+                self._drop(keys, end)
+            else:
+                for key in keys:
+                    self._note(key, end, None)
+
+    def restored(self, entries: Iterable[Entry], end: int) -> None:
+        """Takes in records that an own undo has brought back to the places they had."""
+        with self.records.lock:
+            for entry in entries:
+                if self._oldest_held is None:
+                    self._keep(entry)
+                else:
+                    self._note(entry.key, end, entry)
+
+    def outdated(self, keys: Iterable[str]) -> None:
+        """Drops stale copies of records; the next sync fetches the current ones."""
+        with self.records.lock:
+            for key in keys:
+                self.records.entries.pop(key, None)
+                self._former.pop(key, None)
+
+    def cleared(self, end: int) -> None:
+        """Takes in an own `clear`."""
+        with self.records.lock:
+            self._former.clear()
+            if self._oldest_held is None:
+                self.records.entries.clear()
+            else:
+                self._ahead = dict.fromkeys((*self.records.entries, *self._ahead), (end, None))
+
+    def _follows(self, start: int, end: int) -> bool:
+        """Whether no other client has done anything since the last sync, so none has to be asked.
+
+        Only then may the replica be changed without a sync: it holds what the server held at one
+        instant.
+        """
+        follows = start == self._cursor == self._log_cursor and end > start
+        if follows:
+            self._cursor = self._log_cursor = end
+            if self._ahead:
+                ahead = self._ahead.items()
+                self._ahead = {key: known for key, known in ahead if known[0] > end}
+        return follows
+
+    def _note(self, key: str, at: int, entry: Entry | None) -> None:
+        """Keeps what is ahead of the cursor for an outage; the next sync covers it."""
+        if at > self._cursor and at >= self._ahead.get(key, (0, None))[0]:
+            self._ahead[key] = (at, entry)
+
+    def _keep(self, entry: Entry) -> None:
+        records = self.records
+        there = records.entries.get(entry.key)
+        if there is not None and there._recency > entry._recency:
+            return
+        self._put(entry)
+        if self._former:
+            self._former.pop(entry.key, None)
+        if there is not None:
+            records.entries.move_to_end(entry.key)
+        records.recency = max(records.recency, entry._recency)
+        while len(records.entries) > records.capacity:
+            records.entries.popitem(last=False)
+
+    def _put(self, entry: Entry) -> None:
+        """Puts an entry under its key, unindexed."""
+        entry._column = -1
+        self.records.entries[entry.key] = entry
+        if entry.expires_at is not None:
+            self.records.expect_expiry(entry)
+
+    def _put_oldest(self, entry: Entry) -> None:
+        """Puts an entry at the oldest end."""
+        self._put(entry)
+        self.records.entries.move_to_end(entry.key, last=False)
+
+    def _to_the_end(self, entry: Entry) -> None:
+        self.records.entries.move_to_end(entry.key)
+        self.records.recency = max(self.records.recency, entry._recency)
+
+    def _drop(self, keys: Iterable[str], end: int) -> None:
+        entries = self.records.entries
+        for key in keys:
+            there = entries.get(key)
+            # What was written later than the deletion still exists.
+            if there is not None and there._recency <= end:
+                del entries[key]
+            self._former.pop(key, None)
+
+    # ---- what a sync has brought
+
+    def start_over(self) -> None:
+        """Forgets how far it knows the server, but not what it knows of it."""
+        records = self.records
+        with records.lock:
+            records.settle(records.clock())
+            self._former.update(records.entries)
+            self._ahead.clear()
+            self._activate(_EMPTY, 0)
+            self._oldest_held = None
+            self._is_offline = False
+            records.set_capacity(self._max_known)
+            self._cursor = self._log_cursor = 0
+            # The last ones stay known, as if they had just been written or read.
+            recent = list(self._former.values())[-self._max_known :] if self._max_known else []
+            for entry in recent:
+                entry._recency, entry._column = 0, -1
+                records.entries[entry.key] = entry
+
+    def _activate(self, epoch: bytes, seq: int) -> None:
+        self._generation += 1
+        self.records.forget_all()
+        self._ahead.clear()
+        self.records.recency = seq
+        self._epoch = epoch
+        self._cursor = self._log_cursor = seq
+        self._oldest_held = float(seq + 1)
+        self._knows_all = True
+        self.records.set_capacity(maxsize)
+
+    def apply(self, asked: Position, reply: Sequence[Any]) -> int | None:
+        """Takes in the reply of `sync.lua`.
+
+        Args:
+            asked: the position that the server was asked with.
+            reply: as it came.
+
+        Returns:
+            How many older records were loaded; None when the reply is of no use any more, because
+            the replica has changed meanwhile.
+        """
+        epoch, seq, reset, more, cursor, log_cursor, changed, gone, older, reached, bottom = reply
+        records = self.records
+        with records.lock:
+            if asked.generation != self._generation:
+                return None
+            if reset:
+                self._former.update(records.entries)
+                self._activate(epoch, seq)
+            elif cursor < self._cursor or log_cursor < self._log_cursor:
+                return None
+            records.settle(records.clock())
+            if not self._apply_changed(changed):
+                self._knows_all = False  # the next sync asks for values as well
+                return None
+            self._apply_gone(gone)
+            loaded = self._apply_older(older)
+            if reached and self._oldest_held is not None:
+                # Two may have asked from the same position; the first may have loaded more since.
+                self._oldest_held = min(self._oldest_held, int(float(reached)))
+            self._cursor, self._log_cursor = cursor, log_cursor
+            ahead = self._ahead.items()
+            self._ahead = {key: known for key, known in ahead if known[0] > seq}
+            if bottom:
+                self._oldest_held = -inf
+                self._former.clear()
+            if not more:
+                self._knows_all = True
+            return loaded
+
+    def _apply_changed(self, rows: Sequence[Any]) -> bool:
+        records = self.records
+        for key, place, blob in triples(rows):
+            there = records.entries.get(key)
+            if not blob:
+                if there is None:
+                    return False
+                there._recency = max(there._recency, place)
+                records.entries.move_to_end(key)
+            elif there is None or there._recency <= place:
+                entry = unpack(key, blob, place)
+                if entry is not None:
+                    self._take(entry)
+            records.recency = max(records.recency, place)
+        return True
+
+    def _take(self, entry: Entry) -> None:
+        """Puts an entry at the newest end; keeps the one there if it is of the same write."""
+        there = self.records.entries.get(entry.key)
+        if there is not None and there._write_seq == entry._write_seq:
+            there._recency = entry._recency
+        else:
+            self._put(entry)
+        self.records.entries.move_to_end(entry.key)
+
+    def _apply_gone(self, rows: Sequence[Any]) -> None:
+        assert self._oldest_held is not None
+        entries = self.records.entries
+        back = []
+        for key, place, blob in triples(rows):
+            there = entries.get(key)
+            if blob and place >= self._oldest_held:
+                entry = unpack(key, blob, place)
+                if entry is not None and (there is None or there._write_seq != entry._write_seq):
+                    self._take(entry)
+                    back.append(entry)
+            elif there is not None and not blob:
+                del entries[key]
+                self._former.pop(key, None)
+        if back:
+            self.records.indexes.restored(back)
+            self.records.sort()
+
+    def _apply_older(self, rows: Sequence[Any]) -> int:
+        records = self.records
+        loaded = []
+        for key, place, blob in triples(rows):
+            if key not in records.entries:
+                entry = unpack(key, blob, place)
+                if entry is not None:
+                    loaded.append(entry)
+                    self._put_oldest(entry)
+        if loaded:
+            if len(loaded) * 4 > len(records.entries):
+                # Columns are in the order of use, and these are older than all that have one.
+                for entry in records.entries.values():
+                    entry._column = -1
+                records.indexes.clear()
+            else:
+                records.indexes.restored(loaded)
+        return len(rows) // 3
+
+    # ---- an outage
+
+    def detach(self, max_size: int | None, partial: Iterable[Replica] = ()) -> None:
+        """Becomes a store of its own, with all that this process knows.
+
+        Args:
+            max_size: the capacity of the namespace, if it has one.
+            partial: other replicas that know something; they are not used any more.
+        """
+        records = self.records
+        with records.lock:
+            records.settle(records.clock())
+            for replica in partial:
+                for hit in replica.records.find(ALL):
+                    entry = hit.entry
+                    former = self._former.get(entry.key)
+                    if former is None or former._recency < entry._recency:
+                        self._former[entry.key] = entry
+            for key, (_, known) in sorted(self._ahead.items(), key=lambda item: item[1][0]):
+                if known is None:
+                    records.entries.pop(key, None)
+                    self._former.pop(key, None)
+                else:
+                    self._keep(known)
+            self._ahead.clear()
+            for key, entry in reversed(self._former.items()):
+                if key not in records.entries:
+                    self._put_oldest(entry)
+            self._former.clear()
+            complete = self._oldest_held == -inf
+            records.indexes.clear()
+            unknown = 0
+            for entry in sorted(records.entries.values(), key=recency):
+                entry._column = -1
+                if not entry._recency:
+                    # The recency of these is not known; those of the server are larger by far.
+                    unknown = entry._recency = unknown + 1
+                records.recency = max(records.recency, entry._recency)
+                records.entries.move_to_end(entry.key)
+            # From here on own numbers, which no late reply of the server comes up to.
+            records.recency += _OFFLINE
+            self._generation += 1
+            self._oldest_held = None
+            self._is_offline = True
+            records.set_capacity(max_size if complete and max_size is not None else maxsize)
+
+
+def triples(rows: Sequence[Any]) -> Iterator[tuple[str, int, bytes]]:
+    """Yields key, recency and blob of a flat list."""
+    it = iter(rows)
+    for key, place, blob in zip(it, it, it, strict=True):
+        yield key.decode("utf-8", "surrogatepass"), int(float(place)), blob
