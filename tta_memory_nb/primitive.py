@@ -38,7 +38,7 @@ from .filters import FilterArgs
 from .record import DEFAULT_NAMESPACE, MemoryRecord
 from .stores.base import Clock, Store, check_query
 from .stores.memory import InMemoryStore, Local
-from .stores.plan import AtOnce, Plan, Runner
+from .stores.plan import InProcessRunner, Plan, Runner
 from .times import Duration, duration
 from .verbs import SearchMode, Summarizer, Verbs, spell_out_filters
 
@@ -538,16 +538,16 @@ def _open(
         ServerError: it refuses.
     """
     if not redis_url:
-        return Local(records), AtOnce()
+        return Local(records), InProcessRunner()
     # Without a server nobody waits for these.
     from .outage import ServerStore
     from .stores.redis.addresses import parse_address
-    from .stores.redis.drivers import Drivers
     from .stores.redis.payload import Payloads
     from .stores.redis.remote import Remote
+    from .stores.redis.runner import RedisRunner
 
     address = parse_address(redis_url)
-    runner = Drivers(address, timeout)
+    runner = RedisRunner(address, timeout)
     payloads = Payloads(compress_over)
     remote = Remote(records.namespace, payloads, records.max_size, clock, timeout)
     store = ServerStore(remote, runner, clock, shown=address.shown, policy=on_outage)

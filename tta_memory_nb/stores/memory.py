@@ -22,7 +22,7 @@ from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..text import Needle, fold
 from ..times import Duration, duration
 from .base import Change, Clock, Entry, check_limit, check_max_size, check_query, new_entry
-from .plan import Plan, at_once
+from .plan import Plan, as_plan
 
 # So many reads are noted at most: what they keep in memory is little, and soon made good.
 _MOST_READS = 512
@@ -531,7 +531,7 @@ def _planned(
     verb: Callable[Concatenate[InMemoryStore, P], T],
 ) -> Callable[Concatenate[Local, P], Plan[T]]:
     """A verb of the records in this process, as a plan."""
-    plan = at_once(verb)
+    plan = as_plan(verb)
 
     @wraps(verb)
     def method(self: Local, /, *args: P.args, **kwargs: P.kwargs) -> Plan[T]:
@@ -617,17 +617,17 @@ class Local:
             "evictions": self.evictions,
         }
 
-    @at_once
+    @as_plan
     def reconnect(self) -> bool:
         """There is no server to try."""
         return False
 
-    @at_once
+    @as_plan
     def part(self) -> None:
         """There is nothing to be done."""
 
 
-@at_once
+@as_plan
 def _alone(entry: Entry) -> list[Entry]:
     """A batch of one."""
     return [entry]
