@@ -17,7 +17,7 @@ from tta_memory_nb import MemoryPrimitive, SyncMemory, primitive
 from tta_memory_nb.filters import EVERYTHING, Filters
 from tta_memory_nb.stores.base import Entry
 from tta_memory_nb.stores.memory import InMemoryStore, Local
-from tta_memory_nb.stores.plan import Plan, at_once
+from tta_memory_nb.stores.plan import Plan, aanswer, adrive, answer, as_plan, drive
 
 
 def on_server(name: str) -> Callable[..., MemoryPrimitive]:
@@ -126,7 +126,7 @@ class StandIn:
         entries = self._local.records.stream(needle, filters)
         batch: list[Entry] = []
 
-        @at_once
+        @as_plan
         def look() -> list[Entry]:
             batch[:] = islice(entries, BATCH)
             return batch.copy()
@@ -144,26 +144,34 @@ class Line:
         self.log: list[tuple[str, str]] = []
 
     def run(self, plan: Plan[Any]) -> Any:
-        reply = None
-        while True:
-            try:
-                [name] = plan.send(reply)
-            except StopIteration as done:
-                return done.value
-            self.log.append(("called", name))
-            reply = f"reply to {name}"
+        try:
+            request = plan.send(None)
+        except StopIteration as done:
+            return done.value
+        return drive(plan, request, self._answer)
+
+    def _answer(self, request: Any) -> Any:
+        if type(request) is not tuple:
+            return answer(request)
+        [name] = request
+        self.log.append(("called", name))
+        return f"reply to {name}"
 
     async def arun(self, plan: Plan[Any]) -> Any:
-        reply = None
-        while True:
-            try:
-                [name] = plan.send(reply)
-            except StopIteration as done:
-                return done.value
-            self.log.append(("awaited", name))
-            await asyncio.sleep(0)  # gives way to the loop once, as a round trip would
-            self.log.append(("replied", name))
-            reply = f"reply to {name}"
+        try:
+            request = plan.send(None)
+        except StopIteration as done:
+            return done.value
+        return await adrive(plan, request, self._aanswer)
+
+    async def _aanswer(self, request: Any) -> Any:
+        if type(request) is not tuple:
+            return await aanswer(request)
+        [name] = request
+        self.log.append(("awaited", name))
+        await asyncio.sleep(0)  # yields to the loop once, as a round trip would
+        self.log.append(("replied", name))
+        return f"reply to {name}"
 
     def close(self) -> None:
         self.log.append(("called", "close"))

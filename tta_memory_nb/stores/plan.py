@@ -1,73 +1,56 @@
-"""Verbs without I/O: written once, carried out by whoever may wait, in whichever way.
+"""Verbs without I/O (sans-I/O): each is written once, as a plan, and carried out by a runner.
 
-A **plan** is a verb on its way: a generator that yields what it needs from outside, is sent what
-came of it, and returns the result. What can go wrong outside is raised inside the plan, where it
-stands, so that a plan can deal with an outage as well. A **runner** carries plans out: one waits
-with ``await``, another one just waits. The in-memory backend needs nothing from outside, so its
-plans are done at the first step.
+A **plan** is a generator. It yields requests for what it needs from outside, is sent the reply to
+each of them, and returns the result of its verb. An error of a request is raised inside the plan, at
+its ``yield``, so the plan itself decides what an outage means.
+
+A **runner** carries plans out. Every runner answers the requests of this module: `Pause`, `WaitFor` and
+`Call`. A store may have requests of its own, such as the commands of a server, which only the
+runner of that store answers. The plans of records in this process yield nothing, as a rule, so
+they are done at their first step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import wraps
+from threading import get_ident
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-
-class Prepared:
-    """Arguments of a command, already as they go over the wire.
-
-    Args:
-        arguments: what it stands for.
-    """
-
-    __slots__ = ("arguments", "wire")
-
-    def __init__(self, arguments: Sequence[bytes]) -> None:
-        self.arguments = arguments
-        self.wire = on_the_wire(arguments)
+Plan: TypeAlias = Generator[object, Any, T]
+"""Yields requests, is sent their replies, returns the result of a verb."""
 
 
-def on_the_wire(arguments: Iterable[bytes | str | float]) -> bytes:
-    """Arguments as bulk strings of the Redis protocol."""
-    parts = []
-    for argument in arguments:
-        data = argument if type(argument) is bytes else str(argument).encode()
-        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
-    return b"".join(parts)
-
-
-Command: TypeAlias = tuple[bytes | str | float | Prepared, ...]
-"""A command of the Redis protocol: its name and its arguments."""
+# ---- requests that every runner answers
 
 
 class Pause(NamedTuple):
-    """Asks for some time to pass."""
+    """Request to wait for some time; the reply is None.
+
+    Attributes:
+        seconds: how long to wait.
+    """
 
     seconds: float
 
 
-class Meanwhile(NamedTuple):
-    """A command, and something to do while the server is at it."""
+class WaitFor(NamedTuple):
+    """Request to wait until a future is done, for a limited time; the reply is None either way.
 
-    command: Command
-    work: Callable[[], None]
-
-
-class Until(NamedTuple):
-    """Asks to wait until something is done, but no longer than some seconds.
-
-    Nobody waits for it where that would hold it up: a thread does not wait for what a task of its own
-    loop does.
+    A thread that runs an event loop does not wait for a future that a task of this same loop will
+    complete: that task could not go on meanwhile.
 
     Attributes:
-        done: what to wait for.
-        seconds: how long, at most.
-        thread: where it is being done.
+        done: the future to wait for. An exception that it was given is raised inside the plan.
+        seconds: the longest time to wait.
+        thread: identifier of the thread that will complete the future.
     """
 
     done: Future[None]
@@ -75,10 +58,34 @@ class Until(NamedTuple):
     thread: int
 
 
-Request: TypeAlias = Command | Meanwhile | Pause | Until
+class Call:
+    """Request to call a function that may take long, may be async, and may use the memory itself.
 
-Plan: TypeAlias = Generator[Request, Any, T]
-"""Yields requests, is sent their replies (for a wait: None), returns the result of a verb."""
+    The reply is what the function returns. What it raises is raised inside the plan.
+
+    The called face (``run``) calls the function in the calling thread. If the function returns an
+    awaitable, a short-lived thread with an event loop of its own awaits it, because a loop may be
+    running in the calling thread.
+
+    The awaited face (``arun``) awaits an async function on the caller's loop. It calls any other
+    function in a worker thread, with the caller's context variables, so that the loop is not blocked; if that
+    function returns an awaitable, the caller's loop awaits it. So a function that is not async but
+    needs a running loop, for example to create a task, has to be made async. When the calling task is
+    cancelled, a function in a worker thread still runs to its end, and its result is dropped.
+
+    Args:
+        function: what to call; a function, a ``partial`` or any other callable.
+        *args: its positional arguments.
+    """
+
+    __slots__ = ("args", "function")
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self.function = function
+        self.args = args
+
+
+# ---- runners
 
 
 class Runner(Protocol):
@@ -86,53 +93,62 @@ class Runner(Protocol):
 
     @property
     def client(self) -> Any:
-        """What it asks with: of redis-py, or None."""
+        """The client library's object for the server; None where there is none."""
         ...
 
     def run(self, plan: Plan[T]) -> T:
-        """The result of a plan; the calling thread waits for it."""
+        """Carries a plan out in the calling thread, and returns its result."""
         ...
 
     async def arun(self, plan: Plan[T]) -> T:
-        """The result of a plan; the calling task waits for it."""
+        """Carries a plan out in the calling task, and returns its result."""
         ...
 
     def close(self) -> None:
-        """Lets go of what is open; a plan that comes later opens it again."""
+        """Closes all connections; a later plan opens new ones."""
         ...
 
     async def aclose(self) -> None:
-        """As `close`, with what belongs to the running loop."""
+        """As `close`, including the connections of the running loop."""
         ...
 
 
-class AtOnce:
-    """The runner of plans that need nothing from outside."""
+class InProcessRunner:
+    """The runner of stores that keep their records in this process."""
 
     client = None
 
     def run(self, plan: Plan[T]) -> T:
-        """The result of a plan, which must not yield."""
+        """Carries a plan out in the calling thread, and returns its result.
+
+        Raises:
+            AssertionError: the plan has asked for something that only a server can answer.
+        """
         try:
-            plan.send(None)
+            request = plan.send(None)
         except StopIteration as done:
             result: T = done.value
             return result
-        raise AssertionError("this plan needs a server")
+        return drive(plan, request, answer)
 
     async def arun(self, plan: Plan[T]) -> T:
-        """As `run`."""
-        return self.run(plan)
+        """As `run`, in the calling task."""
+        try:
+            request = plan.send(None)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        return await adrive(plan, request, aanswer)
 
     def close(self) -> None:
-        """There is nothing open."""
+        """Does nothing: no connection is open."""
 
     async def aclose(self) -> None:
-        """There is nothing open."""
+        """Does nothing: no connection is open."""
 
 
-def at_once(verb: Callable[P, T]) -> Callable[P, Plan[T]]:
-    """The plan of a verb that needs nothing from outside."""
+def as_plan(verb: Callable[P, T]) -> Callable[P, Plan[T]]:
+    """Makes a plan of a function that needs nothing from outside."""
 
     @wraps(verb)
     def plan(*args: P.args, **kwargs: P.kwargs) -> Plan[T]:
@@ -140,3 +156,147 @@ def at_once(verb: Callable[P, T]) -> Callable[P, Plan[T]]:
         yield  # makes it a generator
 
     return plan
+
+
+# ---- what runners share
+
+
+def drive(plan: Plan[T], request: object, answer: Callable[[object], Any]) -> T:
+    """Carries out the rest of a plan that has begun, and returns its result.
+
+    Args:
+        plan: the plan.
+        request: what it has yielded first.
+        answer: gives the reply to a request, or raises.
+    """
+    try:
+        while True:
+            try:
+                reply = answer(request)
+            except BaseException as error:  # Ctrl-C as well: the plan has to clean up
+                request = plan.throw(error)
+            else:
+                request = plan.send(reply)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+async def adrive(plan: Plan[T], request: object, answer: Callable[[object], Awaitable[Any]]) -> T:
+    """As `drive`, with an ``answer`` that is awaited."""
+    try:
+        while True:
+            try:
+                reply = await answer(request)
+            except BaseException as error:  # the cancellation of a task as well
+                request = plan.throw(error)
+            else:
+                request = plan.send(reply)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def answer(request: object) -> Any:
+    """Answers a request of this module; the calling thread waits.
+
+    Raises:
+        AssertionError: the request is not one of this module.
+    """
+    if isinstance(request, Call):
+        result = request.function(*request.args)
+        return _await_in_thread(result) if inspect.isawaitable(result) else result
+    if isinstance(request, Pause):
+        time.sleep(request.seconds)
+    elif isinstance(request, WaitFor):
+        if request.thread != get_ident() or not _is_loop_running():
+            with suppress(TimeoutError):
+                request.done.result(request.seconds)
+    else:
+        raise _unanswerable(request)
+    return None
+
+
+async def aanswer(request: object) -> Any:
+    """As `answer`; the calling task waits."""
+    import asyncio
+
+    if isinstance(request, Call):
+        return await _call(request)
+    if isinstance(request, Pause):
+        await asyncio.sleep(request.seconds)
+    elif isinstance(request, WaitFor):
+        await _wait_for(request)
+    else:
+        raise _unanswerable(request)
+    return None
+
+
+def _unanswerable(request: object) -> AssertionError:
+    return AssertionError(
+        f"this plan needs a server: its runner cannot answer <{type(request).__name__}>"
+    )
+
+
+async def _call(request: Call) -> Any:
+    import asyncio
+
+    function, args = request.function, request.args
+    if _is_async(function):
+        return await function(*args)
+
+    def call() -> Any:
+        try:
+            return function(*args)
+        except StopIteration as error:  # a future cannot hold one, so its task would never wake up
+            raise RuntimeError("the called function raised StopIteration") from error
+
+    result = await asyncio.to_thread(call)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call of a function only makes a coroutine, which takes no time."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)  # noqa: B004  not asked whether it can be called
+    )
+
+
+def _await_in_thread(awaitable: Awaitable[T]) -> T:
+    """Awaits in a short-lived thread with an event loop of its own."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
+
+    async def wait() -> T:
+        return await awaitable
+
+    with ThreadPoolExecutor(1, "tta-memory-call") as pool:
+        return pool.submit(copy_context().run, asyncio.run, wait()).result()
+
+
+def _is_loop_running() -> bool:
+    """Whether an event loop is running in the calling thread."""
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _wait_for(request: WaitFor) -> None:
+    import asyncio
+
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake(_: object) -> None:
+        with suppress(RuntimeError):  # the loop has been closed
+            loop.call_soon_threadsafe(done.set)
+
+    request.done.add_done_callback(wake)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(request.seconds):
+            await done.wait()
+        request.done.result()

@@ -6,8 +6,10 @@
     payload.py     a record as bytes: header and text, compressed or not
     keys.py        names of a namespace's keys on the server
     mirror.py      the part of a namespace that this process knows, to search in
-    drivers.py     carry plans out, with await or without; the importer of redis
-    embedded.py    a server of this user's own, in a directory
+    runner.py      carries plans out, with await or without
+    connections.py clients of redis-py, and the pools that commands are sent over
+    faults.py      what the errors of redis-py mean: an outage or a refusal
+    wire.py        commands as plans yield them and as bytes
 
 docs/architecture.md draws how they work together.
 """

@@ -21,12 +21,13 @@ from ...errors import ServerError, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...text import to_utf8
 from ..base import Change, Clock, Entry
-from ..plan import Command, Meanwhile, Plan, Prepared
+from ..plan import Plan
 from . import scripts
 from .keys import keys_of
 from .mirror import Mirror, triples
 from .parts import WHOLE, Known, Parts
 from .payload import Payloads, unpack
+from .wire import Command, Meanwhile, Prepared
 
 T = TypeVar("T")
 
@@ -559,13 +560,13 @@ class Remote:
         # Not before: the look may have told it to start over.
         if wanted <= 0 or known.mirror.position().is_complete:
             return
-        turn = yield from known.loading.wait(self.timeout)
+        ticket = yield from known.loading.acquire(self.timeout)
         try:
             while wanted > 0 and not known.mirror.position().is_complete:
                 wanted -= (yield from self._sync(known, min(wanted, _PAGE))) or 0
-                known.loading.get_on()
+                known.loading.progress()
         finally:
-            known.loading.leave(turn)
+            known.loading.release(ticket)
 
     def _sync(self, known: Known, older: float) -> Plan[int | None]:
         """One look at the server; how many records it has loaded, None: look again."""

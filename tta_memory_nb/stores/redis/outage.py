@@ -29,10 +29,11 @@ from .errors import InvalidArgument, ServerError, StoreUnavailable
 from .filters import EVERYTHING, Filters
 from .keys import check_key
 from .stores.base import Change, Clock, Entry, check_limit, check_max_size
+from .stores.locks import AdvisoryLock
 from .stores.memory import query_of
-from .stores.plan import Plan, Prepared, Runner
+from .stores.plan import Plan, Runner
 from .stores.redis.remote import BATCH, MOST_BYTES, Remote, Write, batches, pages
-from .stores.turns import Turns
+from .stores.redis.wire import Prepared
 
 logger = logging.getLogger("tta_memory_nb")
 
@@ -160,7 +161,7 @@ class ServerStore:
         self._watches = watches
         self._lock = RLock()
         self._outage: _State | None = None
-        self._recovering = Turns()
+        self._recovering = AdvisoryLock()
         self._closed = Event()
         self._server = ""
         _open_stores.add(self)
@@ -317,16 +318,16 @@ class ServerStore:
 
     def reconnect(self) -> Plan[bool]:
         """Tries the server now, whatever was known of it; whether the records are on it."""
-        turn = yield from self._recovering.wait(self.remote.timeout)
+        ticket = yield from self._recovering.acquire(self.remote.timeout)
         try:
-            if not turn.done():  # another one is at it, who may wait for this very thread
+            if not ticket.done():  # another one is at it, who may wait for this very thread
                 return self._outage is None
             return (yield from self._recover())
         except StoreUnavailable as error:
             self._lose(error)
             return False
         finally:
-            self._recovering.leave(turn)
+            self._recovering.release(ticket)
 
     def _recover(self) -> Plan[bool]:
         outage = self._outage

@@ -14,7 +14,7 @@ from threading import Lock
 
 from ...filters import Filters
 from ...text import to_utf8
-from ..turns import Turns
+from ..locks import AdvisoryLock
 from .mirror import Mirror
 
 MOST_PARTS = 4
@@ -82,7 +82,7 @@ class Known:
 
     part: Part
     mirror: Mirror
-    loading: Turns = field(default_factory=Turns)
+    loading: AdvisoryLock = field(default_factory=AdvisoryLock)
 
 
 class Parts:

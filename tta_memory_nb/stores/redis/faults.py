@@ -1,0 +1,93 @@
+"""Turns the errors of redis-py into those of this package, and says what they mean.
+
+Each error is one of two things. In an **outage** the server cannot be reached, gives no answer in time, or says that it
+cannot serve for now: `StoreUnavailable`. A **refusal** is any other error that the server answers with, such as a
+missing right or a wrong password: `ServerError`.
+"""
+
+from __future__ import annotations
+
+import re
+
+import redis
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    AuthorizationError,
+    ClusterError,
+    RedisClusterException,
+    RedisError,
+)
+
+from ...errors import ServerError, StoreUnavailable
+
+ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""What a command may raise, of redis-py, of sockets and of a loop's timeout."""
+
+_REFUSED = (AuthenticationError, AuthorizationError)
+
+# Error codes of a server that cannot serve for now. The error of a script has the code further back.
+_OUTAGE_CODES = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN")
+_CODE = re.compile(r"(?:^|-)(?!ERR\b)([A-Z]{2,})\b")
+
+# redis-py takes the code off an error that it has a class of its own for.
+_CODES: tuple[tuple[type[Exception], str], ...] = (
+    (redis.exceptions.NoScriptError, "NOSCRIPT"),
+    (redis.exceptions.OutOfMemoryError, "OOM"),
+    (redis.exceptions.NoPermissionError, "NOPERM"),
+    (redis.exceptions.ReadOnlyError, "READONLY"),
+    (redis.exceptions.TryAgainError, "TRYAGAIN"),
+    (AuthenticationError, "NOAUTH"),
+)
+
+
+def translated(error: BaseException, server: str, timeout: float) -> StoreUnavailable | ServerError:
+    """The error to raise in place of one of `ERRORS`.
+
+    Args:
+        error: what was raised.
+        server: address of the server, without a password.
+        timeout: seconds that a command may take.
+    """
+    if isinstance(error, (redis.TimeoutError, TimeoutError)):
+        return timed_out(server, timeout)
+    message = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    if is_outage(error):
+        return StoreUnavailable(f"{server} cannot be had: {message}")
+    code = _code_of(error, message)
+    if code and code not in message:
+        message = f"{code} {message}"
+    return ServerError(f"{server} refuses: {message}", code)
+
+
+def timed_out(server: str, timeout: float) -> StoreUnavailable:
+    """The error of a command that took too long; arguments as for `translated`."""
+    return StoreUnavailable(f"{server} has not answered within {timeout:g} s")
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error means that the server cannot serve for now."""
+    if isinstance(error, _REFUSED):
+        return False
+    if isinstance(error, (redis.ConnectionError, redis.TimeoutError, OSError)):
+        return True
+    if isinstance(error, (ClusterError, RedisClusterException, AskError)):
+        return True
+    code = _code_of(error, "")
+    return code in _OUTAGE_CODES or (not code and _code_of(error, str(error)) in _OUTAGE_CODES)
+
+
+def may_reconnect(error: redis.ConnectionError) -> bool:
+    """Whether a command that has failed on an old connection may succeed on a new one."""
+    return not isinstance(error, (*_REFUSED, redis.BusyLoadingError, redis.TimeoutError))
+
+
+def _code_of(error: BaseException, message: str) -> str:
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    if "has no permissions" in message:  # the words of a script's error
+        return "NOPERM"
+    # In a script's error the code comes later, in those of older servers after a dash.
+    found = _CODE.search(message)
+    return found.group(1) if found else ""
