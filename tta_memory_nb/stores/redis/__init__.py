@@ -1,11 +1,16 @@
-"""Records on a server: Redis, Valkey, a Cluster, Sentinel, or one of this user's own.
+"""Records on a server: Redis, Valkey, a Cluster, what Sentinels name, or an embedded server.
 
     addresses.py   which server a URL means
-    remote.py      the verbs, as plans: commands out, replies in
+    store.py       the verbs of the store, on the server or in an outage
+    outage.py      when an outage begins, what is pending, and how it ends
+    commands.py    what the server is asked, and what its replies mean
+    operations.py  writes and their ids
+    sync.py        searches: bring a replica up to date, then look there
     scripts.py     what the server carries out in one step; lua/ has the sources
     payload.py     a record as bytes: header and text, compressed or not
     keys.py        names of a namespace's keys on the server
-    mirror.py      the part of a namespace that this process knows, to search in
+    replica.py     a copy of the namespace in this process
+    partial.py     replicas of what filters name
     runner.py      carries plans out, with await or without
     connections.py clients of redis-py, and the pools that commands are sent over
     faults.py      what the errors of redis-py mean: an outage or a refusal

@@ -1,29 +1,31 @@
-"""Parts of a namespace that filters name, so that a question about one need not load the rest.
+"""Partial replicas. A query filtered by key or time loads only the matching records.
 
-What of a filter a server can decide is which keys it means and between which instants they were
-updated; the rest is decided here, where values can be read.
+Of a filter, a server can decide which keys it names and between which instants they were updated;
+the rest is decided here, where values can be read.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from threading import Lock
 
+from ...entry import Entry
 from ...filters import Filters
+from ...search.orders import prefix_of
 from ...text import to_utf8
 from ..locks import AdvisoryLock
-from .mirror import Mirror
+from .replica import Replica
 
-MOST_PARTS = 4
-"""So many parts this process keeps, those that were asked about last."""
+MOST_PARTIAL = 4
+"""So many partial replicas are kept, those that were asked last."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Records whose keys and instants are of a kind.
+class Subset:
+    """Records chosen by their keys and instants.
 
     Attributes:
         prefix: what their keys begin with.
@@ -38,20 +40,17 @@ class Part:
     until: float = inf
 
     @classmethod
-    def of(cls, filters: Filters) -> Part:
-        """The smallest part with all records that filters accept."""
-        prefix, infix = filters.prefix or "", ""
-        if filters.user is not None:
-            owner = f"{filters.user}:{filters.session or ''}"
-            prefix = max(prefix, owner, key=len)  # a key begins with both, or is not accepted
-        elif filters.session is not None:
+    def of(cls, filters: Filters) -> Subset:
+        """Returns the smallest subset with all records that filters accept."""
+        infix = ""
+        if filters.user is None and filters.session is not None:
             infix = f":{filters.session}"
         since = -inf if filters.since is None else filters.since
         until = inf if filters.until is None else filters.until
-        return cls(prefix, infix, since, until)
+        return cls(prefix_of(filters), infix, since, until)
 
-    def covers(self, other: Part) -> bool:
-        """Whether every record of another part belongs to this one as well."""
+    def covers(self, other: Subset) -> bool:
+        """Returns whether every record of another subset belongs to this one as well."""
         return (
             other.prefix.startswith(self.prefix)
             and self.infix in other.infix
@@ -60,68 +59,111 @@ class Part:
         )
 
     def arguments(self) -> tuple[bytes | str, ...]:
-        """As `lua/sync.lua` takes it."""
+        """Returns the subset as `lua/sync.lua` and `lua/keys.lua` take it."""
         if self == WHOLE:
             return ()
         instants = (repr(at) if abs(at) < inf else b"" for at in (self.since, self.until))
         return (to_utf8(self.prefix), to_utf8(self.infix), *instants)
 
 
-WHOLE = Part()
+WHOLE = Subset()
 
 
 @dataclass(slots=True)
-class Known:
-    """What this process knows of a part.
+class Synced:
+    """A replica of a subset.
 
     Attributes:
-        part: which.
-        mirror: its records.
-        loading: two would load the same; that is more work, but no harm.
+        subset: which records.
+        replica: what this process knows of them.
+        loading: held while older records are loaded. Two that load the same do more work, but no
+            harm.
     """
 
-    part: Part
-    mirror: Mirror
+    subset: Subset
+    replica: Replica
     loading: AdvisoryLock = field(default_factory=AdvisoryLock)
 
 
-class Parts:
-    """The parts that were asked about last.
+class Replicas:
+    """All that this process knows of a namespace: one replica of the whole, and partial ones.
+
+    The whole replica takes in what this process does on the server. The partial ones drop what was
+    changed, and fetch it with their next sync.
 
     Args:
-        whole: what is known of the whole namespace.
-        make: makes the mirror of another part.
+        whole: the replica of the whole namespace.
+        make: makes the replica of a subset.
     """
 
-    def __init__(self, whole: Known, make: Callable[[], Mirror]) -> None:
-        self._whole = whole
+    def __init__(self, whole: Replica, make: Callable[[], Replica]) -> None:
+        self.whole = Synced(WHOLE, whole)
         self._make = make
         self._lock = Lock()
-        self._parts: OrderedDict[Part, Known] = OrderedDict()
+        self._partial: OrderedDict[Subset, Synced] = OrderedDict()
 
-    def for_filters(self, filters: Filters) -> Known:
-        """Where to look for what filters accept."""
-        part = Part.of(filters)
-        if part == WHOLE or self._whole.mirror.position().is_complete:
-            return self._whole
+    def for_filters(self, filters: Filters) -> Synced:
+        """Returns where to look for what filters accept."""
+        subset = Subset.of(filters)
+        if subset == WHOLE or self.whole.replica.position().is_complete:
+            return self.whole
         with self._lock:
-            known = next((each for each in self._parts.values() if each.part.covers(part)), None)
-            if known is None:
-                known = self._parts[part] = Known(part, self._make())
-            self._parts.move_to_end(known.part)
-            while len(self._parts) > MOST_PARTS:
-                self._parts.popitem(last=False)
-        return known
+            synced = next(
+                (each for each in self._partial.values() if each.subset.covers(subset)), None
+            )
+            if synced is None:
+                synced = self._partial[subset] = Synced(subset, self._make())
+            self._partial.move_to_end(synced.subset)
+            while len(self._partial) > MOST_PARTIAL:
+                self._partial.popitem(last=False)
+        return synced
 
-    def outdated(self, keys: Iterable[str]) -> None:
-        """Takes note of records that this process has changed: the next look brings what they are now."""
-        if self._parts:
-            keys = list(keys)
-            for known in list(self._parts.values()):
-                known.mirror.outdated(keys)
+    # ---- what this process does on the server; for the arguments see `Replica`
 
-    def clear(self) -> Iterator[Mirror]:
-        """Forgets all parts, and gives what was known of each."""
+    def wrote(self, entries: Sequence[Entry], start: int, end: int) -> None:
+        """Takes in own writes."""
+        self.whole.replica.wrote(entries, start, end)
+        if self._partial:
+            self._outdated([entry.key for entry in entries])
+
+    def removed(self, keys: Sequence[str], start: int, end: int) -> None:
+        """Takes in own deletions."""
+        self.whole.replica.removed(keys, start, end)
+        if self._partial:
+            self._outdated(keys)
+
+    def restored(self, entries: Sequence[Entry], end: int) -> None:
+        """Takes in records that an own undo has brought back."""
+        self.whole.replica.restored(entries, end)
+        if self._partial:
+            self._outdated([entry.key for entry in entries])
+
+    def cleared(self, end: int) -> None:
+        """Takes in an own `clear`."""
+        self.whole.replica.cleared(end)
+        self._take_partial()
+
+    def removed_unseen(self, keys: Sequence[str]) -> tuple[Entry, ...]:
+        """Takes in deletions whose reply was lost; returns the entries that were known of them."""
+        if self._partial:
+            self._outdated(keys)
+        return self.whole.replica.offline.remove(keys).removed
+
+    def _outdated(self, keys: Iterable[str]) -> None:
+        keys = list(keys)
+        for synced in list(self._partial.values()):
+            synced.replica.outdated(keys)
+
+    def _take_partial(self) -> list[Replica]:
+        """Forgets the partial replicas, and returns them."""
         with self._lock:
-            parts, self._parts = self._parts, OrderedDict()
-        return (known.mirror for known in parts.values())
+            partial, self._partial = self._partial, OrderedDict()
+        return [synced.replica for synced in partial.values()]
+
+    def detach(self, max_size: int | None) -> None:
+        """Turns the whole replica into a store of its own, with all that this process knows.
+
+        Args:
+            max_size: the capacity of the namespace, if it has one.
+        """
+        self.whole.replica.detach(max_size, self._take_partial())

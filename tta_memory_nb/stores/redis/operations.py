@@ -1,0 +1,115 @@
+"""Writes and their ids, under which a server applies each of them once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from secrets import token_hex
+from threading import Lock
+from typing import Literal, TypeVar
+
+from ...entry import Entry
+
+BATCH = 500
+"""So many records are sent in one command."""
+
+MOST_BYTES = 4_000_000
+"""So many bytes of texts are sent or answered in one command; a longer record is sent alone."""
+
+T = TypeVar("T")
+
+
+class WriteIds:
+    """Ids (idempotency keys) of this process's writes, and which writes are not settled yet.
+
+    Attributes:
+        client: the name under which the server remembers the ids.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._pid = 0
+        self.client = b""
+        self._next = 0
+        self._open: dict[int, None] = {}
+
+    def begin(self) -> int:
+        """Returns the id of a new write."""
+        with self._lock:
+            if self._pid != os.getpid():
+                # Two processes of one fork must not use the same ids.
+                self._pid, self.client, self._open = os.getpid(), token_hex(8).encode(), {}
+            self._next += 1
+            self._open[self._next] = None
+            return self._next
+
+    def end(self, write_id: int) -> None:
+        """Records that a write was applied, or never will be."""
+        with self._lock:
+            self._open.pop(write_id, None)
+
+    def settled_below(self) -> int:
+        """Returns the lowest id that is not settled."""
+        with self._lock:
+            return next(iter(self._open), self._next + 1)
+
+
+@dataclass(eq=False, slots=True)
+class Write:
+    """A write that is pending for the server.
+
+    Attributes:
+        write_id: under which the server applies it once.
+        kind: what it does.
+        at: its instant, in Unix seconds.
+        entries: what it sets; copies, as it was meant: the memory has its own.
+        kept: the entries in memory, which learn their ``_write_seq`` from the server.
+        keys: what it deletes.
+        max_size: the capacity it sets.
+        may_be_done: whether it has been sent, so that it must reach the server as it was.
+    """
+
+    write_id: int
+    kind: Literal["set", "delete", "clear", "resize"]
+    at: float
+    entries: Sequence[Entry] = ()
+    kept: Sequence[Entry] = ()
+    keys: Sequence[str] = ()
+    max_size: int = 0
+    may_be_done: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many records it changes."""
+        return max(1, len(self.entries) + len(self.keys))
+
+    @property
+    def only_key(self) -> str | None:
+        """The key, if it changes no other."""
+        if len(self.entries) == 1:
+            return self.entries[0].key
+        return self.keys[0] if len(self.keys) == 1 else None
+
+
+def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Yields entries in as many batches as commands are needed, each key once, where it is last."""
+    batch: dict[str, Entry] = {}
+    size = 0
+    for entry in entries:
+        before = batch.pop(entry.key, None)
+        if before is not None:
+            size -= len(before.text)
+        elif batch and (len(batch) == BATCH or size + len(entry.text) > MOST_BYTES):
+            yield list(batch.values())
+            batch, size = {}, 0
+        batch[entry.key] = entry
+        size += len(entry.text)
+    if batch:
+        yield list(batch.values())
+
+
+def pages(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
+    """Yields a sequence in pieces of at most so many items."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,495 @@
+"""The `Store` of a server: Redis, Valkey, a Cluster, what Sentinels name, or an embedded one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import replace
+from itertools import chain
+from typing import Any, Literal
+
+from ...entry import Entry
+from ...errors import InvalidArgument
+from ...filters import EVERYTHING, Filters
+from ...keys import check_key
+from ...search.query import Query
+from ...search.request import Hit, Search
+from ..base import Change, Clock, OutagePolicy, check_max_size
+from ..memory import InMemoryStore
+from ..opening import Settings
+from ..plan import Plan
+from .addresses import parse_address
+from .commands import Commands
+from .operations import Write, batches, pages
+from .outage import Outages
+from .partial import Replicas
+from .payload import Payloads
+from .replica import Replica
+from .runner import RedisRunner
+from .sync import Sync
+from .wire import Prepared
+
+# So many records a stream looks at in one round trip.
+_STREAMED = 64
+
+
+def open_store(address: str, settings: Settings) -> RedisStore:
+    """Returns the store of the server that an address means.
+
+    The server is tried at once, so that a wrong address or password is reported here.
+
+    Raises:
+        InvalidArgument: the address means nothing; the message holds no password.
+        StoreUnavailable: the server cannot be reached, and the policy is ``"raise"``.
+        ServerError: the server refuses.
+    """
+    server = parse_address(address)
+    store = RedisStore(
+        settings.namespace,
+        RedisRunner(server, settings.timeout),
+        Payloads(settings.compress_over),
+        settings.max_size,
+        settings.clock,
+        settings.timeout,
+        shown=server.shown,
+        policy=settings.on_outage,
+    )
+    store.runner.run(store.reconnect())
+    return store
+
+
+class RedisStore:
+    """The records of one namespace on a server; see `outage` for what it does while that is away.
+
+    Args:
+        namespace: name of the tenant.
+        runner: carries the plans out.
+        payloads: makes the bytes of records.
+        max_known: how many records this process keeps before the first search, for an outage.
+        clock: gives Unix seconds.
+        timeout: seconds that the server may take for a reply.
+        shown: the server's address, without any password.
+        policy: what to do in an outage.
+        watches: whether a thread tries to reach a server that is away; tests do it themselves.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        runner: RedisRunner,
+        payloads: Payloads,
+        max_known: int,
+        clock: Clock,
+        timeout: float,
+        *,
+        shown: str,
+        policy: OutagePolicy = "fallback",
+        watches: bool = True,
+    ) -> None:
+        self.namespace = namespace
+        self.runner = runner
+        self._clock = clock
+        self._shown = shown
+        self.replica = Replica(max_known, namespace=namespace, clock=clock)
+        replicas = Replicas(self.replica, lambda: Replica(0, namespace=namespace, clock=clock))
+        self.commands = Commands(namespace, replicas, payloads, clock, timeout)
+        self._sync = Sync(self.commands, replicas, timeout)
+        self.outages = Outages(
+            self.commands,
+            replicas,
+            runner,
+            clock,
+            timeout,
+            shown=shown,
+            policy=policy,
+            watches=watches,
+        )
+        # In an outage these answer.
+        self._records = self.replica.records
+        self._offline = self.replica.offline
+
+    def __repr__(self) -> str:
+        return f"RedisStore({self.describe()})"
+
+    def describe(self) -> str:
+        """Returns the text that the repr of a memory has for its store, without any round trip."""
+        degraded = ""
+        if self.outages.current is not None:
+            degraded = f", degraded, {self.outages.pending} writes waiting"
+        return f"store={self._shown!r}{degraded}"
+
+    # ---- what is known without asking
+
+    @property
+    def fallback(self) -> InMemoryStore:
+        """What this process knows of the server, and works with in an outage."""
+        return self._offline
+
+    @property
+    def max_size(self) -> int | None:
+        """Capacity in records; None for as many as the server has room for."""
+        return self.commands.max_size
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the start."""
+        return self.commands.evictions
+
+    def is_on_server(self) -> bool:
+        """Returns whether the records are on the server now."""
+        return self.outages.current is None
+
+    def outage(self) -> dict[str, Any] | None:
+        """Returns what `SyncMemory.outage` does."""
+        return self.outages.info()
+
+    # ---- one record
+
+    def write(self, entry: Entry) -> Plan[None]:
+        """Writes one entry in a way that cannot be taken back."""
+
+        def offline(write_id: int) -> tuple[None, list[Write]]:
+            meant = copy(entry)
+            self._offline.put((entry,))
+            return None, [self._pending(write_id, "set", entries=(meant,), kept=(entry,))]
+
+        return self.outages.change(lambda write_id: self.commands.set(entry, write_id), 1, offline)
+
+    def read(self, key: str) -> Plan[Entry | None]:
+        """Returns the entry of a key, made the newest; None when there is none."""
+        check_key(key)
+        return self.outages.look(
+            lambda: self.commands.get_one(key), lambda: self._records.read(key)
+        )
+
+    def expires_at(self, key: str) -> Plan[float | None]:
+        """Returns when a record expires, in Unix seconds; None for never and for no record."""
+        check_key(key)
+        return self.outages.look(
+            lambda: self.commands.expires_at(key), lambda: self._records.expires_at(key)
+        )
+
+    # ---- many records
+
+    def put(self, entries: Iterable[Entry]) -> Plan[Change]:
+        """Writes entries in order, evicting the least recently used above `max_size`."""
+        done = yield from self._put_batches(entries, for_good=False)
+        change = self._joined(done)
+        if len(done) > 1 and change.removed:
+            # What one batch wrote and another one replaced or evicted was not there before.
+            own = {(entry.key, entry._write_seq) for entry in change.written}
+            there = [
+                [entry for entry in part if (entry.key, entry._write_seq) not in own]
+                for each in done
+                for part in _replaced_and_evicted(each)
+            ]
+            removed = tuple(chain.from_iterable(there))
+            change = replace(change, removed=removed, evicted=sum(map(len, there[1::2])))
+        return change
+
+    def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
+        """Writes entries, as `put` does, in a way that cannot be taken back."""
+        yield from self._put_batches(entries, for_good=True)
+
+    def _put_batches(self, entries: Iterable[Entry], *, for_good: bool) -> Plan[list[Change]]:
+        todo = ((batch, self.commands.prepare(batch)) for batch in batches(entries))
+        done: list[Change] = []
+        finish: list[Callable[[], Change]] = []
+        following = next(todo, None)
+        while following is not None:
+            ahead: list[tuple[list[Entry], Prepared] | None] = []
+
+            def work(ahead: list[tuple[list[Entry], Prepared] | None] = ahead) -> None:
+                # While the server is at this batch: finishes the one before, and prepares the one
+                # after. Once, however often the batch is sent.
+                done.extend(finish.pop()() for _ in list(finish))
+                if not ahead:
+                    ahead.append(next(todo, None))
+
+            finish.append((yield from self._put_batch(*following, work, for_good)))
+            [following] = ahead
+        done.extend(finish.pop()() for _ in list(finish))
+        return done
+
+    def _put_batch(
+        self,
+        entries: Sequence[Entry],
+        prepared: Prepared,
+        work: Callable[[], None],
+        for_good: bool,
+    ) -> Plan[Callable[[], Change]]:
+        def ask(write_id: int) -> Plan[Callable[[], Change]]:
+            try:
+                return (
+                    yield from self.commands.put(
+                        entries, write_id, for_good=for_good, prepared=prepared, work=work
+                    )
+                )
+            finally:
+                work()  # whatever has happened, before anything else is made of it
+
+        def offline(write_id: int) -> tuple[Callable[[], Change], list[Write]]:
+            work()
+            meant = [copy(entry) for entry in entries]
+            change = self._offline.put(entries)
+            return lambda: change, [self._pending(write_id, "set", entries=meant, kept=entries)]
+
+        return self.outages.change(ask, len(entries), offline)
+
+    def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
+        """Returns the entries of the keys that exist, in the order asked, each made the newest."""
+        wanted = [check_key(key) for key in keys]
+        if not wanted:
+            return []
+        return (
+            yield from self.outages.look(
+                lambda: self.commands.get(wanted), lambda: self._records.fetch(wanted)
+            )
+        )
+
+    def peek(self, keys: Sequence[str]) -> Plan[list[Entry]]:
+        """Returns entries as `fetch` does, but the order of use stays."""
+        found: list[Entry] = []
+        for batch in pages(list(map(check_key, keys))):
+            found += yield from self._peek_batch(batch)
+        return found
+
+    def _peek_batch(self, keys: Sequence[str]) -> Plan[list[Entry]]:
+        return self.outages.look(
+            lambda: self.commands.peek(keys), lambda: self._records.peek(keys)
+        )
+
+    def find(self, search: Search) -> Plan[list[Hit]]:
+        """Returns the hits of a search."""
+        return self.outages.look(
+            lambda: self._sync.find(search), lambda: self._records.find(search)
+        )
+
+    def stream(self, search: Search) -> Iterator[Plan[list[Hit]]]:
+        """Yields plans that give the hits of a search a few at a time; see `Store.stream`."""
+        keys: list[str] = []
+        query = Query(search)
+        matches, matcher = query.test(), query.matcher()
+
+        def look_for_keys() -> Plan[list[Hit]]:
+            keys.extend(
+                (
+                    yield from self.outages.look(
+                        lambda: self._sync.candidate_keys(search),
+                        lambda: self._records.candidate_keys(search),
+                    )
+                )
+            )
+            return []
+
+        def look(batch: Sequence[str]) -> Plan[list[Hit]]:
+            found = yield from self._peek_batch(batch)
+            return [Hit(entry, 1.0, matcher) for entry in filter(matches, found)]
+
+        if query.is_impossible:
+            return
+        yield look_for_keys()
+        for batch in pages(keys, _STREAMED):
+            yield look(batch)
+
+    def count(self, search: Search) -> Plan[int]:
+        """Returns how many hits `find` would give without a limit."""
+        if search.text is None and search.filters is EVERYTHING:
+            return self.size()
+        return self.outages.look(
+            lambda: self._sync.count(search), lambda: self._records.count(search)
+        )
+
+    def keys(self, filters: Filters = EVERYTHING) -> Plan[list[str]]:
+        """Returns the keys of the records that filters accept, least recently used first."""
+        if filters.where:  # only values tell
+            found = yield from self.find(Search(filters=filters, order="oldest"))
+            return [hit.entry.key for hit in found]
+        return (
+            yield from self.outages.look(
+                lambda: self.commands.list_keys(filters), lambda: self._records.keys(filters)
+            )
+        )
+
+    def change_token(self) -> Plan[object]:
+        """Returns a change token; in an outage, of what this process knows."""
+        return self.outages.look(
+            self.commands.change_token, lambda: ("offline", self._records.change_token())
+        )
+
+    def size(self) -> Plan[int]:
+        """Returns the number of records; in an outage, of those that this process knows."""
+        return self.outages.look(self.commands.size, self._records.size)
+
+    # ---- taking out and putting back
+
+    def remove(self, keys: Sequence[str]) -> Plan[Change]:
+        """Deletes the keys that exist."""
+        done: list[Change] = []
+        for batch in pages(list(dict.fromkeys(map(check_key, keys)))):
+            done.append((yield from self._remove_batch(batch)))  # noqa: PERF401  it yields
+        return self._joined(done)
+
+    def _remove_batch(
+        self, keys: Sequence[str], entries: Sequence[Entry] | None = None
+    ) -> Plan[Change]:
+        def ask(write_id: int) -> Plan[Change]:
+            if entries is None:
+                return self.commands.remove(keys, write_id)
+            return self.commands.remove_versions(entries, write_id)
+
+        def offline(write_id: int) -> tuple[Change, list[Write]]:
+            change = self._offline.remove(keys)
+            # Also of keys that are not known here: they may be on the server.
+            return change, [self._pending(write_id, "delete", keys=tuple(keys))]
+
+        return self.outages.change(ask, len(keys), offline)
+
+    def remove_matching(self, filters: Filters = EVERYTHING) -> Plan[Change]:
+        """Deletes every record that the filters accept."""
+        found = yield from self.find(Search(filters=filters))
+        done: list[Change] = []
+        for batch in pages([hit.entry for hit in found]):
+            keys = [entry.key for entry in batch]
+            done.append((yield from self._remove_batch(keys, batch)))
+        return self._joined(done)
+
+    def clear(self) -> Plan[None]:
+        """Deletes every record in a way that cannot be taken back."""
+
+        def offline(write_id: int) -> tuple[None, list[Write]]:
+            self._offline.clear()
+            return None, [self._pending(write_id, "clear")]
+
+        return self.outages.change(self.commands.clear, 1, offline)
+
+    def revert(self, change: Change) -> Plan[Change]:
+        """Takes a change back, but keeps what has been written under a key since then.
+
+        Raises:
+            InvalidArgument: the change was made to another store.
+        """
+        if change.origin is not self:
+            raise InvalidArgument(
+                "this change was made to another memory, and only that one can take it back"
+            )
+        max_size = change.max_size
+        # What was replaced comes back only where its successor has gone.
+        batch: list[tuple[Sequence[Entry], Sequence[Entry]]]
+        batch = [(written, ()) for written in pages(change.written)]
+        # The newest first: where there is no room for all, none comes back only to be evicted later.
+        removed = sorted(change.removed, key=lambda entry: -entry._recency)
+        batch += [((), restored) for restored in pages(removed)]
+        done: list[Change] = []
+        for written, restored in batch or [((), ())]:
+            done.append((yield from self._revert_batch(written, restored, max_size)))
+            max_size = None
+        return self._joined(done)
+
+    def _revert_batch(
+        self, written: Sequence[Entry], removed: Sequence[Entry], max_size: int | None
+    ) -> Plan[Change]:
+        def offline(write_id: int) -> tuple[Change, list[Write]]:
+            memory = self._offline
+            back = memory.revert(Change(tuple(written), tuple(removed), 0, memory, max_size))
+            # Its `removed` is what was taken out, and what was evicted to make room.
+            writes = []
+            if back.removed:
+                keys = tuple(entry.key for entry in back.removed)
+                writes.append(self._pending(write_id, "delete", keys=keys))
+            if back.written:
+                writes.append(
+                    self._pending(
+                        self.commands.write_ids.begin() if writes else write_id,
+                        "set",
+                        entries=[copy(entry) for entry in back.written],
+                        kept=back.written,
+                    )
+                )
+            return back, writes
+
+        return self.outages.change(
+            lambda write_id: self.commands.revert(written, removed, max_size, write_id),
+            len(written) + len(removed),
+            offline,
+        )
+
+    def resize(self, max_size: int) -> Plan[Change]:
+        """Sets the capacity; a smaller one evicts at once."""
+        max_size = check_max_size(max_size)
+        more = True
+        done: list[Change] = []
+
+        def offline(write_id: int) -> tuple[tuple[Change, bool], list[Write]]:
+            before, self.commands.max_size = self.commands.max_size, max_size
+            change = replace(self._offline.resize(max_size), max_size=before)
+            return (change, False), [self._pending(write_id, "resize", max_size=max_size)]
+
+        while more:
+            change, more = yield from self.outages.change(
+                lambda write_id: self.commands.resize(max_size, write_id), 1, offline
+            )
+            done.append(change)
+        return self._joined(done)
+
+    def _pending(
+        self, write_id: int, kind: Literal["set", "delete", "clear", "resize"], **what: Any
+    ) -> Write:
+        return Write(write_id, kind, self._clock(), **what)
+
+    def _joined(self, changes: Sequence[Change]) -> Change:
+        """Returns one change for those that the batches of a verb have made."""
+        if len(changes) == 1:
+            return replace(changes[0], origin=self)
+        return Change(
+            tuple(chain.from_iterable(each.written for each in changes)),
+            tuple(chain.from_iterable(each.removed for each in changes)),
+            sum(each.evicted for each in changes),
+            self,
+            changes[0].max_size if changes else None,
+        )
+
+    # ---- about the store
+
+    def stats(self) -> Plan[dict[str, int]]:
+        """Returns ``bytes`` of all values as JSON, how many are ``stored``, ``expiring`` records."""
+        return self.outages.look(self.commands.stats, self._records.stats)
+
+    def build_index(self, seconds: float | None = None) -> Plan[int]:
+        """Loads all records to search in, and does the work that searches have put off."""
+        if seconds != 0:
+            yield from self.outages.look(self._sync.load_all, lambda: None)
+        return self._records.build_index(seconds)
+
+    def about(self) -> Plan[dict[str, Any]]:
+        """Returns what the store runs on, see `SyncMemory.get_backend_info`."""
+        size = yield from self.size()
+        server = yield from self.outages.look(self.commands.server, lambda: "")
+        outage = self.outage()
+        return {
+            "backend": "in-memory" if outage else "redis",
+            "fallback_available": self.outages.policy == "fallback",
+            "namespace": self.namespace,
+            "size": size,
+            "max_size": self.max_size,
+            "evictions": self.evictions,
+            "redis_url": self._shown,
+            "server": server or None,
+            "degraded": outage is not None,
+            **(outage or dict.fromkeys(("degraded_since", "degraded_because"))),
+            "writes_waiting": self.outages.pending,
+        }
+
+    def reconnect(self) -> Plan[bool]:
+        """Tries the server now; returns whether the records are on it."""
+        return self.outages.reconnect()
+
+    def before_close(self) -> Plan[None]:
+        """Tries the server once more, if writes are pending."""
+        return self.outages.before_close()
+
+
+def _replaced_and_evicted(change: Change) -> tuple[Sequence[Entry], Sequence[Entry]]:
+    """Returns what a write has removed; the evicted come last."""
+    split = len(change.removed) - change.evicted
+    return change.removed[:split], change.removed[split:]
