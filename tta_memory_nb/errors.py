@@ -1,16 +1,16 @@
-"""Every error this package raises on purpose.
+"""Every error that this package raises on purpose.
 
     TTAMemoryError
-    ├── InvalidArgument (also a ValueError)   a key, limit, TTL, filter, ... that means nothing
+    ├── InvalidArgument (also a ValueError)   an argument without a meaning: a key, a limit, a TTL, a filter, ...
     │   └── NotStorable                       a value that JSON cannot hold; `path` says where
-    ├── StoreUnavailable                      a server that cannot be had, with on_outage="raise"
-    ├── ServerError                           a server that refuses: wrong password, no memory left, ...
+    ├── StoreUnavailable                      the server cannot be reached, with on_outage="raise"
+    ├── ServerError                           the server answers, but refuses: wrong password, out of memory, ...
     ├── CapacityExceeded                      more records than the memory may hold
     ├── TransferError                         a file that cannot be read or written; `problems` lists why
-    └── MissingPackage (also an ImportError)  an optional package is needed for this
+    └── MissingPackage (also an ImportError)  the call needs an optional package that is not installed
 
-An error names the offending value, the rule it broke and the way out, and the memory is
-as it was before the call. No message ever holds a password.
+A message names the offending value, the rule that the value breaks, and the way out. The failed call has changed
+nothing in the memory. No message contains a password.
 
     AmbiguousKeyWarning (a UserWarning)       an id is empty or contains ':', so its key is ambiguous
 """
@@ -18,26 +18,47 @@ as it was before the call. No message ever holds a password.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 
 def brief(value: object) -> str:
-    """A value as it stands in a message: on one line, and no longer than one can read."""
+    """A value as an error message shows it: on one line, at most 80 characters."""
     try:
-        text = repr(value)  # escapes line breaks and whatever else is not printable
-    except Exception:  # whatever a broken object raises; Python itself for huge integers
+        text = repr(value)  # escapes line breaks and other characters that cannot be printed
+    except Exception:  # a broken __repr__ may raise anything; Python itself refuses huge integers
         text = f"<{type(value).__name__}>"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def harmless(text: str) -> str:
-    """Text without control characters, line breaks or colours, which are spelled out."""
+    """The text with control characters, line breaks and colours written as escape sequences."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class TTAMemoryError(Exception):
-    """Root of all errors raised by tta_memory_nb."""
+    """Base class of all errors raised by tta_memory_nb.
+
+    Attributes:
+        parameter: name of the argument that was refused, such as ``"since"``; None when the error
+            is not about one argument. ``%memory`` uses it to name the flag that was typed, ``--since``.
+    """
+
+    parameter: str | None = None
+
+    @classmethod
+    def about(cls, parameter: str, value: object, rule: str) -> Self:
+        """An error about one argument, with the message ``parameter=value: rule``.
+
+        Args:
+            parameter: name of the argument.
+            value: what the caller passed.
+            rule: what the caller should pass instead.
+        """
+        error = cls(f"{parameter}={brief(value)}: {rule}")
+        error.parameter = parameter
+        return error
 
 
 class InvalidArgument(TTAMemoryError, ValueError):
@@ -48,8 +69,8 @@ class NotStorable(InvalidArgument):
     """A value that is not a JSON object.
 
     Attributes:
-        path: where in the value, as Python would write it: ``value['agent']['client']``.
-        reason: what was found there, without the path.
+        path: where in the value, in Python's notation: ``value['agent']['client']``.
+        reason: what was found at the path.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -57,25 +78,25 @@ class NotStorable(InvalidArgument):
         self.path = path
         self.reason = reason
 
-    def __reduce__(self) -> tuple[type[NotStorable], tuple[str, str]]:
-        # Exceptions are rebuilt from `args`, which holds the joined message: name both parts,
-        # so that the error survives a process boundary.
-        return type(self), (self.path, self.reason)
+    def __reduce__(self) -> tuple[type[NotStorable], tuple[str, str], dict[str, object]]:
+        # Exceptions are rebuilt from `args`, which holds only the joined message. Both arguments are
+        # named here, so that the error survives a process boundary.
+        return type(self), (self.path, self.reason), self.__dict__
 
 
 class StoreUnavailable(TTAMemoryError):
-    """The server cannot be had: none there, no answer in time, busy starting, read-only, ...
+    """The server cannot be used: unreachable, too slow to answer, still loading, read-only, ...
 
-    Raised when the memory was made with ``on_outage="raise"``, and when so many writes wait for
-    the server that no more can be kept for it.
+    Raised by memories made with ``on_outage="raise"``. Other memories raise it when so many writes
+    are pending during an outage that no more can be kept.
     """
 
 
 class ServerError(TTAMemoryError):
-    """The server can be had, but refuses: a wrong password, no memory left, no permission, ...
+    """The server answers, but refuses: a wrong password, no memory left, a missing permission, ...
 
     Attributes:
-        code: the word by which the server calls the error, such as ``"OOM"``; may be empty.
+        code: the server's own word for the error, such as ``"OOM"``; may be empty.
     """
 
     def __init__(self, message: str, code: str = "") -> None:
@@ -84,14 +105,14 @@ class ServerError(TTAMemoryError):
 
 
 class CapacityExceeded(TTAMemoryError):
-    """More records at once than ``max_size`` allows: some would be evicted unseen."""
+    """More records at once than ``max_size`` allows: some would be evicted before they are read."""
 
 
 class TransferError(TTAMemoryError):
-    """An import or export that could not be done.
+    """An import or export that failed.
 
     Attributes:
-        problems: one sentence for each broken record, naming its line or position.
+        problems: one sentence for each broken record, with its line or position.
     """
 
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
@@ -100,8 +121,8 @@ class TransferError(TTAMemoryError):
 
 
 class MissingPackage(TTAMemoryError, ImportError):
-    """An optional package is not installed; the message holds the pip command."""
+    """An optional package is not installed; the message contains the pip command."""
 
 
 class AmbiguousKeyWarning(UserWarning):
-    """A user or session id is empty or contains ``:``: other ids may give the same key."""
+    """A user or session id is empty or contains ``:``, so other ids may give the same key."""

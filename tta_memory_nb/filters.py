@@ -1,24 +1,24 @@
-"""Filters: the part of a query that says which records may answer at all."""
+"""Filters: the part of a query that says which records may match at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict
 
 from .codec import to_plain
-from .errors import InvalidArgument, brief
+from .errors import InvalidArgument, NotStorable, brief
 from .keys import parse_memory_key
 from .times import Instant, instant
 
 Where: TypeAlias = Mapping[str, Any]
-"""``{field: value}`` or ``{field: {"$gt": value, ...}}``; all conditions must hold."""
+"""``{field: value}`` or ``{field: {"$gt": value, ...}}``; a record must fulfil all conditions."""
 
 _ABSENT = object()
 
 
 class FilterArgs(TypedDict, total=False):
-    """The filters every query takes as keywords; `Filters.build` says what each means."""
+    """The keyword arguments by which every query filters; see `Filters.build`."""
 
     user: str | None
     session: str | None
@@ -30,22 +30,34 @@ class FilterArgs(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One test of one field."""
+    """One condition on one field.
+
+    Attributes:
+        field: name of the field, or the dotted path to it.
+        operator: such as ``"$gt"``.
+        operand: what the field is compared with, as plain JSON.
+    """
 
     field: str
     operator: str
     operand: Any
 
     def holds(self, value: dict[str, Any]) -> bool:
-        """Whether a plain JSON object passes."""
+        """Whether a plain JSON object fulfils the condition."""
         return _OPERATORS[self.operator](_lookup(value, self.field), self.operand)
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Compiled filters; an attribute that is None (or empty) lets everything pass.
+    """Compiled filters. An attribute that is None (or an empty tuple) accepts every record.
 
-    ``since`` and ``until`` are Unix seconds, both inclusive, and look at ``updated_at``.
+    Attributes:
+        user: first part of the key.
+        session: second part of the key.
+        prefix: beginning of the key.
+        since: earliest ``updated_at``, in Unix seconds, inclusive.
+        until: latest ``updated_at``, in Unix seconds, inclusive.
+        where: conditions on fields, all of which must hold.
     """
 
     user: str | None = None
@@ -67,26 +79,27 @@ class Filters:
         until: Instant | None = None,
         where: Where | None = None,
     ) -> Filters:
-        """Checks and compiles filters as their user wrote them.
+        """Checks and compiles filters.
 
         Args:
-            now: Unix seconds that relative instants count from.
+            now: Unix seconds from which relative instants count back.
             user: first part of a key made by `create_memory_key`.
             session: second part of such a key.
-            prefix: what the key starts with.
-            since: not before this instant.
-            until: not after this instant.
+            prefix: beginning of the key.
+            since: earliest instant of the last write, inclusive.
+            until: latest instant of the last write, inclusive.
             where: conditions on fields. A nested field is written with dots:
                 ``"agent.name"``. Operators: ``$eq $ne $gt $gte $lt $lte $in $nin $exists
-                $contains``. Numbers compare with numbers and text with text; a field of another
-                type, or none, fails every condition but ``$ne``, ``$nin``, ``$exists: False``.
+                $contains``. Numbers compare with numbers and text with text. If a field is missing or
+                has another type, every condition on it fails except ``$ne``, ``$nin`` and
+                ``$exists: False``.
 
         Raises:
-            InvalidArgument: a filter that means nothing.
+            InvalidArgument: a filter that has no meaning; ``parameter`` names the filter.
         """
         for name, text in (("user", user), ("session", session), ("prefix", prefix)):
             if text is not None and not isinstance(text, str):
-                raise InvalidArgument(f"{name}={brief(text)}: give text")
+                raise InvalidArgument.about(name, text, "give text")
         return cls(
             user=user,
             session=session,
@@ -97,12 +110,12 @@ class Filters:
         )
 
     def accept(self, key: str, updated_at: float, value: Callable[[], dict[str, Any]]) -> bool:
-        """Whether a record passes.
+        """Whether the filters accept a record.
 
         Args:
-            key: its key.
-            updated_at: Unix seconds.
-            value: gives its value; called only when a condition needs it.
+            key: the record's key.
+            updated_at: when the record was last written, in Unix seconds.
+            value: returns the record's value; called only if there is a condition on fields.
         """
         if self.prefix is not None and not key.startswith(self.prefix):
             return False
@@ -118,7 +131,7 @@ class Filters:
         return True
 
     def implied_texts(self) -> tuple[str, ...]:
-        """Texts that are leaves of every record that passes."""
+        """Texts that every accepted record contains as a leaf."""
         return tuple(
             condition.operand
             for condition in self.where
@@ -129,7 +142,7 @@ class Filters:
         user, session = self.user, self.session
         if user is None and session is None:
             return True
-        # Most keys fail here, at a fifth of the cost of taking the key apart.
+        # Most keys fail this check, which costs a fifth of splitting the key.
         if not key.startswith(user or "") or (session or "") not in key:
             return False
         parts = parse_memory_key(key)
@@ -141,44 +154,57 @@ class Filters:
 
 
 def _conditions(where: Where) -> tuple[Condition, ...]:
+    try:
+        return tuple(_each_condition(where))
+    except NotStorable as error:  # an operand that JSON cannot hold; the message has its path
+        error.parameter = "where"
+        raise
+
+
+def _each_condition(where: Where) -> Iterator[Condition]:
     if not isinstance(where, Mapping):
-        raise InvalidArgument(
-            f"where={brief(where)}: give a dict such as {{'turn': 3}} or {{'turn': {{'$gt': 3}}}}"
+        raise InvalidArgument.about(
+            "where", where, "give a dict such as {'turn': 3} or {'turn': {'$gt': 3}}"
         )
-    conditions = []
     for field, wanted in where.items():
         if not isinstance(field, str) or not field:
-            raise InvalidArgument(f"where={brief(where)}: {field!r} is not a field name")
+            raise InvalidArgument.about("where", where, f"{field!r} is not a field name")
         if field.startswith("$"):
-            raise InvalidArgument(
-                f"where={brief(where)}: an operator belongs inside a field: {{'turn': {{'$gt': 3}}}}; "
-                "all conditions must hold, there is no $or"
+            raise InvalidArgument.about(
+                "where",
+                where,
+                "an operator belongs inside a field: {'turn': {'$gt': 3}}; all conditions must "
+                "hold, there is no $or",
             )
-        # The operand goes through the codec, so that a date compares with a stored date.
+        # The codec converts the operand as it converts values, so that a date compares with a stored date.
         operand = to_plain({field: wanted}, "where")[field]
         if isinstance(operand, dict) and any(name.startswith("$") for name in operand):
             for operator, right in operand.items():
-                conditions.append(Condition(field, operator, _operand(field, operator, right)))
+                if (rule := _rule_broken_by(operator, right)) is not None:
+                    place = f"where[{field!r}][{operator!r}]={brief(right)}"
+                    error = InvalidArgument(f"{place}: {rule}")
+                    error.parameter = "where"
+                    raise error
+                yield Condition(field, operator, right)
         else:
-            conditions.append(Condition(field, "$eq", operand))
-    return tuple(conditions)
+            yield Condition(field, "$eq", operand)
 
 
-def _operand(field: str, operator: str, operand: Any) -> Any:
-    place = f"where[{field!r}][{operator!r}]={brief(operand)}"
+def _rule_broken_by(operator: str, operand: Any) -> str | None:
+    """What is wrong with an operator and its operand; None if they are valid."""
     if operator not in _OPERATORS:
-        raise InvalidArgument(f"{place}: unknown operator; there are {' '.join(_OPERATORS)}")
+        return f"unknown operator; there are {' '.join(_OPERATORS)}"
     if operator in ("$in", "$nin") and not isinstance(operand, list):
-        raise InvalidArgument(f"{place}: give a list of values")
+        return "give a list of values"
     if operator == "$exists" and not isinstance(operand, bool):
-        raise InvalidArgument(f"{place}: give True or False")
+        return "give True or False"
     if operator in ("$gt", "$gte", "$lt", "$lte") and _kind(operand) not in ("number", "text"):
-        raise InvalidArgument(f"{place}: only numbers and text have an order")
-    return operand
+        return "only numbers and text have an order"
+    return None
 
 
 def _lookup(value: dict[str, Any], field: str) -> Any:
-    """A field by its own name, else by the dotted path to it."""
+    """The value of a field, found by its own name or else by the dotted path to it."""
     if field in value:
         return value[field]
     head, dot, rest = field.partition(".")
@@ -188,7 +214,7 @@ def _lookup(value: dict[str, Any], field: str) -> Any:
             found = _lookup(inner, rest)
             if found is not _ABSENT:
                 return found
-        # A name may hold dots itself: {"a.b": {"c": 1}} is found as "a.b.c".
+        # The name of a field may contain dots: {"a.b": {"c": 1}} is found as "a.b.c".
         more, dot, rest = rest.partition(".")
         head = f"{head}.{more}"
     return _ABSENT
@@ -203,7 +229,7 @@ def _kind(value: Any) -> str:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    # Python calls True and 1 equal, JSON does not.
+    # True and 1 are equal in Python, but not in JSON.
     if _kind(left) != _kind(right):
         return False
     if isinstance(left, list):
@@ -237,4 +263,4 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 EVERYTHING = Filters()
-"""The filters that let every record pass."""
+"""The filters that accept every record."""

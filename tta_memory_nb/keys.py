@@ -115,4 +115,4 @@ def _non_empty(text: str, name: str) -> str:
         return text
     if isinstance(text, str) and text:
         return str.__str__(text)  # np.str_ of a table's index: no foreign code in a key
-    raise InvalidArgument(f"{name}={brief(text)}: a {name} is a non-empty str")
+    raise InvalidArgument.about(name, text, f"a {name} is a non-empty str")

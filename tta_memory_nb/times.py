@@ -1,4 +1,4 @@
-"""Instants and durations as people write them, as Unix seconds and seconds."""
+"""Instants and durations: read from what people write, shown as people read them."""
 
 from __future__ import annotations
 
@@ -8,54 +8,67 @@ from datetime import date, datetime, timedelta, timezone
 from numbers import Real
 from typing import TypeAlias
 
-from .errors import InvalidArgument, brief
+from .errors import InvalidArgument
 
 Duration: TypeAlias = float | timedelta | str
 """Seconds, a timedelta, or text such as ``"90s"``, ``"15m"``, ``"1h30m"``, ``"7d"``."""
 
 Instant: TypeAlias = float | date | timedelta | str
-"""Unix seconds, a datetime, ISO 8601 text or a year; a `Duration` text or a timedelta is that long ago."""
+"""Unix seconds, a datetime, ISO 8601 text or a year. A timedelta or a duration in text counts back from now."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PARTS = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
 
-# What datetime can show: the years 1 to 9999. A TTL stays well inside.
+# The range of datetime: the years 1 to 9999. Now plus the longest duration stays inside it.
 _FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800.0, 253_402_300_799.0
 _LONGEST = 100_000_000_000.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def duration(value: Duration, name: str = "ttl") -> float:
-    """A positive, finite number of seconds.
+    """Reads a duration.
+
+    Args:
+        value: the duration as the caller wrote it.
+        name: the argument's name, for the error.
+
+    Returns:
+        Seconds: positive, finite, at most 1e11.
 
     Raises:
-        InvalidArgument: anything else, naming the argument and the value.
+        InvalidArgument: not such a duration.
     """
     seconds: float | None = None
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
     elif isinstance(value, str):
-        seconds = _written_duration(value)
+        seconds = _duration_in_text(value)
     elif _is_number(value):
         seconds = value
     if seconds is None or not 0 < seconds <= _LONGEST:
-        raise InvalidArgument(
-            f"{name}={brief(value)}: give a positive number of seconds (at most 1e11), a timedelta or text such as "
-            "'90s', '15m', '2h' or '7d'"
+        raise InvalidArgument.about(
+            name,
+            value,
+            "give a positive number of seconds (at most 1e11), a timedelta or text such as "
+            "'90s', '15m', '2h' or '7d'",
         )
     return float(seconds)
 
 
 def instant(value: Instant, now: float, name: str = "instant") -> float:
-    """Unix seconds.
+    """Reads an instant.
 
-    A datetime without a time zone is local time, as everywhere in Python; text without one is
-    UTC, as in the tables this package shows.
+    A datetime without a time zone is local time, as everywhere in Python. Text without a time zone is
+    UTC, as in the tables that this package shows.
 
     Args:
-        value: the instant as its user wrote it.
-        now: Unix seconds that "2h ago" counts from.
-        name: how the error calls the argument.
+        value: the instant as the caller wrote it.
+        now: Unix seconds from which a relative instant such as "2h" counts back.
+        name: the argument's name, for the error.
+
+    Returns:
+        Unix seconds.
 
     Raises:
         InvalidArgument: not an instant, or outside the years 1 to 9999.
@@ -63,7 +76,7 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
     seconds: float | None = None
     try:
         if isinstance(value, str):
-            seconds = _written_instant(value, now)
+            seconds = _instant_in_text(value, now)
         elif isinstance(value, timedelta):
             seconds = now - value.total_seconds()
         elif isinstance(value, datetime):
@@ -75,15 +88,34 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
     except (ValueError, OverflowError, OSError):
         seconds = None
     if seconds is None or not _FIRST_INSTANT <= seconds <= _LAST_INSTANT:
-        raise InvalidArgument(
-            f"{name}={brief(value)}: give a datetime, Unix seconds, ISO 8601 text such as "
-            "'2026-11-22' or '2026-11-22T15:00Z', or how long ago: '15m', '2h', '7d'"
+        raise InvalidArgument.about(
+            name,
+            value,
+            "give a datetime, Unix seconds, ISO 8601 text such as '2026-11-22' or "
+            "'2026-11-22T15:00Z', or how long ago: '15m', '2h', '7d'",
         )
     return seconds
 
 
+def shown_instant(seconds: float) -> str:
+    """An instant as messages, reprs and tables show it: ``2026-11-22 15:00:00Z``.
+
+    Args:
+        seconds: Unix seconds.
+
+    Returns:
+        Date and time in UTC, to the second. Outside the years 1 to 9999, where there is no date, the
+        Unix seconds.
+    """
+    if not _FIRST_INSTANT <= seconds <= _LAST_INSTANT:
+        return f"{seconds:.0f} (Unix seconds)"
+    # Not fromtimestamp(), which fails for early years on Windows.
+    moment = (_EPOCH + timedelta(seconds=seconds)).replace(microsecond=0, tzinfo=None)
+    return f"{moment.isoformat(' ')}Z"
+
+
 def _is_number(value: object) -> bool:
-    # NumPy's numbers are real numbers too; so says its timedelta64, which is none without its unit.
+    # NumPy's numbers are registered as Real, and so is its timedelta64, which means nothing without its unit.
     numpy = sys.modules.get("numpy")
     return (
         isinstance(value, Real)
@@ -92,7 +124,7 @@ def _is_number(value: object) -> bool:
     )
 
 
-def _written_duration(text: str) -> float | None:
+def _duration_in_text(text: str) -> float | None:
     text = text.strip()
     if _PARTS.fullmatch(text):
         return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
@@ -102,9 +134,9 @@ def _written_duration(text: str) -> float | None:
         return None
 
 
-def _written_instant(text: str, now: float) -> float:
+def _instant_in_text(text: str, now: float) -> float:
     text = text.strip()
-    if text[4:5] == "-" and text[:4].isdigit():  # by far the most: a year and a dash
+    if text[4:5] == "-" and text[:4].isdigit():  # by far the most frequent form: a year and a dash
         return _iso_instant(text)
     if _PARTS.fullmatch(text):
         return now - sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))

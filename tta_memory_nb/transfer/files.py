@@ -55,9 +55,11 @@ def format_of(path: Path, format: str | None, known: Iterable[str]) -> str:
         wrong = f"{path.name!r}: the suffix .{chosen} tells no known format"
     else:
         wrong = f"{path.name!r} has no suffix that tells its format"
-    raise TransferError(
+    error = TransferError(
         f"{wrong}; give format= (in %memory: --format) one of {', '.join(map(repr, known))}"
     )
+    error.parameter = None if format is None else "format"
+    raise error
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from ..errors import InvalidArgument, brief
+from ..errors import InvalidArgument
 from ..record import NOT_YET, MemoryRecord
 from ..times import instant
 
@@ -33,7 +33,7 @@ class Options:
         for name in ("key", "user", "session"):
             text = getattr(self, name)
             if (text is not None or name == "key") and not (isinstance(text, str) and text):
-                raise InvalidArgument(f"{name}={brief(text)}: give non-empty text")
+                raise InvalidArgument.about(name, text, "give non-empty text")
 
 
 @dataclass(frozen=True, slots=True)
