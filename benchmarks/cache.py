@@ -53,7 +53,7 @@ from report import (
 )
 
 import tta_memory_nb
-from tta_memory_nb.stores.base import new_entry
+from tta_memory_nb.entry import new_entry
 
 BATCH = 1_000
 OURS = "tta_memory_nb"

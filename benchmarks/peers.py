@@ -91,9 +91,11 @@ class Package(Peer):
         return self.memory.count(query)
 
     def index_and_text(self) -> int:
-        store = self.memory._near  # noqa: SLF001
-        return store._index.nbytes + sum(  # noqa: SLF001
-            sys.getsizeof(entry.folded) for entry in store.find()
+        records = self.memory._store.fallback.contents  # noqa: SLF001
+        index = records.indexes.of_mode["keyword"]
+        return index.nbytes + sum(
+            sys.getsizeof(entry._folded)  # noqa: SLF001
+            for entry in records.entries.values()
         )
 
 

@@ -6,17 +6,18 @@ Contract tests, the model test and the benchmarks take their backends from this 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any
-from unittest.mock import patch
 
 from real_servers import SERVERS, need
 
-from tta_memory_nb import MemoryPrimitive, SyncMemory, primitive
-from tta_memory_nb.filters import EVERYTHING, Filters
-from tta_memory_nb.stores.base import Entry
-from tta_memory_nb.stores.memory import InMemoryStore, Local
+from tta_memory_nb import MemoryPrimitive, SyncMemory
+from tta_memory_nb.entry import Entry
+from tta_memory_nb.search.request import ALL, Hit, Search
+from tta_memory_nb.stores.local import Local
+from tta_memory_nb.stores.memory import InMemoryStore
 from tta_memory_nb.stores.plan import Plan, aanswer, adrive, answer, as_plan, drive
 
 
@@ -27,7 +28,7 @@ def on_server(name: str) -> Callable[..., MemoryPrimitive]:
         # A busy machine is no outage: those have tests of their own, with the time they need.
         memory = MemoryPrimitive(need(name).url, **{"timeout": 60.0, **arguments})
         # More than `clear` would: evictions are counted anew as well.
-        memory.redis_client.unlink(*memory._store.remote._keys)
+        memory.redis_client.unlink(*memory._store.commands.keys)
         memory.sync.resize(max_size)
         return memory
 
@@ -73,14 +74,18 @@ class Calls:
 
     def __init__(self, memory: MemoryPrimitive | SyncMemory) -> None:
         self._store = memory._store
-        self._run = memory._runner.run
+        self._run = memory._store.runner.run
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         verb = getattr(self._store, name)
         return lambda *args, **kwargs: self._run(verb(*args, **kwargs))
 
-    def stream(self, *args: Any, **kwargs: Any) -> Iterator[Entry]:
-        return chain.from_iterable(map(self._run, self._store.stream(*args, **kwargs)))
+    def find(self, search: Search = ALL) -> list[Entry]:
+        return [hit.entry for hit in self._run(self._store.find(search))]
+
+    def stream(self, search: Search = ALL) -> Iterator[Entry]:
+        batches = map(self._run, self._store.stream(search))
+        return (hit.entry for hit in chain.from_iterable(batches))
 
 
 def calls(memory: MemoryPrimitive | SyncMemory) -> Calls:
@@ -100,8 +105,9 @@ class StandIn:
     Nothing of it is in reach without a plan, so the verbs have to be carried out as on a server.
     """
 
-    def __init__(self, records: InMemoryStore) -> None:
-        self._local = Local(records)
+    def __init__(self, store: InMemoryStore) -> None:
+        self._local = Local(store)
+        self.runner = Line()
 
     def __getattr__(self, name: str) -> Any:
         verb = getattr(self._local, name)
@@ -120,15 +126,19 @@ class StandIn:
     def is_on_server(self) -> bool:
         return True
 
-    def stream(
-        self, needle: str | None = None, filters: Filters = EVERYTHING
-    ) -> Iterator[Plan[list[Entry]]]:
-        entries = self._local.records.stream(needle, filters)
-        batch: list[Entry] = []
+    def outage(self) -> None:
+        return None
+
+    def describe(self) -> str:
+        return "store=StandIn()"
+
+    def stream(self, search: Search) -> Iterator[Plan[list[Hit]]]:
+        hits = self._local.fallback.contents.stream(search)
+        batch: list[Hit] = []
 
         @as_plan
-        def look() -> list[Entry]:
-            batch[:] = islice(entries, BATCH)
+        def look() -> list[Hit]:
+            batch[:] = islice(hits, BATCH)
             return batch.copy()
 
         more = True
@@ -180,10 +190,15 @@ class Line:
         self.log.append(("awaited", "close"))
 
 
-def on_a_stand_in(**arguments: Any) -> MemoryPrimitive:
-    """A memory on a server's stand-in, over a line of its own."""
-    with patch.object(primitive, "_open", lambda records, *_: (StandIn(records), Line())):
-        return MemoryPrimitive(**arguments)
+def on_a_stand_in(
+    *,
+    summarizer: Any = None,
+    clock: Callable[[], float] = time.time,
+    **arguments: Any,
+) -> MemoryPrimitive:
+    """A memory on a server's stand-in, with a runner of its own."""
+    store = StandIn(InMemoryStore(clock=clock, **arguments))
+    return MemoryPrimitive.over(store, summarizer=summarizer, clock=clock)
 
 
 WITH_A_STAND_IN = {**BACKENDS, "stand-in": on_a_stand_in}

@@ -18,7 +18,8 @@ from unicodedata import normalize
 from backends import Clock, calls
 from json_values import pieces
 
-from tta_memory_nb.stores.base import Change, new_entry
+from tta_memory_nb.entry import new_entry
+from tta_memory_nb.stores.base import Change
 
 # A code point that is no character: it stands in no text here, so no match crosses it.
 NOWHERE = "\U0010fffe"

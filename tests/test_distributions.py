@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from json_values import any_text, json_objects
 
 from tta_memory_nb.codec import snapshot
-from tta_memory_nb.distributions import (
+from tta_memory_nb.entry import Entry
+from tta_memory_nb.keys import parse_memory_key
+from tta_memory_nb.memory.distributions import (
     STEPS,
     Bins,
     SessionSpan,
@@ -22,8 +24,6 @@ from tta_memory_nb.distributions import (
     timeline,
     users,
 )
-from tta_memory_nb.keys import parse_memory_key
-from tta_memory_nb.stores.base import Entry
 
 NOW = 1_800_000_000.0
 EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0

@@ -454,11 +454,11 @@ def test_an_export_is_what_export_writes(front, memory, tmp_path):
 def test_a_read_only_explorer_changes_nothing(explore, memory):
     front = FrontEnd(explore(read_only=True))
     front.ask("hello")
-    before = memory.sync.mark()
+    before = memory.sync.change_token()
     for verb in ("edit", "expire", "duplicate", "delete", "undo"):
         reply = front.ask(verb, key="bob:mon", keys=["bob:mon"], text="{}", base="", **{"as": "x"})
         assert reply["message"] == "this explorer is read-only"
-    assert memory.sync.mark() == before
+    assert memory.sync.change_token() == before
 
 
 # ---- hostile records

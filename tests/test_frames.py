@@ -14,7 +14,7 @@ from json_values import any_text, json_objects
 from record_values import NOW, exact, facts, records, stored
 
 from tta_memory_nb import MemoryPrimitive, MemoryRecord
-from tta_memory_nb.compare import Difference
+from tta_memory_nb.entry import entry_of
 from tta_memory_nb.frames import (
     differences_frame,
     facts_frame,
@@ -22,7 +22,7 @@ from tta_memory_nb.frames import (
     hits_frame,
     records_frame,
 )
-from tta_memory_nb.stores.base import entry_of
+from tta_memory_nb.memory.compare import Difference
 
 # Integers in a column of fractions become fractions, so random values have one or the other.
 integers = json_objects(st.none() | st.booleans() | st.integers(-(10**30), 10**30) | any_text)

@@ -10,9 +10,23 @@ import pytest
 from backends import Clock
 
 from tta_memory_nb import InMemoryStore, InvalidArgument, MemoryRecord
+from tta_memory_nb.entry import Entry, new_entry
 from tta_memory_nb.filters import Filters
-from tta_memory_nb.index.signature import SignatureIndex
-from tta_memory_nb.stores.base import Entry, new_entry
+from tta_memory_nb.search.request import Search
+from tta_memory_nb.search.substring.index import SubstringIndex
+from tta_memory_nb.search.substring.signature import SignatureIndex
+
+
+def find(store: InMemoryStore, text: str | None = None, limit: int | None = None) -> list[Entry]:
+    """The entries that a search finds, newest first."""
+    return [hit.entry for hit in store.contents.find(Search(text, limit=limit))]
+
+
+def index_of(store: InMemoryStore) -> SubstringIndex:
+    """The substring index of a store."""
+    index = store.contents.indexes.of_mode["keyword"]
+    assert isinstance(index, SubstringIndex)
+    return index
 
 
 @pytest.fixture
@@ -64,7 +78,7 @@ def test_rewriting_records_with_a_ttl_does_not_leak(store, clock, rewrite):
     for _ in range(1000):
         rewrite(store)
         clock.tick()
-    assert len(store._expiries) <= 2 * 3 + 65
+    assert len(store.contents._expiries) <= 2 * 3 + 65
 
 
 def test_an_old_expiry_does_not_delete_what_replaced_it(store, clock):
@@ -93,8 +107,8 @@ VERBS = [
     lambda store: store.ttl("k"),
     lambda store: store.size(),
     lambda store: store.keys(),
-    lambda store: store.find("x"),
-    lambda store: store.count("x"),
+    lambda store: find(store, "x"),
+    lambda store: store.contents.count(Search("x")),
     lambda store: store.remove(["k"]),
     lambda store: store.remove_matching(Filters(prefix="k")),
     lambda store: store.resize(2),
@@ -158,7 +172,7 @@ def test_an_interrupted_write_leaves_everything_as_it_was(store, clock, method, 
     for key in "abc":
         store.add(key, {"text": key}, ttl=100)
     before = store.records()
-    store._entries = entries = Interrupted(store._entries)
+    store.contents.entries = entries = Interrupted(store.contents.entries)
     entries.method, entries.left = method, left
     written = [new_entry(key, {}, clock.now, 50) for key in ("b", "x", "b", "y", "b", "z")]
     with pytest.raises(KeyboardInterrupt):
@@ -179,7 +193,7 @@ def test_records_that_foreign_code_deletes_in_the_midst_of_an_undo_are_no_error(
     store.add("a", {})
     store.add("b", {})
     change = store.remove(["a"])
-    store._entries = entries = Deleting(store._entries)
+    store.contents.entries = entries = Deleting(store.contents.entries)
     entries.method, entries.left = "move", 1
     store.revert(change)
     assert store.keys() == []
@@ -199,10 +213,10 @@ def test_a_search_survives_what_is_written_in_the_midst_of_it(clock):
         store.add(key, {"text": "rain"})
     text = Writing(b"rain")
     text.store = store
-    store._entries["b"].folded = text
-    assert [entry.key for entry in store.find("rain")] == ["b", "a"]
+    store.contents.entries["b"]._folded = text
+    assert [entry.key for entry in find(store, "rain")] == ["b", "a"]
     store.delete("new")
-    assert store.count("rain") == 2
+    assert store.contents.count(Search("rain")) == 2
 
 
 def test_a_filtered_deletion_spares_what_is_written_while_it_decides(clock):
@@ -249,27 +263,27 @@ def filled(count: int, capacity: int, clock: Clock) -> InMemoryStore:
 
 def test_the_garbage_collector_need_not_visit_entries(store):
     store.add("k", {"text": "rain"})
-    assert not gc.is_tracked(store._entries["k"])
+    assert not gc.is_tracked(store.contents.entries["k"])
 
 
 def test_building_the_index_says_how_many_records_wait(clock):
     few, many = filled(200, 1000, clock), filled(3000, 5000, clock)
-    assert few.build_index() == 0  # so few are quicker looked at
-    assert many.build_index(0) == 3000
-    assert many.build_index(1e-9) < 3000
-    assert many.build_index() == 0
+    assert few.contents.build_index() == 0  # so few are quicker looked at
+    assert many.contents.build_index(0) == 3000
+    assert many.contents.build_index(1e-9) < 3000
+    assert many.contents.build_index() == 0
     many.add("ann:new", {"text": "note"})
-    assert many.build_index(0) == 1
+    assert many.contents.build_index(0) == 1
     with pytest.raises(InvalidArgument, match="seconds=-1"):
-        many.build_index(-1)
+        many.contents.build_index(-1)
 
 
 def test_searches_index_what_waits_a_slice_at_a_time(clock):
     store = filled(5000, 5000, clock)
     waiting = []
     while not waiting or waiting[-1]:
-        assert len(store.find("note 4321 of")) == 1
-        waiting.append(store.build_index(0))
+        assert len(find(store, "note 4321 of")) == 1
+        waiting.append(store.contents.build_index(0))
     assert waiting == sorted(waiting, reverse=True)
     assert len(waiting) > 2
 
@@ -282,9 +296,9 @@ def test_an_index_keeps_no_value_that_is_gone(clock, gone, indexed):
     seen = weakref.ref(text)
     store.put([Entry("watched", text, None, clock.now, clock.now + 10)])
     del text
-    assert [entry.key for entry in store.find("watched", 3)] == ["watched"]
+    assert [entry.key for entry in find(store, "watched", 3)] == ["watched"]
     if indexed:
-        assert store.build_index() == 0
+        assert store.contents.build_index() == 0
     store.get("watched")
     match gone:
         case "evicted":
@@ -306,23 +320,23 @@ def test_a_memory_that_evicts_for_long_keeps_an_index_of_its_own_size(clock):
     for n in range(12_000):
         store.add(f"bob:{n}", {"text": f"more {n}"})
         if n % 40 == 0:
-            assert store.find(f"more {n}", 1)[0].key == f"bob:{n}"
-            assert len(store.find("note 1 of")) == (n == 0)
-    assert store._index._columns._signatures.columns <= 2000 * 9 // 8 + 128
+            assert find(store, f"more {n}", 1)[0].key == f"bob:{n}"
+            assert len(find(store, "note 1 of")) == (n == 0)
+    assert index_of(store)._columns._signatures.columns <= 2000 * 9 // 8 + 128
 
 
 def test_an_empty_memory_keeps_no_index(clock):
     store = filled(2000, 2000, clock)
-    store.build_index()
-    assert store._index.nbytes > 0
+    store.contents.build_index()
+    assert index_of(store).nbytes > 0
     change = store.remove_matching()
-    assert store._index.nbytes == 0
+    assert index_of(store).nbytes == 0
     store.revert(change)
-    assert len(store.find("note 77 of")) == 1
-    store.build_index()
+    assert len(find(store, "note 77 of")) == 1
+    store.contents.build_index()
     store.remove(store.keys())
-    assert store.find("note") == []
-    assert store._index.nbytes == 0
+    assert find(store, "note") == []
+    assert index_of(store).nbytes == 0
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
@@ -330,7 +344,7 @@ def test_an_empty_memory_keeps_no_index(clock):
 def test_what_strikes_while_the_index_is_written_costs_no_answer(clock, monkeypatch, step, error):
     store = InMemoryStore(1500, clock=clock)
     store.put([new_entry(f"ann:{n}", {"text": f"old {n}"}, 0, None) for n in range(800)])
-    store.build_index()
+    store.contents.build_index()
     for n in range(100):
         store.get(f"ann:{n}")
     strike = 1 if step == "grow" else 2
@@ -349,12 +363,12 @@ def test_what_strikes_while_the_index_is_written_costs_no_answer(clock, monkeypa
         store.add(f"bob:{n}", {"text": f"new {n}"})
         if n % 50 == 0:
             try:
-                store.build_index()
+                store.contents.build_index()
             except KeyboardInterrupt:
                 struck += 1
             for query in ("new 4", "old 77", f"new {n}", "ne"):
-                found = [entry.key for entry in store.find(query)]
-                expected = [e.key for e in store.find() if query.encode() in e.searchable()]
+                found = [entry.key for entry in find(store, query)]
+                expected = [e.key for e in find(store) if query.encode() in e.searchable()]
                 assert found == expected
     assert strike <= 0
     assert struck == (error is KeyboardInterrupt)
@@ -362,10 +376,10 @@ def test_what_strikes_while_the_index_is_written_costs_no_answer(clock, monkeypa
 
 def test_a_record_that_is_read_is_the_newest_for_the_index_too(clock):
     store = filled(1000, 1000, clock)
-    store.build_index()
+    store.contents.build_index()
     for n in (3, 500, 3, 10):
         store.get(f"ann:{n}")
-    found = [entry.key for entry in store.find("of 3", 3)]
+    found = [entry.key for entry in find(store, "of 3", 3)]
     assert found == ["ann:10", "ann:3", "ann:500"]
 
 
@@ -373,5 +387,5 @@ def test_reads_are_noted_only_so_many_at_a_time(clock):
     store = filled(10, 10, clock)
     for _ in range(2000):
         store.get("ann:1")
-        assert len(store._reads) < 1000
+        assert len(store.contents._reads) < 1000
     assert store.keys()[-1] == "ann:1"

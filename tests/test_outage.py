@@ -22,7 +22,7 @@ from network import Proxy
 from real_servers import Cluster, Server, need, until, valkey
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable, outage
-from tta_memory_nb.stores.base import new_entry
+from tta_memory_nb.entry import new_entry
 
 TIMEOUT = 0.3
 
@@ -71,7 +71,7 @@ def open_memory(
 
     yield open_one
     for memory in opened:
-        memory._store._outage = None  # what a test leaves waiting is not for the next one
+        memory._store.outages.current = None  # what a test leaves waiting is not for the next one
         memory.sync.close()
 
 
@@ -177,8 +177,8 @@ async def test_one_broken_connection_is_no_outage_and_nothing_is_done_twice(
         assert fault.count == 1
         assert memory.is_using_redis()
     assert everything(other) == {}
-    counters = memory.redis_client.hget(memory._store.remote._keys[3], "seq")
-    assert int(counters) - memory._store.remote.seen <= 1  # each was counted once
+    counters = memory.redis_client.hget(memory._store.commands.keys[3], "seq")
+    assert int(counters) - memory._store.commands.seen <= 1  # each was counted once
 
 
 @pytest.mark.parametrize(
@@ -208,12 +208,12 @@ def test_an_error_that_is_no_outage_is_shown_and_changes_nothing(memory, other, 
 
 
 def test_a_key_of_another_kind_is_an_error_and_not_an_outage(memory, other):
-    memory.redis_client.set(memory._store.remote._keys[0], "a string of somebody else")
+    memory.redis_client.set(memory._store.commands.keys[0], "a string of somebody else")
     with pytest.raises(ServerError) as raised:
         memory.sync.add("k", {})
     assert raised.value.code == "WRONGTYPE"
     assert memory.is_using_redis()
-    memory.redis_client.delete(memory._store.remote._keys[0])
+    memory.redis_client.delete(memory._store.commands.keys[0])
 
 
 # ---- when it begins and when it ends
@@ -239,9 +239,9 @@ def test_a_write_that_is_heard_of_when_others_have_gone_on_alone_has_its_place_b
     memory, other, proxy
 ):
     memory.sync.add("old", {"n": 0})
-    remote = memory._store.remote
+    commands = memory._store.commands
     entry = new_entry("late", {"n": 1}, 1.0, None)
-    take_note = memory._runner.run(remote.put((entry,), remote.operations.begin()))
+    take_note = memory._runner.run(commands.put((entry,), commands.write_ids.begin()))
     proxy.refuse()
     memory.sync.add("alone", {"n": 2})
     take_note()
@@ -573,7 +573,7 @@ def test_a_memory_follows_the_sentinels_to_the_new_primary():
     until(memory.sync.reconnect, "the new primary is found")
     assert everything(memory) == {"before": {"n": 1}, "after": {"n": 2}}
     with sentinels.primary.client() as client:
-        assert client.hlen(memory._store.remote._keys[0]) == 2
+        assert client.hlen(memory._store.commands.keys[0]) == 2
     memory.sync.close()
 
 
@@ -582,7 +582,7 @@ async def test_a_memory_awaited_follows_the_cluster_to_a_new_primary():
     cluster = Cluster(valkey())
     memory = MemoryPrimitive(cluster.url, namespace="failover", timeout=1)
     await memory.add("before", {"n": 1})
-    slot = memory.redis_client.keyslot(memory._store.remote._keys[0])
+    slot = memory.redis_client.keyslot(memory._store.commands.keys[0])
     node = memory.redis_client.nodes_manager.get_node_from_slot(slot)
     [owner] = [each for each in cluster.nodes if each.port == node.port]
     until(lambda: is_replicated(owner), "the replica has it as well")
@@ -647,7 +647,7 @@ class Schedule(RuleBasedStateMachine):
             self.proxy.release()
             assert everything(self.near) == self.writes
         finally:
-            self.far._store._outage = None
+            self.far._store.outages.current = None
             for memory in (self.near, self.far):
                 memory.sync.clear()
                 memory.sync.close()

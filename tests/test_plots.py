@@ -15,8 +15,8 @@ from json_values import any_text
 from matplotlib.figure import Figure
 
 from tta_memory_nb import MissingPackage
+from tta_memory_nb.entry import Entry
 from tta_memory_nb.plots import plot_sessions, plot_sizes, plot_timeline, plot_ttl
-from tta_memory_nb.stores.base import Entry
 
 NOW = 1_800_000_000.0
 EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0

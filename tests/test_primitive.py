@@ -25,11 +25,14 @@ from tta_memory_nb import (
     SyncMemory,
     create_memory_key,
 )
+from tta_memory_nb.entry import Entry
 from tta_memory_nb.filters import FilterArgs
-from tta_memory_nb.stores.base import Change, Entry
-from tta_memory_nb.stores.plan import InProcessRunner
+from tta_memory_nb.memory.verbs import Verbs
+from tta_memory_nb.search.request import Hit, Search
+from tta_memory_nb.stores.base import Change
+from tta_memory_nb.stores.local import Local
+from tta_memory_nb.stores.plan import InProcessRunner, Plan
 from tta_memory_nb.transfer import ImportReport
-from tta_memory_nb.verbs import Verbs
 
 EMPTY = inspect.Parameter.empty
 PLAIN = ("size", "is_using_redis", "get_backend_info", "outage")
@@ -126,7 +129,8 @@ def test_every_verb_is_on_both_faces():
 def test_both_faces_offer_the_same_verbs():
     awaited, called = public(MemoryPrimitive), public(SyncMemory)
     # Each face has its own word for closing, as files and sockets do.
-    assert set(awaited) ^ set(called) == {"aclose", "close", *OF_THE_ORIGINAL}
+    own = {"over", "store", "aclose", "close", *OF_THE_ORIGINAL}
+    assert set(awaited) ^ set(called) == own
 
 
 @pytest.mark.parametrize(
@@ -179,26 +183,25 @@ def test_what_streams_takes_the_same_arguments_on_both_faces(name):
     assert awaited.parameters == called.parameters
 
 
-async def test_a_search_can_be_awaited_run_as_a_task_and_iterated_over():
+async def test_a_search_can_be_awaited_run_as_a_task_and_streamed():
     memory = MemoryPrimitive()
     for n in range(200):
         await memory.add(f"ann:{n}", {"text": f"rain {n}"})
     everything = memory.sync.search_records("rain", None)
     assert await memory.search_records("rain", None) == everything
     assert await asyncio.create_task(memory.search_records("rain", None)) == everything
-    assert [hit async for hit in memory.search_records("rain", None)] == everything
-    assert [hit async for hit in memory.search_records("rain")] == everything[:5]
+    assert [hit async for hit in memory.stream_records("rain")] == everything
+    assert [hit async for hit in memory.stream_records("rain", 5)] == everything[:5]
     assert [hit async for hit in memory.stream_records("rain", user="ann")] == everything
     assert [record async for record in memory.stream_records()] == memory.sync.records()
-    assert [hit async for hit in memory.search_records("")] == []
-    memory.search_records("never awaited").close()
+    assert [hit async for hit in memory.stream_records("")] == []
     with pytest.raises(InvalidArgument, match="query=None"):
         await memory.search_records(None)
     with pytest.raises(InvalidArgument, match="query=None"):
-        _ = [hit async for hit in memory.search_records(None)]
+        memory.sync.search_records(None)
 
 
-async def test_a_long_stream_lets_others_take_their_turn():
+async def test_a_long_stream_lets_other_tasks_run():
     memory = MemoryPrimitive()
     await memory.add_many({f"k{n}": {"text": "rain"} for n in range(500)})
     turns = 0
@@ -210,7 +213,7 @@ async def test_a_long_stream_lets_others_take_their_turn():
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
-    assert len([hit async for hit in memory.search_records("rain", None)]) == 500
+    assert len([hit async for hit in memory.stream_records("rain")]) == 500
     task.cancel()
     assert turns >= 5
 
@@ -351,7 +354,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "records": lambda face, _: face.records(2, user="ann"),
     "entries": lambda face, _: face.entries("rain", 3, user="ann"),
     "peek": lambda face, _: face.peek(["ann:2", "nobody", "ann:1"]),
-    "mark": lambda face, _: face.mark(),
+    "change_token": lambda face, _: face.change_token(),
     "search": lambda face, _: face.search("rain", limit=2),
     "search_records": lambda face, _: face.search_records("RAIN", user="ann"),
     "stream_records": lambda face, _: face.stream_records("rain", limit=5),
@@ -462,10 +465,10 @@ async def test_a_summarizer_is_called_once_the_server_has_answered():
 async def test_closing_a_memory_closes_what_its_plans_are_carried_out_with():
     async with on_a_stand_in() as memory:
         memory.sync.close()
-        assert memory._runner.log == [("called", "part"), ("called", "close")]
+        assert memory._runner.log == [("called", "before_close"), ("called", "close")]
     assert memory._runner.log[2:] == [
-        ("awaited", "part"),
-        ("replied", "part"),
+        ("awaited", "before_close"),
+        ("replied", "before_close"),
         ("awaited", "close"),
     ]
     assert memory.sync.close() is None
@@ -593,7 +596,121 @@ def test_reprs_tell_namespace_and_sizes_and_are_the_same_each_time():
     assert repr(memory) == (
         "MemoryPrimitive(backend='in-memory', namespace=\"it's\", size=1, max_size=7)"
     )
-    assert repr(memory.sync) == 'SyncMemory(namespace="it\'s", size=1)'
+    assert repr(memory.sync) == 'SyncMemory(namespace="it\'s", size=1, max_size=7)'
+
+
+# ---- stores of one's own
+
+
+class Recording(Local):
+    """An in-memory store that remembers which of its verbs were asked for records."""
+
+    def __init__(self) -> None:
+        super().__init__(InMemoryStore(max_size=10))
+        self.asked: list[str] = []
+
+    def write(self, entry: Entry) -> Plan[None]:
+        self.asked.append("write")
+        return super().write(entry)
+
+    def read(self, key: str) -> Plan[Entry | None]:
+        self.asked.append("read")
+        return super().read(key)
+
+    def find(self, search: Search) -> Plan[list[Hit]]:
+        self.asked.append(f"find {search.text}")
+        return super().find(search)
+
+
+class Wrapper:
+    """A store that passes on to another what it does not do itself."""
+
+    def __init__(self, store: Any) -> None:
+        self._wrapped = store
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
+        return getattr(self._wrapped, name)
+
+
+async def test_a_store_sees_every_verb_of_the_memory_that_is_made_over_it():
+    store = Recording()
+    memory = MemoryPrimitive.over(store)
+    await memory.add("a", {"text": "rain"})
+    memory.sync.add("b", {"text": "sun"})
+    assert await memory.get("a") == {"text": "rain"}
+    assert memory.sync.get("b") == {"text": "sun"}
+    assert await memory.search("rain") == memory.sync.search("RAIN") == [{"text": "rain"}]
+    assert store.asked == ["write", "write", "read", "read", "find rain", "find RAIN"]
+    assert memory.max_size == 10
+
+
+async def test_a_wrapper_around_the_store_of_a_memory_sees_what_both_faces_ask():
+    wrapper = Wrapper(MemoryPrimitive().store)
+    memory = MemoryPrimitive.over(wrapper)
+    wrapper.asked.clear()
+    memory.sync.add("a", {"n": 1})
+    assert await memory.get("a") == memory.sync.get("a") == {"n": 1}
+    assert await memory.search("1") == [{"n": 1}]
+    assert wrapper.asked == ["write", "read", "read", "find"]
+
+
+def test_a_memory_can_be_made_over_an_in_memory_store():
+    store = InMemoryStore(max_size=2, namespace="tenant")
+    memory = MemoryPrimitive.over(store)
+    memory.sync.add("k", {"n": 1})
+    assert (store.get("k"), memory.namespace, memory.max_size) == ({"n": 1}, "tenant", 2)
+    assert memory.fallback is store
+    assert repr(memory) == (
+        "MemoryPrimitive(backend='in-memory', namespace='tenant', size=1, max_size=2)"
+    )
+
+
+def test_what_is_no_store_is_refused_with_the_verbs_that_it_lacks():
+    with pytest.raises(
+        InvalidArgument, match=r"store=\{\}: it lacks about, before_close,.* write;"
+    ):
+        MemoryPrimitive.over({})
+    with pytest.raises(InvalidArgument, match="summarizer=3: give a callable"):
+        MemoryPrimitive.over(InMemoryStore(), summarizer=3)
+
+
+async def test_a_watch_sees_verbs_arguments_results_and_errors_of_both_faces():
+    seen: list[Any] = []
+
+    def watch(verb: str, plan: Plan[Any], *args: Any, **kwargs: Any) -> Plan[Any]:
+        try:
+            result = yield from plan
+        except InvalidArgument as error:
+            seen.append((verb, args, kwargs, type(error)))
+            raise
+        seen.append((verb, args, kwargs, result))
+        return result
+
+    memory = MemoryPrimitive()
+    assert memory.watch is memory.sync.watch is None
+    memory.sync.add("a", {"n": 1})
+    memory.watch = watch
+    await memory.add("b", {"n": 2}, ttl=60)
+    memory.sync.get("a")
+    await memory.get("b")
+    assert memory.sync.count(prefix="a") == 1
+    assert [record.key async for record in memory.stream_records("2")] == ["b"]
+    memory.sync.watch = None
+    memory.sync.get("a")
+    *others, streamed = seen
+    assert others == [
+        ("add", ("b", {"n": 2}), {"ttl": 60}, None),
+        ("get", ("a",), {}, {"n": 1}),
+        ("get", ("b",), {}, {"n": 2}),
+        ("count", (), {"prefix": "a"}, 1),
+    ]
+    assert streamed[:2] == ("stream_records", ("2", None, "keyword"))
+    memory.watch = watch
+    with pytest.raises(InvalidArgument):
+        memory.sync.get("")
+    assert seen[-1] == ("get", ("",), {}, InvalidArgument)
 
 
 # ---- summaries

@@ -27,7 +27,7 @@ from search_oracle import (
 )
 
 from tta_memory_nb import MemoryPrimitive
-from tta_memory_nb.stores.redis.remote import BATCH
+from tta_memory_nb.stores.redis.operations import BATCH
 
 EXAMPLES = 2000
 
@@ -265,7 +265,7 @@ def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_res
             twin.ask(chance, 3)
         twin.ask(chance, 3)
         if all(kind != "take all" for kind, *_ in program):
-            floors = [each._store.fallback.position().floor for each in twin.memories]
+            floors = [each._store.replica.position().oldest_held for each in twin.memories]
             loaded.append(floors != [None, None])
         twin.same_everything()
         for each in twin.memories:

@@ -31,7 +31,7 @@ from tta_memory_nb.stores.locks import AdvisoryLock
 from tta_memory_nb.stores.redis import payload
 from tta_memory_nb.stores.redis.addresses import parse_address
 from tta_memory_nb.stores.redis.keys import keys_of
-from tta_memory_nb.stores.redis.mirror import Mirror
+from tta_memory_nb.stores.redis.replica import Replica
 
 SECRET = "s3cret-pässword/@:"
 
@@ -263,7 +263,7 @@ async def test_keys_that_moved_to_another_node_are_found_there(open_memory, face
         return getattr(memory.sync, verb)(*arguments)
 
     await do("add", "k", {"n": 1})
-    keys = memory._store.remote._keys
+    keys = memory._store.commands.keys
     memory.redis_client.unlink(*keys)
     primaries = [node.client(decode_responses=True) for node in cluster.nodes[:3]]
     slot = memory.redis_client.keyslot(keys[0])
@@ -525,9 +525,9 @@ def test_a_first_search_loads_no_more_than_it_needs(open_memory):
         {"text": "note 4999", "rare": False},
         {"text": "note 4998", "rare": False},
     ]
-    mirror = other.fallback
-    assert mirror.size() < 1000
-    assert not mirror.position().is_complete
+    replica = other.store.replica
+    assert replica.records.size() < 1000
+    assert not replica.position().is_complete
     memory.sync.get("k3")  # newer now than all that is loaded
     memory.sync.add("k4990", {"text": "changed"})
     memory.sync.delete("k4998")
@@ -538,7 +538,7 @@ def test_a_first_search_loads_no_more_than_it_needs(open_memory):
         "note 4997",
     ]
     assert other.sync.count("note") == 4998
-    assert mirror.position().is_complete
+    assert replica.position().is_complete
     assert other.sync.search("true") == [{"text": "note 7", "rare": True}]
 
 
@@ -575,7 +575,7 @@ def test_a_filtered_search_loads_only_what_its_filters_may_accept(open_memory, c
     ):
         wanted = set(memory.sync.keys(**filters))
         other = open_memory(clock=clock)
-        with patch.object(Mirror, "apply", autospec=True, side_effect=Mirror.apply) as apply:
+        with patch.object(Replica, "apply", autospec=True, side_effect=Replica.apply) as apply:
             found = other.sync.search_records("note", limit=None, **filters)
             assert {record.key for record in found} == wanted
             assert other.sync.count("note", **filters) == len(wanted)
@@ -592,7 +592,7 @@ def test_what_is_known_of_parts_is_known_in_an_outage_as_it_was_last(open_memory
     memory.sync.add("ann:3", {"text": "another"})
     memory.sync.delete("ann:4")
     assert memory.sync.count("note", prefix="ann:1") == 11
-    memory._store._lose(StoreUnavailable("away"))
+    memory._store.outages._begin(StoreUnavailable("away"))
     assert memory.sync.count("note", prefix="ann:") == 18
     assert memory.sync.get("ann:4") is None
     assert memory.sync.get("ann:5") == {"text": "note 5"}

@@ -39,7 +39,7 @@ def run(shell, proxy, monkeypatch):  # noqa: F811
 
     assert run_cell("memory = %memory use $TEAM_MEMORY").success
     yield run_cell
-    notebook_of(shell).memory._store._outage = None
+    notebook_of(shell).memory._store.outages.current = None
     notebook_of(shell).memory.sync.close()
     assert not [text for text in told if SECRET in text]
 

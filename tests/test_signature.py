@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tta_memory_nb.index.grams import ROWS, Signer, is_exact, owner_rows
-from tta_memory_nb.index.signature import SignatureIndex
+from tta_memory_nb.search.substring.grams import ROWS, Signer, is_exact, owner_rows
+from tta_memory_nb.search.substring.signature import SignatureIndex
 from tta_memory_nb.text import BORDER, fold, to_utf8
 
 # Few letters meet often; the others are of one to four bytes, and half a character.

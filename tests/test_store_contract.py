@@ -12,8 +12,9 @@ import pytest
 from backends import WITH_A_STAND_IN, Calls, Clock, calls
 
 from tta_memory_nb import InvalidArgument, MemoryRecord, NotStorable, SyncMemory
+from tta_memory_nb.entry import new_entry
 from tta_memory_nb.errors import brief
-from tta_memory_nb.stores.base import Change, new_entry
+from tta_memory_nb.stores.base import Change
 
 MakeMemory: TypeAlias = Callable[..., SyncMemory]
 
@@ -95,7 +96,7 @@ def test_peeking_gives_what_is_there_and_leaves_it_where_it_is(memory, clock):
 def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
     fill(memory, "a", "b", "c")
     memory.add("d", {"text": "d"}, ttl=60)
-    marks = [memory.mark()]
+    marks = [memory.change_token()]
     gone: list[Change] = []
     for step in (
         lambda: memory.add("e", {"text": "e"}),
@@ -109,9 +110,9 @@ def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
         lambda: memory.resize(1),
         memory.clear,
     ):
-        assert memory.mark() == marks[-1]
+        assert memory.change_token() == marks[-1]
         step()
-        marks.append(memory.mark())
+        marks.append(memory.change_token())
     assert len(set(marks)) == len(marks)
 
 
@@ -128,9 +129,9 @@ def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
 )
 def test_looking_leaves_the_mark_as_it_is(memory, look):
     fill(memory, "a", "b")
-    before = memory.mark()
+    before = memory.change_token()
     look(memory)
-    assert memory.mark() == before
+    assert memory.change_token() == before
 
 
 # ---- one record

@@ -19,7 +19,8 @@ from hypothesis.stateful import (
 from json_values import pieces
 
 from tta_memory_nb import MemoryRecord
-from tta_memory_nb.stores.base import Change, new_entry
+from tta_memory_nb.entry import new_entry
+from tta_memory_nb.stores.base import Change
 from tta_memory_nb.text import fold
 
 NAMESPACE = "model"

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
         TTAMemoryError,
     )
     from .keys import MemoryKey, create_memory_key, parse_memory_key
+    from .memory.faces import MemoryPrimitive, SyncMemory
     from .nesting import allow_nested_asyncio
     from .notebook.explorer import MemoryExplorer
-    from .primitive import MemoryPrimitive, SyncMemory
     from .record import MemoryRecord
     from .stores.memory import InMemoryStore
 
@@ -60,8 +60,8 @@ _HOMES = {
     "create_memory_key": "keys",
     "parse_memory_key": "keys",
     "allow_nested_asyncio": "nesting",
-    "MemoryPrimitive": "primitive",
-    "SyncMemory": "primitive",
+    "MemoryPrimitive": "memory.faces",
+    "SyncMemory": "memory.faces",
     "MemoryRecord": "record",
     "InMemoryStore": "stores.memory",
     "MemoryExplorer": "notebook.explorer",

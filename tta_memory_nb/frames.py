@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from .compare import EXPIRY, Difference, FieldChange
+from .memory.compare import EXPIRY, Difference, FieldChange
 from .record import MemoryRecord
 from .table import (
     ABSENT,

@@ -17,9 +17,9 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from .distributions import session_spans, sizes, time_to_live, timeline
+from .entry import Entry
 from .errors import MissingPackage, harmless
-from .stores.base import Entry
+from .memory.distributions import session_spans, sizes, time_to_live, timeline
 from .table import moment
 
 if TYPE_CHECKING:

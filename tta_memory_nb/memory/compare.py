@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from .stores.base import Entry
-from .table import ABSENT, Path, flatten
+from ..entry import Entry, recency
+from ..table import ABSENT, Path, flatten
 
 What: TypeAlias = Literal["added", "changed", "deleted", "evicted", "expired"]
 KINDS: tuple[What, ...] = ("added", "changed", "deleted", "evicted", "expired")
@@ -128,7 +128,7 @@ def compare(
     known = before.entries
     found: list[Difference] = []
     there: set[str] = set()
-    # The least recent use of what has stayed; a stamp is a place in the order of use.
+    # The least recent use of what has stayed.
     oldest_use = inf
     for entry in after:
         key = entry.key
@@ -137,7 +137,7 @@ def compare(
             found.append(Difference(key, "added", None, entry))
             continue
         there.add(key)
-        oldest_use = min(oldest_use, entry.stamp)
+        oldest_use = min(oldest_use, recency(entry))
         if old is not entry and _differ(old, entry):
             found.append(Difference(key, "changed", old, entry))
     gone = [entry for key, entry in known.items() if key not in there]
@@ -167,8 +167,8 @@ def _evicted(gone: Sequence[Entry], oldest_use: float, most: int) -> set[str]:
     """Keys of what fits the order of eviction, ``most`` at most."""
     if most <= 0:
         return set()
-    candidates = [entry for entry in gone if entry.stamp < oldest_use]
-    candidates.sort(key=lambda entry: entry.stamp)
+    candidates = [entry for entry in gone if recency(entry) < oldest_use]
+    candidates.sort(key=recency)
     return {entry.key for entry in candidates[:most]}
 
 

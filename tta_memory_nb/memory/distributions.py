@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .keys import MEMORY_KEY
-from .stores.base import Entry
-from .text import to_utf8
+from ..entry import Entry
+from ..keys import MEMORY_KEY
+from ..text import to_utf8
 
 if TYPE_CHECKING:
     import numpy as np

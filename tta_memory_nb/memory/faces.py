@@ -221,9 +221,7 @@ def _watched_batches(
     watch = verbs.watch
     if watch is None:
         return batches
-    return (
-        watch("stream_records", batch, query, limit, mode, **filters) for batch in batches
-    )
+    return (watch("stream_records", batch, query, limit, mode, **filters) for batch in batches)
 
 
 # After so many records, a stream lets other tasks of its loop run.
@@ -339,7 +337,7 @@ class MemoryPrimitive:
             )
         _check_summarizer(summarizer)
         memory = cls.__new__(cls)
-        memory._set_up(store, clock, summarizer)
+        memory._set_up(store, clock, summarizer)  # noqa: SLF001  as __init__ does
         return memory
 
     def _set_up(self, store: Store, clock: Clock, summarizer: Summarizer | None) -> None:

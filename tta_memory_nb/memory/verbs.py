@@ -454,9 +454,7 @@ class Verbs:
         )
 
     @spell_out_filters
-    def summarize(
-        self, limit: int | None = None, **filters: Unpack[FilterArgs]
-    ) -> Plan[str]:
+    def summarize(self, limit: int | None = None, **filters: Unpack[FilterArgs]) -> Plan[str]:
         """Returns what the memory's summarizer makes of the records, given to it oldest first.
 
         An async summarizer runs on the loop of a caller who awaits, and otherwise in a short-lived

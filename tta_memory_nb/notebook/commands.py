@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from ..compare import Snapshot, compare, summary
 from ..errors import InvalidArgument, brief, harmless
 from ..filters import FilterArgs
-from ..primitive import MemoryPrimitive
+from ..memory.compare import Snapshot, compare, summary
+from ..memory.faces import MemoryPrimitive
 from ..stores.base import Change, Clock
 from ..stores.redis.addresses import is_address
 from ..times import Duration, duration

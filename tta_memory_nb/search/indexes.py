@@ -74,12 +74,15 @@ class Indexes:
 
     Args:
         capacity: how many entries the store may hold.
+
+    Attributes:
+        of_mode: search mode -> its index.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._orders = Orders()
-        self._of_mode = {mode: make(capacity) for mode, make in _MAKERS.items()}
+        self.of_mode = {mode: make(capacity) for mode, make in _MAKERS.items()}
 
     @property
     def capacity(self) -> int:
@@ -89,20 +92,20 @@ class Indexes:
     @capacity.setter
     def capacity(self, capacity: int) -> None:
         self._capacity = capacity
-        for index in self._of_mode.values():
+        for index in self.of_mode.values():
             index.capacity = capacity
 
     def clear(self) -> None:
         """Starts over, for a store that holds no entry, or none that an index knows."""
         self._orders.clear()
-        for index in self._of_mode.values():
+        for index in self.of_mode.values():
             index.clear()
 
     def restored(self, entries: Iterable[Entry]) -> None:
         """Takes in entries that come back with a recency they had before, as an undo does."""
         entries = list(entries)
         self._orders.restored(entries)
-        for index in self._of_mode.values():
+        for index in self.of_mode.values():
             index.restored(entries)
 
     def find(
@@ -113,18 +116,18 @@ class Indexes:
         if found is not None:
             matcher = query.matcher()
             return [Hit(entry, 1.0, matcher) for entry in found]
-        return self._of_mode[mode].find(entries, query, limit)
+        return self.of_mode[mode].find(entries, query, limit)
 
     def count(self, entries: Entries, query: Query, mode: SearchMode) -> int:
         """Returns how many entries match."""
         found = self._in_order(entries, query, mode, None)
-        return len(found) if found is not None else self._of_mode[mode].count(entries, query)
+        return len(found) if found is not None else self.of_mode[mode].count(entries, query)
 
     def candidates(self, entries: Entries, query: Query, mode: SearchMode) -> list[Entry]:
         """Returns all entries that may match, newest first, without a look at any text."""
         most = _most_in_order(query, mode)
         found = self._orders.candidates(entries, query, most) if most else None
-        return self._of_mode[mode].candidates(entries, query) if found is None else found
+        return self.of_mode[mode].candidates(entries, query) if found is None else found
 
     def _in_order(
         self, entries: Entries, query: Query, mode: SearchMode, limit: int | None
@@ -135,7 +138,7 @@ class Indexes:
 
     def build(self, entries: Entries, seconds: float | None) -> int:
         """Does the work that searches have put off; returns how many entries are unindexed."""
-        return sum(index.build(entries, seconds) for index in self._of_mode.values())
+        return sum(index.build(entries, seconds) for index in self.of_mode.values())
 
 
 def _most_in_order(query: Query, mode: SearchMode) -> float:

@@ -103,7 +103,7 @@ class _Order(Generic[T]):
     """Terms of all entries, sorted but for the newest."""
 
     def __init__(self, terms: _Terms[T]) -> None:
-        self._by = terms
+        self._by: _Terms[T] = terms
         self.clear()
 
     def clear(self) -> None:
@@ -147,7 +147,8 @@ class _Order(Generic[T]):
 
     def size(self, entries: Entries, filters: Filters) -> int:
         """Returns how many entries the filters name at most."""
-        low, high = self._by.range(self._update(entries), filters)
+        terms = self._update(entries)
+        low, high = self._by.range(terms, filters)
         return high - low + len(self._unsorted)
 
     def entries(self, entries: Entries, filters: Filters) -> Iterator[Entry]:
@@ -208,9 +209,7 @@ class Orders:
                 return found
         return newest(self._named(order, entries, query), matches, limit, inf)
 
-    def candidates(
-        self, entries: Entries, query: Query, most: float = inf
-    ) -> list[Entry] | None:
+    def candidates(self, entries: Entries, query: Query, most: float = inf) -> list[Entry] | None:
         """Returns all entries that may match, newest first; None when no order is narrow enough."""
         narrowest = self._guarded(self._narrowest, entries, query.filters, most)
         return None if narrowest is None else self._named(narrowest[0], entries, query)

@@ -54,7 +54,7 @@ class Local:
     def __init__(self, store: InMemoryStore) -> None:
         self.fallback = store
         self.namespace = store.namespace
-        self._records = store.of
+        self._records = store.contents
 
     def __init_subclass__(cls) -> None:
         # A subclass that reads in a way of its own has no shortcut past it, unless it brings one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from ..codec import from_json
@@ -12,7 +12,7 @@ from ..errors import InvalidArgument
 from ..filters import EVERYTHING, Filters
 from ..keys import check_key, check_namespace
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
-from ..search.request import ALL, Hit, Search, check_limit, check_query
+from ..search.request import ALL, Search, check_limit, check_query
 from ..times import Duration, duration
 from .base import Change, Clock, check_max_size
 from .records import Records
@@ -51,7 +51,7 @@ class InMemoryStore:
 
     def _use(self, records: Records, namespace: str) -> None:
         self.namespace = namespace
-        self.of = records
+        self.contents = records
 
     def __repr__(self) -> str:
         return (
@@ -62,7 +62,7 @@ class InMemoryStore:
     @property
     def max_size(self) -> int:
         """Capacity in records; setting it is `resize`."""
-        return self.of.capacity
+        return self.contents.capacity
 
     @max_size.setter
     def max_size(self, max_size: int) -> None:
@@ -71,7 +71,7 @@ class InMemoryStore:
     @property
     def evictions(self) -> int:
         """How many records have been evicted since the start."""
-        return self.of.evictions
+        return self.contents.evictions
 
     # ---- values
 
@@ -89,11 +89,11 @@ class InMemoryStore:
             NotStorable: the value.
         """
         seconds = None if ttl is None else duration(ttl)
-        self.of.write(new_entry(key, value, self.of.clock(), seconds))
+        self.contents.write(new_entry(key, value, self.contents.clock(), seconds))
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Returns a fresh copy of the value and makes it the newest; None when there is none."""
-        entry = self.of.read(key)
+        entry = self.contents.read(key)
         return None if entry is None else from_json(entry.text)
 
     def delete(self, key: str) -> bool:
@@ -103,21 +103,21 @@ class InMemoryStore:
     def ttl(self, key: str) -> float | None:
         """Returns the seconds until a record expires; None for never and for no record."""
         # Before `expires_at` looks at the clock: what it finds alive has some time left.
-        now = self.of.clock()
-        expires_at = self.of.expires_at(key)
+        now = self.contents.clock()
+        expires_at = self.contents.expires_at(key)
         return None if expires_at is None else expires_at - now
 
     def size(self) -> int:
         """Returns the number of records."""
-        return self.of.size()
+        return self.contents.size()
 
     def keys(self) -> list[str]:
         """Returns the keys, least recently used first."""
-        return self.of.keys()
+        return self.contents.keys()
 
     def records(self) -> list[MemoryRecord]:
         """Returns all records, newest first."""
-        return [hit.entry.record(self.namespace) for hit in self.of.find(ALL)]
+        return [hit.entry.record(self.namespace) for hit in self.contents.find(ALL)]
 
     def search(self, query: str, limit: int | None = 5) -> list[dict[str, Any]]:
         """Returns the values whose field names or leaves contain a text of any case, newest first.
@@ -127,7 +127,7 @@ class InMemoryStore:
         Raises:
             InvalidArgument: a limit below 1, a query that is not text.
         """
-        found = self.of.find(Search(check_query(query), limit=check_limit(limit)))
+        found = self.contents.find(Search(check_query(query), limit=check_limit(limit)))
         return [from_json(hit.entry.text) for hit in found]
 
     def clear(self) -> None:
@@ -139,29 +139,29 @@ class InMemoryStore:
     def put(self, entries: Iterable[Entry]) -> Change:
         """Writes entries in order and evicts the least recently used above `max_size`."""
         written = tuple(entries)
-        removed, evicted = self.of.write_all(written, self.of.clock())
+        removed, evicted = self.contents.write_all(written, self.contents.clock())
         return Change(written, removed, evicted, self)
 
     def remove(self, keys: Sequence[str]) -> Change:
         """Deletes the keys that exist."""
         wanted = [check_key(key) for key in keys]
-        records = self.of
+        records = self.contents
         now = records.clock()
         with records.lock:
             records.settle(now)
-            there = [records.entries[key] for key in dict.fromkeys(wanted) if key in records.entries]
+            there = [
+                records.entries[key] for key in dict.fromkeys(wanted) if key in records.entries
+            ]
             records.remove(there)
         return Change(removed=tuple(there), origin=self)
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Change:
         """Deletes every record that the filters accept."""
-        records = self.of
+        records = self.contents
         found = records.find(Search(filters=filters))
         with records.lock:
             # Not what has been written under the same key since then.
-            there = [
-                hit.entry for hit in found if records.entries.get(hit.entry.key) is hit.entry
-            ]
+            there = [hit.entry for hit in found if records.entries.get(hit.entry.key) is hit.entry]
             records.remove(there)
         return Change(removed=tuple(there), origin=self)
 
@@ -175,7 +175,7 @@ class InMemoryStore:
             raise InvalidArgument(
                 "this change was made to another memory, and only that one can take it back"
             )
-        records = self.of
+        records = self.contents
         now = records.clock()
         with records.lock:
             records.settle(now)
@@ -199,7 +199,7 @@ class InMemoryStore:
             InvalidArgument: a capacity below 0.
         """
         max_size = check_max_size(max_size)
-        records = self.of
+        records = self.contents
         now = records.clock()
         evicted: list[Entry] = []
         with records.lock:

@@ -68,9 +68,7 @@ def open_store(address: str | None, settings: Settings) -> Store:
     """
     if not address:
         return Local(
-            InMemoryStore(
-                settings.max_size, namespace=settings.namespace, clock=settings.clock
-            )
+            InMemoryStore(settings.max_size, namespace=settings.namespace, clock=settings.clock)
         )
     module = OPENERS.get(scheme_of(address))
     if module is None:

@@ -18,7 +18,7 @@ from ..filters import EVERYTHING, Filters
 from ..keys import check_key
 from ..search.indexes import Indexes
 from ..search.query import Entries, Query
-from ..search.request import Hit, Search, SearchMode
+from ..search.request import Hit, Search
 from ..times import duration
 from .base import Clock
 
@@ -122,9 +122,7 @@ class Records:
 
     # ---- many records
 
-    def write_all(
-        self, written: tuple[Entry, ...], now: float
-    ) -> tuple[tuple[Entry, ...], int]:
+    def write_all(self, written: tuple[Entry, ...], now: float) -> tuple[tuple[Entry, ...], int]:
         """Writes entries in order, all or none, and evicts once at the end.
 
         Returns:

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
+from ..entry import Entry, entry_of
 from ..errors import CapacityExceeded, InvalidArgument, TransferError, brief
 from ..record import NOT_YET, MemoryRecord
-from ..stores.base import Change, Entry, Store, entry_of
+from ..stores.base import Change, Store
 from ..stores.plan import Plan
 from .chat import read_conversations, read_json, read_list
 from .datasets import DATASETS

@@ -20,10 +20,10 @@ import anywidget
 import traitlets
 from traitlets.utils.bunch import Bunch
 
-from ...distributions import session_spans, sessions_of, sizes, time_to_live, timeline, users
 from ...errors import InvalidArgument, TTAMemoryError, brief
 from ...filters import FilterArgs, Filters
-from ...primitive import MemoryPrimitive
+from ...memory.distributions import session_spans, sessions_of, sizes, time_to_live, timeline, users
+from ...memory.faces import MemoryPrimitive
 from ...record import MemoryRecord
 from ...stores.base import Clock
 from ...table import portable, unportable
@@ -286,7 +286,12 @@ class MemoryExplorer(anywidget.AnyWidget):
         """
         wanted, before = self._wanted(), self._listing
         memory = wanted.memory.sync
-        if before and before.is_whole and before.wanted == wanted and memory.mark() == before.mark:
+        if (
+            before
+            and before.is_whole
+            and before.wanted == wanted
+            and memory.change_token() == before.mark
+        ):
             return False
         if hurry and (before is None or before.wanted != wanted):
             count = max([stop for _, stop in self._windows.values()], default=_FIRST_WINDOW[1])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ...codec import to_json
+from ...entry import Entry
 from ...keys import parse_memory_key
-from ...stores.base import Entry
 from ...table import ABSENT, FlatTable, Path, column_path, flat_table, flatten, is_utf8, portable
 from ...text import fold, leaf_text, match_spans, matching_paths
 

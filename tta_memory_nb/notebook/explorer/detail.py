@@ -9,11 +9,12 @@ from hashlib import blake2b
 from typing import Any
 
 from ...codec import from_json
+from ...entry import Entry
 from ...errors import InvalidArgument
 from ...keys import parse_memory_key
-from ...primitive import SyncMemory
+from ...memory.faces import SyncMemory
 from ...record import MemoryRecord
-from ...stores.base import Change, Entry
+from ...stores.base import Change
 from ...table import is_utf8, portable
 from ...text import fold, leaf_text, matching_paths, to_utf8
 from ...times import Duration, duration
@@ -112,7 +113,8 @@ def _neighbours(memory: SyncMemory, entry: Entry) -> list[dict[str, Any]]:
     if parts is None:
         return []
     session = memory.entries(None, user=parts.user, session=parts.session)
-    session.sort(key=lambda each: (each.updated_at, each.stamp))
+    session.reverse()  # the oldest first, also of those that were written at one instant
+    session.sort(key=lambda each: each.updated_at)
     keys = [each.key for each in session]
     at = keys.index(entry.key) if entry.key in keys else 0
     return [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...codec import Snapshot
-from ...stores.base import Entry
+from ...entry import Entry
 
 _MOST_KEYS = 5000
 _MOST_VERSIONS = 20

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
+from ...entry import Entry
 from ...filters import FilterArgs
 from ...keys import parse_memory_key
-from ...primitive import MemoryPrimitive
-from ...stores.base import Entry
+from ...memory.faces import MemoryPrimitive
+from ...search.request import SearchMode
 from ...table import ABSENT
-from ...verbs import SearchMode
 from .cells import Column, column_called, created_at
 
 RECENCY = "recency"
@@ -100,7 +100,7 @@ def first_rows(wanted: Wanted, count: int) -> Listing | None:
     if wanted.sort_by != RECENCY or not wanted.descending:
         return None
     memory = wanted.memory.sync
-    mark = memory.mark()
+    mark = memory.change_token()
     entries = wanted.entries(count)
     total = memory.size() if wanted.is_everything else len(entries)
     return Listing(wanted, mark, entries, total, is_whole=len(entries) < count)
@@ -113,7 +113,7 @@ def whole(wanted: Wanted, told: Told) -> Listing:
         wanted: what is to be listed.
         told: is told how far it has come.
     """
-    mark = wanted.memory.sync.mark()
+    mark = wanted.memory.sync.change_token()
     entries = _all_entries(wanted, told)
     if wanted.sort_by != RECENCY:
         column = column_called(wanted.sort_by)

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ...entry import Entry, recency
 from ...keys import parse_memory_key
-from .grams import WORD, Bits, is_exact, owner_rows
 from ..query import Entries, Query
+from .grams import WORD, Bits, is_exact, owner_rows
 from .signature import SignatureIndex
 
 # So many of the 64 entries of the oldest word may be moved to a new word, if they still exist.

@@ -100,9 +100,7 @@ class SubstringIndex:
             more = newest(self._unindexed.newest_first(entries), test, wanted, last)
             spent = perf_counter() - started
         columns = self._columns
-        if columns and (
-            wanted is None or len(more) < wanted or more[-1]._recency < columns.newest
-        ):
+        if columns and (wanted is None or len(more) < wanted or more[-1]._recency < columns.newest):
             rows = columns.rows(query)
             if rows:
                 for candidates in columns.newest_first(entries, rows, wanted):

@@ -343,7 +343,11 @@ class Commands:
         return Change((), evicted, len(evicted), self, capacity), bool(more)
 
     def revert(
-        self, written: Sequence[Entry], removed: Sequence[Entry], max_size: int | None, write_id: int
+        self,
+        written: Sequence[Entry],
+        removed: Sequence[Entry],
+        max_size: int | None,
+        write_id: int,
     ) -> Plan[Change]:
         """Takes back at most a batch of a change."""
         args: list[bytes | int] = []

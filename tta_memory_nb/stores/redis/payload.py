@@ -14,9 +14,9 @@ from enum import IntFlag
 from struct import Struct
 from typing import Any
 
+from ...entry import Entry
 from ...errors import MissingPackage
 from ...text import to_utf8
-from ..base import Entry
 
 _HEADER = Struct(">BddddI")
 HEADER_SIZE = _HEADER.size
@@ -71,7 +71,7 @@ class Payloads:
         if created is None:
             flags, created = flags | _NEW, 0.0
         header = _HEADER.pack(
-            flags, created, entry.updated_at, entry.expires_at or 0.0, entry.version, size
+            flags, created, entry.updated_at, entry.expires_at or 0.0, entry._write_seq, size
         )
         return header, text
 
@@ -96,9 +96,8 @@ def unpack(key: str, blob: bytes, stamp: int = 0) -> Entry | None:
     if flags & _SURROGATES:
         assert isinstance(text, bytes)
         text = text.decode("utf-8", "surrogatepass")
-    return Entry(
-        key, text, created, updated, expires or None, stamp or int(version), version=int(version)
-    )
+    write_seq = int(version)
+    return Entry(key, text, created, updated, expires or None, stamp or write_seq, write_seq)
 
 
 def _compress(text: bytes) -> tuple[bytes, int]:

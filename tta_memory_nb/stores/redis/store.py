@@ -255,9 +255,7 @@ class RedisStore:
         return found
 
     def _peek_batch(self, keys: Sequence[str]) -> Plan[list[Entry]]:
-        return self.outages.look(
-            lambda: self.commands.peek(keys), lambda: self._records.peek(keys)
-        )
+        return self.outages.look(lambda: self.commands.peek(keys), lambda: self._records.peek(keys))
 
     def find(self, search: Search) -> Plan[list[Hit]]:
         """Returns the hits of a search."""

@@ -96,7 +96,7 @@ class Sync:
             asked.epoch,
             asked.cursor,
             asked.log_cursor,
-            b"" if asked.oldest_held in (None, -inf) else int(asked.oldest_held),  # type: ignore[arg-type]
+            b"" if asked.oldest_held in (None, -inf) else int(asked.oldest_held),
             int(older),
             MOST_BYTES,
             b"1" if asked.knows_all else b"0",
