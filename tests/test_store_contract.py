@@ -12,8 +12,9 @@ import pytest
 from backends import WITH_A_STAND_IN, Calls, Clock, calls
 
 from tta_memory_nb import InvalidArgument, MemoryRecord, NotStorable, SyncMemory
-from tta_memory_nb.entry import new_entry
+from tta_memory_nb.entry import new_entry, recency
 from tta_memory_nb.errors import brief
+from tta_memory_nb.search.request import ALL, Search
 from tta_memory_nb.stores.base import Change
 
 MakeMemory: TypeAlias = Callable[..., SyncMemory]
@@ -937,18 +938,18 @@ def test_taking_a_write_back_keeps_what_was_written_over_it(memory, store, clock
 def test_a_store_fetches_finds_and_counts_entries(memory, store):
     fill(memory, "a1", "b", "a2")
     assert [entry.key for entry in store.fetch(["b", "missing", "a1"])] == ["b", "a1"]
-    assert [entry.key for entry in store.find("a")] == ["a1", "a2"]
-    assert [entry.key for entry in store.find(limit=2)] == ["a1", "b"]
-    assert (store.count(), store.count("a"), store.size()) == (3, 2, 3)
+    assert [entry.key for entry in store.find(Search("a"))] == ["a1", "a2"]
+    assert [entry.key for entry in store.find(Search(limit=2))] == ["a1", "b"]
+    assert (store.count(ALL), store.count(Search("a")), store.size()) == (3, 2, 3)
     assert store.keys() == ["a2", "b", "a1"]
 
 
-def test_stamps_rise_with_recency(memory, store):
+def test_recency_rises_with_use(memory, store):
     fill(memory, "a", "b", "c")
     memory.get("a")
-    stamps = [entry.stamp for entry in store.find()]
-    assert stamps == sorted(stamps, reverse=True)
-    assert len(set(stamps)) == 3
+    places = [recency(entry) for entry in store.find()]
+    assert places == sorted(places, reverse=True)
+    assert len(set(places)) == 3
 
 
 # ---- bad input

@@ -256,7 +256,7 @@ class Verbs:
         Raises:
             InvalidArgument: a limit below 1, a query that is not text, another mode, a filter.
         """
-        found = yield from self._store.find(self._search(check_query(query), limit, mode, filters))
+        found = yield from self._store.find(self._search(query, limit, mode, filters, optional=False))
         return list(map(self._found, found))
 
     @spell_out_filters
@@ -523,11 +523,17 @@ class Verbs:
         return EVERYTHING if compiled == EVERYTHING else compiled
 
     def _search(
-        self, query: str | None, limit: int | None, mode: SearchMode, filters: FilterArgs
+        self,
+        query: str | None,
+        limit: int | None,
+        mode: SearchMode,
+        filters: FilterArgs,
+        *,
+        optional: bool = True,
     ) -> Search:
-        """Returns what is asked, checked."""
+        """Returns what is asked, checked; a query that is not optional must not be None."""
         return Search(
-            None if query is None else check_query(query),
+            None if query is None and optional else check_query(query),  # type: ignore[arg-type]
             check_mode(mode),
             self._filters(filters),
             check_limit(limit),

@@ -26,22 +26,37 @@ class Query:
         search: what is asked; its limit, offset and order do not matter here.
 
     Attributes:
-        text: what is looked for, as its user wrote it, or None for any record.
-        folded: the same, folded; empty for any record.
-        needle: the folded text, or None for any record.
+        folded: the folded text that is looked for; empty for any record.
+        needle: the same as a needle, or None for any record.
+        filters: which records may answer at all.
         accepts: the filters as a test, or None for none.
         implied: texts that are leaves of every entry that passes ``accepts``.
-        filters: the filters themselves.
+        is_impossible: whether nothing can match: an empty text is no query.
+        is_bounded: whether the filters name a range of keys or of instants.
+        is_narrow: whether signatures can tell candidates from other entries.
     """
 
-    # A frozen dataclass would take as long to make as comparing ten texts.
-    __slots__ = ("accepts", "filters", "folded", "implied", "needle", "text")
+    # A frozen dataclass would take as long to make as comparing ten texts; so would properties that
+    # each search asks for several times.
+    __slots__ = (
+        "accepts",
+        "filters",
+        "folded",
+        "implied",
+        "is_bounded",
+        "is_impossible",
+        "is_narrow",
+        "needle",
+    )
 
     def __init__(self, search: Search) -> None:
-        self.text = search.text
-        self.folded = fold(search.text) if search.text else ""
-        self.needle = Needle(self.folded) if self.folded else None
-        filters = self.filters = search.filters
+        text, filters = search.text, search.filters
+        self.is_impossible = text == ""
+        self.folded = fold(text) if text else ""
+        self.needle = Needle(self.folded) if text else None
+        self.filters = filters
+        self.is_narrow = self.needle is not None
+        self.is_bounded = False
         self.accepts: Test | None = None
         self.implied: tuple[Needle, ...] = ()
         if filters is not EVERYTHING:
@@ -49,28 +64,13 @@ class Query:
             self.accepts = lambda entry: accept(entry.key, entry.updated_at, entry.value)
             if filters.where:
                 self.implied = tuple(Needle(fold(text)) for text in filters.implied_texts() if text)
-
-    @property
-    def is_impossible(self) -> bool:
-        """Whether nothing can match: an empty text is no query."""
-        return self.text == ""
-
-    @property
-    def is_bounded(self) -> bool:
-        """Whether the filters name a range of keys or of instants."""
-        filters = self.filters
-        return filters is not EVERYTHING and (
-            bool(filters.prefix)
-            or filters.user is not None
-            or filters.since is not None
-            or filters.until is not None
-        )
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether the index of signatures can tell candidates from others."""
-        filters = self.filters
-        return bool(self.needle or self.implied or filters.user or filters.session)
+            owner = filters.user or filters.session
+            self.is_narrow = bool(self.is_narrow or self.implied or owner)
+            self.is_bounded = (
+                bool(filters.prefix or filters.user)
+                or filters.since is not None
+                or filters.until is not None
+            )
 
     def matcher(self) -> Matcher | None:
         """Returns what says where a value has the text, or None when any record will do."""

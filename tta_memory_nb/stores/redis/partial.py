@@ -13,7 +13,7 @@ from math import inf
 from threading import Lock
 
 from ...entry import Entry
-from ...filters import Filters
+from ...filters import EVERYTHING, Filters
 from ...search.orders import prefix_of
 from ...text import to_utf8
 from ..locks import AdvisoryLock
@@ -104,6 +104,8 @@ class Replicas:
 
     def for_filters(self, filters: Filters) -> Synced:
         """Returns where to look for what filters accept."""
+        if filters is EVERYTHING:
+            return self.whole
         subset = Subset.of(filters)
         if subset == WHOLE or self.whole.replica.position().is_complete:
             return self.whole

@@ -1,0 +1,183 @@
+"""Searches that keys and instants in sorted order answer, against a naive look at every record."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from backends import Clock, calls
+
+from tta_memory_nb import InMemoryStore, MemoryPrimitive
+from tta_memory_nb.entry import Entry
+from tta_memory_nb.filters import Filters
+from tta_memory_nb.search.orders import Orders, prefix_of
+from tta_memory_nb.search.request import Search
+
+USERS = ["ann", "ann:x", "an", "bob", "zoë", "😀"]
+
+
+def naive(store: InMemoryStore, search: Search) -> list[Entry]:
+    """What a search finds when it looks at every record."""
+    text = (search.text or "").encode()
+    filters = search.filters
+    found = [
+        entry
+        for entry in reversed(store.contents.entries.values())
+        if text in entry.searchable() and filters.accept(entry.key, entry.updated_at, entry.value)
+    ]
+    if search.order == "oldest":
+        found.reverse()
+    end = None if search.limit is None else search.offset + search.limit
+    return found[search.offset : end]
+
+
+def question(chance: random.Random, now: float) -> Search:
+    """A search with at least one bound."""
+    bounds: dict[str, Any] = {}
+    while not bounds:
+        if chance.random() < 0.5:
+            user = chance.choice(USERS)
+            bounds["prefix"] = chance.choice([user, f"{user}:", user[:1], f"{user}:s1", "nobody"])
+        if chance.random() < 0.2:
+            bounds["user"] = chance.choice(["ann", "bob", "nobody"])
+        if chance.random() < 0.2:
+            bounds["session"] = chance.choice(["s1", "s2"])
+        for name in ("since", "until"):
+            if chance.random() < 0.2:
+                bounds[name] = now - chance.choice([0, 1, 5, 50, 500])
+        if chance.random() < 0.1:
+            bounds["where"] = {"n": {"$gt": 3}}
+    return Search(
+        chance.choice([None, None, "rain", "note 1", "nothing of this"]),
+        filters=Filters.build(now, **bounds),
+        limit=chance.choice([None, 1, 3, 10]),
+        offset=chance.choice([0, 0, 2]),
+        order=chance.choice(["newest", "newest", "oldest"]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_done_a_bounded_search_finds_what_a_look_at_every_record_finds(seed):
+    chance = random.Random(seed)
+    clock = Clock()
+    store = InMemoryStore(1200, clock=clock)
+    changes = []
+
+    def add(count: int) -> None:
+        for _ in range(count):
+            key = f"{chance.choice(USERS)}:s{chance.randint(1, 3)}:{chance.randint(1, 900)}"
+            word = chance.choice(["rain", "sun"])
+            ttl = 40 if chance.random() < 0.05 else None
+            store.add(key, {"text": f"{word}, note {chance.randint(1, 99)}", "n": 4}, ttl)
+            clock.tick(chance.choice([0, 0.01, 0.5]))
+
+    add(700)
+    for _ in range(60):
+        keys = store.keys()
+        match chance.randint(0, 6):
+            case 0 | 1:
+                add(chance.choice([1, 5, 400]))
+            case 2:
+                for key in chance.sample(keys, min(len(keys), chance.choice([1, 100]))):
+                    store.get(key)
+            case 3:
+                changes.append(store.remove(chance.sample(keys, min(len(keys), 30))))
+            case 4 if changes:
+                store.revert(changes.pop())
+            case 5:
+                changes.append(store.remove_matching(Filters(prefix=chance.choice(USERS))))
+            case 6:
+                clock.tick(20)
+        for _ in range(4):
+            search = question(chance, clock.now)
+            found = [hit.entry for hit in store.contents.find(search)]
+            assert found == naive(store, search), search
+            assert store.contents.count(search) == len(
+                naive(store, Search(search.text, filters=search.filters))
+            )
+            candidates = set(store.contents.candidate_keys(search))
+            assert {entry.key for entry in found} <= candidates
+
+
+def test_a_narrow_bound_looks_at_no_other_record(monkeypatch):
+    memory = MemoryPrimitive(max_size=5000).sync
+    memory.add_many({f"user{n % 500}:s{n}": {"n": n} for n in range(5000)})
+    instant = memory.records(1, prefix="user499:")[0].updated_at
+    looked = []
+    accept = Filters.accept
+
+    def counting(self: Filters, *args: Any) -> bool:
+        looked.append(args[0])
+        return accept(self, *args)
+
+    monkeypatch.setattr(Filters, "accept", counting)
+    assert len(memory.records(10, prefix="user7:")) == 10
+    assert len(memory.records(10, user="user7")) == 10
+    assert memory.count(prefix="user7:") == 10
+    assert memory.records(10, until=instant - 3600) == []
+    assert len(looked) < 200
+
+
+def test_what_strikes_while_an_order_is_brought_up_to_date_costs_no_answer(monkeypatch):
+    store = InMemoryStore(3000)
+    for n in range(1000):
+        store.add(f"ann:{n}" if n % 50 else f"bob:{n}", {"n": n})
+    bobs = Search(filters=Filters(prefix="bob:"))
+    assert len(store.contents.find(bobs)) == 20
+    for n in range(1000, 2000):
+        store.add(f"ann:{n}" if n % 50 else f"bob:{n}", {"n": n})
+    real = Orders._narrowest
+
+    def struck(self: Orders, *args: Any) -> Any:
+        real(self, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Orders, "_narrowest", struck)
+        with pytest.raises(KeyboardInterrupt):
+            store.contents.find(bobs)
+    assert len(store.contents.find(bobs)) == 40
+
+
+@pytest.mark.parametrize(
+    ("bounds", "prefix"),
+    [
+        ({}, ""),
+        ({"prefix": "a"}, "a"),
+        ({"user": "ann"}, "ann:"),
+        ({"user": "ann", "session": "s1"}, "ann:s1"),
+        ({"user": "ann", "prefix": "an"}, "ann:"),
+        ({"user": "ann", "prefix": "ann:s1:ff"}, "ann:s1:ff"),
+        ({"session": "s1"}, ""),
+    ],
+)
+def test_the_prefix_that_filters_name(bounds, prefix):
+    assert prefix_of(Filters(**bounds)) == prefix
+
+
+def test_a_search_can_leave_out_the_first_hits_and_begin_with_the_oldest():
+    memory = MemoryPrimitive()
+    for n in range(6):
+        memory.sync.add(f"k{n}", {"text": "rain" if n % 2 else "sun"})
+    find = calls(memory).find
+    assert [entry.key for entry in find(Search("rain", offset=1))] == ["k3", "k1"]
+    assert [entry.key for entry in find(Search("rain", limit=1, offset=1))] == ["k3"]
+    assert [entry.key for entry in find(Search("rain", order="oldest", limit=2))] == ["k1", "k3"]
+    assert [entry.key for entry in find(Search(order="oldest", offset=4))] == ["k4", "k5"]
+    assert find(Search("")) == []
+
+
+def test_a_hit_says_where_it_matches():
+    memory = MemoryPrimitive()
+    memory.sync.add("k", {"Straßen": ["rainy", {"city": "Rain in RAIN"}], "n": 5})
+    [hit] = memory._runner.run(memory.store.find(Search("rain")))
+    assert [tuple(span) for span in hit.spans] == [
+        ("Straßen[0]", 0, 4, "value"),
+        ("Straßen[1].city", 0, 4, "value"),
+        ("Straßen[1].city", 8, 12, "value"),
+    ]
+    [hit] = memory._runner.run(memory.store.find(Search("STRASSE")))
+    assert [tuple(span) for span in hit.spans] == [("Straßen", 0, 6, "name")]
+    [hit] = memory._runner.run(memory.store.find(Search()))
+    assert (hit.score, hit.spans) == (1.0, ())
