@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pytest
-from backends import WITH_A_STAND_IN, Clock, calls, examples
+from backends import EVERY_BACKEND, WITH_A_STAND_IN, Clock, calls, examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -281,7 +281,7 @@ class Program(RuleBasedStateMachine):
         assert self.memory.size() == len(self.model.oldest_first()) <= self.memory.max_size
 
 
-@pytest.mark.parametrize("backend", WITH_A_STAND_IN)
+@pytest.mark.backends(*EVERY_BACKEND)
 def test_random_programs_answer_as_the_naive_model(backend):
     run_state_machine_as_test(
         lambda: Program(backend),
