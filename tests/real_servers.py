@@ -411,7 +411,8 @@ class Sentinels:
         )
         watch = (
             f"sentinel monitor mymaster 127.0.0.1 {self.primary.port} 2\n"
-            "sentinel down-after-milliseconds mymaster 500\n"
+            # Longer than a busy machine lets a server wait: others share these Sentinels.
+            "sentinel down-after-milliseconds mymaster 2000\n"
             "sentinel failover-timeout mymaster 2000"
         )
         self.sentinels = [Server(binary, sentinel=watch) for _ in range(3)]
