@@ -24,7 +24,7 @@ from tta_memory_nb import MemoryPrimitive, SyncMemory, primitive
 from tta_memory_nb.filters import EVERYTHING, Filters
 from tta_memory_nb.stores.base import Entry
 from tta_memory_nb.stores.memory import InMemoryStore, Local
-from tta_memory_nb.stores.plan import Plan, at_once
+from tta_memory_nb.stores.plan import Plan, Request, at_once
 
 
 def on_server(name: str) -> Callable[..., MemoryPrimitive]:
@@ -34,7 +34,8 @@ def on_server(name: str) -> Callable[..., MemoryPrimitive]:
         # A busy machine is no outage: those have tests of their own, with the time they need.
         memory = MemoryPrimitive(need(name).url, **{"timeout": 60.0, **arguments})
         # More than `clear` would: evictions are counted anew as well.
-        memory.redis_client.unlink(*memory._store.remote._keys)
+        store: Any = memory._store
+        memory.redis_client.unlink(*store.remote._keys)
         memory.sync.resize(max_size)
         return memory
 
@@ -156,6 +157,13 @@ class StandIn:
             more = len(batch) == BATCH
 
 
+def asked(request: Request) -> str:
+    """Returns the name of the verb that a plan asks the stand-in for."""
+    assert isinstance(request, tuple)
+    assert len(request) == 1
+    return str(request[0])
+
+
 class Line:
     """The runner of plans that ask a stand-in; remembers what was asked in which way."""
 
@@ -166,7 +174,7 @@ class Line:
         reply = None
         while True:
             try:
-                [name] = plan.send(reply)
+                name = asked(plan.send(reply))
             except StopIteration as done:
                 return done.value
             self.log.append(("called", name))
@@ -176,7 +184,7 @@ class Line:
         reply = None
         while True:
             try:
-                [name] = plan.send(reply)
+                name = asked(plan.send(reply))
             except StopIteration as done:
                 return done.value
             self.log.append(("awaited", name))
@@ -191,8 +199,8 @@ class Line:
         self.log.append(("awaited", "close"))
 
 
-def on_a_stand_in(**arguments: Any) -> MemoryPrimitive:
-    """A memory on a server's stand-in, over a line of its own."""
+def on_a_stand_in(**arguments: Any) -> Any:
+    """Returns a memory on a stand-in for a server. It is Any, because tests read its runner's log."""
     with patch.object(primitive, "_open", lambda records, *_: (StandIn(records), Line())):
         return MemoryPrimitive(**arguments)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from threading import Thread
 from typing import Any
 from unittest.mock import patch
@@ -27,6 +28,7 @@ from real_servers import Cluster, Server, need, until, valkey
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable, outage
 from tta_memory_nb.stores.base import new_entry
+from tta_memory_nb.stores.redis.keys import keys_of
 
 PATIENT = 60.0
 HASTY = 1.0
@@ -77,7 +79,8 @@ def open_memory(
 
     yield open_one
     for memory in opened:
-        memory._store._outage = None  # what a test leaves waiting is not for the next one
+        store: Any = memory._store
+        store._outage = None  # what a test leaves unsent is not for the next one
         memory.sync.close()
 
 
@@ -123,8 +126,8 @@ OUTAGES: dict[str, Callable[[Proxy], object]] = {
     "half an answer": lambda proxy: proxy.fault("half reply", times=None),
     "hangs": lambda proxy: proxy.fault("hang", times=None),
     **{
-        word: lambda proxy, word=word: proxy.fault("error", times=None, error=word.encode())
-        for word in (
+        said: partial(Proxy.fault, kind="error", times=None, error=said.encode())
+        for said in (
             "LOADING Redis is loading the dataset in memory",
             "READONLY You can't write against a read only replica.",
             "CLUSTERDOWN The cluster is down",
@@ -610,7 +613,7 @@ def test_a_memory_follows_the_sentinels_to_the_new_primary():
     until(memory.sync.reconnect, "the new primary is found")
     assert everything(memory) == {"before": {"n": 1}, "after": {"n": 2}}
     with sentinels.primary.client() as client:
-        assert client.hlen(memory._store.remote._keys[0]) == 2
+        assert client.hlen(keys_of("failover")[0]) == 2
     memory.sync.close()
 
 
@@ -619,7 +622,7 @@ async def test_a_memory_awaited_follows_the_cluster_to_a_new_primary():
     cluster = Cluster(valkey())
     memory = MemoryPrimitive(cluster.url, namespace="failover", timeout=PATIENT)
     await memory.add("before", {"n": 1})
-    slot = memory.redis_client.keyslot(memory._store.remote._keys[0])
+    slot = memory.redis_client.keyslot(keys_of("failover")[0])
     node = memory.redis_client.nodes_manager.get_node_from_slot(slot)
     [owner] = [each for each in cluster.nodes if each.port == node.port]
     until(lambda: is_replicated(owner), "the replica has it as well")
@@ -681,7 +684,8 @@ class Schedule(RuleBasedStateMachine):
             self.proxy.release()
             assert everything(self.near) == self.writes
         finally:
-            self.far._store._outage = None
+            store: Any = self.far._store
+            store._outage = None
             for memory in (self.near, self.far):
                 memory.sync.clear()
                 memory.sync.close()

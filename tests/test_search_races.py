@@ -483,18 +483,18 @@ def write_anything(memory: Any, clock: Clock, floors: Floors, writer: int, steps
                     floors.bury({number: seen})
                 case 9:
                     several = [number + n for n in range(10)]
-                    seen = {n: floors.written[n] for n in several if n in floors.written}
+                    removed = {n: floors.written[n] for n in several if n in floors.written}
                     memory.remove(map(key_of, several))
-                    floors.bury(seen)
+                    floors.bury(removed)
                 case 10:
                     clock.tick(0.05)
                 case 11 if turn % 40 == 0:
                     memory.resize(SIZE - 200)
                     memory.resize(SIZE)
                 case 11 if turn % 100 == 1:
-                    seen = dict(floors.written)
+                    cleared = dict(floors.written)
                     memory.clear()
-                    floors.bury(seen)
+                    floors.bury(cleared)
     finally:
         floors.over += 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -39,7 +40,8 @@ def run(shell, proxy, monkeypatch):  # noqa: F811
 
     assert run_cell("memory = %memory use $TEAM_MEMORY").success
     yield run_cell
-    notebook_of(shell).memory._store._outage = None
+    store: Any = notebook_of(shell).memory._store
+    store._outage = None
     notebook_of(shell).memory.sync.close()
     assert not [text for text in told if SECRET in text]
 

@@ -59,7 +59,7 @@ def keys_of(records: list[MemoryRecord]) -> list[str]:
     return [record.key for record in records]
 
 
-def everything(memory: SyncMemory) -> tuple[list[str], list[MemoryRecord], int, int]:
+def everything(memory: SyncMemory) -> tuple[list[str], list[MemoryRecord], int, int | None]:
     """All that can be seen of a memory."""
     return memory.keys(), memory.records(), memory.size(), memory.max_size
 
@@ -184,7 +184,7 @@ def test_keys_that_look_alike_are_different(memory):
     ids=["get", "get_many", "search", "records", "get_records", "search_records"],
 )
 def test_a_stored_value_shares_nothing_with_its_readers_and_its_writer(memory, read):
-    mine = {"text": "rain", "tags": ["a"], "deep": {"x": [1]}}
+    mine: dict[str, Any] = {"text": "rain", "tags": ["a"], "deep": {"x": [1]}}
     memory.add("k", mine)
     mine["text"] = "changed"
     mine["tags"].append("changed")

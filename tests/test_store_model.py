@@ -110,7 +110,7 @@ class Model:
         def accepted(item: Item) -> bool:
             user, _, session = item.key.partition(":")
             return (
-                ("user" not in accepts or (session and user == accepts["user"]))
+                ("user" not in accepts or (session != "" and user == accepts["user"]))
                 and ("session" not in accepts or session == accepts["session"])
                 and item.key.startswith(accepts.get("prefix", ""))
                 and ("where" not in accepts or item.value.get("turn", 0) >= 1)

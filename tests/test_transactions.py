@@ -45,7 +45,8 @@ def open_memory(request: pytest.FixtureRequest) -> Iterator[Callable[..., Memory
     with patch.object(outage.ServerStore, "_watch", lambda _: None):
         yield open_one
         for memory in opened:
-            memory._store._outage = None
+            store: Any = memory._store
+            store._outage = None
             memory.sync.close()
 
 
@@ -69,7 +70,8 @@ def everything(memory: MemoryPrimitive) -> dict[str, Any]:
 
 
 def counter(memory: MemoryPrimitive) -> int:
-    return int(memory.redis_client.hget(memory._store.remote._keys[3], "seq"))
+    store: Any = memory._store
+    return int(memory.redis_client.hget(store.remote._keys[3], "seq"))
 
 
 # ---- what waits, laid over what the server says
