@@ -1,11 +1,18 @@
-"""The backends, one line each, and the clock they are given.
+"""The backends of the tests, which backends a test runs on, and the clock that memories are given.
 
-Contract tests, the model test and the benchmarks take their backends from this table.
+A test that takes the fixture `backend` (or `make`, which takes it) says on which backends it runs:
+
+    @pytest.mark.backends(*EVERY_BACKEND)
+    def test_...(backend): ...
+
+The mark may also be set once for a module, by ``pytestmark``; the mark of a test counts before the
+mark of its module. A test without a mark is refused when the tests are collected.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
@@ -28,7 +35,8 @@ def on_server(name: str) -> Callable[..., MemoryPrimitive]:
         # A busy machine is no outage: those have tests of their own, with the time they need.
         memory = MemoryPrimitive(need(name).url, **{"timeout": 60.0, **arguments})
         # More than `clear` would: evictions are counted anew as well.
-        memory.redis_client.unlink(*memory._store.commands.keys)
+        store: Any = memory._store
+        memory.redis_client.unlink(*store.commands.keys)
         memory.sync.resize(max_size)
         return memory
 
@@ -41,14 +49,26 @@ BACKENDS: dict[str, Callable[..., MemoryPrimitive]] = {
 }
 """Name -> factory that takes ``max_size``, ``namespace`` and ``clock`` as keywords."""
 
+ONE_SERVER = "valkey"
+"""The server that stands for all servers where the kind of server makes no difference."""
+
+DEEP = 10 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 1
+"""How many times as many random programs as usual are run; see ``conftest.py``."""
+
 
 def examples(backend: str, many: int) -> int:
-    """How many random programs a backend gets: the logic is one, and a server takes its time."""
-    if backend not in SERVERS:
-        return many
-    if backend == "valkey":
-        return max(1, many // 5)
-    return max(1, many // 25)
+    """Returns how many random programs a backend runs.
+
+    All backends share the logic above the wire, and a program takes longer on a server. So
+    `ONE_SERVER` runs a fifth as many programs as a backend in this process, and each other server a
+    twenty-fifth.
+
+    Args:
+        backend: name of a row in `WITH_A_STAND_IN`.
+        many: number of programs for a backend in this process.
+    """
+    share = 1 if backend not in SERVERS else 5 if backend == ONE_SERVER else 25
+    return DEEP * max(1, many // share)
 
 
 class Clock:
@@ -195,11 +215,23 @@ def on_a_stand_in(
     summarizer: Any = None,
     clock: Callable[[], float] = time.time,
     **arguments: Any,
-) -> MemoryPrimitive:
-    """A memory on a server's stand-in, with a runner of its own."""
+) -> Any:
+    """Returns a memory on a stand-in for a server. It is Any, because tests read its runner's log."""
     store = StandIn(InMemoryStore(clock=clock, **arguments))
     return MemoryPrimitive.over(store, summarizer=summarizer, clock=clock)
 
 
 WITH_A_STAND_IN = {**BACKENDS, "stand-in": on_a_stand_in}
 """As `BACKENDS`, and a server that is always there: all its verbs are carried out as plans."""
+
+# ---- which backends a test runs on
+
+ALL_BUT_THE_STAND_IN = tuple(BACKENDS)
+"""Every backend that a user can open. For what depends on threads, on tasks or on the data."""
+
+EVERY_BACKEND = tuple(WITH_A_STAND_IN)
+"""For what depends on the backend: writes, recency, expiry, undo, namespaces, and how values travel."""
+
+ONE_OF_EACH_KIND = ("in-memory", "stand-in", ONE_SERVER)
+"""For what is decided before a command is sent or after a reply has come: the checks of arguments,
+the filters, and how a query compares texts. The kind of server makes no difference there."""

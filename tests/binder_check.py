@@ -273,7 +273,10 @@ def test_what_binder_begins_with_stays_unless_it_is_too_old(image, capsys):
 
     with capsys.disabled():
         print(f"\nOn Binder with Python {PYTHON}, where its base has another version in brackets:")
-        for name in ("jupyterlab", "ipykernel", "ipywidgets", "ipython", "notebook", "pandas"):
+        for name in map(
+            canonicalize_name,
+            ("jupyterlab", "ipykernel", "ipywidgets", "ipython", "notebook", "pandas"),
+        ):
             before = image.base.get(name, "none")
             note = "" if before == installed[name] else f" ({before})"
             print(f"  {name} {installed[name]}{note}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from backends import BACKENDS, Clock
+from backends import WITH_A_STAND_IN, Clock
 from browsing import HEIGHT, MILLISECONDS, WIDTH, Traffic, picture_all, running_browser
 from hypothesis import settings
 from jupyter import PATIENCE
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 # A busy machine is no bug, so no example has a deadline. People explore new examples with each
 # run; a change is judged by the same ones every time, so that it is not blamed for another's bug.
 settings.register_profile("tta", deadline=None, derandomize=os.environ.get("CI") == "true")
-settings.load_profile("tta")
+# Ten times as many random programs (`backends.DEEP`), always new ones: HYPOTHESIS_PROFILE=deep.
+settings.register_profile("deep", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tta"))
+
+# A busy machine is no outage either. Where a server says nothing, tests name a timeout of their own.
+assert MemoryPrimitive.__init__.__kwdefaults__ is not None
+MemoryPrimitive.__init__.__kwdefaults__["timeout"] = 60.0
 
 OPEN_BROWSER = pytest.StashKey["Browser"]()
 
@@ -42,15 +48,34 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=BACKENDS)
-def make(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callable[..., MemoryPrimitive]]:
-    """Makes memories of one backend, each test's in a namespace of its own."""
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test on the backends that its mark `backends` names; see ``backends.py``."""
+    parametrized = {
+        name.strip()
+        for mark in metafunc.definition.iter_markers("parametrize")
+        for name in (mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])
+    }
+    if "backend" in metafunc.fixturenames and "backend" not in parametrized:
+        mark = metafunc.definition.get_closest_marker("backends")
+        if mark is None:
+            pytest.fail(
+                f"{metafunc.definition.nodeid} does not say on which backends it runs; "
+                "mark it, for example with @pytest.mark.backends(*EVERY_BACKEND)",
+                pytrace=False,
+            )
+        metafunc.parametrize("backend", mark.args)
+
+
+@pytest.fixture
+def make(
+    backend: str, request: pytest.FixtureRequest, clock: Clock
+) -> Iterator[Callable[..., MemoryPrimitive]]:
+    """Makes memories of one backend, in a namespace of the test's own unless it names one."""
     made: list[MemoryPrimitive] = []
 
-    def make_memory(max_size: int) -> MemoryPrimitive:
-        made.append(
-            BACKENDS[request.param](max_size=max_size, namespace=request.node.name, clock=clock)
-        )
+    def make_memory(max_size: int = 1000, namespace: str = request.node.name) -> MemoryPrimitive:
+        open_memory = WITH_A_STAND_IN[backend]
+        made.append(open_memory(max_size=max_size, namespace=namespace, clock=clock))
         return made[-1]
 
     yield make_memory

@@ -42,7 +42,7 @@ def refused(source: Any, *args: Any, **options: Any) -> TransferError:
     return caught.value
 
 
-def written(path: Path, content: bytes | str | dict | list) -> Path:
+def written(path: Path, content: bytes | str | dict[str, Any] | list[Any]) -> Path:
     """A file with bytes, with text, or with JSON."""
     if not isinstance(content, (bytes, str)):
         content = json.dumps(content)

@@ -21,7 +21,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 if TYPE_CHECKING:
-    from jupyter_client.blocking import BlockingKernelClient
+    from jupyter_client.blocking.client import BlockingKernelClient
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"

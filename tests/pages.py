@@ -18,6 +18,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import mistune
 from jupyter import ROOT, Reply, running_kernel
@@ -54,7 +55,7 @@ class Shown:
         shown._collect(mistune.create_markdown(renderer=None)(markdown))
         return shown
 
-    def _collect(self, tokens: list[dict]) -> None:
+    def _collect(self, tokens: list[dict[str, Any]]) -> None:
         may_show_output = False
         for token in tokens:
             if token["type"] == "blank_line":

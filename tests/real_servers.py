@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -357,7 +357,7 @@ class Cluster:
         names = [ask(number, "MYID") for number in range(3)]
         for number in range(3):
             until(
-                lambda n=number: self._is_replica(clients[n + 3], names[n]),
+                partial(self._is_replica, clients[number + 3], names[number]),
                 "a replica has its primary",
             )
         until(
@@ -411,7 +411,8 @@ class Sentinels:
         )
         watch = (
             f"sentinel monitor mymaster 127.0.0.1 {self.primary.port} 2\n"
-            "sentinel down-after-milliseconds mymaster 500\n"
+            # Longer than a busy machine lets a server wait: others share these Sentinels.
+            "sentinel down-after-milliseconds mymaster 2000\n"
             "sentinel failover-timeout mymaster 2000"
         )
         self.sentinels = [Server(binary, sentinel=watch) for _ in range(3)]
@@ -517,9 +518,11 @@ class Tls:
         try:
             self.ca_file, certificate, key = _certificates(self.folder)
             self.port = free_port()
-            options = ("--tls-port", str(self.port), "--tls-auth-clients", "no")
-            options += ("--tls-ca-cert-file", str(self.ca_file))
-            options += ("--tls-cert-file", str(certificate), "--tls-key-file", str(key))
+            options = [
+                *("--tls-port", str(self.port), "--tls-auth-clients", "no"),
+                *("--tls-ca-cert-file", str(self.ca_file)),
+                *("--tls-cert-file", str(certificate), "--tls-key-file", str(key)),
+            ]
             try:
                 self.server = Server(binary, *options)
             except AssertionError:  # it was built without

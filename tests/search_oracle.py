@@ -582,8 +582,8 @@ class Twin:
 
     def _changed(self, real: Change, taken: Taken) -> None:
         # Not how often: a batch to a server has each key once.
-        written = (sorted({*keys_of(entries)}) for entries in (real.written, taken.written))
-        check(*written, "what a change wrote")
+        found, wanted = (sorted({*keys_of(each.written)}) for each in (real, taken))
+        check(found, wanted, "what a change wrote")
         check(keys_of(real.removed), keys_of(taken.removed), "what a change removed")
         check(real.max_size, taken.max_size, "the capacity before a change")
         self.changes.append((real, taken))

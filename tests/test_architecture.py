@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -181,6 +182,110 @@ def test_other_packages_are_imported_when_they_are_needed():
     assert [name for name in early if not name.startswith(homes)] == []
     makers = {found.when for found in OURS if found.imported == "index.columns"}
     assert makers == {"call", "types"}
+
+
+# ---- the map
+
+ARCHITECTURE = PACKAGE.parent / "docs" / "architecture.md"
+
+# What a line of the map may name: a folder, or a file of one of these kinds.
+NAME = re.compile(r"(?:\w+/)*(?:\w+/|\w+\.(?:py|js|css|lua))")
+
+
+def paths_on_the_map(drawn: str) -> set[str]:
+    """Returns the paths that a map names, relative to the folder in its first line.
+
+    A line names files and folders, up to the first gap of two spaces; the rest of the line is prose.
+    What is indented below a folder is in this folder.
+
+    Raises:
+        ValueError: a line begins with something that is no name of a file or a folder.
+    """
+    top, *lines = drawn.splitlines()
+    assert NAME.fullmatch(top), f"the map begins with {top!r}, which is no folder"
+    paths: set[str] = set()
+    folders: list[tuple[int, str]] = [(0, "")]
+    for line in filter(str.strip, lines):
+        indent = len(line) - len(line.lstrip())
+        names = re.split(r" {2,}", line.strip())[0].split(" ")
+        if wrong := [name for name in names if not NAME.fullmatch(name)]:
+            raise ValueError(f"{line!r}: {wrong[0]!r} names no file and no folder")
+        while folders[-1][0] >= indent > 0:
+            folders.pop()
+        inside = folders[-1][1]
+        paths.update(inside + name for name in names)
+        if len(names) == 1 and names[0].endswith("/"):
+            folders.append((indent, inside + names[0]))
+    return paths
+
+
+def covers(paths: set[str], file: str) -> bool:
+    """Whether the map shows a file.
+
+    A folder of which the map shows no content stands for all that is in it. A package's
+    ``__init__.py`` is shown by whatever is shown of its folder.
+    """
+    if file in paths or file == "py.typed":
+        return True
+    folder, _, name = file.rpartition("/")
+    if name == "__init__.py" and any(path.startswith(f"{folder}/") for path in paths):
+        return True
+    closed = [
+        path
+        for path in paths
+        if path.endswith("/") and not any(p.startswith(path) and p != path for p in paths)
+    ]
+    return file.startswith(tuple(closed))
+
+
+def drawn_map() -> str:
+    """Returns the map of the package, the first block of code under "The house"."""
+    found = re.search(
+        r"^## The house$.*?^```\n(.*?)^```$",
+        ARCHITECTURE.read_text("utf-8"),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert found, f"{ARCHITECTURE.name} has no block of code under '## The house'"
+    return found[1]
+
+
+def test_nothing_on_the_map_is_missing():
+    assert [
+        path for path in sorted(paths_on_the_map(drawn_map())) if not (PACKAGE / path).exists()
+    ] == []
+
+
+def test_every_file_of_the_package_is_on_the_map():
+    paths = paths_on_the_map(drawn_map())
+    files = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in sorted(PACKAGE.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    assert [file for file in files if not covers(paths, file)] == []
+
+
+def test_a_map_is_read_by_its_indentation():
+    drawn = (
+        "package/\n"
+        "  __init__.py      names  that users import\n"
+        "  stores/base.py   promises\n"
+        "  stores/redis/    a server\n"
+        "    wire.py lua/     what is sent\n"
+        "  transfer/        one module a format\n"
+        "  keys.py text.py                          layer 0\n"
+    )
+    paths = paths_on_the_map(drawn)
+    assert paths == {
+        *("__init__.py", "stores/base.py", "stores/redis/", "stores/redis/wire.py"),
+        *("stores/redis/lua/", "transfer/", "keys.py", "text.py"),
+    }
+    shown = ("stores/__init__.py", "stores/redis/lua/add.lua", "transfer/csv/rows.py", "py.typed")
+    assert [file for file in shown if not covers(paths, file)] == []
+    hidden = ("stores/memory.py", "stores/redis/keys.py", "plots.py", "search/__init__.py")
+    assert [file for file in hidden if covers(paths, file)] == []
+    with pytest.raises(ValueError, match="'what' names no file and no folder"):
+        paths_on_the_map("package/\n  keys.py what a key is\n")
 
 
 # ---- the public names

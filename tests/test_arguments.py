@@ -162,7 +162,7 @@ def test_help_tells_every_flag_and_what_it_is_for(name):
 
 
 def test_a_new_command_is_one_function():
-    def shout(nb: object, words: "Text", *, times: "int" = 1, loud: "bool" = False) -> None:  # noqa: F821
+    def shout(nb: object, words: "Text", *, times: "int" = 1, loud: "bool" = False) -> None:  # type: ignore[name-defined]  # noqa: F821
         """Say it louder.
 
         As loud as you like.

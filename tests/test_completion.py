@@ -82,7 +82,7 @@ def test_other_lines_are_left_to_others(nb, line):
 def test_a_large_memory_offers_only_as_much_as_is_read(nb):
     nb.memory.sync.resize(5000)
     nb.memory.sync.add_many({f"user{n}:s": {} for n in range(3000)})
-    _, offered = complete("%memory list --user user", nb)
+    _, offered = complete("%memory list --user user", nb) or (None, [])
     assert len(offered) == 200
     assert offered[0] == "user2999"
 
@@ -90,7 +90,7 @@ def test_a_large_memory_offers_only_as_much_as_is_read(nb):
 def test_what_cannot_be_typed_is_quoted_or_not_offered(nb):
     for key in ("{v}", "$v", "--yes", "'q'", "new\nline"):
         nb.memory.sync.add(key, {})
-    _, offered = complete("%memory get ", nb)
+    _, offered = complete("%memory get ", nb) or (None, [])
     assert offered[:4] == ["\"'q'\"", "'--yes'", "'$v'", "'{v}'"]
     for typed in offered:
         parsed = parse(syntax("get"), typed, None, lookup=eval)

@@ -15,6 +15,7 @@ import inspect
 import logging
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from real_servers import Server, need, redis_8
@@ -297,7 +298,7 @@ def empty_database(database: Server) -> Server:
     return database
 
 
-async def carry_out(source: str, **names: object) -> dict[str, object]:
+async def carry_out(source: str, **names: Any) -> dict[str, Any]:
     """Runs what was written for the other package, with its import lines replaced; gives its names."""
     replaced, count = IMPORT.subn("from tta_memory_nb import ", source)
     assert count == 1

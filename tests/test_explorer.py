@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -619,7 +620,7 @@ def test_a_worker_does_jobs_in_turn_and_looks_in_between():
     may_begin = threading.Event()
     worker.do(may_begin.wait)  # else it may look between two of them
     for name in "abc":
-        worker.do(lambda name=name: done.append(name))
+        worker.do(functools.partial(done.append, name))
     worker.wake()
     may_begin.set()
     assert looked.wait(PATIENCE)
@@ -686,7 +687,7 @@ def test_what_takes_long_can_be_cancelled(front, monkeypatch):
 
 def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
-    real = explorer_module.whole
+    real = explorer_module.whole  # type: ignore[attr-defined]
 
     def slowly(wanted, told):
         if wanted.sort_by == "text":
@@ -711,7 +712,7 @@ def test_who_chooses_another_memory_waits_for_neither_of_them(explore, monkeypat
     front = FrontEnd(explore(memories={"other": other}))
     front.ask("hello")
     begun, may_go_on, is_chosen = (threading.Event() for _ in range(3))
-    real = explorer_module.whole
+    real = explorer_module.whole  # type: ignore[attr-defined]
 
     def slowly(wanted, told):
         if wanted.memory is other:

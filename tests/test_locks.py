@@ -21,7 +21,7 @@ def test_the_lock_is_granted_in_order_and_cancelled_waiters_are_passed_over():
     lock = AdvisoryLock()
     held = finished(lock.acquire(1.0))
     second, third, fourth = (lock.acquire(1.0) for _ in range(3))
-    waits = [next(each) for each in (second, third, fourth)]
+    waits: list[Any] = [next(each) for each in (second, third, fourth)]
     second.close()  # cancelled while it waited
     lock.release(held)
     assert [wait.done.done() for wait in waits] == [False, True, False]
@@ -51,7 +51,8 @@ def test_a_holder_that_reports_progress_is_waited_for():
     next(waiting)
     for _ in range(3):
         lock.progress()
-        assert next(waiting).thread == held.thread
+        request: Any = next(waiting)
+        assert request.thread == held.thread
     lock.release(held)
     assert finished(waiting).done()
 

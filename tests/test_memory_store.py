@@ -202,6 +202,8 @@ def test_records_that_foreign_code_deletes_in_the_midst_of_an_undo_are_no_error(
 class Writing(bytes):
     """A folded text that writes to the memory when it is searched, as a `__del__` may."""
 
+    store: InMemoryStore
+
     def __contains__(self, needle):
         self.store.add("new", {"text": "other"})
         return super().__contains__(needle)
@@ -220,12 +222,13 @@ def test_a_search_survives_what_is_written_in_the_midst_of_it(clock):
 
 
 def test_a_filtered_deletion_spares_what_is_written_while_it_decides(clock):
+    store = InMemoryStore(clock=clock)
+
     class Overwritten(Entry):
         def value(self):
             store.add("a", {"n": 2})
             return super().value()
 
-    store = InMemoryStore(clock=clock)
     store.put([Overwritten("a", b'{"n":1}', None, clock.now, None)])
     assert store.remove_matching(Filters.build(clock.now, where={"n": 1})).removed == ()
     assert store.get("a") == {"n": 2}

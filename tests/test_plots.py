@@ -6,6 +6,7 @@ import io
 import pickle
 import subprocess
 import sys
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import pytest
@@ -13,10 +14,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from json_values import any_text
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from tta_memory_nb import MissingPackage
 from tta_memory_nb.entry import Entry
 from tta_memory_nb.plots import plot_sessions, plot_sizes, plot_timeline, plot_ttl
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 NOW = 1_800_000_000.0
 EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
@@ -36,7 +41,8 @@ def entry(key: str, at: float = NOW, expires: float | None = None, text: bytes =
 
 def png(figure: Figure) -> bytes:
     """The figure drawn; a warning on the way is an error."""
-    data, shown = figure._repr_png_()
+    draw: Any = figure  # its method is set on the instance
+    data, shown = draw._repr_png_()
     assert data.startswith(PNG)
     width, height = figure.get_size_inches() * figure.get_dpi()
     assert shown == {"width": round(width), "height": round(height)}
@@ -55,8 +61,12 @@ def texts(figure: Figure) -> list[str]:
     return [text.replace("\u200e", "") for text in found if text]
 
 
+def bars(axes: Axes) -> list[Rectangle]:
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
 def heights(figure: Figure) -> list[int]:
-    return [round(bar.get_height()) for bar in figure.axes[0].patches]
+    return [round(bar.get_height()) for bar in bars(figure.axes[0])]
 
 
 @pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
@@ -87,7 +97,7 @@ def test_instants_that_are_near_are_seen(apart):
     [axes] = figure.axes
     low, high = axes.get_xlim()
     assert (high - low) * 86400 == pytest.approx(60)
-    assert all(bar.get_width() * 86400 >= 0.999 for bar in axes.patches)
+    assert all(bar.get_width() * 86400 >= 0.999 for bar in bars(axes))
     assert sum(heights(figure)) == 2
 
 

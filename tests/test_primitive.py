@@ -255,7 +255,7 @@ def test_filters_are_spelled_out_for_completion(face, verb):
 
 def test_a_filter_that_does_not_exist_is_a_type_error():
     with pytest.raises(TypeError, match="usr"):
-        MemoryPrimitive().sync.records(usr="alice")
+        MemoryPrimitive().sync.records(usr="alice")  # type: ignore[call-arg]
 
 
 async def test_every_verb_can_be_awaited():
@@ -422,7 +422,8 @@ async def test_while_one_task_waits_for_the_server_another_has_its_turn():
     memory = on_a_stand_in()
     await memory.add_many({"a": {"n": 1}, "b": {"n": 2}})
     memory._runner.log.clear()
-    assert await asyncio.gather(memory.get("a"), memory.get("b")) == [{"n": 1}, {"n": 2}]
+    a, b = await asyncio.gather(memory.get("a"), memory.get("b"))
+    assert (a, b) == ({"n": 1}, {"n": 2})
     assert [how for how, _ in memory._runner.log] == ["awaited", "awaited", "replied", "replied"]
 
 
@@ -812,4 +813,4 @@ def test_a_summary_does_not_refresh_recency():
 
 def test_an_unknown_filter_is_named_with_those_there_are():
     with pytest.raises(TypeError, match=r"'usr' is no argument and no filter; .* user, session"):
-        MemoryPrimitive().sync.records(usr="alice")
+        MemoryPrimitive().sync.records(usr="alice")  # type: ignore[call-arg]

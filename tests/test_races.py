@@ -9,13 +9,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from backends import ALL_BUT_THE_STAND_IN
 
 from tta_memory_nb import MemoryPrimitive
 
 if TYPE_CHECKING:
     from backends import Clock
 
-pytestmark = pytest.mark.usefixtures("threads_take_turns_often")
+pytestmark = [
+    pytest.mark.usefixtures("threads_take_turns_often"),
+    pytest.mark.backends(*ALL_BUT_THE_STAND_IN),
+]
 
 THREADS = 8
 TASKS = 200

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from backends import BACKENDS, Clock, examples
+from backends import ALL_BUT_THE_STAND_IN, BACKENDS, Clock, examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from json_values import any_text, json_objects, leaves, pieces
@@ -147,7 +147,7 @@ def small_step(twin: Twin, chance: random.Random) -> None:
         twin.ask(chance)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
 def test_random_programs_find_what_looking_at_every_record_finds(backend):
     # Shrinking takes minutes at these sizes: the program that fails is short enough to read.
     @settings(
@@ -242,7 +242,7 @@ class TwinOfParts(Twin):
             self.memory = self.memories[0]
 
 
-@pytest.mark.parametrize("backend", SERVERS)
+@pytest.mark.backends(*SERVERS)
 def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_rest(backend):
     loaded = []
 
@@ -276,7 +276,7 @@ def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_res
     assert not any(loaded)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
 def test_what_many_new_records_push_out_before_it_is_written_anew_is_a_new_record(backend):
     # In memory a batch is evicted for once; a server is sent it in parts, each of which it evicts for.
     twin = twin_of(backend, 1000)
@@ -289,7 +289,7 @@ def test_what_many_new_records_push_out_before_it_is_written_anew_is_a_new_recor
     twin.same_everything()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
 def test_each_piece_of_each_record_is_found_however_it_is_written(backend):
     twin = twin_of(backend, 1000)
     chance = random.Random(0)
@@ -302,7 +302,7 @@ def test_each_piece_of_each_record_is_found_however_it_is_written(backend):
             twin.same_answers(query, {"where": {"text": word}}, 1)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
 def test_any_json_is_found_among_hundreds_of_other_records(backend):
     @given(values=st.lists(json_objects(leaves), max_size=4), data=st.data())
     @settings(max_examples=examples(backend, 100))

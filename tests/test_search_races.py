@@ -483,18 +483,18 @@ def write_anything(memory: Any, clock: Clock, floors: Floors, writer: int, steps
                     floors.bury({number: seen})
                 case 9:
                     several = [number + n for n in range(10)]
-                    seen = {n: floors.written[n] for n in several if n in floors.written}
+                    removed = {n: floors.written[n] for n in several if n in floors.written}
                     memory.remove(map(key_of, several))
-                    floors.bury(seen)
+                    floors.bury(removed)
                 case 10:
                     clock.tick(0.05)
                 case 11 if turn % 40 == 0:
                     memory.resize(SIZE - 200)
                     memory.resize(SIZE)
                 case 11 if turn % 100 == 1:
-                    seen = dict(floors.written)
+                    cleared = dict(floors.written)
                     memory.clear()
-                    floors.bury(seen)
+                    floors.bury(cleared)
     finally:
         floors.over += 1
 
@@ -659,7 +659,8 @@ async def test_a_stream_that_is_left_early_holds_nothing_up(full):
     await anext(waiting)
     # From another thread, which a lock that is still held would keep waiting.
     work = asyncio.to_thread(full.sync.add, "last", value_of(5000, 0))
-    await asyncio.wait_for(work, timeout=10)
+    async with asyncio.timeout(60):
+        await work
     assert [hit.key async for hit in full.search_records("note", 1)] == ["last"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -10,8 +11,9 @@ from network import Proxy
 from real_servers import Server, need, valkey
 from test_magics import Ran, shell  # noqa: F401  a fixture
 
-from tta_memory_nb import MemoryPrimitive, outage
+from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.notebook.magics import notebook_of
+from tta_memory_nb.stores.redis import outage
 
 SECRET = "s3cret"
 
@@ -21,7 +23,7 @@ def proxy() -> Iterator[Proxy]:
     """A network that fails, before a server with a password."""
     need("valkey")
     server = Server(valkey(), "--requirepass", SECRET)
-    with Proxy(server.port) as it, patch.object(outage.ServerStore, "_watch", lambda _: None):
+    with Proxy(server.port) as it, patch.object(outage.Outages, "_watch", lambda _: None):
         yield it
     server.stop()
 
@@ -39,7 +41,8 @@ def run(shell, proxy, monkeypatch):  # noqa: F811
 
     assert run_cell("memory = %memory use $TEAM_MEMORY").success
     yield run_cell
-    notebook_of(shell).memory._store.outages.current = None
+    store: Any = notebook_of(shell).memory._store
+    store.outages.current = None
     notebook_of(shell).memory.sync.close()
     assert not [text for text in told if SECRET in text]
 

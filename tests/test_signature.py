@@ -55,7 +55,9 @@ def test_a_text_has_the_rows_of_whatever_it_contains(data):
 def test_one_or_two_common_characters_are_answered_exactly(texts, needle):
     assert is_exact(needle)
     signer = Signer()
-    [row] = signer.rows_of(needle)
+    rows = signer.rows_of(needle)
+    assert rows is not None
+    [row] = rows
     found = bits_of(signer, texts)[row]
     assert found.tolist() == [needle in text for text in texts]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from backends import WITH_A_STAND_IN, Calls, Clock, calls
+from backends import EVERY_BACKEND, ONE_OF_EACH_KIND, WITH_A_STAND_IN, Calls, Clock, calls
 
 from tta_memory_nb import InvalidArgument, MemoryRecord, NotStorable, SyncMemory
 from tta_memory_nb.entry import new_entry, recency
@@ -20,19 +20,18 @@ from tta_memory_nb.stores.base import Change
 MakeMemory: TypeAlias = Callable[..., SyncMemory]
 
 
+# A test with a mark of its own runs on those backends only.
+pytestmark = pytest.mark.backends(*EVERY_BACKEND)
+
+
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=WITH_A_STAND_IN)
-def make(request: pytest.FixtureRequest, clock: Clock) -> Iterator[MakeMemory]:
+def make(backend: str, request: pytest.FixtureRequest, clock: Clock) -> Iterator[MakeMemory]:
     """Makes memories of one backend; each test has a namespace of its own."""
     made: list[SyncMemory] = []
 
     def make_memory(max_size: int = 1000, namespace: str = request.node.name) -> SyncMemory:
-        make = WITH_A_STAND_IN[request.param]
-        memory = make(max_size=max_size, namespace=namespace, clock=clock).sync
+        open_memory = WITH_A_STAND_IN[backend]
+        memory = open_memory(max_size=max_size, namespace=namespace, clock=clock).sync
         made.append(memory)
         return memory
 
@@ -62,7 +61,7 @@ def keys_of(records: list[MemoryRecord]) -> list[str]:
     return [record.key for record in records]
 
 
-def everything(memory: SyncMemory) -> tuple[list[str], list[MemoryRecord], int, int]:
+def everything(memory: SyncMemory) -> tuple[list[str], list[MemoryRecord], int, int | None]:
     """All that can be seen of a memory."""
     return memory.keys(), memory.records(), memory.size(), memory.max_size
 
@@ -173,6 +172,7 @@ def test_keys_that_look_alike_are_different(memory):
     assert memory.get_many(alike) == {key: {"text": key} for key in alike}
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize(
     "read",
     [
@@ -186,7 +186,7 @@ def test_keys_that_look_alike_are_different(memory):
     ids=["get", "get_many", "search", "records", "get_records", "search_records"],
 )
 def test_a_stored_value_shares_nothing_with_its_readers_and_its_writer(memory, read):
-    mine = {"text": "rain", "tags": ["a"], "deep": {"x": [1]}}
+    mine: dict[str, Any] = {"text": "rain", "tags": ["a"], "deep": {"x": [1]}}
     memory.add("k", mine)
     mine["text"] = "changed"
     mine["tags"].append("changed")
@@ -317,6 +317,7 @@ def test_what_undo_brings_back_only_to_fall_out_at_once_is_no_eviction(make):
     assert (memory.keys(), memory.evictions) == (["b", "c"], 0)
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 def test_numbers_of_numpy_are_numbers(memory):
     fill(memory, "a", "b", "c")
     assert keys_of(memory.records(np.int64(2))) == ["c", "b"]
@@ -346,6 +347,7 @@ def test_clearing_is_no_eviction(memory):
 # ---- search
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 def test_an_empty_query_finds_nothing(memory):
     fill(memory, "a")
     assert memory.search("") == []
@@ -353,6 +355,7 @@ def test_an_empty_query_finds_nothing(memory):
     assert memory.count("") == 0
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize(
     ("query", "text"),
     [
@@ -375,6 +378,7 @@ def test_a_search_compares_as_a_reader_does(memory, query, text):
     assert memory.search(query) == [{"text": text}]
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 def test_a_search_reads_field_names_and_every_kind_of_leaf(memory):
     value = {"Weather": {"wind": [12.5, True, None, "SE"]}, "n": -7}
     memory.add("k", value)
@@ -382,12 +386,14 @@ def test_a_search_reads_field_names_and_every_kind_of_leaf(memory):
         assert memory.search(query) == [value], query
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize("query", ["{", "}", '"', "[", "]", ":", ",", "\\u", "\\n", "name, ", "ab"])
 def test_json_punctuation_escapes_and_borders_never_match(memory, query):
     memory.add("k", {"name": "a", "b": ["á", "c"], "break": "x\ny"})
     assert memory.search(query) == []
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 def test_the_key_is_not_searched(memory):
     memory.add("alice:monday", {"text": "rain"})
     assert memory.search("alice") == []
@@ -399,6 +405,7 @@ def test_hits_come_newest_first_where_reading_counts_too(memory):
     assert memory.search("rain") == [{"text": "rain 1"}, {"text": "rain 3"}, {"text": "rain 2"}]
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 def test_a_search_gives_five_unless_told(memory):
     fill(memory, *(f"rain {n}" for n in range(9)))
     assert len(memory.search("rain")) == 5
@@ -415,6 +422,7 @@ def test_a_replaced_value_is_found_no_more(memory):
     assert memory.search("sun") == [{"text": "sun"}]
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 def test_a_hit_tells_where_it_matched(memory):
     memory.add("k", {"rain": 1, "agent": {"tags": ["sun", "Rain"]}, "text": "no"})
     [hit] = memory.search_records("rain")
@@ -477,6 +485,7 @@ def test_add_many_above_the_capacity_keeps_the_last(make):
     assert memory.keys() == ["b", "c"]
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize(
     ("broken", "error", "named"),
     [
@@ -504,6 +513,7 @@ def test_get_many_gives_the_keys_that_exist(memory):
 # ---- time to live
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize("ttl", [10, 10.0, timedelta(seconds=10), "10", "10s", " 10s "], ids=repr)
 def test_a_ttl_is_taken_in_every_form(memory, clock, ttl):
     memory.add("k", {"text": "rain"}, ttl=ttl)
@@ -756,6 +766,7 @@ def talk(memory: SyncMemory, clock: Clock) -> SyncMemory:
     return memory
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize(("filters", "expected"), FILTERS, ids=[str(case[0]) for case in FILTERS])
 def test_every_verb_understands_the_same_filters(talk, filters, expected):
     assert talk.keys(**filters) == expected
@@ -767,6 +778,22 @@ def test_every_verb_understands_the_same_filters(talk, filters, expected):
     if talk.keys(**filters) != list(TALK):
         talk.remove(**filters)
         assert talk.keys() == [key for key in TALK if key not in expected]
+
+
+def test_each_kind_of_filter_is_understood_on_every_backend(talk):
+    for filters, expected in (
+        ({"user": "alice", "session": "monday"}, [A1, A2]),
+        ({"prefix": "bob"}, [B1, B2]),
+        ({"since": "2026-11-22T12:02Z", "until": "2026-11-22T12:03Z"}, [A3, B1]),
+        ({"since": "9m", "where": {"text": "rain"}}, [A2, B1, NOTE]),
+    ):
+        assert talk.keys(**filters) == expected
+        assert keys_of(talk.records(**filters)) == expected[::-1]
+        rainy = [key for key in expected if TALK[key].get("text") == "rain"]
+        assert keys_of(talk.search_records("rain", None, **filters)) == rainy[::-1]
+        assert talk.count("rain", **filters) == len(rainy)
+    talk.remove(user="alice", until="2026-11-22T12:01Z")
+    assert talk.keys() == [A3, B1, B2, NOTE]
 
 
 def test_a_limit_counts_what_the_filters_accept(talk):
@@ -859,6 +886,7 @@ def test_a_change_is_taken_back_only_by_the_memory_that_was_changed(make):
     assert mine.get("k") == {"v": 1}
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize("items", [["ab"], [("a", {}), "k"], [("a", {}, 1)], [None]])
 def test_add_many_refuses_what_is_no_pair_and_adds_nothing(memory, items):
     with pytest.raises(InvalidArgument, match=r"items\[\d\]: <\w+> is no \(key, value\) pair"):
@@ -1026,6 +1054,7 @@ REFUSED: list[tuple[str, Callable[[SyncMemory], Any]]] = [
 ]
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize(
     ("named", "call"), REFUSED, ids=[f"{n} {case[0][:40]}" for n, case in enumerate(REFUSED)]
 )
@@ -1039,12 +1068,14 @@ def test_bad_input_is_refused_by_name_and_changes_nothing(memory, named, call):
     assert everything(memory) == before
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize("max_size", [-1, 1.5, True, None])
 def test_a_memory_is_not_made_with_a_bad_capacity(make, max_size):
     with pytest.raises(InvalidArgument, match=f"max_size={max_size!r}"):
         make(max_size=max_size)
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize("namespace", ["", None, 7])
 def test_a_memory_is_not_made_with_a_bad_namespace(make, namespace):
     with pytest.raises(InvalidArgument, match=f"namespace={namespace!r}"):

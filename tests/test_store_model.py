@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pytest
-from backends import WITH_A_STAND_IN, Clock, calls, examples
+from backends import EVERY_BACKEND, WITH_A_STAND_IN, Clock, calls, examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -111,7 +111,7 @@ class Model:
         def accepted(item: Item) -> bool:
             user, _, session = item.key.partition(":")
             return (
-                ("user" not in accepts or (session and user == accepts["user"]))
+                ("user" not in accepts or (session != "" and user == accepts["user"]))
                 and ("session" not in accepts or session == accepts["session"])
                 and item.key.startswith(accepts.get("prefix", ""))
                 and ("where" not in accepts or item.value.get("turn", 0) >= 1)
@@ -282,7 +282,7 @@ class Program(RuleBasedStateMachine):
         assert self.memory.size() == len(self.model.oldest_first()) <= self.memory.max_size
 
 
-@pytest.mark.parametrize("backend", WITH_A_STAND_IN)
+@pytest.mark.backends(*EVERY_BACKEND)
 def test_random_programs_answer_as_the_naive_model(backend):
     run_state_machine_as_test(
         lambda: Program(backend),

@@ -57,7 +57,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], folder: Path, env: dict[str, str]) -> Iterator[subprocess.Popen]:
+def running(
+    command: list[str], folder: Path, env: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """A program, and whatever it starts, for as long as the block lasts."""
     process = subprocess.Popen(
         command, cwd=folder, env=env, stdin=subprocess.DEVNULL, start_new_session=True

@@ -256,7 +256,9 @@ class Verbs:
         Raises:
             InvalidArgument: a limit below 1, a query that is not text, another mode, a filter.
         """
-        found = yield from self._store.find(self._search(query, limit, mode, filters, optional=False))
+        found = yield from self._store.find(
+            self._search(query, limit, mode, filters, optional=False)
+        )
         return list(map(self._found, found))
 
     @spell_out_filters

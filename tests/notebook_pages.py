@@ -1,4 +1,4 @@
-"""A notebook in a browser with an explorer in it, as tests drive it: in JupyterLab or Notebook 7."""
+"""Notebooks with an explorer, opened in a browser and driven by tests, in JupyterLab or Notebook 7."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 from browsing import Traffic
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Error, Locator, Page, expect
 
 if TYPE_CHECKING:
     from jupyter import LabServer
@@ -22,13 +22,19 @@ memory = %memory use --namespace default
 sync = memory.sync
 sync.clear()
 """
-# Beside the row of headings.
+# The rows of the table without the row of headings.
 ROWS = ".tta-canvas .tta-row"
 LIVE, LOST = re.compile(r"\btta-live\b"), re.compile(r"\btta-lost\b")
 
 
-class Desk:
-    """An open notebook, the widget in it, and a last cell to run code in."""
+class NotebookPage:
+    """An open notebook with one explorer and a last cell, in which tests run code.
+
+    Args:
+        page: the browser's page.
+        panel: the notebook's panel in that page.
+        run_again: runs the cells of the notebook again.
+    """
 
     def __init__(self, page: Page, panel: Locator, run_again: Callable[[], None]) -> None:
         self.page = page
@@ -40,27 +46,30 @@ class Desk:
         self.search = self.at("search")
 
     def at(self, name: str) -> Locator:
-        """What the front end calls so."""
+        """Returns the element whose ``data-do`` attribute has this name."""
         return self.widget.locator(f"[data-do={name}]")
 
     def keys(self) -> list[str]:
+        """Returns the keys that the table shows, from the top."""
         return self.rows.locator(".tta-is-key .tta-text").all_inner_texts()
 
     def expect_keys(self, *keys: str) -> None:
+        """Waits until the table shows these keys."""
         expect(self.rows.locator(".tta-is-key .tta-text")).to_have_text(list(keys))
 
     def start(self, code: str) -> Locator:
-        """Runs code in the last cell; gives its output."""
+        """Runs code in the last cell and returns the cell's output."""
         return write_and_run(self.page, self.panel.locator(".jp-CodeCell").last, code)
 
     def value(self, expression: str) -> Any:
-        """What an expression is worth in the kernel."""
-        mark = f"value of {expression!r}: "
-        output = self.start(f"import json\nprint({mark!r} + json.dumps({expression}))")
-        expect(output.last).to_contain_text(mark)
-        return json.loads(output.last.inner_text().removeprefix(mark))
+        """Returns the value of an expression in the kernel; the value must be JSON."""
+        label = f"value of {expression!r}: "
+        output = self.start(f"import json\nprint({label!r} + json.dumps({expression}))")
+        expect(output.last).to_contain_text(label)
+        return json.loads(output.last.inner_text().removeprefix(label))
 
     def open_record(self, key: str) -> Locator:
+        """Selects a record in the table and returns the detail pane, which shows the record."""
         self.rows.locator(".tta-is-key", has_text=key).first.click()
         detail = self.widget.locator(".tta-detail")
         expect(detail.locator("h3")).to_have_text(key)
@@ -68,7 +77,7 @@ class Desk:
 
 
 def write_and_run(page: Page, cell: Locator, code: str) -> Locator:
-    """Runs code in a cell; gives its output."""
+    """Runs code in a cell and returns the cell's output."""
     cell.locator(".cm-content").click()
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.insert_text(code)
@@ -77,25 +86,39 @@ def write_and_run(page: Page, cell: Locator, code: str) -> Locator:
 
 
 class Watch:
-    """What must not happen in a page."""
+    """Records what must not happen in a page: script errors, dialogs, and requests to other hosts.
+
+    Args:
+        page: the browser's page.
+        traffic: the addresses that the page asks for.
+        source: only errors whose stack holds this text count.
+    """
 
     def __init__(self, page: Page, traffic: Traffic, source: str = "") -> None:
         self.traffic = traffic
         self.errors: list[str] = []
         self.dialogs: list[str] = []
-        page.on(
-            "pageerror", lambda error: source in error.stack and self.errors.append(error.stack)
-        )
-        page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
+
+        def note_error(error: Error) -> None:
+            if source in (error.stack or ""):
+                self.errors.append(error.stack or str(error))
+
+        def note_dialog(dialog: Dialog) -> None:
+            self.dialogs.append(dialog.message)
+            dialog.dismiss()
+
+        page.on("pageerror", note_error)
+        page.on("dialog", note_dialog)
 
     def check(self) -> None:
+        """Fails if any of it has happened."""
         assert self.errors == []
         assert self.dialogs == []
         assert self.traffic.hosts() == {"127.0.0.1"}
 
 
 class SharedNotebook:
-    """One notebook in one page of Notebook 7, for all tests: each begins with an empty memory."""
+    """One notebook in one page of Notebook 7. All tests share it; each begins with an empty memory."""
 
     def __init__(self, page: Page, server: LabServer) -> None:
         self.page = page
@@ -110,7 +133,8 @@ class SharedNotebook:
         self.wait_for_kernel()
 
     def wait_for_kernel(self) -> None:
-        # The indicator beside the kernel's name is no witness: it says idle before there is a kernel.
+        """Waits until the kernel has nothing to do."""
+        # The indicator beside the kernel's name proves nothing: it is idle before a kernel exists.
         self.page.wait_for_function(
             """() => {
                 const session = jupyterapp.shell.currentWidget.context.sessionContext;
@@ -118,17 +142,24 @@ class SharedNotebook:
             }"""
         )
 
-    def open_desk(self, *cells: str, shows: bool = True) -> Desk:
+    def open_page(self, *cells: str, shows: bool = True) -> NotebookPage:
+        """Empties the memory, runs cells and returns the page.
+
+        Args:
+            cells: code to run in one cell.
+            shows: whether the cells show an explorer, which is waited for.
+        """
         code = "\n".join([AGAIN, *cells])
-        here = Desk(self.page, self.panel, lambda: self.run(code))
+        here = NotebookPage(self.page, self.panel, lambda: self.run(code))
         self.wait_for_kernel()
-        here.start("pass")  # nothing that the last test has shown there stays
+        here.start("pass")  # removes the output of the last test
         self.run(code)
         if shows:
             expect(here.widget).to_have_class(LIVE)
         return here
 
     def run(self, code: str) -> None:
+        """Runs code in the first cell and waits until the cell has ended."""
         cell = self.panel.locator(".jp-CodeCell").first
         before = cell.locator(".jp-InputPrompt").inner_text()
         write_and_run(self.page, cell, code)
@@ -137,6 +168,7 @@ class SharedNotebook:
 
 
 def write_notebook(path: Path, cells: tuple[str, ...]) -> None:
+    """Writes a notebook that loads the extension, has these cells, and ends with a cell for tests."""
     made = [nbformat.v4.new_code_cell(code) for code in (LOAD, *cells, "pass")]
     notebook = nbformat.v4.new_notebook(cells=made)
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
