@@ -86,7 +86,7 @@ def test_broken_csv_rows_are_told_by_their_lines(tmp_path):
         "line 3: 2 cells, but the header has 3 columns",
         "line 4: 4 cells, but the header has 3 columns",
         "line 5: not UTF-8 at byte 6",
-        "line 6: nothing in column 'key', so it has no key",
+        "line 6: no key: the cell in column 'key' is empty",
         "line 7: not CSV: ',' expected after '\"'",
         "line 10: not CSV: unexpected end of data",
     )
@@ -185,14 +185,14 @@ def test_a_table_without_a_usable_header_is_refused(frame, message):
 
 def test_broken_rows_of_a_dataframe_are_told_by_their_places():
     frame = pd.DataFrame({"key": ["a", None, "c"], "x": [1, 2, {3}]}, dtype=object)
-    assert refused(frame).problems[0] == "row 2: nothing in column 'key', so it has no key"
+    assert refused(frame).problems[0] == "row 2: no key: the cell in column 'key' is empty"
     assert refused(frame).problems[1].startswith("row 3: value['x']: <set> is not JSON")
 
 
 def test_broken_rows_of_parquet_are_told_by_their_places(tmp_path):
     table = pyarrow.table({"key": ["a", None], "x": [1, 2]})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
-    problem = "row 2: nothing in column 'key', so it has no key"
+    problem = "row 2: no key: the cell in column 'key' is empty"
     assert refused(tmp_path / "a.parquet").problems == (problem,)
 
 

@@ -10,7 +10,7 @@ from .record import MemoryRecord
 from .table import (
     ABSENT,
     INSTANTS,
-    MARK,
+    PATHS_ATTR,
     column_path,
     field_name,
     flat_table,
@@ -71,7 +71,7 @@ def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
     # dtype=object keeps 1000 an integer beside text.
     index = pd.Index(list(facts), name=name)
     frame = pd.DataFrame({"value": pd.Series(list(facts.values()), index, dtype=object)})
-    frame.attrs[MARK] = None  # shown as our tables are, but no table of records
+    frame.attrs[PATHS_ATTR] = None  # shown as our tables are, but no table of records
     return frame
 
 
@@ -106,7 +106,7 @@ def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
         },
         index,
     )
-    frame.attrs[MARK] = None  # shown as our tables are, but no table of records
+    frame.attrs[PATHS_ATTR] = None  # shown as our tables are, but no table of records
     return frame
 
 
@@ -132,7 +132,7 @@ def frame_html(frame: pd.DataFrame) -> str | None:
     max_rows = pd.get_option("display.max_rows")
     nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
     # Without a limit of rows in the notebook's settings, pandas finds one itself.
-    if MARK not in frame.attrs or nested or not max_rows or not _wants_html():
+    if PATHS_ATTR not in frame.attrs or nested or not max_rows or not _wants_html():
         shown: str | None = frame._repr_html_()  # type: ignore[operator]
         return shown
     dtypes = zip(frame.columns, frame.dtypes, strict=True)
@@ -193,7 +193,7 @@ def _frame(records: Sequence[MemoryRecord]) -> pd.DataFrame:
     for name, path in table.columns.items():
         data[name] = _column(table.cells(path), index)
     frame = pd.DataFrame(data, index)
-    frame.attrs[MARK] = {
+    frame.attrs[PATHS_ATTR] = {
         name: list(path) for name, path in table.columns.items() if column_path(name) != path
     }
     return frame

@@ -30,8 +30,8 @@ from ..table import (
     ABSENT,
     FORMULA_STARTS,
     INSTANTS,
-    MARK,
     META,
+    PATHS_ATTR,
     RowReader,
     flat_table,
     instants_of,
@@ -132,7 +132,7 @@ def _read_csv(name: str, file: BinaryIO, options: Options) -> Iterator[Item]:
     if isinstance(header, InvalidArgument):
         raise TransferError(f"{name}, {place}: {header}")
     rows = _rows(name, header, options, None)
-    texts = {rows.key, *META} if rows.ours else {rows.key}
+    texts = {rows.key, *META} if rows.is_own else {rows.key}
     leaves: list[Callable[[str], Any]] = [
         _name_leaf if column in texts else _cell_leaf for column in rows.columns
     ]
@@ -227,7 +227,7 @@ def read_arrow(source: Any, options: Options) -> Iterator[Item]:
 
 def _from_arrow(name: str, table: Any, options: Options) -> Iterator[Item]:
     rows = _rows(name, table.column_names, options, None)
-    noted = (table.schema.metadata or {}).get(_JSON_COLUMNS) if rows.ours else None
+    noted = (table.schema.metadata or {}).get(_JSON_COLUMNS) if rows.is_own else None
     as_json = set(json.loads(noted)) if noted else set()
     leaves: list[Callable[[Any], Any]] = [
         _arrow_json if column in as_json else _arrow_text if noted else _arrow_leaf
@@ -334,7 +334,7 @@ def read_frame(frame: DataFrame, options: Options) -> Iterator[Item]:
     the one kind that keeps it. A table of our own shows the newest record first, so it is read
     from below: its first row is the newest again.
     """
-    mark = frame.attrs.get(MARK)
+    mark = frame.attrs.get(PATHS_ATTR)
     paths = None
     if isinstance(mark, dict):
         paths = {name: tuple(path) for name, path in mark.items()}
@@ -342,10 +342,10 @@ def read_frame(frame: DataFrame, options: Options) -> Iterator[Item]:
     if frame.index.name == options.key and options.key not in dict(columns):
         columns.insert(0, (options.key, frame.index))
     rows = _rows("DataFrame", [name for name, _ in columns], options, paths)
-    change = unportable if rows.ours else _same
+    change = unportable if rows.is_own else _same
     cells = [_pandas_cells(column, change) for _, column in columns]
     placed = list(enumerate(zip(*cells, strict=True), start=1))
-    for number, row in reversed(placed) if rows.ours else placed:
+    for number, row in reversed(placed) if rows.is_own else placed:
         yield f"row {number}", attempt(rows.record, row)
 
 
