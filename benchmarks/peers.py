@@ -1,11 +1,11 @@
-"""What the search of this package is measured beside.
+"""The peers that the search of this package is compared with.
 
-All peers keep the same: the last ``max_size`` records, the oldest evicted first. All but the
-ancestor keep values as JSON and give fresh ones, decoded by orjson, and compare text folded by
-this package's rules. Each is written as its own users would write it for this task.
+All peers hold the last ``max_size`` records and evict the oldest first. All except the ancestor store values as
+JSON, return fresh values decoded by orjson, and compare text folded by this package's rules. Each is written as
+its own users would write it for this task.
 """
 
-# ruff: noqa: D102  what the methods of all peers do stands in Peer
+# ruff: noqa: D102  Peer documents the methods of all peers
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tta_memory_nb.text import fold
 
 
 class Unavailable(Exception):
-    """A peer that this machine does not have."""
+    """Raised for a peer that is not installed."""
 
 
 class Peer(ABC):
-    """What is measured."""
+    """A way to search that is measured."""
 
     counts = True  # whether it has `count`
 
@@ -39,30 +39,30 @@ class Peer(ABC):
         self.max_size = max_size
 
     def load(self, records: list[Record]) -> None:
-        """Takes in many records, all under new keys and never more than there is room for."""
+        """Adds many records with new keys, never more than the capacity."""
         for key, value in records:
             self.add(key, value)
 
-    def loaded(self) -> None:  # noqa: B027  most have nothing to do
-        """All records have been given to `load`; the time this takes is part of loading."""
+    def loaded(self) -> None:  # noqa: B027  most peers need nothing here
+        """Called after the last `load`; its time counts as loading."""
 
-    def settle(self) -> None:  # noqa: B027  most have nothing to do
-        """Does what is left to do before searches are as quick as they become."""
+    def settle(self) -> None:  # noqa: B027  most peers need nothing here
+        """Does the remaining work before searches reach their final speed."""
 
     @abstractmethod
     def add(self, key: str, value: Json) -> None:
-        """Adds a record under a new key, and evicts the oldest where there is no room."""
+        """Adds a record with a new key, and evicts the oldest record at capacity."""
 
     @abstractmethod
     def search(self, query: str, limit: int) -> list[Json]:
-        """The newest values that contain the query."""
+        """Returns the newest values that contain the query."""
 
     def index_and_text(self) -> float | None:
-        """Bytes of what only searches need; None where that cannot be told."""
+        """Returns the bytes of what only searches need; None if the peer cannot report them."""
         return None
 
     def count(self, query: str) -> int:
-        """How many values contain the query."""
+        """Returns the number of values that contain the query."""
         raise NotImplementedError
 
 
@@ -98,11 +98,11 @@ class Package(Peer):
 
 
 class Ancestor(Peer):
-    """The method this package grew from.
+    """The ancestor's method.
 
-    An OrderedDict, and a search that writes each value as JSON, newest first, and looks for the
-    query in it. It hands the caller's own objects around. It finds field names and punctuation of
-    JSON as well, and what is not ASCII it does not find, so that its answers are others.
+    It has an OrderedDict, and a search that writes each value as JSON, newest first, and looks for the
+    query in that text. It stores and returns the caller's own objects. Its answers differ, because it also
+    finds JSON's punctuation and does not find text that is not ASCII.
     """
 
     counts = False
@@ -119,7 +119,7 @@ class Ancestor(Peer):
             self.values.popitem(last=False)
 
     def get(self, key: str) -> Json | None:
-        """The caller's own object."""
+        """Returns the caller's own object."""
         if key not in self.values:
             return None
         self.values.move_to_end(key)
@@ -164,16 +164,16 @@ class Linear(Peer):
 
 
 class SqliteFts5(Peer):
-    """SQLite in memory with a trigram index; newest first is the order of row ids.
+    """SQLite in memory with a trigram index; row ids give the order, newest first.
 
-    The index cannot answer for fewer than 3 characters: those are looked for in the texts.
+    The index does not support queries of fewer than 3 characters; these scan the texts.
     """
 
     def __init__(self, max_size: int) -> None:
         super().__init__(max_size)
         self.sql = sqlite3.connect(":memory:", isolation_level=None)
         try:
-            # The texts come folded, and need not be once more.
+            # The texts are folded already.
             self.sql.execute(
                 "CREATE VIRTUAL TABLE texts USING fts5(text, tokenize='trigram case_sensitive 1')"
             )
