@@ -99,7 +99,7 @@ def again(keys: Iterable[str]) -> list[str]:
 def dict_work(size: int) -> Json:
     """Measures an insert, a get and an evicting insert of this package and of cachetools.
 
-    Ours can be shared between threads; theirs is measured as it is, and with the lock it needs.
+    This package is thread-safe; cachetools is measured without a lock and with the lock that it needs.
     """
     from cachetools import LRUCache
 
@@ -218,7 +218,7 @@ def whole(size: int) -> Json:
 def awaiting(size: int) -> Json:
     """Measures the additional seconds of an awaited call over the same call without await.
 
-    Over a small value, beside which the difference shows.
+    Uses a small value, so that the difference is visible.
     """
     memory = tta_memory_nb.MemoryPrimitive(max_size=size)
     value = {"n": 1}
@@ -417,7 +417,9 @@ def main() -> None:
     """Measures, prints the figures and writes them to a file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few records, no files: a smoke test")
-    parser.add_argument("--output", type=Path, help="folder for files, in place of results")
+    parser.add_argument(
+        "--output", type=Path, help="folder for the files; default: benchmarks/results"
+    )
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:

@@ -337,7 +337,9 @@ def main() -> None:
     """Measures, prints the figures and writes them to a file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few records, no files: a smoke test")
-    parser.add_argument("--output", type=Path, help="folder for files, in place of results")
+    parser.add_argument(
+        "--output", type=Path, help="folder for the files; default: benchmarks/results"
+    )
     options = parser.parse_args()
     size = QUICK if options.quick else SIZE
     around = surroundings()

@@ -1,18 +1,18 @@
-"""Every error this package raises on purpose.
+"""The errors and warnings of this package.
 
     TTAMemoryError
-    ├── InvalidArgument (also a ValueError)   a key, limit, TTL, filter, ... that means nothing
-    │   └── NotStorable                       a value that JSON cannot hold; `path` says where
-    ├── StoreUnavailable                      a server that cannot be had, with on_outage="raise"
-    ├── ServerError                           a server that refuses: wrong password, no memory left, ...
+    ├── InvalidArgument (also a ValueError)   a key, limit, TTL, filter, ... is invalid
+    │   └── NotStorable                       a value cannot be stored as JSON; `path` says where
+    ├── StoreUnavailable                      the server is away, with on_outage="raise"
+    ├── ServerError                           the server refuses: wrong password, no memory left, ...
     ├── CapacityExceeded                      more records than the memory may hold
-    ├── TransferError                         a file that cannot be read or written; `problems` lists why
-    └── MissingPackage (also an ImportError)  an optional package is needed for this
-
-An error names the offending value, the rule it broke and the way out, and the memory is
-as it was before the call. No message ever holds a password.
+    ├── TransferError                         a file cannot be read or written; `problems` lists why
+    └── MissingPackage (also an ImportError)  an optional package is not installed
 
     AmbiguousKeyWarning (a UserWarning)       an id is empty or contains ':', so its key is ambiguous
+
+An error names the value, the rule that it breaks, and a way out. The memory is unchanged after an error. No message
+contains a password.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 
 def brief(value: object) -> str:
-    """A value as it stands in a message: on one line, and no longer than one can read."""
+    """Returns the repr of a value for a message, on one line and of at most 80 characters."""
     try:
         text = repr(value)  # escapes line breaks and whatever else is not printable
     except Exception:  # whatever a broken object raises; Python itself for huge integers
@@ -30,26 +30,26 @@ def brief(value: object) -> str:
 
 
 def harmless(text: str) -> str:
-    """Text without control characters, line breaks or colours, which are spelled out."""
+    """Returns text with control characters, line breaks and colour codes escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class TTAMemoryError(Exception):
-    """Root of all errors raised by tta_memory_nb."""
+    """Base class of all errors that tta_memory_nb raises."""
 
 
 class InvalidArgument(TTAMemoryError, ValueError):
-    """An argument that has no meaning, such as ``limit=0`` or ``ttl=-1``."""
+    """An argument is invalid, such as ``limit=0`` or ``ttl=-1``."""
 
 
 class NotStorable(InvalidArgument):
-    """A value that is not a JSON object.
+    """A value is not a JSON object.
 
     Attributes:
-        path: where in the value, as Python would write it: ``value['agent']['client']``.
-        reason: what was found there, without the path.
+        path: the place in the value, as Python writes it: ``value['agent']['client']``.
+        reason: the problem at that place, without the path.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -64,18 +64,18 @@ class NotStorable(InvalidArgument):
 
 
 class StoreUnavailable(TTAMemoryError):
-    """The server cannot be had: none there, no answer in time, busy starting, read-only, ...
+    """The server is away: it is unreachable, too slow to answer, starting, read-only, ...
 
-    Raised when the memory was made with ``on_outage="raise"``, and when so many writes wait for
-    the server that no more can be kept for it.
+    Raised if the memory was made with ``on_outage="raise"``, and if the journal of writes that are queued for
+    the server is full.
     """
 
 
 class ServerError(TTAMemoryError):
-    """The server can be had, but refuses: a wrong password, no memory left, no permission, ...
+    """The server answers and refuses: a wrong password, no memory left, a missing right, ...
 
     Attributes:
-        code: the word by which the server calls the error, such as ``"OOM"``; may be empty.
+        code: the server's own code for the error, such as ``"OOM"``; may be empty.
     """
 
     def __init__(self, message: str, code: str = "") -> None:
@@ -84,14 +84,14 @@ class ServerError(TTAMemoryError):
 
 
 class CapacityExceeded(TTAMemoryError):
-    """More records at once than ``max_size`` allows: some would be evicted unseen."""
+    """More records at once than ``max_size`` allows, so that some would be evicted unnoticed."""
 
 
 class TransferError(TTAMemoryError):
-    """An import or export that could not be done.
+    """An import or export failed.
 
     Attributes:
-        problems: one sentence for each broken record, naming its line or position.
+        problems: one sentence for each broken record, which names its line or position.
     """
 
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
@@ -100,7 +100,7 @@ class TransferError(TTAMemoryError):
 
 
 class MissingPackage(TTAMemoryError, ImportError):
-    """An optional package is not installed; the message holds the pip command."""
+    """An optional package is not installed; the message contains the pip command."""
 
 
 class AmbiguousKeyWarning(UserWarning):

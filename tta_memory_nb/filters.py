@@ -1,4 +1,4 @@
-"""Filters: the part of a query that says which records may answer at all."""
+"""Filters, which restrict the records that a query considers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ABSENT = object()
 
 
 class FilterArgs(TypedDict, total=False):
-    """The filters every query takes as keywords; `Filters.build` says what each means."""
+    """The filters that every query takes as keywords; `Filters.build` explains each of them."""
 
     user: str | None
     session: str | None
@@ -30,7 +30,7 @@ class FilterArgs(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One test of one field."""
+    """A condition on one field."""
 
     field: str
     operator: str
@@ -43,9 +43,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Compiled filters; an attribute that is None (or empty) lets everything pass.
+    """Compiled filters. An attribute that is None (or empty) accepts every record.
 
-    ``since`` and ``until`` are Unix seconds, both inclusive, and look at ``updated_at``.
+    ``since`` and ``until`` are Unix seconds, both inclusive, and apply to ``updated_at``.
     """
 
     user: str | None = None

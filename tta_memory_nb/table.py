@@ -134,7 +134,7 @@ def column_path(name: str) -> Path:
 
 
 class RowReader:
-    """Turns the rows of one table into records; the reverse of `flat_table`.
+    """Converts the rows of one table to records; the reverse of `flat_table`.
 
     A table that has all columns of `META`, or the attribute `PATHS_ATTR`, is one of the package's own.
     Its instants are kept, and the columns that only describe the record are left out of the value; the

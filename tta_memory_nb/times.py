@@ -1,4 +1,4 @@
-"""Instants and durations as people write them, as Unix seconds and seconds."""
+"""Conversion of instants and durations as people write them to Unix seconds and seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Duration: TypeAlias = float | timedelta | str
 """Seconds, a timedelta, or text such as ``"90s"``, ``"15m"``, ``"1h30m"``, ``"7d"``."""
 
 Instant: TypeAlias = float | date | timedelta | str
-"""Unix seconds, a datetime, ISO 8601 text or a year; a `Duration` text or a timedelta is that long ago."""
+"""Unix seconds, a datetime, ISO 8601 text or a year. A timedelta or the text of a `Duration` counts back from now."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PARTS = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+", re.ASCII)
