@@ -94,9 +94,9 @@ def test_conversations_in_a_list_are_called_by_their_ids_or_numbered(name, tmp_p
 
 def test_broken_messages_of_conversations_in_a_list_are_told_by_their_places(tmp_path):
     content = [{"messages": [{"role": "user"}, 5]}]
-    assert refused(content).problems[0].startswith("conversation 1, message 2: expected")
+    assert refused(content).problems[0].startswith("conversation 1, message 2: found ")
     path = written(tmp_path / "a.jsonl", json.dumps(content[0]))
-    assert refused(path).problems[0].startswith("line 1, message 2: expected")
+    assert refused(path).problems[0].startswith("line 1, message 2: found ")
 
 
 def test_a_conversation_under_its_other_name_is_one(tmp_path):
