@@ -1,21 +1,21 @@
-"""What adding, getting and evicting cost, beside other stores that keep records in memory.
+"""The cost of adding, getting and evicting, beside other in-memory stores.
 
     python benchmarks/cache.py [--quick]
 
-Each section works in a fresh process of its own.
+Each section runs in a fresh process.
 
-    dict work   what `add` and `get` do under the lock, beside cachetools.LRUCache, which only keeps
-                what it is handed. Values are made before.
-    whole       `add` and `get` of values of about 534 bytes. This package copies a value as it
-                comes and as it goes; the others hand the caller's own object around. LangGraph's
-                InMemoryStore evicts nothing.
-    await       what `await memory.add(...)` costs more than `memory.sync.add(...)`
-    engines     encoding and decoding JSON, by which the package's engine was chosen
-    memory      100,000 records: how many objects the garbage collector has to visit for each, how
-                long a collection takes, how much memory a record has, keys and values and index
+    dict work   the work of `add` and `get` under the lock, beside cachetools.LRUCache, which only stores
+                the object it receives. Values are made beforehand.
+    whole       `add` and `get` of values of about 534 bytes. This package copies a value on writing
+                and on reading; the others store and return the caller's own object. LangGraph's
+                InMemoryStore never evicts.
+    await       the additional cost of `await memory.add(...)` over `memory.sync.add(...)`
+    engines     encoding and decoding of JSON, the basis for the choice of the package's engine
+    memory      100,000 records: the number of objects per record that the garbage collector visits, the
+                time of a collection, and the memory of a record with key, value and index
 
-Two that are compared work in the same process, in turn, a batch of calls each; the clock is read
-once a batch, and the figure is the median over the batches.
+Candidates of a comparison run in the same process and alternate in batches of calls. The clock is read once per
+batch, and the figure is the median over the batches.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from report import (
     Goal,
     goals_table,
     heading,
+    log_progress,
     ratio,
     shown,
     surroundings,
     table,
-    told,
     write,
 )
 
@@ -61,18 +61,18 @@ STORES = (OURS, "langgraph", "cachetools", "ancestor")
 
 
 def records(count: int) -> list[Record]:
-    """Made-up conversations."""
+    """Returns generated conversations."""
     return [record for chunk in Zipf(count).chunks() for record in chunk]
 
 
 Work = tuple[Callable[[Sequence[str]], Sequence[Any]], Callable[[Sequence[Any]], None]]
-"""Makes the arguments for some keys, and makes the calls."""
+"""A function that makes the arguments for some keys, and one that makes the calls."""
 
 
 def in_batches(keys: Sequence[str], works: Mapping[str, Work]) -> dict[str, float]:
-    """Median seconds a call of each work, the works taking turns.
+    """Returns the median seconds per call of each work; the works alternate.
 
-    The arguments are made right before the calls, as they are in use: nobody adds a record that he
+    The arguments are made right before the calls, as in real use: no program adds a record that it
     made 100,000 records ago.
     """
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -84,12 +84,12 @@ def in_batches(keys: Sequence[str], works: Mapping[str, Work]) -> dict[str, floa
             started = perf_counter()
             work(batch)
             times[name].append((perf_counter() - started) / len(batch))
-        names.reverse()  # who comes second finds other things in the processor's caches
+        names.reverse()  # the order affects what is in the processor's caches
     return {name: median(seconds) for name, seconds in times.items()}
 
 
 def again(keys: Iterable[str]) -> list[str]:
-    """The same texts as other objects, as keys come from outside: not yet hashed."""
+    """Returns equal texts as new objects, whose hashes are not yet computed, like keys from outside."""
     return [key[:1] + key[1:] for key in keys]
 
 
@@ -97,9 +97,9 @@ def again(keys: Iterable[str]) -> list[str]:
 
 
 def dict_work(size: int) -> Json:
-    """Seconds of an insert, a get and an evicting insert, ours and cachetools'.
+    """Measures an insert, a get and an evicting insert of this package and of cachetools.
 
-    Ours can be shared between threads; theirs is measured as it is, and with the lock it needs.
+    This package is thread-safe; cachetools is measured without a lock and with the lock that it needs.
     """
     from cachetools import LRUCache
 
@@ -107,7 +107,7 @@ def dict_work(size: int) -> Json:
     cache: Any = LRUCache(size)
     shared: Any = LRUCache(size)
     lock = RLock()
-    # All that the public verbs do, but for what is done to the value.
+    # The work of the public verbs, except the encoding of the value.
     write_one, read_one = store._write_one, store._read_one  # noqa: SLF001
 
     def write_ours(batch: Sequence[Any]) -> None:
@@ -162,7 +162,7 @@ def dict_work(size: int) -> Json:
 
 
 def stores(max_size: int) -> dict[str, tuple[Callable[[str, Json], Any], Callable[[str], Any]]]:
-    """How to add to and to get from each store."""
+    """Returns the functions that add to and get from each store."""
     from cachetools import LRUCache
     from langgraph.store.memory import InMemoryStore
 
@@ -179,7 +179,7 @@ def stores(max_size: int) -> dict[str, tuple[Callable[[str, Json], Any], Callabl
 
 
 def whole(size: int) -> Json:
-    """Seconds of a whole add, an evicting add and a get of each store."""
+    """Measures a complete add, an evicting add and a get of each store."""
     made = records(2 * size)
     there = stores(size)
 
@@ -216,15 +216,15 @@ def whole(size: int) -> Json:
 
 
 def awaiting(size: int) -> Json:
-    """Seconds an awaited call takes more than the same call without await.
+    """Measures the additional seconds of an awaited call over the same call without await.
 
-    Over a small value, beside which the difference shows.
+    Uses a small value, so that the difference is visible.
     """
     memory = tta_memory_nb.MemoryPrimitive(max_size=size)
     value = {"n": 1}
     keys = [f"user{n % 997}:{n:x}" for n in range(size)]
     add, get = memory.sync.add, memory.sync.get
-    batch = 100  # short, so that what disturbs one of a pair seldom spares the other
+    batch = 100  # short, so that a disturbance mostly affects both of a pair
 
     differences: dict[str, list[float]] = {"add": [], "get": []}
 
@@ -246,7 +246,7 @@ def awaiting(size: int) -> Json:
         differences["get"].append((times[4] - 2 * times[3] + times[2]) / len(part))
 
     async def all_pairs() -> None:
-        for key in keys:  # so that none of the adds that are timed is the first of its key
+        for key in keys:  # so that no timed add is the first of its key
             add(key, value)
         for _ in range(3):
             for start in range(0, size, batch):
@@ -260,7 +260,7 @@ def awaiting(size: int) -> Json:
 
 
 def engines(size: int) -> Json:
-    """Seconds of encoding to and decoding from compact JSON, by size of the value."""
+    """Measures encoding to and decoding from compact JSON, by size of the value."""
     import msgspec
     import orjson
 
@@ -306,9 +306,11 @@ def engines(size: int) -> Json:
 
 
 def weigh(name: str, size: int) -> Json:
-    """Objects the collector visits, time of a collection, and bytes, for the records of a store."""
+    """Measures objects per record, the time of a collection, and bytes per record of a store."""
     add, _ = stores(size)[name]
-    for _ in Zipf(size).chunks():  # what making records needs is there before memory is weighed
+    for _ in Zipf(
+        size
+    ).chunks():  # loads everything that making records needs before memory is measured
         break
     bytes_before = resident()
     objects_before = len(gc.get_objects())
@@ -324,7 +326,9 @@ def weigh(name: str, size: int) -> Json:
     return {
         "objects": objects / size,
         "collection": full - empty,
-        "bytes": ratio(grown, size) if size >= CHUNK else None,  # of fewer, most would be noise
+        "bytes": ratio(grown, size)
+        if size >= CHUNK
+        else None,  # for fewer records, most of it would be noise
     }
 
 
@@ -343,18 +347,18 @@ QUICK_SIZE = 5_000
 
 
 def run(section: str, size: int) -> Json:
-    """What a section gives in a fresh process."""
+    """Returns the result of a section in a fresh process."""
     command = [sys.executable, str(Path(__file__).resolve()), "--work", json.dumps([section, size])]
     seconds, done = timed(
         partial(subprocess.run, command, check=True, stdout=subprocess.PIPE, text=True)
     )
-    told(f"{section}, {size:,}: {seconds:.0f} s")
+    log_progress(f"{section}, {size:,}: {seconds:.0f} s")
     figures: Json = json.loads(done.stdout)
     return figures
 
 
 def tables(found: dict[str, Json]) -> str:
-    """All figures."""
+    """Returns all figures as text."""
     parts = []
     for section in ("dict work", "whole"):
         figures = found[section]
@@ -368,7 +372,7 @@ def tables(found: dict[str, Json]) -> str:
             rows.append([verb, *cells])
         parts.append(f"{section}, us (in brackets: {OURS} over it)")
         parts.append(table(["", *names], rows))
-    parts.append("what await costs more than the call, us")
+    parts.append("additional cost of await over the call, us")
     rows = [[verb, shown(1e6 * seconds)] for verb, seconds in found["await"].items()]
     parts.append(table(["", "us"], rows))
     parts.append("JSON engines, us")
@@ -390,7 +394,7 @@ def tables(found: dict[str, Json]) -> str:
 
 
 def goals(found: dict[str, Json]) -> list[Goal]:
-    """What this package is to reach."""
+    """Returns the goals of this package."""
 
     def over(section: str, verb: str, peer: str) -> float | None:
         times = found[section][verb]
@@ -410,10 +414,12 @@ def goals(found: dict[str, Json]) -> list[Goal]:
 
 
 def main() -> None:
-    """Measures, prints and writes."""
+    """Measures, prints the figures and writes them to a file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few records, no files: a smoke test")
-    parser.add_argument("--output", type=Path, help="folder for files, in place of results")
+    parser.add_argument(
+        "--output", type=Path, help="folder for the files; default: benchmarks/results"
+    )
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:

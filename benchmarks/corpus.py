@@ -1,10 +1,10 @@
-"""Records to measure with, the queries asked of them, and the right answers.
+"""Records for the benchmarks, the queries over them, and the right answers.
 
-Everything follows from a seed or from the records themselves, so each process of a benchmark makes
-the same. Two corpora:
+Everything is derived from a seed or from the records themselves, so each process of a benchmark makes the
+same data. There are two corpora:
 
-    zipf        made-up conversations of any size. Words are pronounceable, drawn from 20,000 as
-                Zipf has it; one text in ten names somebody rare, one in 25 has words in Spanish,
+    zipf        generated conversations of any size. Words are pronounceable and drawn from 20,000 by
+                Zipf's law. One text in ten contains a rare name, and one in 25 contains words in Spanish,
                 German, Greek, Russian, Chinese or emoji. A value is about 534 bytes of JSON.
     chitchat    258,145 real utterances, if chitchat-dataset is installed.
 """
@@ -37,15 +37,15 @@ SEED = 534
 CHUNK = 10_000
 CHITCHAT_SIZE = 258_145
 LIMITS = (5, 100)
-CHECKED_TURNS = 3  # of the searches after an evicting add, as many have their answers compared
+CHECKED_TURNS = 3  # number of searches after an evicting add whose answers are compared
 QUERIES_EACH = 4
 
 CLASSES = {
     "broad": "a word of many records",
     "rare": "a word of 1 to 10 records",
-    "miss": "in no record, nor is one of its trigrams",
+    "miss": "in no record, and neither is one of its trigrams",
     "hard miss": "in no record, though each of its trigrams is common",
-    "phrase": "3 or 4 words that stand together in a record",
+    "phrase": "3 or 4 consecutive words of a record",
     "non-ASCII": "a word in another script, or with accents, or an emoji",
     "1 character": "from the rarest to the most common of the records' characters",
     "2 characters": "from the rarest to the most common of the records' pairs",
@@ -57,7 +57,7 @@ SELECTIVE = ("rare", "miss", "phrase")
 
 
 class Zipf:
-    """Made-up conversations; a smaller size is the beginning of a larger one."""
+    """Generated conversations; a smaller corpus is the beginning of a larger one."""
 
     name = "zipf"
 
@@ -65,17 +65,17 @@ class Zipf:
         self.size = size
 
     def chunks(self) -> Iterator[list[Record]]:
-        """The records, oldest first, 10,000 at a time."""
+        """Yields the records, oldest first, 10,000 at a time."""
         for start in range(0, self.size, CHUNK):
             yield _zipf_chunk(start // CHUNK)[: self.size - start]
 
     def more(self) -> list[Record]:
-        """Records that `chunks` does not give."""
+        """Returns records that `chunks` does not yield."""
         return _zipf_chunk(1_000_000)
 
 
 class Chitchat:
-    """The real utterances, in the order they were sent."""
+    """The real utterances, in the order in which they were sent."""
 
     name = "chitchat"
 
@@ -83,7 +83,7 @@ class Chitchat:
         self.size = size
 
     def chunks(self) -> Iterator[list[Record]]:
-        """The records, oldest first, 10,000 at a time."""
+        """Yields the records, oldest first, 10,000 at a time."""
         from tta_memory_nb import MemoryRecord
         from tta_memory_nb.transfer.datasets import chitchat
 
@@ -93,30 +93,30 @@ class Chitchat:
             yield chunk
 
     def more(self) -> list[Record]:
-        """The first values once more, under new keys."""
+        """Returns the first values again, with new keys."""
         return [(f"again:{key}", value) for key, value in next(self.chunks())]
 
 
 class Stored:
-    """Records that `store` has put into files, which is quicker than to make them anew."""
+    """Records that `store` has written to files; reading them is faster than making them again."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.size: int = json.loads((folder / "size").read_text())
 
     def chunks(self) -> Iterator[list[Record]]:
-        """The records, oldest first, 10,000 at a time."""
+        """Yields the records, oldest first, 10,000 at a time."""
         for file in sorted(self.folder.glob("chunk*")):
             yield marshal.loads(file.read_bytes())
 
     def more(self) -> list[Record]:
-        """Records that `chunks` does not give."""
+        """Returns records that `chunks` does not yield."""
         found: list[Record] = marshal.loads((self.folder / "more").read_bytes())
         return found
 
 
 def store(records: Zipf | Chitchat, folder: Path) -> Stored:
-    """Puts all records into files of a folder."""
+    """Writes all records to files in a folder."""
     for number, chunk in enumerate(records.chunks()):
         (folder / f"chunk{number:04d}").write_bytes(marshal.dumps(chunk))
     (folder / "more").write_bytes(marshal.dumps(records.more()))
@@ -128,12 +128,12 @@ Corpus = Zipf | Chitchat
 
 
 def corpus(name: str, size: int) -> Corpus:
-    """A corpus by name; `chitchat` has only one size."""
+    """Returns a corpus by name; `chitchat` has only one size."""
     return Zipf(size) if name == "zipf" else Chitchat()
 
 
 def has_chitchat() -> bool:
-    """Whether the real utterances are installed."""
+    """Returns whether the real utterances are installed."""
     return find_spec("chitchat_dataset") is not None
 
 
@@ -177,7 +177,7 @@ TEXT_WORDS = 52  # on average
 
 @cache
 def _vocabulary() -> tuple[list[str], np.ndarray]:
-    """Words from the most to the least common, and the sums of their shares."""
+    """Returns the words from the most to the least common, and their cumulative frequencies."""
     random = Random(SEED)
     words: dict[str, None] = {}
     while len(words) < WORDS:
@@ -194,14 +194,14 @@ def _syllable(random: Random) -> str:
 
 @cache
 def _spellings() -> np.ndarray:
-    """All words bare, then all with a comma, then all with a full stop."""
+    """Returns all words as they are, then all with a comma, then all with a full stop."""
     words, _ = _vocabulary()
     return np.array([word + mark for mark in ("", ",", ".") for word in words], dtype=object)
 
 
 @cache
 def _names() -> list[str]:
-    """Names of people and things, of which most come up once or never."""
+    """Returns names of people and things, most of which occur once or never."""
     random = Random(SEED + 1)
     return ["".join(_syllable(random) for _ in range(3)).capitalize() for _ in range(30_000)]
 
@@ -218,7 +218,9 @@ def _zipf_chunk(number: int) -> list[Record]:
     tokens = _spellings()[picked + WORDS * marks].tolist()
     named = random.random(CHUNK) < 0.1
     foreign = random.random(CHUNK) < 0.04
-    anything = random.integers(0, 2**31, (CHUNK, 8)).tolist()  # for all that is picked below
+    anything = random.integers(
+        0, 2**31, (CHUNK, 8)
+    ).tolist()  # random numbers for all choices below
     confidence = np.round(random.random(CHUNK), 3).tolist()
     first = number * CHUNK
     seconds = np.datetime64("2024-01-01T00:00:00") + 37 * np.arange(first, first + CHUNK)
@@ -256,10 +258,10 @@ def _zipf_chunk(number: int) -> list[Record]:
 
 
 def folded(value: Json) -> str:
-    """The folded field names and leaves of a value, with a border that no query holds between.
+    """Returns the folded field names and leaves of a value, separated by a border that no query contains.
 
-    Written a second time, apart from the package's own, so that the answers compared with are not
-    made by what they check.
+    This repeats the package's own function, so that the code under test does not produce the answers that it
+    is compared with.
     """
     return "Z".join(map(fold, _pieces(value)))
 
@@ -277,12 +279,12 @@ def _pieces(node: Any) -> Iterator[str]:
 
 
 def packed(value: Json) -> bytes:
-    """A value as JSON, in memory of just its size: orjson's own bytes lie in a buffer of 4 KB."""
+    """Returns a value as JSON in memory of exactly its size; orjson's own result occupies a buffer of 4 KB."""
     return bytes(memoryview(orjson.dumps(value)))
 
 
 def digest(values: Sequence[Json]) -> str:
-    """A short text that is equal for equal values in equal order."""
+    """Returns a short text that is equal for equal values in equal order."""
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -291,15 +293,15 @@ def digest(values: Sequence[Json]) -> str:
 
 @dataclass
 class Questions:
-    """What all peers are asked about one corpus, and what they should answer.
+    """The queries for all peers over one corpus, and their right answers.
 
     Attributes:
-        queries: by class.
+        queries: queries by class.
         answers: digests by class, one list for each of `LIMITS`, in the order of the queries.
-        counts: how many records match, by class.
+        counts: number of matching records by class.
         turns: queries for the searches after an evicting add.
         turn_answers: digests for the first `CHECKED_TURNS` of them.
-        json_bytes: of a value, on average.
+        json_bytes: average bytes of a value as JSON.
     """
 
     queries: dict[str, list[str]]
@@ -310,12 +312,12 @@ class Questions:
     json_bytes: float
 
     def json(self) -> Json:
-        """As a JSON object, from which ``Questions(**object)`` makes it again."""
+        """Returns a JSON object from which ``Questions(**object)`` makes an equal instance."""
         return asdict(self)
 
 
 def prepare(records: Corpus | Stored) -> Questions:
-    """Chooses the queries and finds the right answers, by a scan of all folded texts."""
+    """Chooses the queries and finds the right answers by a scan of all folded texts."""
     texts: list[str] = []
     said: list[str] = []
     values: list[bytes] = []
@@ -338,7 +340,7 @@ def prepare(records: Corpus | Stored) -> Questions:
     ]
     turn_answers: list[str] = []
     for (_, value), query in zip(records.more()[:CHECKED_TURNS], turns, strict=False):
-        # Positions stay; what has been evicted is only emptied.
+        # Positions do not change; the text of an evicted record becomes empty.
         texts[len(turn_answers)] = ""
         texts.append(folded(value))
         values.append(packed(value))
@@ -384,7 +386,7 @@ def _choose(texts: list[str], said: list[str]) -> dict[str, list[str]]:
 
 
 def _spread(items: Sequence[str], count: int = QUERIES_EACH) -> list[str]:
-    """The first, the last and some evenly between."""
+    """Returns the first item, the last one, and some evenly spaced between them."""
     return [items[round(k * (len(items) - 1) / (count - 1))] for k in range(count)]
 
 
@@ -400,7 +402,7 @@ def _broad(said: list[str]) -> list[str]:
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
-    """From the most common on; which of two as common comes first does not hang on the run."""
+    """Returns items by descending frequency; the order of equally frequent items is deterministic."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
@@ -417,7 +419,7 @@ def _rare(texts: list[str], said: list[str]) -> list[str]:
     for word in words:
         count = len(_containing(texts, fold(word)))
         if count < LIMITS[0] and not few:
-            # The first search of all asks for this one, and must not be over before the scan is.
+            # The very first search uses this query, and must not end before the scan does.
             chosen.insert(0, word)
             few = True
         elif count <= 10 and len(chosen) < QUERIES_EACH - (not few):
@@ -450,7 +452,7 @@ def _misses(texts: list[str]) -> list[str]:
 
 
 def _hard_misses(texts: list[str], sample: list[str], random: Random) -> list[str]:
-    """Walks over the most common trigrams until they have made what nobody wrote."""
+    """Joins the most common trigrams until they form a text that no record contains."""
     shares = Counter(
         part
         for text in sample
@@ -463,7 +465,7 @@ def _hard_misses(texts: list[str], sample: list[str], random: Random) -> list[st
         if len(chosen) == QUERIES_EACH:
             break
         walk = random.choice(common)
-        length = 9 + attempt // 100  # the more texts there are, the more has been written
+        length = 9 + attempt // 100  # the more texts exist, the longer the text has to be
         while len(walk) < length:
             steps = [part[2] for part in common if part[:2] == walk[-2:]]
             if not steps:
@@ -489,7 +491,7 @@ def _phrases(said: list[str]) -> list[str]:
 
 
 def _non_ascii(said: list[str]) -> list[str]:
-    """A word of middling frequency from each script in turn, then the next of each."""
+    """Returns words of medium frequency, alternating between the scripts."""
     counts = Counter(
         word.strip(".,!?\"'")
         for text in said
@@ -509,9 +511,9 @@ def _non_ascii(said: list[str]) -> list[str]:
         for words in largest
         if len(words) // 2 + turn < len(words)
     ][:QUERIES_EACH]
-    # Where all is ASCII, as in chitchat, a word in another script is a miss.
+    # In an ASCII corpus such as chitchat, a word in another script is a miss.
     chosen += [words.split()[0] for words in OTHER_SCRIPTS.values()][: QUERIES_EACH - len(chosen)]
-    # As a reader in a hurry types it: the other case is the same word.
+    # Typed in the other case, which matches as well.
     return [chosen[0].upper(), *chosen[1:]]
 
 
@@ -528,7 +530,7 @@ def _short(texts: list[str], sample: list[str], length: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    # A look at what is measured with: python benchmarks/corpus.py
+    # Shows samples of the data: python benchmarks/corpus.py
     shown = Zipf(1_000)
     for _, value in islice(next(shown.chunks()), 3):
         print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -2,13 +2,13 @@
 
     python benchmarks/explorer.py [--sizes 1000 100000 258145]
 
-Measured in the page, as its user sees it, by a watcher that looks once a frame, and alike for every table:
-milliseconds from the press of the keys that run the cell until the first rows are painted (the cell is run several
-times: median and longest); from a click or a keystroke until the row that answers it is painted (for itables the
-browser's driver looks, every 0.1 s or so, and a figure may be that much too large); bytes that came over the wire
-for the first rows; and what the kernel's memory grew by. Every table shows the same real utterances, in one run.
-itables shows no more of them than its `maxBytes` lets it, unless it is told to send everything, which is measured as
-well. ipydatagrid draws on a canvas: there it is text, dark on white below the headings, that is waited for.
+A watcher in the page checks once per frame what the user sees, in the same way for every table. It measures the milliseconds
+from the key press that runs the cell until the first rows are painted (over several runs: the median and the longest), and from
+a click or a keystroke until the row that answers it is painted. For itables, the browser's driver checks instead, about every
+0.1 s, so a figure may be that much too large. The benchmark also reports the bytes sent over the wire for the first rows, and the
+growth of the kernel's memory. Every table shows the same real utterances, in one run. itables shows only as many of them as its
+`maxBytes` allows; with that limit removed, it is measured as well. ipydatagrid draws on a canvas, where the watcher waits for
+text, dark on white below the headings.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 
 import nbformat
 from playwright.sync_api import Locator, Page, expect
-from report import RESULTS, Json, heading, shown, surroundings, table, told, write
+from report import RESULTS, Json, heading, log_progress, shown, surroundings, table, write
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from browsing import open_notebook, run_all, running_browser
@@ -36,8 +36,8 @@ from jupyter import PATIENCE, LabServer, running_lab
 
 ROUNDS, SLOW_ROUNDS = 7, 3
 
-# Put into the page before the cell is run. What is there in an animation frame is painted in it, and the next
-# message is handled after that: then the time is taken. Open shadow roots are looked into as well.
+# Runs in the page before the cell does. What exists in an animation frame is painted in that frame, and the next message
+# is handled after the paint; the watcher takes the time then. It also searches open shadow roots.
 WATCHER = r"""
 window.bench = {
     * each(root, selector) {
@@ -112,8 +112,8 @@ def resident():
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 """
-# Their packages are there before the clock starts, and so is the DataFrame, which the explorer does without; it is
-# opened as its user opens it, and imports in this time what it still needs.
+# The peers' packages are imported before the clock starts, and so is their DataFrame made, which the explorer does not
+# need. The explorer is opened as a user opens it, and the time includes its remaining imports.
 FRAME = """
 import time, pandas, anywidget
 from tta_memory_nb.frames import records_frame
@@ -125,16 +125,16 @@ made = time.perf_counter() - started
 
 @dataclass(frozen=True)
 class Rival:
-    """A table and how it is used.
+    """A table and how to use it.
 
     Attributes:
-        name: what the report calls it.
-        needs: the package.
-        before: a cell that makes ready what it shows; a DataFrame, which the explorer needs none of.
-        show: the cell that shows it.
-        row: what is there when the first rows are, as a selector.
-        is_picture: whether that is a canvas, which has to have text on it.
-        is_slow: whether it takes so long for many records that it is run less often.
+        name: the name in the report.
+        needs: the package that it needs.
+        before: a cell that prepares the DataFrame; the explorer needs none.
+        show: the cell that shows the table.
+        row: a selector that matches once the first rows exist.
+        is_picture: whether the selector matches a canvas, which has to contain text.
+        is_slow: whether the table is so slow for many records that it runs less often.
     """
 
     name: str
@@ -182,7 +182,7 @@ RIVALS = (
 
 
 class Wire:
-    """Bytes that came over the page's websockets."""
+    """Counts the bytes received over the page's websockets."""
 
     def __init__(self, page: Page) -> None:
         self.received = 0
@@ -194,7 +194,7 @@ class Wire:
 
 @contextmanager
 def opened(lab: LabServer, page: Page, name: str, cells: list[str]) -> Iterator[Locator]:
-    """A notebook of some cells, all of them run but the last."""
+    """Opens a notebook of some cells and runs all except the last one."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, lab.root / name)
@@ -204,7 +204,7 @@ def opened(lab: LabServer, page: Page, name: str, cells: list[str]) -> Iterator[
 
 
 def run_last(page: Page, panel: Locator, code: str, *, watch: Rival | None = None) -> None:
-    """Begins to run code in the last cell, where the page may watch for rows of a table."""
+    """Starts code in the last cell, where the page may watch for the rows of a table."""
     cell = panel.locator(".jp-CodeCell").last.locator(".cm-content")
     cell.click()
     page.keyboard.press("ControlOrMeta+A")
@@ -217,7 +217,7 @@ def run_last(page: Page, panel: Locator, code: str, *, watch: Rival | None = Non
 
 
 def printed(page: Page, panel: Locator, expression: str) -> str:
-    """What an expression is worth in the kernel, as text."""
+    """Returns the value of an expression in the kernel, as text."""
     run_last(page, panel, f"print('value:', {expression})")
     output = panel.locator(".jp-CodeCell").last.locator(".jp-OutputArea-output").last
     expect(output).to_contain_text("value:")
@@ -227,7 +227,7 @@ def printed(page: Page, panel: Locator, expression: str) -> str:
 def first_rows(
     lab: LabServer, page: Page, wire: Wire, rival: Rival, size: int
 ) -> tuple[Json, Locator]:
-    """How long the first rows take, and what they cost."""
+    """Measures the time and the cost of the first rows."""
     cells = [SETUP.format(size=size), rival.before, "pass"]
     name = f"{rival.name.replace(', ', '-').replace(' ', '-')}-{size}.ipynb"
     with opened(lab, page, name, cells) as panel:
@@ -240,11 +240,11 @@ def first_rows(
             spent.append(float(page.evaluate("bench.watched")))
             settle(page, panel)
             got = got or wire.received - received
-        # In a cell of its own, so that the table stays.
+        # In a cell of its own, so that the table stays displayed.
         page.keyboard.press("Escape")
         page.keyboard.press("b")
         grown = int(printed(page, panel, "resident()")) - before
-        # The last cell is the table's again.
+        # Deletes that cell, so that the table's cell is the last one again.
         page.keyboard.press("Escape")
         page.keyboard.press("d")
         page.keyboard.press("d")
@@ -259,18 +259,18 @@ def first_rows(
 
 
 def settle(page: Page, panel: Locator) -> None:
-    """Waits until the kernel has nothing to do any more."""
+    """Waits until the kernel is idle."""
     expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle")
     expect(panel.locator(".tta-explorer .tta-counts").filter(has_text="…")).to_have_count(0)
 
 
 def timed(page: Page, act: str, is_there: str, *given: Any) -> float:
-    """Milliseconds in the page from an act until the frame that answers it is painted.
+    """Measures the milliseconds in the page from an act until the frame that answers it is painted.
 
     Args:
-        page: of the notebook.
-        act: a JavaScript function of the table's output and what is given, which gives the state from before.
-        is_there: a function of the same, and of that state: whether the answer is there.
+        page: the page of the notebook.
+        act: a JavaScript function of the table's output and the further arguments; returns the state before the act.
+        is_there: a function of the same arguments and that state; returns whether the answer is present.
         given: further arguments.
     """
     return float(
@@ -287,7 +287,7 @@ def timed(page: Page, act: str, is_there: str, *given: Any) -> float:
 
 
 def explorer_round_trips(page: Page, panel: Locator, size: int) -> Json:
-    """Page, sort and search, each from the act to the row that answers it."""
+    """Measures paging, sorting and searching, each from the act to the row that answers it."""
     widget = panel.locator(".tta-explorer")
     expect(widget.locator(".tta-counts")).to_have_text(f"{size:,} records")
 
@@ -335,7 +335,7 @@ def explorer_round_trips(page: Page, panel: Locator, size: int) -> Json:
 
 
 def itables_round_trips(panel: Locator) -> Json:
-    """Page, sort and search among the rows that it has in the page, measured by the browser's driver."""
+    """Measures paging, sorting and searching in the page's rows, timed by the browser's driver."""
     body = panel.locator("table.dataTable tbody").first
 
     def changed(act: Callable[[], object]) -> float:
@@ -357,14 +357,14 @@ def itables_round_trips(panel: Locator) -> Json:
 
 
 def main() -> None:
-    """Runs all of it, prints a table and writes results/explorer.json."""
+    """Measures all tables, prints the figures and writes results/explorer.json."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--sizes", nargs="+", type=int, default=[1_000, 100_000, 258_145])
     sizes = parser.parse_args().sizes
     around = surroundings()
-    told(heading(around))
+    log_progress(heading(around))
     expect.set_options(timeout=PATIENCE * 1000)
     rows: list[Json] = []
     root = Path(tempfile.mkdtemp())
@@ -373,10 +373,10 @@ def main() -> None:
             for size in sizes:
                 for rival in RIVALS:
                     if find_spec(rival.needs) is None:
-                        told(f"{rival.name}: left out, {rival.needs} is not installed")
+                        log_progress(f"{rival.name}: left out, {rival.needs} is not installed")
                         continue
                     if rival.name == "itables, all rows" and size > 100_000:
-                        continue  # the browser does not come back from it
+                        continue  # the browser does not recover from it
                     page = browser.new_page(viewport={"width": 1280, "height": 1000})
                     page.set_default_timeout(PATIENCE * 1000)
                     wire = Wire(page)
@@ -386,7 +386,7 @@ def main() -> None:
                     elif rival.needs == "itables":
                         cost |= itables_round_trips(panel)
                     rows.append({"records": size, "table": rival.name, **cost})
-                    told(str(rows[-1]))
+                    log_progress(str(rows[-1]))
                     page.close()
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -404,7 +404,7 @@ def main() -> None:
         [f"{row['records']:,}", row["table"], *(shown(row.get(name)) for name in names)]
         for row in rows
     ]
-    told(table(["records", "table", *names], lines))
+    log_progress(table(["records", "table", *names], lines))
     write(RESULTS / "explorer.json", {**around, "rows": rows})
 
 

@@ -1,4 +1,4 @@
-"""Clocks and scales: how long a call takes, how much memory there is."""
+"""Measurement of the time of calls and of the memory of the process."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-ENOUGH = 0.25  # seconds for one figure, where calls are quick
+ENOUGH = 0.25  # seconds for one figure if calls are fast
 MOST_ROUNDS = 300
 
 
 def timed(call: Callable[[], T]) -> tuple[float, T]:
-    """Seconds of one call, and what it gave."""
+    """Returns the seconds of one call, and its result."""
     started = perf_counter()
     result = call()
     return perf_counter() - started, result
 
 
-def in_turn(call: Callable[[T], object], arguments: Sequence[T], first: list[float]) -> list[float]:
-    """The median seconds for each argument, called in turn, over and over.
+def in_rotation(
+    call: Callable[[T], object], arguments: Sequence[T], first: list[float]
+) -> list[float]:
+    """Returns the median seconds of a call with each argument.
 
-    In turn, so that who remembers only the last answer gains nothing. At least 3 calls each, more
-    as long as they are quick; 1 where they take more than a second.
+    The arguments are called in rotation, so that a cache of the last answer gains nothing. Each gets at
+    least 3 calls, and more if they are fast; 1 if a call takes more than a second.
 
     Args:
-        call: what is measured.
-        arguments: one after the other.
-        first: seconds of a first call with each. It stands for itself where calls are slow, and
-            is otherwise the one that warmed up.
+        call: the function to measure.
+        arguments: its arguments, one per call.
+        first: seconds of a first call with each argument. It counts if calls are slow, and is otherwise
+            a warm-up.
     """
     mean = sum(first) / len(first)
     times = [[seconds] if mean > 0.05 else [] for seconds in first]
@@ -51,7 +53,7 @@ def in_turn(call: Callable[[T], object], arguments: Sequence[T], first: list[flo
 
 
 def resident() -> float | None:
-    """Bytes of memory this process has now; None where the system does not say."""
+    """Returns the present memory of this process in bytes; None if the system does not report it."""
     gc.collect()
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
@@ -63,7 +65,7 @@ def resident() -> float | None:
 
 
 def peak_resident() -> float | None:
-    """The most bytes this process has had; None on Windows."""
+    """Returns the peak memory of this process in bytes; None on Windows."""
     try:
         import resource
     except ImportError:

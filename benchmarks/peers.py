@@ -1,11 +1,11 @@
-"""What the search of this package is measured beside.
+"""The peers that the search of this package is compared with.
 
-All peers keep the same: the last ``max_size`` records, the oldest evicted first. All but the
-ancestor keep values as JSON and give fresh ones, decoded by orjson, and compare text folded by
-this package's rules. Each is written as its own users would write it for this task.
+All peers hold the last ``max_size`` records and evict the oldest first. All except the ancestor store values as
+JSON, return fresh values decoded by orjson, and compare text folded by this package's rules. Each is written as
+its own users would write it for this task.
 """
 
-# ruff: noqa: D102  what the methods of all peers do stands in Peer
+# ruff: noqa: D102  Peer documents the methods of all peers
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tta_memory_nb.text import fold
 
 
 class Unavailable(Exception):
-    """A peer that this machine does not have."""
+    """Raised for a peer that is not installed."""
 
 
 class Peer(ABC):
-    """What is measured."""
+    """A way to search that is measured."""
 
     counts = True  # whether it has `count`
 
@@ -39,30 +39,30 @@ class Peer(ABC):
         self.max_size = max_size
 
     def load(self, records: list[Record]) -> None:
-        """Takes in many records, all under new keys and never more than there is room for."""
+        """Adds many records with new keys, never more than the capacity."""
         for key, value in records:
             self.add(key, value)
 
-    def loaded(self) -> None:  # noqa: B027  most have nothing to do
-        """All records have been given to `load`; the time this takes is part of loading."""
+    def loaded(self) -> None:  # noqa: B027  most peers need nothing here
+        """Called after the last `load`; its time counts as loading."""
 
-    def settle(self) -> None:  # noqa: B027  most have nothing to do
-        """Does what is left to do before searches are as quick as they become."""
+    def settle(self) -> None:  # noqa: B027  most peers need nothing here
+        """Does the remaining work before searches reach their final speed."""
 
     @abstractmethod
     def add(self, key: str, value: Json) -> None:
-        """Adds a record under a new key, and evicts the oldest where there is no room."""
+        """Adds a record with a new key, and evicts the oldest record at capacity."""
 
     @abstractmethod
     def search(self, query: str, limit: int) -> list[Json]:
-        """The newest values that contain the query."""
+        """Returns the newest values that contain the query."""
 
     def index_and_text(self) -> float | None:
-        """Bytes of what only searches need; None where that cannot be told."""
+        """Returns the bytes of what only searches need; None if the peer cannot report them."""
         return None
 
     def count(self, query: str) -> int:
-        """How many values contain the query."""
+        """Returns the number of values that contain the query."""
         raise NotImplementedError
 
 
@@ -100,11 +100,11 @@ class Package(Peer):
 
 
 class Ancestor(Peer):
-    """The method this package grew from.
+    """The ancestor's method.
 
-    An OrderedDict, and a search that writes each value as JSON, newest first, and looks for the
-    query in it. It hands the caller's own objects around. It finds field names and punctuation of
-    JSON as well, and what is not ASCII it does not find, so that its answers are others.
+    It has an OrderedDict, and a search that writes each value as JSON, newest first, and looks for the
+    query in that text. It stores and returns the caller's own objects. Its answers differ, because it also
+    finds JSON's punctuation and does not find text that is not ASCII.
     """
 
     counts = False
@@ -121,7 +121,7 @@ class Ancestor(Peer):
             self.values.popitem(last=False)
 
     def get(self, key: str) -> Json | None:
-        """The caller's own object."""
+        """Returns the caller's own object."""
         if key not in self.values:
             return None
         self.values.move_to_end(key)
@@ -166,16 +166,16 @@ class Linear(Peer):
 
 
 class SqliteFts5(Peer):
-    """SQLite in memory with a trigram index; newest first is the order of row ids.
+    """SQLite in memory with a trigram index; row ids give the order, newest first.
 
-    The index cannot answer for fewer than 3 characters: those are looked for in the texts.
+    The index does not support queries of fewer than 3 characters; these scan the texts.
     """
 
     def __init__(self, max_size: int) -> None:
         super().__init__(max_size)
         self.sql = sqlite3.connect(":memory:", isolation_level=None)
         try:
-            # The texts come folded, and need not be once more.
+            # The texts are folded already.
             self.sql.execute(
                 "CREATE VIRTUAL TABLE texts USING fts5(text, tokenize='trigram case_sensitive 1')"
             )
@@ -232,12 +232,12 @@ class SqliteFts5(Peer):
 
 
 class Numbered(Peer):
-    """Records in the order of their numbers: what the peers below have in common.
+    """Base of the peers below: records that are ordered by number.
 
     Attributes:
         packed: values as JSON, by number.
-        first: the number of the oldest.
-        next: the number that the next will have.
+        first: the number of the oldest record.
+        next: the number of the next record.
     """
 
     def __init__(self, max_size: int) -> None:
@@ -247,7 +247,7 @@ class Numbered(Peer):
         self.next = 0
 
     def add(self, key: str, value: Json) -> None:
-        del key  # searches give values alone; a dict of keys would only add to what `add` costs
+        del key  # searches return only values; a dict of keys would only add to the cost of `add`
         self.packed[self.next] = packed(value)
         self.enter(self.next, folded(value))
         self.next += 1
@@ -258,15 +258,15 @@ class Numbered(Peer):
 
     @abstractmethod
     def enter(self, number: int, text: str) -> None:
-        """Takes a text in."""
+        """Adds a text."""
 
     @abstractmethod
     def leave(self, number: int) -> None:
-        """Lets the oldest go."""
+        """Removes the oldest text."""
 
     @abstractmethod
     def numbers(self, needle: str) -> Iterator[int]:
-        """Which texts contain a folded needle, newest first."""
+        """Yields the numbers of texts that contain a folded needle, newest first."""
 
     def search(self, query: str, limit: int) -> list[Json]:
         return [orjson.loads(self.packed[n]) for n in islice(self.numbers(fold(query)), limit)]
@@ -276,7 +276,7 @@ class Numbered(Peer):
 
 
 class Polars(Numbered):
-    """A column of texts, all of which each search goes through."""
+    """A column of texts; each search scans all of it."""
 
     def __init__(self, max_size: int) -> None:
         super().__init__(max_size)
@@ -322,7 +322,7 @@ class Polars(Numbered):
 
 
 class Verified(Numbered):
-    """An index that says which texts may contain a needle; they are then looked at."""
+    """An index that returns candidate texts, which are then compared with the needle."""
 
     def __init__(self, max_size: int) -> None:
         super().__init__(max_size)
@@ -336,26 +336,25 @@ class Verified(Numbered):
 
     @abstractmethod
     def candidates(self, trigrams: list[str]) -> Iterable[int]:
-        """Numbers of texts that contain all the trigrams, newest first."""
+        """Yields the numbers of texts that contain all trigrams, newest first."""
 
     def numbers(self, needle: str) -> Iterator[int]:
         parts = list(dict.fromkeys(trigrams(needle)))
-        # Shorter than a trigram: nothing but a scan.
+        # Shorter than a trigram, so only a scan is possible.
         candidates = self.candidates(parts) if parts else range(self.next - 1, self.first - 1, -1)
         return (n for n in candidates if needle in self.folded[n])
 
 
 def trigrams(text: str) -> Iterator[str]:
-    """All runs of three characters."""
+    """Returns all sequences of three characters."""
     return (text[n : n + 3] for n in range(len(text) - 2))
 
 
 class Tantivy(Verified):
     """Tantivy's index in memory over trigrams, ordered by number.
 
-    Its n-gram tokenizer gives all tokens one position, so phrases cannot be asked for: all the
-    trigrams must be there, and the texts are looked at. What has been added is found after a
-    commit.
+    Tantivy's n-gram tokenizer gives all tokens the same position, so it cannot search for phrases. The query
+    requires all trigrams, and the candidate texts are compared. A search finds added texts after a commit.
     """
 
     def __init__(self, max_size: int) -> None:
@@ -370,7 +369,7 @@ class Tantivy(Verified):
         builder.add_unsigned_field("number", indexed=True, fast=True)
         self.schema = builder.build()
         self.index = tantivy.Index(self.schema)
-        # By itself it would reload behind our back, and now and then to the commit before.
+        # Automatic reloads happen at unpredictable times, and sometimes load the previous commit.
         self.index.config_reader("manual")
         tokenizer = tantivy.Tokenizer.ngram(3, 3)
         self.index.register_tokenizer("trigram", tantivy.TextAnalyzerBuilder(tokenizer).build())
@@ -399,7 +398,7 @@ class Tantivy(Verified):
 
     def leave(self, number: int) -> None:
         super().leave(number)
-        # By term, the binding looks for a signed number, which an unsigned one never equals.
+        # A term query of the binding uses a signed number, which never equals an unsigned one.
         query = self.tantivy.Query.term_query(self.schema, "number", number)
         self.writer.delete_documents_by_query(query)
 
@@ -411,7 +410,7 @@ class Tantivy(Verified):
         searcher = self.index.searcher()
         start, size = 0, 128
         while True:
-            # Ordered by a column, the first of a hit is its number.
+            # With an order by a column, the first item of a hit is its number.
             hits = searcher.search(
                 asked, size, count=False, order_by_field="number", offset=start
             ).hits
@@ -422,7 +421,7 @@ class Tantivy(Verified):
 
 
 class Pyroaring(Verified):
-    """A roaring bitmap of text numbers for each trigram, which is a number as well."""
+    """A roaring bitmap of text numbers for each trigram, which is encoded as a number."""
 
     def __init__(self, max_size: int) -> None:
         super().__init__(max_size)
@@ -434,11 +433,11 @@ class Pyroaring(Verified):
         self.maps: dict[int, Any] = {}
 
     def load(self, records: list[Record]) -> None:
-        for start in range(0, len(records), 1_000):  # as many as fit into the processor's caches
+        for start in range(0, len(records), 1_000):  # a batch that fits into the processor's caches
             self._load(records[start : start + 1_000])
 
     def _load(self, records: list[Record]) -> None:
-        # All trigrams as numbers, sorted: a map then takes in all of its texts at once.
+        # Sorted trigrams as numbers, so that each bitmap receives all of its texts at once.
         texts = [folded(value) for _, value in records]
         for number, (text, (_, value)) in enumerate(zip(texts, records, strict=True), self.next):
             self.folded[number] = text
@@ -496,9 +495,9 @@ class Pyroaring(Verified):
 
 
 class StringZilla(Numbered):
-    """SIMD search, from the end, of blocks in which about 1 MB of texts stand one after another.
+    """SIMD search, from the end, over blocks of about 1 MB of concatenated texts.
 
-    Over one text after the other, most of the time would be that of the calls.
+    With one call for each text, the calls would take most of the time.
     """
 
     block_bytes = 2**20
@@ -536,11 +535,11 @@ class StringZilla(Numbered):
                 end = block.starts[row]
 
 
-BORDER = b"\xff"  # no part of UTF-8
+BORDER = b"\xff"  # a byte that UTF-8 never contains
 
 
 class Block:
-    """Texts that stand one after another, and where each of them starts."""
+    """Concatenated texts, and the start of each of them."""
 
     def __init__(self, first: int) -> None:
         self.first = first

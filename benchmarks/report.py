@@ -1,4 +1,4 @@
-"""What a benchmark tells: the machine, tables, goals met or missed, a JSON file."""
+"""Reports of benchmarks: the machine, tables, goals met or missed, a JSON file."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure and what it should be.
+    """A measured figure and its goal.
 
     Attributes:
-        name: what is measured, over what.
-        figure: as measured; None when this run has not.
+        name: what was measured, and relative to what.
+        figure: the measured figure; None if this run did not measure it.
         goal: the bound.
-        at_least: whether more is better.
-        unit: behind the figures, for example ``"x"``.
+        at_least: whether the bound is a minimum.
+        unit: the unit of the figures, for example ``"x"``.
     """
 
     name: str
@@ -61,14 +61,14 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """Met, missed, or not measured."""
+        """Returns whether the goal was met, missed or not measured."""
         if self.figure is None:
             return "not measured"
         met = self.figure >= self.goal if self.at_least else self.figure <= self.goal
         return "met" if met else "MISSED"
 
     def json(self) -> Json:
-        """For the JSON file."""
+        """Returns the goal as an object for the JSON file."""
         return {
             "name": self.name,
             "figure": self.figure,
@@ -80,7 +80,7 @@ class Goal:
 
 
 def goals_table(goals: Sequence[Goal]) -> str:
-    """Goals, what was measured, and whether that will do."""
+    """Returns a table of goals, measured figures and verdicts."""
     rows = [
         [
             goal.name,
@@ -94,7 +94,7 @@ def goals_table(goals: Sequence[Goal]) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as what stands in them; the first to the left, the others to the right."""
+    """Returns a text table with fitting columns; the first is aligned left, the others right."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
 
@@ -108,7 +108,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def shown(figure: float | None, unit: str = "") -> str:
-    """A figure to 2 or 3 digits, or whole; a dash where there is none."""
+    """Formats a figure to 2 or 3 digits, or as an integer; a dash if there is none."""
     if figure is None:
         return "-"
     if abs(figure) >= 100:
@@ -117,17 +117,17 @@ def shown(figure: float | None, unit: str = "") -> str:
 
 
 def geometric_mean(figures: Sequence[float]) -> float | None:
-    """Of ratios, the mean that does not hang on which is divided by which."""
+    """Returns the geometric mean, which does not depend on the direction of the ratios."""
     return exp(sum(map(log, figures)) / len(figures)) if figures else None
 
 
 def ratio(figure: float | None, other: float | None) -> float | None:
-    """How many times the other; None where one of the two is missing."""
+    """Returns the ratio of two figures; None if one of them is missing."""
     return figure / other if figure is not None and other else None
 
 
 def surroundings() -> Json:
-    """The machine and the versions; nothing that tells whose machine it is."""
+    """Describes the machine and the versions, without anything that identifies its owner."""
     versions = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
     for name in PACKAGES:
         try:
@@ -146,7 +146,7 @@ def surroundings() -> Json:
 
 
 def heading(around: Json) -> str:
-    """The machine and the versions in two lines."""
+    """Returns the machine and the versions in two lines."""
     return "\n".join(
         ", ".join(f"{name} {what}" for name, what in part.items()) for part in around.values()
     )
@@ -176,13 +176,13 @@ def _system() -> str:
 
 
 def write(path: Path, report: Json) -> None:
-    """Puts a report into a file."""
+    """Writes a report to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
-    told(f"written: {path}")
+    log_progress(f"written: {path}")
 
 
-def told(what: str) -> None:
-    """Progress, beside the tables and not among them."""
+def log_progress(what: str) -> None:
+    """Prints progress to stderr, so that stdout has only the tables."""
     print(what, file=sys.stderr, flush=True)

@@ -1,24 +1,24 @@
-"""What a search costs, beside what else one could search with.
+"""The cost of a search, beside other ways to search.
 
     python benchmarks/search.py [--quick] [--sizes 1k 10k] [--peers linear] [--corpora zipf]
 
-Each peer works through each corpus in a fresh process of its own, all of them in one run, none
-beside another. They get the same records (corpus.py) and the same queries, several of each class,
-in turn. A figure is the median over the queries of a class of the median time of a query; the
-worst query is told beside it. What each peer finds is compared with what a scan of all texts
-finds. Library defaults stay as they are, so polars and tantivy use as many threads as they like.
+Each peer searches each corpus in a fresh process. One run measures all of them, one after another. They get the
+same records (corpus.py) and the same queries, several of each class, in rotation. A figure is the median over the
+queries of a class of the median time of a query, and the worst query is shown beside it. The results of each
+peer are compared with those of a scan of all texts. Library defaults are unchanged, so polars and tantivy use as
+many threads as they choose.
 
-    load       records are added, and committed where there is such a thing
+    load       adding all records, including a commit if the peer has one
     cold       the very first search, for a rare word
-    index      what a peer still has to do for its searches to be as quick as they become
-    bytes/record    what the process has grown by since before the load, over the number of
+    index      the work that a peer still has to do before its searches reach their final speed
+    bytes/record    the growth of the process since before the load, divided by the number of
                records: keys, values, texts and index
-    index+text the index and the searched texts alone, where the peer can tell
-    add+search at capacity: one record is added and one evicted, then one search for 5 records,
-               rare, absent and phrase in turn
+    index+text the index and the searched texts alone, if the peer can report them
+    add+search at capacity: one record is added and one evicted, then one search for 5 records;
+               rare, absent and phrase alternate
 
-Where a search takes long and finds fewer records than asked for, it is not measured again with a
-higher limit: the work is the same.
+A slow search that finds fewer records than the limit is not measured again with a higher limit, because the work is
+the same.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from corpus import (
     prepare,
     store,
 )
-from measuring import in_turn, peak_resident, resident, timed
+from measuring import in_rotation, peak_resident, resident, timed
 from peers import OURS, PEERS, Peer, Unavailable
 from report import (
     RESULTS,
@@ -60,18 +60,18 @@ from report import (
     geometric_mean,
     goals_table,
     heading,
+    log_progress,
     ratio,
     shown,
     surroundings,
     table,
-    told,
     write,
 )
 
 SIZES = {"1k": 1_000, "10k": 10_000, "100k": 100_000, "1M": 1_000_000}
 QUICK = ("1k", "10k")
 LIMIT = LIMITS[0]
-MOST_TURNS = 300  # of adding and searching
+MOST_TURNS = 300  # rounds of adding and searching
 TURNS_SECONDS = 3.0
 COUNTED = ("broad", "rare")
 
@@ -80,8 +80,10 @@ COUNTED = ("broad", "rare")
 
 
 def measure(name: str, records: Stored, questions: Questions) -> Json:
-    """The figures of one peer: seconds and bytes, and which answers are not the right ones."""
-    for _ in records.chunks():  # what reading records needs is there before memory is weighed
+    """Measures one peer: seconds, bytes, and whether its answers are right."""
+    for (
+        _
+    ) in records.chunks():  # loads everything that reading records needs before memory is measured
         break
     peer = PEERS[name](records.size)
     before = resident()
@@ -92,7 +94,9 @@ def measure(name: str, records: Stored, questions: Questions) -> Json:
     loading += timed(peer.loaded)[0]
     cold, _ = timed(partial(peer.search, questions.queries["rare"][0], LIMIT))
     settling, _ = timed(peer.settle)
-    after = resident() if records.size >= CHUNK else None  # of fewer, most would be noise
+    after = (
+        resident() if records.size >= CHUNK else None
+    )  # for fewer records, most of it would be noise
     result: Json = {
         "load": loading,
         "cold": cold,
@@ -113,7 +117,7 @@ def measure(name: str, records: Stored, questions: Questions) -> Json:
 
 
 def _search(peer: Peer, questions: Questions, kind: str) -> Json:
-    """Figures of one class: for each limit the median, the worst, each query, right or not."""
+    """Measures one class: for each limit the median, the worst, each query, and whether it was right."""
     queries = questions.queries[kind]
     figures: Json = {}
     same_work: list[float] = []
@@ -124,7 +128,7 @@ def _search(peer: Peer, questions: Questions, kind: str) -> Json:
         first = [timed(partial(peer.search, query, limit)) for query in queries]
         found = [values for _, values in first]
         seconds = [taken for taken, _ in first]
-        medians = in_turn(partial(_search_one, peer, limit), queries, seconds)
+        medians = in_rotation(partial(_search_one, peer, limit), queries, seconds)
         figures[str(limit)] = {
             "median": median(medians),
             "worst": max(medians),
@@ -143,7 +147,7 @@ def _search_one(peer: Peer, limit: int, query: str) -> object:
 def _count(peer: Peer, questions: Questions, kind: str) -> Json:
     queries = questions.queries[kind]
     first = [timed(partial(peer.count, query)) for query in queries]
-    medians = in_turn(peer.count, queries, [seconds for seconds, _ in first])
+    medians = in_rotation(peer.count, queries, [seconds for seconds, _ in first])
     return {
         "median": median(medians),
         "right": [number for _, number in first] == questions.counts[kind],
@@ -151,7 +155,7 @@ def _count(peer: Peer, questions: Questions, kind: str) -> Json:
 
 
 def _add_and_search(peer: Peer, records: Stored, questions: Questions) -> Json:
-    """One evicting add and one search, again and again."""
+    """Measures repeated pairs of an evicting add and a search."""
     times: list[float] = []
     right = True
     for turn, (key, value) in enumerate(records.more()[:MOST_TURNS]):
@@ -174,23 +178,25 @@ def _add_and_search(peer: Peer, records: Stored, questions: Questions) -> Json:
 
 
 def run(names: Sequence[str], records: Corpus) -> Json:
-    """Figures of all peers over one corpus."""
+    """Measures all peers over one corpus."""
     where = f"{records.name} {short(records.size)}"
     with tempfile.TemporaryDirectory() as folder:
         seconds, prepared = timed(partial(_own_process, records, folder))
         if "unavailable" in prepared:
-            told(f"{where}: no queries, {prepared['unavailable']}")
+            log_progress(f"{where}: no queries, {prepared['unavailable']}")
             return {}
-        told(f"{where}: records, queries and right answers, {seconds:.0f} s")
+        log_progress(f"{where}: records, queries and right answers, {seconds:.0f} s")
         results = {}
         for name in names:
             seconds, results[name] = timed(partial(_own_process, records, folder, name))
-            told(f"{where}: {name}, {results[name].get('unavailable') or f'{seconds:.0f} s'}")
+            log_progress(
+                f"{where}: {name}, {results[name].get('unavailable') or f'{seconds:.0f} s'}"
+            )
     return {"corpus": records.name, "size": records.size, **prepared, "peers": results}
 
 
 def _own_process(records: Corpus, folder: str, peer: str = "") -> Json:
-    """What `work` gives in a fresh process, or why there is nothing."""
+    """Returns the result of `work` in a fresh process, or the reason why there is none."""
     task = json.dumps([records.name, records.size, folder, peer])
     command = [sys.executable, str(Path(__file__).resolve()), "--work", task]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
@@ -201,7 +207,7 @@ def _own_process(records: Corpus, folder: str, peer: str = "") -> Json:
 
 
 def work(task: str) -> Json:
-    """Measures a peer; without one, makes the records and the questions for all of them."""
+    """Measures a peer; without a peer, makes the records and the questions for all of them."""
     name, size, where, peer = json.loads(task)
     folder = Path(where)
     file = folder / "questions.json"
@@ -218,24 +224,22 @@ def work(task: str) -> Json:
 
 # ---------------------------------------------------------------- tables
 
-# By heading: takes a figure out of a peer's, and whether what it found was right.
+# By heading: extracts a figure of a peer, and whether its answers were right.
 Columns = Mapping[str, Callable[[Json], tuple[float | None, bool]]]
 
 
 def short(size: int) -> str:
-    """1k, 10k, 100k, 1M, 258k."""
+    """Formats a size as 1k, 10k, 100k, 1M or 258k."""
     return f"{size // 1_000_000}M" if size >= 1_000_000 else f"{size // 1_000}k"
 
 
 def tables(measured: Json) -> str:
-    """All figures over one corpus; behind each, how many times this package's it is."""
+    """Returns all figures over one corpus, each with its ratio to this package's."""
     there = {name: peer for name, peer in measured["peers"].items() if "unavailable" not in peer}
     what, size, width = measured["corpus"], measured["size"], measured["json_bytes"]
     parts = [f"== {what}, {size:,} records, values of {width:.0f} bytes =="]
     for limit in map(str, LIMITS):
-        parts.append(
-            f"search with limit {limit}, us (times {OURS}'s; ! other answers than the right ones)"
-        )
+        parts.append(f"search with limit {limit}, us (ratio to {OURS}; ! wrong answers)")
         parts.append(
             _side_by_side(
                 there,
@@ -307,25 +311,25 @@ def _times(figure: float | None, own: float | None) -> str:
 
 
 class Figures:
-    """What was measured over the zipf corpus, by peer and size; None where it was not."""
+    """Figures over the zipf corpus by peer and size; None if a figure was not measured."""
 
     def __init__(self, runs: Sequence[Json]) -> None:
         self.runs = {run["size"]: run for run in runs if run["corpus"] == "zipf"}
 
     def peer(self, name: str, size: int) -> Json | None:
-        """All figures of a peer."""
+        """Returns all figures of a peer."""
         peer: Json | None = self.runs.get(size, {}).get("peers", {}).get(name)
         return None if peer is None or "unavailable" in peer else peer
 
     def of(self, name: str, size: int, *path: str | int) -> Any:
-        """One figure of a peer."""
+        """Returns one figure of a peer."""
         found: Any = self.peer(name, size)
         for step in path:
             found = None if found is None else found[step]
         return found
 
     def classes(self, name: str, size: int, kinds: Sequence[str], limit: int = LIMIT) -> list[Any]:
-        """Medians of classes."""
+        """Returns the medians of some classes."""
         return [self.of(name, size, "classes", kind, str(limit), "median") for kind in kinds]
 
 
@@ -336,7 +340,7 @@ def _mean_ratio(figures: Sequence[float | None], others: Sequence[float | None])
 
 
 def goals(runs: Sequence[Json]) -> list[Goal]:
-    """What this package is to reach, over the zipf corpus."""
+    """Returns the goals of this package over the zipf corpus."""
     figures = Figures(runs)
     selective = "/".join(SELECTIVE)
 
@@ -382,7 +386,7 @@ def goals(runs: Sequence[Json]) -> list[Goal]:
 
 # ---------------------------------------------------------------- plot
 
-# Okabe and Ito's colours, which people who see fewer of them tell apart as well.
+# Okabe and Ito's palette, which people with colour blindness can distinguish.
 LOOKS = {
     OURS: ("#D55E00", "o"),
     "ancestor": ("#000000", "s"),
@@ -396,7 +400,7 @@ LOOKS = {
 
 
 def plot(runs: Sequence[Json], path: Path) -> None:
-    """Time against the number of records, a panel for each class, a line for each peer."""
+    """Plots time against the number of records, with a panel for each class and a line for each peer."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -446,11 +450,11 @@ def plot(runs: Sequence[Json], path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
-    told(f"written: {path}")
+    log_progress(f"written: {path}")
 
 
 def _duration(decade: int) -> str:
-    """10 to this power microseconds, as one reads it."""
+    """Formats 10 to this power microseconds for people."""
     unit, rest = divmod(decade, 3)
     return f"{10**rest} {['µs', 'ms', 's', 'ks'][unit]}" if decade >= 0 else f"{10.0**decade:g} µs"
 
@@ -459,13 +463,15 @@ def _duration(decade: int) -> str:
 
 
 def main() -> None:
-    """Measures, prints and writes."""
+    """Measures, prints the figures, and writes and plots them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sizes", nargs="+", choices=SIZES)
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--corpora", nargs="+", choices=["zipf", "chitchat"])
     parser.add_argument("--quick", action="store_true", help="small sizes, no files: a smoke test")
-    parser.add_argument("--output", type=Path, help="folder for files, in place of results")
+    parser.add_argument(
+        "--output", type=Path, help="folder for the files; default: benchmarks/results"
+    )
     parser.add_argument("--no-plot", action="store_true")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -478,7 +484,7 @@ def main() -> None:
     if "chitchat" in corpora and has_chitchat():
         chosen.append(corpus("chitchat", CHITCHAT_SIZE))
     elif "chitchat" in corpora:
-        told("chitchat is not here: pip install 'tta-memory-nb[tutorials]'")
+        log_progress("chitchat is not installed: pip install 'tta-memory-nb[tutorials]'")
     folder = options.output or (None if options.quick else RESULTS)
     around = surroundings()
     print(heading(around), end="\n\n", flush=True)
@@ -489,9 +495,7 @@ def main() -> None:
             continue
         print(tables(measured), end="\n\n", flush=True)
         runs.append(measured)
-        if (
-            folder is not None
-        ):  # each time, so that a run that is broken off has not been for nothing
+        if folder is not None:  # after each corpus, so that an interrupted run keeps its results
             reached = [goal.json() for goal in goals(runs)]
             write(folder / "search.json", {**around, "goals": reached, "runs": runs})
     print(goals_table(goals(runs)), flush=True)
@@ -499,7 +503,7 @@ def main() -> None:
         try:
             plot(runs, folder / "search.png")
         except ImportError as error:
-            told(f"no plot: {error}")
+            log_progress(f"no plot: {error}")
 
 
 if __name__ == "__main__":

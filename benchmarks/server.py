@@ -1,14 +1,14 @@
-"""What a memory on a server costs, beside redis-py itself and LangGraph's store, on the same server.
+"""The cost of a memory on a server, beside redis-py and LangGraph's store on the same server.
 
     python benchmarks/server.py [--quick]
 
 The server is Redis 8 with RediSearch and ReJSON, which LangGraph's store needs, started from PyPI wheels.
 
-    single   `add` and `get` beside a bare SET and GET of the same bytes, awaited and called, in
-             turn, a batch of calls each; the figure is the median over the batches
+    single   `add` and `get` beside a bare SET and GET of the same bytes, awaited and called. They
+             alternate in batches of calls; the figure is the median over the batches
     bulk     `add_many`, and `import_` of the real conversations, beside a bare pipeline of HSETs
-    search   every class of `benchmarks/search.py`: a median call, and the same less one round trip
-             (a PING, in turn with it); rare and miss beside SCAN + MGET, which is what one has without an
+    search   every class of `benchmarks/search.py`: the median call, and the same minus one round trip
+             (a PING, alternating with it); rare and miss beside SCAN + MGET, the way to search without an
              index; the first search of a new process; bytes on the server
     others   `add`, `get` and `search` beside langgraph-checkpoint-redis
 """
@@ -37,11 +37,11 @@ from report import (
     Goal,
     goals_table,
     heading,
+    log_progress,
     ratio,
     shown,
     surroundings,
     table,
-    told,
     write,
 )
 
@@ -57,7 +57,7 @@ QUICK = 2000
 
 
 def in_batches(works: dict[str, Callable[[int], Any]], count: int) -> dict[str, float]:
-    """Median seconds of a call of each work, in turn, a batch each."""
+    """Returns the median seconds of a call of each work; the works alternate in batches."""
     found: dict[str, list[float]] = {name: [] for name in works}
     for start in range(0, count, BATCH):
         for name, work in works.items():
@@ -71,7 +71,7 @@ def in_batches(works: dict[str, Callable[[int], Any]], count: int) -> dict[str, 
 async def in_awaited_batches(
     works: dict[str, Callable[[int], Awaitable[Any]]], count: int
 ) -> dict[str, float]:
-    """As `in_batches`."""
+    """Measures awaited calls like `in_batches`."""
     found: dict[str, list[float]] = {name: [] for name in works}
     for start in range(0, count, BATCH):
         for name, work in works.items():
@@ -83,7 +83,7 @@ async def in_awaited_batches(
 
 
 def single(url: str, values: Sequence[Json], count: int) -> Json:
-    """One record at a time."""
+    """Measures calls for single records."""
     texts = [packed(value) for value in values]
     client = redis.Redis.from_url(url)
     memory = MemoryPrimitive(url, namespace="single")
@@ -116,7 +116,7 @@ def single(url: str, values: Sequence[Json], count: int) -> Json:
 
 
 def bulk(url: str, records: Sequence[tuple[str, Json]], real: bool) -> Json:
-    """Many records at once."""
+    """Measures calls for many records."""
     client = redis.Redis.from_url(url)
     texts = [(key.encode(), packed(value)) for key, value in records]
 
@@ -156,7 +156,7 @@ def bulk(url: str, records: Sequence[tuple[str, Json]], real: bool) -> Json:
 
 
 def scan_and_compare(client: redis.Redis, needle: str, limit: int) -> list[bytes]:
-    """What one has without an index: every value is fetched and looked at."""
+    """Searches without an index: fetches and compares every value."""
     found: list[bytes] = []
     cursor = 0
     while True:
@@ -167,7 +167,7 @@ def scan_and_compare(client: redis.Redis, needle: str, limit: int) -> list[bytes
 
 
 def search(url: str, corpus: Zipf, records: Sequence[tuple[str, Json]]) -> Json:
-    """Every class of queries."""
+    """Measures every class of queries."""
     client = redis.Redis.from_url(url)
     client.flushall()
     MemoryPrimitive(url, namespace="search").sync.add_many(records)
@@ -215,11 +215,11 @@ def search(url: str, corpus: Zipf, records: Sequence[tuple[str, Json]]) -> Json:
 
 
 def others(url: str, values: Sequence[Json], count: int) -> Json:
-    """LangGraph's store on the same server."""
+    """Measures LangGraph's store on the same server."""
     from langgraph.store.redis import RedisStore
 
     memory = MemoryPrimitive(url, namespace="others").sync
-    room = ("memories", "alice")  # no stop word of RediSearch: nothing would be found in it
+    room = ("memories", "alice")  # no stop words of RediSearch, which it would not find
     with RedisStore.from_conn_string(url) as store:
         store.setup()
         found = in_batches(
@@ -231,10 +231,10 @@ def others(url: str, values: Sequence[Json], count: int) -> Json:
             },
             count,
         )
-        # It has no text search without an embedder: it lists what is there.
+        # Without an embedder, the store has no text search and lists its records.
         for answer in (store.search(room, limit=5), memory.search("text", 5)):
             if len(answer) != 5:
-                raise AssertionError(f"{len(answer)} records in place of 5")
+                raise AssertionError(f"{len(answer)} records instead of 5")
         found |= in_batches(
             {
                 "search, langgraph": lambda _: store.search(room, limit=5),
@@ -246,7 +246,7 @@ def others(url: str, values: Sequence[Json], count: int) -> Json:
 
 
 def goals(found: dict[str, Json]) -> list[Goal]:
-    """What is wanted, and what was measured."""
+    """Returns the goals with the measured figures."""
     reached: list[Goal] = []
     for face in ("awaited", "called"):
         row = found["single"][face]
@@ -302,7 +302,7 @@ def goals(found: dict[str, Json]) -> list[Goal]:
 
 
 def tables(found: dict[str, Json]) -> str:
-    """All figures."""
+    """Returns all figures as text."""
     rows = [
         [face, *(shown(1e6 * row[name], " us") for name in ("SET", "add", "GET", "get"))]
         for face, row in found["single"].items()
@@ -334,10 +334,12 @@ def tables(found: dict[str, Json]) -> str:
 
 
 def main() -> None:
-    """Measures, prints and writes."""
+    """Measures, prints the figures and writes them to a file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few records, no files: a smoke test")
-    parser.add_argument("--output", type=Path, help="folder for files, in place of results")
+    parser.add_argument(
+        "--output", type=Path, help="folder for the files; default: benchmarks/results"
+    )
     options = parser.parse_args()
     size = QUICK if options.quick else SIZE
     around = surroundings()
@@ -349,15 +351,15 @@ def main() -> None:
     server = Server(redis_8(), *modules())
     count = min(SINGLE, size)
     found = {"single": single(server.url, values, count)}
-    told("single: done")
+    log_progress("single: done")
     found["bulk"] = bulk(server.url, records, has_chitchat() and not options.quick)
-    told("bulk: done")
+    log_progress("bulk: done")
     found["search"] = search(server.url, corpus, records)
-    told("search: done")
+    log_progress("search: done")
     if find_spec("langgraph") and find_spec("langgraph.store.redis"):
         found["others"] = others(server.url, values, count // 2)
     else:
-        told("langgraph-checkpoint-redis is not here, so nothing is compared with it")
+        log_progress("langgraph-checkpoint-redis is not here, so nothing is compared with it")
         found["others"] = {}
     print(tables(found), end="\n\n")
     reached = goals(found)

@@ -1,7 +1,7 @@
-"""How Sphinx makes the documentation: ``make docs``.
+"""Configuration of Sphinx for ``make docs``.
 
 The root of the repository is the root of the pages, so that a link from a notebook to the README, or
-from the README to a page here, is the same on a disk, on GitHub and on the site.
+from the README to a page in docs/, is the same on disk, on GitHub and on the site.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ extensions = [
     "short_names",
 ]
 
-# ---- what the pages are
+# ---- pages
 
 root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**", "notebooks/*.ipynb"]
@@ -45,7 +45,7 @@ templates_path = ["_templates"]
 
 # ---- notebooks and Markdown
 
-# The outputs are those that are stored; `make test` proves that the cells still give them.
+# The site shows the stored outputs; `make test` checks that the cells still produce them.
 nb_execution_mode = "off"
 nb_ipywidgets_js: dict[
     str, dict[str, str]
@@ -55,11 +55,11 @@ myst_enable_extensions = ["colon_fence"]
 
 # ---- the Python API
 
-default_role = "py:obj"  # what docstrings write in single backticks is a name
+default_role = "py:obj"  # single backticks in docstrings mean a Python name
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
-# An alias behind `| None` is beyond Sphinx, and is written out.
+# Sphinx does not resolve an alias before `| None`, so these are named here.
 autodoc_type_aliases = {name: name for name in ("SearchMode", "OutagePolicy", "Clock")}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -69,7 +69,7 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 toc_object_entries_show_parents = "hide"
 nitpicky = True
-# Names of other projects: their documentation is elsewhere, and nothing is fetched while this is built.
+# Names of other projects, which are not linked, because the build downloads nothing.
 nitpick_ignore_regex = [
     (
         "py:.*",
@@ -85,7 +85,7 @@ html_title = "tta_memory_nb"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_additional_pages = {"index": "front.html"}
-html_sidebars = {"docs/migration": []}  # nothing stands beside it
+html_sidebars = {"docs/migration": []}  # this page has no siblings
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
@@ -100,11 +100,11 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-# Prompts and outputs are no part of what is copied.
+# The copy button leaves out prompts and outputs.
 copybutton_exclude = ".linenos, .gp, .go"
 
 
-# Defaults whose repr says less than the name they have in the source.
+# Defaults that are clearer by their name in the source than by their repr.
 _DEFAULTS = {repr(time.time): "time.time", repr(EVERYTHING): "EVERYTHING"}
 
 
@@ -117,7 +117,7 @@ def shorten(
     arguments: str | None,
     gives: str | None,
 ) -> tuple[str | None, str | None]:
-    """A signature with the names of its defaults."""
+    """Replaces defaults in a signature by their names."""
     if arguments:
         for long, name in _DEFAULTS.items():
             arguments = arguments.replace(long, name)
@@ -125,6 +125,6 @@ def shorten(
 
 
 def setup(app: Sphinx) -> None:
-    """What needs more than a setting."""
+    """Connects event handlers and lexers."""
     app.connect("autodoc-process-signature", shorten)
-    app.add_lexer("python", IPythonLexer)  # examples are cells; it reads Python as well
+    app.add_lexer("python", IPythonLexer)  # examples may be notebook cells

@@ -1,15 +1,14 @@
-"""An agent with a memory, in the three ways that agents use one; no notebook, no key, no server.
+"""An agent with a memory, in the three ways in which agents use one. It needs no notebook, key or server.
 
     python examples/memory_workflow.py
     python examples/memory_workflow.py --redis-url redis://localhost:6379
 
-1. A conversation of many turns: what was said earlier is found again.
-2. Context for a task: what is settled for one task, kept apart from all others.
-3. Context that stays: the agent is restarted, and still knows.
+1. A conversation of many turns: the agent finds what was said earlier.
+2. Context for a task: the agent keeps the facts of one task apart from all others.
+3. Context that stays: the agent still knows the facts after a restart.
 
-On a server it works in a namespace of its own, and deletes its records at the end; one small key stays,
-by which the server knows what has been written there.
-The same agent, explained step by step: notebooks/04_agent.ipynb.
+On a server, the script works in a namespace of its own and deletes its records at the end. One small key
+remains, which holds the counters of the namespace. notebooks/04_agent.ipynb explains the same agent step by step.
 """
 
 from __future__ import annotations
@@ -27,31 +26,31 @@ IGNORED = "a am an and are at do does for i in is it my of on or the to we what 
 
 
 def words(text: str) -> set[str]:
-    """The words of a text that say what it is about."""
+    """Returns the words of a text without the most common ones."""
     return set(re.findall(r"\w+", text.lower())) - set(IGNORED.split())
 
 
 def model(known: list[str], text: str) -> str:
-    """What to answer to a text, given the lines that are known, the oldest first.
+    """Returns the answer to a text, given the known lines, the oldest first.
 
-    Stands in for a language model, and takes the same: replace the body by a call of yours.
+    The function replaces a language model and takes the same input: replace its body by a call of one.
     """
     if not text.endswith("?"):
         return "Noted."
-    told = [line for line in known if not line.endswith("?")]
-    # The line that has most words in common with the question; of several, the one told last.
-    best = max(reversed(told), key=lambda line: len(words(line) & words(text)), default="")
+    statements = [line for line in known if not line.endswith("?")]
+    # The line that shares the most words with the question; of several, the latest one.
+    best = max(reversed(statements), key=lambda line: len(words(line) & words(text)), default="")
     return f"You told me: {best}" if words(best) & words(text) else "You have not told me."
 
 
 class Agent:
-    """Talks with one user. All that it knows is in its memory."""
+    """Talks with one user and keeps everything that it knows in its memory."""
 
     def __init__(self, memory: MemoryPrimitive, user: str, session: str) -> None:
         self.memory, self.user, self.session = memory, user, session
 
     async def say(self, text: str) -> str:
-        """One turn: recall, answer, remember."""
+        """Handles one turn: recall, answer, remember."""
         known = await self.recall(text)
         answer = model(known, text)
         await self.remember(text, answer)
@@ -59,9 +58,9 @@ class Agent:
         return answer
 
     async def recall(self, text: str) -> list[str]:
-        """What the user has said, in any session, about the words of a text; the oldest first."""
+        """Returns what the user has said about the words of a text, in any session, the oldest first."""
         found = {}
-        for word in words(text):  # a search finds a text as it is written, so one word at a time
+        for word in words(text):  # one word at a time, because a search looks for its whole text
             for turn in await self.memory.search_records(
                 word, user=self.user, where={"input": {"$exists": True}}
             ):
@@ -70,7 +69,7 @@ class Agent:
         return [turn.value["input"] for turn in turns]
 
     async def remember(self, text: str, answer: str) -> None:
-        """Keeps a turn under a key of its own."""
+        """Stores a turn under a key of its own."""
         earlier = await self.memory.records(
             user=self.user, session=self.session, where={"turn": {"$gte": 1}}
         )
@@ -80,7 +79,7 @@ class Agent:
 
 
 class TaskAgent(Agent):
-    """Works on one task, whose facts are one record that every turn adds to."""
+    """Works on one task. The facts of the task are one record, to which every turn adds."""
 
     def __init__(self, memory: MemoryPrimitive, user: str, session: str, task: str) -> None:
         super().__init__(memory, user, session)
@@ -88,7 +87,7 @@ class TaskAgent(Agent):
         self.key = create_memory_key(user, session, {"task": task})
 
     async def recall(self, text: str) -> list[str]:
-        """The facts of this task, with those of the text; nothing of other tasks."""
+        """Returns the facts of this task, including those in the text, and none of other tasks."""
         notes = await self.memory.get(self.key) or {"task": self.task, "facts": {}}
         notes["facts"] |= dict(re.findall(r"\bthe (\w+) is ([^,.?!]+)", text, re.IGNORECASE))
         await self.memory.add(self.key, notes)
@@ -96,7 +95,7 @@ class TaskAgent(Agent):
 
 
 async def converse(memory: MemoryPrimitive) -> None:
-    """Two users, each of whom the agent knows only by what they said."""
+    """Talks with two users; the agent knows of each only what that user said."""
     print("1. A conversation of many turns")
     ana = Agent(memory, "ana", "monday")
     await ana.say("I am allergic to nuts.")
@@ -106,7 +105,7 @@ async def converse(memory: MemoryPrimitive) -> None:
 
 
 async def work(memory: MemoryPrimitive) -> None:
-    """Two tasks of one user, which have a budget each."""
+    """Works on two tasks of one user, each with a budget of its own."""
     print("2. Context for a task")
     for task, budget in (("trip", 900), ("party", 150)):
         await TaskAgent(memory, "ana", "monday", task).say(f"The budget is {budget} euros.")
@@ -116,17 +115,17 @@ async def work(memory: MemoryPrimitive) -> None:
 
 
 async def move(memory: MemoryPrimitive, other: MemoryPrimitive, folder: Path) -> None:
-    """Takes the records of one memory to another by way of a file."""
+    """Copies the records of one memory to another through a file."""
     file = folder / "memory.jsonl"
     print(f"  {await memory.export(file)} records saved, then loaded by another memory")
     await other.import_(file)
 
 
 async def run(redis_url: str | None) -> None:
-    """All three, one after the other.
+    """Runs all three patterns, one after the other.
 
     Raises:
-        TTAMemoryError: the address is none, or nobody answers there.
+        TTAMemoryError: the address is invalid, or no server answers there.
     """
     namespace = f"memory-workflow-{uuid4().hex}"
 
@@ -152,11 +151,13 @@ async def run(redis_url: str | None) -> None:
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Parses the command line and runs the patterns."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--redis-url", help="keep the records there; else in this process")
+    parser.add_argument(
+        "--redis-url", help="address of the server that keeps the records; default: this process"
+    )
     try:
         asyncio.run(run(parser.parse_args().redis_url))
     except TTAMemoryError as error:

@@ -149,8 +149,18 @@ def test_a_project_without_any_place_is_told_so(project):
     assert contents(project) == before
 
 
-def test_the_readme_has_a_place_for_the_link_and_says_how_it_gets_there():
+def test_the_readme_has_a_place_for_the_link_and_contributors_read_how_to_fill_it():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    # Not at the beginning of its line, which would then be HTML, in which a link in Markdown is none.
-    assert len(re.findall(f"^[^<].*{BEGIN}.+{END}$", readme, re.MULTILINE)) == 1
-    assert "`make binder-link REPO=owner/name`" in readme
+    # A line that begins with the comment is an HTML block, and Markdown renders no link inside one.
+    [link] = re.findall(f"^[^<\n].*{BEGIN}(.*){END}$", readme, re.MULTILINE)
+    # Before the repository has an address, the place is empty and a reader sees nothing of it.
+    assert link == "" or link.startswith("[![Launch on Binder]")
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert "`make binder-link REPO=owner/name`" in contributing
+
+
+def test_an_empty_place_gets_the_link_as_well(project):
+    path = project / "README.md"
+    path.write_text(f"# A project\n\nWhat it is. {BEGIN}{END}\n", encoding="utf-8")
+    assert link(project, "REPO=ada/memories").returncode == 0
+    assert f"What it is. {BEGIN}[![Launch on Binder](" in path.read_text(encoding="utf-8")

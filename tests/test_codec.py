@@ -303,7 +303,10 @@ REFUSED: list[tuple[Any, str]] = [
     ({frozenset(): 1}, "value[frozenset()]: <frozenset> is not JSON"),
     ({float("nan"): 1}, "value[nan]: nan is not JSON"),
     ({"x": {1: "a", "1": "b"}}, "value['x']: two field names become the same JSON text"),
-    ({"x": Slotted.__new__(Slotted)}, "value['x']['when']: this field of <Slotted> has never been"),
+    (
+        {"x": Slotted.__new__(Slotted)},
+        "value['x']['when']: the field of <Slotted> has no value; set it",
+    ),
     ({None: 1, "null": 2}, "value: two field names become the same JSON text"),
     ({Role.USER: {"user": {True: 1, "true": 2}}}, f"value[{Role.USER!r}]['user']: two field"),
     (7, "value: <int> is not a JSON object; store a dict"),

@@ -178,7 +178,7 @@ def test_of_equal_counts_the_newer_comes_first():
     made = [entry("bob:x"), entry("alice:y"), entry("alice:x"), entry("carol:z")]
     assert users(made) == ([("alice", 2), ("bob", 1), ("carol", 1)], 0)
     assert sessions_of(made, "alice") == ([("y", 1), ("x", 1)], 0)
-    assert sessions_of(made, most=1) == ([("x", 2)], 2)
+    assert sessions_of(made, limit=1) == ([("x", 2)], 2)
 
 
 @pytest.mark.parametrize(

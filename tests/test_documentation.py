@@ -1,4 +1,4 @@
-"""Nothing is undocumented: every command has help, a row in the README and a tutorial cell."""
+"""Every command has help, a row in the reference of `%memory` and a cell in a tutorial."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from tta_memory_nb.notebook.commands import COMMANDS, syntax
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs" / "reference" / "magics.md").read_text(encoding="utf-8")
 CELLS = [
     cell.source
     for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -19,13 +19,26 @@ CELLS = [
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_has_help_a_readme_row_and_a_tutorial_cell(name):
+def test_a_command_has_help_a_row_in_the_reference_and_a_tutorial_cell(name):
     described = syntax(name)
     assert described.summary
-    assert f"| `{described.usage}` |" in README
+    assert f"| `{described.usage}` |" in REFERENCE
     assert any(re.search(rf"%memory {name}\b", cell) for cell in CELLS)
 
 
-def test_the_readme_has_no_row_for_a_command_that_is_not():
-    rows = re.findall(r"^\| `%memory (\w+)", README, re.MULTILINE)
+def test_the_reference_has_a_row_for_no_other_command():
+    rows = re.findall(r"^\| `%memory (\w+)", REFERENCE, re.MULTILINE)
     assert set(rows) == set(COMMANDS)
+
+
+def test_the_readme_reaches_its_first_code_within_90_words():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    before = re.sub(r"<!--.*?-->", "", readme.partition("\n```")[0])
+    assert 0 < len(before.split()) <= 90
+
+
+def test_the_readme_names_the_commands_of_a_contributor_in_its_first_block():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first = readme.split("\n```")[1]
+    for command in ("pip install .", "make lab", "make test"):
+        assert re.search(rf"^{re.escape(command)}(?=\s)", first, re.MULTILINE), command

@@ -155,7 +155,7 @@ def test_a_table_that_cannot_be_read_is_refused_at_once(columns, message):
 
 @pytest.mark.parametrize("nothing", [None, ABSENT])
 def test_a_row_without_a_key_is_refused(nothing):
-    with pytest.raises(InvalidArgument, match="nothing in column 'id', so it has no key"):
+    with pytest.raises(InvalidArgument, match="no key: the cell in column 'id' is empty"):
         RowReader(["id", "a"], key="id").record([nothing, 1])
 
 

@@ -141,8 +141,8 @@ def test_broken_lines_are_told_by_their_numbers(tmp_path):
     error = refused(written(tmp_path / "a.jsonl", b"\n".join(lines)))
     starts = [
         "line 2: not JSON: Expecting ',' delimiter at column 31",
-        "line 4: expected an object, found [1]",
-        "line 5: no 'key' in this object; it has 'x'",
+        "line 4: found [1]; expected an object",
+        "line 5: the object has no field 'key' for its key; it has 'x'",
         "line 6: key='': a key is a non-empty str",
         "line 7: value['x']: nan is not JSON",
         "line 8: value: <str> is not a JSON object",
@@ -213,14 +213,17 @@ def test_an_empty_jsonl_file_holds_no_records(tmp_path):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("missing.jsonl", "cannot read 'missing.jsonl': no such file, nor a dataset of that name"),
-        ("chitchatt", "nor a dataset of that name (chitchat)"),
-        ("folder.csv", "cannot read 'folder.csv': it is a directory"),
+        (
+            "missing.jsonl",
+            "cannot read 'missing.jsonl': there is no such file and no such dataset; give a path, or a dataset: chitchat",
+        ),
+        ("chitchatt", "give a path, or a dataset: chitchat"),
+        ("folder.csv", "cannot read 'folder.csv': it is a directory; give a file"),
         (
             "notes.txt",
-            "'notes.txt': the suffix .txt tells no known format; give format= (in %memory: --format) one of",
+            "'notes.txt': the suffix .txt names no known format; give format= (in %memory: --format) one of",
         ),
-        ("notes", "'notes' has no suffix that tells its format"),
+        ("notes", "'notes' has no suffix that names its format"),
         ("", "'' does not name a file"),
         (".", "'.' does not name a file"),
         ("a\0b.csv", "'a\\x00b.csv' does not name a file"),
@@ -246,7 +249,7 @@ def test_a_format_can_be_named_and_must_be_known(tmp_path):
     )
     for wrong in (5, ["jsonl"], {}, ""):
         assert f"format={wrong!r} is not known" in str(refused(path, wrong))
-    with pytest.raises(TransferError, match=r"suffix \.json tells no known format"):
+    with pytest.raises(TransferError, match=r"suffix \.json names no known format"):
         new_memory().sync.export(tmp_path / "a.json")
 
 
@@ -388,7 +391,7 @@ def test_the_instants_of_a_record_may_be_written_in_any_way():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"on_error": "ignore"}, "on_error='ignore': give 'raise' or 'skip'"),
+        ({"on_error": "ignore"}, "on_error='ignore': unknown policy; give 'raise' or 'skip'"),
         ({"key": ""}, "key='': give non-empty text"),
         ({"key": None}, "key=None: give non-empty text"),
         ({"user": 5}, "user=5: give non-empty text"),

@@ -94,9 +94,9 @@ def test_conversations_in_a_list_are_called_by_their_ids_or_numbered(name, tmp_p
 
 def test_broken_messages_of_conversations_in_a_list_are_told_by_their_places(tmp_path):
     content = [{"messages": [{"role": "user"}, 5]}]
-    assert refused(content).problems[0].startswith("conversation 1, message 2: expected")
+    assert refused(content).problems[0].startswith("conversation 1, message 2: found ")
     path = written(tmp_path / "a.jsonl", json.dumps(content[0]))
-    assert refused(path).problems[0].startswith("line 1, message 2: expected")
+    assert refused(path).problems[0].startswith("line 1, message 2: found ")
 
 
 def test_a_conversation_under_its_other_name_is_one(tmp_path):
@@ -124,7 +124,7 @@ def test_an_object_of_a_list_comes_under_the_key_it_has(tmp_path):
     message = {"key": 1, "role": "user"}
     assert list(values_of([message])) == [create_memory_key("user", "chat", {"turn": 0})]
     assert values_of([{"id": 1, "role": "user"}], key="id") == {"1": {"role": "user"}}
-    assert "no 'id' in this object" in refused([message], key="id").problems[0]
+    assert "the object has no field 'id' for its key" in refused([message], key="id").problems[0]
 
 
 def test_a_table_as_json_comes_back_under_its_own_keys(tmp_path):
@@ -194,15 +194,15 @@ def test_broken_messages_are_told_by_their_places():
         "wed": {"title": "x"},
         "": [{"role": "user"}],
     }
-    user = "give one with user="
+    user = "give one with user= (in %memory: --user)"
     senders = "user, user_id, sender, speaker, name, role, author, from, type"
     hint = "{'role': ..., 'content': ...}"
     assert refused(content).problems == (
-        f"conversation 'mon', message 2: expected a message such as {hint}, found 'hello'",
-        f"conversation 'mon', message 3: no sender: none of {senders} holds a name; {user}",
-        "conversation 'tue': expected a list of messages, found 'no list'",
-        "conversation 'wed': expected a list of messages, found {'title': 'x'}",
-        "conversation '', message 1: the name of the conversation is empty; give it one",
+        f"conversation 'mon', message 2: found 'hello'; expected a message such as {hint}",
+        f"conversation 'mon', message 3: no sender: none of the fields {senders} holds a name; {user}",
+        "conversation 'tue': found 'no list'; expected a list of messages",
+        "conversation 'wed': found {'title': 'x'}; expected a list of messages",
+        "conversation '', message 1: the name of the conversation is empty; give one with session= (in %memory: --session)",
     )
     memory, report = imported(content, on_error="skip")
     assert (memory.size(), len(report.problems)) == (1, 5)
@@ -215,7 +215,10 @@ def test_broken_messages_are_told_by_their_places():
     [
         (b"", "a.json: the file is empty"),
         (b" \n", "a.json: the file is empty"),
-        (b"5", "a.json: expected a list of messages or conversations by name, found 5"),
+        (
+            b"5",
+            "a.json: found 5; expected a list of messages, or an object of conversations by name",
+        ),
         (b"[1,\n2", "a.json: not JSON: Expecting ',' delimiter at line 2"),
         (b'"\xff"', "a.json: not UTF-8 at byte 2"),
     ],

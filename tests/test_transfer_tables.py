@@ -83,10 +83,10 @@ def test_broken_csv_rows_are_told_by_their_lines(tmp_path):
     ]
     error = refused(written(tmp_path / "a.csv", b"\n".join(rows)))
     assert error.problems == (
-        "line 3: 2 cells, but the header has 3 columns",
-        "line 4: 4 cells, but the header has 3 columns",
+        "line 3: the row has 2 cells, but the header has 3 columns",
+        "line 4: the row has 4 cells, but the header has 3 columns",
         "line 5: not UTF-8 at byte 6",
-        "line 6: nothing in column 'key', so it has no key",
+        "line 6: no key: the cell in column 'key' is empty",
         "line 7: not CSV: ',' expected after '\"'",
         "line 10: not CSV: unexpected end of data",
     )
@@ -97,8 +97,8 @@ def test_broken_csv_rows_are_told_by_their_lines(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "a.csv, line 1: no header with names of columns"),
-        (b"\n\n", "a.csv, line 1: no header with names of columns"),
+        (b"", "a.csv, line 1: no header; the first line must name the columns"),
+        (b"\n\n", "a.csv, line 1: no header; the first line must name the columns"),
         (b"a,b\n1,2\n", "a.csv: no column 'key' among 'a', 'b'; name the one that holds the keys"),
         (b"key,a,a\n1,2,3\n", "a.csv: the column 'a' appears twice"),
         (b"\xff\xfek\x00e\x00", "a.csv, line 1: not UTF-8 at byte 1"),
@@ -185,14 +185,14 @@ def test_a_table_without_a_usable_header_is_refused(frame, message):
 
 def test_broken_rows_of_a_dataframe_are_told_by_their_places():
     frame = pd.DataFrame({"key": ["a", None, "c"], "x": [1, 2, {3}]}, dtype=object)
-    assert refused(frame).problems[0] == "row 2: nothing in column 'key', so it has no key"
+    assert refused(frame).problems[0] == "row 2: no key: the cell in column 'key' is empty"
     assert refused(frame).problems[1].startswith("row 3: value['x']: <set> is not JSON")
 
 
 def test_broken_rows_of_parquet_are_told_by_their_places(tmp_path):
     table = pyarrow.table({"key": ["a", None], "x": [1, 2]})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
-    problem = "row 2: nothing in column 'key', so it has no key"
+    problem = "row 2: no key: the cell in column 'key' is empty"
     assert refused(tmp_path / "a.parquet").problems == (problem,)
 
 
@@ -214,7 +214,7 @@ def test_what_arrow_holds_and_python_cannot_is_refused_by_its_column(column, tmp
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (pd.Series([1]), "<Series> is no table; use .to_frame()"),
+        (pd.Series([1]), "cannot import from <Series>: it is no table; use .to_frame()"),
         (pyarrow.array([1]), "cannot import from <Int64Array>: it is no table"),
         (pyarrow.chunked_array([[1]]), "cannot import from <ChunkedArray>: it is no table"),
     ],

@@ -55,7 +55,7 @@ __all__ = [
     "parse_memory_key",
 ]
 
-_HOMES = {
+_MODULE_OF = {
     "MemoryKey": "keys",
     "create_memory_key": "keys",
     "parse_memory_key": "keys",
@@ -69,11 +69,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # Names are fetched when they are first used (PEP 562), so that `%load_ext` and a script
-    # that needs one of them do not wait for the rest.
+    # A name is imported on first use (PEP 562), so that `%load_ext` and a script that needs one
+    # name do not import the rest of the package.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
+    value = getattr(import_module(f".{_MODULE_OF.get(name, 'errors')}", __name__), name)
     globals()[name] = value
     return value
 
@@ -83,14 +83,14 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
-    """What ``%load_ext tta_memory_nb`` does: adds ``%memory`` and ``%%memory``."""
+    """Adds ``%memory`` and ``%%memory``; called by ``%load_ext tta_memory_nb``."""
     from .notebook.magics import load
 
     load(ipython)
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:
-    """What ``%unload_ext tta_memory_nb`` does: removes everything loading has added."""
+    """Removes everything that loading has added; called by ``%unload_ext tta_memory_nb``."""
     from .notebook.magics import unload
 
     unload(ipython)

@@ -1,6 +1,7 @@
-"""The one value semantics of every backend: what goes in, and what comes back.
+"""Values: which ones can be stored, how they are encoded, and what reading them returns.
 
-A value is a JSON object. What JSON has no word for is encoded by these rules:
+Every backend uses this codec, so a value means the same in all of them. A value is a JSON object.
+Types that JSON lacks are encoded by these rules:
 
     tuple, namedtuple            list
     datetime, date               ISO 8601 text
@@ -8,13 +9,13 @@ A value is a JSON object. What JSON has no word for is encoded by these rules:
     Enum                         its value
     bytes, bytearray             base64 text
     dataclass                    object of its fields
-    pydantic model               what ``model_dump(mode="json")`` gives
-    numpy scalar                 the Python number, text or ISO date it holds
+    pydantic model               the result of ``model_dump(mode="json")``
+    numpy scalar                 the Python number, text or ISO date that it holds
     non-str field name           as JSON writes it (1 -> "1", None -> "null"), or the rules above
 
-Everything else is refused with `NotStorable`, which names the path: other objects, sets,
-NaN and infinities, cycles, nesting deeper than `MAX_DEPTH`, two names of one object that
-become the same text.
+Any other value raises `NotStorable`, which names the path: other objects, sets, NaN and
+infinities, cycles, nesting deeper than `MAX_DEPTH`, and two field names of one object that become
+the same text.
 """
 
 from __future__ import annotations
@@ -32,25 +33,25 @@ import msgspec
 from .errors import NotStorable, brief
 
 Snapshot: TypeAlias = bytes | str
-"""A value as compact JSON: UTF-8, or str where half a surrogate pair keeps it from being that."""
+"""A value as compact JSON in UTF-8; a str if an unpaired surrogate makes UTF-8 impossible."""
 
-# Deep enough for any real context, and far below the point where parsers give up.
+# Deep enough for any real context, and far below the depth at which JSON parsers fail.
 MAX_DEPTH = 200
 
-# An integer of more digits than this is refused by Python itself when read back.
+# Python refuses to parse an integer of more digits than this when the value is read.
 _MAX_INT_BITS = 14_000
 
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
-# Chosen by measuring, see `benchmarks/cache.py`.
+# Chosen by measurement; see `benchmarks/cache.py`.
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 _encode_slowly = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-class _Refused(Exception):
-    """Travels up from the place that is not JSON, collecting the path on its way."""
+class _NotJson(Exception):
+    """Raised at the item that is not JSON; each caller appends its step of the path to ``steps``."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -58,19 +59,22 @@ class _Refused(Exception):
 
 
 def to_plain(value: Any, name: str = "value") -> dict[str, Any]:
-    """A fresh JSON tree of dict, list, str, int, float, bool and None, sharing nothing mutable.
+    """Returns a fresh JSON tree of dict, list, str, int, float, bool and None.
 
     Args:
-        value: the object to take apart.
-        name: how the error calls the value.
+        value: the object to encode.
+        name: what the error calls the value.
+
+    Returns:
+        A dict that shares no mutable object with the value.
 
     Raises:
         NotStorable: the value is not a JSON object by the rules above.
     """
     try:
         plain = _plain(value, 0)
-    except _Refused as refused:
-        steps, reason = refused.steps[::-1], refused.reason
+    except _NotJson as failure:
+        steps, reason = failure.steps[::-1], failure.reason
         if len(steps) >= MAX_DEPTH:
             steps, reason = _cycle(value) or ([*steps[:8], "..."], reason)
         raise NotStorable(name + "".join(steps), reason) from None
@@ -84,11 +88,14 @@ def to_plain(value: Any, name: str = "value") -> dict[str, Any]:
 
 
 def snapshot(value: Any, name: str = "value") -> Snapshot:
-    """What a store keeps of a value: text, which can alias nothing.
+    """Returns the text that a store keeps of a value.
 
     Args:
-        value: the object to take apart.
-        name: how the error calls the value.
+        value: the object to encode.
+        name: what the error calls the value.
+
+    Returns:
+        Immutable text, so that no store shares an object with its callers.
 
     Raises:
         NotStorable: the value is not a JSON object by the rules above.
@@ -97,7 +104,7 @@ def snapshot(value: Any, name: str = "value") -> Snapshot:
         if type(value) is dict and _is_plain(value.items(), 0):
             return _encode(value)
     except (UnicodeEncodeError, RuntimeError):
-        pass  # half a surrogate pair; a dict that another thread writes to, deep recursion
+        pass  # an unpaired surrogate; a dict that another thread writes to; deep recursion
     plain = to_plain(value, name)
     try:
         return _encode(plain)
@@ -106,29 +113,29 @@ def snapshot(value: Any, name: str = "value") -> Snapshot:
 
 
 def to_json(plain: Any) -> str:
-    """The compact JSON text of a tree from `to_plain`, or of a part of one.
+    """Returns the compact JSON text of a tree from `to_plain`, or of a subtree of one.
 
     Raises:
-        ValueError: a NaN or an infinity.
+        ValueError: the tree contains a NaN or an infinity.
     """
     if _is_plain([("", plain)], -1):
         try:
             return _encode(plain).decode()
         except UnicodeEncodeError:
-            pass  # half a surrogate pair
+            pass  # an unpaired surrogate
     return _encode_slowly(plain)
 
 
 def from_json(text: Snapshot) -> dict[str, Any]:
-    """A fresh value from text written by `snapshot` or `to_json`."""
+    """Returns a fresh value, decoded from text that `snapshot` or `to_json` has written."""
     value: dict[str, Any] = _decode(text) if type(text) is bytes else json.loads(text)
     return value
 
 
 def _is_plain(items: Any, depth: int) -> bool:
-    """Whether a dict's items are JSON as they stand, so that they can be written at once.
+    """Returns whether a dict's items are JSON already, so that the encoder can write them directly.
 
-    The encoder would write much else without a word: NaN as null, a set as a list.
+    The encoder alone is not enough: it silently writes NaN as null and a set as a list.
     """
     if depth >= MAX_DEPTH:
         return False
@@ -173,21 +180,21 @@ def _plain(value: Any, depth: int) -> Any:
         return _plain_dict(value, depth)
     if isinstance(value, (list, tuple)):
         if depth >= MAX_DEPTH:
-            raise _Refused(_TOO_DEEP)
+            raise _NotJson(_TOO_DEEP)
         items = []
         for position, item in enumerate(value):
             try:
                 items.append(_plain(item, depth + 1))
-            except _Refused as refused:
-                refused.steps.append(f"[{position}]")
+            except _NotJson as failure:
+                failure.steps.append(f"[{position}]")
                 raise
         return items
-    return _plain_odd(value, depth)
+    return _plain_other(value, depth)
 
 
 def _plain_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
     if depth >= MAX_DEPTH:
-        raise _Refused(_TOO_DEEP)
+        raise _NotJson(_TOO_DEEP)
     plain: dict[str, Any] = {}
     # A copy, because another thread may be writing to the dict.
     items = list(value.items())
@@ -198,36 +205,36 @@ def _plain_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
                 plain[text] = item
             else:
                 plain[text] = _plain(item, depth + 1)
-        except _Refused as refused:
-            refused.steps.append(f"[{brief(name)}]")
+        except _NotJson as failure:
+            failure.steps.append(f"[{brief(name)}]")
             raise
     if len(plain) != len(items):
-        raise _Refused("two field names become the same JSON text, so one value would be lost")
+        raise _NotJson("two field names become the same JSON text, so one value would be lost")
     return plain
 
 
 def _field_name(name: Any, depth: int) -> str:
-    """A field name as JSON writes it."""
+    """Returns a field name as JSON writes it."""
     plain = _plain(name, depth)
     if isinstance(plain, (dict, list)):
-        raise _Refused(f"<{type(name).__name__}> cannot be a field name; use text")
+        raise _NotJson(f"<{type(name).__name__}> cannot be a field name; use text")
     return plain if type(plain) is str else json.dumps(plain)
 
 
 def _plain_int(value: int) -> int:
     if value.bit_length() > _MAX_INT_BITS:
-        raise _Refused(f"an integer of {value.bit_length():,} bits is not JSON; store it as text")
+        raise _NotJson(f"an integer of {value.bit_length():,} bits is not JSON; store it as text")
     return value
 
 
 def _plain_float(value: float) -> float:
     if not math.isfinite(value):
-        raise _Refused(f"{value} is not JSON; leave the field out or store None")
+        raise _NotJson(f"{value} is not JSON; leave the field out or store None")
     return value
 
 
-def _plain_odd(value: Any, depth: int) -> Any:
-    """Types that JSON has no word for, most likely first."""
+def _plain_other(value: Any, depth: int) -> Any:
+    """Encodes types that JSON lacks, the most likely ones first."""
     if isinstance(value, Enum):
         return _plain(value.value, depth)
     if isinstance(value, str):
@@ -239,7 +246,7 @@ def _plain_odd(value: Any, depth: int) -> Any:
     if isinstance(value, date):  # a datetime is a date
         text = value.isoformat()
         if text == "NaT":
-            raise _Refused("NaT is not JSON; leave the field out or store None")
+            raise _NotJson("NaT is not JSON; leave the field out or store None")
         return text
     if isinstance(value, (bytes, bytearray)):
         import base64
@@ -249,16 +256,16 @@ def _plain_odd(value: Any, depth: int) -> Any:
         return _plain_dict(_dataclass_fields(value), depth)
     if hasattr(type(value), "model_dump") and hasattr(type(value), "model_fields"):
         try:
-            # Its JSON form writes NaN as null, which would lose it unseen.
+            # The model's JSON form would silently write NaN as null.
             _refuse_infinite(value.model_dump())
             return _plain(value.model_dump(mode="json"), depth)
         except (TypeError, ValueError) as error:  # pydantic's own serialization errors
-            raise _Refused(f"<{type(value).__name__}> cannot be dumped: {error}") from error
+            raise _NotJson(f"<{type(value).__name__}> cannot be dumped: {error}") from error
     return _plain_foreign(value)
 
 
 def _refuse_infinite(node: Any) -> None:
-    """Raises for a NaN or an infinity anywhere in a tree of containers."""
+    """Raises `_NotJson` if a tree of containers holds a NaN or an infinity."""
     if isinstance(node, dict):
         children = [(f"[{brief(name)}]", child) for name, child in node.items()]
     elif isinstance(node, (list, tuple)):
@@ -270,32 +277,32 @@ def _refuse_infinite(node: Any) -> None:
     for step, child in children:
         try:
             _refuse_infinite(child)
-        except _Refused as refused:
-            refused.steps.append(step)
+        except _NotJson as failure:
+            failure.steps.append(step)
             raise
 
 
 def _plain_foreign(value: Any) -> Any:
-    """Types of modules that are only looked at when somebody else has imported them."""
+    """Encodes types of modules that the program has imported; this function imports none of them."""
     if (pathlib := sys.modules.get("pathlib")) and isinstance(value, pathlib.PurePath):
         return str(value)
     if (uuid := sys.modules.get("uuid")) and isinstance(value, uuid.UUID):
         return str(value)
     if (decimal := sys.modules.get("decimal")) and isinstance(value, decimal.Decimal):
         if not value.is_finite():
-            raise _Refused(f"{value} is not JSON; leave the field out or store None")
+            raise _NotJson(f"{value} is not JSON; leave the field out or store None")
         return str(value)
     if (numpy := sys.modules.get("numpy")) and isinstance(value, numpy.generic):
         if isinstance(value, numpy.datetime64) and not numpy.isnat(value):
             return str(value)
         if isinstance(value, numpy.bool_):
             return bool(value)
-        # A timedelta64 is a numpy integer, but its number means nothing without its unit.
+        # A timedelta64 is a numpy integer whose number has no meaning without its unit.
         if isinstance(value, numpy.integer) and not isinstance(value, numpy.timedelta64):
             return _plain_int(int(value))
         if isinstance(value, numpy.floating):
             return _plain_float(float(value))
-    raise _Refused(
+    raise _NotJson(
         f"<{type(value).__name__}> is not JSON; store text, numbers, true/false, None, "
         "lists and dicts"
     )
@@ -307,16 +314,16 @@ def _dataclass_fields(value: Any) -> dict[str, Any]:
         try:
             found[field.name] = getattr(value, field.name)
         except AttributeError:
-            refused = _Refused(f"this field of <{type(value).__name__}> has never been set; set it")
-            refused.steps.append(f"[{field.name!r}]")
-            raise refused from None
+            failure = _NotJson(f"the field of <{type(value).__name__}> has no value; set it")
+            failure.steps.append(f"[{field.name!r}]")
+            raise failure from None
     return found
 
 
 def _cycle(value: Any) -> tuple[list[str], str] | None:
-    """Where a value contains itself: the shortest way there, or None when it does not."""
+    """Returns the shortest path at which a value contains itself and the reason, or None."""
     level: list[tuple[Any, list[str], frozenset[int]]] = [(value, [], frozenset())]
-    # Deeper than this, a cycle is no better known than something that is too deep.
+    # A cycle longer than this is reported as too deep.
     for _ in range(MAX_DEPTH):
         deeper = []
         for node, steps, above in level:

@@ -13,6 +13,9 @@ A message names the offending value, the rule that the value breaks, and the way
 nothing in the memory. No message contains a password.
 
     AmbiguousKeyWarning (a UserWarning)       an id is empty or contains ':', so its key is ambiguous
+
+An error names the value, the rule that it breaks, and a way out. The memory is unchanged after an error. No message
+contains a password.
 """
 
 from __future__ import annotations
@@ -62,11 +65,11 @@ class TTAMemoryError(Exception):
 
 
 class InvalidArgument(TTAMemoryError, ValueError):
-    """An argument that has no meaning, such as ``limit=0`` or ``ttl=-1``."""
+    """An argument is invalid, such as ``limit=0`` or ``ttl=-1``."""
 
 
 class NotStorable(InvalidArgument):
-    """A value that is not a JSON object.
+    """A value is not a JSON object.
 
     Attributes:
         path: where in the value, in Python's notation: ``value['agent']['client']``.

@@ -1,4 +1,4 @@
-"""Records as pandas DataFrames. The one module that imports pandas."""
+"""Records as pandas DataFrames. Only this module imports pandas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .record import MemoryRecord
 from .table import (
     ABSENT,
     INSTANTS,
-    MARK,
+    PATHS_ATTR,
     column_path,
     field_name,
     flat_table,
@@ -23,79 +23,83 @@ from .table import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# Up to here every integer is a float as well.
-_EXACT = 2**53
+# Every integer up to this one is exactly representable as a float.
+_MOST_EXACT_INTEGER = 2**53
 
 
 def records_frame(records: Iterable[MemoryRecord]) -> pd.DataFrame:
-    """A table with a row for each record, in the order given, made to be edited and imported.
+    """Returns a table with a row for each record, which can be edited and imported again.
 
-    Index: ``key``. Columns: ``user`` and ``session`` (as the key tells them; NaN where it does
-    not), ``created``, ``updated``, ``expires`` (``datetime64[us, UTC]``, NaT for never), then the
-    fields, nested ones under their path: ``agent.name``. A field called like a column of a
+    The index is ``key``. The columns are ``user`` and ``session`` (from the key; NaN if the key names
+    none), ``created``, ``updated`` and ``expires`` (``datetime64[us, UTC]``, NaT for never), then the
+    fields. A nested field is named by its path, ``agent.name``. A field with the name of a column of a
     record or of a search hit is named ``value.user``.
 
-    A field that a record lacks is NaN, NA or NaT; JSON's null is None. Whole numbers are
-    ``Int64``, other numbers ``Float64``, truth values ``boolean``: they stay what they are when a
-    cell is missing or a merge adds rows. Mixtures, lists and columns with a null are objects.
-    Only the integers in a column of fractions become fractions.
+    A field that a record lacks is NaN, NA or NaT; JSON's null is None. Integers are ``Int64``, other
+    numbers ``Float64`` and Booleans ``boolean``, so that they keep their type if a cell is missing or
+    a merge adds rows. Columns of mixed types, of lists, or with a null have the type object. In a column
+    that mixes integers and fractions, the integers become fractions.
 
-    ``attrs`` holds the paths of columns whose names cannot tell them: ``{"a.b": 1}`` is not
-    ``{"a": {"b": 1}}``. A merge with another table forgets it, and such a field comes back nested.
-    Text with half a surrogate pair, which no notebook can show, is spelled as JSON.
+    ``attrs`` holds the paths of columns whose names do not determine them: ``{"a.b": 1}`` is not
+    ``{"a": {"b": 1}}``. A merge with another table drops ``attrs``, and such a field is then imported as
+    nested. Text with an unpaired surrogate, which no notebook can show, is escaped as JSON.
+
+    Args:
+        records: the records, in the order of the rows.
     """
     return _frame(list(records))
 
 
 def hits_frame(hits: Iterable[MemoryRecord]) -> pd.DataFrame:
-    """As `records_frame` for search hits, with a column ``matches``: where each one matched.
+    """Returns a table like `records_frame` for search hits, with a column ``matches``.
 
-    There is no column for the score: a keyword search gives all hits the same.
+    That column lists the fields that matched. There is no column for the score, which is the same for
+    all hits of a keyword search.
     """
     kept = list(hits)
     frame = _frame(kept)
-    # After what tells about the record, before its fields.
+    # After the columns that describe the record, before its fields.
     frame.insert(5, "matches", _column([", ".join(hit.matches) for hit in kept], frame.index))
     return frame
 
 
 def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
-    """A table of one column ``value``, indexed by the names of some facts.
+    """Returns a table with the single column ``value``, indexed by name.
 
     Args:
-        facts: value by name.
-        name: what the facts are about; the name of the index.
+        facts: values by name.
+        name: the name of the index, which says what the facts are about.
     """
     import pandas as pd
 
-    # dtype=object keeps 1000 an integer beside text.
+    # dtype=object keeps 1000 an integer in a column that also holds text.
     index = pd.Index(list(facts), name=name)
     frame = pd.DataFrame({"value": pd.Series(list(facts.values()), index, dtype=object)})
-    frame.attrs[MARK] = None  # shown as our tables are, but no table of records
+    frame.attrs[PATHS_ATTR] = None  # displayed like the tables of records, without being one
     return frame
 
 
 def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
-    """A table with a row for each field that differs, and at least one for each record.
+    """Returns a table with a row for each field that differs, and at least one for each record.
 
-    Index: ``key``. Columns: ``what`` (added, changed, deleted, evicted, expired), ``field`` (named
-    as in a table of records; ``expires`` for another expiry, a field called so is
-    ``value.expires``), ``before`` and ``after``: the leaf, NaN where there is none; JSON's null is
-    None. All cells are objects, so that each leaf stays what it is.
+    The index is ``key``. The columns are ``what`` (added, changed, deleted, evicted, expired), ``field``
+    (named as in a table of records; ``expires`` for a different expiry, and ``value.expires`` for a
+    field of that name), ``before`` and ``after``. The last two hold the leaf, or NaN if there is none;
+    JSON's null is None. All cells have the type object, so that each leaf keeps its type.
     """
     import pandas as pd
 
     rows: list[tuple[Difference, FieldChange | None]] = [
         (difference, change)
         for difference in differences
-        for change in (difference.fields or (None,))  # an empty value came, or is gone
+        for change in (difference.fields or (None,))  # a record without fields was added or is gone
     ]
     index = pd.Index([portable(each.key) for each, _ in rows], dtype=object, name="key")
     cells: dict[str, list[Any]] = {
         "what": [difference.what for difference, _ in rows],
-        "field": [ABSENT if change is None else _field(change) for _, change in rows],
-        "before": [_leaf(change, "before") for _, change in rows],
-        "after": [_leaf(change, "after") for _, change in rows],
+        "field": [ABSENT if change is None else _name_of_field(change) for _, change in rows],
+        "before": [_leaf_of(change, "before") for _, change in rows],
+        "after": [_leaf_of(change, "after") for _, change in rows],
     }
     frame = pd.DataFrame(
         {
@@ -106,15 +110,15 @@ def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
         },
         index,
     )
-    frame.attrs[MARK] = None  # shown as our tables are, but no table of records
+    frame.attrs[PATHS_ATTR] = None  # displayed like the tables of records, without being one
     return frame
 
 
-def _field(change: FieldChange) -> str:
+def _name_of_field(change: FieldChange) -> str:
     return "expires" if change.path == EXPIRY else field_name(change.path)
 
 
-def _leaf(change: FieldChange | None, side: Literal["before", "after"]) -> Any:
+def _leaf_of(change: FieldChange | None, side: Literal["before", "after"]) -> Any:
     leaf: Any = ABSENT if change is None else getattr(change, side)
     if change is None or leaf is ABSENT or change.path != EXPIRY:
         return leaf
@@ -122,39 +126,39 @@ def _leaf(change: FieldChange | None, side: Literal["before", "after"]) -> Any:
 
 
 def frame_html(frame: pd.DataFrame) -> str | None:
-    """A table as HTML that reads well in a notebook; everything in it is escaped.
+    """Returns a table as HTML for a notebook; all of its text is escaped.
 
-    For the tables made here, and what pandas has selected from them: instants to the second, one
-    line a row, text at the left, no cell taken for a formula. Other frames look as ever.
+    The tables made here, and selections that pandas makes from them, show instants to the second, one
+    line per row, text aligned left, and no cell as a formula. Other frames look as pandas shows them.
     """
     import pandas as pd
 
     max_rows = pd.get_option("display.max_rows")
     nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
-    # Without a limit of rows in the notebook's settings, pandas finds one itself.
-    if MARK not in frame.attrs or nested or not max_rows or not _wants_html():
+    # If the notebook's settings do not limit the rows, pandas chooses a limit itself.
+    if PATHS_ATTR not in frame.attrs or nested or not max_rows or not _html_is_enabled():
         shown: str | None = frame._repr_html_()  # type: ignore[operator]
         return shown
     dtypes = zip(frame.columns, frame.dtypes, strict=True)
     too_long = len(frame) > max_rows
-    # As the name of the columns, the index's name stands in their row and needs none of its own.
+    # As the name of the columns, the index's name appears in their row and needs no row of its own.
     name = None if frame.index.name is None else str(frame.index.name)
     table = frame.rename_axis(index=None, columns=name).to_html(
         max_rows=(pd.get_option("display.min_rows") or max_rows) if too_long else None,
         max_cols=pd.get_option("display.max_columns") or None,
         show_dimensions=too_long,
         formatters={
-            name: _shown_instant for name, dtype in dtypes if isinstance(dtype, pd.DatetimeTZDtype)
+            name: _format_instant for name, dtype in dtypes if isinstance(dtype, pd.DatetimeTZDtype)
         },
         border=0,
-        # The two names by which MathJax is told to leave "$5 and $10" alone.
+        # The two classes that make MathJax leave "$5 and $10" alone.
         classes=["tta-memory", "tex2jax_ignore", "mathjax_ignore"],
     )
     return f"<div>{_STYLE}{table}</div>"
 
 
-# Colours and lines are the front end's own, so that both themes fit. Without the style, where
-# untrusted HTML is stripped of it, a plain table is left.
+# Colours and lines are those of the front end, so that the table fits both themes. A front end that strips
+# the style from untrusted HTML shows a plain table.
 _STYLE = """<style>
 .tta-memory th, .tta-memory td {
   text-align: left !important; white-space: nowrap; vertical-align: top;
@@ -164,14 +168,14 @@ _STYLE = """<style>
 </style>"""
 
 
-def _shown_instant(at: Any) -> str:
-    if at != at:  # noqa: PLR0124  NaT: it never comes
+def _format_instant(at: Any) -> str:
+    if at != at:  # noqa: PLR0124  NaT, no instant
         return ""
-    # A user may have converted the column to a zone of his own.
+    # The user may have converted the column to another time zone.
     return f"{at:%Y-%m-%d %H:%M:%S}" + (f"{at:%z}" if at.utcoffset() else "Z")
 
 
-def _wants_html() -> bool:
+def _html_is_enabled() -> bool:
     import pandas as pd
 
     return bool(pd.get_option("display.notebook_repr_html"))
@@ -181,7 +185,7 @@ def _frame(records: Sequence[MemoryRecord]) -> pd.DataFrame:
     import pandas as pd
 
     table = flat_table(records)
-    # Objects, because an index of text in pandas 3 cannot hold a key that UTF-8 cannot.
+    # Of type object, because a text index in pandas 3 cannot hold a key that UTF-8 cannot encode.
     index = pd.Index([portable(record.key) for record in records], dtype=object, name="key")
     data: dict[str, Any] = {
         "user": _column([_or_absent(record.user) for record in records], index),
@@ -193,7 +197,7 @@ def _frame(records: Sequence[MemoryRecord]) -> pd.DataFrame:
     for name, path in table.columns.items():
         data[name] = _column(table.cells(path), index)
     frame = pd.DataFrame(data, index)
-    frame.attrs[MARK] = {
+    frame.attrs[PATHS_ATTR] = {
         name: list(path) for name, path in table.columns.items() if column_path(name) != path
     }
     return frame
@@ -204,7 +208,7 @@ def _or_absent(text: str | None) -> Any:
 
 
 def _column(cells: Sequence[Any], index: pd.Index[Any]) -> pd.Series[Any]:
-    """A column of the narrowest type that keeps every leaf as it is."""
+    """Returns a column of the narrowest type that preserves every leaf."""
     import pandas as pd
 
     kinds = {type(cell) for cell in cells if cell is not ABSENT}
@@ -213,7 +217,9 @@ def _column(cells: Sequence[Any], index: pd.Index[Any]) -> pd.Series[Any]:
         dtype = "boolean"
     elif kinds == {int} and _all_within(cells, -(2**63), 2**63 - 1):
         dtype = "Int64"
-    elif kinds == {float} or (kinds == {int, float} and _all_within(cells, -_EXACT, _EXACT)):
+    elif kinds == {float} or (
+        kinds == {int, float} and _all_within(cells, -_MOST_EXACT_INTEGER, _MOST_EXACT_INTEGER)
+    ):
         dtype = "Float64"
     elif kinds == {str}:
         cells = [float("nan") if cell is ABSENT else portable(cell) for cell in cells]

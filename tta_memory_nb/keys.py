@@ -1,4 +1,4 @@
-"""Keys and namespaces: how they are made, read and refused."""
+"""Keys and namespaces: making, parsing and validating them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from .errors import AmbiguousKeyWarning, InvalidArgument, brief
 
 MEMORY_KEY = re.compile(r"([^:]+):([^:]+)(?::([0-9a-f]{8}))?")
-"""What a key matches in full when it has a user, a session and perhaps a hash: its groups."""
+"""Full match of a key that names a user, a session and optionally a hash, as its three groups."""
 
 
 class MemoryKey(NamedTuple):
@@ -25,67 +25,75 @@ class MemoryKey(NamedTuple):
 
 
 def create_memory_key(user_id: str, session_id: str, context: dict[str, Any] | None = None) -> str:
-    """A key that reads ``user:session``, or ``user:session:hash8`` with a context.
+    """Makes a key that reads ``user:session``, or ``user:session:hash8`` with a context.
 
     ``hash8`` is the first 8 hex digits of the MD5 of the context's JSON with sorted keys, so
     the same context always gives the same key.
 
+    Args:
+        user_id: the user, non-empty and without ``:``.
+        session_id: the session, non-empty and without ``:``.
+        context: any JSON-like dict that tells keys of one session apart.
+
+    Returns:
+        The key.
+
     Raises:
-        InvalidArgument: a context whose JSON cannot be made.
+        InvalidArgument: the context cannot be written as JSON.
 
     Warns:
-        AmbiguousKeyWarning: an id contains ``:``; ``("a:b", "c")`` and ``("a", "b:c")`` would
-            share a key, and `parse_memory_key` cannot take it apart again. Nor one of which an id
-            is empty.
+        AmbiguousKeyWarning: an id is empty or contains ``:``. ``("a:b", "c")`` and
+            ``("a", "b:c")`` share a key, and `parse_memory_key` cannot parse such a key.
     """
     base = f"{user_id}:{session_id}"
     if base.count(":") != 1 or base[0] == ":" or base[-1] == ":":
-        _warn_of(user_id, session_id)
+        _warn_if_ambiguous(user_id, session_id)
     return f"{base}:{context_hash(context)}" if context else base
 
 
-def _warn_of(user_id: str, session_id: str) -> None:
+def _warn_if_ambiguous(user_id: str, session_id: str) -> None:
     for name, part in (("user_id", user_id), ("session_id", session_id)):
-        text = f"{part}"  # as it stands in the key, whatever type it has
+        text = f"{part}"  # as the key contains it, whatever its type
         if not text:
             warnings.warn(
-                f"{name} is empty: everyone without a name shares this key, and filters by user or "
-                f"session will not find it; give the {name[:-3]} a name",
+                f"{name} is empty: all {name[:-3]}s without a name share this key, and filters by user "
+                f"or session do not find it; give the {name[:-3]} a name",
                 AmbiguousKeyWarning,
                 stacklevel=3,
             )
         if ":" in text:
             warnings.warn(
                 f"{name}={brief(text)} contains ':', which separates the parts of a key: other ids "
-                "can give the same key, and filters by user or session will not find it",
+                "can give the same key, and filters by user or session do not find it; use another "
+                "character",
                 AmbiguousKeyWarning,
                 stacklevel=3,
             )
 
 
-# As `json.dumps` with these arguments, which makes an encoder each time.
+# Equivalent to `json.dumps` with these arguments, without a new encoder for each call.
 _sorted_json = json.JSONEncoder(sort_keys=True, default=str).encode
 
 
 def context_hash(context: dict[str, Any]) -> str:
-    """The ``hash8`` of a key made with a context.
+    """Returns the ``hash8`` of a key made with a context.
 
     Raises:
-        InvalidArgument: its JSON cannot be made.
+        InvalidArgument: the context cannot be written as JSON.
     """
-    import hashlib  # 11 ms at first import, which no other part of the package needs
+    import hashlib  # imported here: takes 11 ms, and nothing else in the package needs it
 
     try:
         text = _sorted_json(context)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(
-            f"context={brief(context)}: its JSON cannot be made: {error}"
+            f"context={brief(context)}: cannot be written as JSON: {error}"
         ) from error
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8]
 
 
 def parse_memory_key(key: str) -> MemoryKey | None:
-    """The parts of a key, or None when it does not read ``user:session[:hash8]``."""
+    """Returns the parts of a key, or None if it does not read ``user:session[:hash8]``."""
     if not isinstance(key, str):
         return None
     found = MEMORY_KEY.fullmatch(key)
@@ -93,19 +101,19 @@ def parse_memory_key(key: str) -> MemoryKey | None:
 
 
 def check_key(key: str) -> str:
-    """The key itself.
+    """Returns the key as a plain str.
 
     Raises:
-        InvalidArgument: not a str, or empty.
+        InvalidArgument: the key is not a str, or is empty.
     """
     return _non_empty(key, "key")
 
 
 def check_namespace(namespace: str) -> str:
-    """The namespace itself.
+    """Returns the namespace as a plain str.
 
     Raises:
-        InvalidArgument: not a str, or empty.
+        InvalidArgument: the namespace is not a str, or is empty.
     """
     return _non_empty(namespace, "namespace")
 

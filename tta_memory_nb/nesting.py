@@ -1,4 +1,4 @@
-"""The one opt-in that changes the user's event loop."""
+"""`allow_nested_asyncio`, the only function of the package that changes the user's event loop."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from .errors import MissingPackage
 
 
 def allow_nested_asyncio() -> None:
-    """Lets code in a cell call ``asyncio.run`` although the notebook's loop is running.
+    """Lets code in a cell call ``asyncio.run`` while the notebook's event loop is running.
 
-    For scripts pasted into a notebook. Nothing in this package needs it: cells can ``await``
-    a memory, and ``memory.sync`` works everywhere. It patches asyncio for the whole process and
-    cannot be taken back without a restart.
+    Scripts that are pasted into a notebook may need this. This package does not: cells can
+    ``await`` a memory, and ``memory.sync`` works everywhere. The function patches asyncio for the
+    whole process; only a restart undoes it.
 
     Raises:
         MissingPackage: nest-asyncio2 is not installed.

@@ -1,10 +1,10 @@
-"""Records as pictures. The one module that imports matplotlib.
+"""Charts of records. Only this module imports matplotlib.
 
-A picture is a `matplotlib.figure.Figure` made without pyplot: no backend is chosen, nobody else's
-figures and settings are touched, and nothing has to be closed. It carries its own PNG, which every
+A chart is a `matplotlib.figure.Figure` that is made without pyplot. Making it chooses no backend, changes no
+other figure and no setting, and leaves nothing to close. The figure renders itself as a PNG, which every
 notebook shows, with ``%matplotlib`` or without.
 
-Text from a memory is drawn as it stands, but for what cannot be drawn: no mathematics, no TeX.
+Text from a memory is drawn literally, never as mathematics or TeX. Characters that no font has are escaped.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 _INK, _FAINT, _GRID, _PAPER = "#1f2328", "#59636e", "#d8dee4", "#ffffff"
 _BLUE, _GREY = "#3b6ea8", "#9aa4af"
 
-# A picture is as wide as a notebook's text. Twice as many pixels as it is shown with: most screens
-# have that many, and elsewhere it is no worse.
-_WIDTH, _HEIGHT, _DPI, _SHARPER = 8.0, 3.2, 100, 2
+# A figure is as wide as a notebook's text. It has twice as many pixels as its displayed size, which most
+# screens can show; on other screens it looks no worse.
+_WIDTH, _HEIGHT, _DPI, _PIXEL_RATIO = 8.0, 3.2, 100, 2
 
-# Over whatever settings the user has while a picture is made: one page for light and dark notebooks.
-_LOOK: dict[Any, Any] = {
+# Overrides the user's settings while a figure is made: one opaque page for light and dark notebooks.
+_STYLE: dict[Any, Any] = {
     "text.usetex": False,
     "text.parse_math": False,
     "axes.unicode_minus": False,
-    # By name: what "sans-serif" stands for is looked up when text is drawn, in the user's settings.
+    # A concrete name: "sans-serif" would be resolved when the text is drawn, by the user's settings.
     "font.family": ["DejaVu Sans"],
     "font.size": 10.0,
     "text.color": _INK,
@@ -63,31 +63,31 @@ _LOOK: dict[Any, Any] = {
     "path.effects": [],
 }
 
-# Fonts with letters that the one of matplotlib lacks, where a system has them.
+# Fonts with letters that matplotlib's own font lacks; used if the system has them.
 _MORE_FONTS = (
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei"),
     *("PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic"),
     *("Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Hebrew", "Arial Unicode MS"),
 )
-_NAME_LENGTH = 16  # characters of a user or a session beside its line
+_NAME_LENGTH = 16  # characters of a user or a session in a label
 
-_SECOND, _MINUTE = 1 / 86_400, 1 / 1_440  # of a day
-_FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800.0, 253_402_300_799.0  # what dates can show
+_SECOND, _MINUTE = 1 / 86_400, 1 / 1_440  # in days
+_FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800.0, 253_402_300_799.0  # the range of datetime
 
 
 def plot_timeline(entries: Sequence[Entry]) -> Figure:
-    """When records were last written, in UTC.
+    """Draws when records were last written, in UTC.
 
     Raises:
         MissingPackage: matplotlib is not installed.
     """
     at = [entry.updated_at for entry in entries]
-    # No bar for less than a second, which is as near as the axis is read.
+    # No bar is narrower than a second, the resolution of the axis.
     bins = timeline(entries, min(60, max(1, int(max(at) - min(at)))) if at else 1)
-    with _picture() as figure:
+    with _styled_figure() as figure:
         if not entries:
-            return _nothing(figure)
-        axes = _axes(figure, f"{_records(len(entries))} by last write")
+            return _empty_figure(figure)
+        axes = _axes(figure, f"{_count_of_records(len(entries))} by last write")
         edges = _dates(bins.edges)
         widths = [max(end - start, _SECOND) for start, end in pairwise(edges)]
         axes.bar(edges[:-1], bins.counts, widths, align="edge", color=_BLUE, edgecolor=_PAPER)
@@ -97,36 +97,36 @@ def plot_timeline(entries: Sequence[Entry]) -> Figure:
 
 
 def plot_sessions(entries: Sequence[Entry]) -> Figure:
-    """When each session was active, in UTC: from its first to its last record that is there.
+    """Draws when each session was active, in UTC: from its first to its last present record.
 
-    The 30 most recently active ones, of keys that read ``user:session``.
+    The figure shows the 30 most recently active sessions of keys that read ``user:session``.
 
     Raises:
         MissingPackage: matplotlib is not installed.
     """
     spans, more = session_spans(entries)
-    with _picture(height=1.3 + 0.25 * max(len(spans), 6)) as figure:
+    with _styled_figure(height=1.3 + 0.25 * max(len(spans), 6)) as figure:
         if not spans:
-            return _nothing(figure, "no key reads user:session" if entries else "")
+            return _empty_figure(figure, "no key reads user:session" if entries else "")
         others = f", the {len(spans)} most recently active" if more else ""
         axes = _axes(figure, f"{_counted(len(spans) + more, 'session')}{others}")
         places = range(len(spans))
         first = _dates([span.first for span in spans])
         last = _dates([span.last for span in spans])
         axes.hlines(places, first, last, color=_BLUE, linewidth=4)
-        # A session of one instant has no length, but these ends.
+        # A session with a single instant has no length; the dots make it visible.
         axes.scatter([*first, *last], [*places, *places], s=22, color=_BLUE, linewidths=0)
-        draw = _drawable()
-        # With marks that keep the order of the two where one of them is written from right to left.
-        mark = "\u200e" if draw("\u200e") else ""
+        has_glyph = _glyph_test()
+        # Direction marks keep user and session in order if one of them is written from right to left.
+        mark = "\u200e" if has_glyph("\u200e") else ""
         names = [
-            f"{mark}{_name(span.user, draw)}{mark} · {_name(span.session, draw)}{mark}"
+            f"{mark}{_name(span.user, has_glyph)}{mark} · {_name(span.session, has_glyph)}{mark}"
             for span in spans
         ]
         axes.set_yticks(places, names, parse_math=False, usetex=False)
         axes.set_ylim(len(spans) - 0.5, -0.5)  # the most recent on top
         axes.tick_params(axis="y", length=0, labelcolor=_INK, labelsize=9)
-        # At the right edge, where no line hides them.
+        # The counts are at the right edge, where no line hides them.
         for place, span in zip(places, spans, strict=True):
             axes.text(
                 *(1.01, place, f"{span.count:,}"),
@@ -146,20 +146,20 @@ def plot_sessions(entries: Sequence[Entry]) -> Figure:
 
 
 def plot_ttl(entries: Sequence[Entry], now: float) -> Figure:
-    """How long records still live.
+    """Draws how long records have until they expire.
 
     Args:
-        entries: in any order.
+        entries: the entries, in any order.
         now: Unix seconds.
 
     Raises:
         MissingPackage: matplotlib is not installed.
     """
     bins, never = time_to_live(entries, now)
-    with _picture() as figure:
+    with _styled_figure() as figure:
         if not entries:
-            return _nothing(figure)
-        axes = _axes(figure, f"{_records(len(entries))} by time to live")
+            return _empty_figure(figure)
+        axes = _axes(figure, f"{_count_of_records(len(entries))} by time to live")
         names = [
             *("up to 1 min", "1-5 min", "5-15 min", "15-60 min", "1-6 h", "6-24 h"),
             *("1-7 days", "7-30 days", "longer", "never expire"),
@@ -170,18 +170,18 @@ def plot_ttl(entries: Sequence[Entry], now: float) -> Figure:
 
 
 def plot_sizes(entries: Sequence[Entry]) -> Figure:
-    """How large the values of records are, as JSON.
+    """Draws the sizes of values as JSON.
 
     Raises:
         MissingPackage: matplotlib is not installed.
     """
     bins = sizes(entries)
-    with _picture() as figure:
+    with _styled_figure() as figure:
         if not entries:
-            return _nothing(figure)
-        axes = _axes(figure, f"{_records(len(entries))} by size")
+            return _empty_figure(figure)
+        axes = _axes(figure, f"{_count_of_records(len(entries))} by size")
         _bars(axes, [_size(edge) for edge in bins.edges[:-1]], bins.counts, _BLUE)
-        axes.set_xlabel("at least so many bytes of JSON, and less than twice as many")
+        axes.set_xlabel("bytes of JSON: at least this many, and less than twice as many")
         return figure
 
 
@@ -189,36 +189,36 @@ def plot_sizes(entries: Sequence[Entry]) -> Figure:
 
 
 @contextmanager
-def _picture(height: float = _HEIGHT) -> Iterator[Figure]:
-    """An empty figure, and the look of what is drawn on it."""
+def _styled_figure(height: float = _HEIGHT) -> Iterator[Figure]:
+    """Yields an empty figure, with the package's style in force while the caller draws on it."""
     try:
         import matplotlib as mpl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingPackage("plots need matplotlib: pip install 'tta-memory-nb[plots]'") from None
-    with mpl.rc_context(_LOOK):
+    with mpl.rc_context(_STYLE):
         figure = Figure((_WIDTH, height), dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)
-        # IPython asks any object for it. Figures do not have it: they rely on pyplot, whose backend
-        # for notebooks teaches IPython to draw them, and would be shown as their name without it.
+        # IPython looks for this method on any object. A Figure lacks it and relies on pyplot's notebook
+        # backend; without that backend, IPython would show only its repr.
         figure._repr_png_ = partial(_png, figure)  # type: ignore[attr-defined]
         yield figure
 
 
 def _png(figure: Figure) -> tuple[bytes, dict[str, int]]:
-    """A figure as PNG, and the size at which it is to be shown."""
+    """Returns a figure as PNG, with the size at which to display it."""
     file = io.BytesIO()
     figure.savefig(
         file,
         format="png",
-        dpi=_SHARPER * figure.get_dpi(),
+        dpi=_PIXEL_RATIO * figure.get_dpi(),
         facecolor=figure.get_facecolor(),
         transparent=False,
     )
     data = file.getvalue()
     width, height = struct.unpack(">II", data[16:24])
-    return data, {"width": width // _SHARPER, "height": height // _SHARPER}
+    return data, {"width": width // _PIXEL_RATIO, "height": height // _PIXEL_RATIO}
 
 
 def _axes(figure: Figure, title: str) -> Axes:
@@ -227,7 +227,7 @@ def _axes(figure: Figure, title: str) -> Axes:
     return axes
 
 
-def _nothing(figure: Figure, why: str = "") -> Figure:
+def _empty_figure(figure: Figure, why: str = "") -> Figure:
     text = "nothing to show" + (f": {why}" if why else "")
     figure.set_size_inches(_WIDTH, 1.0)
     figure.text(0.5, 0.5, text, ha="center", va="center", color=_FAINT)
@@ -248,7 +248,7 @@ def _count_axis(axes: Axes) -> None:
 
 
 def _time_axis(axes: Axes, start: float, end: float) -> None:
-    """An axis from one date to the other, of a minute at least."""
+    """Scales the x axis from one date to another, over a minute at least."""
     from datetime import timezone
 
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -262,8 +262,8 @@ def _time_axis(axes: Axes, start: float, end: float) -> None:
     labels = ConciseDateFormatter(  # type: ignore[no-untyped-call]
         locator,
         tz=timezone.utc,
-        # Of years, months, days, hours, minutes, seconds: a tick, a tick at the first of them, and
-        # the rest of the date, which stands at the end of the axis.
+        # For years, months, days, hours, minutes and seconds: the label of a tick, of a tick at a zero,
+        # and the rest of the date, which appears at the end of the axis.
         formats=["%Y", "%b", "%d", "%H:%M", "%H:%M", "%H:%M:%S"],
         zero_formats=["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"],
         offset_formats=["", "%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%d"],
@@ -274,7 +274,7 @@ def _time_axis(axes: Axes, start: float, end: float) -> None:
 
 
 def _dates(instants: Sequence[float]) -> list[float]:
-    """Unix seconds as matplotlib counts days."""
+    """Converts Unix seconds to matplotlib's date numbers, in days."""
     from matplotlib.dates import date2num
 
     within = [min(max(at, _FIRST_INSTANT), _LAST_INSTANT) for at in instants]
@@ -298,7 +298,7 @@ def _bars(axes: Axes, names: Sequence[str], counts: Sequence[int], color: Any) -
 # ---------------------------------------------------------------- text
 
 
-def _records(count: int) -> str:
+def _count_of_records(count: int) -> str:
     return _counted(count, "record")
 
 
@@ -314,25 +314,25 @@ def _size(edge: float) -> str:
     return f"{edge:.0f} GiB"
 
 
-def _name(text: str, draw: Callable[[str], bool]) -> str:
-    """A name as it is drawn: short, and what cannot be drawn is spelled out."""
+def _name(text: str, has_glyph: Callable[[str], bool]) -> str:
+    """Returns a name as it is drawn: shortened, with characters that no font has escaped."""
     shown = ""
     for character in harmless(text[: _NAME_LENGTH + 1]):
-        spelled = character if draw(character) else _spelled(character)
+        spelled = character if has_glyph(character) else _escaped(character)
         if len(shown) + len(spelled) > _NAME_LENGTH:
             return f"{shown}…"
         shown += spelled
     return shown
 
 
-def _spelled(character: str) -> str:
+def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def _drawable() -> Callable[[str], bool]:
-    """Tells whether a font has a character; matplotlib would warn of it, and draw a box.
+def _glyph_test() -> Callable[[str], bool]:
+    """Returns a test of whether a font has a character. Without a glyph matplotlib warns and draws a box.
 
-    Adds to the fonts of the picture that is being made.
+    Also adds the installed fallback fonts to the figure that is being made.
     """
     from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font

@@ -1,4 +1,4 @@
-"""The record: one remembered context and what is known about it."""
+"""`MemoryRecord`: a remembered context and the facts known about it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from .keys import parse_memory_key
 DEFAULT_NAMESPACE = "default"
 
 NOT_YET = float("-inf")
-"""The instants of a record that has not been in a memory; importing it sets them to now."""
+"""Instant of a record that no memory has held yet. Importing such a record sets its instants to now."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryRecord:
-    """What a memory holds under one key.
+    """The content of a memory under one key.
 
     Attributes:
         key: non-empty text.
-        value: the JSON object; a fresh copy that may be changed freely.
-        namespace: the tenant it belongs to.
+        value: the JSON object; a fresh copy that the caller may change freely.
+        namespace: the namespace that holds the record.
         created_at: Unix seconds of the first `MemoryPrimitive.add` under this key.
         updated_at: Unix seconds of the last `MemoryPrimitive.add` under this key.
-        expires_at: Unix seconds from which it no longer exists, or None for never.
-        score: how well a search hit answers, higher is better; a keyword search does not
-            rank, all its hits have 1.0. None outside a search.
-        matches: where a search hit matched, as paths such as ``agent.tags[0]``.
+        expires_at: Unix seconds at which the record expires, or None if it never does.
+        score: relevance of a search hit; higher is better. A keyword search does not rank its
+            hits, so each has 1.0. None for a record that is not a search hit.
+        matches: paths of the fields that matched a search, such as ``agent.tags[0]``.
     """
 
     key: str
@@ -40,12 +40,12 @@ class MemoryRecord:
 
     @property
     def user(self) -> str | None:
-        """First part of a key that reads ``user:session[:hash8]``, else None."""
+        """First part of a key that reads ``user:session[:hash8]``; None for any other key."""
         parts = parse_memory_key(self.key)
         return parts and parts.user
 
     @property
     def session(self) -> str | None:
-        """Second part of a key that reads ``user:session[:hash8]``, else None."""
+        """Second part of a key that reads ``user:session[:hash8]``; None for any other key."""
         parts = parse_memory_key(self.key)
         return parts and parts.session

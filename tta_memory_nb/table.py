@@ -1,12 +1,11 @@
-"""Records as flat rows and rows as records: the rule behind every table, CSV and Parquet file.
+"""Conversion of records to flat rows and back, for every table, CSV file and Parquet file.
 
-A nested field becomes a column named by its path, ``agent.name``; lists stay whole in one
-cell. The columns `META` tell about the record itself, and a field never takes the name of one:
-it is called ``value.user`` instead. A path that its name would not give back, because a field
-name holds a dot or half a surrogate pair, can be written out as JSON: ``["agent", "v1.5"]``.
+A nested field becomes a column that is named by its path, ``agent.name``; a list stays in one cell.
+The columns `META` describe the record itself. A field never takes the name of such a column: it
+becomes ``value.user`` instead. If a column name could not be turned back into the path, because a field name
+contains a dot or an unpaired surrogate, the path can be written as JSON: ``["agent", "v1.5"]``.
 
-A row tells three things apart: a leaf, None for JSON's null, and `ABSENT` for a field that the
-record does not have.
+A row distinguishes a leaf, None for JSON's null, and `ABSENT` for a field that the record lacks.
 """
 
 from __future__ import annotations
@@ -30,27 +29,27 @@ HIT_META = (*META, "score", "matches")
 Path = tuple[str, ...]
 
 ABSENT = object()
-"""A cell that holds nothing, not even null."""
+"""The cell of a field that the record lacks."""
 
-MARK = "tta_memory_nb"
-"""Where a DataFrame's ``attrs`` hold, for our own tables, the paths that names do not tell."""
+PATHS_ATTR = "tta_memory_nb"
+"""Key in a DataFrame's ``attrs``: for the package's own tables, the paths that column names do not tell."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet run a cell as a formula."""
+"""Prefixes for which a spreadsheet runs a cell as a formula."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_SHADOW = re.compile(rf"(?:value\.)*(?:key|{'|'.join(HIT_META)})")
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_RESERVED = re.compile(rf"(?:value\.)*(?:key|{'|'.join(HIT_META)})")
+_UNPAIRED = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class FlatTable:
-    """The fields of some records, column by column.
+    """The flattened fields of some records.
 
     Attributes:
         records: one for each row.
         columns: column name -> path of the field, in order of first appearance.
-        rows: for each record, path -> leaf; a field the record lacks is not in it.
+        rows: for each record, path -> leaf, without the fields that the record lacks.
     """
 
     records: Sequence[MemoryRecord]
@@ -58,35 +57,35 @@ class FlatTable:
     rows: list[dict[Path, Any]]
 
     def cells(self, path: Path) -> list[Any]:
-        """The column of a field: a leaf or `ABSENT` for each record."""
+        """Returns the column of a field: a leaf or `ABSENT` for each record."""
         return [row.get(path, ABSENT) for row in self.rows]
 
 
 def flat_table(records: Iterable[MemoryRecord], *, for_file: bool = False) -> FlatTable:
-    """Flattens values and names the columns, each by another name.
+    """Flattens values and gives each column a unique name.
 
     Args:
         records: one for each row.
-        for_file: use only names that give their path back on their own and that a spreadsheet
-            does not take for a formula. Otherwise ``{"a.b": 1}`` is called "a.b" as long as
-            no ``{"a": {"b": 1}}`` claims that name.
+        for_file: use only names that can be turned back into their path and that a spreadsheet
+            does not take for a formula. Otherwise the field of ``{"a.b": 1}`` is named "a.b"
+            unless the field of ``{"a": {"b": 1}}`` has that name.
     """
     kept = list(records)
     rows = [flatten(record.value) for record in kept]
     paths = dict.fromkeys(path for row in rows for path in row)
     plain = {path: _plain_name(path) for path in paths}
-    telling = {
+    reversible = {
         path
         for path, name in plain.items()
         if column_path(name) == path
         and is_utf8(name)
         and not (for_file and name.startswith(FORMULA_STARTS))
     }
-    taken = {plain[path] for path in telling}
+    taken = {plain[path] for path in reversible}
     columns: dict[str, Path] = {}
     for path, name in plain.items():
-        # A name that looks written out stays out of the way of those that are.
-        if path not in telling and (
+        # A name that looks like a path in JSON must not collide with one that is.
+        if path not in reversible and (
             for_file or name in taken or name.startswith("[") or not is_utf8(name)
         ):
             name = json.dumps(path)
@@ -96,13 +95,13 @@ def flat_table(records: Iterable[MemoryRecord], *, for_file: bool = False) -> Fl
 
 
 def flatten(value: dict[str, Any]) -> dict[Path, Any]:
-    """Leaves by their path. Lists and empty objects count as leaves."""
+    """Returns leaves by their path. Lists and empty objects count as leaves."""
     flat: dict[Path, Any] = {}
     stack: list[tuple[Path, Any]] = [((), value)]
     while stack:
         path, node = stack.pop()
         if isinstance(node, dict) and (node or not path):
-            # Reversed, because the stack turns them round again.
+            # Reversed, because the stack reverses the order again.
             stack.extend(((*path, name), child) for name, child in reversed(node.items()))
         else:
             flat[path] = node
@@ -110,18 +109,18 @@ def flatten(value: dict[str, Any]) -> dict[Path, Any]:
 
 
 def field_name(path: Path) -> str:
-    """The name of a field that gives its path back, see `column_path`."""
+    """Returns a name for a field that `column_path` turns back into its path."""
     name = _plain_name(path)
     return name if column_path(name) == path and is_utf8(name) else json.dumps(path)
 
 
 def _plain_name(path: Path) -> str:
     name = ".".join(path)
-    return f"value.{name}" if _SHADOW.fullmatch(name) else name
+    return f"value.{name}" if _RESERVED.fullmatch(name) else name
 
 
 def column_path(name: str) -> Path:
-    """The path that a column of our own tables is named for."""
+    """Returns the path that the name of a column of the package's own tables stands for."""
     if name.startswith("["):
         try:
             path = json.loads(name)
@@ -129,34 +128,34 @@ def column_path(name: str) -> Path:
             path = None
         if isinstance(path, list) and path and all(isinstance(step, str) for step in path):
             return tuple(path)
-    if name.startswith("value.") and _SHADOW.fullmatch(name):
+    if name.startswith("value.") and _RESERVED.fullmatch(name):
         name = name.removeprefix("value.")
     return tuple(name.split("."))
 
 
 class RowReader:
-    """Turns the rows of one table into records; the reverse of `flat_table`.
+    """Converts the rows of one table to records; the reverse of `flat_table`.
 
-    A table that has all the columns of `META`, or carries the `MARK`, is one of our own: its
-    instants are taken over, and the columns that only describe the record are left out of the
-    value; the key alone decides about user and session. In any other table every column but
-    the key's is a field, and a dot in its name means nesting as long as it can.
+    A table that has all columns of `META`, or the attribute `PATHS_ATTR`, is one of the package's own.
+    Its instants are kept, and the columns that only describe the record are left out of the value; the
+    key alone determines user and session. In any other table, every column except the key's is a
+    field, and a dot in its name means nesting wherever that is possible.
 
     Args:
         columns: names, in the order of a row's cells.
         key: the column that holds the keys.
-        paths: for a table of our own with the `MARK`, the paths by name that it holds.
+        paths: the paths by column name that `PATHS_ATTR` of the table holds; None without one.
 
     Raises:
-        InvalidArgument: no such column, a column twice.
+        InvalidArgument: the key's column is missing, or a column name is repeated.
     """
 
     def __init__(
         self, columns: Sequence[str], key: str = "key", paths: Mapping[str, Path] | None = None
     ) -> None:
-        twice = [name for name, times in Counter(columns).items() if times > 1]
-        if twice:
-            raise InvalidArgument(f"the column {twice[0]!r} appears twice")
+        repeated = [name for name, times in Counter(columns).items() if times > 1]
+        if repeated:
+            raise InvalidArgument(f"the column {repeated[0]!r} appears twice; rename one of them")
         if key not in columns:
             raise InvalidArgument(
                 f"no column {key!r} among {', '.join(map(repr, columns)) or 'no columns'}; "
@@ -164,52 +163,53 @@ class RowReader:
             )
         self.columns = tuple(columns)
         self.key = key
-        self.ours = paths is not None or set(META) <= set(columns)
+        self.is_own = paths is not None or set(META) <= set(columns)
         self._key_at = self.columns.index(key)
         known = paths or {}
-        described: tuple[str, ...] = (key, *HIT_META) if self.ours else (key,)
+        descriptive: tuple[str, ...] = (key, *HIT_META) if self.is_own else (key,)
         self._instants_at = [
             (self.columns.index(name), name)
             for name in INSTANTS
-            if self.ours and name in self.columns
+            if self.is_own and name in self.columns
         ]
         self._fields = [
             (position, name, known.get(name) or self._path(name))
             for position, name in enumerate(self.columns)
-            if name not in described
+            if name not in descriptive
         ]
 
     def _path(self, name: str) -> Path:
-        if self.ours:
+        if self.is_own:
             return column_path(name)
         steps = tuple(name.split("."))
-        # "No. of people" is no path, nor is the "a.1" that pandas makes of a second "a".
-        spoiled = any(step != step.strip() or not step for step in steps)
+        # Neither "No. of people" nor the "a.1" that pandas makes of a second "a" is a path.
+        is_no_path = any(step != step.strip() or not step for step in steps)
         inside = any(".".join(steps[:end]) in self.columns for end in range(1, len(steps)))
-        return (name,) if spoiled or inside else steps
+        return (name,) if is_no_path or inside else steps
 
     def record(self, cells: Sequence[Any]) -> MemoryRecord:
-        """The record that a row of cells stands for.
+        """Returns the record of a row of cells.
 
         Raises:
-            InvalidArgument: no key, an instant that is none, one field inside another's leaf.
+            InvalidArgument: the row has no key, a cell of an instant holds none, or one field lies
+                inside another field's leaf.
         """
         key = cells[self._key_at]
         if key is None or key is ABSENT:
-            raise InvalidArgument(f"nothing in column {self.key!r}, so it has no key")
+            raise InvalidArgument(f"no key: the cell in column {self.key!r} is empty")
         times: dict[str, float] = {}
         for position, name in self._instants_at:
             at = cells[position]
             if at is None or at is ABSENT:
                 continue
             if isinstance(at, datetime) and at.tzinfo is None:
-                # As text in a cell: files and other libraries lose the zone, which was UTC.
+                # Like text in a cell: files and other libraries drop the time zone, which was UTC.
                 at = at.replace(tzinfo=timezone.utc)
             times[name] = instant(at, 0.0, name)
         value: dict[str, Any] = {}
         for position, name, path in self._fields:
             if cells[position] is not ABSENT:
-                _plant(value, path, cells[position], name)
+                _set_at(value, path, cells[position], name)
         return MemoryRecord(
             key if isinstance(key, str) else str(key),
             value,
@@ -219,7 +219,7 @@ class RowReader:
         )
 
 
-def _plant(value: dict[str, Any], path: Path, leaf: Any, column: str) -> None:
+def _set_at(value: dict[str, Any], path: Path, leaf: Any, column: str) -> None:
     node = value
     for step in path[:-1]:
         node = node.setdefault(step, {})
@@ -230,13 +230,13 @@ def _plant(value: dict[str, Any], path: Path, leaf: Any, column: str) -> None:
             )
     if path[-1] in node:
         raise InvalidArgument(f"two columns of this row give a value for {column!r}")
-    # Copied, because a later column may belong inside it.
-    node[path[-1]] = _copied(leaf)
+    # A copy, because a later column may add a field inside it.
+    node[path[-1]] = _copy(leaf)
 
 
-def _copied(leaf: Any) -> Any:
+def _copy(leaf: Any) -> Any:
     if isinstance(leaf, dict):
-        return {name: _copied(child) for name, child in leaf.items()}
+        return {name: _copy(child) for name, child in leaf.items()}
     return leaf
 
 
@@ -244,7 +244,7 @@ def _copied(leaf: Any) -> Any:
 
 
 def instants_of(record: MemoryRecord) -> tuple[float | None, float | None, float | None]:
-    """The cells for `INSTANTS` in Unix seconds: created, updated, expires; None for none."""
+    """Returns the cells for `INSTANTS` (created, updated, expires) in Unix seconds; None for no instant."""
     created, updated = record.created_at, record.updated_at
     return (
         None if created == NOT_YET else created,
@@ -254,32 +254,32 @@ def instants_of(record: MemoryRecord) -> tuple[float | None, float | None, float
 
 
 def moment(at: float) -> datetime:
-    """An instant in Unix seconds, to the microsecond."""
+    """Converts Unix seconds to a datetime, rounded to the microsecond."""
     return _EPOCH + timedelta(microseconds=microseconds(at))
 
 
 def microseconds(at: float) -> int:
-    """An instant in Unix seconds as microseconds."""
+    """Converts Unix seconds to microseconds."""
     return round(at * 1_000_000)
 
 
 def is_utf8(text: str) -> bool:
-    """Whether UTF-8 can carry the text: it holds no half of a surrogate pair."""
-    return text.isascii() or _HALF_PAIR.search(text) is None
+    """Returns whether UTF-8 can encode the text, which it can unless there is an unpaired surrogate."""
+    return text.isascii() or _UNPAIRED.search(text) is None
 
 
 def portable(leaf: Any) -> Any:
-    r"""A leaf in which text that UTF-8 cannot carry is spelled as JSON: ``"\ud83d"``.
+    r"""Returns a leaf whose text UTF-8 can encode; other text is escaped as JSON: ``"\ud83d"``.
 
-    Notebooks, Arrow and most files refuse half a surrogate pair, which is what streaming leaves
-    of an emoji; one such record must not hide all others.
+    Notebooks, Arrow and most files refuse an unpaired surrogate, which streaming may leave of an
+    emoji. One such record must not make all others unreadable.
     """
-    return _texts_mapped(leaf, _spelled)
+    return _texts_mapped(leaf, _escaped)
 
 
 def unportable(leaf: Any) -> Any:
-    """The leaf that `portable` was given."""
-    return _texts_mapped(leaf, _unspelled)
+    """Returns the leaf that `portable` has received."""
+    return _texts_mapped(leaf, _unescaped)
 
 
 def _texts_mapped(node: Any, change: Callable[[str], str]) -> Any:
@@ -292,22 +292,22 @@ def _texts_mapped(node: Any, change: Callable[[str], str]) -> Any:
     return node
 
 
-def _spelled(text: str) -> str:
+def _escaped(text: str) -> str:
     if not is_utf8(text):
-        # Two halves side by side are one character, for JSON as for everybody.
+        # Two adjacent halves of a surrogate pair are one character, in JSON as elsewhere.
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-    # Text that only looks spelled is spelled as well, or reading would take it for the other.
-    if is_utf8(text) and _unspelled(text) == text:
+    # Text that only looks escaped is escaped as well; otherwise reading would unescape it.
+    if is_utf8(text) and _unescaped(text) == text:
         return text
     return json.dumps(text)
 
 
-def _unspelled(text: str) -> str:
+def _unescaped(text: str) -> str:
     if not text.startswith('"') or "\\" not in text:
         return text
     try:
         inner = json.loads(text)
     except ValueError:
         return text
-    # Only what `_spelled` writes: not everything in quotes is meant as JSON.
-    return inner if _spelled(inner) == text else text
+    # Only text that `_escaped` writes: other text in quotes is not meant as JSON.
+    return inner if _escaped(inner) == text else text

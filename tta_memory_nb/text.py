@@ -1,4 +1,4 @@
-"""What a search compares: folded text of field names and leaf values.
+"""Folded text of field names and leaf values, which a search compares.
 
 A query matches a record when the folded query is a substring of one folded field name or
 one folded leaf value. JSON punctuation, escapes and the borders between fields never match.
@@ -14,18 +14,18 @@ from unicodedata import combining, normalize
 
 from .codec import Snapshot, from_json
 
-# Folded text holds no ASCII capital, so one of them between two pieces can never be part of a
-# query: no match crosses a border, whatever characters the pieces hold.
+# Folded text contains no ASCII capital. An ASCII capital between two pieces is therefore in no query, and
+# no match crosses the border, whatever characters the pieces contain.
 BORDER = "Z"
 
 
 def fold(text: str) -> str:
-    """The form in which two texts are equal when a reader calls them the same.
+    """Returns a form that is equal for texts that a reader considers the same.
 
-    Unicode canonical caseless matching (The Unicode Standard, section 3.13, D145), in
-    composed form: "Straße" and "STRASSE", "é" as one or as two code points, "ς" and "σ".
-    Folded is the decomposed text: an iota subscript becomes a letter, which no longer moves
-    behind the accents that belong before it.
+    This is Unicode canonical caseless matching (The Unicode Standard, section 3.13, D145) in
+    composed form. It makes equal "Straße" and "STRASSE", "é" as one and as two code points, and "ς"
+    and "σ". Case is folded in the decomposed text, because folding turns an iota subscript into a
+    letter, which normalization then no longer moves behind the accents that belong before it.
     """
     if text.isascii():
         return text.lower()
@@ -33,7 +33,7 @@ def fold(text: str) -> str:
 
 
 def leaf_text(leaf: str | float | bool | None) -> str:
-    """A leaf as Python's JSON writes it, strings without quotes: ``true``, ``null``, ``1e+16``."""
+    """Returns a leaf as Python's JSON writes it, strings without quotes: ``true``, ``null``, ``1e+16``."""
     if isinstance(leaf, str):
         return leaf
     if isinstance(leaf, bool):
@@ -42,14 +42,14 @@ def leaf_text(leaf: str | float | bool | None) -> str:
 
 
 def searchable(value: dict[str, Any]) -> str:
-    """All the folded text of a plain JSON object, pieces separated by `BORDER`."""
+    """Returns all folded text of a plain JSON object, its pieces separated by `BORDER`."""
     pieces: list[str] = []
     _collect(value, pieces)
     return BORDER.join(pieces)
 
 
 def _collect(value: dict[str, Any], pieces: list[str]) -> None:
-    # A stack in place of recursion: a third of the time on small objects, and no depth limit.
+    # A stack takes a third of the time of recursion on small objects, and has no depth limit.
     stack: list[Any] = [value]
     while stack:
         node = stack.pop()
@@ -69,35 +69,35 @@ def _collect(value: dict[str, Any], pieces: list[str]) -> None:
 
 
 def searchable_json(text: Snapshot) -> bytes:
-    """What `searchable` gives for the value of a JSON text, as UTF-8, in another order."""
+    """Returns the pieces of `searchable` for the value of a JSON text, as UTF-8 and in another order."""
     if isinstance(text, str) or b"\\" in text:
         return to_utf8(searchable(from_json(text)))
     folded = text.lower() if text.isascii() else fold(text.decode()).encode()
-    # Without escapes every quote is JSON's own: each second part is a string. No letter folds to a
-    # quote or composes with one, so the strings are folded as if each stood alone.
-    parts = folded.split(b'"')
-    others = b",".join(parts[::2]).translate(None, b"{}[]:").split(b",")
+    # Without escapes, every quote is a delimiter, so every second piece is a string. No letter folds to a
+    # quote or composes with one, so folding the whole text folds each string correctly.
+    pieces = folded.split(b'"')
+    others = b",".join(pieces[::2]).translate(None, b"{}[]:").split(b",")
     leaves = [_as_python_writes(leaf) for leaf in others if leaf]
-    return BORDER.encode().join(parts[1::2] + leaves)
+    return BORDER.encode().join(pieces[1::2] + leaves)
 
 
 def _as_python_writes(leaf: bytes) -> bytes:
-    """A number, ``true``, ``false`` or ``null``: a fraction may be written in more than one way."""
+    """Returns a number, ``true``, ``false`` or ``null`` as `leaf_text` writes it; JSON may write a float differently."""
     if (b"." in leaf or b"e" in leaf) and leaf[:1] not in b"tf":
         return repr(float(leaf)).encode()
     return leaf
 
 
 def to_utf8(text: str) -> bytes:
-    """UTF-8 in which halves of surrogate pairs, which it has no place for, are kept as well."""
+    """Encodes text as UTF-8 and keeps unpaired surrogates, which strict UTF-8 cannot represent."""
     return text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass")
 
 
 class Needle:
-    """A folded text that is looked for.
+    """The folded query of a substring search.
 
     Args:
-        folded: as `fold` gives it, not empty.
+        folded: non-empty text that `fold` has returned.
     """
 
     __slots__ = ("_shows", "utf8")
@@ -107,27 +107,27 @@ class Needle:
         self._shows: bool | None = None
 
     def shows_in_json(self) -> bool:
-        """Whether it stands as it is in the small letters of every ASCII JSON text that has it."""
+        """Returns whether every lower-cased ASCII JSON text that matches contains the needle literally."""
         if self._shows is None:
-            # Fractions are written in another way in JSON, and what needs an escape is not itself.
+            # JSON may write a float differently, and it escapes some characters.
             self._shows = bool(self.utf8.translate(None, b"0123456789.e+-")) and not any(
                 byte < 0x20 or byte in b'"\\' for byte in self.utf8
             )
         return self._shows
 
     def at_a_glance(self) -> Callable[[Snapshot], bool]:
-        """A test of raw JSON: False when it is certain that `searchable_json` has no such text."""
+        """Returns a quick test of raw JSON. False proves that `searchable_json` does not contain the needle."""
         if not self.shows_in_json():
             return lambda _: True
         utf8 = self.utf8
-        # ASCII folds to its small letters, and all else may fold to anything.
+        # ASCII folds to its lower-case letters; other text may fold to anything.
         return lambda text: isinstance(text, str) or utf8 in text.lower() or not text.isascii()
 
 
 def matching_paths(value: dict[str, Any], needle: str) -> tuple[str, ...]:
-    """Where an already folded query stands: ``('text', 'agent.tags[0]')``, in field order.
+    """Returns the paths of the fields that contain a folded query, in field order.
 
-    A field whose name matches is listed once, as is one whose value matches.
+    A path reads ``text`` or ``agent.tags[0]``. A field whose name and value both match is listed once.
     """
     return tuple(dict.fromkeys(_matching(value, "", needle)))
 
@@ -147,17 +147,18 @@ def _matching(node: Any, path: str, needle: str) -> Iterator[str]:
 
 
 def match_spans(text: str, needle: str) -> list[tuple[int, int]]:
-    """Where an already folded query stands in a text as it was written: start and end of each.
+    """Returns the start and end of each occurrence of a folded query in an unfolded text.
 
-    Folding may change lengths ("Straße" has six letters, "strasse" seven) and order, so whole
-    characters with all their accents are marked, even where only a part of one matches.
+    Folding may change the length ("Straße" has six letters, "strasse" seven) and the order of
+    characters. A span therefore covers whole characters with all their accents, even if only a part
+    of one matches.
     """
     if text.isascii():
         return _spans(text.lower(), needle)
     starts = [0, *(at for at in range(1, len(text)) if not combining(text[at])), len(text)]
     pieces = [fold(text[start:end]) for start, end in pairwise(starts)]
     folded = "".join(pieces)
-    if folded != fold(text):  # letters that compose with one another, such as Hangul's
+    if folded != fold(text):  # letters that compose with each other, such as those of Hangul
         return [(0, len(text))] if needle in fold(text) else []
     ends = list(accumulate(map(len, pieces)))
     spans: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""What has happened to the records of a memory between two looks at it."""
+"""Comparison of a memory with an earlier snapshot of it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ What: TypeAlias = Literal["added", "changed", "deleted", "evicted", "expired"]
 KINDS: tuple[What, ...] = ("added", "changed", "deleted", "evicted", "expired")
 
 EXPIRY: Path = ()
-"""The path that stands for the instant at which a record expires: no field has an empty one."""
+"""The path that represents the expiry of a record. No field has an empty path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a memory held at one instant.
+    """The entries of a memory at one instant.
 
-    It refers to the memory's own entries, whose values never change, and copies none. What is
-    overwritten or deleted later stays in this process as long as the snapshot does.
+    A snapshot refers to the memory's own entries, whose values never change, and copies none of them.
+    An entry that is overwritten or deleted later stays in this process as long as the snapshot does.
 
     Attributes:
-        name: what its user calls it.
+        name: the name that its user gave it.
         taken_at: Unix seconds.
-        namespace: the tenant whose records they are.
-        entries: by key, in the order in which the memory gave them.
-        evictions: how many records the memory had evicted until then, or a little earlier.
+        namespace: the namespace of the records.
+        entries: entries by key, in the order in which the memory returned them.
+        evictions: number of records that the memory had evicted at that instant, or shortly before.
     """
 
     name: str
@@ -49,17 +49,17 @@ class Snapshot:
         entries: Sequence[Entry],
         evictions: int = 0,
     ) -> Snapshot:
-        """A snapshot of these entries."""
+        """Returns a snapshot of these entries."""
         return cls(name, taken_at, namespace, {entry.key: entry for entry in entries}, evictions)
 
 
 class FieldChange(NamedTuple):
-    """What has happened to one field.
+    """The change of one field.
 
     Attributes:
-        path: names of the field and of the objects around it; `EXPIRY` for the record's expiry.
-        before: the leaf, or `ABSENT`; of the expiry Unix seconds, or `ABSENT` for never.
-        after: as ``before``.
+        path: names of the enclosing objects and of the field; `EXPIRY` for the record's expiry.
+        before: the earlier leaf, or `ABSENT`. For the expiry Unix seconds, or `ABSENT` for never.
+        after: the later leaf, likewise.
     """
 
     path: Path
@@ -69,13 +69,13 @@ class FieldChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What has happened to one record.
+    """The change of one record.
 
     Attributes:
-        key: of the record.
-        what: see `compare`.
-        before: what the snapshot holds, or None when it was not there.
-        after: what is there now, or None when it is gone.
+        key: the key of the record.
+        what: the kind of change; see `compare`.
+        before: the entry in the snapshot, or None if the snapshot has none.
+        after: the present entry, or None if there is none.
     """
 
     key: str
@@ -85,10 +85,10 @@ class Difference:
 
     @property
     def fields(self) -> list[FieldChange]:
-        """The fields that differ, and the expiry when that of a changed record does.
+        """The fields that differ, and the expiry if the expiry of a changed record differs.
 
-        Of a record that came or is gone: all its fields. Worked out anew each time, so that
-        nothing is decoded of the many differences that nobody looks at.
+        For a record that was added or is gone, these are all its fields. The property computes them on
+        each access, so that a difference that is never displayed is never decoded.
         """
         return list(_field_changes(self.before, self.after))
 
@@ -96,51 +96,53 @@ class Difference:
 def compare(
     before: Snapshot, after: Sequence[Entry], now: float, evictions: int = 0
 ) -> list[Difference]:
-    """What differs between a snapshot and what is there now.
+    """Returns the differences between a snapshot and the present entries.
 
-    ``added`` and ``changed`` records are told from what is there. A record that was deleted and
-    written again, or overwritten any number of times, is ``changed``, or no difference at all if
-    it has the same value and the same expiry. Reading changes nothing.
+    ``added`` and ``changed`` follow from the present entries. A record that was deleted and written
+    again, or overwritten any number of times, is ``changed``, or no difference at all if it has the
+    same value and the same expiry. Reading a record is no change.
 
-    Of what is gone, a memory keeps no trace, so its end is concluded:
+    A memory keeps no log of records that are gone, so the reason is inferred:
 
-    - ``expired``: its expiry has passed. (It may have been deleted before.)
-    - ``evicted``: the memory has evicted records meanwhile, and all of the snapshot's records that
-      are still there have been used since this one was: that is the order of eviction. Of more such
-      records than were evicted, those not used for longest.
-    - ``deleted``: all others.
+    - ``expired``: the record's expiry has passed. (It may have been deleted before that.)
+    - ``evicted``: the memory has evicted records since the snapshot, and every record of the
+      snapshot that is still present was used more recently than this one, as the order of eviction
+      requires. If more records qualify than were evicted, the least recently used ones count.
+    - ``deleted``: all other records that are gone.
 
-    So where nothing was evicted, nothing is called so; where nothing was deleted, all that was
-    evicted is. Where both happened, a record that was deleted while it was among those not used for
-    longest may be called evicted, and another one deleted in its place; so may one that is evicted
-    behind what an undo has brought back. A record that was overwritten after the snapshot and is
-    gone now is judged by what the snapshot has of it. On a server, not all uses by others are known.
+    If nothing was evicted, no record is reported as evicted; if nothing was deleted, every evicted
+    record is. If both happened, a record that was deleted while it was among the least recently used
+    may be reported as evicted, and another one as deleted in its place. The same may happen to a
+    record that is evicted after records that an undo has restored. A record that was overwritten after
+    the snapshot and is gone now is judged by its entry in the snapshot. On a server, some uses by
+    other clients are unknown.
 
     Args:
         before: the snapshot.
-        after: all that is there now, in any order.
+        after: all present entries, in any order.
         now: Unix seconds.
-        evictions: how many records the memory has evicted until now.
+        evictions: number of records that the memory has evicted until now.
 
     Returns:
-        First what is there, in the order of ``after``, then what is gone, in the snapshot's order.
+        First the differences of present records, in the order of ``after``, then those of records
+        that are gone, in the order of the snapshot.
     """
-    known = before.entries
+    earlier = before.entries
     found: list[Difference] = []
-    there: set[str] = set()
-    # The least recent use of what has stayed.
+    present: set[str] = set()
+    # The least recent use among the snapshot's records that are still present.
     oldest_use = inf
     for entry in after:
         key = entry.key
-        old = known.get(key)
+        old = earlier.get(key)
         if old is None:
             found.append(Difference(key, "added", None, entry))
             continue
-        there.add(key)
+        present.add(key)
         oldest_use = min(oldest_use, recency(entry))
         if old is not entry and _differ(old, entry):
             found.append(Difference(key, "changed", old, entry))
-    gone = [entry for key, entry in known.items() if key not in there]
+    gone = [entry for key, entry in earlier.items() if key not in present]
     expired = {e.key for e in gone if e.expires_at is not None and e.expires_at <= now}
     evicted = _evicted(
         [entry for entry in gone if entry.key not in expired],
@@ -158,24 +160,24 @@ def compare(
 
 
 def summary(differences: Sequence[Difference]) -> str:
-    """How many of each kind: ``2 added, 1 changed, 3 evicted``; empty for no differences."""
+    """Returns the number of differences of each kind: ``2 added, 1 changed``; empty if there are none."""
     counted = Counter(difference.what for difference in differences)
     return ", ".join(f"{counted[what]:,} {what}" for what in KINDS if counted[what])
 
 
-def _evicted(gone: Sequence[Entry], oldest_use: float, most: int) -> set[str]:
-    """Keys of what fits the order of eviction, ``most`` at most."""
-    if most <= 0:
+def _evicted(gone: Sequence[Entry], oldest_use: float, limit: int) -> set[str]:
+    """Returns at most ``limit`` keys of records whose absence the order of eviction explains."""
+    if limit <= 0:
         return set()
     candidates = [entry for entry in gone if recency(entry) < oldest_use]
     candidates.sort(key=recency)
-    return {entry.key for entry in candidates[:most]}
+    return {entry.key for entry in candidates[:limit]}
 
 
 def _differ(before: Entry, after: Entry) -> bool:
     if before.expires_at != after.expires_at:
         return True
-    # Equal texts are equal values; another text may still be one, with its fields in another order.
+    # Equal texts are equal values. Different texts may be equal too, with fields in another order.
     return before.text != after.text and any(_field_changes(before, after))
 
 
@@ -191,7 +193,7 @@ def _field_changes(before: Entry | None, after: Entry | None) -> Iterator[FieldC
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two leaves are the same JSON: 1 is neither 1.0 nor true, in lists as well."""
+    """Returns whether two leaves are the same JSON. 1 is neither 1.0 nor true, in lists as well."""
     if one is ABSENT or other is ABSENT:
         return one is other
     if one != other:

@@ -1,7 +1,7 @@
-"""How records are spread over time, sessions, sizes and times to live: the numbers of the charts.
+"""Distributions of records over time, sessions, sizes and times to live, as the charts show them.
 
-Everything here is counted over entries, which are still encoded: a quarter of a million takes a
-tenth of a second. All results are plain Python numbers, ready for JSON.
+All functions count entries without decoding their values; a quarter of a million entries take a tenth of
+a second. Results are plain Python numbers, ready for JSON.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ STEPS = (
     *(_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR),
     *(_DAY, 7 * _DAY, 30 * _DAY),
 )
-"""The times to live, in seconds, at which a bin ends and the next one begins."""
+"""Times to live, in seconds, that separate the bins of `time_to_live`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """How many records fall into each of some intervals that follow one another.
+    """A histogram: the number of records in each of several adjacent intervals.
 
     Attributes:
-        edges: where they begin and, last of all, where the last one ends; strictly ascending,
-            one more than counts. Empty when there is no interval.
-        counts: records in each.
+        edges: the start of each interval, and last the end of the last one; strictly ascending,
+            one more than counts. Empty if there is no interval.
+        counts: the number of records in each interval.
     """
 
     edges: tuple[float, ...] = ()
@@ -47,13 +47,13 @@ class Bins:
 
 @dataclass(frozen=True, slots=True)
 class SessionSpan:
-    """A session of a user: when its records were written, and how many there are.
+    """A session of a user: when its records were written, and their number.
 
     Attributes:
         user: first part of the keys.
         session: second part of the keys.
-        first: Unix seconds of the earliest write of a record that is there.
-        last: Unix seconds of the latest one.
+        first: Unix seconds of the earliest write among the session's present records.
+        last: Unix seconds of the latest write among them.
         count: number of records.
     """
 
@@ -68,16 +68,16 @@ class SessionSpan:
 
 
 def timeline(entries: Sequence[Entry], bins: int = 60) -> Bins:
-    """Records by the instant of their last write, in Unix seconds.
+    """Counts records by the instant of their last write.
 
     Args:
-        entries: in any order.
-        bins: how many intervals of equal width from the oldest to the newest, at least 1; fewer
-            when the instants are too near to one another for so many. The last one includes its
-            end, the others do not.
+        entries: the entries, in any order.
+        bins: number of intervals of equal width from the oldest to the newest instant, at least 1.
+            The result has fewer if the instants are too close together for that many.
 
     Returns:
-        No bins without entries; one of a second for a single instant.
+        Bins over Unix seconds. The last one includes its end, the others do not. Without entries
+        there are no bins; for a single instant there is one bin of a second.
     """
     import numpy as np
 
@@ -89,7 +89,7 @@ def timeline(entries: Sequence[Entry], bins: int = 60) -> Bins:
         return Bins((oldest, oldest + 1.0), (len(entries),))
     edges = np.linspace(oldest, newest, bins + 1)
     while not bool((np.diff(edges) > 0).all()):
-        # So few floats lie between the two that neighbouring edges are the same one.
+        # So few floats lie between oldest and newest that two adjacent edges are equal.
         bins //= 2
         edges = np.linspace(oldest, newest, bins + 1)
     places = np.searchsorted(edges[1:-1], at, side="right")
@@ -97,16 +97,17 @@ def timeline(entries: Sequence[Entry], bins: int = 60) -> Bins:
 
 
 def sizes(entries: Sequence[Entry]) -> Bins:
-    """Records by the bytes of their values as JSON, each bin from one power of two to the next.
+    """Counts records by the size of their values as JSON, in bytes.
 
-    The lower edge belongs to a bin, the upper one to the next. There are only the bins from the
-    smallest to the largest value.
+    Returns:
+        Bins from one power of two to the next, from the bin of the smallest value to that of the
+        largest. A bin includes its lower edge and not its upper one.
     """
     import numpy as np
 
     if not entries:
         return Bins()
-    # The exponent of a float is exact where a logarithm may be rounded up.
+    # The exponent of a float is exact; a logarithm may be rounded up.
     _, exponents = np.frexp(_numbers(entries, _bytes_of))
     lowest, highest = int(exponents.min()), int(exponents.max())
     edges = np.ldexp(1.0, np.arange(lowest - 1, highest + 1))
@@ -114,16 +115,17 @@ def sizes(entries: Sequence[Entry]) -> Bins:
 
 
 def time_to_live(entries: Sequence[Entry], now: float) -> tuple[Bins, int]:
-    """Records by the seconds until they expire, and how many never do.
+    """Counts records by the seconds until they expire.
 
     Args:
-        entries: in any order.
+        entries: the entries, in any order.
         now: Unix seconds.
 
     Returns:
-        Bins that end at the `STEPS`, all of them even when they are empty, and one for what lives
-        longer, whose end is infinite. A bin includes its upper edge, so that a record written with
-        a TTL of an hour lives for "up to an hour". What has expired meanwhile is in the first bin.
+        Bins that end at the `STEPS`, including empty ones, and one for longer times, whose end is
+        infinite; then the number of records that never expire. A bin includes its upper edge, so that a
+        record written with a TTL of an hour lives for "up to an hour". Records that have expired in
+        the meantime are in the first bin.
     """
     import numpy as np
 
@@ -144,7 +146,7 @@ def _numbers(entries: Sequence[Entry], number: Callable[[Entry], float]) -> Numb
 
 
 def _binned(edges: Any, places: Any) -> Bins:
-    """Bins with these edges; ``places`` has the number of each record's bin."""
+    """Returns bins with these edges; ``places`` has the index of each record's bin."""
     import numpy as np
 
     counts = np.bincount(places, minlength=len(edges) - 1)
@@ -154,15 +156,15 @@ def _binned(edges: Any, places: Any) -> Bins:
 # ---------------------------------------------------------------- over keys
 
 
-def session_spans(entries: Sequence[Entry], most: int = 30) -> tuple[list[SessionSpan], int]:
-    """The sessions of keys that read ``user:session[:hash8]``, the most recently active first.
+def session_spans(entries: Sequence[Entry], limit: int = 30) -> tuple[list[SessionSpan], int]:
+    """Returns the sessions of keys that read ``user:session[:hash8]``, the most recently active first.
 
     Args:
-        entries: newest first, as a memory gives them; decides only between equal instants.
-        most: how many sessions at most.
+        entries: the entries, newest first, which decides between sessions with equal instants.
+        limit: maximum number of sessions.
 
     Returns:
-        The sessions, and how many more there are.
+        The sessions, and the number of further ones.
     """
     spans: dict[tuple[str, str], list[Any]] = {}
     for entry in entries:
@@ -180,35 +182,38 @@ def session_spans(entries: Sequence[Entry], most: int = 30) -> tuple[list[Sessio
             span[1] = at
         span[2] += 1
     latest = sorted(spans.items(), key=lambda item: -item[1][1])
-    shown = [SessionSpan(*parts, *span) for parts, span in latest[:most]]
+    shown = [SessionSpan(*parts, *span) for parts, span in latest[:limit]]
     return shown, len(latest) - len(shown)
 
 
-def users(entries: Sequence[Entry], most: int = 100) -> tuple[list[tuple[str, int]], int]:
-    """The users of keys that read ``user:session[:hash8]``, those with most records first.
+def users(entries: Sequence[Entry], limit: int = 100) -> tuple[list[tuple[str, int]], int]:
+    """Returns the users of keys that read ``user:session[:hash8]``, those with most records first.
 
     Args:
-        entries: newest first, as a memory gives them; decides only between equal counts.
-        most: how many users at most.
+        entries: the entries, newest first, which decides between users with equal counts.
+        limit: maximum number of users.
 
     Returns:
-        Each user and the number of records, and how many more users there are.
+        Each user with the number of records, and the number of further users.
     """
-    return _most_frequent((found[1] for found in _matches(entries)), most)
+    return _most_frequent((found[1] for found in _matches(entries)), limit)
 
 
 def sessions_of(
-    entries: Sequence[Entry], user: str | None = None, most: int = 100
+    entries: Sequence[Entry], user: str | None = None, limit: int = 100
 ) -> tuple[list[tuple[str, int]], int]:
-    """As `users` for the sessions of one user.
+    """Returns the sessions of one user, those with most records first.
 
     Args:
-        entries: newest first, as a memory gives them.
-        user: whose; None for all users, whose sessions of the same name count as one.
-        most: how many sessions at most.
+        entries: the entries, newest first, which decides between sessions with equal counts.
+        user: the user; None for all users, whose sessions of the same name count as one.
+        limit: maximum number of sessions.
+
+    Returns:
+        Each session with the number of records, and the number of further sessions.
     """
     return _most_frequent(
-        (found[2] for found in _matches(entries) if user is None or found[1] == user), most
+        (found[2] for found in _matches(entries) if user is None or found[1] == user), limit
     )
 
 
@@ -216,7 +221,7 @@ def _matches(entries: Sequence[Entry]) -> Iterator[re.Match[str]]:
     return filter(None, map(MEMORY_KEY.fullmatch, (entry.key for entry in entries)))
 
 
-def _most_frequent(names: Iterator[str], most: int) -> tuple[list[tuple[str, int]], int]:
+def _most_frequent(names: Iterator[str], limit: int) -> tuple[list[tuple[str, int]], int]:
     counted = Counter(names)
-    shown = counted.most_common(max(most, 0))
+    shown = counted.most_common(max(limit, 0))
     return shown, len(counted) - len(shown)

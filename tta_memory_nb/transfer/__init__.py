@@ -1,14 +1,14 @@
 """Import and export: files, DataFrames, chat transcripts and the sample dataset.
 
-    .jsonl     one record a line; lossless: value, instants, expiry, namespace    jsonl.py
-    .csv       one row a record, flattened as the tables in a notebook            tables.py
-    .parquet   the same, typed, for other tools                                   tables.py
-    .json      chat: a list of messages, or conversations (read only)             chat.py
+    .jsonl     one record per line; lossless: value, instants, expiry, namespace  jsonl.py
+    .csv       one row per record, flattened like the tables in a notebook        tables.py
+    .parquet   the same rows with typed columns, for other tools                  tables.py
+    .json      chats: a list of messages, or conversations (import only)          chat.py
 
-Each may be gzipped. A source is read and checked as a whole before the memory is touched. A
-record goes into the memory that imports it, whatever namespace it comes from; it keeps its
-instants and its expiry, and one that has expired is left out. Of two records with the same key
-the later one counts.
+Any of these files may be gzipped. An import reads and checks the whole source before it changes the
+memory. A record goes into the namespace of the memory that imports it, whatever namespace it comes
+from. It keeps its instants and its expiry; an expired record is left out. If two records have the same
+key, the later one is imported.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ..stores.base import Change, Store
 from ..stores.plan import Plan
 from .chat import read_conversations, read_json, read_list
 from .datasets import DATASETS
-from .files import format_of, path_of, replaced
-from .items import Item, Options, Reading
+from .files import atomic_writer, format_of, path_of
+from .items import Item, Options, Source
 from .jsonl import read_jsonl, write_jsonl
 from .tables import read_arrow, read_csv, read_frame, read_parquet, write_csv, write_parquet
 
@@ -35,7 +35,7 @@ ImportSource: TypeAlias = Any
 """A path, a dataset's name, a DataFrame, records, messages, or a mapping of conversations."""
 
 Progress: TypeAlias = Callable[[Iterable[Any], int | None, str], Iterable[Any]]
-"""Wraps an iterable in a progress bar, given its length (or None) and what it is."""
+"""Wraps an iterable in a progress bar, given the iterable, its length (or None) and a label."""
 
 _READERS: dict[str, Callable[[Path, Options], Iterator[Item]]] = {
     "jsonl": read_jsonl,
@@ -55,16 +55,16 @@ _SHOWN_PROBLEMS = 10
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
     Attributes:
-        added: records whose key is new.
-        updated: records that replaced one of the memory under the same key.
-        repeated: records whose key came again later in the source, where the later one counts.
-        expired: records left out because their expiry had passed.
-        evicted: older records that fell out of the memory to make room.
+        added: number of records whose key is new.
+        updated: number of records that replaced one with the same key in the memory.
+        repeated: number of records left out because a later record of the source has the same key.
+        expired: number of records left out because their expiry had passed.
+        evicted: number of older records that the memory evicted to make room.
         problems: a sentence for each broken record that was skipped.
-        change: what `SyncMemory.undo` needs to take the import back.
+        change: the argument with which `SyncMemory.undo` takes the import back.
     """
 
     added: int
@@ -89,19 +89,19 @@ def import_into(
     progress: Progress | bool,
     now: float,
 ) -> Plan[ImportReport]:
-    """Reads a source into a store; see `SyncMemory.import_` for the arguments."""
+    """Imports a source into a store; `SyncMemory.import_` explains the arguments."""
     if on_error not in ("raise", "skip"):
-        raise InvalidArgument(f"on_error={brief(on_error)}: give 'raise' or 'skip'")
-    reading = _read(source, format, Options(key, user, session))
-    if reading.distinct and reading.total is not None and not grow:
-        # Known before anything is read, which can take long.
-        _check_room(store, reading.total)
-    items = _watched(reading.items, reading.total, f"import {reading.name}", progress)
-    found = _Found(now)
+        raise InvalidArgument(f"on_error={brief(on_error)}: unknown policy; give 'raise' or 'skip'")
+    opened = _open_source(source, format, Options(key, user, session))
+    if opened.distinct and opened.total is not None and not grow:
+        # The number is known before the source is read, which may take long.
+        _check_room(store, opened.total)
+    items = _with_progress(opened.items, opened.total, f"import {opened.name}", progress)
+    found = _Collector(now)
     for place, record in items:
-        found.take(place, record)
+        found.add(place, record)
     if found.problems and on_error == "raise":
-        raise _broken(reading.name, found.problems, found.total)
+        raise _error_of(opened.name, found.problems, found.total)
     old_size = yield from _make_room(store, found.entries.keys(), grow)
     change = yield from store.put(found.entries.values())
     change = replace(change, max_size=old_size)
@@ -117,11 +117,11 @@ def import_into(
     )
 
 
-class _Found:
-    """What a source has turned out to hold, until the whole of it is known.
+class _Collector:
+    """Collects the records and the problems of a source while it is read.
 
     Args:
-        now: Unix seconds; the instant of records that have none.
+        now: Unix seconds, which become the instant of records that have none.
     """
 
     def __init__(self, now: float) -> None:
@@ -130,7 +130,7 @@ class _Found:
         self.total = self.repeated = self.expired = 0
         self._now = now
 
-    def take(self, place: str, record: MemoryRecord | InvalidArgument) -> None:
+    def add(self, place: str, record: MemoryRecord | InvalidArgument) -> None:
         self.total += 1
         try:
             if isinstance(record, InvalidArgument):
@@ -139,8 +139,8 @@ class _Found:
         except InvalidArgument as error:
             self.problems.append(f"{place}: {error}")
             return
-        # Taken out first: the later one also comes later in the order of recency. An expired
-        # one takes out as well, for the earlier one had been replaced when that expired.
+        # The earlier record is removed first, so that the later one also follows in the order of recency.
+        # An expired record removes it as well: the earlier one was replaced before the expiry.
         if self.entries.pop(entry.key, None):
             self.repeated += 1
         if entry.expires_at is not None and entry.expires_at <= self._now:
@@ -153,24 +153,24 @@ class _Found:
         self.entries[entry.key] = entry
 
 
-def _broken(name: str, problems: Sequence[str], total: int) -> TransferError:
+def _error_of(name: str, problems: Sequence[str], total: int) -> TransferError:
     shown = "".join(f"\n  {problem}" for problem in problems[:_SHOWN_PROBLEMS])
     more = len(problems) - _SHOWN_PROBLEMS
     rest = f"\n  ... and {more:,} more" if more > 0 else ""
     return TransferError(
         f"{name}: {len(problems):,} of {total:,} records cannot be read, so nothing was "
-        f"imported:{shown}{rest}\nRepair the source, or import the others with on_error='skip' "
-        "(in %memory: --on-error skip).",
+        f"imported:{shown}{rest}\nRepair the source, or import the other records with "
+        "on_error='skip' (in %memory: --on-error skip).",
         problems,
     )
 
 
 def _make_room(store: Store, keys: Collection[str], grow: bool) -> Plan[int | None]:
-    """Makes sure that the records fit; gives the capacity there was, if it had to grow."""
+    """Makes room for the records; returns the previous capacity if it had to grow, else None."""
     if not grow:
         _check_room(store, len(keys))
     elif store.max_size is not None:
-        # Room for what is there as well: who lets it grow wants nothing evicted.
+        # The present records need room as well: a memory that may grow must not evict any.
         present = yield from store.keys()
         needed = len({*keys, *present})
         if needed > store.max_size:
@@ -188,44 +188,46 @@ def _check_room(store: Store, count: int) -> None:
         )
 
 
-def _read(source: ImportSource, format: str | None, options: Options) -> Reading:
+def _open_source(source: ImportSource, format: str | None, options: Options) -> Source:
     if isinstance(source, (str, os.PathLike)):
-        return _read_named(source, format, options)
+        return _open_named(source, format, options)
     if hasattr(source, "attrs") and hasattr(source, "columns"):
-        return Reading("DataFrame", read_frame(source, options), len(source))
+        return Source("DataFrame", read_frame(source, options), len(source))
     if hasattr(source, "to_frame"):
-        raise TransferError(f"<{type(source).__name__}> is no table; use .to_frame()")
+        raise TransferError(
+            f"cannot import from <{type(source).__name__}>: it is no table; use .to_frame()"
+        )
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return Reading(type(source).__name__, read_arrow(source, options))
+        return Source(type(source).__name__, read_arrow(source, options))
     if isinstance(source, Mapping):
-        return Reading("conversations", read_conversations(source, options))
+        return Source("conversations", read_conversations(source, options))
     if isinstance(source, Iterable) and not isinstance(source, (bytes, bytearray)):
-        return Reading("list", read_list(source, options))
+        return Source("list", read_list(source, options))
     raise TransferError(
         f"cannot import from <{type(source).__name__}>; give a path, a DataFrame, records, a list "
         "of messages or a mapping of conversations"
     )
 
 
-def _read_named(source: str | os.PathLike[str], format: str | None, options: Options) -> Reading:
+def _open_named(source: str | os.PathLike[str], format: str | None, options: Options) -> Source:
     path = path_of(source)
-    # A folder of that name is no source, so it does not stand in the way of the dataset.
+    # A directory is no source, so one with the name of a dataset does not hide the dataset.
     if source in DATASETS and not path.is_file():
         return DATASETS[source]()
     if not os.path.lexists(path):
         raise TransferError(
-            f"cannot read {str(path)!r}: no such file, nor a dataset of that name "
-            f"({', '.join(DATASETS)})"
+            f"cannot read {str(path)!r}: there is no such file and no such dataset; give a path, or "
+            f"a dataset: {', '.join(DATASETS)}"
         )
     if path.is_dir():
-        raise TransferError(f"cannot read {str(path)!r}: it is a directory")
-    return Reading(path.name, _READERS[format_of(path, format, _READERS)](path, options))
+        raise TransferError(f"cannot read {str(path)!r}: it is a directory; give a file")
+    return Source(path.name, _READERS[format_of(path, format, _READERS)](path, options))
 
 
-def _watched(
+def _with_progress(
     items: Iterable[Any], total: int | None, what: str, progress: Progress | bool
 ) -> Iterable[Any]:
-    """The items, with the progress bar that was asked for."""
+    """Returns the items, wrapped in a progress bar if one is wanted."""
     if not progress:
         return items
     return (_tqdm if progress is True else progress)(items, total, what)
@@ -245,23 +247,23 @@ def write_file(
     total: int | None = None,
     progress: Progress | bool = False,
 ) -> int:
-    """Writes records in the order given, replacing the file in one step.
+    """Writes records in the given order and replaces the file atomically.
 
     Args:
         path: the file.
-        format: ``"jsonl"``, ``"csv"`` or ``"parquet"``; None: by the suffix.
-        records: taken one by one, so that they need not all be decoded at once.
-        total: how many there are, for the progress bar.
+        format: ``"jsonl"``, ``"csv"`` or ``"parquet"``; None chooses by the suffix.
+        records: the records; consumed one by one, so that they need not all be decoded at once.
+        total: the number of records for the progress bar, or None.
         progress: as in `SyncMemory.export`.
 
     Returns:
-        How many records were written.
+        The number of records written.
 
     Raises:
-        TransferError: an unknown format, a file that cannot be written.
-        MissingPackage: ``parquet`` without pyarrow.
+        TransferError: the format is unknown, or the file cannot be written.
+        MissingPackage: the format is ``parquet`` and pyarrow is not installed.
     """
     target = path_of(path)
     write = _WRITERS[format_of(target, format, _WRITERS)]
-    with replaced(target) as file:
-        return write(file, _watched(records, total, f"export {target.name}", progress))
+    with atomic_writer(target) as file:
+        return write(file, _with_progress(records, total, f"export {target.name}", progress))

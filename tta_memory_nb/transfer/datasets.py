@@ -1,4 +1,4 @@
-"""Real conversations to try things on, by name."""
+"""Sample datasets of real conversations, by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import MissingPackage
 from ..keys import context_hash, create_memory_key
 from ..record import MemoryRecord
 from ..times import instant
-from .items import Item, Reading
+from .items import Item, Source
 
 
 class _Utterance(msgspec.Struct, gc=False):
@@ -26,17 +26,18 @@ class _Conversation(msgspec.Struct, gc=False):
     messages: list[list[_Utterance]]
 
 
-def chitchat() -> Reading:
-    """258,145 utterances of 7,168 real conversations in the order they were sent.
+def chitchat() -> Source:
+    """Opens 258,145 utterances of 7,168 real conversations, in the order in which they were sent.
 
-    Key: sender, conversation and turn. Value: turn, text and timestamp. The record's instants
-    are the timestamp. Data: BYU Perception, Control & Cognition Lab, MIT license.
+    The key consists of sender, conversation and turn; the value has turn, text and timestamp. The
+    timestamp also gives the record's instants. The data is by the BYU Perception, Control & Cognition
+    Lab, under the MIT license.
 
     Raises:
         MissingPackage: the package with the data is not installed.
     """
     try:
-        # Not through the package's own classes, which leave the file open.
+        # Read directly, because the package's own classes leave the file open.
         data = resources.files("chitchat_dataset").joinpath("dataset.json").read_bytes()
     except ModuleNotFoundError:
         raise MissingPackage(
@@ -61,7 +62,7 @@ def chitchat() -> Reading:
                 MemoryRecord(key, value, created_at=at, updated_at=at),
             )
 
-    return Reading("chitchat", items(), len(utterances), distinct=True)
+    return Source("chitchat", items(), len(utterances), distinct=True)
 
 
-DATASETS: dict[str, Callable[[], Reading]] = {"chitchat": chitchat}
+DATASETS: dict[str, Callable[[], Source]] = {"chitchat": chitchat}

@@ -1,4 +1,4 @@
-"""Files on disk: opened packed or not, replaced in one step."""
+"""Files on disk: reading plain and gzipped ones, and replacing a file atomically."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ _GZIP = b"\x1f\x8b"
 
 
 def path_of(written: str | os.PathLike[str]) -> Path:
-    """The path as its user wrote it, ``~`` expanded.
+    """Returns the path that the user has written, with ``~`` expanded.
 
     Raises:
-        TransferError: text that names no file.
+        TransferError: the text names no file.
     """
     try:
         path = Path(written).expanduser()
     except RuntimeError:
-        raise TransferError(f"{os.fspath(written)!r}: no such user, or no home directory") from None
+        raise TransferError(
+            f"cannot expand {os.fspath(written)!r}: no such user, or no home directory"
+        ) from None
     except TypeError:
         raise TransferError(f"{brief(written)} does not name a file; give a path") from None
     if "\0" in str(path) or not path.name:
@@ -35,10 +37,10 @@ def path_of(written: str | os.PathLike[str]) -> Path:
 
 
 def format_of(path: Path, format: str | None, known: Iterable[str]) -> str:
-    """The format asked for, else the one the suffix tells.
+    """Returns the given format, or the one that the suffix of the path names.
 
     Raises:
-        TransferError: none of the known ones.
+        TransferError: the format is not among the known ones.
     """
     suffixes = [suffix.lower().removeprefix(".") for suffix in path.suffixes]
     if suffixes and suffixes[-1] == "gz":
@@ -46,15 +48,15 @@ def format_of(path: Path, format: str | None, known: Iterable[str]) -> str:
     by_suffix = suffixes[-1] if suffixes else ""
     chosen = by_suffix if format is None else format
     chosen = "jsonl" if chosen == "ndjson" else chosen
-    # Looked at one by one: what is no text may have no hash.
+    # Compared one by one, because an argument that is no text may be unhashable.
     if any(chosen == name for name in known):
         return chosen
     if format is not None:
         wrong = f"format={brief(format)} is not known"
     elif chosen:
-        wrong = f"{path.name!r}: the suffix .{chosen} tells no known format"
+        wrong = f"{path.name!r}: the suffix .{chosen} names no known format"
     else:
-        wrong = f"{path.name!r} has no suffix that tells its format"
+        wrong = f"{path.name!r} has no suffix that names its format"
     error = TransferError(
         f"{wrong}; give format= (in %memory: --format) one of {', '.join(map(repr, known))}"
     )
@@ -63,17 +65,17 @@ def format_of(path: Path, format: str | None, known: Iterable[str]) -> str:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked where they are gzip, whatever the file is called.
+def open_for_reading(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file for reading, and decompresses it if its content is gzip, whatever its name.
 
     Raises:
-        TransferError: a file that cannot be read to its end.
+        TransferError: the file cannot be read to its end.
     """
     try:
         with path.open("rb") as file:
             if file.peek(len(_GZIP)).startswith(_GZIP):
-                with gzip.open(file, "rb") as unpacked:
-                    yield cast("BinaryIO", unpacked)
+                with gzip.open(file, "rb") as decompressed:
+                    yield cast("BinaryIO", decompressed)
             else:
                 yield file
     except (OSError, EOFError, zlib.error) as error:
@@ -82,42 +84,43 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of the old one when everything has been written.
+def atomic_writer(path: Path) -> Iterator[BinaryIO]:
+    """Opens a new file that replaces the old one once all of it has been written.
 
-    Packed when the path ends in ``.gz``. A link stays a link, and keeps pointing to the file. A
-    pipe or a device is written into: in its place, a file would take it from everybody else.
+    The file is compressed if the path ends in ``.gz``. A symbolic link is kept, and its target is
+    replaced. A pipe or a device is written to directly, because replacing it with a file would take it
+    away from all its other users.
 
     Raises:
-        TransferError: a file that cannot be written; the old one is as it was.
+        TransferError: the file cannot be written; the old one is unchanged.
     """
     target = Path(os.path.realpath(path))
-    # Beside the target: a rename is atomic only within one file system. Not called after it,
-    # whose name may be as long as names can be.
-    scratch = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    # In the directory of the target, because a rename is atomic only within one file system. The name does
+    # not contain the target's, which may have the greatest possible length.
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        # Through the path itself: where /dev/stdout leads may have no name.
+        # Through the path itself, because the target of /dev/stdout may have no name.
         if path.exists() and not path.is_file():
-            with path.open("wb") as file, _packed(path, file) as packed:
-                yield packed
+            with path.open("wb") as file, _compressed(path, file) as compressed:
+                yield compressed
             return
-        with scratch.open("xb") as file, _packed(path, file) as packed:
-            yield packed
+        with temporary.open("xb") as file, _compressed(path, file) as compressed:
+            yield compressed
         if target.is_file():
-            shutil.copymode(target, scratch)
-        scratch.replace(target)
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
     except OSError as error:
         raise TransferError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
     finally:
         with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _packed(path: Path, file: BinaryIO) -> Iterator[BinaryIO]:
+def _compressed(path: Path, file: BinaryIO) -> Iterator[BinaryIO]:
     if path.suffix.lower() == ".gz":
-        # Neither name nor time inside: equal records make equal files.
-        with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
-            yield cast("BinaryIO", packed)
+        # The file contains neither name nor time, so that equal records make equal files.
+        with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as compressed:
+            yield cast("BinaryIO", compressed)
     else:
         yield file

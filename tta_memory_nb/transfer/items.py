@@ -1,4 +1,4 @@
-"""What a reader of a source yields, and how records are made of objects."""
+"""The items that a reader of a source yields, and the conversion of objects to records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ P = ParamSpec("P")
 D = TypeVar("D")
 
 Item: TypeAlias = tuple[str, MemoryRecord | InvalidArgument]
-"""Where in the source, and the record or what is wrong with it."""
+"""The place in the source, and the record or the error that says why there is none."""
 
 
 DEFAULT_KEY = "key"
@@ -23,7 +23,7 @@ DEFAULT_KEY = "key"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a source is to be understood; see `SyncMemory.import_`."""
+    """How to interpret a source; see `SyncMemory.import_`."""
 
     key: str = DEFAULT_KEY
     user: str | None = None
@@ -37,14 +37,14 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A source being read.
+class Source:
+    """A source to import from.
 
     Attributes:
-        name: how messages call the source.
-        items: its records, made as they are asked for.
-        total: how many there are, where that is known beforehand.
-        distinct: whether each has a key of its own, so that ``total`` tells how many fit.
+        name: what messages call the source.
+        items: its items, made lazily.
+        total: the number of items, or None if it is not known in advance.
+        distinct: whether all keys are different, so that ``total`` is the number of records.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Reading:
 def attempt(
     make: Callable[P, MemoryRecord], *args: P.args, **kwargs: P.kwargs
 ) -> MemoryRecord | InvalidArgument:
-    """The record, or the error that says why there is none."""
+    """Returns the record, or the error that says why there is none."""
     try:
         return make(*args, **kwargs)
     except InvalidArgument as error:
@@ -64,10 +64,10 @@ def attempt(
 
 
 def parsed_json(data: bytes) -> Any:
-    """The content of a JSON text.
+    """Returns the content of a JSON text.
 
     Raises:
-        InvalidArgument: what is wrong with it, and where.
+        InvalidArgument: the text is not JSON; the message says what is wrong, and where.
     """
     try:
         return json.loads(data.decode("utf-8"))
@@ -76,7 +76,10 @@ def parsed_json(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
         raise InvalidArgument(f"not JSON: {error.msg} at {place}") from None
-    except (ValueError, RecursionError) as error:  # an endless integer, endless nesting
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # an integer that is too long, nesting that is too deep
         raise InvalidArgument(f"not JSON that can be read: {error}") from None
 
 
@@ -87,22 +90,22 @@ _LOSSLESS = {
 
 
 def is_lossless(row: Mapping[str, Any]) -> bool:
-    """Whether an object is a record's own form, as in a .jsonl export."""
+    """Returns whether an object is a complete record, as in a .jsonl export."""
     return {"key", "value"} <= row.keys() <= _LOSSLESS
 
 
 def record_from_object(row: Mapping[str, Any], key: str) -> MemoryRecord:
-    """A record from its own form, or from any object with a field that is its key.
+    """Makes a record from its complete form, or from any object that has a field with the key.
 
     Raises:
-        InvalidArgument: no key, an instant that is none.
+        InvalidArgument: the object has no key, or an instant in it is invalid.
     """
     if not is_lossless(row):
         if key not in row:
             names = ", ".join(map(repr, row)) or "nothing"
-            raise InvalidArgument(f"no {key!r} in this object; it has {names}")
+            raise InvalidArgument(f"the object has no field {key!r} for its key; it has {names}")
         found = row[key]
-        # Ids are often numbers; what is neither is refused as a key later on.
+        # Ids are often integers. Other types are refused later, when the key is checked.
         name = str(found) if type(found) is int else found
         return MemoryRecord(name, {field: row[field] for field in row if field != key})
     return MemoryRecord(

@@ -1,6 +1,6 @@
-"""JSON Lines: one record a line, and nothing of it is lost.
+"""JSON Lines: one record per line, without any loss.
 
-A line without a key may hold a conversation, as in the files that models are tuned with.
+A line without a key may hold a conversation, as in files for fine-tuning models.
 """
 
 from __future__ import annotations
@@ -14,42 +14,44 @@ from ..codec import to_json
 from ..errors import InvalidArgument, brief
 from ..record import MemoryRecord
 from ..table import instants_of, is_utf8
-from .chat import Unnamed, messages_of
-from .files import opened
+from .chat import NumberedConversations, messages_of
+from .files import open_for_reading
 from .items import DEFAULT_KEY, Item, Options, attempt, parsed_json, record_from_object
 
 
 def read_jsonl(path: Path, options: Options) -> Iterator[Item]:
-    """Records of a file; an empty file holds none, as the export of an empty memory does."""
+    """Yields the records of a file. An empty file, such as the export of an empty memory, has none."""
     name = options.session or path.name.removesuffix(".gz").rpartition(".")[0] or path.name
-    unnamed = Unnamed(name, options, set())
-    with opened(path) as file:
+    numbered = NumberedConversations(name, options, set())
+    with open_for_reading(path) as file:
         for number, line in enumerate(file, start=1):
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
-            # Without its end, or what is missing there would be missed on the line after it.
+            # Stripped, because the parser would report a mistake at the line end as on the next line.
             if line := line.strip():
-                yield from _from_line(line, f"line {number}", options, unnamed)
+                yield from _from_line(line, f"line {number}", options, numbered)
 
 
-def _from_line(line: bytes, place: str, options: Options, unnamed: Unnamed) -> Iterator[Item]:
+def _from_line(
+    line: bytes, place: str, options: Options, numbered: NumberedConversations
+) -> Iterator[Item]:
     try:
         row = parsed_json(line)
     except InvalidArgument as error:
         yield place, error
         return
     if not isinstance(row, dict):
-        yield place, InvalidArgument(f"expected an object, found {brief(row)}")
+        yield place, InvalidArgument(f"found {brief(row)}; expected an object")
         return
     messages = messages_of(row) if options.key == DEFAULT_KEY and DEFAULT_KEY not in row else None
     if messages is None:
         yield place, attempt(record_from_object, row, options.key)
     else:
-        yield from unnamed.items(row, messages, place)
+        yield from numbered.items(row, messages, place)
 
 
 def write_jsonl(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
-    """Writes records in turn; returns how many."""
+    """Writes records one by one, and returns their number."""
     count = 0
     for record in records:
         count += 1
@@ -69,6 +71,6 @@ def write_jsonl(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
 
 
 def json_text(content: Any) -> str:
-    """Compact JSON that UTF-8 can carry: half a surrogate pair needs its escape."""
+    """Returns compact JSON that UTF-8 can encode; unpaired surrogates are escaped."""
     text = to_json(content)
     return text if is_utf8(text) else json.dumps(content, separators=(",", ":"))

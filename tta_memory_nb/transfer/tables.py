@@ -1,16 +1,16 @@
 """Tables: CSV, Parquet, and the DataFrames of any library.
 
-All are flattened and read by the rules of `tta_memory_nb.table`. What a CSV cell means:
+All of them are flattened and read by the rules of `tta_memory_nb.table`. A CSV cell means:
 
-    empty               the field is not there
-    reads as JSON       what it reads as: 3, true, null, [1, 2], "text"
-    anything else       text: Hello, 007, NaN
+    empty               the record lacks the field
+    valid JSON          the JSON value: 3, true, null, [1, 2], "text"
+    any other text      the text itself: Hello, 007, NaN
 
-So text that reads as JSON is written in JSON quotes, and so is text that a spreadsheet would
-run as a formula or that UTF-8 cannot carry. The columns of `META` and the key are plain text;
-a key is in JSON quotes only for the last two reasons.
+Text that is valid JSON is therefore written in JSON quotes. So is text that a spreadsheet would run as a
+formula or that UTF-8 cannot encode. The columns of `META` and the key are plain text; a key is in JSON
+quotes only for the last two reasons.
 
-Parquet keeps the type of a column whose leaves have one; the others are written as CSV cells.
+A Parquet column has the type of its leaves if they share one; otherwise its cells are text, as in CSV.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from ..table import (
     ABSENT,
     FORMULA_STARTS,
     INSTANTS,
-    MARK,
     META,
+    PATHS_ATTR,
     RowReader,
     flat_table,
     instants_of,
@@ -40,7 +40,7 @@ from ..table import (
     portable,
     unportable,
 )
-from .files import opened
+from .files import open_for_reading
 from .items import Item, Options, attempt
 from .jsonl import json_text
 
@@ -60,7 +60,7 @@ def _finite(digits: str) -> float:
 
 _parse = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite).decode
 
-# What JSON can begin with. Most text begins otherwise, and is told apart at once.
+# The characters that JSON can begin with. Most text begins with another one and need not be parsed.
 _JSON_STARTS = frozenset(' \t\r\n"[{-0123456789tfn')
 
 
@@ -87,7 +87,7 @@ def _cell_text(leaf: Any) -> str:
 
 
 def _name_text(name: str | None) -> str:
-    """A key, user or session, which is text without quotes as long as that can be."""
+    """Returns a key, user or session as text, in quotes only if that is necessary."""
     if not name:
         return ""
     if is_utf8(name) and not name.startswith(('"', *FORMULA_STARTS)):
@@ -117,22 +117,24 @@ _LONGEST_CELL = 2**31 - 1
 
 
 def read_csv(path: Path, options: Options) -> Iterator[Item]:
-    """Records of a file with a header line."""
-    # The limit of the csv module is far below one long document. It is for the whole process, so
-    # it stays raised: set back, it would fall while another import reads.
+    """Yields the records of a file with a header line."""
+    # The csv module limits cells to less than a long document. The limit applies to the whole process and
+    # stays raised, because lowering it again would affect an import in another thread.
     if csv.field_size_limit() < _LONGEST_CELL:
         csv.field_size_limit(_LONGEST_CELL)
-    with opened(path) as file:
+    with open_for_reading(path) as file:
         yield from _read_csv(path.name, file, options)
 
 
 def _read_csv(name: str, file: BinaryIO, options: Options) -> Iterator[Item]:
     lines = _csv_rows(file)
-    place, header = next(lines, ("line 1", InvalidArgument("no header with names of columns")))
+    place, header = next(
+        lines, ("line 1", InvalidArgument("no header; the first line must name the columns"))
+    )
     if isinstance(header, InvalidArgument):
         raise TransferError(f"{name}, {place}: {header}")
     rows = _rows(name, header, options, None)
-    texts = {rows.key, *META} if rows.ours else {rows.key}
+    texts = {rows.key, *META} if rows.is_own else {rows.key}
     leaves: list[Callable[[str], Any]] = [
         _name_leaf if column in texts else _cell_leaf for column in rows.columns
     ]
@@ -144,7 +146,7 @@ def _read_csv(name: str, file: BinaryIO, options: Options) -> Iterator[Item]:
 
 
 def _csv_rows(file: BinaryIO) -> Iterator[tuple[str, list[str] | InvalidArgument]]:
-    """Rows that are not empty, or what is wrong with them, and the line they end on."""
+    """Yields rows that are not empty, or the error in them, with the line on which they end."""
     wrong: list[str] = []
     lines = csv.reader(_decoded(file, wrong), strict=True)
     while True:
@@ -152,12 +154,12 @@ def _csv_rows(file: BinaryIO) -> Iterator[tuple[str, list[str] | InvalidArgument
         try:
             row = next(lines, None)
         except csv.Error as error:
-            # What follows the dash is advice for programmers.
+            # The text after the dash is advice for programmers.
             wrong.append(f"not CSV: {str(error).partition(' - ')[0]}")
         if row is None:
             return
         if wrong:
-            # The reader takes only the lines of this row, so nothing here is about another.
+            # The reader consumes only the lines of this row, so the problems belong to it.
             yield f"line {lines.line_num}", InvalidArgument(wrong[0])
             wrong.clear()
         elif row:
@@ -179,12 +181,14 @@ def _from_row(
     row: Sequence[str], rows: RowReader, leaves: Sequence[Callable[[str], Any]]
 ) -> MemoryRecord:
     if len(row) != len(leaves):
-        raise InvalidArgument(f"{len(row)} cells, but the header has {len(leaves)} columns")
+        raise InvalidArgument(
+            f"the row has {len(row)} cells, but the header has {len(leaves)} columns"
+        )
     return rows.record([leaf(text) for leaf, text in zip(leaves, row, strict=True)])
 
 
 def write_csv(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
-    """Writes a header line and a row for each record; returns how many records."""
+    """Writes a header line and a row for each record, and returns the number of records."""
     table = flat_table(records, for_file=True)
     text = io.TextIOWrapper(file, "utf-8", newline="")
     writer = csv.writer(text)
@@ -205,9 +209,9 @@ _JSON_COLUMNS = b"tta_memory_nb.json_columns"
 
 
 def read_parquet(path: Path, options: Options) -> Iterator[Item]:
-    """Records of a file."""
+    """Yields the records of a file."""
     pyarrow = _pyarrow()
-    with opened(path) as file:
+    with open_for_reading(path) as file:
         try:
             table = pyarrow.parquet.read_table(file)
         except (pyarrow.ArrowException, ValueError, OverflowError) as error:
@@ -216,7 +220,7 @@ def read_parquet(path: Path, options: Options) -> Iterator[Item]:
 
 
 def read_arrow(source: Any, options: Options) -> Iterator[Item]:
-    """Records of a table of any library that speaks Arrow: Polars, DuckDB, PyArrow."""
+    """Yields the records of a table with an Arrow interface, such as one of Polars, DuckDB or PyArrow."""
     pyarrow, name = _pyarrow(), type(source).__name__
     try:
         table = pyarrow.table(source)
@@ -227,7 +231,7 @@ def read_arrow(source: Any, options: Options) -> Iterator[Item]:
 
 def _from_arrow(name: str, table: Any, options: Options) -> Iterator[Item]:
     rows = _rows(name, table.column_names, options, None)
-    noted = (table.schema.metadata or {}).get(_JSON_COLUMNS) if rows.ours else None
+    noted = (table.schema.metadata or {}).get(_JSON_COLUMNS) if rows.is_own else None
     as_json = set(json.loads(noted)) if noted else set()
     leaves: list[Callable[[Any], Any]] = [
         _arrow_json if column in as_json else _arrow_text if noted else _arrow_leaf
@@ -246,13 +250,13 @@ def _from_arrow(name: str, table: Any, options: Options) -> Iterator[Item]:
 def _arrow_cells(name: str, column_name: str, column: Any) -> Any:
     try:
         return column.to_pylist()
-    # Arrow holds what Python cannot: the year 20000, text that is not UTF-8.
+    # Arrow can hold values that Python cannot: the year 20000, text that is not UTF-8.
     except (_pyarrow().ArrowException, ValueError, OverflowError) as error:
         raise TransferError(f"{name}: cannot read column {column_name!r}: {error}") from None
 
 
 def _arrow_leaf(cell: Any) -> Any:
-    # NaN is how libraries without nulls leave a cell empty, and some keep it beside nulls.
+    # Libraries without nulls leave a cell empty by NaN, and some use NaN beside nulls.
     return ABSENT if cell is None or _is_missing(cell) else cell
 
 
@@ -265,7 +269,7 @@ def _arrow_json(cell: Any) -> Any:
 
 
 def write_parquet(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
-    """Writes a row for each record; returns how many."""
+    """Writes a row for each record, and returns the number of records."""
     pyarrow = _pyarrow()
     table = flat_table(records, for_file=True)
     kept = table.records
@@ -293,7 +297,7 @@ def write_parquet(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
 
 
 def _has_one_type(cells: Sequence[Any]) -> bool:
-    """Whether the leaves are all of one type that Parquet knows."""
+    """Returns whether all leaves have the same type and Parquet has that type."""
     kinds = {type(cell) for cell in cells if cell is not ABSENT}
     if kinds == {int}:
         return all(cell is ABSENT or -(2**63) <= cell < 2**63 for cell in cells)
@@ -315,7 +319,7 @@ def _pyarrow() -> Any:
 
 
 class DataFrame(Protocol):
-    """The part of a pandas DataFrame that is used; pandas itself is not imported here."""
+    """The attributes of a pandas DataFrame that this module uses; it does not import pandas."""
 
     attrs: dict[Any, Any]
     index: Any
@@ -323,29 +327,29 @@ class DataFrame(Protocol):
     def __len__(self) -> int: ...
 
     def items(self) -> Iterable[tuple[Any, Any]]:
-        """Columns by name."""
+        """Yields the columns with their names."""
         ...
 
 
 def read_frame(frame: DataFrame, options: Options) -> Iterator[Item]:
-    """Records of a pandas DataFrame; the key may be the index.
+    """Yields the records of a pandas DataFrame, whose key may be the index.
 
-    NaN, NA and NaT are fields that are not there; None is JSON's null in a column of objects,
-    the one kind that keeps it. A table of our own shows the newest record first, so it is read
-    from below: its first row is the newest again.
+    NaN, NA and NaT mean that the record lacks the field. None is JSON's null in a column of type object,
+    the only type that preserves None. The package's own tables show the newest record first, so their rows are
+    read in reverse, and the first row becomes the newest record again.
     """
-    mark = frame.attrs.get(MARK)
+    noted = frame.attrs.get(PATHS_ATTR)
     paths = None
-    if isinstance(mark, dict):
-        paths = {name: tuple(path) for name, path in mark.items()}
+    if isinstance(noted, dict):
+        paths = {name: tuple(path) for name, path in noted.items()}
     columns = [(str(name), column) for name, column in frame.items()]
     if frame.index.name == options.key and options.key not in dict(columns):
         columns.insert(0, (options.key, frame.index))
     rows = _rows("DataFrame", [name for name, _ in columns], options, paths)
-    change = unportable if rows.ours else _same
+    change = unportable if rows.is_own else _same
     cells = [_pandas_cells(column, change) for _, column in columns]
     placed = list(enumerate(zip(*cells, strict=True), start=1))
-    for number, row in reversed(placed) if rows.ours else placed:
+    for number, row in reversed(placed) if rows.is_own else placed:
         yield f"row {number}", attempt(rows.record, row)
 
 
@@ -368,10 +372,10 @@ def _pandas_cells(column: Any, change: Callable[[Any], Any]) -> Iterator[Any]:
 
 
 def _were_integers(cells: Sequence[float]) -> bool:
-    """Whether pandas made floats of integers only because others are missing.
+    """Returns whether pandas turned integers into floats because other cells are missing.
 
-    It does so in each column that has no nullable type, and `records_frame` uses only those.
-    Beyond 2**53 every float is whole, so there it says nothing.
+    pandas does so in columns without a nullable type; `records_frame` uses only nullable types. Every
+    float beyond 2**53 is whole, so such floats prove nothing.
     """
     present = [cell for cell in cells if not math.isnan(cell)]
     return len(present) < len(cells) and all(
@@ -386,7 +390,7 @@ def _is_missing(cell: Any) -> bool:
 
 
 def _plain(cell: Any) -> Any:
-    """A cell without NumPy's arrays, which is how pandas reads lists from Parquet."""
+    """Returns a cell with lists in place of NumPy arrays, which pandas makes of lists in Parquet files."""
     if hasattr(cell, "tolist"):
         cell = cell.tolist()
     if isinstance(cell, list):
