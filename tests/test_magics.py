@@ -10,7 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from pandas import DataFrame, concat, option_context
 
-from tta_memory_nb.notebook import tab
+from tta_memory_nb.notebook import ipython_completion
 from tta_memory_nb.notebook.magics import notebook_of
 
 
@@ -188,7 +188,7 @@ def test_tab_completes(shell, text, offered):
 
 def test_an_older_ipython_completes_after_the_last_delimiter_of_a_key(shell):
     Ran(shell, "%memory add alice:mon x")
-    offer = tab.hook(shell, notebook_of)
+    offer = ipython_completion.hook(shell, notebook_of)
     event = SimpleNamespace(text_until_cursor="%memory get alice:m", symbol="m")
     assert offer(shell.Completer, event) == ["mon"]
     with pytest.raises(TryNext):
@@ -217,7 +217,7 @@ def test_a_command_without_a_table_leaves_its_message_in_the_variable(shell):
 
 
 def test_a_cell_without_a_command_says_what_it_needs(shell):
-    assert "a cell needs a command" in Ran(shell, "%%memory\ntext").text
+    assert "a cell magic needs a command" in Ran(shell, "%%memory\ntext").text
 
 
 def test_instants_in_another_zone_are_shown_with_it(shell):
