@@ -210,7 +210,7 @@ def test_what_looks_like_a_flag_in_raw_text_is_text():
 
 def test_text_that_begins_with_a_variable_is_text():
     assert parsed("add", "k $ctx and more").operands == ["k", {"text": "$ctx and more"}]
-    with pytest.raises(InvalidArgument, match="the value is not JSON: .* at column 2"):
+    with pytest.raises(InvalidArgument, match=r"the value is not JSON: .* at column 2"):
         parsed("add", "k {ctx} and more --ttl 5")
 
 

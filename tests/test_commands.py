@@ -2,11 +2,20 @@
 
 import pandas as pd
 import pytest
-from backends import Clock
+from backends import Clock, on_a_stand_in
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive, NotStorable
 from tta_memory_nb.notebook import commands
-from tta_memory_nb.notebook.commands import Notebook, memories, reading, transfer, views, writing
+from tta_memory_nb.notebook.commands import (
+    COMMANDS,
+    Notebook,
+    memories,
+    reading,
+    transfer,
+    views,
+    writing,
+)
+from tta_memory_nb.notebook.completion import complete
 from tta_memory_nb.notebook.json_text import value_of
 
 
@@ -359,6 +368,149 @@ def test_keys_that_expire_between_the_check_and_the_read_are_no_crash(nb, clock)
     nb.memory.sync.add_many({"brief": {"x": 1}, "short": {"x": 2}}, ttl=1)
     with pytest.raises(InvalidArgument, match="no record under 'brief'"):
         writing.delete(nb, ("brief", "short"))
+
+
+# ---------------------------------------------------------------- what the store is asked
+
+
+@pytest.fixture
+def distant():
+    """A notebook whose memory is on a server's stand-in."""
+    notebook = Notebook(on_a_stand_in(max_size=5000))
+    notebook.memory.sync.add_many({f"user{n}:s": {"n": n} for n in range(3000)})
+    return notebook
+
+
+@pytest.fixture
+def asked(distant):
+    """The verbs that the store is asked after the records have been added."""
+    log = distant.memory._runner.log
+    log.clear()
+    return Asked(log)
+
+
+class Asked:
+    """The log of a stand-in's server."""
+
+    def __init__(self, log):
+        self._log = log
+
+    def verbs(self):
+        """What has been asked since the last look."""
+        asked = [name for _, name in self._log]
+        self._log.clear()
+        return asked
+
+
+@pytest.fixture
+def limits(distant, monkeypatch):
+    """The limits of all listings; a listing without a limit is an error."""
+    found = []
+    entries = distant.memory.sync.entries
+
+    def limited(*, limit, **filters):
+        found.append(limit)
+        return entries(limit=limit, **filters)
+
+    def unlimited(**filters):
+        raise AssertionError("keys() has no limit: it lists the whole namespace")
+
+    monkeypatch.setattr(distant.memory.sync, "entries", limited)
+    monkeypatch.setattr(distant.memory.sync, "keys", unlimited)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "verbs"),
+    [
+        (reading.get, ("user7:s",), ["fetch"]),
+        (reading.get, ("user7:s", "user8:s"), ["peek", "fetch"]),
+        (writing.delete, ("user7:s",), ["remove"]),
+        (writing.delete, ("user7:s", "user8:s"), ["peek", "remove"]),
+    ],
+)
+def test_keys_that_exist_are_read_without_listing_others(distant, asked, command, words, verbs):
+    command(distant, words)
+    assert asked.verbs() == verbs
+
+
+@pytest.mark.parametrize("command", [reading.get, writing.delete])
+@pytest.mark.parametrize("words", [("user2999:z",), ("user7:s", "user2999:z")])
+def test_a_missing_key_is_compared_with_a_limited_number_of_others(
+    distant, asked, limits, command, words
+):
+    message = r"no record under 'user2999:z' \(did you mean 'user2999:s'"
+    with pytest.raises(InvalidArgument, match=message):
+        command(distant, words)
+    assert asked.verbs().count("find") == len(limits) == 1
+    with pytest.raises(InvalidArgument, match=r"no record under 'qqq:qqq'$"):
+        command(distant, ("qqq:qqq",))
+    assert asked.verbs().count("find") == 2
+    assert max(limits) <= 1000
+
+
+# `nest` asks no memory, and would patch asyncio for all other tests.
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "nest"])
+def test_no_other_command_lists_all_keys(distant, asked, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    operands = {
+        "add": ("user7:s", {"n": 1}),
+        "get": (("user7:s",),),
+        "search": ("nothing of this",),
+        "delete": (("user7:s",),),
+        "plot": ("sizes",),
+        "import": ({"talk": [{"role": "user", "content": "hi"}]},),
+        "export": ("out.jsonl",),
+    }
+    if name == "undo":
+        writing.delete(distant, ("user7:s",))
+    if name == "diff":
+        views.snapshot(distant)
+    reply = COMMANDS[name](distant, *operands.get(name, ()))
+    if name == "explore":
+        reply.value.close()
+    assert "keys" not in asked.verbs()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("get user2999:", ["user2999:s"]),
+        ("delete user2999:", ["user2999:s"]),
+        ("add user2999:", ["user2999:s"]),
+        ("list --prefix user2999:", ["user2999:s"]),
+        ("list --user user2999", ["user2999"]),
+        ("list --session ", ["s"]),
+        ("list --user user7 --session ", ["s"]),
+    ],
+)
+def test_tab_asks_for_one_listing_with_a_limit(distant, asked, limits, line, offered):
+    assert complete(f"%memory {line}", distant)[1] == offered
+    assert asked.verbs() == ["find"]
+    assert limits[0] <= 1000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ge",
+        "get $na",
+        "get {na",
+        "get -",
+        "get user7:s -o ",
+        "add k us",
+        "search us",
+        "search us --limit ",
+        "list --since ",
+        "list --where ",
+        "use --namespace ",
+        "import --format ",
+        "get -- us",
+    ],
+)
+def test_tab_asks_nothing_when_the_word_cannot_be_a_key(distant, asked, line):
+    complete(f"%memory {line}", distant)
+    assert asked.verbs() == []
 
 
 # ---------------------------------------------------------------- views
