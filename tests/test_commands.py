@@ -403,20 +403,23 @@ class Asked:
 
 
 @pytest.fixture
-def limits(distant, monkeypatch):
-    """The limits of all listings; a listing without a limit is an error."""
+def listings(distant, monkeypatch):
+    """The listings that are asked for; one that has neither a limit nor a prefix is an error."""
     found = []
-    entries = distant.memory.sync.entries
+    entries, keys = distant.memory.sync.entries, distant.memory.sync.keys
 
     def limited(*, limit, **filters):
+        assert limit <= 1000
         found.append(limit)
         return entries(limit=limit, **filters)
 
-    def unlimited(**filters):
-        raise AssertionError("keys() has no limit: it lists the whole namespace")
+    def with_prefix(*, prefix):
+        assert len(prefix) >= 3
+        found.append(prefix)
+        return keys(prefix=prefix)
 
     monkeypatch.setattr(distant.memory.sync, "entries", limited)
-    monkeypatch.setattr(distant.memory.sync, "keys", unlimited)
+    monkeypatch.setattr(distant.memory.sync, "keys", with_prefix)
     return found
 
 
@@ -437,16 +440,16 @@ def test_keys_that_exist_are_read_without_listing_others(distant, asked, command
 @pytest.mark.parametrize("command", [reading.get, writing.delete])
 @pytest.mark.parametrize("words", [("user2999:z",), ("user7:s", "user2999:z")])
 def test_a_missing_key_is_compared_with_a_limited_number_of_others(
-    distant, asked, limits, command, words
+    distant, asked, listings, command, words
 ):
     message = r"no record under 'user2999:z' \(did you mean 'user2999:s'"
     with pytest.raises(InvalidArgument, match=message):
         command(distant, words)
-    assert asked.verbs().count("find") == len(limits) == 1
+    assert listings == ["user2999:"]
+    assert len(asked.verbs()) == 2
     with pytest.raises(InvalidArgument, match=r"no record under 'qqq:qqq'$"):
         command(distant, ("qqq:qqq",))
-    assert asked.verbs().count("find") == 2
-    assert max(limits) <= 1000
+    assert listings == ["user2999:", "qqq:", 1000]
 
 
 # `nest` asks no memory, and would patch asyncio for all other tests.
@@ -482,12 +485,13 @@ def test_no_other_command_lists_all_keys(distant, asked, name, tmp_path, monkeyp
         ("list --user user2999", ["user2999"]),
         ("list --session ", ["s"]),
         ("list --user user7 --session ", ["s"]),
+        ("get ", [f"user{n}:s" for n in range(2999, 2799, -1)]),
+        ("get us", [f"user{n}:s" for n in range(2999, 2799, -1)]),
     ],
 )
-def test_tab_asks_for_one_listing_with_a_limit(distant, asked, limits, line, offered):
+def test_tab_asks_for_one_listing_with_a_limit_or_a_prefix(distant, asked, listings, line, offered):
     assert complete(f"%memory {line}", distant)[1] == offered
-    assert asked.verbs() == ["find"]
-    assert limits[0] <= 1000
+    assert len(asked.verbs()) == len(listings) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """Keys as operands of a command: which ones are meant, and what to say when one has no record.
 
 On a server, listing all keys of a large namespace takes a thousand times as long as reading one record.
-So commands ask for the keys they are given, and list others only to suggest a similar one. Every listing
-has a limit.
+So commands ask for the keys they are given, and list others only to suggest a similar one. No listing
+is of the whole namespace: it has a limit, or a prefix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from ...errors import InvalidArgument, brief
@@ -16,6 +17,7 @@ from ..arguments import Words, did_you_mean
 from .base import Notebook, shown
 
 _MOST_COMPARED = 1000  # keys that a mistyped one is compared with; takes about 20 ms
+_SPECIFIC = 3  # characters; a shorter prefix selects too large a part of a large memory
 
 
 def keys_of(words: Words) -> list[str]:
@@ -65,16 +67,21 @@ def no_record(nb: Notebook, key: str) -> InvalidArgument:
 
 
 def newest_keys(memory: SyncMemory, limit: int, *, prefix: str = "") -> list[str]:
-    """The keys of the newest records, newest first.
-
-    `SyncMemory.keys` has no limit: it would fetch every key of the namespace.
+    """The keys of the newest records, newest first, from one listing.
 
     Args:
         memory: the memory to ask.
         limit: how many keys at most.
-        prefix: what the keys begin with.
+        prefix: what the keys begin with. Many keys of a large memory may share its first characters, so a
+            prefix of less than three is looked for only in the newest 1,000 records.
     """
-    return [entry.key for entry in memory.entries(limit=limit, prefix=prefix or None)]
+    found: Iterator[str]
+    if len(prefix) < _SPECIFIC:
+        newest = memory.entries(limit=_MOST_COMPARED)
+        found = (entry.key for entry in newest if entry.key.startswith(prefix))
+    else:
+        found = reversed(memory.keys(prefix=prefix))
+    return list(islice(found, limit))
 
 
 def _keys_in(held: Any) -> Iterable[Any]:
