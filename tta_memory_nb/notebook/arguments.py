@@ -2,7 +2,7 @@
 
 A command is a function ``(notebook, operand, ..., *, flag=default, ...)``. Positional parameters are
 operands, filled from the line in order. Keyword-only parameters are flags: ``max_size`` is typed as
-``--max-size``, and a ``bool`` is a switch, which takes no value. ``**filters`` stands for the filters
+``--max-size``, and a ``bool`` is a switch, which takes no value. ``**filters`` means the filters
 that every query takes. Annotations say how text becomes a value: `Word`, `Words`, `Text`, `Payload`,
 `Limit`, ...
 """
