@@ -47,7 +47,7 @@ def examples(backend: str, many: int) -> int:
         return many
     if backend == "valkey":
         return max(1, many // 5)
-    return max(1, many // (25 if "no scripts" not in backend else 100))
+    return max(1, many // 25)
 
 
 class Clock:

@@ -502,38 +502,6 @@ class Secured(Server):
         return f"redis://{_credentials(self.USER, self.USER_PASSWORD)}127.0.0.1:{self.port}"
 
 
-# A user who may do what a memory needs, but run no scripts; and find out which nodes a Cluster has.
-_UNSCRIPTED = (
-    *("--user", "unscripted", "on", ">pw", "~tta:*", "resetchannels", "-@all", "+@read", "+@write"),
-    *("+@transaction", "+@connection", "-@scripting", "+info", "+cluster"),
-)
-
-
-def _unscripted(url: str) -> str:
-    """An address, as that user."""
-    return url.replace("://", f"://{_credentials('unscripted', 'pw')}", 1)
-
-
-class Unscripted(Server):
-    """A server that refuses to run scripts, at least to the user of its address."""
-
-    def __init__(self, binary: str, *arguments: str) -> None:
-        super().__init__(binary, *_UNSCRIPTED, *arguments)
-
-    @property
-    def url(self) -> str:
-        """Its address, as a user whose scripts it refuses."""
-        return _unscripted(super().url)
-
-
-class UnscriptedCluster(Cluster):
-    """As `Unscripted`, of three primaries."""
-
-    def __init__(self, binary: str) -> None:
-        super().__init__(binary, *_UNSCRIPTED)
-        self.url = _unscripted(self.url)
-
-
 class Tls:
     """A server that is reached over TLS.
 
@@ -678,8 +646,6 @@ SERVERS: dict[str, Callable[[], Any]] = {
     "valkey": lambda: Server(valkey()),
     "cluster": lambda: Cluster(valkey()),
     "sentinel": lambda: Sentinels(valkey()),
-    "valkey, no scripts": lambda: Unscripted(valkey()),
-    "cluster, no scripts": lambda: UnscriptedCluster(valkey()),
 }
 """Those that tests run on; what starts each."""
 
@@ -694,7 +660,6 @@ if shutil.which("redis-server"):
 
 _BESIDES: dict[str, Callable[[], Any]] = {
     "secured": lambda: Secured(redis_8()),
-    "redis, no scripts": lambda: Unscripted(redis_8()),
     "tls": lambda: Tls(valkey()),
 }
 """Those that only some tests need."""

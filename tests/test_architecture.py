@@ -42,7 +42,6 @@ HOMES: dict[str, tuple[str, ...]] = {
     "ipywidgets": ("notebook",),
     "anywidget": ("notebook",),
     "redis": ("stores.redis",),
-    "lupa": ("stores.redis.interpreter",),
     "traitlets": ("notebook",),
     "pyarrow": ("transfer",),
     "tqdm": ("transfer", "notebook"),

@@ -551,7 +551,6 @@ def test_the_backend_info_tells_what_it_runs_on_and_no_password():
         "evictions": 0,
         "redis_url": "redis://alice:***@invalid:9999/0?password=***",
         "server": None,
-        "atomic_by": None,
         "degraded": True,
         "writes_waiting": 2,
     }

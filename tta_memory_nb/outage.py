@@ -334,7 +334,6 @@ class ServerStore:
             yield from self.remote.ping()
             return True
         replayed = 0
-        self.remote.try_scripts_again()
         try:
             # Writes nothing, but finds out whether the server lets one write.
             yield from self.remote.replay([], outage.base)
@@ -704,7 +703,6 @@ class ServerStore:
             "evictions": self.evictions,
             "redis_url": self._shown,
             "server": server or None,
-            "atomic_by": None if outage else self.remote.atomic_by,
             "degraded": outage is not None,
             **(outage or dict.fromkeys(("degraded_since", "degraded_because"))),
             "writes_waiting": self.waiting,

@@ -481,8 +481,8 @@ class Verbs:
 
         ``backend`` ("in-memory" or "redis"), ``fallback_available`` (whether work goes on without a
         server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``. With
-        a server also ``redis_url``, ``server`` (name and version, as far as it tells), ``atomic_by``
-        ("scripts", or "transactions" where the server refuses them), ``degraded`` (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
+        a server also ``redis_url``, ``server`` (name and version, as far as it tells), ``degraded``
+        (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
         ``degraded_because`` and ``writes_waiting`` (records); size and evictions are then those
         known here.
         """

@@ -75,28 +75,10 @@ class Until(NamedTuple):
     thread: int
 
 
-Steps: TypeAlias = Generator[Sequence[Command], list[Any], Any]
-"""Yields commands that are sent at once, is sent their replies, errors among them; returns a result."""
-
-
-class Transaction(NamedTuple):
-    """Commands that are sent over one connection, which no others use meanwhile.
-
-    Attributes:
-        key: one of those that the commands are about, which are all on one node of a Cluster.
-        steps: begins; once more when the connection was lost.
-        work: what to do while the server is at the first of them.
-    """
-
-    key: bytes
-    steps: Callable[[], Steps]
-    work: Callable[[], None] | None
-
-
-Request: TypeAlias = Command | Meanwhile | Pause | Until | Transaction
+Request: TypeAlias = Command | Meanwhile | Pause | Until
 
 Plan: TypeAlias = Generator[Request, Any, T]
-"""Yields requests, is sent their replies (for a wait: None; of a transaction: what its steps return), returns the result of a verb."""
+"""Yields requests, is sent their replies (for a wait: None), returns the result of a verb."""
 
 
 class Runner(Protocol):

@@ -3,9 +3,6 @@
     addresses.py   which server a URL means
     remote.py      the verbs, as plans: commands out, replies in
     scripts.py     what the server carries out in one step; lua/ has the sources
-    transactions.py the same, run here, where the server refuses to run them
-    interpreter.py their Lua, in this process; the importer of lupa
-    overlay.py     what they have not written yet, laid over what the server says
     payload.py     a record as bytes: header and text, compressed or not
     keys.py        names of a namespace's keys on the server
     mirror.py      the part of a namespace that this process knows, to search in

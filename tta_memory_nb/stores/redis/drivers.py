@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from threading import BoundedSemaphore, Lock, get_ident
 from typing import Any, TypeAlias, TypeVar
@@ -34,15 +34,12 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from ...errors import InvalidArgument, ServerError, StoreUnavailable
-from ..plan import Command, Meanwhile, Pause, Plan, Prepared, Request, Transaction, Until
+from ..plan import Command, Meanwhile, Pause, Plan, Prepared, Request, Until
 from .addresses import Address
 
 T = TypeVar("T")
 
 Work: TypeAlias = Callable[[], None]
-
-Told: TypeAlias = Callable[[Any], Any]
-"""What a transaction is told of a reply."""
 
 # So many commands are under way at once; more would only wait on the server in place of here.
 _CONNECTIONS = 64
@@ -73,8 +70,6 @@ class Drivers:
         self._lease: Any = None
         self._client: Any = None
         self._lines: _Lines | None = None
-        # Those of a Cluster's nodes, by their names.
-        self._nodes: dict[str, _Lines] = {}
         self._ask: Callable[..., Any] | None = None
         self._slots = BoundedSemaphore(_CONNECTIONS)
         self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
@@ -116,8 +111,6 @@ class Drivers:
         if not self._slots.acquire(timeout=self._timeout):
             raise self._timed_out()
         try:
-            if isinstance(request, Transaction):
-                return self._transact(request)
             return (self._ask or self._open())(*_taken_apart(request))
         except _ERRORS as error:
             if self._knows_old_servers(error):
@@ -140,29 +133,6 @@ class Drivers:
         if work:
             work()
         return reply
-
-    def _transact(self, request: Transaction) -> Any:
-        deadline = time.monotonic() + self._timeout
-
-        def transact() -> Any:
-            self._open()
-            lines = self._lines or self._lines_to(request.key)
-            return lines.transact(request, deadline, self._told)
-
-        try:
-            return transact()
-        except MovedError:
-            # Another node has these keys now; a client that is made anew knows which.
-            self._drop()
-            return transact()
-
-    def _lines_to(self, key: bytes) -> _Lines:
-        """Connections to the node of a Cluster that has a key."""
-        client = self._client
-        node = client.nodes_manager.get_node_from_slot(client.keyslot(key))
-        pool = client.get_redis_connection(node).connection_pool
-        with self._lock:
-            return self._nodes.setdefault(node.name, _Lines(pool))
 
     # ---- awaiting
 
@@ -198,7 +168,7 @@ class Drivers:
         except MovedError as error:
             raise self._translated(error) from None
 
-    async def _ask_here(self, request: Command | Meanwhile | Transaction) -> Any:
+    async def _ask_here(self, request: Command | Meanwhile) -> Any:
         """The reply to a command, of the client of the running loop.
 
         Raises:
@@ -209,8 +179,6 @@ class Drivers:
         here.busy += 1
         try:
             async with asyncio.timeout(self._timeout), here.slots:
-                if isinstance(request, Transaction):
-                    return await here.transact(request, self._told)
                 return await here.ask(*_taken_apart(request))
         except _ERRORS as error:
             if self._knows_old_servers(error) and self._loops.get(loop) is here:
@@ -337,11 +305,9 @@ class Drivers:
         with self._lock:
             client, self._client = self._client, None
             lines, self._lines = self._lines, None
-            nodes, self._nodes = self._nodes, {}
             self._ask = None
-        for each in (lines, *nodes.values()):
-            if each is not None:
-                each.close()
+        if lines is not None:
+            lines.close()
         if client is not None:
             for each in (client, *_sentinels_of(client)):
                 each.close()
@@ -368,16 +334,6 @@ class Drivers:
             f"{self._address.shown} has not answered within {self._timeout:g} s"
         )
 
-    def _told(self, reply: Any) -> Any:
-        """A reply in a transaction, of which errors are a part."""
-        if isinstance(reply, list):
-            return [self._told(each) for each in reply]
-        if not isinstance(reply, Exception):
-            return reply
-        if _is_outage(reply):
-            raise reply
-        return self._translated(reply)
-
     def _translated(self, error: BaseException) -> StoreUnavailable | ServerError:
         if isinstance(error, (redis.TimeoutError, TimeoutError)):
             return self._timed_out()
@@ -400,8 +356,6 @@ class _OnLoop:
     def __init__(self, client: Any, is_cluster: bool) -> None:
         self._client = client
         self._lines = None if is_cluster else _AwaitedLines(client.connection_pool)
-        # Those of a Cluster's nodes, by their names.
-        self._nodes: dict[str, _AwaitedLines] = {}
         self.ask = self._lines.ask if self._lines else self._ask_cluster
         self.slots = asyncio.Semaphore(_CONNECTIONS)
 
@@ -424,22 +378,11 @@ class _OnLoop:
             # redis-py looks at the nodes anew for one task, and another one loses its connection.
             raise redis.ConnectionError(str(error)) from None
 
-    async def transact(self, request: Transaction, told: Told) -> Any:
-        """What the steps of a transaction return."""
-        return await self._lines_to(request.key).transact(request, told)
-
-    def _lines_to(self, key: bytes) -> _AwaitedLines:
-        if self._lines:
-            return self._lines
-        node = self._client.nodes_manager.get_node_from_slot(self._client.keyslot(key))
-        return self._nodes.setdefault(node.name, _AwaitedLines(node))
-
     async def aclose(self) -> None:
         """Closes its connections."""
-        for lines in (self._lines, *self._nodes.values()):
-            if lines:
-                await lines.aclose()
-        if not self._lines:
+        if self._lines:
+            await self._lines.aclose()
+        else:
             # After an error it takes itself for closed.
             manager = self._client.nodes_manager
             for node in (*manager.startup_nodes.values(), *manager.nodes_cache.values()):
@@ -474,60 +417,30 @@ class _Lines:
     def ask(self, command: Command, work: Work | None) -> Any:
         """The reply to a command."""
         packed = (_packed(command),)
-
-        def ask(connection: Any, work: Work | None) -> Any:
-            connection.send_packed_command(packed, check_health=False)
-            if work:
-                work()
-            return connection.read_response()
-
-        return self._with_a_line(ask, work)
-
-    def transact(self, request: Transaction, deadline: float, told: Told) -> Any:
-        """What the steps of a transaction return."""
-
-        def transact(connection: Any, work: Work | None) -> Any:
-            steps = request.steps()
-            try:
-                commands = next(steps)
-                while True:
-                    connection.send_packed_command(map(_packed, commands), check_health=False)
-                    if work:
-                        work()
-                        work = None
-                    # All of them first: what comes next on this connection belongs to others.
-                    commands = steps.send(told([_reply(connection) for _ in commands]))
-                    if time.monotonic() > deadline:
-                        raise redis.TimeoutError
-            except StopIteration as done:
-                return done.value
-
-        return self._with_a_line(transact, request.work)
-
-    def _with_a_line(self, use: Callable[[Any, Work | None], Any], work: Work | None) -> Any:
         if self._pid != os.getpid():  # the connections are those of the process that forked
             self._pid, self._idle = os.getpid(), []
         try:
-            return self._once(self._idle.pop() if self._idle else None, use, work)
+            return self._once(self._idle.pop() if self._idle else None, packed, work)
         except redis.ConnectionError as error:
             if not _is_worth_another(error):
                 raise
         # It had been idle and was closed at the other end, and so were the others. Whatever a plan
         # sends may be sent again: the server knows the writes that it has applied.
         self.close()
-        return self._once(None, use, None)
+        return self._once(None, packed, None)
 
-    def _once(
-        self, connection: Any, use: Callable[[Any, Work | None], Any], work: Work | None
-    ) -> Any:
+    def _once(self, connection: Any, packed: Sequence[bytes], work: Work | None) -> Any:
         is_new = connection is None
         if is_new:
             connection = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             if is_new:
                 connection.connect()  # where Sentinels say which server that is
-            reply = use(connection, work)
-        except (ResponseError, ServerError):
+            connection.send_packed_command(packed, check_health=False)
+            if work:
+                work()
+            reply = connection.read_response()
+        except ResponseError:
             self._idle.append(connection)
             raise
         except BaseException:  # Ctrl-C as well: who knows what the next bytes belong to
@@ -552,56 +465,26 @@ class _AwaitedLines:
     async def ask(self, command: Command, work: Work | None) -> Any:
         """The reply to a command."""
         packed = (_packed(command),)
-
-        async def ask(connection: Any, work: Work | None) -> Any:
-            await connection.send_packed_command(packed, check_health=False)
-            if work:
-                work()
-            return await connection.read_response()
-
-        return await self._with_a_line(ask, work)
-
-    async def transact(self, request: Transaction, told: Told) -> Any:
-        """What the steps of a transaction return."""
-
-        async def transact(connection: Any, work: Work | None) -> Any:
-            steps = request.steps()
-            try:
-                commands = next(steps)
-                while True:
-                    packed = list(map(_packed, commands))
-                    await connection.send_packed_command(packed, check_health=False)
-                    if work:
-                        work()
-                        work = None
-                    commands = steps.send(told([await _areply(connection) for _ in commands]))
-            except StopIteration as done:
-                return done.value
-
-        return await self._with_a_line(transact, request.work)
-
-    async def _with_a_line(
-        self, use: Callable[[Any, Work | None], Awaitable[Any]], work: Work | None
-    ) -> Any:
         try:
-            return await self._once(self._idle.pop() if self._idle else None, use, work)
+            return await self._once(self._idle.pop() if self._idle else None, packed, work)
         except redis.ConnectionError as error:
             if not _is_worth_another(error):
                 raise
         await self.aclose()
-        return await self._once(None, use, None)  # see _Lines
+        return await self._once(None, packed, None)  # see _Lines
 
-    async def _once(
-        self, connection: Any, use: Callable[[Any, Work | None], Awaitable[Any]], work: Work | None
-    ) -> Any:
+    async def _once(self, connection: Any, packed: Sequence[bytes], work: Work | None) -> Any:
         is_new = connection is None
         if is_new:
             connection = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             if is_new:
                 await connection.connect()
-            reply = await use(connection, work)
-        except (ResponseError, ServerError):
+            await connection.send_packed_command(packed, check_health=False)
+            if work:
+                work()
+            reply = await connection.read_response()
+        except ResponseError:
             self._idle.append(connection)
             raise
         except BaseException:  # a cancelled task as well
@@ -614,21 +497,6 @@ class _AwaitedLines:
         """Closes those that are not in use."""
         while self._idle:
             await self._idle.pop().disconnect()
-
-
-def _reply(connection: Any) -> Any:
-    """A reply, or the error that the server says instead."""
-    try:
-        return connection.read_response()
-    except ResponseError as error:
-        return error
-
-
-async def _areply(connection: Any) -> Any:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error
 
 
 def _has_loop() -> bool:

@@ -17,17 +17,16 @@ from threading import Lock
 from time import monotonic
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from ...errors import MissingPackage, ServerError, StoreUnavailable
+from ...errors import ServerError, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...text import to_utf8
 from ..base import Change, Clock, Entry
 from ..plan import Command, Meanwhile, Plan, Prepared
 from . import scripts
 from .keys import keys_of
-from .mirror import Mirror, Position, triples
+from .mirror import Mirror, triples
 from .parts import WHOLE, Known, Parts
 from .payload import Payloads, unpack
-from .transactions import Transactions
 
 T = TypeVar("T")
 
@@ -35,16 +34,11 @@ Argument: TypeAlias = bytes | str | float | Prepared
 
 _DOUBLE = Struct(">d")
 
-# How servers, and what stands before them, say that they run no scripts. Errors of scripts name neither.
-_REFUSES_SCRIPTS = re.compile(
+# How servers, and proxies in front of them, refuse EVAL or EVALSHA. The errors of scripts name neither.
+_SCRIPTS_REFUSED = re.compile(
     r"\b(unknown|unsupported|disabled|not (supported|allowed|permitted)|run the)\b.*\bEVAL(SHA)?\b"
     r"|\bEVAL(SHA)?\b.*\b(unknown|unsupported|disabled|not (supported|allowed|permitted))\b",
     re.IGNORECASE,
-)
-
-_NEEDS = (
-    "a memory needs EVAL, EVALSHA and keys that begin with tta:, in an ACL: "
-    "~tta:* +@read +@write +@scripting, or +@transaction in place of +@scripting"
 )
 
 BATCH = 500
@@ -165,35 +159,16 @@ class Remote:
         # How each script is called, but for its arguments.
         self._calls: dict[bytes, Prepared] = {}
         self._server: str | None = None
-        # In place of scripts, on a server that refuses them.
-        self._transactions: Transactions | None = None
 
     # ---- commands
 
     def _run(
         self, script: scripts.Script, *args: Argument, work: Callable[[], None] | None = None
     ) -> Plan[Any]:
-        return (yield from self._run_with(script, lambda: args, work))
-
-    def _run_with(
-        self,
-        script: scripts.Script,
-        args: Callable[[], Sequence[Argument]],
-        work: Callable[[], None] | None = None,
-    ) -> Plan[Any]:
-        """As `_run`, with arguments that are asked for when they are sent."""
-        transactions = self._transactions
-        if transactions is None:
-            try:
-                return (yield from self._run_there(script, args(), work))
-            except ServerError as error:
-                if not _REFUSES_SCRIPTS.search(str(error)):
-                    raise _with_the_way_out(error) from None
-                transactions = self._transactions = self._instead_of_scripts(error)
         try:
-            return (yield from transactions.run(script, args, work))
+            return (yield from self._run_there(script, args, work))
         except ServerError as error:
-            raise _with_the_way_out(error) from None
+            raise _with_missing_right(error) from None
 
     def _run_there(
         self,
@@ -214,23 +189,6 @@ class Remote:
         # Loads it as well. SCRIPT LOAD would have to find out which node of a Cluster needs it.
         return (yield ("EVAL", script.source, *self._head, *args))
 
-    def _instead_of_scripts(self, refused: ServerError) -> Transactions:
-        try:
-            return Transactions(self._keys, self.timeout)
-        except MissingPackage as missing:
-            raise ServerError(
-                f"{refused}; {_NEEDS}; these need Lua in this process: {missing}", refused.code
-            ) from None
-
-    @property
-    def atomic_by(self) -> Literal["scripts", "transactions"]:
-        """What makes each verb one step: transactions where scripts are refused."""
-        return "scripts" if self._transactions is None else "transactions"
-
-    def try_scripts_again(self) -> None:
-        """Forgets that scripts were refused: it may be another server."""
-        self._transactions = None
-
     def _write(
         self,
         script: scripts.Script,
@@ -241,7 +199,7 @@ class Remote:
         """The answer to a write, or None when it had been applied and the answer was lost."""
         operations = self.operations
         for is_last in (False, True):
-            if self._offset is None and self._transactions is None:
+            if self._offset is None:
                 yield from self._compare_clocks()
             try:
                 return (
@@ -266,7 +224,7 @@ class Remote:
 
     def _deadline(self) -> int:
         """When nobody waits any more for what is sent now: microseconds of the server's clock."""
-        if not self._offset or self._transactions:
+        if not self._offset:
             return 0
         return int((monotonic() + self.timeout + self._offset) * 1e6)
 
@@ -612,25 +570,19 @@ class Remote:
     def _sync(self, known: Known, older: float) -> Plan[int | None]:
         """One look at the server; how many records it has loaded, None: look again."""
         mirror = known.mirror
-        asked: Position
-
-        def question() -> tuple[Argument, ...]:
-            # Others may have brought the mirror further while this one waited for its turn.
-            nonlocal asked
-            asked = mirror.position()
-            return (
-                repr(self._clock()),
-                asked.epoch,
-                asked.cursor,
-                asked.log_cursor,
-                b"" if asked.floor in (None, -inf) else int(asked.floor),
-                int(older),
-                MOST_BYTES,
-                b"1" if asked.knows_all else b"0",
-                *known.part.arguments(),
-            )
-
-        reply = yield from self._run_with(scripts.SYNC, question)
+        asked = mirror.position()
+        reply = yield from self._run(
+            scripts.SYNC,
+            repr(self._clock()),
+            asked.epoch,
+            asked.cursor,
+            asked.log_cursor,
+            b"" if asked.floor in (None, -inf) else int(asked.floor),
+            int(older),
+            MOST_BYTES,
+            b"1" if asked.knows_all else b"0",
+            *known.part.arguments(),
+        )
         if type(reply) is int:  # nothing has changed
             self.seen = max(self.seen, reply)
             return 0 if mirror.position().generation == asked.generation else None
@@ -672,10 +624,22 @@ class Remote:
             place = yield from self._write(scripts.PURGE, op, base, repr(at), place)
 
 
-def _with_the_way_out(error: ServerError) -> ServerError:
-    if error.code == "NOPERM" or "unknown command" in str(error):
-        return ServerError(f"{error}; {_NEEDS}", error.code)
-    return error
+def _with_missing_right(error: ServerError) -> ServerError:
+    """A refusal, and the right that the server has to give; any other error as it is."""
+    refused = str(error)
+    if _SCRIPTS_REFUSED.search(refused):
+        right = (
+            "a memory runs Lua scripts, so the server has to allow EVAL and EVALSHA; "
+            "in an ACL: +@scripting, or +eval +evalsha"
+        )
+    elif error.code == "NOPERM" or "unknown command" in refused:
+        right = (
+            "a memory reads and writes keys that begin with tta: and runs Lua scripts; "
+            "in an ACL: ~tta:* +@read +@write +@scripting"
+        )
+    else:
+        return error
+    return ServerError(f"{refused}; {right}", error.code)
 
 
 def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
