@@ -13,9 +13,8 @@ from json_values import json_objects
 from record_values import exact
 
 from tta_memory_nb import MemoryPrimitive
-from tta_memory_nb.memory.compare import EXPIRY, Difference, FieldChange, Snapshot, compare, summary
-from tta_memory_nb.notebook import commands
-from tta_memory_nb.notebook.commands import Notebook
+from tta_memory_nb.compare import EXPIRY, Difference, FieldChange, Snapshot, compare, summary
+from tta_memory_nb.notebook.commands import Notebook, views
 from tta_memory_nb.table import ABSENT, flatten
 
 
@@ -202,15 +201,15 @@ def test_every_backend_tells_what_has_happened(make, clock):
     memory.add("brief", {"x": 1}, ttl=10)
     for key in "abcd":
         memory.add(key, {"n": 1})
-    commands.snapshot(notebook)
-    assert commands.diff(notebook).text.startswith("nothing has changed")
+    views.snapshot(notebook)
+    assert views.diff(notebook).text.startswith("nothing has changed")
     memory.get("a")
     memory.delete("d")
     memory.add("c", {"n": 2})
     clock.tick(10)
     for key in "efg":  # which evicts "b"
         memory.add(key, {})
-    table = commands.diff(notebook).value["what"]
+    table = views.diff(notebook).value["what"]
     assert table.to_dict() == {
         **dict.fromkeys("efg", "added"),
         "c": "changed",

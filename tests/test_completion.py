@@ -2,7 +2,8 @@
 
 import pytest
 
-from tta_memory_nb.notebook.commands import COMMANDS, Notebook, snapshot, syntax
+from tta_memory_nb.notebook.commands import COMMANDS, Notebook, syntax
+from tta_memory_nb.notebook.commands.views import snapshot
 from tta_memory_nb.notebook.completion import complete
 from tta_memory_nb.notebook.parsing import parse
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import date
 from typing import Any
 
@@ -176,6 +177,15 @@ def test_a_filter_that_means_nothing_is_refused_by_name_and_value(filters, named
     with pytest.raises(InvalidArgument) as refused:
         Filters.build(NOW, **filters)
     assert named in str(refused.value)
+    assert refused.value.parameter == next(iter(filters))
+
+
+def test_an_error_keeps_its_parameter_across_processes():
+    for filters in ({"since": "whenever"}, {"where": {"turn": object()}}):
+        with pytest.raises(InvalidArgument) as refused:
+            Filters.build(NOW, **filters)
+        again = pickle.loads(pickle.dumps(refused.value))
+        assert (str(again), again.parameter) == (str(refused.value), next(iter(filters)))
 
 
 def test_an_unknown_operator_is_answered_with_the_known_ones():

@@ -176,7 +176,7 @@ def test_a_whole_dataset_can_be_imported_while_cells_wait(kernel):
         ("%memory import missing.jsonl", "missing.jsonl"),
         ("df = %memory search rain --since yesterdayish", "yesterdayish"),
         ('%%memory add broken\n{"a": }', "column 7"),
-        ('%%memory add\n{"a": 1}', "KEY is missing"),
+        ('%%memory add\n{"a": 1}', "missing argument KEY"),
     ],
 )
 def test_a_magic_that_fails_says_so_in_one_line_and_the_next_cell_runs(kernel, cell, said):

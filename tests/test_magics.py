@@ -1,5 +1,7 @@
 """The magic in a real shell: what a cell gives, prints and fails with."""
 
+import ast
+import json
 import re
 from types import SimpleNamespace
 
@@ -10,7 +12,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from pandas import DataFrame, concat, option_context
 
-from tta_memory_nb.notebook import tab
+from tta_memory_nb import times
+from tta_memory_nb.notebook import ipython_completion
+from tta_memory_nb.notebook.commands import COMMANDS, syntax
 from tta_memory_nb.notebook.magics import notebook_of
 
 
@@ -87,6 +91,169 @@ def test_hostile_text_in_an_error_is_harmless(shell):
     ran = Ran(shell, "%memory get $key")
     assert "\x1b]" not in ran.text
     assert r"\x1b]0;title\x07<script>" in ran.text
+
+
+OPERANDS = {
+    "add": "k text",
+    "get": "k",
+    "search": "rain",
+    "delete": "k",
+    "plot": "ttl",
+    "import": "notes.jsonl",
+    "export": "out.jsonl",
+}
+"""What makes a line of a command valid, apart from the flag that is tested."""
+
+FLAGS = [(name, flag) for name in COMMANDS for flag in syntax(name).flags if not flag.is_switch]
+
+
+class Bad:
+    """A value that no flag can take."""
+
+    def __repr__(self):
+        return "<bad>"
+
+
+def refusal(shell, line):
+    ran = Ran(shell, line)
+    assert not ran.success, f"{line} was not refused"
+    return str(ran.error)
+
+
+@pytest.mark.parametrize(
+    ("command", "flag"), FLAGS, ids=[f"{name} {flag.written}" for name, flag in FLAGS]
+)
+def test_an_error_names_the_flag_that_was_typed(shell, tmp_path, monkeypatch, command, flag):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.jsonl").write_text("")
+    shell.user_ns["bad"] = Bad()
+    line = f"%memory {command} {OPERANDS.get(command, '')} {flag.written} $bad"
+    message = refusal(shell, line)
+    assert message.startswith(f"{flag.written} <bad>")
+    assert f"{flag.name}=" not in message
+    assert "%memory:" not in message
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("list --since whenever", "--since 'whenever': give a datetime"),
+        ("clear --until 99999999", "--until '99999999': give a datetime"),
+        ('list --where {"turn": {"$like": 1}}', "--where['turn']['$like']=1: unknown operator"),
+        ('list --where {"": 1}', "--where {'': 1}: '' is not a field name"),
+        ("list --where $unstorable", "--where['turn']: <object> is not JSON"),
+        ("use --namespace ''", "--namespace '': a namespace is a non-empty str"),
+        ("use --max-size -1", "--max-size '-1': give a whole number of at least 0"),
+        ("list --limit $fraction", "--limit 2.5: give a whole number of at least 1 or all"),
+        ("add k text --ttl 0s", "--ttl '0s': give a positive number of seconds"),
+        ("add '' text", "KEY '': a key is a non-empty str"),
+        ("get ''", "KEYS: '' is not a key"),
+        ("import notes.jsonl --user ''", "--user '': give non-empty text"),
+        ("import notes.jsonl --format xml", "--format 'xml' is not known; give --format one of"),
+        ("import notes.txt", "the suffix .txt tells no known format; give --format one of"),
+        ("import broken.jsonl", "or import the others with --on-error skip."),
+        ("import $table", "name the one that holds the keys with --key"),
+        ("import $many", "import with --grow, or make"),
+        # What a person has typed is never taken for the name of an argument.
+        ("get since=1", "no record under 'since=1'"),
+    ],
+)
+def test_an_error_in_a_magic_speaks_of_flags(shell, tmp_path, monkeypatch, line, message):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("notes.jsonl", ""), ("notes.txt", ""), ("broken.jsonl", "x")):
+        (tmp_path / name).write_text(text)
+    messages = [{"role": "user", "content": f"{n}"} for n in range(1001)]
+    shell.user_ns |= {
+        "unstorable": {"turn": object()},
+        "fraction": 2.5,
+        "table": DataFrame({"a": [1]}),
+        "many": messages,
+    }
+    said = refusal(shell, f"%memory {line}")
+    assert message in said
+    assert "%memory:" not in said
+
+
+# ---- each text is parsed once
+
+PARSED = {"ttl", "since", "until", "where"}
+"""Flags whose text is parsed further than to a word or a whole number."""
+
+LIVE = {("explore", "since"), ("explore", "until")}
+"""Read again at each look: the table is live, so "the last 2 hours" move on with the clock."""
+
+TYPED = {
+    "VALUE": ['{"marker": {"n": [1]}}', "{'marker': (1,)}", "marker", "[marker", "$held"],
+    "ttl": ["1h7m", "4027", '"1h7m"'],
+    "since": ["7h", "2018-11-22T15:00Z"],
+    "until": ["7s", "2026-11-22T15:00Z"],
+    "where": ['{"marker": {"$exists": true}}', "{'marker': 1}"],
+}
+
+
+@pytest.fixture
+def parses(monkeypatch):
+    """The calls of everything that parses JSON, durations and instants: its name and the text."""
+    calls = []
+
+    def count(owner, name, position):
+        parser = getattr(owner, name)
+
+        def counted(*args, **kwargs):
+            if isinstance(args[position], str):  # other packages parse trees of their own
+                calls.append((name, args[position]))
+            return parser(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    count(json.JSONDecoder, "raw_decode", 1)
+    count(ast, "literal_eval", 0)
+    count(times, "_duration_in_text", 0)
+    count(times, "_instant_in_text", 0)
+    return calls
+
+
+def test_every_flag_that_is_parsed_is_tested():
+    kinds = {flag.kind for _, flag in FLAGS if flag.name not in PARSED}
+    assert kinds <= {"str", "str | None", "int | None", "Limit"}
+    assert set(TYPED) - {"VALUE"} == PARSED
+
+
+@pytest.mark.parametrize(
+    ("command", "flag", "typed"),
+    [
+        (command, flag.name, typed)
+        for command, flag in FLAGS
+        if flag.name in PARSED and (command, flag.name) not in LIVE
+        for typed in TYPED[flag.name]
+    ],
+)
+def test_the_text_of_a_flag_is_parsed_once(
+    shell, tmp_path, monkeypatch, parses, command, flag, typed
+):
+    monkeypatch.chdir(tmp_path)
+    for key in ("k", "l"):
+        Ran(shell, f"%memory add {key} {{'marker': 1, 'text': 'rain'}}")
+    # With a limit, the command asks the memory again for the total.
+    limit = "--limit 1" if command in ("search", "list") else ""
+    parses.clear()
+    ran = Ran(shell, f"%memory {command} {OPERANDS.get(command, '')} --{flag} {typed} {limit}")
+    assert ran.success, ran.text
+    parsed = [name for name, text in parses if typed.strip('"') in text]
+    assert parsed
+    assert len(parsed) == len(set(parsed)), parsed
+
+
+@pytest.mark.parametrize("typed", TYPED["VALUE"])
+@pytest.mark.parametrize(
+    "cell", ["%memory add k {}", "%memory add k {} --ttl 5", "%%memory add k\n{}"]
+)
+def test_the_text_of_a_value_is_parsed_at_most_once(shell, parses, typed, cell):
+    shell.user_ns["held"] = '{"marker": 1}'
+    parses.clear()
+    assert Ran(shell, cell.replace("{}", typed, 1)).success
+    parsed = [name for name, text in parses if "marker" in text]
+    assert len(parsed) == len(set(parsed)), parsed
 
 
 def test_a_bug_of_ours_keeps_its_traceback(shell, monkeypatch):
@@ -188,7 +355,7 @@ def test_tab_completes(shell, text, offered):
 
 def test_an_older_ipython_completes_after_the_last_delimiter_of_a_key(shell):
     Ran(shell, "%memory add alice:mon x")
-    offer = tab.hook(shell, notebook_of)
+    offer = ipython_completion.hook(shell, notebook_of)
     event = SimpleNamespace(text_until_cursor="%memory get alice:m", symbol="m")
     assert offer(shell.Completer, event) == ["mon"]
     with pytest.raises(TryNext):
@@ -217,7 +384,7 @@ def test_a_command_without_a_table_leaves_its_message_in_the_variable(shell):
 
 
 def test_a_cell_without_a_command_says_what_it_needs(shell):
-    assert "a cell needs a command" in Ran(shell, "%%memory\ntext").text
+    assert "a cell magic needs a command" in Ran(shell, "%%memory\ntext").text
 
 
 def test_instants_in_another_zone_are_shown_with_it(shell):

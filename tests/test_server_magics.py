@@ -75,14 +75,14 @@ def test_every_command_says_that_the_server_is_away_until_info_finds_it(run, pro
     stored, state = ran.text.splitlines()
     assert stored == "stored b"
     assert state.startswith("degraded since ")
-    assert "1 write waits" in state
+    assert "1 pending write;" in state
     ran = run("%memory search rain")
     assert "degraded since" in ran.text
     assert list(ran.result.index) == ["b", "a"]
-    assert "2 writes wait" in run("%memory delete a").text
+    assert "2 pending writes;" in run("%memory delete a").text
     facts = run("%memory info").result["value"]
-    assert facts["state"] == "degraded: works in memory"
-    assert facts["writes waiting"] == 2
+    assert facts["state"] == "degraded: working in memory"
+    assert facts["pending writes"] == 2
     assert "127.0.0.1" in facts["degraded because"]
     proxy.heal()
     ran = run("%memory info")

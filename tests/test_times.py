@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tta_memory_nb import InvalidArgument
 from tta_memory_nb.errors import brief
-from tta_memory_nb.times import duration, instant
+from tta_memory_nb.times import duration, instant, shown_instant
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -134,3 +134,26 @@ def test_what_is_no_instant_is_refused_by_name_and_value(value):
     with pytest.raises(InvalidArgument) as refused:
         instant(value, NOW, "since")
     assert f"since={brief(value)}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "1970-01-01 00:00:00Z"),
+        (NOON.timestamp(), "2026-11-22 12:00:00Z"),
+        (NOON.timestamp() + 0.999, "2026-11-22 12:00:00Z"),
+        (-0.5, "1969-12-31 23:59:59Z"),
+        (-62_135_596_800, "0001-01-01 00:00:00Z"),
+        (253_402_300_799, "9999-12-31 23:59:59Z"),
+        (1e12, "1000000000000 (Unix seconds)"),
+        (float("inf"), "inf (Unix seconds)"),
+        (float("nan"), "nan (Unix seconds)"),
+    ],
+)
+def test_an_instant_is_shown_as_a_date_in_utc(seconds, shown):
+    assert shown_instant(seconds) == shown
+
+
+@given(st.integers(-62_135_596_800, 253_402_300_799))
+def test_a_shown_instant_can_be_read_again(seconds):
+    assert instant(shown_instant(seconds), NOW) == seconds

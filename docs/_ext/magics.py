@@ -1,6 +1,7 @@
-"""The reference of ``%memory``, made of what ``%memory help`` is made of: one source of both.
+"""Directives for the reference of ``%memory``, built from the source of ``%memory help``.
 
-The directive ``memory-commands`` gives a section for each command: its usage, its help, its flags.
+memory-commands    a section for each command: its usage, its help, its flags
+memory-filters     a table of the filters that several commands take
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
-# A line of an example, with or without a variable that keeps the result.
+# A line of an example, with or without an assignment of the result.
 _EXAMPLE = re.compile(r"\s*(\w+ = )?%memory\b")
 
 
 class MemoryCommands(SphinxDirective):
-    """Every command of ``%memory``, in the order of its help."""
+    """The directive ``memory-commands``: every command, in the order of ``%memory help``."""
 
     def run(self) -> list[nodes.Node]:
-        """The sections."""
+        """The sections, one for each command."""
         return [self._section(syntax(name)) for name in COMMANDS]
 
     def _section(self, described: Syntax) -> nodes.section:
@@ -47,17 +48,17 @@ class MemoryCommands(SphinxDirective):
         return section
 
     def _filters_apart(self) -> nodes.paragraph:
-        """Says in place of six rows that the filters are taken as well."""
+        """One sentence in place of six rows: the command also takes the filters."""
         text = " ".join(f.written for f in FILTERS)
-        parsed, _ = self.parse_inline(f"Takes the [filters](#magic-filters), too: `{text}`.")
+        parsed, _ = self.parse_inline(f"Also takes the [filters](#magic-filters): `{text}`.")
         return nodes.paragraph("", "", *parsed)
 
 
 class MemoryFilters(SphinxDirective):
-    """The filters as flags, which several commands take."""
+    """The directive ``memory-filters``: the filters as a table of flags."""
 
     def run(self) -> list[nodes.Node]:
-        """The table."""
+        """The table, with a row for each filter."""
         return [_flags(FILTERS)]
 
 
@@ -71,7 +72,7 @@ def _paragraphs(text: str) -> Iterable[nodes.Element]:
 
 
 def _prose(text: str) -> nodes.paragraph:
-    # Help quotes code without marking it: its quotes and dashes are what is typed.
+    # Help contains code without markup, so its quotes and dashes must stay as they are typed.
     return nodes.paragraph("", text, support_smartquotes=False)
 
 
@@ -100,7 +101,7 @@ def _table(heads: tuple[str, str], rows: Sequence[tuple[nodes.Node, str]]) -> no
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Adds the directives."""
+    """Registers the directives with Sphinx."""
     app.add_directive("memory-commands", MemoryCommands)
     app.add_directive("memory-filters", MemoryFilters)
     return {"parallel_read_safe": True}

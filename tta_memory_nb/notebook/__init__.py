@@ -1,1 +1,1 @@
-"""What a person sees in a notebook: the ``%memory`` magic and its commands."""
+"""The notebook's side of the package: the ``%memory`` magic, its commands, and the explorer."""

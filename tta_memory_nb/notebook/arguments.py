@@ -1,9 +1,10 @@
-"""From a command's signature to its syntax: flags, operands, help. No IPython here.
+"""The syntax of a command, read from its signature: operands, flags, help. No IPython here.
 
-A command is a function ``(session, operand, ..., *, flag=default, ...)``. Operands are filled
-from the line in turn; keyword-only parameters are flags: ``max_size`` is written
-``--max-size``; a ``bool`` is a switch; ``**filters`` stands for the filters every query takes.
-Annotations say how text becomes a value: `Word`, `Words`, `Text`, `Payload`, `Limit`, ...
+A command is a function ``(notebook, operand, ..., *, flag=default, ...)``. Positional parameters are
+operands, filled from the line in order. Keyword-only parameters are flags: ``max_size`` is typed as
+``--max-size``, and a ``bool`` is a switch, which takes no value. ``**filters`` means the filters
+that every query takes. Annotations say how text becomes a value: `Word`, `Words`, `Text`, `Payload`,
+`Limit`, ...
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NewType, TypeAlias
 
-from ..errors import InvalidArgument, brief
+from ..errors import InvalidArgument, TTAMemoryError, brief
 
 # What an operand takes from the line.
 Word = NewType("Word", str)
@@ -23,24 +24,26 @@ Word = NewType("Word", str)
 Words: TypeAlias = "tuple[str, ...]"
 """All remaining words."""
 Text = NewType("Text", str)
-"""All remaining text, raw."""
+"""All remaining text, unchanged."""
 Payload: TypeAlias = object
-"""A variable, JSON, or all remaining text, raw."""
+"""The value of a record: a variable, a JSON object, or all remaining text."""
 Limit: TypeAlias = "int | None"
-"""A number, or ``all`` for None."""
+"""A number, or ``all``, which becomes None."""
+
+_LONGEST_MISTYPED = 200  # characters; comparing words takes time quadratic in their length
 
 
 class UsageProblem(InvalidArgument):
-    """A command line that does not fit its command."""
+    """A command line that does not fit the syntax of its command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag as it is written.
+    """A flag of a command.
 
     Attributes:
-        name: the parameter, as in the signature.
-        kind: its annotation, as text.
+        name: the parameter's name in the signature.
+        kind: the parameter's annotation, as text.
         about: one line of help.
     """
 
@@ -50,18 +53,24 @@ class Flag:
 
     @property
     def written(self) -> str:
-        """The flag as a person types it."""
+        """The flag as a person types it: ``--max-size``."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def is_switch(self) -> bool:
-        """Whether it takes no value."""
+        """Whether the flag takes no value."""
         return self.kind == "bool"
 
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A positional argument: its name, annotation as text, and whether it must be there."""
+    """A positional argument of a command.
+
+    Attributes:
+        name: the parameter's name in the signature.
+        kind: the parameter's annotation, as text.
+        required: whether the line must contain it.
+    """
 
     name: str
     kind: str
@@ -71,7 +80,7 @@ class Operand:
 FILTERS = (
     Flag("user", "str", "only this user's records (first part of the key)"),
     Flag("session", "str", "only this session's records (second part of the key)"),
-    Flag("prefix", "str", "only keys that start with this"),
+    Flag("prefix", "str", "only keys that begin with this text"),
     Flag("since", "str", "written at or after this: 2h, 2026-11-22, 2026-11-22T15:00Z"),
     Flag("until", "str", "written at or before this"),
     Flag("where", "Where", 'conditions on fields: {"turn": {"$gt": 3}}'),
@@ -81,7 +90,15 @@ OUTPUT = "-o"
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """What a command accepts, read from its signature and docstring."""
+    """What a command accepts, read from its signature and docstring.
+
+    Attributes:
+        name: the command as a person types it.
+        operands: its positional arguments, in order.
+        flags: its flags, filters included.
+        summary: first line of the docstring.
+        details: the docstring between the summary and the flags.
+    """
 
     name: str
     operands: tuple[Operand, ...]
@@ -139,10 +156,10 @@ class Syntax:
         return "\n".join(lines)
 
     def flag(self, written: str) -> Flag:
-        """The flag of this spelling.
+        """The flag that a person has typed.
 
         Raises:
-            UsageProblem: there is none; the message has the nearest one.
+            UsageProblem: there is no such flag; the message suggests the most similar one.
         """
         for flag in self.flags:
             if flag.written == written:
@@ -154,15 +171,37 @@ class Syntax:
             f"{', '.join([*known, OUTPUT])}; to use it as text, write -- before it"
         )
 
+    def explain(self, error: TTAMemoryError) -> str:
+        """The message of an error, with arguments named as they are typed after ``%memory``.
+
+        The library says ``since='whenever': ...`` and ``with key= (in %memory: --key)``; here that is
+        ``--since 'whenever': ...`` and ``with --key``.
+        """
+        message, name = str(error), error.parameter
+        if name is not None and re.match(rf"{re.escape(name)}\b", message):
+            typed = next((flag.written for flag in self.flags if flag.name == name), None)
+            if typed is None and any(operand.name == name for operand in self.operands):
+                typed = name.upper()
+            if typed is not None:
+                rest = message.removeprefix(name)
+                message = f"{typed} {rest[1:]}" if rest.startswith("=") else f"{typed}{rest}"
+        return _BOTH_SPELLINGS.sub(r"\1", message)
+
+
+_BOTH_SPELLINGS = re.compile(r"\b\w+=(?:'\w*'|\w*) \(in %memory: (--[^)\n]+)\)")
+"""How messages of the library name an argument for both of its users: in Python and in ``%memory``."""
+
 
 def metavar(flag: Flag) -> str:
-    """What stands for a flag's value in the help."""
+    """What the help shows in place of a flag's value: ``N``, ``JSON``, or the flag's name."""
     return {"Limit": "N", "int": "N", "int | None": "N", "Where": "JSON"}.get(
         flag.kind, flag.name.upper().replace("_", "-")
     )
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """``" (did you mean 'search'?)"``, or nothing when nothing is near."""
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    """``" (did you mean 'search'?)"``, or an empty text if no known word is similar."""
+    if len(word) > _LONGEST_MISTYPED:
+        return ""
+    similar = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f" (did you mean {similar[0]!r}?)" if similar else ""

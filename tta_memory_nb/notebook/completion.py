@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
-from ..errors import InvalidArgument
+from ..errors import TTAMemoryError
 from ..keys import parse_memory_key
 from ..stores.redis.addresses import EMBEDDED
-from .arguments import Syntax
-from .commands import COMMANDS, IN_MEMORY, PLOTS, Notebook, syntax
+from .arguments import OUTPUT, Flag, Syntax
+from .commands import COMMANDS, Notebook, syntax
+from .commands.base import IN_MEMORY
+from .commands.keys import newest_keys
+from .commands.views import PLOTS
 
-# A magic stands alone or behind an assignment, annotated or augmented ones included.
+# The magic begins a line, or is assigned; the assignment may be annotated or augmented.
 _MAGIC = re.compile(r"^\s*(?:[^=%]*=\s*)?%{1,2}memory(?P<rest>\s.*)$", re.DOTALL)
 
-# The word before the cursor: one in a quote still open, or what follows the last space.
+# The word before the cursor: the text behind a quote that is still open, or behind the last space.
 _OPEN_QUOTE = re.compile(r"(?:(?<=\s)|^)(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)(?:\s|$)).)*)$")
 _BARE = re.compile(r"\S*$")
 
-_OFFERED = 200  # more than anyone reads, and quick to send
+_MOST_OFFERED = 200  # more than anyone reads, and quick to send
+_MOST_RECORDS = 1000  # whose keys are searched for users and sessions
 
 _CHOICES = {
     "on_error": ("raise", "skip"),
@@ -30,15 +34,17 @@ _TAKE_KEYS = ("get", "delete", "add")
 
 
 def complete(before: str, nb: Notebook) -> tuple[str, list[str]] | None:
-    """Candidates for the word before the cursor.
+    """The candidates for the word before the cursor.
+
+    The memory is asked for its newest keys at most once, and only if the word can be a key or a part of one.
 
     Args:
         before: the line up to the cursor.
-        nb: whose memory's keys, users and sessions are offered.
+        nb: the notebook whose keys, users and sessions are offered.
 
     Returns:
-        The word to replace and what may stand there, or None when this is no ``%memory`` line
-        or something else completes it better (file names, variables).
+        The word to replace and its candidates. None if this is no ``%memory`` line, if other completers
+        know better (file names, variables), or if the server cannot be asked.
     """
     line = _MAGIC.match(before)
     if line is None:
@@ -53,25 +59,26 @@ def complete(before: str, nb: Notebook) -> tuple[str, list[str]] | None:
     if not words:
         return fragment, _starting(typed, COMMANDS)
     try:
-        command = syntax(words[0])
-    except InvalidArgument:
+        candidates = _candidates(syntax(words[0]), words[1:], typed, nb)
+    except TTAMemoryError:  # no such command; the server refuses or is away
         return None
-    candidates = _candidates(command, words[1:], typed, nb)
     return None if candidates is None else (fragment, candidates)
 
 
 def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> list[str] | None:
+    if words and words[-1] == OUTPUT:
+        return None  # the name of a variable
     if words and words[-1].startswith("--"):
         for flag in command.flags:
             if flag.written == words[-1] and not flag.is_switch:
-                return _starting(typed, _flag_values(command, flag.name, nb))
+                return _starting(typed, _flag_values(command, flag, words, typed, nb))
     if typed.startswith("-"):
-        flags = [*(flag.written for flag in command.flags), "-o", "-h"]
+        flags = [*(flag.written for flag in command.flags), OUTPUT, "-h"]
         return [flag for flag in flags if flag.startswith(typed)]
     if command.name in _TAKE_KEYS:
         if command.name == "add" and words:
             return None
-        return _starting(typed, reversed(nb.memory.sync.keys()))
+        return _starting(typed, _keys(nb, typed))
     if command.name == "help":
         return _starting(typed, COMMANDS)
     if command.name == "use" and not words:
@@ -83,33 +90,62 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
     return None
 
 
-def _flag_values(command: Syntax, name: str, nb: Notebook) -> Iterable[str]:
-    for place in (name, f"{command.name}.{name}"):
+def _flag_values(
+    command: Syntax, flag: Flag, words: list[str], typed: str, nb: Notebook
+) -> Iterable[str]:
+    for place in (flag.name, f"{command.name}.{flag.name}"):
         if place in _CHOICES:
             return _CHOICES[place]
-    if name == "namespace":
+    if flag.name == "namespace":
         return [namespace for backend, namespace in nb.memories if backend == nb.backend]
-    newest_first = reversed(nb.memory.sync.keys())
-    if name in ("user", "session"):
-        parsed = (parse_memory_key(key) for key in newest_first)
-        return (getattr(parts, name) for parts in parsed if parts)
-    return newest_first if name == "prefix" else ()
+    if flag.name == "prefix":
+        return _keys(nb, typed)
+    if flag.name == "user":
+        return _parts_of_keys(nb, "user", prefix=typed)
+    if flag.name == "session":
+        user = _user_in(words)
+        return _parts_of_keys(nb, "session", prefix=f"{user}:{typed}" if user else "")
+    return ()
+
+
+def _keys(nb: Notebook, typed: str) -> list[str]:
+    return newest_keys(nb.memory.sync, _MOST_OFFERED, prefix=typed)
+
+
+def _parts_of_keys(nb: Notebook, part: str, *, prefix: str) -> Iterator[str]:
+    """The users or sessions of the newest records, newest first.
+
+    Args:
+        nb: the notebook.
+        part: ``"user"`` or ``"session"``.
+        prefix: what the keys begin with.
+    """
+    keys = newest_keys(nb.memory.sync, _MOST_RECORDS, prefix=prefix)
+    return (getattr(parsed, part) for parsed in map(parse_memory_key, keys) if parsed)
+
+
+def _user_in(words: list[str]) -> str | None:
+    """The user that the line filters by, if it is plain text."""
+    for flag, value in pairwise(words):
+        if flag == "--user" and re.fullmatch(r"[^\s\"'${}:]+", value):
+            return value
+    return None
 
 
 def _starting(typed: str, candidates: Iterable[str]) -> list[str]:
     def fitting() -> Iterator[str]:
         seen = set()
         for candidate in candidates:
-            # What cannot be printed cannot be typed: a variable has to hold it.
+            # A candidate that cannot be printed cannot be typed, and is given by a variable.
             if candidate.startswith(typed) and candidate not in seen and candidate.isprintable():
                 seen.add(candidate)
                 yield _typed(candidate)
 
-    return list(islice(fitting(), _OFFERED))
+    return list(islice(fitting(), _MOST_OFFERED))
 
 
 def _typed(word: str) -> str:
-    """A word as it must be typed: in quotes when it would be read as something else."""
+    """A word as it must be typed: in quotes if it would be parsed as something else."""
     if not re.search(r"[\s${}]", word) and word[:1] not in ("-", '"', "'"):
         return word
     return f"'{word}'" if "' " not in word and not word.endswith("'") else f'"{word}"'

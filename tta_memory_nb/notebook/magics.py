@@ -1,4 +1,4 @@
-"""``%memory`` and ``%%memory`` in IPython: reads the line, runs the command, shows the reply."""
+"""``%memory`` and ``%%memory`` in IPython: parses the line, runs the command, shows the reply."""
 
 from __future__ import annotations
 
@@ -19,37 +19,40 @@ from IPython.core.magic import (
 
 from ..errors import TTAMemoryError, harmless
 from ..frames import frame_html
-from . import commands, tab
+from . import ipython_completion
 from .arguments import UsageProblem
+from .commands import COMMANDS, Notebook, Reply, help_, overview, syntax
+from .commands.base import shown
+from .commands.memories import or_environment, outage_of, status
 from .parsing import Lookup, parse
 from .progress import display_bar
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-# Outside the extension's own life: `%reload_ext` must not forget what was remembered.
-_notebooks: WeakKeyDictionary[InteractiveShell, commands.Notebook] = WeakKeyDictionary()
+# Kept when the extension is unloaded, so that `%reload_ext` does not lose the records.
+_notebooks: WeakKeyDictionary[InteractiveShell, Notebook] = WeakKeyDictionary()
 
 
 class MemoryMagicError(TTAMemoryError):
-    """A ``%memory`` command that failed; shown in one line, and the cell fails."""
+    """A failed ``%memory`` command. IPython shows it in one line, and the cell fails."""
 
     def __init__(self, command: str, message: str) -> None:
         super().__init__(message)
         self.command = command
 
     def _render_traceback_(self) -> list[str]:
-        # IPython asks for this in place of a traceback, which would show our inside, not the
-        # user's mistake. Unlike UsageError it still reaches the front end as an error.
+        # IPython calls this method instead of showing a traceback, which would show the code of this
+        # package instead of the user's mistake. Unlike UsageError, the front end still gets an error.
         red, plain = "\x1b[31m", "\x1b[0m"
         lines = [harmless(line) for line in str(self).split("\n")]
-        return [f"{red}{commands.shown(self.command)}{plain}: " + "\n".join(lines)]
+        return [f"{red}{shown(self.command)}{plain}: " + "\n".join(lines)]
 
 
-def notebook_of(shell: InteractiveShell) -> commands.Notebook:
-    """What the commands of a shell work on; made at first use."""
+def notebook_of(shell: InteractiveShell) -> Notebook:
+    """The notebook that the commands of a shell work on; made at first use."""
     if shell not in _notebooks:
-        _notebooks[shell] = commands.Notebook(lookup=shell.ev, progress=display_bar)
+        _notebooks[shell] = Notebook(lookup=shell.ev, progress=display_bar)
     return _notebooks[shell]
 
 
@@ -63,12 +66,12 @@ class MemoryMagics(Magics):
     def memory(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
-        """Replaced by the overview of all commands, below."""
+        """Replaced below by the overview of all commands."""
         shell = self.shell
         assert shell is not None
 
         def lookup(expression: str) -> Any:
-            # The function that the magic stands in knows its own names best.
+            # Inside a function, the local variables come before the notebook's.
             return eval(expression, shell.user_ns, local_ns or {})  # noqa: S307  the user's own
 
         _get_ready_to_explore(shell)
@@ -78,8 +81,9 @@ class MemoryMagics(Magics):
             rest = "".join(words[1:])
             reply, output = _run(notebook_of(shell), name, rest, cell, lookup)
         except TTAMemoryError as error:
-            raise MemoryMagicError(f"%memory {name}".strip(), str(error)) from None
-        outage = commands.outage_of(notebook_of(shell))
+            message = syntax(name).explain(error) if name in COMMANDS else str(error)
+            raise MemoryMagicError(f"%memory {name}".strip(), message) from None
+        outage = outage_of(notebook_of(shell))
         if text := "\n".join(filter(None, (reply.text, outage))):
             print(text)  # noqa: T201  a magic's text is its output
         if output is None:
@@ -92,14 +96,14 @@ _EXPLORER = f"{__package__}.explorer"
 
 
 def _get_ready_to_explore(shell: InteractiveShell) -> None:
-    """Imports what the explorer needs while nobody waits for it.
+    """Starts a thread that imports the explorer's packages before they are needed.
 
-    Whoever uses a memory will look at it, and the widgets' packages would take a third of the time
-    until the first rows are seen. A terminal has no use for them.
+    Most users of a memory open the explorer, and these imports would take a third of the time until its
+    first rows are shown. A terminal cannot show the explorer, so nothing is imported there.
     """
 
     def load() -> None:
-        with suppress(Exception):  # whoever needs it will be told
+        with suppress(Exception):  # `%memory explore` imports again, and shows the error
             import_module(_EXPLORER)
 
     if getattr(shell, "kernel", None) is not None and _EXPLORER not in sys.modules:
@@ -107,36 +111,40 @@ def _get_ready_to_explore(shell: InteractiveShell) -> None:
 
 
 def _run(
-    notebook: commands.Notebook, name: str, rest: str, cell: str | None, lookup: Lookup
-) -> tuple[commands.Reply, str | None]:
-    """The reply to a command line, and the variable it is to be kept in."""
+    notebook: Notebook, name: str, rest: str, cell: str | None, lookup: Lookup
+) -> tuple[Reply, str | None]:
+    """Runs a command line.
+
+    Returns:
+        The reply, and the variable to store it in (``-o``) or None.
+    """
     if cell is not None and (not name or name.startswith("-")):
-        raise UsageProblem("a cell needs a command: %%memory add KEY")
+        raise UsageProblem("a cell magic needs a command: %%memory add KEY")
     if not name:
-        return commands.status(notebook), None
+        return status(notebook), None
     if name in ("-h", "--help"):
-        return commands.help_(notebook), None
-    syntax = commands.syntax(name)
+        return help_(notebook), None
+    described = syntax(name)
     if name == "use":
-        lookup = commands.or_environment(lookup)
-    parsed = parse(syntax, rest, cell, lookup)
+        lookup = or_environment(lookup)
+    parsed = parse(described, rest, cell, lookup)
     if parsed.wants_help:
-        return commands.Reply(syntax.help()), None
-    reply = commands.COMMANDS[name](notebook, *parsed.operands, **parsed.flags)
+        return Reply(described.help()), None
+    reply = COMMANDS[name](notebook, *parsed.operands, **parsed.flags)
     return reply, parsed.output
 
 
-MemoryMagics.memory.__doc__ = commands.overview()
+MemoryMagics.memory.__doc__ = overview()
 
 
-# pandas 3 calls the class by the first name, pandas 2 by the second.
+# The module of the class DataFrame: in pandas 3 the first, in pandas 2 the second.
 _FRAMES = ("pandas", "pandas.core.frame")
 
 
 def load(ipython: InteractiveShell) -> None:
-    """Adds the magic, its completion and the look of its tables to a shell."""
+    """Adds the magic, its completion and the formatters of its tables to a shell."""
     ipython.register_magics(MemoryMagics(ipython))
-    tab.add(ipython, notebook_of)
+    ipython_completion.add(ipython, notebook_of)
     html, plain = _formatters(ipython)
     for module in _FRAMES:
         html.for_type_by_name(module, "DataFrame", frame_html)
@@ -144,17 +152,17 @@ def load(ipython: InteractiveShell) -> None:
 
 
 def unload(ipython: InteractiveShell) -> None:
-    """Removes from a shell everything that `load` has added."""
+    """Removes everything that `load` has added to a shell."""
     for kind in ("line", "cell"):
         magics = ipython.magics_manager.magics[kind]
         if isinstance(getattr(magics.get("memory"), "__self__", None), MemoryMagics):
             del magics["memory"]
     ipython.magics_manager.registry.pop("MemoryMagics", None)
-    tab.remove(ipython)
+    ipython_completion.remove(ipython)
     for formatter, ours in zip(_formatters(ipython), (frame_html, _print_frame), strict=True):
         for module in _FRAMES:
             now = formatter.pop(f"{module}.DataFrame", None)
-            if now not in (None, ours):  # somebody else's, made after ours
+            if now not in (None, ours):  # another formatter, registered after ours
                 formatter.for_type_by_name(module, "DataFrame", now)
 
 
@@ -165,5 +173,5 @@ def _formatters(ipython: InteractiveShell) -> tuple[Any, Any]:
 
 
 def _print_frame(frame: Any, printer: Any, _cycle: bool) -> None:
-    """A table as plain text, in which a key or a cell cannot steer the terminal."""
+    """A table as plain text, with the control characters of keys and cells escaped."""
     printer.text("\n".join(map(harmless, repr(frame).split("\n"))))

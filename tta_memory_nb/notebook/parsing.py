@@ -1,29 +1,30 @@
-"""A command line taken apart, by the syntax of its command. No IPython here.
+"""Parses a command line by the syntax of its command. No IPython here.
 
-Text is taken as it stands: quotes, apostrophes and backslashes in it mean themselves.
+Raw text is taken unchanged: quotes, apostrophes and backslashes in it have no special meaning.
 
-A word (a key, a path, the value of a flag) may stand in quotes, which then may hold spaces.
-``$name``, ``$name.attribute`` and ``{expression}`` alone stand for the notebook's object itself;
-inside a word, such as the key ``user{n}:$session``, for its text, but not in single quotes.
+A word (a key, a path, the value of a flag) may be quoted, and may then contain spaces. ``$name``,
+``$name.attribute`` and ``{expression}`` alone are replaced by the notebook's object itself. Inside a
+word, such as the key ``user{n}:$session``, they are replaced by the object's text. In single quotes they
+are not replaced.
 
-Flags stand anywhere but inside JSON; ``--`` ends them.
+A flag may be anywhere but inside JSON; ``--`` ends the flags.
 """
 
 from __future__ import annotations
 
-import ast
-import json
 import keyword
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import index
 from typing import Any, TypeAlias
 
-from ..errors import InvalidArgument, brief
+from ..errors import brief
 from .arguments import Flag, Operand, Syntax, UsageProblem, metavar
+from .json_text import UnreadableObject, read_object, value_of
 
 Lookup: TypeAlias = Callable[[str], Any]
-"""Gives the value of an expression over the notebook's variables; raises what it raises."""
+"""Returns the value of an expression over the notebook's variables. What the expression raises is not caught."""
 
 _VARIABLE = re.compile(r"\$([^\W\d]\w*(?:\.[^\W\d]\w*)*)|\{([^{}]+)\}")
 _WORD = re.compile(r"(?:\{[^{}]*\}|\S)+")
@@ -35,19 +36,16 @@ _LAST_OUTPUT = re.compile(r"-o\s+\S+\s*$")
 _TEXT_END = re.compile(r"(?<=\s)(?:--(?:[A-Za-z][\w-]*|(?=\s|$))|-o\s+[^\W\d]\w*\s*$)")
 _PAYLOAD_END = re.compile(r"(?<=\s)--(?:[A-Za-z][\w-]*|(?=\s|$))")
 
-# A Python dict may end at any of its braces; nobody writes one with more in a line.
-_BRACES = 200
-
 
 @dataclass(slots=True)
 class Parsed:
-    """A command line taken apart.
+    """A parsed command line.
 
     Attributes:
-        operands: values of the operands given, in order.
-        flags: value by parameter name.
+        operands: values of the operands on the line, in order.
+        flags: value of each flag on the line, by parameter name.
         output: variable to assign the result to (``-o``), or None.
-        wants_help: whether ``-h`` or ``--help`` was given.
+        wants_help: whether the line contains ``-h`` or ``--help``; what follows them is not parsed.
     """
 
     operands: list[Any]
@@ -57,59 +55,19 @@ class Parsed:
 
 
 def parse(syntax: Syntax, line: str, body: str | None, lookup: Lookup) -> Parsed:
-    """Takes a command line apart.
+    """Parses a command line.
 
     Args:
         syntax: what the command accepts.
-        line: what stands after the subcommand.
-        body: text of the cell below, for a cell magic; it fills the last operand.
-        lookup: gives the notebook's variables.
+        line: the text behind the subcommand.
+        body: for a cell magic, the text of the cell; it becomes the last operand.
+        lookup: returns the values of the notebook's variables.
 
     Raises:
-        UsageProblem: the line does not fit; the message says what to write.
+        UsageProblem: the line does not fit the syntax; the message says what to type.
+        InvalidArgument: the value to store cannot be read.
     """
     return _Parser(syntax, line, body, lookup).parse()
-
-
-def unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """For a JSON decoder: an object, in which no field may stand twice.
-
-    Raises:
-        InvalidArgument: one does.
-    """
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidArgument(f"the field {brief(twice)} stands twice")
-    return value
-
-
-def object_at(text: str, at: int = 0) -> tuple[dict[str, Any], int] | None:
-    """The JSON object, or the Python dict of literals, that begins here, and where it ends.
-
-    Raises:
-        InvalidArgument: a field stands twice.
-    """
-    try:
-        value, end = json.JSONDecoder(object_pairs_hook=unique_fields).raw_decode(text, at)
-    except InvalidArgument:
-        raise
-    except (ValueError, RecursionError):
-        return _literal_at(text, at)
-    return (value, end) if isinstance(value, dict) else None
-
-
-def _literal_at(text: str, at: int) -> tuple[dict[str, Any], int] | None:
-    braces = [found.end() for found in re.finditer("}", text[at:])][:_BRACES]
-    for length in braces:
-        try:
-            value = ast.literal_eval(text[at : at + length])
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            return value, at + length
-    return None
 
 
 class _Parser:
@@ -119,11 +77,11 @@ class _Parser:
         self.body = body
         self.lookup = lookup
         self.at = 0
-        self.only_text = False  # after "--"
+        self.only_text = False  # True behind "--"
         self.words: list[Any] = []
         self.text: list[str] = []  # pieces of a Text operand between its flags
         self.parsed = Parsed([], {})
-        # A cell's body stands for the last operand, so the line holds only those before it.
+        # The body of a cell is the last operand, so the line contains only the operands before it.
         self.expected = list(syntax.operands if body is None else syntax.operands[:-1])
 
     def parse(self) -> Parsed:
@@ -135,6 +93,8 @@ class _Parser:
                     self.only_text = True
                     continue
                 if self._flag():
+                    if self.parsed.wants_help:
+                        return self.parsed
                     continue
             self._operand(self._next_operand())
         if self.words:
@@ -142,9 +102,9 @@ class _Parser:
         if self.text:
             self.parsed.operands.append(self._whole_text(" ".join(self.text)))
         if self.body is not None and len(self.parsed.operands) == len(self.expected):
-            self.parsed.operands.append(self.body.strip("\n"))
-        if not self.parsed.wants_help:
-            self._check_count()
+            is_value = self.syntax.operands[-1].kind == "Payload"
+            self.parsed.operands.append(value_of(self.body) if is_value else self.body.strip("\n"))
+        self._check_count()
         return self.parsed
 
     # ---- operands
@@ -152,7 +112,7 @@ class _Parser:
     def _check_body(self) -> None:
         operands = self.syntax.operands
         if self.body is not None and not (operands and operands[-1].kind in ("Text", "Payload")):
-            raise UsageProblem(f"{self.syntax.name} takes no cell body; write it on one line")
+            raise UsageProblem(f"{self.syntax.name} takes no cell body; type it on one line")
 
     def _skip_space(self) -> bool:
         while self.at < len(self.line) and self.line[self.at].isspace():
@@ -160,13 +120,13 @@ class _Parser:
         return self.at < len(self.line)
 
     def _next_operand(self) -> Operand:
-        # Text and Words are still the next one after their first piece.
+        # Text and Words are finished only at the end of the line, so they remain the next operand.
         done = len(self.parsed.operands)
         if done < len(self.expected):
             return self.expected[done]
-        hint = ", with quotes around what holds spaces" if self.expected else ""
+        hint = "; put quotes around words that contain spaces" if self.expected else ""
         rest = self.line[self.at :].strip()
-        raise UsageProblem(f"too much: {brief(rest)}; write {self.syntax.usage}{hint}")
+        raise UsageProblem(f"unexpected argument {brief(rest)}; usage: {self.syntax.usage}{hint}")
 
     def _operand(self, operand: Operand) -> None:
         if operand.kind == "Text":
@@ -182,38 +142,45 @@ class _Parser:
         given = len(self.parsed.operands)
         missing = [operand for operand in self.syntax.operands[given:] if operand.required]
         if missing:
-            raise UsageProblem(f"{missing[0].name.upper()} is missing; write {self.syntax.usage}")
+            raise UsageProblem(
+                f"missing argument {missing[0].name.upper()}; usage: {self.syntax.usage}"
+            )
 
     def _payload(self) -> Any:
-        """A JSON object, a variable alone, or raw text up to a flag."""
-        if not self.only_text:
-            start = self.at
-            if self.line[start] == "{" and (found := object_at(self.line, start)):
-                self.at = found[1]
-                return self.line[start : self.at]
-            variable = _VARIABLE.match(self.line, start)
-            if variable and _is_expression(variable) and not self._text_follows(variable.end()):
-                self.at = variable.end()
-                return self._look_up(variable, "write -- before it to store the text")
-            if self.line[start] == "{":
-                # Meant as an object; whoever reads the value says what is wrong with it.
-                self.at = len(self.line)
-                return self.line[start:]
-        return self._raw(_PAYLOAD_END)
+        """The value to store: a JSON object, a variable alone, or raw text up to a flag."""
+        if self.only_text:
+            return value_of(self._raw(_PAYLOAD_END))
+        start = self.at
+        unreadable: UnreadableObject | None = None
+        if self.line[start] == "{":
+            try:
+                value, self.at = read_object(self.line, start)
+            except UnreadableObject as error:
+                unreadable = error  # unless it is a variable in braces
+            else:
+                return value
+        variable = _VARIABLE.match(self.line, start)
+        if variable and _is_expression(variable) and not self._text_follows(variable.end()):
+            self.at = variable.end()
+            held = self._look_up(variable, "type -- before it to store the text")
+            return value_of(held) if isinstance(held, str) else held
+        if unreadable is not None:
+            raise unreadable
+        return value_of(self._raw(_PAYLOAD_END))
 
     def _text_follows(self, at: int) -> bool:
         rest = self.line[at:]
         return bool(rest.strip()) and not re.match(r"\s+(?:--|-o\s)", rest)
 
     def _raw(self, end: re.Pattern[str]) -> str:
-        """Text as it stands, up to a flag or, after "--", up to the end."""
+        """The text up to a flag or, behind "--", up to the end of the line."""
         start = self.at
         found = None if self.only_text else end.search(self.line, start + 1)
         self.at = found.start() if found else len(self.line)
         return self.line[start : self.at].strip()
 
     def _whole_text(self, text: str) -> Any:
-        """A variable when it is all there is and exists; raw words may look like one."""
+        """The object of a variable that is the whole text and exists; otherwise the text itself."""
         variable = _VARIABLE.fullmatch(text)
         if variable is None:
             return text
@@ -225,13 +192,13 @@ class _Parser:
     # ---- flags
 
     def _flag(self) -> bool:
-        """Takes a flag and its value; False when there is none, only text."""
+        """Parses a flag and its value; False if there is only text here."""
         match = _FLAG.match(self.line, self.at)
         if match is None:
             return False
         name, equals, letter = match.groups()
         if letter and self.text and not (letter == "o" and _LAST_OUTPUT.match(self.line, self.at)):
-            return False  # "gcc main.c -o prog" is what somebody said
+            return False  # part of the text: "gcc main.c -o prog"
         self.at = match.end()
         if name == "help" or letter == "h":
             self.parsed.wants_help = True
@@ -246,14 +213,14 @@ class _Parser:
         name = self.line[self.at :].split(maxsplit=1)[:1]
         self.at += len(name[0]) if name else 0
         if not name or not name[0].isidentifier() or keyword.iskeyword(name[0]):
-            raise UsageProblem(f"-o {brief(''.join(name))}: give the name of a variable")
+            raise UsageProblem(f"-o {brief(''.join(name))}: give a variable name")
         if self.parsed.output is not None:
-            raise UsageProblem("-o is given twice")
+            raise UsageProblem("duplicate flag -o")
         self.parsed.output = name[0]
 
     def _long_flag(self, flag: Flag, equals: bool) -> None:
         if flag.name in self.parsed.flags:
-            raise UsageProblem(f"{flag.written} is given twice")
+            raise UsageProblem(f"duplicate flag {flag.written}")
         if flag.is_switch:
             if equals:
                 raise UsageProblem(f"{flag.written} is a switch and takes no value")
@@ -272,14 +239,17 @@ class _Parser:
 
     def _flag_value(self, flag: Flag) -> Any:
         if flag.kind == "Where" and self.line[self.at] == "{":
-            found = object_at(self.line, self.at)
-            if found:
-                self.at = found[1]
-                return found[0]
-            variable = _VARIABLE.match(self.line, self.at)
-            if variable is None or not _is_expression(variable):
-                shown = brief(self.line[self.at :])
-                raise UsageProblem(f'{flag.written} {shown}: not JSON such as {{"turn": 3}}')
+            try:
+                value, self.at = read_object(self.line, self.at)
+            except UnreadableObject:
+                variable = _VARIABLE.match(self.line, self.at)
+                if variable is None or not _is_expression(variable):
+                    shown = brief(self.line[self.at :])
+                    raise UsageProblem(
+                        f'{flag.written} {shown}: not JSON such as {{"turn": 3}}'
+                    ) from None
+            else:
+                return value
         word = self._word()
         if flag.kind == "Where" and isinstance(word, str):
             raise UsageProblem(f'{flag.written} {brief(word)}: give JSON such as {{"turn": 3}}')
@@ -290,7 +260,7 @@ class _Parser:
     # ---- words and variables
 
     def _word(self) -> Any:
-        """The next word: out of its quotes, its variables looked up."""
+        """The next word, without its quotes, and with its variables replaced."""
         quote = self.line[self.at]
         if quote in "\"'":
             closing = re.compile(re.escape(quote) + r"(?=\s|$)").search(self.line, self.at + 1)
@@ -308,7 +278,7 @@ class _Parser:
         return _VARIABLE.sub(lambda variable: str(self._look_up(variable)), word)
 
     def _look_up(
-        self, variable: re.Match[str], way_out: str = "a word in single quotes stands for itself"
+        self, variable: re.Match[str], way_out: str = "in single quotes it is plain text"
     ) -> Any:
         expression, spec = variable[1] or variable[2], None
         if not _is_expression(variable):
@@ -324,7 +294,7 @@ class _Parser:
 
 
 def _is_expression(variable: re.Match[str]) -> bool:
-    """Whether all between the braces is one expression, with no format after it."""
+    """Whether the braces contain one expression, without a format behind it."""
     try:
         compile((variable[1] or variable[2]).strip(), "<%memory>", "eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -332,13 +302,15 @@ def _is_expression(variable: re.Match[str]) -> bool:
     return True
 
 
-def _number(flag: Flag, word: Any) -> Any:
+def _number(flag: Flag, word: Any) -> int | None:
     if flag.kind == "Limit" and word == "all":
         return None
     at_least = 1 if flag.kind == "Limit" else 0
     try:
-        number = int(word.replace(",", "").replace("_", "")) if isinstance(word, str) else word
-        if number >= at_least:
+        number = (
+            int(word.replace(",", "").replace("_", "")) if isinstance(word, str) else index(word)
+        )
+        if number >= at_least and not isinstance(word, bool):
             return number
     except (TypeError, ValueError):
         pass

@@ -1,4 +1,4 @@
-"""A progress bar that leaves one plain line behind, also in a saved notebook."""
+"""A progress bar that becomes one plain line when it is done, also in a saved notebook."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from IPython.display import DisplayHandle, display
 
-_PATIENCE = 0.5  # seconds; what is done sooner needs no bar
+_DELAY = 0.5  # seconds; shorter work needs no bar
 
 
 class _Line:
-    """A line of text that is plain in every front end."""
+    """One line of text, displayed without quotes."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -23,20 +23,23 @@ class _Line:
 def display_bar(items: Iterable[Any], total: int | None, what: str) -> Iterable[Any]:
     """Wraps an iterable in a bar drawn by tqdm in the cell's own output.
 
-    tqdm's widget would leave a dead widget in the saved notebook, and its text bar a line of
-    carriage returns; this display is updated in place and ends as ``what: done``.
+    tqdm's own widget would be dead in the saved notebook, and its text bar would be saved as a line of
+    carriage returns. This display is updated in place and ends as ``what: done``.
 
     Args:
-        items: what is worked on.
-        total: how many there are, or None.
-        what: the work, shown before the bar.
+        items: the items to work on.
+        total: the number of items, or None if it is unknown.
+        what: name of the work, shown before the bar.
+
+    Returns:
+        The same items; taking them moves the bar.
     """
     from tqdm.std import tqdm
 
     handle: DisplayHandle | None = None
 
     class Bar(tqdm):  # type: ignore[type-arg]
-        # All that tqdm draws goes through here; as it gets None back, it writes nothing itself.
+        # tqdm draws through this method alone. It returns None, so tqdm writes nothing itself.
         def display(self, msg: str | None = None, pos: int | None = None) -> None:  # noqa: ARG002
             nonlocal handle
             text = str(self) if msg is None else msg
@@ -46,7 +49,7 @@ def display_bar(items: Iterable[Any], total: int | None, what: str) -> Iterable[
                 handle = display(_Line(text), display_id=True)  # type: ignore[no-untyped-call]
 
     def counted() -> Iterator[Any]:
-        with Bar(items, what, total, leave=False, unit=" records", delay=_PATIENCE) as bar:
+        with Bar(items, what, total, leave=False, unit=" records", delay=_DELAY) as bar:
             yield from bar
         if handle is not None:
             handle.update(  # type: ignore[no-untyped-call]

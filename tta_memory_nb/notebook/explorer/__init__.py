@@ -28,7 +28,7 @@ from ...record import MemoryRecord
 from ...stores.base import Clock
 from ...table import portable, unportable
 from ...text import fold, matching_paths
-from ..changes import Changes
+from ..undo import UndoStack
 from . import detail
 from .cells import ABOUT, KEY, MATCHES, Column, Fields, Rows, column_called, sendable
 from .history import History
@@ -131,7 +131,7 @@ class MemoryExplorer(anywidget.AnyWidget):
         memory: MemoryPrimitive | None = None,
         *,
         memories: Mapping[str, MemoryPrimitive] | None = None,
-        changes: Changes | None = None,
+        changes: UndoStack | None = None,
         clock: Clock = time.time,
         **traits: Any,
     ) -> None:
@@ -142,7 +142,7 @@ class MemoryExplorer(anywidget.AnyWidget):
         if not isinstance(memory, MemoryPrimitive):
             raise InvalidArgument(f"memory=<{type(memory).__name__}>: give a MemoryPrimitive")
         self._clock = clock
-        self._changes = Changes() if changes is None else changes
+        self._changes = UndoStack() if changes is None else changes
         self._memories = dict(memories or {})
         if memory not in self._memories.values():
             self._memories = {memory.namespace: memory, **self._memories}

@@ -18,7 +18,7 @@ from ...stores.base import Change
 from ...table import is_utf8, portable
 from ...text import fold, leaf_text, matching_paths, to_utf8
 from ...times import Duration, duration
-from ..parsing import unique_fields
+from ..json_text import unique_fields
 from .cells import created_at, sendable
 from .history import History
 

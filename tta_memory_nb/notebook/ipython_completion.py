@@ -1,4 +1,4 @@
-"""Completion brought to IPython: as a matcher, or as a hook where IPython is older than 8.6."""
+"""Registers the completion with IPython: as a matcher, or as a hook in IPython before 8.6."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ _LINE = r".*%{1,2}memory\s"
 
 
 def add(shell: InteractiveShell, notebook_of: Callable[[InteractiveShell], Notebook]) -> None:
-    """Makes Tab complete the lines of a shell."""
+    """Makes Tab complete ``%memory`` lines in a shell.
+
+    Args:
+        shell: the shell.
+        notebook_of: returns the notebook of a shell.
+    """
     try:
         from IPython.core.completer import context_matcher
     except ImportError:  # Google Colab ships IPython 7
@@ -45,7 +50,7 @@ def add(shell: InteractiveShell, notebook_of: Callable[[InteractiveShell], Noteb
 
 
 def remove(shell: InteractiveShell) -> None:
-    """Leaves Tab as it was."""
+    """Removes what `add` has registered."""
     matchers = getattr(shell.Completer, "custom_matchers", [])
     matchers[:] = [each for each in matchers if getattr(each, "__name__", "") != _MATCHER]
     for pattern in [each for each in shell.strdispatchers[_HOOK].regexs if each.pattern == _LINE]:
@@ -55,7 +60,7 @@ def remove(shell: InteractiveShell) -> None:
 def hook(
     shell: InteractiveShell, notebook_of: Callable[[InteractiveShell], Notebook]
 ) -> Callable[[Any, Any], list[str]]:
-    """The completion in the form that IPython has known since its beginnings."""
+    """The completion as a hook for the event ``complete_command``, which every IPython knows."""
     from IPython.core.error import TryNext
 
     def offer(_completer: Any, event: Any) -> list[str]:
@@ -63,7 +68,7 @@ def hook(
         if found is None:
             raise TryNext
         fragment, candidates = found
-        # Only what follows the last delimiter, such as the ':' in a key, is replaced.
+        # IPython replaces only the text behind the last delimiter, such as the ':' in a key.
         kept = len(fragment) - len(event.symbol)
         return [candidate[kept:] for candidate in candidates]
 

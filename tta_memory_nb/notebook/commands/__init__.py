@@ -1,0 +1,83 @@
+"""The subcommands of ``%memory``, one function each. No IPython here.
+
+    reading.py     get, search, list
+    writing.py     add, delete, clear, undo
+    transfer.py    import, export
+    views.py       explore, plot, snapshot, diff
+    memories.py    info, use, nest, and the reply to %memory alone
+    keys.py        keys as operands
+    base.py        the notebook that commands work on, and their reply
+
+A command takes the `Notebook` and the parsed operands and flags of its line (see `arguments`), and returns
+a `Reply`. Its docstring is its help. To add a command, write a function and name it in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+from ...errors import InvalidArgument
+from ..arguments import Syntax, Word, did_you_mean
+from . import memories, reading, transfer, views, writing
+from .base import Command, Notebook, Reply, shown
+
+__all__ = ["COMMANDS", "Command", "Notebook", "Reply", "help_", "overview", "syntax"]
+
+
+def help_(_nb: Notebook, command: Word | None = None) -> Reply:
+    """Show all commands, or the help of one."""
+    if command is None:
+        return Reply(overview())
+    return Reply(syntax(str(command)).help())
+
+
+COMMANDS: dict[str, Command] = {
+    "add": writing.add,
+    "get": reading.get,
+    "search": reading.search,
+    "list": reading.list_,
+    "explore": views.explore,
+    "delete": writing.delete,
+    "clear": writing.clear,
+    "undo": writing.undo,
+    "plot": views.plot,
+    "snapshot": views.snapshot,
+    "diff": views.diff,
+    "info": memories.info,
+    "use": memories.use,
+    "import": transfer.import_,
+    "export": transfer.export,
+    "nest": memories.nest,
+    "help": help_,
+}
+"""Every command, in the order of the help."""
+
+
+def syntax(name: str) -> Syntax:
+    """The syntax of a command.
+
+    Raises:
+        InvalidArgument: there is no such command; the message suggests the most similar one.
+    """
+    if name not in COMMANDS:
+        raise InvalidArgument(
+            f"no subcommand '{shown(name)}'{did_you_mean(name, list(COMMANDS))}; "
+            "%memory help lists them"
+        )
+    return Syntax.of(name, COMMANDS[name])
+
+
+def overview() -> str:
+    """The text of ``%memory help``: one line for each command."""
+    syntaxes = [syntax(name) for name in COMMANDS]
+    width = max(len(each.usage) for each in syntaxes)
+    lines = [f"  {each.usage:<{width}}  {each.summary}" for each in syntaxes]
+    return "\n".join(
+        [
+            "See, search and repair what an agent remembers.",
+            "",
+            f"  {'%memory':<{width}}  Show backend, namespace, size, capacity and evictions.",
+            *lines,
+            "",
+            "%memory help search, or %memory search -h, shows the flags of a command. In a cell magic,",
+            "%%memory add KEY, the body of the cell is the value. -o NAME stores the result in NAME.",
+        ]
+    )

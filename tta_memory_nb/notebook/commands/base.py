@@ -1,0 +1,116 @@
+"""What all commands have in common: the notebook they work on, their reply, the wording of both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ...compare import Snapshot
+from ...errors import InvalidArgument, harmless
+from ...filters import FilterArgs
+from ...primitive import MemoryPrimitive
+from ...stores.base import Change, Clock
+from ...times import instant
+from ..parsing import Lookup
+from ..undo import UndoStack
+
+if TYPE_CHECKING:
+    from ...transfer import Progress
+
+IN_MEMORY = "in-memory"
+
+_MOST_CHARACTERS = 120
+
+
+def _no_variables(expression: str) -> Any:
+    raise NameError(f"there are no variables here, so no {expression!r}")
+
+
+@dataclass(slots=True)
+class Notebook:
+    """What the commands of one notebook work on.
+
+    Attributes:
+        memory: the memory in use.
+        backend: the backend chosen by ``use``: ``in-memory``, a URL, or the memory of a variable.
+        lookup: returns the values of the notebook's variables.
+        progress: wraps long work in a progress bar, or False.
+        memories: the memories made by ``use``, by backend and namespace.
+        undo_stack: the changes that ``undo`` can take back.
+        snapshots: by name, what ``diff`` can compare with, and the memory it was taken of.
+        clock: returns the present instant in Unix seconds; an argument for tests.
+    """
+
+    memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
+    backend: str = IN_MEMORY
+    lookup: Lookup = _no_variables
+    progress: Progress | bool = False
+    memories: dict[tuple[str, str], MemoryPrimitive] = field(default_factory=dict)
+    undo_stack: UndoStack = field(default_factory=UndoStack)
+    snapshots: dict[str, tuple[MemoryPrimitive, Snapshot]] = field(default_factory=dict)
+    clock: Clock = time.time
+
+    def __post_init__(self) -> None:
+        self.memories[self.backend, self.memory.namespace] = self.memory
+
+    def remember(self, verb: str, change: Change) -> None:
+        """Puts a change to the memory in use on the undo stack."""
+        self.undo_stack.add(self.memory, verb, change)
+
+    def fixed(self, filters: FilterArgs) -> FilterArgs:
+        """The filters with their instants as Unix seconds.
+
+        For commands that ask the memory more than once: an instant such as ``2h`` is parsed once, and
+        means the same each time.
+
+        Raises:
+            InvalidArgument: ``since`` or ``until`` is no instant.
+        """
+        fixed = filters.copy()
+        now = self.clock()
+        if (since := filters.get("since")) is not None:
+            fixed["since"] = instant(since, now, "since")
+        if (until := filters.get("until")) is not None:
+            fixed["until"] = instant(until, now, "until")
+        return fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command returns.
+
+    Attributes:
+        text: one or more lines to print.
+        value: the result of the cell, most often a DataFrame; None for none.
+    """
+
+    text: str = ""
+    value: Any = None
+
+
+Command: TypeAlias = Callable[..., Reply]
+
+
+def shown(text: str) -> str:
+    """Text from a memory as part of a printed line: escaped, at most 120 characters of it."""
+    if len(text) > _MOST_CHARACTERS:
+        text = f"{text[:_MOST_CHARACTERS]}..."
+    return harmless(text)
+
+
+def count_records(count: int) -> str:
+    """``1 record``, ``2,000 records``."""
+    return f"{count:,} record" if count == 1 else f"{count:,} records"
+
+
+def text_of(words: object, name: str) -> str:
+    """The operand, which must be text.
+
+    Raises:
+        InvalidArgument: a variable that holds something else.
+    """
+    if isinstance(words, str):
+        return words
+    raise InvalidArgument(f"{name}: expected text, found <{type(words).__name__}>")

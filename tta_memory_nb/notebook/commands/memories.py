@@ -1,0 +1,200 @@
+"""Commands about the memory itself: what it runs on, which one is in use, nested event loops."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ...errors import InvalidArgument, brief, harmless
+from ...primitive import MemoryPrimitive
+from ...stores.redis.addresses import is_address
+from ...times import shown_instant
+from ..arguments import Word
+from ..parsing import Lookup
+from .base import IN_MEMORY, Notebook, Reply, count_records, shown
+
+DEFAULT_CAPACITY = 1000
+
+
+def info(nb: Notebook) -> Reply:
+    """Show backend, namespace, size, capacity, evictions and more.
+
+    If the server is away, the command tries to reach it.
+    """
+    from ...frames import facts_frame
+
+    memory = nb.memory.sync
+    memory.reconnect()
+    facts = _facts(nb.memory)
+    stats = memory.stats()
+    facts["size in bytes"] = stats["bytes"]
+    if saved := stats["bytes"] - stats["stored"]:
+        share = saved / stats["bytes"]
+        facts["saved by compression"] = f"{saved:,} bytes ({share:.0%})"
+    facts["expiring"] = stats["expiring"]
+    facts["undoable"] = ", ".join(nb.undo_stack.verbs()) or "nothing"
+    return Reply(value=facts_frame(facts, "memory"))
+
+
+def status(nb: Notebook) -> Reply:
+    """The reply to ``%memory`` alone: backend, namespace, size, capacity, evictions."""
+    from ...frames import facts_frame
+
+    return Reply("%memory help lists all commands", facts_frame(_facts(nb.memory), "memory"))
+
+
+def use(
+    nb: Notebook,
+    memory: Word | None = None,
+    *,
+    namespace: str | None = None,
+    max_size: int | None = None,
+    yes: bool = False,
+) -> Reply:
+    """Choose the memory to work on, its namespace or its capacity.
+
+    MEMORY is a variable that holds a MemoryPrimitive or an address; or in-memory; or an address such
+    as redis://host:6379; or embedded, a server of your own that keeps its records in a directory. If
+    there is no variable REDIS_URL, $REDIS_URL takes the address from the environment, so that no
+    password is saved in the notebook. Returns the memory, so that code can use the same one.
+
+      %memory use $agent_memory
+      %memory use $REDIS_URL
+      %memory use embedded
+      %memory use --namespace experiment-2
+      %memory use --max-size 300000
+      memory = %memory use
+
+    Flags:
+        namespace: name of the tenant; each has its own records
+        max_size: capacity in records
+        yes: evict the records for which a smaller capacity has no room
+    """
+    chosen = _chosen(nb, memory, namespace, max_size)
+    if max_size is not None and max_size != chosen.max_size:
+        excess = chosen.size() - max_size
+        if excess > 0 and max_size >= 0 and not yes:
+            raise InvalidArgument(
+                f"--max-size {max_size}: {count_records(excess)} would be evicted for good; delete "
+                "or export some first, or add --yes"
+            )
+        chosen.sync.resize(max_size)
+    nb.memory = chosen
+    return Reply(value=chosen)
+
+
+def nest(_nb: Notebook) -> Reply:
+    """Let code in cells call asyncio.run, as scripts do.
+
+    Patches asyncio for the whole kernel until it restarts. Nothing in this package needs the patch: in
+    cells, plain await works.
+    """
+    from ...nesting import allow_nested_asyncio
+
+    allow_nested_asyncio()
+    return Reply("asyncio.run works in cells now, until the kernel restarts")
+
+
+def outage_of(nb: Notebook) -> str:
+    """One line about the outage of the server in use; empty if there is none."""
+    outage = nb.memory.outage()
+    if outage is None:
+        return ""
+    count = outage["writes_waiting"]
+    pending = f", {count:,} pending {'write' if count == 1 else 'writes'}" if count else ""
+    return (
+        f"degraded since {shown_instant(outage['degraded_since'])}: working in memory{pending}; "
+        "%memory info tries to reach the server"
+    )
+
+
+def or_environment(lookup: Lookup) -> Lookup:
+    """A lookup that falls back to the environment for names that the notebook does not have."""
+
+    def look(expression: str) -> Any:
+        try:
+            return lookup(expression)
+        except NameError:
+            if expression in os.environ:
+                return os.environ[expression]
+            raise
+
+    return look
+
+
+def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
+    about = memory.get_backend_info()
+    facts = {"backend": about["backend"]}
+    if "redis_url" in about:
+        facts["server"] = harmless(about["redis_url"])
+        facts["version"] = about["server"] or "unknown"
+        facts["state"] = "degraded: working in memory" if about["degraded"] else "connected"
+    facts |= {
+        "namespace": about["namespace"],
+        "size": about["size"],
+        "capacity": "no limit" if about["max_size"] is None else about["max_size"],
+        "evictions": about["evictions"],
+    }
+    if about.get("degraded"):
+        facts["degraded since"] = shown_instant(about["degraded_since"])
+        facts["degraded because"] = harmless(about["degraded_because"])
+        facts["pending writes"] = about["writes_waiting"]
+    return facts
+
+
+def _chosen(
+    nb: Notebook, memory: object, namespace: str | None, max_size: int | None
+) -> MemoryPrimitive:
+    """The memory that ``use`` asks for, made if it does not exist yet."""
+    if memory is None and namespace in (None, nb.memory.namespace):
+        return nb.memory
+    if isinstance(memory, str) and memory != IN_MEMORY and not is_address(memory):
+        memory = _memory_called(nb, memory)
+    backend = nb.backend
+    if isinstance(memory, MemoryPrimitive):
+        if namespace not in (None, memory.namespace):
+            raise InvalidArgument(
+                f"--namespace {brief(namespace)}: this memory's namespace is "
+                f"{brief(memory.namespace)}; make another MemoryPrimitive for another namespace"
+            )
+        namespace = memory.namespace
+        # A backend name of its own, by which `use --namespace` finds the memory again.
+        backend = f"variable {id(memory)}"
+        nb.memories[backend, namespace] = memory
+    elif isinstance(memory, str):
+        backend = memory
+    elif memory is not None:
+        raise InvalidArgument(
+            f"MEMORY: <{type(memory).__name__}> is no MemoryPrimitive, 'in-memory' or URL"
+        )
+    place = (backend, nb.memory.namespace if namespace is None else namespace)
+    if place not in nb.memories:
+        nb.memories[place] = MemoryPrimitive(
+            backend if is_address(backend) else None,
+            _capacity(nb, max_size),
+            namespace=place[1],
+        )
+    nb.backend = backend
+    return nb.memories[place]
+
+
+def _capacity(nb: Notebook, max_size: int | None) -> int:
+    """The capacity of a new memory: as asked for, or else that of the memory in use."""
+    if max_size is None:
+        max_size = nb.memory.max_size
+    return DEFAULT_CAPACITY if max_size is None else max_size
+
+
+def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive | str:
+    try:
+        found = nb.lookup(name)
+    except Exception:  # a lookup may raise anything for an unknown name
+        found = None
+    if isinstance(found, MemoryPrimitive):
+        return found
+    if isinstance(found, str) and is_address(found):
+        return found
+    raise InvalidArgument(
+        f"MEMORY: '{shown(name)}' is no MemoryPrimitive, 'in-memory', 'embedded' or address such "
+        "as redis://localhost:6379"
+    )

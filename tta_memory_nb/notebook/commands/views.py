@@ -1,0 +1,161 @@
+"""Commands that show a memory as a whole, or how it changes: explore, plot, snapshot, diff."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from ...compare import Snapshot, compare, summary
+from ...errors import InvalidArgument, brief
+from ...filters import FilterArgs
+from ...primitive import MemoryPrimitive
+from ...times import shown_instant
+from ..arguments import Limit, Text, Word, did_you_mean
+from .base import Notebook, Reply, count_records, shown, text_of
+
+DEFAULT_NAME = Word("last")
+PLOTS = ("timeline", "sessions", "ttl", "sizes")
+
+
+def explore(
+    nb: Notebook,
+    words: Text | None = None,
+    *,
+    read_only: bool = False,
+    **filters: Unpack[FilterArgs],
+) -> Reply:
+    """Open the memory as a table to search, sort, filter and repair.
+
+    Code can read what is set in the table, and can set it.
+
+      %memory explore
+      %memory explore rain --user alice
+      explorer = %memory explore --read-only
+
+    Flags:
+        read_only: forbid changes from the table
+    """
+    from ..explorer import MemoryExplorer
+
+    explorer = MemoryExplorer(
+        nb.memory,
+        memories={
+            namespace: memory
+            for (backend, namespace), memory in nb.memories.items()
+            if backend == nb.backend
+        },
+        changes=nb.undo_stack,
+        query="" if words is None else text_of(words, "WORDS"),
+        # Not fixed: the table is live, so "the last 2 hours" move on with the clock.
+        filters=filters,
+        read_only=read_only,
+    )
+    return Reply(value=explorer)
+
+
+def plot(nb: Notebook, kind: Word, **filters: Unpack[FilterArgs]) -> Reply:
+    """Draw records over time, by session, by time to live or by size.
+
+    KIND is timeline (when records were last written), sessions (when each was active), ttl (when
+    records expire) or sizes (bytes of the values). The result is a matplotlib Figure.
+
+      %memory plot timeline
+      %memory plot sessions --user alice --since 7d
+      figure = %memory plot ttl
+    """
+    if kind not in PLOTS:
+        known = ", ".join(PLOTS)
+        similar = did_you_mean(kind, PLOTS) if isinstance(kind, str) else ""
+        raise InvalidArgument(f"KIND {brief(kind)}: give one of {known}{similar}")
+    from ... import plots
+
+    entries = nb.memory.sync.entries(**filters)
+    if kind == "timeline":
+        return Reply(value=plots.plot_timeline(entries))
+    if kind == "sessions":
+        return Reply(value=plots.plot_sessions(entries))
+    if kind == "ttl":
+        return Reply(value=plots.plot_ttl(entries, nb.clock()))
+    return Reply(value=plots.plot_sizes(entries))
+
+
+def snapshot(nb: Notebook, name: Word = DEFAULT_NAME) -> Reply:
+    """Remember the present records of the memory, for %memory diff.
+
+    Nothing is copied. Records that are overwritten or deleted later stay in this process until a
+    snapshot of the same name is taken. The default NAME is last.
+
+      %memory snapshot
+      %memory snapshot before-import
+    """
+    name = Word(text_of(name, "NAME"))
+    memory = nb.memory
+    # Counted before the records are read. Counted after them, an eviction in between would be part of
+    # the snapshot's count, and diff would call its record deleted.
+    evictions = _evictions(memory)
+    entries = memory.sync.entries()
+    taken = Snapshot.of(name, nb.clock(), memory.namespace, entries, evictions)
+    nb.snapshots[name] = memory, taken
+    call = "%memory diff" if name == DEFAULT_NAME else f"%memory diff '{shown(name)}'"
+    return Reply(
+        f"snapshot '{shown(name)}' of {count_records(len(entries))} in namespace "
+        f"'{shown(memory.namespace)}'; {call} shows what changes from now on"
+    )
+
+
+def diff(nb: Notebook, name: Word = DEFAULT_NAME, *, limit: Limit = 10) -> Reply:
+    """Show what has been added, changed, deleted, evicted or has expired since a snapshot.
+
+    The comparison is made in the memory and namespace of the snapshot, even if another one is in use
+    now. The table has a row for each field. Whether a missing record was deleted or evicted is
+    concluded from the order of use and the number of evictions; if both happened, a record may be
+    listed as the wrong one.
+
+      %memory diff
+      %memory diff before-import --limit all
+
+    Flags:
+        limit: how many records at most; all for every one
+    """
+    name = Word(text_of(name, "NAME"))
+    if name not in nb.snapshots:
+        return _other_snapshots(nb, name)
+    memory, before = nb.snapshots[name]
+    entries = memory.sync.entries()
+    found = compare(before, entries, nb.clock(), _evictions(memory))
+    from ...frames import differences_frame
+
+    place = "" if memory is nb.memory else f" in namespace '{shown(before.namespace)}'"
+    since = f"since snapshot '{shown(name)}' of {shown_instant(before.taken_at)}{place}"
+    text = f"{summary(found) or 'nothing has changed'} {since}"
+    some = found[:limit]
+    if len(some) < len(found):
+        text += f"; showing {len(some):,} of {count_records(len(found))}"
+    return Reply(text, differences_frame(some))
+
+
+def _other_snapshots(nb: Notebook, name: str) -> Reply:
+    """The reply to a diff with a snapshot that does not exist: the list of those that do.
+
+    Raises:
+        InvalidArgument: there is no snapshot at all, or the user named one that does not exist.
+    """
+    if not nb.snapshots:
+        raise InvalidArgument("there is no snapshot yet: %memory snapshot takes one")
+    if name != DEFAULT_NAME:
+        similar = did_you_mean(name, list(nb.snapshots))
+        raise InvalidArgument(
+            f"no snapshot '{shown(name)}'{similar}; there are {', '.join(map(shown, nb.snapshots))}"
+        )
+    lines = [f"no snapshot is called '{DEFAULT_NAME}'; type %memory diff and one of these names:"]
+    lines += [
+        f"  {shown(each)}: {count_records(len(taken.entries))} in namespace "
+        f"'{shown(taken.namespace)}', {shown_instant(taken.taken_at)}"
+        for each, (_, taken) in nb.snapshots.items()
+    ]
+    return Reply("\n".join(lines))
+
+
+def _evictions(memory: MemoryPrimitive) -> int:
+    """How many records have been evicted until now; on a server, by all of its clients."""
+    evicted: int = memory.get_backend_info()["evictions"]
+    return evicted

@@ -1,0 +1,96 @@
+"""Commands that change records: add, delete, clear, undo."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from ...filters import FilterArgs
+from ...stores.base import Change
+from ...times import Duration, duration
+from ..arguments import Payload, Word, Words
+from .base import Notebook, Reply, count_records, shown
+from .keys import check_all_exist, keys_of, no_record
+
+
+def add(nb: Notebook, key: Word, value: Payload, *, ttl: Duration | None = None) -> Reply:
+    """Add a record, or replace the one under this key.
+
+    The value is a JSON object. Other text is stored as {"text": ...}; $name or {name} stores the
+    notebook's variable itself. In a cell magic, the body of the cell is the value.
+
+      %memory add alice:monday {"text": "It's raining", "mood": "low"}
+      %memory add alice:monday --ttl 1h remember the umbrella
+      %memory add alice:monday $context
+
+    Flags:
+        ttl: time until the record expires: 3600 (seconds), 15m, 2h, 7d
+    """
+    seconds = None if ttl is None else duration(ttl)
+    stored: Any = value  # the memory checks it
+    nb.memory.sync.add(key, stored, seconds)
+    expiry = "" if seconds is None else f", expires in {seconds:,.12g} s"
+    return Reply(f"stored {shown(key)}{expiry}")
+
+
+def delete(nb: Notebook, keys: Words) -> Reply:
+    """Delete records by their keys; %memory undo brings them back.
+
+    %memory delete alice:monday
+    %memory delete {df.index}
+    """
+    wanted = keys_of(keys)
+    check_all_exist(nb, wanted)
+    change = nb.memory.sync.remove(wanted)
+    if not change.removed:
+        raise no_record(nb, wanted[0])
+    return _deleted(nb, "delete", change)
+
+
+def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> Reply:
+    """Delete all records, or those that match the filters; shows them first.
+
+      %memory clear
+      %memory clear --user alice --until 30d --yes
+
+    Flags:
+        yes: delete the records; without it, only show which would be deleted
+    """
+    memory = nb.memory.sync
+    filters = nb.fixed(filters)
+    if not yes:
+        from ...frames import records_frame
+
+        total = memory.count(**filters)
+        return Reply(
+            f"would delete {count_records(total)} of {memory.size():,} in namespace "
+            f"'{shown(memory.namespace)}'; nothing is deleted yet: add --yes to do it",
+            records_frame(memory.records(5, **filters)),
+        )
+    change = memory.remove(**filters) if filters else memory.take_all()
+    if not change.removed:
+        return Reply("there was nothing to delete")
+    return _deleted(nb, "clear", change)
+
+
+def undo(nb: Notebook) -> Reply:
+    """Undo the last clear, delete or import of this session.
+
+    Records written under the same keys since then are kept. Can be repeated, one change at a time.
+    """
+    undone = nb.undo_stack.undo()
+    memory, verb, change, back = undone.memory, undone.verb, undone.change, undone.back
+    parts = []
+    if back.written:
+        parts.append(f"{count_records(len(back.written))} brought back")
+    if taken := len(back.removed) - back.evicted:
+        parts.append(f"{count_records(taken)} taken out")
+    if kept := len(change.removed) - len(back.written):
+        parts.append(f"{count_records(kept)} not brought back: rewritten or expired since")
+    place = "" if memory is nb.memory else f" in namespace '{shown(memory.namespace)}'"
+    return Reply(f"{verb} undone{place}: {', '.join(parts) or 'nothing had changed'}")
+
+
+def _deleted(nb: Notebook, verb: str, change: Change) -> Reply:
+    nb.remember(verb, change)
+    count = count_records(len(change.removed))
+    return Reply(f"deleted {count}; %memory undo brings them back")
