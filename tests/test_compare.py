@@ -13,7 +13,7 @@ from json_values import json_objects
 from record_values import exact
 
 from tta_memory_nb import MemoryPrimitive
-from tta_memory_nb.compare import EXPIRY, Difference, FieldChange, Snapshot, compare, summary
+from tta_memory_nb.memory.compare import EXPIRY, Difference, FieldChange, Snapshot, compare, summary
 from tta_memory_nb.notebook.commands import Notebook, views
 from tta_memory_nb.table import ABSENT, flatten
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 
 from ..errors import InvalidArgument
-from ..primitive import MemoryPrimitive
+from ..memory.faces import MemoryPrimitive
 from ..stores.base import Change
 
 _MOST_CHANGES = 100

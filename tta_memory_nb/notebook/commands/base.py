@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ...compare import Snapshot
 from ...errors import InvalidArgument, harmless
 from ...filters import FilterArgs
-from ...primitive import MemoryPrimitive
+from ...memory.compare import Snapshot
+from ...memory.faces import MemoryPrimitive
 from ...stores.base import Change, Clock
 from ...times import instant
 from ..parsing import Lookup

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from ...errors import InvalidArgument, brief
-from ...primitive import SyncMemory
+from ...memory.faces import SyncMemory
 from ..arguments import Words, did_you_mean
 from .base import Notebook, shown
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from ...errors import InvalidArgument, brief, harmless
-from ...primitive import MemoryPrimitive
+from ...memory.faces import MemoryPrimitive
 from ...stores.redis.addresses import is_address
 from ...times import shown_instant
 from ..arguments import Word

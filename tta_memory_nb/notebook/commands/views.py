@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from ...compare import Snapshot, compare, summary
 from ...errors import InvalidArgument, brief
 from ...filters import FilterArgs
-from ...primitive import MemoryPrimitive
+from ...memory.compare import Snapshot, compare, summary
+from ...memory.faces import MemoryPrimitive
 from ...times import shown_instant
 from ..arguments import Limit, Text, Word, did_you_mean
 from .base import Notebook, Reply, count_records, shown, text_of
