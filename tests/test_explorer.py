@@ -12,8 +12,8 @@ from backends import BACKENDS, Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tta_memory_nb.notebook.explorer as explorer_module
 from tta_memory_nb import InvalidArgument, MemoryExplorer, MemoryPrimitive
+from tta_memory_nb.notebook.explorer import lister, widget
 from tta_memory_nb.notebook.explorer.cells import MOST_CHARACTERS, MOST_FIELDS
 from tta_memory_nb.notebook.explorer.worker import Worker
 
@@ -61,6 +61,13 @@ class FrontEnd:
     def keys(self) -> list[str]:
         return [row["key"] for row in self.state["rows"]]
 
+    def settle(self) -> None:
+        """Waits until each view has been sent all that was published before."""
+        for view in self.explorer._views.opened():
+            is_done = threading.Event()
+            view.do(is_done.set, 0)
+            assert is_done.wait(PATIENCE)
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -98,6 +105,10 @@ def front(explore) -> FrontEnd:
 
 def keys_of(explorer: MemoryExplorer) -> list[str]:
     return [record.key for record in explorer.records]
+
+
+def windows(explorer: MemoryExplorer) -> dict[int, tuple[int, int]]:
+    return {view.number: view.window for view in explorer._views.opened()}
 
 
 # ---- driven by code
@@ -146,10 +157,10 @@ def test_derived_traits_can_be_observed_but_not_set(explore):
 @pytest.mark.parametrize(
     ("traits", "message"),
     [
-        ({"filters": {"usr": "ann"}}, "no filter"),
+        ({"filters": {"usr": "ann"}}, "not a filter; the filters are user, session"),
         ({"filters": {"since": "whenever"}}, "since"),
         ({"filters": {"where": {"n": {"$over": 1}}}}, "unknown operator"),
-        ({"selected": (1,)}, "no key"),
+        ({"selected": (1,)}, "not a key"),
     ],
 )
 def test_bad_values_are_refused_and_change_nothing(explore, traits, message):
@@ -231,11 +242,11 @@ def test_what_comes_later_than_the_greeting_after_it_has_had_its_time(front, mem
     front.tell("bye")
     front.explorer._received(None, {"id": newest, "do": "set", "query": "", "window": [0, 9]}, [])
     assert front.explorer.query == "rain"
-    assert front.explorer._windows == {}
+    assert windows(front.explorer) == {}
 
 
 def test_views_hear_that_the_kernel_is_alive(explore, monkeypatch):
-    monkeypatch.setattr(explorer_module, "_BEAT", 0.01)
+    monkeypatch.setattr(widget, "_BEAT", 0.01)
     front = FrontEnd(explore())
     front.ask("hello")
     front.when(lambda: sum(each["kind"] == "alive" for each in front.messages) > 2)
@@ -326,9 +337,9 @@ def test_two_views_have_windows_of_their_own(front):
     second.ask("hello")
     second.ask("set", window=[1, 2])
     front.tell("set", window=[0, 1])
-    assert front.explorer._windows == {1: (0, 1), 2: (1, 2)}
+    assert windows(front.explorer) == {1: (0, 1), 2: (1, 2)}
     second.tell("bye")
-    assert front.explorer._windows == {1: (0, 1)}
+    assert windows(front.explorer) == {1: (0, 1)}
 
 
 # ---- one record
@@ -454,11 +465,12 @@ def test_an_export_is_what_export_writes(front, memory, tmp_path):
 def test_a_read_only_explorer_changes_nothing(explore, memory):
     front = FrontEnd(explore(read_only=True))
     front.ask("hello")
-    before = memory.sync.mark()
+    change_token = memory.sync.mark
+    before = change_token()
     for verb in ("edit", "expire", "duplicate", "delete", "undo"):
         reply = front.ask(verb, key="bob:mon", keys=["bob:mon"], text="{}", base="", **{"as": "x"})
         assert reply["message"] == "this explorer is read-only"
-    assert memory.sync.mark() == before
+    assert change_token() == before
 
 
 # ---- hostile records
@@ -545,10 +557,12 @@ def test_a_widget_taken_from_one_state_to_another_is_as_a_fresh_one(first, befor
     for name, value in after.items():
         setattr(explorer, name, value)
     explorer.refresh()
+    front.settle()
     fresh = MemoryExplorer(memory, clock=clock, **(before | after))
     other = FrontEnd(fresh)
     other.ask("hello")
     fresh.refresh()
+    other.settle()
     try:
         assert explorer.state() == fresh.state()
         told = {name: front.state[name] for name in other.state if name not in ("now", "anchor")}
@@ -665,13 +679,13 @@ def test_it_shows_what_other_processes_write(backend, request):
 def test_what_takes_long_can_be_cancelled(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
 
-    def slowly(wanted, told):
+    def slowly(request, on_progress):
         begun.set()
         assert may_go_on.wait(PATIENCE)
-        told("sorting", 1, 2)
+        on_progress("sorting", 1, 2)
         raise AssertionError("nobody waits for this any more")
 
-    monkeypatch.setattr(explorer_module, "whole", slowly)
+    monkeypatch.setattr(lister, "whole_listing", slowly)
     front.tell("set", sort={"by": "n", "descending": False})
     assert begun.wait(PATIENCE)
     front.tell("cancel")
@@ -686,16 +700,16 @@ def test_what_takes_long_can_be_cancelled(front, monkeypatch):
 
 def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
-    real = explorer_module.whole
+    real = lister.whole_listing
 
-    def slowly(wanted, told):
-        if wanted.sort_by == "text":
+    def slowly(request, on_progress):
+        if request.sort_by == "text":
             begun.set()
             assert may_go_on.wait(PATIENCE)
-        told("sorting", 1, 2)
-        return real(wanted, told)
+        on_progress("sorting", 1, 2)
+        return real(request, on_progress)
 
-    monkeypatch.setattr(explorer_module, "whole", slowly)
+    monkeypatch.setattr(lister, "whole_listing", slowly)
     stale = front.tell("set", sort={"by": "text", "descending": False})
     assert begun.wait(PATIENCE)
     newest = front.tell("set", sort={"by": "n", "descending": False})
@@ -711,22 +725,23 @@ def test_who_chooses_another_memory_waits_for_neither_of_them(explore, monkeypat
     front = FrontEnd(explore(memories={"other": other}))
     front.ask("hello")
     begun, may_go_on, is_chosen = (threading.Event() for _ in range(3))
-    real = explorer_module.whole
+    real = lister.whole_listing
 
-    def slowly(wanted, told):
-        if wanted.memory is other:
+    def slowly(request, on_progress):
+        if request.memory is other:
             assert is_chosen.wait(PATIENCE)
-        elif wanted.sort_by == "n":
+        elif request.sort_by == "n":
             begun.set()
             assert may_go_on.wait(PATIENCE)
-        return real(wanted, told)
+        return real(request, on_progress)
 
-    monkeypatch.setattr(explorer_module, "whole", slowly)
+    monkeypatch.setattr(lister, "whole_listing", slowly)
     front.tell("set", sort={"by": "n", "descending": False})
     assert begun.wait(PATIENCE)
     front.tell("set", namespace="other")
+    front.when(lambda: front.state["namespace"] == "other")
     # Rows of the one must not be taken for the other's, whose listing is still being worked out.
-    assert (front.state["namespace"], front.keys(), front.state["loading"]) == ("other", [], True)
+    assert (front.keys(), front.state["loading"]) == ([], True)
     may_go_on.set()
     is_chosen.set()
     front.when(lambda: front.keys() == ["k"])
