@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tta_memory_nb import InvalidArgument, MemoryExplorer, MemoryPrimitive
-from tta_memory_nb.notebook.explorer import lister, widget
+from tta_memory_nb.notebook.explorer import lister, messages, widget
+from tta_memory_nb.notebook.explorer.actions import Actions, Outcome
 from tta_memory_nb.notebook.explorer.cells import MOST_CHARACTERS, MOST_FIELDS
+from tta_memory_nb.notebook.explorer.state import ExplorerState
 from tta_memory_nb.notebook.explorer.worker import Worker
 
 PATIENCE = 60.0  # seconds; nobody waits for it unless something is broken
@@ -27,6 +29,7 @@ class FrontEnd:
         self.explorer = explorer
         self.state: dict[str, Any] = {}
         self.messages: list[dict[str, Any]] = []
+        self.view = view
         self._number = view * 1_000_000
         self._told = threading.Condition()
         explorer.send = self._take
@@ -35,7 +38,7 @@ class FrontEnd:
         content = json.loads(json.dumps(content, allow_nan=False).encode())
         with self._told:
             self.messages.append(content)
-            if content["kind"] == "state":
+            if content["kind"] == "state" and content["view"] == self.view:
                 self.state |= content["state"]
             self._told.notify_all()
 
@@ -331,15 +334,152 @@ def test_an_error_is_shown_and_never_swallowed(front):
     front.when(lambda: front.state["total"] == 2)
 
 
-def test_two_views_have_windows_of_their_own(front):
-    second = FrontEnd.__new__(FrontEnd)
-    second.__dict__ |= {**front.__dict__, "_number": 2_000_000}
+# ---- several views
+
+
+@pytest.fixture
+def both(explore) -> tuple[FrontEnd, FrontEnd]:
+    """Two views of one explorer. Each is sent every message, and takes the states that are its own."""
+    explorer = explore()
+    first, second = FrontEnd(explorer, 1), FrontEnd(explorer, 2)
+
+    def send(content: dict[str, Any], buffers: Any = None) -> None:
+        first._take(content)
+        second._take(content)
+
+    explorer.send = send
+    first.ask("hello")
     second.ask("hello")
+    return first, second
+
+
+class Gate:
+    """Where a thread stops until a test lets it pass."""
+
+    def __init__(self) -> None:
+        self._reached, self._opened = threading.Event(), threading.Event()
+
+    def stop_here(self) -> None:
+        self._reached.set()
+        assert self._opened.wait(PATIENCE)
+
+    def wait_until_reached(self) -> None:
+        assert self._reached.wait(PATIENCE)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+def expect_all_served(front: FrontEnd, memory: MemoryPrimitive) -> None:
+    """All that a view may ask for is answered, and what others write appears."""
+    front.ask("set", window=[1, 2])
+    assert front.keys() == ["bob:mon"]
+    memory.sync.add("new:one", {"text": "rain just now"})
+    front.when(lambda: front.keys() == ["ann:tue"])
+    front.ask("set", query="rain", window=[0, 60])
+    assert front.keys() == ["new:one", "ann:tue", "ann:mon"]
+    front.ask("set", sort={"by": "key", "descending": False})
+    assert front.keys() == ["ann:mon", "ann:tue", "new:one"]
+    front.ask("select", range=[0, 2])
+    assert front.state["selected"] == 2
+    front.ask("facets")
+    assert front.state["facets"]["users"][0] == ["ann", 2]
+    base = front.ask("record", key="bob:mon")["base"]
+    assert front.ask("edit", key="bob:mon", text='{"text": "hail"}', base=base)["ok"] is True
+    assert '"hail"' in front.ask("export", keys=["bob:mon"])["text"]
+
+
+def test_two_views_have_windows_of_their_own(both):
+    first, second = both
     second.ask("set", window=[1, 2])
-    front.tell("set", window=[0, 1])
-    assert windows(front.explorer) == {1: (0, 1), 2: (1, 2)}
+    first.ask("set", window=[0, 1])
+    assert windows(first.explorer) == {1: (0, 1), 2: (1, 2)}
+    assert (first.keys(), second.keys()) == (["ann:tue"], ["bob:mon"])
     second.tell("bye")
-    assert windows(front.explorer) == {1: (0, 1)}
+    assert windows(first.explorer) == {1: (0, 1)}
+
+
+def test_a_view_that_is_slow_to_take_its_states_delays_no_other(both, memory):
+    slow, other = both
+    gate, send = Gate(), slow.explorer.send
+
+    def send_slowly(content: dict[str, Any], buffers: Any = None) -> None:
+        if content.get("view") == slow.view:
+            gate.stop_here()
+        send(content)
+
+    slow.explorer.send = send_slowly
+    slow.tell("set", window=[0, 2])
+    gate.wait_until_reached()
+    before = len(slow.messages)
+    expect_all_served(other, memory)
+    assert [each for each in slow.messages[before:] if each.get("view") == slow.view] == []
+    slow.explorer.live = False  # nothing more is published without being asked for
+    gate.open()
+    slow.when(lambda: slow.state["live"] is False)
+    # All that happened meanwhile is in one state, beside the one that was being sent.
+    states = [each for each in slow.messages[before:] if each.get("view") == slow.view]
+    assert len(states) == 2
+    assert slow.state["total"] == other.state["total"] == 3
+    assert slow.keys() == other.keys()[:2] == ["ann:mon", "ann:tue"]
+
+
+def test_a_view_whose_window_takes_long_to_make_delays_no_other(both, memory, monkeypatch):
+    slow, other = both
+    gate, describe = Gate(), ExplorerState.describe
+
+    def describe_slowly(state: ExplorerState, window: tuple[int, int]) -> dict[str, Any]:
+        if window == (0, 500):
+            gate.stop_here()
+        return describe(state, window)
+
+    monkeypatch.setattr(ExplorerState, "describe", describe_slowly)
+    large = slow.tell("set", window=[0, 100_000])
+    gate.wait_until_reached()
+    expect_all_served(other, memory)
+    assert slow.answer_to(large) is None
+    gate.open()
+    slow.when(lambda: slow.answer_to(large))
+    slow.when(lambda: slow.keys() == other.keys())
+
+
+def test_a_view_that_asks_for_much_work_delays_no_other(both, memory, monkeypatch):
+    slow, other = both
+    gate, write = Gate(), Actions.export
+
+    def export_slowly(actions: Actions, content: dict[str, Any]) -> Outcome:
+        if content["keys"] == ["ann:mon", "ann:tue"]:
+            gate.stop_here()
+        return write(actions, content)
+
+    monkeypatch.setitem(messages._ACTIONS, "export", export_slowly)
+    large = slow.tell("export", keys=["ann:mon", "ann:tue"])
+    gate.wait_until_reached()
+    expect_all_served(other, memory)
+    assert slow.answer_to(large) is None
+    gate.open()
+    slow.when(lambda: slow.answer_to(large))
+
+
+def test_what_a_view_has_asked_for_is_done_though_it_has_left(both, memory):
+    first, second = both
+    gate = Gate()
+    view = first.explorer._views.of(1_000_000)
+    view.do(gate.stop_here, 1_000_001)
+    gate.wait_until_reached()
+    first.tell("delete", keys=["bob:mon"])
+    first.tell("bye")
+    thread = view._worker._thread
+    gate.open()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert memory.sync.keys() == ["ann:mon", "ann:tue"]
+    second.when(lambda: second.keys() == ["ann:tue", "ann:mon"])
+    # It may come back: then it is shown everything.
+    first.state.clear()
+    first.ask("hello")
+    assert first.keys() == ["ann:tue", "ann:mon"]
+    assert first.state.keys() == second.state.keys()
 
 
 # ---- one record
@@ -611,13 +751,15 @@ def test_callbacks_on_other_threads_while_a_cell_runs(explore, memory):
     assert front.state["total"] == memory.size()
 
 
-def test_closing_ends_the_thread(explore):
+def test_closing_ends_the_threads(explore):
     front = FrontEnd(explore())
     front.ask("hello")
-    thread = front.explorer._worker._thread
+    [view] = front.explorer._views.opened()
+    threads = [front.explorer._worker._thread, view._worker._thread]
     front.explorer.close()
-    thread.join(PATIENCE)
-    assert not thread.is_alive()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 def test_a_worker_does_jobs_in_turn_and_looks_in_between():
