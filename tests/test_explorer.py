@@ -19,11 +19,11 @@ from tta_memory_nb.notebook.explorer.cells import MOST_CHARACTERS, MOST_FIELDS
 from tta_memory_nb.notebook.explorer.state import ExplorerState
 from tta_memory_nb.notebook.explorer.worker import Worker
 
-PATIENCE = 60.0  # seconds; nobody waits for it unless something is broken
+PATIENCE = 60.0  # seconds; a test waits that long only if something is broken
 
 
 class FrontEnd:
-    """What a browser would be told, and what it would say."""
+    """A view without a browser: it sends messages to the kernel and keeps what the kernel sends."""
 
     def __init__(self, explorer: MemoryExplorer, view: int = 1) -> None:
         self.explorer = explorer
@@ -31,34 +31,34 @@ class FrontEnd:
         self.messages: list[dict[str, Any]] = []
         self.view = view
         self._number = view * 1_000_000
-        self._told = threading.Condition()
+        self._changed = threading.Condition()
         explorer.send = self._take
 
     def _take(self, content: dict[str, Any], buffers: Any = None) -> None:
         content = json.loads(json.dumps(content, allow_nan=False).encode())
-        with self._told:
+        with self._changed:
             self.messages.append(content)
             if content["kind"] == "state" and content["view"] == self.view:
                 self.state |= content["state"]
-            self._told.notify_all()
+            self._changed.notify_all()
 
-    def tell(self, verb: str, **content: Any) -> int:
+    def send(self, verb: str, **content: Any) -> int:
         self._number += 1
         self.explorer._received(None, {"id": self._number, "do": verb, **content}, [])
         return self._number
 
     def ask(self, verb: str, **content: Any) -> dict[str, Any]:
-        """Says something, and waits for the answer."""
-        number = self.tell(verb, **content)
+        """Sends a message, and waits for the answer."""
+        number = self.send(verb, **content)
         return self.when(lambda: self.answer_to(number))
 
     def answer_to(self, number: int) -> dict[str, Any] | None:
         return next((each for each in self.messages if each.get("for") == number), None)
 
     def when(self, condition: Callable[[], Any]) -> Any:
-        """Waits until the kernel has said so much that a condition holds."""
-        with self._told:
-            assert self._told.wait_for(condition, PATIENCE), self.messages[-3:]
+        """Waits until the kernel has sent what makes a condition hold."""
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE), self.messages[-3:]
             return condition()
 
     def keys(self) -> list[str]:
@@ -199,14 +199,14 @@ def test_another_memory_can_be_looked_at(explore):
     front = FrontEnd(explorer)
     front.ask("hello")
     assert front.state["namespaces"] == ["default", "other"]
-    front.tell("set", namespace="default")
+    front.send("set", namespace="default")
     front.when(lambda: front.keys() == ["ann:tue", "bob:mon", "ann:mon"])
 
 
 # ---- driven by the front end
 
 
-def test_a_view_is_told_everything_when_it_opens(front):
+def test_a_view_gets_the_whole_state_when_it_opens(front):
     assert front.keys() == ["ann:tue", "bob:mon", "ann:mon"]
     assert front.state["total"] == 3
     assert front.state["status"]["backend"] == "in-memory"
@@ -215,40 +215,40 @@ def test_a_view_is_told_everything_when_it_opens(front):
     assert front.state["rows"][0]["cells"]["n"] == {"k": "num", "t": "9", "v": 9}
 
 
-def test_a_shown_widget_brings_its_first_rows_until_a_view_has_been_heard(explore):
+def test_a_displayed_widget_holds_its_first_rows_until_a_view_has_sent_a_message(explore):
     explorer = explore()
     explorer._ipython_display_()
     opening = dict(explorer._opening)
-    # It is sent as it is: as JSON.
+    # It is sent as JSON.
     assert json.loads(json.dumps(opening, allow_nan=False)) == opening
     front = FrontEnd(explorer)
     front.ask("hello")
     assert front.state == opening
-    # What is saved from now on has no rows in it.
+    # A notebook that is saved from now on holds no rows.
     assert explorer._opening is None
     assert explorer.get_state()["_opening"] is None
     explorer._ipython_display_()
     assert explorer._opening is None
 
 
-def test_what_comes_later_than_the_greeting_after_it_has_had_its_time(front, memory):
-    late = front.tell("cancel") + 1
+def test_a_message_that_arrives_after_a_later_greeting_is_ignored(front, memory):
+    late = front.send("cancel") + 1
     front._number += 2
     front.ask("hello")
-    newest = front.tell("set", query="rain")
+    newest = front.send("set", query="rain")
     front.when(lambda: front.keys() == ["ann:tue", "ann:mon"])
     for content in ({"do": "set", "query": "sun"}, {"do": "delete", "keys": ["ann:mon"]}):
         front.explorer._received(None, {"id": late, **content}, [])
     assert front.explorer.query == "rain"
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
-    # So has what comes from a view that is no more.
-    front.tell("bye")
+    # So is a message of a view that has been closed since.
+    front.send("bye")
     front.explorer._received(None, {"id": newest, "do": "set", "query": "", "window": [0, 9]}, [])
     assert front.explorer.query == "rain"
     assert windows(front.explorer) == {}
 
 
-def test_views_hear_that_the_kernel_is_alive(explore, monkeypatch):
+def test_views_get_signs_of_life_from_the_kernel(explore, monkeypatch):
     monkeypatch.setattr(widget, "_BEAT", 0.01)
     front = FrontEnd(explore())
     front.ask("hello")
@@ -318,7 +318,7 @@ def test_facets_count_users_and_sessions(front):
 
 
 def test_charts_come_with_their_view(front):
-    front.tell("set", view="timeline")
+    front.send("set", view="timeline")
     front.when(lambda: front.state["charts"])
     assert sum(front.state["charts"]["timeline"]["counts"]) == 3
     assert front.state["charts"]["ttl"]["never"] == 3
@@ -395,7 +395,7 @@ def test_two_views_have_windows_of_their_own(both):
     first.ask("set", window=[0, 1])
     assert windows(first.explorer) == {1: (0, 1), 2: (1, 2)}
     assert (first.keys(), second.keys()) == (["ann:tue"], ["bob:mon"])
-    second.tell("bye")
+    second.send("bye")
     assert windows(first.explorer) == {1: (0, 1)}
 
 
@@ -409,7 +409,7 @@ def test_a_view_that_is_slow_to_take_its_states_delays_no_other(both, memory):
         send(content)
 
     slow.explorer.send = send_slowly
-    slow.tell("set", window=[0, 2])
+    slow.send("set", window=[0, 2])
     gate.wait_until_reached()
     before = len(slow.messages)
     expect_all_served(other, memory)
@@ -434,7 +434,7 @@ def test_a_view_whose_window_takes_long_to_make_delays_no_other(both, memory, mo
         return describe(state, window)
 
     monkeypatch.setattr(ExplorerState, "describe", describe_slowly)
-    large = slow.tell("set", window=[0, 100_000])
+    large = slow.send("set", window=[0, 100_000])
     gate.wait_until_reached()
     expect_all_served(other, memory)
     assert slow.answer_to(large) is None
@@ -453,7 +453,7 @@ def test_a_view_that_asks_for_much_work_delays_no_other(both, memory, monkeypatc
         return write(actions, content)
 
     monkeypatch.setitem(messages._ACTIONS, "export", export_slowly)
-    large = slow.tell("export", keys=["ann:mon", "ann:tue"])
+    large = slow.send("export", keys=["ann:mon", "ann:tue"])
     gate.wait_until_reached()
     expect_all_served(other, memory)
     assert slow.answer_to(large) is None
@@ -467,8 +467,8 @@ def test_what_a_view_has_asked_for_is_done_though_it_has_left(both, memory):
     view = first.explorer._views.of(1_000_000)
     view.do(gate.stop_here, 1_000_001)
     gate.wait_until_reached()
-    first.tell("delete", keys=["bob:mon"])
-    first.tell("bye")
+    first.send("delete", keys=["bob:mon"])
+    first.send("bye")
     thread = view._worker._thread
     gate.open()
     thread.join(PATIENCE)
@@ -487,23 +487,23 @@ def test_what_a_view_has_asked_for_is_done_though_it_has_left(both, memory):
 
 def test_a_record_is_shown_whole_with_its_neighbours(front, memory):
     memory.sync.add("ann:mon:00000001", {"text": "later"})
-    told = front.ask("record", key="ann:mon")
-    assert json.loads(told["text"]) == {"text": "It rains", "n": 8}
-    assert [each["key"] for each in told["neighbours"]] == ["ann:mon", "ann:mon:00000001"]
-    assert [each["current"] for each in told["neighbours"]] == [True, False]
+    shown = front.ask("record", key="ann:mon")
+    assert json.loads(shown["text"]) == {"text": "It rains", "n": 8}
+    assert [each["key"] for each in shown["neighbours"]] == ["ann:mon", "ann:mon:00000001"]
+    assert [each["current"] for each in shown["neighbours"]] == [True, False]
     assert front.ask("record", key="nobody")["gone"] is True
 
 
 def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, clock):
     memory.sync.add("k", {"n": 1}, ttl=60)
     clock.tick(10)
-    told = front.ask("record", key="k")
-    assert front.ask("edit", key="k", text='{"n": 2}', base=told["base"])["ok"] is True
+    shown = front.ask("record", key="k")
+    assert front.ask("edit", key="k", text='{"n": 2}', base=shown["base"])["ok"] is True
     [record] = memory.sync.get_records(["k"])
     assert record.value == {"n": 2}
-    assert record.created_at == told["created"]
-    assert record.updated_at == told["updated"] + 10
-    assert record.expires_at == told["expires"]
+    assert record.created_at == shown["created"]
+    assert record.updated_at == shown["updated"] + 10
+    assert record.expires_at == shown["expires"]
     history = front.ask("record", key="k")["history"]
     assert [(json.loads(each["text"]), each["what"]) for each in history] == [
         ({"n": 2}, "now"),
@@ -551,9 +551,9 @@ def test_expiry_can_be_set_and_taken_off(front, memory, clock):
     base = front.ask("record", key="bob:mon")["base"]
     assert front.ask("expire", key="bob:mon", ttl="15m", base=base)["ok"] is True
     assert memory.sync.ttl("bob:mon") == 900
-    told = front.ask("record", key="bob:mon")
-    assert front.ask("expire", key="bob:mon", ttl="soon", base=told["base"])["ok"] is False
-    assert front.ask("expire", key="bob:mon", ttl=None, base=told["base"])["ok"] is True
+    shown = front.ask("record", key="bob:mon")
+    assert front.ask("expire", key="bob:mon", ttl="soon", base=shown["base"])["ok"] is False
+    assert front.ask("expire", key="bob:mon", ttl=None, base=shown["base"])["ok"] is True
     assert memory.sync.ttl("bob:mon") is None
 
 
@@ -566,7 +566,7 @@ def test_a_duplicate_never_replaces_another_record(front, memory):
 def test_what_was_done_is_said_in_words(front):
     def said(verb: str, **content: Any) -> str:
         before = len(front.messages)
-        front.tell(verb, **content)
+        front.send(verb, **content)
         return front.when(
             lambda: next(
                 (each["text"] for each in front.messages[before:] if each["kind"] == "said"), None
@@ -585,11 +585,11 @@ def test_what_was_done_is_said_in_words(front):
 
 def test_deleting_the_selection_and_undoing_it(front, memory):
     front.ask("select", keys=["ann:mon", "bob:mon"])
-    front.tell("delete", selected=True)
+    front.send("delete", selected=True)
     front.when(lambda: any(m.get("text") == "Deleted 2 records" for m in front.messages))
     assert memory.sync.keys() == ["ann:tue"]
     assert front.explorer.selected == ()
-    front.tell("undo")
+    front.send("undo")
     front.when(lambda: any("Undone: 2 records" in m.get("text", "") for m in front.messages))
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
 
@@ -638,8 +638,8 @@ def test_whatever_a_record_holds_it_can_be_sent_and_is_short(explore, value):
     for cell in row["cells"].values():
         assert cell is None or len(cell["t"]) <= MOST_CHARACTERS + 1
     front.ask("set", query="y")
-    told = front.ask("record", key=row["key"])
-    assert len(told["text"]) <= 200_000
+    shown = front.ask("record", key=row["key"])
+    assert len(shown["text"]) <= 200_000
     assert front.ask("duplicate", key=row["key"], **{"as": "copy"})["ok"] is True
 
 
@@ -705,8 +705,8 @@ def test_a_widget_taken_from_one_state_to_another_is_as_a_fresh_one(first, befor
     other.settle()
     try:
         assert explorer.state() == fresh.state()
-        told = {name: front.state[name] for name in other.state if name not in ("now", "anchor")}
-        assert told == {name: other.state[name] for name in told}
+        shown = {name: front.state[name] for name in other.state if name not in ("now", "anchor")}
+        assert shown == {name: other.state[name] for name in shown}
     finally:
         explorer.close()
         fresh.close()
@@ -725,15 +725,15 @@ def test_callbacks_on_other_threads_while_a_cell_runs(explore, memory):
     def work(number: int) -> None:
         try:
             barrier.wait()
-            for turn in range(30):
+            for step in range(30):
                 if number == 0:
-                    explorer.query = ("rain", "")[turn % 2]
+                    explorer.query = ("rain", "")[step % 2]
                     _ = explorer.records
                 elif number == 1:
-                    memory.sync.add(f"k{turn}", {"text": "rain"})
+                    memory.sync.add(f"k{step}", {"text": "rain"})
                 else:
-                    front.tell("set", query=("", "sun")[turn % 2], window=[turn, turn + 5])
-                    front.tell("select", all=True)
+                    front.send("set", query=("", "sun")[step % 2], window=[step, step + 5])
+                    front.send("select", all=True)
         except BaseException as error:
             failed.append(error)
 
@@ -809,7 +809,7 @@ def test_it_shows_what_other_processes_write(backend, request):
         assert front.keys() == ["a"]
         (other if one.is_using_redis() else one).sync.add("b", {"text": "more rain"})
         front.when(lambda: front.keys() == ["b", "a"])
-        front.tell("set", query="more")
+        front.send("set", query="more")
         front.when(lambda: front.keys() == ["b"])
     finally:
         explorer.close()
@@ -825,12 +825,12 @@ def test_what_takes_long_can_be_cancelled(front, monkeypatch):
         begun.set()
         assert may_go_on.wait(PATIENCE)
         on_progress("sorting", 1, 2)
-        raise AssertionError("nobody waits for this any more")
+        raise AssertionError("this listing is no longer needed")
 
     monkeypatch.setattr(lister, "whole_listing", slowly)
-    front.tell("set", sort={"by": "n", "descending": False})
+    front.send("set", sort={"by": "n", "descending": False})
     assert begun.wait(PATIENCE)
-    front.tell("cancel")
+    front.send("cancel")
     may_go_on.set()
     front.when(lambda: front.state["sort"] == {"by": "recency", "descending": True})
     assert front.explorer.sort_by == "recency"
@@ -852,16 +852,16 @@ def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
         return real(request, on_progress)
 
     monkeypatch.setattr(lister, "whole_listing", slowly)
-    stale = front.tell("set", sort={"by": "text", "descending": False})
+    stale = front.send("set", sort={"by": "text", "descending": False})
     assert begun.wait(PATIENCE)
-    newest = front.tell("set", sort={"by": "n", "descending": False})
+    newest = front.send("set", sort={"by": "n", "descending": False})
     may_go_on.set()
     front.when(lambda: front.answer_to(newest))
     assert front.keys() == ["bob:mon", "ann:mon", "ann:tue"]
     assert front.answer_to(stale) == {"kind": "dropped", "for": stale}
 
 
-def test_who_chooses_another_memory_waits_for_neither_of_them(explore, monkeypatch):
+def test_choosing_another_memory_waits_for_no_listing(explore, monkeypatch):
     other = MemoryPrimitive(namespace="other")
     other.sync.add("k", {"n": 1})
     front = FrontEnd(explore(memories={"other": other}))
@@ -878,11 +878,11 @@ def test_who_chooses_another_memory_waits_for_neither_of_them(explore, monkeypat
         return real(request, on_progress)
 
     monkeypatch.setattr(lister, "whole_listing", slowly)
-    front.tell("set", sort={"by": "n", "descending": False})
+    front.send("set", sort={"by": "n", "descending": False})
     assert begun.wait(PATIENCE)
-    front.tell("set", namespace="other")
+    front.send("set", namespace="other")
     front.when(lambda: front.state["namespace"] == "other")
-    # Rows of the one must not be taken for the other's, whose listing is still being worked out.
+    # Rows of one memory must not be taken for those of the other, which is still being listed.
     assert (front.keys(), front.state["loading"]) == ([], True)
     may_go_on.set()
     is_chosen.set()

@@ -26,8 +26,8 @@ from .traits import ExplorerTraits
 from .versions import Versions
 from .views import FIRST_WINDOW, Views
 
-# Seconds between two looks at a memory; a server is asked less often. A look is followed by a pause
-# of at least `_PATIENCE` times the time that the look took, so that it never takes all of a core.
+# Seconds between two looks at a memory; a server is asked less often. The pause after a look is at
+# least `_PATIENCE` times as long as the look, so that looking never keeps a core or a server busy.
 _PAUSE, _PAUSE_ON_A_SERVER, _PATIENCE = 0.4, 1.0, 4
 _PROGRESS_PAUSE = 0.15
 
@@ -38,7 +38,7 @@ _NOTHING_TO_DO = {"kind": "progress", "what": "", "done": 1, "total": 1}
 
 
 def _ignore(_what: str, _done: int, _total: int | None) -> None:
-    """The progress of a listing that its caller waits for."""
+    """Ignores the progress of a listing that cannot be stopped, since its caller waits for it."""
 
 
 class Lister:

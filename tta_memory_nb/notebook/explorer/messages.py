@@ -1,4 +1,4 @@
-"""Messages from the front end: what each of them asks for, and on which thread it is done."""
+"""Handles the messages of the front end: what each one asks for, and on which thread that is done."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from .worker import Worker
 class MessageHandler:
     """Does what the messages of the front end ask for.
 
-    Messages come on a thread of the kernel's, which must not wait: what steers an explorer is done
-    on that thread at once, listing is done by the explorer's worker, and all else by the thread of the
-    view that has asked for it.
+    A message arrives on a thread of the kernel, which must not wait. On that thread, messages only
+    set traits and windows. Records are listed by the explorer's worker. All other work is done on the
+    thread of the view that has asked for it, so that it delays no other view.
 
     Args:
         traits: the traits that messages set.
         lister: lists the records.
         views: the views that messages come from.
         actions: what can be done to records.
-        worker: lists records while nobody waits.
-        choose_memory: shows the memory of a name.
-        on_greeting: called when a view is heard from for the first time, or again.
+        worker: the thread on which records are listed.
+        choose_memory: shows the memory that the front end knows by a name.
+        on_greeting: called when a view sends a greeting.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class MessageHandler:
 
     @property
     def is_setting_traits(self) -> bool:
-        """Whether a message sets traits on this thread: then the listing is brought up to date later."""
+        """Whether this thread sets traits for a message; what depends on them then follows later."""
         return getattr(self._thread, "is_setting_traits", False)
 
     @contextmanager
@@ -69,11 +69,11 @@ class MessageHandler:
             self._thread.is_setting_traits = False
 
     def receive(self, content: Any) -> None:
-        """Takes a message, and ignores what is none.
+        """Handles a message. Anything that is not a message is ignored.
 
-        A front end sends again what it has sent before it was first heard: while a cell runs, one
-        way to the kernel may take much longer than the other. What arrives after a later greeting
-        has been sent again, and is ignored.
+        While a cell runs, a message may be delayed until the cell ends. A front end therefore sends
+        its first messages again once a greeting is answered. A message that is older than the last
+        greeting has been sent again, and is ignored.
         """
         number = content.get("id") if isinstance(content, dict) else None
         if not isinstance(number, int):
@@ -154,7 +154,7 @@ class MessageHandler:
             traits.descending = content["sort"]["descending"]
 
     def _cancel(self, _view: View, _number: int, _content: dict[str, Any]) -> None:
-        """Stops listing: goes back to what is listed, or stays with the rows known so far."""
+        """Stops a listing. The traits become those of the listing that is shown, if there is one."""
         lister, traits = self._lister, self._traits
         lister.is_cancelled = True
         listing = lister.found.listing
