@@ -291,6 +291,16 @@ def test_a_view_that_is_not_live_stays_as_it_is(front, memory):
     front.when(lambda: front.keys()[0] == "new:one")
 
 
+def test_an_explorer_that_is_not_live_lists_all_records_all_the_same(explore):
+    memory = MemoryPrimitive(max_size=100)
+    memory.sync.add_many((f"k{n:02}", {"n": n}) for n in range(100))
+    front = FrontEnd(explore(memory=memory, live=False))
+    front.ask("hello")
+    front.when(lambda: front.state["loading"] is False)
+    front.ask("set", window=[97, 100])
+    assert front.keys() == ["k02", "k01", "k00"]
+
+
 def test_the_anchor_tells_where_its_row_is_now(front, memory):
     memory.sync.add("new:one", {})
     front.when(lambda: front.state["total"] == 4)

@@ -179,7 +179,7 @@ class Lister:
         """
         started = time.monotonic()
         pause = _PAUSE_ON_A_SERVER if self.memory.is_using_redis() else _PAUSE
-        if (self.is_cancelled or not self._traits.live) and self.is_current():
+        if self._is_resting():
             return pause
         request = self.request()
         try:
@@ -200,6 +200,13 @@ class Lister:
         except Exception as error:  # shown in the widget, and tried again
             self._fail(error)
         return max(pause, _PATIENCE * (time.monotonic() - started))
+
+    def _is_resting(self) -> bool:
+        """Whether the listing stays as it is, though records may have changed."""
+        listing = self._found.listing
+        if listing is None or not self.is_current():
+            return False
+        return self.is_cancelled or (listing.is_whole and not self._traits.live)
 
     def show_cancelled(self) -> None:
         """Shows what is listed when the user has stopped a listing."""
