@@ -615,12 +615,11 @@ def test_an_export_is_what_export_writes(front, memory, tmp_path):
 def test_a_read_only_explorer_changes_nothing(explore, memory):
     front = FrontEnd(explore(read_only=True))
     front.ask("hello")
-    change_token = memory.sync.mark
-    before = change_token()
+    before = memory.sync.mark()
     for verb in ("edit", "expire", "duplicate", "delete", "undo"):
         reply = front.ask(verb, key="bob:mon", keys=["bob:mon"], text="{}", base="", **{"as": "x"})
         assert reply["message"] == "this explorer is read-only"
-    assert change_token() == before
+    assert memory.sync.mark() == before
 
 
 # ---- hostile records
