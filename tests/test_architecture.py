@@ -37,7 +37,7 @@ FLOORS: dict[str, int] = {
 """Floor of each module and subpackage, by its first name."""
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "pandas": ("frames", "notebook.explorer for types"),
+    "pandas": ("frames", "notebook.explorer.widget for types"),
     "matplotlib": ("plots",),
     "IPython": ("notebook", f"{FACE} for types"),
     "ipywidgets": ("notebook",),

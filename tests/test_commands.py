@@ -1,5 +1,7 @@
 """The subcommands as plain functions: what they do, say and refuse."""
 
+from threading import Event
+
 import pandas as pd
 import pytest
 from backends import Clock, on_a_stand_in
@@ -643,7 +645,10 @@ def test_explore_looks_at_the_memory_in_use_and_shares_what_can_be_undone(nb):
     explorer = views.explore(nb, "rain", user="alice").value
     assert explorer.memory is nb.memory
     assert [record.key for record in explorer.records] == ["alice:tue", "alice:mon"]
+    is_deleted = Event()
     explorer._received(None, {"id": 1, "do": "delete", "keys": ["alice:mon"]}, [])
+    explorer._views.of(1).do(is_deleted.set, 2)
+    assert is_deleted.wait(60)  # seconds; it takes that long only if something is broken
     assert keys(nb) == ["bob:mon", "alice:tue"]
     assert writing.undo(nb).text == "delete undone: 1 record brought back"
     explorer.close()

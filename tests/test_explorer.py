@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -13,54 +12,64 @@ from backends import BACKENDS, Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tta_memory_nb.notebook.explorer as explorer_module
 from tta_memory_nb import InvalidArgument, MemoryExplorer, MemoryPrimitive
+from tta_memory_nb.notebook.explorer import lister, messages, widget
+from tta_memory_nb.notebook.explorer.actions import Actions, Outcome
 from tta_memory_nb.notebook.explorer.cells import MOST_CHARACTERS, MOST_FIELDS
+from tta_memory_nb.notebook.explorer.state import ExplorerState
 from tta_memory_nb.notebook.explorer.worker import Worker
 
-PATIENCE = 60.0  # seconds; nobody waits for it unless something is broken
+PATIENCE = 60.0  # seconds; a test waits that long only if something is broken
 
 
 class FrontEnd:
-    """What a browser would be told, and what it would say."""
+    """A view without a browser: it sends messages to the kernel and keeps what the kernel sends."""
 
     def __init__(self, explorer: MemoryExplorer, view: int = 1) -> None:
         self.explorer = explorer
         self.state: dict[str, Any] = {}
         self.messages: list[dict[str, Any]] = []
+        self.view = view
         self._number = view * 1_000_000
-        self._told = threading.Condition()
+        self._changed = threading.Condition()
         explorer.send = self._take
 
     def _take(self, content: dict[str, Any], buffers: Any = None) -> None:
         content = json.loads(json.dumps(content, allow_nan=False).encode())
-        with self._told:
+        with self._changed:
             self.messages.append(content)
-            if content["kind"] == "state":
+            if content["kind"] == "state" and content["view"] == self.view:
                 self.state |= content["state"]
-            self._told.notify_all()
+            self._changed.notify_all()
 
-    def tell(self, verb: str, **content: Any) -> int:
+    def send(self, verb: str, **content: Any) -> int:
         self._number += 1
         self.explorer._received(None, {"id": self._number, "do": verb, **content}, [])
         return self._number
 
     def ask(self, verb: str, **content: Any) -> dict[str, Any]:
-        """Says something, and waits for the answer."""
-        number = self.tell(verb, **content)
+        """Sends a message, and waits for the answer."""
+        number = self.send(verb, **content)
         return self.when(lambda: self.answer_to(number))
 
     def answer_to(self, number: int) -> dict[str, Any] | None:
         return next((each for each in self.messages if each.get("for") == number), None)
 
     def when(self, condition: Callable[[], Any]) -> Any:
-        """Waits until the kernel has said so much that a condition holds."""
-        with self._told:
-            assert self._told.wait_for(condition, PATIENCE), self.messages[-3:]
+        """Waits until the kernel has sent what makes a condition hold."""
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE), self.messages[-3:]
             return condition()
 
     def keys(self) -> list[str]:
         return [row["key"] for row in self.state["rows"]]
+
+    def settle(self) -> None:
+        """Waits until each view has been sent all that was published before."""
+        for view in self.explorer._views.opened():
+            is_done = threading.Event()
+            view.do(is_done.set, 0)
+            assert is_done.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -99,6 +108,10 @@ def front(explore) -> FrontEnd:
 
 def keys_of(explorer: MemoryExplorer) -> list[str]:
     return [record.key for record in explorer.records]
+
+
+def windows(explorer: MemoryExplorer) -> dict[int, tuple[int, int]]:
+    return {view.number: view.window for view in explorer._views.opened()}
 
 
 # ---- driven by code
@@ -147,10 +160,10 @@ def test_derived_traits_can_be_observed_but_not_set(explore):
 @pytest.mark.parametrize(
     ("traits", "message"),
     [
-        ({"filters": {"usr": "ann"}}, "no filter"),
+        ({"filters": {"usr": "ann"}}, "not a filter; the filters are user, session"),
         ({"filters": {"since": "whenever"}}, "since"),
         ({"filters": {"where": {"n": {"$over": 1}}}}, "unknown operator"),
-        ({"selected": (1,)}, "no key"),
+        ({"selected": (1,)}, "not a key"),
     ],
 )
 def test_bad_values_are_refused_and_change_nothing(explore, traits, message):
@@ -186,14 +199,14 @@ def test_another_memory_can_be_looked_at(explore):
     front = FrontEnd(explorer)
     front.ask("hello")
     assert front.state["namespaces"] == ["default", "other"]
-    front.tell("set", namespace="default")
+    front.send("set", namespace="default")
     front.when(lambda: front.keys() == ["ann:tue", "bob:mon", "ann:mon"])
 
 
 # ---- driven by the front end
 
 
-def test_a_view_is_told_everything_when_it_opens(front):
+def test_a_view_gets_the_whole_state_when_it_opens(front):
     assert front.keys() == ["ann:tue", "bob:mon", "ann:mon"]
     assert front.state["total"] == 3
     assert front.state["status"]["backend"] == "in-memory"
@@ -202,41 +215,41 @@ def test_a_view_is_told_everything_when_it_opens(front):
     assert front.state["rows"][0]["cells"]["n"] == {"k": "num", "t": "9", "v": 9}
 
 
-def test_a_shown_widget_brings_its_first_rows_until_a_view_has_been_heard(explore):
+def test_a_displayed_widget_holds_its_first_rows_until_a_view_has_sent_a_message(explore):
     explorer = explore()
     explorer._ipython_display_()
     opening = dict(explorer._opening)
-    # It is sent as it is: as JSON.
+    # It is sent as JSON.
     assert json.loads(json.dumps(opening, allow_nan=False)) == opening
     front = FrontEnd(explorer)
     front.ask("hello")
     assert front.state == opening
-    # What is saved from now on has no rows in it.
+    # A notebook that is saved from now on holds no rows.
     assert explorer._opening is None
     assert explorer.get_state()["_opening"] is None
     explorer._ipython_display_()
     assert explorer._opening is None
 
 
-def test_what_comes_later_than_the_greeting_after_it_has_had_its_time(front, memory):
-    late = front.tell("cancel") + 1
+def test_a_message_that_arrives_after_a_later_greeting_is_ignored(front, memory):
+    late = front.send("cancel") + 1
     front._number += 2
     front.ask("hello")
-    newest = front.tell("set", query="rain")
+    newest = front.send("set", query="rain")
     front.when(lambda: front.keys() == ["ann:tue", "ann:mon"])
     for content in ({"do": "set", "query": "sun"}, {"do": "delete", "keys": ["ann:mon"]}):
         front.explorer._received(None, {"id": late, **content}, [])
     assert front.explorer.query == "rain"
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
-    # So has what comes from a view that is no more.
-    front.tell("bye")
+    # So is a message of a view that has been closed since.
+    front.send("bye")
     front.explorer._received(None, {"id": newest, "do": "set", "query": "", "window": [0, 9]}, [])
     assert front.explorer.query == "rain"
-    assert front.explorer._windows == {}
+    assert windows(front.explorer) == {}
 
 
-def test_views_hear_that_the_kernel_is_alive(explore, monkeypatch):
-    monkeypatch.setattr(explorer_module, "_BEAT", 0.01)
+def test_views_get_signs_of_life_from_the_kernel(explore, monkeypatch):
+    monkeypatch.setattr(widget, "_BEAT", 0.01)
     front = FrontEnd(explore())
     front.ask("hello")
     front.when(lambda: sum(each["kind"] == "alive" for each in front.messages) > 2)
@@ -278,6 +291,16 @@ def test_a_view_that_is_not_live_stays_as_it_is(front, memory):
     front.when(lambda: front.keys()[0] == "new:one")
 
 
+def test_an_explorer_that_is_not_live_lists_all_records_all_the_same(explore):
+    memory = MemoryPrimitive(max_size=100)
+    memory.sync.add_many((f"k{n:02}", {"n": n}) for n in range(100))
+    front = FrontEnd(explore(memory=memory, live=False))
+    front.ask("hello")
+    front.when(lambda: front.state["loading"] is False)
+    front.ask("set", window=[97, 100])
+    assert front.keys() == ["k02", "k01", "k00"]
+
+
 def test_the_anchor_tells_where_its_row_is_now(front, memory):
     memory.sync.add("new:one", {})
     front.when(lambda: front.state["total"] == 4)
@@ -305,7 +328,7 @@ def test_facets_count_users_and_sessions(front):
 
 
 def test_charts_come_with_their_view(front):
-    front.tell("set", view="timeline")
+    front.send("set", view="timeline")
     front.when(lambda: front.state["charts"])
     assert sum(front.state["charts"]["timeline"]["counts"]) == 3
     assert front.state["charts"]["ttl"]["never"] == 3
@@ -321,15 +344,152 @@ def test_an_error_is_shown_and_never_swallowed(front):
     front.when(lambda: front.state["total"] == 2)
 
 
-def test_two_views_have_windows_of_their_own(front):
-    second = FrontEnd.__new__(FrontEnd)
-    second.__dict__ |= {**front.__dict__, "_number": 2_000_000}
+# ---- several views
+
+
+@pytest.fixture
+def both(explore) -> tuple[FrontEnd, FrontEnd]:
+    """Two views of one explorer. Each is sent every message, and takes the states that are its own."""
+    explorer = explore()
+    first, second = FrontEnd(explorer, 1), FrontEnd(explorer, 2)
+
+    def send(content: dict[str, Any], buffers: Any = None) -> None:
+        first._take(content)
+        second._take(content)
+
+    explorer.send = send
+    first.ask("hello")
     second.ask("hello")
+    return first, second
+
+
+class Gate:
+    """Where a thread stops until a test lets it pass."""
+
+    def __init__(self) -> None:
+        self._reached, self._opened = threading.Event(), threading.Event()
+
+    def stop_here(self) -> None:
+        self._reached.set()
+        assert self._opened.wait(PATIENCE)
+
+    def wait_until_reached(self) -> None:
+        assert self._reached.wait(PATIENCE)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+def expect_all_served(front: FrontEnd, memory: MemoryPrimitive) -> None:
+    """All that a view may ask for is answered, and what others write appears."""
+    front.ask("set", window=[1, 2])
+    assert front.keys() == ["bob:mon"]
+    memory.sync.add("new:one", {"text": "rain just now"})
+    front.when(lambda: front.keys() == ["ann:tue"])
+    front.ask("set", query="rain", window=[0, 60])
+    assert front.keys() == ["new:one", "ann:tue", "ann:mon"]
+    front.ask("set", sort={"by": "key", "descending": False})
+    assert front.keys() == ["ann:mon", "ann:tue", "new:one"]
+    front.ask("select", range=[0, 2])
+    assert front.state["selected"] == 2
+    front.ask("facets")
+    assert front.state["facets"]["users"][0] == ["ann", 2]
+    base = front.ask("record", key="bob:mon")["base"]
+    assert front.ask("edit", key="bob:mon", text='{"text": "hail"}', base=base)["ok"] is True
+    assert '"hail"' in front.ask("export", keys=["bob:mon"])["text"]
+
+
+def test_two_views_have_windows_of_their_own(both):
+    first, second = both
     second.ask("set", window=[1, 2])
-    front.tell("set", window=[0, 1])
-    assert front.explorer._windows == {1: (0, 1), 2: (1, 2)}
-    second.tell("bye")
-    assert front.explorer._windows == {1: (0, 1)}
+    first.ask("set", window=[0, 1])
+    assert windows(first.explorer) == {1: (0, 1), 2: (1, 2)}
+    assert (first.keys(), second.keys()) == (["ann:tue"], ["bob:mon"])
+    second.send("bye")
+    assert windows(first.explorer) == {1: (0, 1)}
+
+
+def test_a_view_that_is_slow_to_take_its_states_delays_no_other(both, memory):
+    slow, other = both
+    gate, send = Gate(), slow.explorer.send
+
+    def send_slowly(content: dict[str, Any], buffers: Any = None) -> None:
+        if content.get("view") == slow.view:
+            gate.stop_here()
+        send(content)
+
+    slow.explorer.send = send_slowly
+    slow.send("set", window=[0, 2])
+    gate.wait_until_reached()
+    before = len(slow.messages)
+    expect_all_served(other, memory)
+    assert [each for each in slow.messages[before:] if each.get("view") == slow.view] == []
+    slow.explorer.live = False  # nothing more is published without being asked for
+    gate.open()
+    slow.when(lambda: slow.state["live"] is False)
+    # All that happened meanwhile is in one state, beside the one that was being sent.
+    states = [each for each in slow.messages[before:] if each.get("view") == slow.view]
+    assert len(states) == 2
+    assert slow.state["total"] == other.state["total"] == 3
+    assert slow.keys() == other.keys()[:2] == ["ann:mon", "ann:tue"]
+
+
+def test_a_view_whose_window_takes_long_to_make_delays_no_other(both, memory, monkeypatch):
+    slow, other = both
+    gate, describe = Gate(), ExplorerState.describe
+
+    def describe_slowly(state: ExplorerState, window: tuple[int, int]) -> dict[str, Any]:
+        if window == (0, 500):
+            gate.stop_here()
+        return describe(state, window)
+
+    monkeypatch.setattr(ExplorerState, "describe", describe_slowly)
+    large = slow.send("set", window=[0, 100_000])
+    gate.wait_until_reached()
+    expect_all_served(other, memory)
+    assert slow.answer_to(large) is None
+    gate.open()
+    slow.when(lambda: slow.answer_to(large))
+    slow.when(lambda: slow.keys() == other.keys())
+
+
+def test_a_view_that_asks_for_much_work_delays_no_other(both, memory, monkeypatch):
+    slow, other = both
+    gate, write = Gate(), Actions.export
+
+    def export_slowly(actions: Actions, content: dict[str, Any]) -> Outcome:
+        if content["keys"] == ["ann:mon", "ann:tue"]:
+            gate.stop_here()
+        return write(actions, content)
+
+    monkeypatch.setitem(messages._ACTIONS, "export", export_slowly)
+    large = slow.send("export", keys=["ann:mon", "ann:tue"])
+    gate.wait_until_reached()
+    expect_all_served(other, memory)
+    assert slow.answer_to(large) is None
+    gate.open()
+    slow.when(lambda: slow.answer_to(large))
+
+
+def test_what_a_view_has_asked_for_is_done_though_it_has_left(both, memory):
+    first, second = both
+    gate = Gate()
+    view = first.explorer._views.of(1_000_000)
+    view.do(gate.stop_here, 1_000_001)
+    gate.wait_until_reached()
+    first.send("delete", keys=["bob:mon"])
+    first.send("bye")
+    thread = view._worker._thread
+    gate.open()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert memory.sync.keys() == ["ann:mon", "ann:tue"]
+    second.when(lambda: second.keys() == ["ann:tue", "ann:mon"])
+    # It may come back: then it is shown everything.
+    first.state.clear()
+    first.ask("hello")
+    assert first.keys() == ["ann:tue", "ann:mon"]
+    assert first.state.keys() == second.state.keys()
 
 
 # ---- one record
@@ -337,23 +497,23 @@ def test_two_views_have_windows_of_their_own(front):
 
 def test_a_record_is_shown_whole_with_its_neighbours(front, memory):
     memory.sync.add("ann:mon:00000001", {"text": "later"})
-    told = front.ask("record", key="ann:mon")
-    assert json.loads(told["text"]) == {"text": "It rains", "n": 8}
-    assert [each["key"] for each in told["neighbours"]] == ["ann:mon", "ann:mon:00000001"]
-    assert [each["current"] for each in told["neighbours"]] == [True, False]
+    shown = front.ask("record", key="ann:mon")
+    assert json.loads(shown["text"]) == {"text": "It rains", "n": 8}
+    assert [each["key"] for each in shown["neighbours"]] == ["ann:mon", "ann:mon:00000001"]
+    assert [each["current"] for each in shown["neighbours"]] == [True, False]
     assert front.ask("record", key="nobody")["gone"] is True
 
 
 def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, clock):
     memory.sync.add("k", {"n": 1}, ttl=60)
     clock.tick(10)
-    told = front.ask("record", key="k")
-    assert front.ask("edit", key="k", text='{"n": 2}', base=told["base"])["ok"] is True
+    shown = front.ask("record", key="k")
+    assert front.ask("edit", key="k", text='{"n": 2}', base=shown["base"])["ok"] is True
     [record] = memory.sync.get_records(["k"])
     assert record.value == {"n": 2}
-    assert record.created_at == told["created"]
-    assert record.updated_at == told["updated"] + 10
-    assert record.expires_at == told["expires"]
+    assert record.created_at == shown["created"]
+    assert record.updated_at == shown["updated"] + 10
+    assert record.expires_at == shown["expires"]
     history = front.ask("record", key="k")["history"]
     assert [(json.loads(each["text"]), each["what"]) for each in history] == [
         ({"n": 2}, "now"),
@@ -401,9 +561,9 @@ def test_expiry_can_be_set_and_taken_off(front, memory, clock):
     base = front.ask("record", key="bob:mon")["base"]
     assert front.ask("expire", key="bob:mon", ttl="15m", base=base)["ok"] is True
     assert memory.sync.ttl("bob:mon") == 900
-    told = front.ask("record", key="bob:mon")
-    assert front.ask("expire", key="bob:mon", ttl="soon", base=told["base"])["ok"] is False
-    assert front.ask("expire", key="bob:mon", ttl=None, base=told["base"])["ok"] is True
+    shown = front.ask("record", key="bob:mon")
+    assert front.ask("expire", key="bob:mon", ttl="soon", base=shown["base"])["ok"] is False
+    assert front.ask("expire", key="bob:mon", ttl=None, base=shown["base"])["ok"] is True
     assert memory.sync.ttl("bob:mon") is None
 
 
@@ -416,7 +576,7 @@ def test_a_duplicate_never_replaces_another_record(front, memory):
 def test_what_was_done_is_said_in_words(front):
     def said(verb: str, **content: Any) -> str:
         before = len(front.messages)
-        front.tell(verb, **content)
+        front.send(verb, **content)
         return front.when(
             lambda: next(
                 (each["text"] for each in front.messages[before:] if each["kind"] == "said"), None
@@ -435,11 +595,11 @@ def test_what_was_done_is_said_in_words(front):
 
 def test_deleting_the_selection_and_undoing_it(front, memory):
     front.ask("select", keys=["ann:mon", "bob:mon"])
-    front.tell("delete", selected=True)
+    front.send("delete", selected=True)
     front.when(lambda: any(m.get("text") == "Deleted 2 records" for m in front.messages))
     assert memory.sync.keys() == ["ann:tue"]
     assert front.explorer.selected == ()
-    front.tell("undo")
+    front.send("undo")
     front.when(lambda: any("Undone: 2 records" in m.get("text", "") for m in front.messages))
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
 
@@ -455,11 +615,11 @@ def test_an_export_is_what_export_writes(front, memory, tmp_path):
 def test_a_read_only_explorer_changes_nothing(explore, memory):
     front = FrontEnd(explore(read_only=True))
     front.ask("hello")
-    before = memory.sync.change_token()
+    before = memory.sync.mark()
     for verb in ("edit", "expire", "duplicate", "delete", "undo"):
         reply = front.ask(verb, key="bob:mon", keys=["bob:mon"], text="{}", base="", **{"as": "x"})
         assert reply["message"] == "this explorer is read-only"
-    assert memory.sync.change_token() == before
+    assert memory.sync.mark() == before
 
 
 # ---- hostile records
@@ -487,8 +647,8 @@ def test_whatever_a_record_holds_it_can_be_sent_and_is_short(explore, value):
     for cell in row["cells"].values():
         assert cell is None or len(cell["t"]) <= MOST_CHARACTERS + 1
     front.ask("set", query="y")
-    told = front.ask("record", key=row["key"])
-    assert len(told["text"]) <= 200_000
+    shown = front.ask("record", key=row["key"])
+    assert len(shown["text"]) <= 200_000
     assert front.ask("duplicate", key=row["key"], **{"as": "copy"})["ok"] is True
 
 
@@ -546,14 +706,16 @@ def test_a_widget_taken_from_one_state_to_another_is_as_a_fresh_one(first, befor
     for name, value in after.items():
         setattr(explorer, name, value)
     explorer.refresh()
+    front.settle()
     fresh = MemoryExplorer(memory, clock=clock, **(before | after))
     other = FrontEnd(fresh)
     other.ask("hello")
     fresh.refresh()
+    other.settle()
     try:
         assert explorer.state() == fresh.state()
-        told = {name: front.state[name] for name in other.state if name not in ("now", "anchor")}
-        assert told == {name: other.state[name] for name in told}
+        shown = {name: front.state[name] for name in other.state if name not in ("now", "anchor")}
+        assert shown == {name: other.state[name] for name in shown}
     finally:
         explorer.close()
         fresh.close()
@@ -572,15 +734,15 @@ def test_callbacks_on_other_threads_while_a_cell_runs(explore, memory):
     def work(number: int) -> None:
         try:
             barrier.wait()
-            for turn in range(30):
+            for step in range(30):
                 if number == 0:
-                    explorer.query = ("rain", "")[turn % 2]
+                    explorer.query = ("rain", "")[step % 2]
                     _ = explorer.records
                 elif number == 1:
-                    memory.sync.add(f"k{turn}", {"text": "rain"})
+                    memory.sync.add(f"k{step}", {"text": "rain"})
                 else:
-                    front.tell("set", query=("", "sun")[turn % 2], window=[turn, turn + 5])
-                    front.tell("select", all=True)
+                    front.send("set", query=("", "sun")[step % 2], window=[step, step + 5])
+                    front.send("select", all=True)
         except BaseException as error:
             failed.append(error)
 
@@ -598,13 +760,15 @@ def test_callbacks_on_other_threads_while_a_cell_runs(explore, memory):
     assert front.state["total"] == memory.size()
 
 
-def test_closing_ends_the_thread(explore):
+def test_closing_ends_the_threads(explore):
     front = FrontEnd(explore())
     front.ask("hello")
-    thread = front.explorer._worker._thread
+    [view] = front.explorer._views.opened()
+    threads = [front.explorer._worker._thread, view._worker._thread]
     front.explorer.close()
-    thread.join(PATIENCE)
-    assert not thread.is_alive()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 def test_a_worker_does_jobs_in_turn_and_looks_in_between():
@@ -620,7 +784,7 @@ def test_a_worker_does_jobs_in_turn_and_looks_in_between():
     may_begin = threading.Event()
     worker.do(may_begin.wait)  # else it may look between two of them
     for name in "abc":
-        worker.do(functools.partial(done.append, name))
+        worker.do(lambda name=name: done.append(name))
     worker.wake()
     may_begin.set()
     assert looked.wait(PATIENCE)
@@ -654,7 +818,7 @@ def test_it_shows_what_other_processes_write(backend, request):
         assert front.keys() == ["a"]
         (other if one.is_using_redis() else one).sync.add("b", {"text": "more rain"})
         front.when(lambda: front.keys() == ["b", "a"])
-        front.tell("set", query="more")
+        front.send("set", query="more")
         front.when(lambda: front.keys() == ["b"])
     finally:
         explorer.close()
@@ -666,16 +830,16 @@ def test_it_shows_what_other_processes_write(backend, request):
 def test_what_takes_long_can_be_cancelled(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
 
-    def slowly(wanted, told):
+    def slowly(request, on_progress):
         begun.set()
         assert may_go_on.wait(PATIENCE)
-        told("sorting", 1, 2)
-        raise AssertionError("nobody waits for this any more")
+        on_progress("sorting", 1, 2)
+        raise AssertionError("this listing is no longer needed")
 
-    monkeypatch.setattr(explorer_module, "whole", slowly)
-    front.tell("set", sort={"by": "n", "descending": False})
+    monkeypatch.setattr(lister, "whole_listing", slowly)
+    front.send("set", sort={"by": "n", "descending": False})
     assert begun.wait(PATIENCE)
-    front.tell("cancel")
+    front.send("cancel")
     may_go_on.set()
     front.when(lambda: front.state["sort"] == {"by": "recency", "descending": True})
     assert front.explorer.sort_by == "recency"
@@ -687,47 +851,48 @@ def test_what_takes_long_can_be_cancelled(front, monkeypatch):
 
 def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
-    real = explorer_module.whole  # type: ignore[attr-defined]
+    real = lister.whole_listing
 
-    def slowly(wanted, told):
-        if wanted.sort_by == "text":
+    def slowly(request, on_progress):
+        if request.sort_by == "text":
             begun.set()
             assert may_go_on.wait(PATIENCE)
-        told("sorting", 1, 2)
-        return real(wanted, told)
+        on_progress("sorting", 1, 2)
+        return real(request, on_progress)
 
-    monkeypatch.setattr(explorer_module, "whole", slowly)
-    stale = front.tell("set", sort={"by": "text", "descending": False})
+    monkeypatch.setattr(lister, "whole_listing", slowly)
+    stale = front.send("set", sort={"by": "text", "descending": False})
     assert begun.wait(PATIENCE)
-    newest = front.tell("set", sort={"by": "n", "descending": False})
+    newest = front.send("set", sort={"by": "n", "descending": False})
     may_go_on.set()
     front.when(lambda: front.answer_to(newest))
     assert front.keys() == ["bob:mon", "ann:mon", "ann:tue"]
     assert front.answer_to(stale) == {"kind": "dropped", "for": stale}
 
 
-def test_who_chooses_another_memory_waits_for_neither_of_them(explore, monkeypatch):
+def test_choosing_another_memory_waits_for_no_listing(explore, monkeypatch):
     other = MemoryPrimitive(namespace="other")
     other.sync.add("k", {"n": 1})
     front = FrontEnd(explore(memories={"other": other}))
     front.ask("hello")
     begun, may_go_on, is_chosen = (threading.Event() for _ in range(3))
-    real = explorer_module.whole  # type: ignore[attr-defined]
+    real = lister.whole_listing
 
-    def slowly(wanted, told):
-        if wanted.memory is other:
+    def slowly(request, on_progress):
+        if request.memory is other:
             assert is_chosen.wait(PATIENCE)
-        elif wanted.sort_by == "n":
+        elif request.sort_by == "n":
             begun.set()
             assert may_go_on.wait(PATIENCE)
-        return real(wanted, told)
+        return real(request, on_progress)
 
-    monkeypatch.setattr(explorer_module, "whole", slowly)
-    front.tell("set", sort={"by": "n", "descending": False})
+    monkeypatch.setattr(lister, "whole_listing", slowly)
+    front.send("set", sort={"by": "n", "descending": False})
     assert begun.wait(PATIENCE)
-    front.tell("set", namespace="other")
-    # Rows of the one must not be taken for the other's, whose listing is still being worked out.
-    assert (front.state["namespace"], front.keys(), front.state["loading"]) == ("other", [], True)
+    front.send("set", namespace="other")
+    front.when(lambda: front.state["namespace"] == "other")
+    # Rows of one memory must not be taken for those of the other, which is still being listed.
+    assert (front.keys(), front.state["loading"]) == ([], True)
     may_go_on.set()
     is_chosen.set()
     front.when(lambda: front.keys() == ["k"])

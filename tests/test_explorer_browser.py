@@ -383,10 +383,10 @@ def test_whoever_has_to_wait_for_a_cell_is_told_so(open_page):
     here = open_page(
         FILL,
         OPEN.splitlines()[0],
-        "explorer._be_heard_anywhere = lambda: None",
+        "explorer._forget_reply_route = lambda: None",
         "explorer",
     )
-    assert here.value("explorer._tell({'kind': 'alive'})") is None
+    assert here.value("explorer.send({'kind': 'alive'})") is None
     here.start(f"import threading\nthreading.Event().wait({PATIENCE})")
     here.search.fill("deploy")
     waiting = here.widget.get_by_text("Waiting for the kernel")
@@ -502,15 +502,15 @@ def test_a_server_that_is_away_is_seen_and_can_be_tried(open_page):
 def test_long_work_shows_how_far_it_is_and_can_be_cancelled(open_page):
     here = open_page(
         FILL,
-        "import tta_memory_nb.notebook.explorer as module, threading\n"
-        "real, cancelled = module.whole, threading.Event()\n"
-        "def slowly(wanted, told):\n"
-        "    if wanted.sort_by == 'turn':\n"
-        "        told('sorting', 50, 100)\n"
+        "import tta_memory_nb.notebook.explorer.lister as module, threading\n"
+        "real, cancelled = module.whole_listing, threading.Event()\n"
+        "def slowly(request, on_progress):\n"
+        "    if request.sort_by == 'turn':\n"
+        "        on_progress('sorting', 50, 100)\n"
         f"        assert cancelled.wait({PATIENCE})\n"
-        "        told('sorting', 51, 100)\n"
-        "    return real(wanted, told)\n"
-        "module.whole = slowly",
+        "        on_progress('sorting', 51, 100)\n"
+        "    return real(request, on_progress)\n"
+        "module.whole_listing = slowly",
         "explorer = %memory explore\n"
         "explorer.observe(lambda change: change.new == 'recency' and cancelled.set(), 'sort_by')\n"
         "explorer",
@@ -538,7 +538,7 @@ def test_errors_and_emptiness_are_told_and_another_namespace_is_one_click_away(o
     here.at("clear").click()
     here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
 
-    break_it = "explorer._look = lambda *a, **k: 1 / 0"
+    break_it = "explorer._lister._look = lambda *a, **k: 1 / 0"
     assert here.value(f"exec({break_it!r}, globals())") is None
     here.search.fill("rain")
     expect(here.widget.locator(".tta-banner")).to_contain_text("ZeroDivisionError")
@@ -551,7 +551,7 @@ def test_a_memory_that_cannot_be_read_is_told_by_the_widget(open_page):
     here = open_page(
         FILL,
         "explorer = %memory explore\n"
-        "explorer._list_first = explorer._look = lambda *a, **k: 1 / 0\n"
+        "explorer._lister.list_first = explorer._lister._look = lambda *a, **k: 1 / 0\n"
         "explorer",
         shows=False,
     )

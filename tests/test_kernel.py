@@ -221,7 +221,7 @@ def test_loading_the_extension_imports_none_of_the_heavy_packages(bare_kernel):
 
 
 def test_what_the_explorer_needs_is_imported_meanwhile_by_the_first_command(bare_kernel):
-    explorer = "'tta_memory_nb.notebook.explorer' in __import__('sys').modules"
+    explorer = "'tta_memory_nb.notebook.explorer.widget' in __import__('sys').modules"
     assert bare_kernel.run(LOAD).status == "ok"
     assert not bare_kernel.value(explorer)
     assert bare_kernel.run("%memory add alice:monday It rains").status == "ok"

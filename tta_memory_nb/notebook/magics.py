@@ -92,7 +92,7 @@ class MemoryMagics(Magics):
         return None
 
 
-_EXPLORER = f"{__package__}.explorer"
+_EXPLORER = f"{__package__}.explorer.widget"
 
 
 def _get_ready_to_explore(shell: InteractiveShell) -> None:

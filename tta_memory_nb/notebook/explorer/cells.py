@@ -1,4 +1,4 @@
-"""What stands in a row of the explorer: columns, and cells short enough to be sent by the hundred."""
+"""The columns and rows of the explorer's table, with cells short enough to be sent by the hundred."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Kind: TypeAlias = Literal["key", "text", "time", "expiry", "number", "matches", 
 Cell: TypeAlias = "dict[str, Any] | None"
 
 MOST_CHARACTERS = 300
-"""So much of a text is sent for a cell."""
+"""How much of a text is sent for a cell."""
 
 MOST_FIELDS = 200
-"""So many fields are offered as columns; a record may have any number."""
+"""How many fields are offered as columns; a record may have any number of them."""
 
-# So much of what comes before a match is shown where the text has to be cut.
+# A match further into the text than `_FAR` is shown with this many characters before it.
 _BEFORE_A_MATCH, _FAR = 20, 45
 _SHOWN_FIELDS = 6
 _SAMPLE = 200
@@ -36,9 +36,9 @@ class Column:
     """A column as the front end knows it.
 
     Attributes:
-        name: unique; a field's is that of `table.flat_table`.
-        kind: how it is shown and aligned.
-        path: of the field; None for what tells about the record.
+        name: a unique name; for a field, the name that `table.flat_table` gives it.
+        kind: how cells are shown and aligned.
+        path: the path of the field; None for a column that describes the record.
     """
 
     name: str
@@ -56,14 +56,14 @@ ABOUT = (
     Column("expires", "expiry"),
     Column("size", "number"),
 )
-"""What tells about a record, beside its key."""
+"""The columns that describe the record, not its value; without the key's."""
 
 _ABOUT = {column.name: column for column in (KEY, *ABOUT)}
 _SHOWN_ABOUT = ("updated", "expires")
 
 
 def column_called(name: str, known: Iterable[Column] = ()) -> Column:
-    """The column of a name, also where no record that was looked at has such a field."""
+    """The column with a name, even if no known record has such a field."""
     for column in known:
         if column.name == name:
             return column
@@ -72,11 +72,11 @@ def column_called(name: str, known: Iterable[Column] = ()) -> Column:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The columns that some records need.
+    """The columns for the fields of some records.
 
     Attributes:
-        columns: one for each field, the first and most frequent first.
-        more: how many further fields there are.
+        columns: one for each field, the most frequent first.
+        more: how many further fields the records have.
     """
 
     columns: tuple[Column, ...]
@@ -84,7 +84,7 @@ class Fields:
 
     @classmethod
     def of(cls, entries: Iterable[Entry], namespace: str) -> Fields:
-        """The fields of a sample: as many of the entries as are quickly read."""
+        """The fields of a sample of the entries that is quickly read."""
         sample: dict[str, Entry] = {}
         size = 0
         for entry in entries:
@@ -93,7 +93,7 @@ class Fields:
             size += len(entry.text)
             sample[entry.key] = entry
         table = flat_table(entry.record(namespace) for entry in sample.values())
-        # How often, and not which came first, decides: a rare field must not push others out.
+        # The most frequent fields are kept, not the first: a rare field must not displace others.
         often = Counter(path for row in table.rows for path in row)
         names = sorted(table.columns, key=lambda name: -often[table.columns[name]])
         columns = tuple(
@@ -103,10 +103,10 @@ class Fields:
         return cls(columns, len(names) - len(columns))
 
     def shown(self, chosen: Sequence[str] | None, *, searching: bool) -> list[str]:
-        """Names of the columns in the table, without the key's.
+        """The names of the columns that are shown, without the key's.
 
         Args:
-            chosen: by the user; None: those that most records have.
+            chosen: the columns that the user has chosen; None for the most frequent ones.
             searching: whether there are matches to show.
         """
         if chosen is not None:
@@ -114,6 +114,9 @@ class Fields:
         matches = [MATCHES.name] if searching else []
         names = [column.name for column in self.columns[:_SHOWN_FIELDS]]
         return [*matches, *names, *_SHOWN_ABOUT]
+
+
+NO_FIELDS = Fields((), 0)
 
 
 def _kind_of(table: FlatTable, path: Path) -> Kind:
@@ -127,8 +130,8 @@ class Rows:
     """Makes the rows of a window.
 
     Args:
-        columns: which cells there are, without the key's.
-        query: what is searched for, or nothing.
+        columns: the columns of the cells, without the key's.
+        query: the text that is searched for; empty for none.
     """
 
     def __init__(self, columns: Sequence[Column], query: str) -> None:
@@ -136,7 +139,7 @@ class Rows:
         self._needle = fold(query)
 
     def row(self, entry: Entry, *, selected: bool) -> dict[str, Any]:
-        """A row as the front end takes it."""
+        """A row as it is sent to the front end."""
         value = entry.value()
         flat = flatten(value)
         cells = {column.name: self._cell(column, entry, value, flat) for column in self._columns}
@@ -155,7 +158,7 @@ class Rows:
             return self._field(flat.get(column.path, ABSENT))
         if column is MATCHES:
             return self._matches(value)
-        return _TOLD[column.name](entry)
+        return _DESCRIBE[column.name](entry)
 
     def _field(self, leaf: Any) -> Cell:
         if leaf is ABSENT:
@@ -175,7 +178,7 @@ class Rows:
         length = len(text)
         cell: dict[str, Any] = {"k": kind}
         spans = match_spans(text, self._needle) if self._needle else []
-        # A column is narrow: what matches far from the beginning would not be seen.
+        # A column is narrow: a match far from the beginning would not be visible.
         start = spans[0][0] - _BEFORE_A_MATCH if spans and spans[0][0] > _FAR else 0
         if start or len(text) > MOST_CHARACTERS:
             end = start + MOST_CHARACTERS
@@ -195,12 +198,12 @@ class Rows:
         return {"t": sendable(shown)[:MOST_CHARACTERS], "k": "str"}
 
 
-def _owner(part: str) -> Callable[[Entry], Cell]:
-    def told(entry: Entry) -> Cell:
-        parts = parse_memory_key(entry.key)
-        return None if parts is None else _plain(getattr(parts, part))
+def _owner(field_name: str) -> Callable[[Entry], Cell]:
+    def describe(entry: Entry) -> Cell:
+        owner = parse_memory_key(entry.key)
+        return None if owner is None else _plain(getattr(owner, field_name))
 
-    return told
+    return describe
 
 
 def _plain(text: str) -> Cell:
@@ -212,11 +215,11 @@ def _instant(at: float | None) -> Cell:
 
 
 def created_at(entry: Entry) -> float:
-    """When the record was first written, in Unix seconds."""
+    """The instant at which the record was first written, in Unix seconds."""
     return entry.updated_at if entry.created_at is None else entry.created_at
 
 
-_TOLD: dict[str, Callable[[Entry], Cell]] = {
+_DESCRIBE: dict[str, Callable[[Entry], Cell]] = {
     "user": _owner("user"),
     "session": _owner("session"),
     "created": lambda entry: _instant(created_at(entry)),
@@ -227,14 +230,14 @@ _TOLD: dict[str, Callable[[Entry], Cell]] = {
 
 
 def sendable(text: str) -> str:
-    """Text that UTF-8 can carry, to be looked at: halves of surrogate pairs are spelled out."""
+    """The text for display, with lone surrogates, which UTF-8 cannot carry, spelled out."""
     if is_utf8(text):
         return text
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _utf16(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Spans as JavaScript counts, to which what lies beyond U+FFFF is two characters."""
+    """Spans in UTF-16 units, as JavaScript counts: a character beyond U+FFFF is two of them."""
     if text.isascii():
         return [list(span) for span in spans]
     return [[_utf16_length(text[:start]), _utf16_length(text[:end])] for start, end in spans]

@@ -1,4 +1,4 @@
-"""Which records the table lists, and in what order: worked out once, then given in windows."""
+"""Which records the table lists, and in which order: worked out once, then given in windows."""
 
 from __future__ import annotations
 
@@ -6,40 +6,44 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
-from ...entry import Entry
 from ...filters import FilterArgs
 from ...keys import parse_memory_key
-from ...memory.faces import MemoryPrimitive
-from ...search.request import SearchMode
+from ...primitive import MemoryPrimitive
+from ...stores.base import Entry
 from ...table import ABSENT
+from ...verbs import SearchMode
 from .cells import Column, column_called, created_at
 
 RECENCY = "recency"
-"""The order in which a memory keeps its records: the most recently written or read first."""
+"""The order in which a memory keeps its records: most recently written or read first."""
 
-Told: TypeAlias = Callable[[str, int, int | None], None]
-"""Is told how far some work has come: what, done, total. May raise `Superseded`."""
+OnProgress: TypeAlias = Callable[[str, int, int | None], None]
+"""Called with the name of a step, how much of it is done, and its total if that is known.
+
+It may raise `Superseded` to stop the work.
+"""
 
 _CHUNK = 4096
-# From a server records are loaded in growing steps; each is searched again, so they grow fast.
+# A server's records are loaded in growing steps. Each step searches again what the previous ones
+# have searched, so the steps grow fast.
 _FIRST_STEP, _GROWTH = 2000, 4
 
 
 class Superseded(Exception):
-    """Raised out of work whose result nobody wants any more."""
+    """Raised to stop work whose result is no longer needed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be listed.
+class ListingRequest:
+    """Which records to list, and in which order.
 
     Attributes:
-        memory: whose records.
-        query: text; empty for all records.
+        memory: the memory that holds the records.
+        query: text to search for; empty for all records.
         mode: how to search.
-        filters: as every query takes them.
+        filters: the filters that every query takes.
         sort_by: `RECENCY`, or the name of a column.
-        descending: the newest, largest, last in the alphabet first.
+        descending: newest, largest or alphabetically last first.
     """
 
     memory: MemoryPrimitive
@@ -50,7 +54,11 @@ class Wanted:
     descending: bool = True
 
     def entries(self, limit: int | None = None) -> list[Entry]:
-        """The newest records that answer, newest first."""
+        """The matching records, newest first.
+
+        Args:
+            limit: how many records at most; None for all.
+        """
         return self.memory.sync.entries(
             self.query or None,
             limit,
@@ -60,99 +68,113 @@ class Wanted:
 
     @property
     def is_everything(self) -> bool:
-        """Whether every record answers."""
+        """Whether every record of the memory matches."""
         return not self.query and not self.filters
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What is listed.
+    """The records that match a request, in the requested order.
 
     Attributes:
-        wanted: what it answers.
-        mark: the memory's, from before it was looked at.
-        entries: in the order in which they are shown.
-        total: how many there are; more than the entries while `is_whole` is false.
-        is_whole: whether these are all entries, in their order.
+        request: the request that this listing answers.
+        token: the memory's change token from before its records were read.
+        entries: the records, in the order in which they are shown.
+        total: how many records match; more than ``entries`` while ``is_whole`` is false.
+        is_whole: whether ``entries`` holds all matching records, in order.
     """
 
-    wanted: Wanted
-    mark: object
+    request: ListingRequest
+    token: object
     entries: Sequence[Entry]
     total: int
     is_whole: bool = True
 
     def place_of(self, key: str) -> int | None:
-        """The number of the row with this key."""
+        """The row number of a key, counted from 0; None if the key is not listed."""
         for number, entry in enumerate(self.entries):
             if entry.key == key:
                 return number
         return None
 
 
-def first_rows(wanted: Wanted, count: int) -> Listing | None:
-    """What can be shown at once, before all is known; None where that needs all.
+def change_token(memory: MemoryPrimitive) -> object:
+    """A token that changes whenever a record of the memory is written, read, deleted or expires."""
+    return memory.sync.mark()
+
+
+def first_rows(request: ListingRequest, count: int) -> Listing | None:
+    """Lists the first rows without listing everything.
 
     Args:
-        wanted: what is to be listed.
+        request: which records to list.
         count: how many rows.
+
+    Returns:
+        A listing, which is partial if there may be more rows; None if the requested order can
+        only be known once all records are.
     """
-    if wanted.sort_by != RECENCY or not wanted.descending:
+    if request.sort_by != RECENCY or not request.descending:
         return None
-    memory = wanted.memory.sync
-    mark = memory.change_token()
-    entries = wanted.entries(count)
-    total = memory.size() if wanted.is_everything else len(entries)
-    return Listing(wanted, mark, entries, total, is_whole=len(entries) < count)
+    memory = request.memory.sync
+    token = change_token(request.memory)
+    entries = request.entries(count)
+    total = memory.size() if request.is_everything else len(entries)
+    return Listing(request, token, entries, total, is_whole=len(entries) < count)
 
 
-def whole(wanted: Wanted, told: Told) -> Listing:
-    """The whole list.
+def whole_listing(request: ListingRequest, on_progress: OnProgress) -> Listing:
+    """Lists all rows.
 
     Args:
-        wanted: what is to be listed.
-        told: is told how far it has come.
+        request: which records to list.
+        on_progress: called now and then while records are loaded and sorted.
+
+    Raises:
+        Superseded: ``on_progress`` has stopped the work.
     """
-    mark = wanted.memory.sync.change_token()
-    entries = _all_entries(wanted, told)
-    if wanted.sort_by != RECENCY:
-        column = column_called(wanted.sort_by)
-        entries = _sorted(entries, column, told, descending=wanted.descending)
-    elif not wanted.descending:
+    token = change_token(request.memory)
+    entries = _all_entries(request, on_progress)
+    if request.sort_by != RECENCY:
+        column = column_called(request.sort_by)
+        entries = _sorted(entries, column, on_progress, descending=request.descending)
+    elif not request.descending:
         entries = entries[::-1]
-    return Listing(wanted, mark, entries, len(entries))
+    return Listing(request, token, entries, len(entries))
 
 
-def _all_entries(wanted: Wanted, told: Told) -> list[Entry]:
-    if not wanted.memory.is_using_redis():
-        return wanted.entries()
-    total = wanted.memory.sync.size() if wanted.is_everything else None
+def _all_entries(request: ListingRequest, on_progress: OnProgress) -> list[Entry]:
+    if not request.memory.is_using_redis():
+        return request.entries()
+    total = request.memory.sync.size() if request.is_everything else None
     limit = _FIRST_STEP
-    while len(entries := wanted.entries(limit)) == limit:
-        told("loading records", limit, total)
+    while len(entries := request.entries(limit)) == limit:
+        on_progress("loading records", limit, total)
         limit *= _GROWTH
     return entries
 
 
-def _sorted(entries: list[Entry], column: Column, told: Told, *, descending: bool) -> list[Entry]:
-    """The entries in the order of a column; what has no such field comes last, either way."""
-    rank = _ABOUT.get(column.name, _rank_of(column)) if column.path is None else _rank_of(column)
+def _sorted(
+    entries: list[Entry], column: Column, on_progress: OnProgress, *, descending: bool
+) -> list[Entry]:
+    """The entries ordered by a column. Entries without such a field come last, in either order."""
+    rank = _RANKS.get(column.name, _rank_by(column)) if column.path is None else _rank_by(column)
     ranked: list[tuple[Any, int]] = []
     without: list[Entry] = []
     for start in range(0, len(entries), _CHUNK):
-        told("sorting", start, len(entries))
+        on_progress("sorting", start, len(entries))
         for number, entry in enumerate(entries[start : start + _CHUNK], start):
             place = rank(entry)
             if place is None:
                 without.append(entry)
             else:
-                # Equal ones stay in the order of recency, whichever way is up.
+                # Entries with equal fields stay in the order of recency, in either order.
                 ranked.append((place, -number if descending else number))
     ranked.sort(reverse=descending)
     return [entries[abs(number)] for _, number in ranked] + without
 
 
-def _rank_of(column: Column) -> Callable[[Entry], Any]:
+def _rank_by(column: Column) -> Callable[[Entry], Any]:
     path = column.path or ()
 
     def rank(entry: Entry) -> Any:
@@ -167,7 +189,7 @@ def _rank_of(column: Column) -> Callable[[Entry], Any]:
 
 
 def _comparable(leaf: Any) -> Any:
-    """Numbers before text before truth values before lists and objects; null is as good as none."""
+    """A sort key: numbers, then text, then booleans, then lists and objects. None for null."""
     if leaf is None:
         return None
     if isinstance(leaf, bool):
@@ -179,15 +201,15 @@ def _comparable(leaf: Any) -> Any:
     return (3, len(leaf))
 
 
-def _owner(part: str) -> Callable[[Entry], Any]:
+def _owner(field_name: str) -> Callable[[Entry], Any]:
     def rank(entry: Entry) -> Any:
-        parts = parse_memory_key(entry.key)
-        return None if parts is None else getattr(parts, part)
+        owner = parse_memory_key(entry.key)
+        return None if owner is None else getattr(owner, field_name)
 
     return rank
 
 
-_ABOUT: dict[str, Callable[[Entry], Any]] = {
+_RANKS: dict[str, Callable[[Entry], Any]] = {
     "key": lambda entry: entry.key,
     "user": _owner("user"),
     "session": _owner("session"),
@@ -196,3 +218,4 @@ _ABOUT: dict[str, Callable[[Entry], Any]] = {
     "expires": lambda entry: entry.expires_at,
     "size": lambda entry: entry.size,
 }
+"""Sort keys of the columns that describe the record, not its value."""

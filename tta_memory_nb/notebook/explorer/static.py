@@ -1,12 +1,14 @@
-"""The page that is left where no kernel answers: GitHub, nbviewer, exported HTML, reopened notebooks.
+"""The plain table for places without a kernel: GitHub, nbviewer, exported HTML, reopened notebooks.
 
-A saved widget is an address of something that is no more. So an explorer puts a plain table beside
-itself: hidden while the explorer is alive, shown by everything that cannot run it.
+A saved widget only refers to an object of a kernel that has ended. So an explorer displays a plain
+table beside itself, which is hidden while the explorer runs and shown wherever it cannot run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from html import escape
@@ -21,9 +23,11 @@ CLASS = "tta-explorer-static"
 
 _MOST_ROWS = 30
 _MOST_FIELDS = 12
+_PAUSE = 5.0
+"""Seconds between two updates of the page, at least: each one is written into the notebook."""
 
-# JupyterLab and Notebook 7 put each output into a child of its own: this one hides while its
-# neighbour shows an explorer, and hides what its neighbour says about a lost one.
+# JupyterLab and Notebook 7 put each output into an element of its own. The table's element is hidden
+# while the one before it shows an explorer; otherwise that one is hidden, with its "model not found".
 _STYLE = f"""<style>
 .jp-OutputArea-child:has(.tta-explorer.tta-live) + .jp-OutputArea-child:has(.{CLASS}) {{ display: none; }}
 .jp-OutputArea-child:not(:has(.tta-explorer.tta-live)):has(+ .jp-OutputArea-child .{CLASS}) {{ display: none; }}
@@ -36,11 +40,11 @@ class StaticPage:
     """A table of the rows on a page, as text and as HTML.
 
     Args:
-        records: of the page, in its order.
-        start: the number of the first one, from 0.
-        total: how many records answer.
-        query: what was searched for.
-        namespace: whose records they are.
+        records: the records of the page, in order.
+        start: the number of the first record, counted from 0.
+        total: how many records match.
+        query: the text that was searched for; empty for none.
+        namespace: the namespace of the records.
     """
 
     def __init__(
@@ -58,9 +62,9 @@ class StaticPage:
         self._namespace = namespace
 
     def __repr__(self) -> str:
-        return self._told()
+        return self._summary()
 
-    def _told(self) -> str:
+    def _summary(self) -> str:
         shown = len(self._records)
         rows = f"{self._start + 1:,}-{self._start + shown:,} of " if shown < self._total else ""
         what = f" matching {sendable(self._query)[:MOST_CHARACTERS]!r}" if self._query else ""
@@ -72,16 +76,45 @@ class StaticPage:
 
     @cached_property
     def html(self) -> str:
-        """The table, made once however often it is shown and compared."""
+        """The table as HTML, made once however often it is shown and compared."""
         frame = records_frame(self._records)
         frame = frame.drop(columns=["user", "session", "created"]).iloc[:, : 2 + _MOST_FIELDS]
-        return (
-            f'<div class="{CLASS}">{_STYLE}<p>{escape(self._told())}</p>{frame_html(frame)}</div>'
-        )
+        return f'<div class="{CLASS}">{_STYLE}<p>{escape(self._summary())}</p>{frame_html(frame)}</div>'
+
+
+class StaticOutput:
+    """The output beside an explorer that holds its static page, and is updated with it."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._updated_at = 0.0
+        self._html = ""
+
+    def display(self, make_page: Callable[[], StaticPage | None]) -> None:
+        """Displays the page; not if there is none."""
+        from IPython.display import display
+
+        page = make_page()
+        if page is not None:
+            self._updated_at, self._html = time.monotonic(), page.html
+            self._handle = display(page, display_id=True)  # type: ignore[no-untyped-call]
+
+    def update(self, make_page: Callable[[], StaticPage | None]) -> None:
+        """Brings a displayed page up to date, unless that was done a moment ago."""
+        now = time.monotonic()
+        if self._handle is None or now - self._updated_at < _PAUSE:
+            return
+        page = make_page()
+        if page is None:
+            return
+        before, self._updated_at, self._html = self._html, now, page.html
+        if page.html != before:
+            with suppress(Exception):  # a closed notebook has no output to update
+                self._handle.update(page)
 
 
 def _shortened(record: MemoryRecord) -> MemoryRecord:
-    """The record without what would make a page of megabytes."""
+    """The record with long texts cut, so that the page stays small."""
     return replace(record, key=_cut(record.key), value=_shorter(record.value))
 
 

@@ -1,62 +1,80 @@
-"""The thread that does an explorer's work, so that neither a cell nor the front end waits for it."""
+"""A thread that runs jobs in order, so that neither a cell nor a message from the front end waits."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from threading import Condition, Thread, current_thread
+from math import inf
+from threading import TIMEOUT_MAX, Condition, Thread, current_thread
 from time import monotonic
 
 
-class Worker:
-    """Does jobs in turn, and looks around in between.
+def _never() -> float:
+    return inf
 
-    The thread is there from the first job until it is stopped, and does not keep Python alive.
+
+def _nothing() -> None:
+    pass
+
+
+class Worker:
+    """Runs jobs in the order in which they were given, and calls two functions periodically.
+
+    The thread exists from the first job until `finish` or `stop`, and does not keep Python alive.
+    A job must not raise: an exception would end the thread.
 
     Args:
-        look: called when woken and now and then; gives the seconds until the next time at the
-            latest. What it raises is its own affair: it should raise nothing.
-        beat: called between jobs and looks, whatever they are about; it should raise nothing either.
-        every: seconds between two beats, at least.
+        look: called after `wake` and again after the number of seconds it returned; None for a
+            worker that only runs jobs. It must not raise.
+        beat: called between jobs and looks. It must not raise.
+        every: seconds between two calls of ``beat``, at least.
     """
 
-    def __init__(self, look: Callable[[], float], beat: Callable[[], None], every: float) -> None:
+    def __init__(
+        self,
+        look: Callable[[], float] = _never,
+        beat: Callable[[], None] = _nothing,
+        every: float = inf,
+    ) -> None:
         self._look = look
         self._beat = beat
         self._every = every
-        self._turn = Condition()
+        self._condition = Condition()
         self._jobs: deque[Callable[[], None]] = deque()
         self._is_woken = False
+        self._is_finishing = False
         self._is_stopped = False
         self._thread: Thread | None = None
 
-    @property
-    def is_here(self) -> bool:
-        """Whether the caller is this thread."""
-        return current_thread() is self._thread
-
     def do(self, job: Callable[[], None]) -> None:
-        """Has a job done soon, after those before it."""
-        with self._turn:
+        """Runs a job soon, after the jobs given before it."""
+        with self._condition:
             self._jobs.append(job)
             self._start()
-            self._turn.notify()
+            self._condition.notify()
 
     def wake(self) -> None:
-        """Has it look around soon."""
-        with self._turn:
+        """Calls ``look`` soon, after the jobs given before."""
+        with self._condition:
             self._is_woken = True
             self._start()
-            self._turn.notify()
+            self._condition.notify()
+
+    def finish(self) -> None:
+        """Ends the thread once all jobs are done. A later job starts another thread."""
+        with self._condition:
+            self._is_finishing = True
+            self._condition.notify()
 
     def stop(self) -> None:
-        """Ends the thread after what it is doing; another job starts another one."""
-        with self._turn:
+        """Ends the thread once its present job is done. A later job starts another thread."""
+        with self._condition:
             self._is_stopped = True
             self._thread = None
-            self._turn.notify()
+            self._condition.notify()
 
     def _start(self) -> None:
+        self._is_finishing = False
         if self._thread is None:
             self._is_stopped = False
             self._thread = Thread(target=self._run, name="tta-memory-explorer", daemon=True)
@@ -67,10 +85,14 @@ class Worker:
         next_look = monotonic()
         next_beat = next_look + self._every
         while True:
-            with self._turn:
-                if not self._jobs and not self._is_woken:
-                    self._turn.wait(max(0.0, min(next_look, next_beat) - monotonic()))
+            with self._condition:
+                if not (self._jobs or self._is_woken or self._is_finishing):
+                    pause = min(next_look, next_beat) - monotonic()
+                    self._condition.wait(min(max(0.0, pause), TIMEOUT_MAX))
                 if self._is_stopped or self._thread is not me:
+                    return
+                if self._is_finishing and not self._jobs:
+                    self._thread = None
                     return
                 job = self._jobs.popleft() if self._jobs else None
                 is_looking = job is None and (self._is_woken or monotonic() >= next_look)

@@ -1,0 +1,270 @@
+"""Handles the messages of the front end: what each one asks for, and on which thread that is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import local
+from typing import Any, TypeAlias
+
+from ...errors import InvalidArgument, brief
+from ...table import unportable
+from . import detail
+from .actions import Actions, Outcome
+from .cells import sendable
+from .lister import Lister
+from .repair import peek
+from .traits import ExplorerTraits
+from .views import View, Views
+from .worker import Worker
+
+
+class MessageHandler:
+    """Does what the messages of the front end ask for.
+
+    A message arrives on a thread of the kernel, which must not wait. On that thread, messages only
+    set traits and windows. Records are listed by the explorer's worker. All other work is done on the
+    thread of the view that has asked for it, so that it delays no other view.
+
+    Args:
+        traits: the traits that messages set.
+        lister: lists the records.
+        views: the views that messages come from.
+        actions: what can be done to records.
+        worker: the thread on which records are listed.
+        choose_memory: shows the memory that the front end knows by a name.
+        on_greeting: called when a view sends a greeting.
+    """
+
+    def __init__(
+        self,
+        traits: ExplorerTraits,
+        lister: Lister,
+        views: Views,
+        actions: Actions,
+        worker: Worker,
+        choose_memory: Callable[[str], None],
+        on_greeting: Callable[[], None],
+    ) -> None:
+        self._traits = traits
+        self._lister = lister
+        self._views = views
+        self._actions = actions
+        self._worker = worker
+        self._choose_memory = choose_memory
+        self._on_greeting = on_greeting
+        self._thread = local()
+
+    @property
+    def is_setting_traits(self) -> bool:
+        """Whether this thread sets traits for a message; what depends on them then follows later."""
+        return getattr(self._thread, "is_setting_traits", False)
+
+    @contextmanager
+    def _setting_traits(self) -> Iterator[None]:
+        self._thread.is_setting_traits = True
+        try:
+            yield
+        finally:
+            self._thread.is_setting_traits = False
+
+    def receive(self, content: Any) -> None:
+        """Handles a message. Anything that is not a message is ignored.
+
+        While a cell runs, a message may be delayed until the cell ends. A front end therefore sends
+        its first messages again once a greeting is answered. A message that is older than the last
+        greeting has been sent again, and is ignored.
+        """
+        number = content.get("id") if isinstance(content, dict) else None
+        if not isinstance(number, int):
+            return
+        view = self._views.of(number)
+        if number < view.greeting:
+            return
+        try:
+            self._do(str(content.get("do")), view, number, content)
+        except Exception as error:  # shown in the widget, where it was asked for
+            self._views.report(error, number)
+
+    def _do(self, name: str, view: View, number: int, content: dict[str, Any]) -> None:
+        if name in _STEERING:
+            _STEERING[name](self, view, number, content)
+        elif name in _REQUESTS:
+            request = _REQUESTS[name]
+            view.do(lambda: request(self, view, number, content), number)
+        elif name in _ACTIONS:
+            if self._traits.read_only and name in _WRITING:
+                raise InvalidArgument("this explorer is read-only")
+            action = _ACTIONS[name]
+            view.do(lambda: self._act(action, number, content), number)
+        else:
+            raise InvalidArgument(f"the explorer cannot {brief(name)}")
+
+    # ---- steering
+
+    def _hello(self, view: View, number: int, _content: dict[str, Any]) -> None:
+        view.greet(number)
+        self._on_greeting()
+
+        def answer() -> None:
+            self._lister.list_first()
+            self._views.publish(number, whole=True)
+
+        view.do(answer, number)
+        self._worker.wake()
+
+    def _bye(self, view: View, number: int, _content: dict[str, Any]) -> None:
+        view.leave(number)
+        if not self._views.opened():
+            self._worker.stop()
+
+    def _set(self, view: View, number: int, content: dict[str, Any]) -> None:
+        if "window" in content:
+            view.move_to(content["window"])
+        if isinstance(content.get("anchor"), str):
+            view.ask_for(unportable(content["anchor"]))
+        with self._setting_traits():
+            self._set_traits(content)
+            if "namespace" in content:
+                self._choose_memory(content["namespace"])
+        if "namespace" in content:
+            # At once: rows of one memory must not be taken for those of another.
+            self._views.publish(number)
+        if not self._lister.is_current():
+            self._lister.forget_facets()
+            self._list(number)
+        elif "view" in content and self._traits.view != "table":
+            view.do(lambda: self._show_charts(number), number)
+        else:
+            self._views.publish(number)
+
+    def _set_traits(self, content: dict[str, Any]) -> None:
+        traits = self._traits
+        for name in ("query", "mode", "view", "live"):
+            if name in content:
+                setattr(traits, name, content[name])
+        if "filters" in content:
+            traits.filters = content["filters"]
+        if "columns" in content:
+            names = content["columns"]
+            shown = None if names is None else [unportable(name) for name in names]
+            traits.set_trait("columns", shown)
+        if "sort" in content:
+            traits.sort_by = unportable(content["sort"]["by"])
+            traits.descending = content["sort"]["descending"]
+
+    def _cancel(self, _view: View, _number: int, _content: dict[str, Any]) -> None:
+        """Stops a listing. The traits become those of the listing that is shown, if there is one."""
+        lister, traits = self._lister, self._traits
+        lister.is_cancelled = True
+        listing = lister.found.listing
+        if listing is not None and not lister.is_current():
+            request = listing.request
+            with self._setting_traits():
+                traits.query, traits.mode, traits.filters = (
+                    request.query,
+                    request.mode,
+                    request.filters,
+                )
+                traits.sort_by, traits.descending = request.sort_by, request.descending
+            lister.is_cancelled = not listing.is_whole
+        lister.show_cancelled()
+
+    def _list(self, number: int) -> None:
+        self._worker.do(lambda: self._lister.answer(number))
+        self._worker.wake()
+
+    # ---- requests
+
+    def _select(self, _view: View, number: int, content: dict[str, Any]) -> None:
+        chosen = dict.fromkeys(self._traits.selected)
+        if content.get("none"):
+            chosen = {}
+        elif content.get("all"):
+            chosen = dict.fromkeys(entry.key for entry in self._lister.listing().entries)
+        else:
+            keys = {unportable(key): None for key in content.get("keys", ())}
+            if "range" in content:
+                start, stop = content["range"]
+                entries = self._lister.listing().entries[start:stop]
+                keys = dict.fromkeys(entry.key for entry in entries)
+            if content.get("on", True):
+                chosen |= keys
+            else:
+                chosen = {key: None for key in chosen if key not in keys}
+        with self._setting_traits():
+            self._traits.selected = tuple(chosen)
+        self._views.publish(number)
+
+    def _show_record(self, _view: View, number: int, content: dict[str, Any]) -> None:
+        found = self._lister.found
+        memory = found.memory.sync
+        entry = peek(memory, unportable(content["key"]))
+        about: dict[str, Any] = {"key": content["key"], "gone": True}
+        if entry is not None:
+            found.versions.add([entry])
+            about = detail.describe(
+                memory,
+                entry,
+                self._traits.query,
+                found.versions,
+                whole=bool(content.get("whole")),
+            )
+        self._views.tell({"kind": "record", "for": number, **about})
+
+    def _count_facets(self, _view: View, number: int, _content: dict[str, Any]) -> None:
+        self._lister.count_facets()
+        self._views.publish(number)
+
+    def _show_charts(self, number: int) -> None:
+        self._lister.work_out_charts()
+        self._views.publish(number)
+
+    def _reconnect(self, _view: View, number: int, _content: dict[str, Any]) -> None:
+        is_back = self._lister.memory.sync.reconnect()
+        self._views.publish(number)
+        said = "The server is back" if is_back else "The server still does not answer"
+        self._views.tell({"kind": "said", "text": said, "undo": False})
+
+    def _act(self, action: Action, number: int, content: dict[str, Any]) -> None:
+        """Carries an action out, and shows what has become of it."""
+        with self._setting_traits():
+            outcome = action(self._actions, content)
+        if outcome.reply is not None:
+            self._views.tell({"for": number, **outcome.reply})
+        if outcome.said is not None:
+            self._lister.refresh(number)
+            text = sendable(outcome.said)[:_MOST_SAID]
+            self._views.tell({"kind": "said", "text": text, "undo": outcome.can_undo})
+
+
+_MOST_SAID = 300
+
+Request: TypeAlias = Callable[[MessageHandler, View, int, dict[str, Any]], None]
+Action: TypeAlias = Callable[[Actions, dict[str, Any]], Outcome]
+
+# ruff: noqa: SLF001  the functions of these tables are of this module
+_STEERING: dict[str, Request] = {
+    "hello": MessageHandler._hello,
+    "bye": MessageHandler._bye,
+    "set": MessageHandler._set,
+    "cancel": MessageHandler._cancel,
+}
+
+_REQUESTS: dict[str, Request] = {
+    "select": MessageHandler._select,
+    "record": MessageHandler._show_record,
+    "facets": MessageHandler._count_facets,
+    "reconnect": MessageHandler._reconnect,
+}
+
+_ACTIONS: dict[str, Action] = {
+    "edit": Actions.edit,
+    "expire": Actions.expire,
+    "duplicate": Actions.duplicate,
+    "delete": Actions.delete,
+    "undo": Actions.undo,
+    "export": Actions.export,
+}
+
+_WRITING = _ACTIONS.keys() - {"export"}

@@ -1,0 +1,163 @@
+"""What a view shows, as it is sent to the front end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ...filters import FilterArgs, Filters
+from ...primitive import MemoryPrimitive
+from ...table import portable
+from .cells import ABOUT, KEY, MATCHES, NO_FIELDS, Column, Fields, Rows, column_called, sendable
+from .listing import Listing
+from .versions import Versions
+
+MODES = ("keyword",)
+
+Window: TypeAlias = tuple[int, int]
+"""The number of the first row of a page, from 0, and the number after its last row."""
+
+State: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an explorer knows of its memory at one moment.
+
+    Attributes:
+        memory: the memory that is shown.
+        versions: the versions of its records seen so far.
+        listing: the records that are listed; None before the first listing.
+        fields: the fields of these records.
+        is_loading: whether more rows are being listed.
+        facets: what the filter menus offer; None until it is counted.
+        charts: the data of the charts; None until they are needed.
+    """
+
+    memory: MemoryPrimitive
+    versions: Versions
+    listing: Listing | None = None
+    fields: Fields = NO_FIELDS
+    is_loading: bool = False
+    facets: dict[str, Any] | None = None
+    charts: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplorerState:
+    """The state of an explorer at one moment, from which each view's window is made.
+
+    It is a copy that nothing changes, so that views can make their rows at the same time and
+    without a lock.
+
+    Attributes:
+        found: what is known of the memory.
+        query, mode, filters, sort_by, descending, columns, selected, view, live, read_only: the
+            traits of these names.
+        namespace: the name that the memory is shown under.
+        namespaces: the names of all memories that the explorer offers.
+        undoable: the newest change that can be undone, as a verb; None if there is none.
+        now: Unix seconds.
+    """
+
+    found: Found
+    query: str
+    mode: str
+    filters: Mapping[str, Any]
+    sort_by: str
+    descending: bool
+    columns: Sequence[str] | None
+    selected: Sequence[str]
+    view: str
+    live: bool
+    read_only: bool
+    namespace: str
+    namespaces: Sequence[str]
+    undoable: str | None
+    now: float
+
+    def place_of(self, key: str) -> int | None:
+        """The row number of a key, counted from 0; None if the key is not listed."""
+        listing = self.found.listing
+        return None if listing is None else listing.place_of(key)
+
+    def describe(self, window: Window) -> State:
+        """The state as JSON, with the rows of one window."""
+        found, listing = self.found, self.found.listing
+        columns = self._columns()
+        start, stop = window
+        chosen = set(self.selected)
+        entries = [] if listing is None else listing.entries[start:stop]
+        rows = Rows([column for column, shown in columns if shown], self.query)
+        return {
+            "query": self.query,
+            "mode": self.mode,
+            "modes": list(MODES),
+            "filters": {name: self.filters.get(name) for name in FilterArgs.__annotations__}
+            | _instants_of(self.now, self.filters),
+            "sort": {"by": self.sort_by, "descending": self.descending},
+            "view": self.view,
+            "live": self.live,
+            "read_only": self.read_only,
+            "namespace": self.namespace,
+            "namespaces": list(self.namespaces),
+            "columns": [
+                {
+                    "name": portable(column.name),
+                    "title": sendable(column.name),
+                    "kind": column.kind,
+                    "sortable": column is not MATCHES,
+                    "shown": shown,
+                }
+                for column, shown in [(KEY, True), *columns]
+            ],
+            "more_fields": found.fields.more,
+            "automatic": self.columns is None,
+            "total": 0 if listing is None else listing.total,
+            "loading": listing is None or found.is_loading,
+            "start": start,
+            "rows": [rows.row(entry, selected=entry.key in chosen) for entry in entries],
+            "selected": len(self.selected),
+            "status": _status_of(found.memory),
+            "facets": found.facets,
+            "charts": found.charts if self.view != "table" else None,
+            "undoable": self.undoable,
+        }
+
+    def _columns(self) -> list[tuple[Column, bool]]:
+        """All columns but the key's, each with whether it is shown; shown ones first, in order."""
+        fields = self.found.fields
+        shown = fields.shown(self.columns, searching=bool(self.query))
+        known = (*([MATCHES] if self.query else []), *fields.columns, *ABOUT)
+        inside = [column_called(name, known) for name in shown]
+        return [
+            *((column, True) for column in inside),
+            *((column, False) for column in known if column.name not in shown),
+        ]
+
+
+def _instants_of(now: float, filters: Mapping[str, Any]) -> dict[str, float]:
+    """``since`` and ``until`` in Unix seconds, in whichever form the user gave them."""
+    given = {name: filters[name] for name in ("since", "until") if name in filters}
+    built = Filters.build(now, **given)
+    return {name: getattr(built, name) for name in given}
+
+
+def _status_of(memory: MemoryPrimitive) -> dict[str, Any]:
+    about = memory.get_backend_info()
+    outage = memory.outage()
+    return {
+        "backend": about["backend"],
+        "server": about.get("redis_url"),
+        "namespace": sendable(about["namespace"]),
+        "size": about["size"],
+        "capacity": about["max_size"],
+        "evictions": about["evictions"],
+        "degraded": outage
+        and {
+            "since": outage["degraded_since"],
+            "because": outage["degraded_because"],
+            "waiting": outage["writes_waiting"],
+        },
+    }

@@ -1,0 +1,279 @@
+"""The views of an explorer: the places in a browser where it is shown.
+
+An explorer may be shown several times, in one notebook or in several browsers. Each view has a
+window of its own and gets its state on a thread of its own, so that a view with a large window or a
+slow connection delays no other view.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
+from typing import Any, TypeAlias
+
+from ...errors import TTAMemoryError
+from ...table import portable
+from .cells import sendable
+from .state import ExplorerState, State, Window
+from .worker import Worker
+
+logger = logging.getLogger("tta_memory_nb")
+
+FIRST_WINDOW: Window = (0, 60)
+
+Message: TypeAlias = dict[str, Any]
+Send: TypeAlias = Callable[[Message], None]
+
+# A view numbers its messages upwards from a multiple of this, so that a message's number tells
+# which view has sent it.
+_IDS_OF_A_VIEW = 1_000_000
+_WIDEST_WINDOW = 500
+
+
+class View:
+    """One view, and all that the kernel knows of it.
+
+    Its jobs and its states are made and sent by a worker of its own, in order. While that worker is
+    busy, further changes are not queued: the next state that is made holds all of them.
+
+    Args:
+        number: the view's number; its messages are numbered from a multiple of it.
+        look: gives the present state of the explorer.
+        send: sends a message to the front end.
+        report: shows an error, given the number of the message that has caused it, if any.
+
+    Attributes:
+        window: the rows in sight.
+        greeting: the number of the last greeting or farewell. Messages numbered below are outdated.
+        is_open: whether states are sent to the view.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        look: Callable[[], ExplorerState],
+        send: Send,
+        report: Callable[[Exception, int | None], None],
+    ) -> None:
+        self.number = number
+        self.window = FIRST_WINDOW
+        self.greeting = 0
+        self.is_open = False
+        self._look = look
+        self._send = send
+        self._report = report
+        self._worker = Worker()
+        # Guards the fields below; it is held for moments only.
+        self._lock = Lock()
+        self._requests: dict[int, None] = {}
+        self._anchor: str | None = None
+        self._is_due = False
+        self._starts_over = False
+        # Held while a state is made and sent, so that each one builds on the one before.
+        self._sending = Lock()
+        self._sent: State = {}
+
+    def greet(self, message: int) -> None:
+        """Opens the view; the number of the greeting dates it."""
+        self.greeting = message
+        self.is_open = True
+
+    def leave(self, message: int) -> None:
+        """Closes the view, whose front end is gone; the number of the farewell dates it."""
+        self.greeting = message
+        self.close()
+
+    def close(self) -> None:
+        """Sends no more states to this view, and ends its thread once its jobs are done."""
+        self.is_open = False
+        self.window = FIRST_WINDOW
+        with self._lock:
+            self._requests = {}
+            self._anchor = None
+            self._is_due = False
+            self._starts_over = True
+            self._sent = {}
+        self._worker.finish()
+
+    def move_to(self, window: Window) -> None:
+        """Sets the rows in sight: at most 500 of them."""
+        start, stop = (max(0, int(edge)) for edge in window)
+        self.window = (start, min(stop, start + _WIDEST_WINDOW))
+        self.is_open = True
+
+    def ask_for(self, anchor: str) -> None:
+        """Has the next state tell the row number of a key."""
+        with self._lock:
+            self._anchor = anchor
+
+    def do(self, job: Callable[[], None], request: int) -> None:
+        """Runs a job on the view's thread, after the jobs before it.
+
+        Args:
+            job: what to run; an exception is reported.
+            request: the number of the message that asks for it.
+        """
+
+        def safely() -> None:
+            try:
+                job()
+            except Exception as error:  # shown in the widget; the thread goes on
+                self._report(error, request)
+
+        self._worker.do(safely)
+
+    def show(self, request: int | None = None, *, whole: bool = False) -> None:
+        """Has the view's thread send what is new since the state it was sent last.
+
+        Args:
+            request: the number of the message that the state answers, if any. It is answered even
+                if nothing is new.
+            whole: send the whole state.
+        """
+        if not self.is_open:
+            return
+        with self._lock:
+            if request is not None:
+                self._requests[request] = None
+            self._starts_over |= whole
+            if self._is_due:
+                return
+            self._is_due = True
+        self._worker.do(self._show_now)
+
+    def _show_now(self) -> None:
+        with self._sending:
+            with self._lock:
+                requests: list[int | None] = [*self._requests]
+                self._requests = {}
+                anchor, self._anchor = self._anchor, None
+                starts_over, self._starts_over = self._starts_over, False
+                self._is_due = False
+            if starts_over:
+                self._sent = {}
+            try:
+                if self.is_open:
+                    self._send_news(requests, anchor)
+            except Exception as error:  # shown in the widget; the thread goes on
+                for request in requests or [None]:
+                    self._report(error, request)
+
+    def _send_news(self, requests: list[int | None], anchor: str | None) -> None:
+        explorer = self._look()
+        state = explorer.describe(self.window)
+        news = {
+            name: value
+            for name, value in state.items()
+            if name not in self._sent or self._sent[name] != value
+        }
+        if anchor is not None and explorer.found.listing is not None:
+            place = explorer.place_of(anchor)
+            news["anchor"] = None if place is None else {"key": portable(anchor), "index": place}
+        if "rows" in news or "start" in news:
+            news |= {"rows": state["rows"], "start": state["start"]}
+        if not news and not requests:
+            return
+        for request in requests or [None]:
+            content = {**news, "now": explorer.now}
+            self._send({"kind": "state", "for": request, "view": self.number, "state": content})
+            self._sent = state
+            news = {}
+
+
+class Views:
+    """All views of an explorer.
+
+    Args:
+        look: gives the present state of the explorer.
+        send: sends a message to the front end. Every view receives it.
+    """
+
+    def __init__(self, look: Callable[[], ExplorerState], send: Send) -> None:
+        self._look = look
+        self._send = send
+        self._lock = Lock()
+        self._views: dict[int, View] = {}
+        self._failure = ""
+
+    def of(self, message: int) -> View:
+        """The view that has sent a message of this number."""
+        number = message // _IDS_OF_A_VIEW
+        with self._lock:
+            if number not in self._views:
+                self._views[number] = View(number, self._look, self._send, self.report)
+            return self._views[number]
+
+    def opened(self) -> list[View]:
+        """The views that are open, in the order in which they were first heard of."""
+        with self._lock:
+            return [view for view in self._views.values() if view.is_open]
+
+    def window(self) -> Window:
+        """The rows in sight in the first open view."""
+        return next((view.window for view in self.opened()), FIRST_WINDOW)
+
+    def rows_needed(self) -> int:
+        """How many of the first rows must be listed for every view to be complete."""
+        return max((view.window[1] for view in self.opened()), default=FIRST_WINDOW[1])
+
+    def publish(self, request: int | None = None, *, whole: bool = False) -> None:
+        """Has each view send what is new for it, each on its own thread.
+
+        Args:
+            request: the number of the message that this answers, if any.
+            whole: send the whole state to the view that has sent this message.
+        """
+        if request is None and self._look().found.listing is None:
+            return
+        asking = None if request is None else self.of(request)
+        # The view that somebody is waiting for is served first.
+        if asking is not None:
+            asking.show(request, whole=whole)
+        for view in self.opened():
+            if view is not asking:
+                view.show()
+
+    def tell(self, message: Message) -> None:
+        """Sends a message that concerns every view, or whose answer names the request."""
+        self._send(message)
+
+    def beat(self) -> None:
+        """Sends a sign of life, by which a front end knows that its kernel is still there."""
+        if self.opened():
+            with suppress(Exception):  # without a connection there is nothing to keep alive
+                self._send({"kind": "alive"})
+
+    def report(self, error: Exception, request: int | None = None) -> None:
+        """Shows an error in the widget.
+
+        An error that no message has caused is shown once, until `forget_failure`: its cause is
+        tried again and again.
+
+        Args:
+            error: what went wrong.
+            request: the number of the message that has caused it, if any.
+        """
+        if isinstance(error, TTAMemoryError):
+            text = str(error)
+        else:
+            text = f"{type(error).__name__}: {error}"
+            logger.debug("an explorer has failed", exc_info=error)
+        if request is None:
+            if text == self._failure:
+                return
+            self._failure = text
+        with suppress(Exception):  # without a connection the error cannot be shown
+            self._send({"kind": "error", "for": request, "message": sendable(text)})
+
+    def forget_failure(self) -> None:
+        """Shows the next error even if it is the same as the last."""
+        self._failure = ""
+
+    def close(self) -> None:
+        """Sends no more states, and ends the threads of all views once their jobs are done."""
+        with self._lock:
+            views = list(self._views.values())
+        for view in views:
+            view.close()

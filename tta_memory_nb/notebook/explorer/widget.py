@@ -1,0 +1,290 @@
+"""The explorer: a widget that shows a memory as a table, to search it and to repair its records.
+
+The front end and the kernel exchange messages. A trait may be set by code or by the front end, and
+both see it. What may take long is done by threads of the explorer: one lists records and looks for
+changes, so that a running cell can be watched, and each view has one of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+from traitlets.utils.bunch import Bunch
+
+from ...errors import InvalidArgument, brief
+from ...primitive import MemoryPrimitive
+from ...record import MemoryRecord
+from ...stores.base import Clock
+from ...text import fold, matching_paths
+from ..changes import Changes
+from .actions import Actions
+from .cells import sendable
+from .lister import Lister
+from .messages import MessageHandler
+from .state import ExplorerState, State, Window
+from .static import StaticOutput, StaticPage
+from .traits import Derived, ExplorerTraits
+from .views import FIRST_WINDOW, Message, Views
+from .worker import Worker
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger("tta_memory_nb")
+
+# Seconds between two signs of life, by which a front end knows that its kernel is still there.
+_BEAT = 2.0
+
+
+class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
+    """A table over a memory: to search, sort, filter, look at and repair its records.
+
+    ``query``, ``mode``, ``filters``, ``sort_by``, ``descending``, ``columns``, ``selected``, ``view``,
+    ``live`` and ``read_only`` are traits that code and widget both set and see. ``records`` (the
+    records on the page in view) and ``selection`` (the selected records as a DataFrame) follow from
+    them and can be observed as well.
+
+    Args:
+        memory: the memory to show; None for a new one in this process.
+        memories: further memories that the widget offers, by the names it shows for them.
+        changes: where changes are kept until they are undone; the magic shares it with
+            ``%memory undo``.
+        clock: gives Unix seconds.
+        **traits: initial values of the traits.
+
+    Raises:
+        InvalidArgument: ``memory`` is not a memory, or a filter or a key is not valid.
+
+    Example:
+        >>> explorer = MemoryExplorer(memory, query="rain")
+        >>> explorer.selection
+    """
+
+    _esm = (files(__package__) / "widget.js").read_text("utf-8")
+    _css = (files(__package__) / "widget.css").read_text("utf-8")
+
+    records = Derived(lambda self: self._records_in_view(), "the records on the page in view")
+    selection = Derived(lambda self: self._selection(), "the selected records as a DataFrame")
+    # What the first view shows until it has been heard from. Cleared then, so that a saved notebook
+    # holds no records.
+    _opening = traitlets.Any(None).tag(sync=True)
+
+    def __init__(
+        self,
+        memory: MemoryPrimitive | None = None,
+        *,
+        memories: Mapping[str, MemoryPrimitive] | None = None,
+        changes: Changes | None = None,
+        clock: Clock = time.time,
+        **traits: Any,
+    ) -> None:
+        # Made first: if anything below fails, the widget is closed, which stops the worker.
+        self._worker = Worker(self._look_around, self._beat, _BEAT)
+        self._views = Views(self._look, self._tell)
+        memory = MemoryPrimitive() if memory is None else _checked(memory)
+        self._clock = clock
+        self._undo_stack = Changes() if changes is None else changes
+        self._memories = dict(memories or {})
+        if memory not in self._memories.values():
+            self._memories = {memory.namespace: memory, **self._memories}
+        self._lister = Lister(
+            memory, self, self._views, lambda: self._notify("records"), self._clock
+        )
+        self._messages = MessageHandler(
+            self,
+            self._lister,
+            self._views,
+            Actions(self, self._lister, self._undo_stack, self._clock),
+            self._worker,
+            self._choose_memory,
+            self._forget_opening,
+        )
+        self._static = StaticOutput()
+        super().__init__(**traits)
+        self.on_msg(self._received)
+        self.observe(self._request_changed, ["query", "mode", "filters", "sort_by", "descending"])
+        self.observe(self._shown_changed, ["columns", "selected", "view", "live", "read_only"])
+
+    def __repr__(self) -> str:
+        parts = [f"namespace={self.memory.namespace!r}"]
+        parts += [
+            f"{name}={getattr(self, name)!r}"
+            for name in ("query", "filters", "sort_by")
+            if getattr(self, name) != self.traits()[name].default()
+        ]
+        return f"MemoryExplorer({', '.join(parts)})"
+
+    @property
+    def memory(self) -> MemoryPrimitive:
+        """The memory that is shown. Setting it shows another memory."""
+        return self._lister.memory
+
+    @memory.setter
+    def memory(self, memory: MemoryPrimitive) -> None:
+        _checked(memory)
+        if memory not in self._memories.values():
+            self._memories[memory.namespace] = memory
+        self._lister.choose(memory)
+        self.selected = ()
+        if not self._messages.is_setting_traits:
+            self._lister.refresh()
+
+    def _choose_memory(self, name: str) -> None:
+        """Shows the memory that the front end knows by this name."""
+        for known, memory in self._memories.items():
+            if sendable(known) == name:
+                self.memory = memory
+                return
+        raise InvalidArgument(f"namespace={brief(name)}: the explorer was given no such memory")
+
+    def open(self) -> None:
+        """Opens the channel to the front end."""
+        super().open()
+        self._forget_reply_route()
+
+    def close(self) -> None:
+        """Closes the explorer and ends its threads."""
+        self._worker.stop()
+        self._views.close()
+        super().close()
+
+    def refresh(self) -> None:
+        """Lists the records of the memory again, now."""
+        self._lister.refresh()
+
+    # ---- traits
+
+    def _request_changed(self, _change: Bunch) -> None:
+        self._lister.is_cancelled = False
+        if not self._messages.is_setting_traits:
+            self._lister.refresh()
+
+    def _shown_changed(self, change: Bunch) -> None:
+        if change.name == "selected":
+            self._notify("selection")
+        if not self._messages.is_setting_traits:
+            self._views.publish()
+
+    def _notify(self, name: str) -> None:
+        """Notifies the observers of a derived trait, which is worked out only if there are any."""
+        if self._trait_notifiers.get(name) or self._trait_notifiers.get(traitlets.All):
+            now = getattr(self, name)
+            self.notify_change(Bunch(name=name, old=None, new=now, owner=self, type="change"))
+
+    def _records_in_view(self) -> list[MemoryRecord]:
+        start, stop = self._views.window()
+        needle = fold(self.query)
+        records = []
+        for entry in self._lister.listing().entries[start:stop]:
+            record = entry.record(self.memory.namespace)
+            if needle:
+                matches = matching_paths(record.value, needle)
+                record = replace(record, score=1.0, matches=matches)
+            records.append(record)
+        return records
+
+    def _selection(self) -> pd.DataFrame:
+        from ...frames import records_frame
+
+        memory = self.memory
+        entries = memory.sync.peek(self.selected)
+        return records_frame(entry.record(memory.namespace) for entry in entries)
+
+    # ---- the front end
+
+    def state(self, window: Window = FIRST_WINDOW) -> State:
+        """All that the front end shows, as it is sent: a function of the memory and the traits.
+
+        Args:
+            window: the number of the first row of the page, and the number after its last row.
+        """
+        return self._look().describe(window)
+
+    def _look(self) -> ExplorerState:
+        found = self._lister.found
+        names = [(sendable(name), memory) for name, memory in self._memories.items()]
+        shown = (name for name, memory in names if memory is found.memory)
+        return ExplorerState(
+            found=found,
+            query=self.query,
+            mode=self.mode,
+            filters=self.filters,
+            sort_by=self.sort_by,
+            descending=self.descending,
+            columns=self.columns,
+            selected=self.selected,
+            view=self.view,
+            live=self.live,
+            read_only=self.read_only,
+            namespace=next(shown, sendable(found.memory.namespace)),
+            namespaces=[name for name, _ in names],
+            undoable=next(self._undo_stack.verbs(), None),
+            now=self._clock(),
+        )
+
+    def _look_around(self) -> float:
+        pause = self._lister.look_around()
+        self._static.update(self._static_page)
+        return pause
+
+    def _beat(self) -> None:
+        self._views.beat()
+
+    def _tell(self, message: Message) -> None:
+        self.send(message)
+
+    def _received(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        self._messages.receive(content)
+
+    def _forget_opening(self) -> None:
+        self._opening = None
+
+    def _send(self, msg: dict[str, Any], buffers: Any = None) -> None:
+        super()._send(msg, buffers)
+        self._forget_reply_route()
+
+    def _forget_reply_route(self) -> None:
+        # From version 7.4 on, ipykernel handles a message from the front end on the thread that has last
+        # sent to it. That is mostly the thread of a cell, and the message would wait for the cell to
+        # end. Without this note the message goes where it was addressed: to a subshell, if there is one.
+        getattr(self.comm, "__dict__", {}).pop("_reply_subshell_id", None)
+
+    # ---- display
+
+    def _ipython_display_(self, **_options: Any) -> None:
+        """Displays the widget, and beside it a plain table for places without a kernel."""
+        from IPython.display import display
+
+        bundle = self._repr_mimebundle_()
+        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle or {})
+        data["text/plain"] = repr(self)
+        try:
+            self._lister.list_first(whole_if_needed=True)
+            if not self._views.opened():
+                self._opening = {**self.state(), "now": self._clock()}
+        except Exception as error:  # shown by the widget; raised here, it would be displayed twice
+            logger.debug("an explorer has no first rows", exc_info=error)
+        display(data, raw=True)  # type: ignore[no-untyped-call]
+        self._static.display(self._static_page)
+
+    def _static_page(self) -> StaticPage | None:
+        listing = self._lister.found.listing
+        if listing is None:
+            return None
+        start, stop = self._views.window()
+        namespace = listing.request.memory.namespace
+        records = (entry.record(namespace) for entry in listing.entries[start:stop])
+        return StaticPage(records, start, listing.total, self.query, namespace)
+
+
+def _checked(memory: object) -> MemoryPrimitive:
+    if not isinstance(memory, MemoryPrimitive):
+        raise InvalidArgument(f"memory=<{type(memory).__name__}>: give a MemoryPrimitive")
+    return memory
