@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tta_memory_nb import InvalidArgument, MemoryExplorer, MemoryPrimitive
-from tta_memory_nb.notebook.explorer import lister, messages, widget
+from tta_memory_nb.notebook.explorer import lister, listing, messages, widget
 from tta_memory_nb.notebook.explorer.actions import Actions, Outcome
 from tta_memory_nb.notebook.explorer.cells import MOST_CHARACTERS, MOST_FIELDS
 from tta_memory_nb.notebook.explorer.state import ExplorerState
@@ -615,11 +616,11 @@ def test_an_export_is_what_export_writes(front, memory, tmp_path):
 def test_a_read_only_explorer_changes_nothing(explore, memory):
     front = FrontEnd(explore(read_only=True))
     front.ask("hello")
-    before = memory.sync.mark()
+    before = memory.sync.change_token()
     for verb in ("edit", "expire", "duplicate", "delete", "undo"):
         reply = front.ask(verb, key="bob:mon", keys=["bob:mon"], text="{}", base="", **{"as": "x"})
         assert reply["message"] == "this explorer is read-only"
-    assert memory.sync.mark() == before
+    assert memory.sync.change_token() == before
 
 
 # ---- hostile records
@@ -784,7 +785,7 @@ def test_a_worker_does_jobs_in_turn_and_looks_in_between():
     may_begin = threading.Event()
     worker.do(may_begin.wait)  # else it may look between two of them
     for name in "abc":
-        worker.do(lambda name=name: done.append(name))
+        worker.do(partial(done.append, name))
     worker.wake()
     may_begin.set()
     assert looked.wait(PATIENCE)
@@ -851,7 +852,7 @@ def test_what_takes_long_can_be_cancelled(front, monkeypatch):
 
 def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
-    real = lister.whole_listing
+    real = listing.whole_listing
 
     def slowly(request, on_progress):
         if request.sort_by == "text":
@@ -876,7 +877,7 @@ def test_choosing_another_memory_waits_for_no_listing(explore, monkeypatch):
     front = FrontEnd(explore(memories={"other": other}))
     front.ask("hello")
     begun, may_go_on, is_chosen = (threading.Event() for _ in range(3))
-    real = lister.whole_listing
+    real = listing.whole_listing
 
     def slowly(request, on_progress):
         if request.memory is other:

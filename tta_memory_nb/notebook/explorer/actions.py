@@ -11,7 +11,7 @@ from ...errors import InvalidArgument, TTAMemoryError
 from ...record import MemoryRecord
 from ...stores.base import Change, Clock
 from ...table import unportable
-from ..changes import Changes
+from ..undo import UndoStack
 from .cells import sendable
 from .detail import pretty
 from .lister import Lister
@@ -48,7 +48,7 @@ class Actions:
     """
 
     def __init__(
-        self, traits: ExplorerTraits, lister: Lister, undo_stack: Changes, clock: Clock
+        self, traits: ExplorerTraits, lister: Lister, undo_stack: UndoStack, clock: Clock
     ) -> None:
         self._traits = traits
         self._lister = lister

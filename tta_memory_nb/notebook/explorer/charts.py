@@ -6,8 +6,8 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from ...distributions import session_spans, sessions_of, sizes, time_to_live, timeline, users
-from ...primitive import MemoryPrimitive
+from ...memory.distributions import session_spans, sessions_of, sizes, time_to_live, timeline, users
+from ...memory.faces import MemoryPrimitive
 from .cells import sendable
 from .listing import ListingRequest
 

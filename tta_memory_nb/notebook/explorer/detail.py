@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from ...codec import from_json
+from ...entry import Entry
 from ...keys import parse_memory_key
-from ...primitive import SyncMemory
-from ...stores.base import Entry
+from ...memory.faces import SyncMemory
 from ...table import is_utf8, portable
 from ...text import fold, leaf_text, matching_paths
 from .cells import created_at, sendable

@@ -8,7 +8,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import Any
 
-from ...primitive import MemoryPrimitive
+from ...memory.faces import MemoryPrimitive
 from ...stores.base import Clock
 from .cells import Fields
 from .charts import charts_of, facets_of

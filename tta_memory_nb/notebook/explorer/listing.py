@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
+from ...entry import Entry
 from ...filters import FilterArgs
 from ...keys import parse_memory_key
-from ...primitive import MemoryPrimitive
-from ...stores.base import Entry
+from ...memory.faces import MemoryPrimitive
+from ...search.request import SearchMode
 from ...table import ABSENT
-from ...verbs import SearchMode
 from .cells import Column, column_called, created_at
 
 RECENCY = "recency"
@@ -100,7 +100,7 @@ class Listing:
 
 def change_token(memory: MemoryPrimitive) -> object:
     """A token that changes whenever a record of the memory is written, read, deleted or expires."""
-    return memory.sync.mark()
+    return memory.sync.change_token()
 
 
 def first_rows(request: ListingRequest, count: int) -> Listing | None:

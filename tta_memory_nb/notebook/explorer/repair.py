@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
+from ...entry import Entry
 from ...errors import InvalidArgument
-from ...primitive import SyncMemory
+from ...memory.faces import SyncMemory
 from ...record import MemoryRecord
-from ...stores.base import Change, Entry
+from ...stores.base import Change
 from ...text import to_utf8
 from ...times import Duration, duration
-from ..parsing import unique_fields
+from ..json_text import unique_fields
 
 
 class Conflict(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...filters import FilterArgs, Filters
-from ...primitive import MemoryPrimitive
+from ...memory.faces import MemoryPrimitive
 from ...table import portable
 from .cells import ABOUT, KEY, MATCHES, NO_FIELDS, Column, Fields, Rows, column_called, sendable
 from .listing import Listing

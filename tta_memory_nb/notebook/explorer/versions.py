@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Literal
 
 from ...codec import Snapshot
-from ...stores.base import Entry
+from ...entry import Entry
 
 _MOST_KEYS = 5000
 _MOST_VERSIONS = 20

@@ -19,11 +19,11 @@ import traitlets
 from traitlets.utils.bunch import Bunch
 
 from ...errors import InvalidArgument, brief
-from ...primitive import MemoryPrimitive
+from ...memory.faces import MemoryPrimitive
 from ...record import MemoryRecord
 from ...stores.base import Clock
 from ...text import fold, matching_paths
-from ..changes import Changes
+from ..undo import UndoStack
 from .actions import Actions
 from .cells import sendable
 from .lister import Lister
@@ -81,7 +81,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         memory: MemoryPrimitive | None = None,
         *,
         memories: Mapping[str, MemoryPrimitive] | None = None,
-        changes: Changes | None = None,
+        changes: UndoStack | None = None,
         clock: Clock = time.time,
         **traits: Any,
     ) -> None:
@@ -90,7 +90,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         self._views = Views(self._look, self._tell)
         memory = MemoryPrimitive() if memory is None else _checked(memory)
         self._clock = clock
-        self._undo_stack = Changes() if changes is None else changes
+        self._undo_stack = UndoStack() if changes is None else changes
         self._memories = dict(memories or {})
         if memory not in self._memories.values():
             self._memories = {memory.namespace: memory, **self._memories}
