@@ -1,6 +1,6 @@
 """The explorer: a widget that shows a memory as a table, to look through and to repair.
 
-The front end (`widget.js`) and the kernel send one another messages; a trait is set by either side,
+The front end (`frontend/`) and the kernel send one another messages; a trait is set by either side,
 and the other one sees it. What takes long is done by a thread of the explorer's own, which also looks
 whether anything has changed, so that a running cell can be watched.
 """
@@ -31,6 +31,7 @@ from ...text import fold, matching_paths
 from ..changes import Changes
 from . import detail
 from .cells import ABOUT, KEY, MATCHES, Column, Fields, Rows, column_called, sendable
+from .esm import join
 from .history import History
 from .listing import RECENCY, Listing, Superseded, Wanted, first_rows, whole
 from .static import StaticPage
@@ -103,8 +104,8 @@ class MemoryExplorer(anywidget.AnyWidget):
         >>> explorer.selection
     """
 
-    _esm = (files(__package__) / "widget.js").read_text("utf-8")
-    _css = (files(__package__) / "widget.css").read_text("utf-8")
+    _esm = join(files(__package__) / "frontend", "widget.js")
+    _css = (files(__package__) / "frontend" / "widget.css").read_text("utf-8")
 
     query = traitlets.Unicode("", help="text to search for; empty for all records")
     mode = traitlets.Enum(MODES, "keyword", help="how to search")
