@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Channel } from "../../tta_memory_nb/notebook/explorer/frontend/channel.js";
 
-/** A kernel that notes what it is sent. */
+/** A channel to a kernel that records the messages it receives. */
 function open({ isBroken = false } = {}) {
   const [sent, received, listeners] = [[], [], new Set()];
   let failures = 0;
@@ -29,7 +29,7 @@ test("messages are numbered within the numbers of their view", () => {
   for (const number of [base, base + 1_000_000, null, undefined]) assert.equal(channel.isOurs(number), false);
 });
 
-test("what the kernel sends is received until the channel is closed", () => {
+test("messages of the kernel are received until the channel is closed", () => {
   const { channel, sent, received, listeners } = open();
   listeners.forEach((listener) => listener({ kind: "alive" }));
   assert.deepEqual(received, [{ kind: "alive" }]);
@@ -66,7 +66,7 @@ test("an answer to another view ends no waiting here", () => {
   assert.equal(channel.settle({ kind: "state", for: channel.view * 1_000_000 - 1, view: channel.view - 1, state: { now: 0 } }), false);
 });
 
-test("what was sent before a greeting and is not answered is sent again, in its order", () => {
+test("unanswered messages from before a greeting are sent again, in their order", () => {
   const { channel, sent } = open();
   const answers = [];
   channel.send("hello", {});

@@ -4,7 +4,7 @@ import { CHART, TimeAxis, describeBars, layOutHistogram, rangeOf } from "../../t
 
 const INNER = CHART.width - CHART.left - CHART.right;
 
-test("bars stand on one line, and the highest reaches the top", () => {
+test("all bars begin at the baseline, and the highest reaches the top", () => {
   const { bars, guides } = layOutHistogram({ edges: [0, 1, 2, 3], counts: [0, 10, 5] }, 5);
   assert.deepEqual(bars.map(({ y, height }) => y + height), Array(3).fill(CHART.height - CHART.bottom));
   assert.equal(bars[0].height, 0);

@@ -19,7 +19,7 @@ test("spare room goes to the texts", () => {
   assert.equal(total, 1000);
 });
 
-test("several texts share the room, and one whose width was chosen takes none", () => {
+test("several texts share the room, except those whose width was chosen", () => {
   const other = column("other", "text");
   assert.deepEqual(layOutColumns([TEXT, other], new Map(), CHECKBOX_WIDTH + 600).sizes, [300, 300]);
   assert.deepEqual(layOutColumns([TEXT, other], new Map([["text", 100]]), CHECKBOX_WIDTH + 600).sizes, [100, 500]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Detail } from "../../tta_memory_nb/notebook/explorer/frontend/detail.js";
 
-/** As much of a page as a panel needs that nothing is drawn in. */
+/** The part of a page that an empty panel needs. */
 const page = { createElement: () => ({ hidden: true, setAttribute() {}, addEventListener() {}, append() {} }) };
 
 test("a kernel that is lost before it has sent a record leaves nothing to draw", (context) => {

@@ -29,7 +29,7 @@ test("filters are shown as text: times as dates, conditions as JSON, hostile nam
   ]);
 });
 
-test("what lists other records scrolls to the top, and what only looks different does not", () => {
+test("settings that list other records are distinguished from those that only change the view", () => {
   for (const settings of [{ query: "" }, { mode: "keyword" }, { filters: {} }, { sort: { by: "key", descending: false } }, { namespace: "n" }]) assert.ok(changesListing(settings));
   for (const settings of [{ window: [0, 60] }, { columns: null }, { view: "table" }, { live: true }]) assert.equal(changesListing(settings), false);
 });
@@ -52,7 +52,7 @@ test("names are found by a piece of them, in any case", () => {
   assert.deepEqual(namesContaining(names, ""), names);
 });
 
-test("the fields for times hold what they show, in the browser's time zone", () => {
+test("a time survives the field that shows it, in the time zone of the browser", () => {
   assert.equal(timeOfField(""), null);
   assert.equal(fieldOfTime(null), "");
   assert.equal(fieldOfTime(1e300), "");

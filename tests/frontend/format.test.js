@@ -32,7 +32,7 @@ test("a length of time has its two largest units, without a gap between them", (
   assert.equal(duration(-90), "1 min 30 s");
 });
 
-test("times are told relative to now", () => {
+test("times are shown relative to now", () => {
   assert.deepEqual([0, 4.9, 5, 3 * DAY, -90].map(ago), ["just now", "just now", "5 s ago", "3 d ago", "in 1 min"]);
   assert.deepEqual([90, 0, -1].map(timeLeft), ["in 1 min 30 s", "expired", "expired"]);
   assert.deepEqual([null, 0, 90].map(timeToLive), ["longer", "0", "1 min"]);

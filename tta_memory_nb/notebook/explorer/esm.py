@@ -76,7 +76,7 @@ class _Module:
 
 
 def join(folder: Traversable, entry: str) -> str:
-    """One ES module that does what a module and all that it imports do.
+    """Joins a module and all modules that it imports.
 
     Args:
         folder: holds the files of the modules.

@@ -1,8 +1,8 @@
-// The messages of one view: their numbers, who waits for which answer, and what has to be sent again.
+// The messages of one view: message numbers, pending answers, and messages to send again.
 
 /** @import { KernelMessage, Model, OnReply, Requests, Verb } from "./types.js" */
 
-/** Each view numbers its messages from a multiple of this, by which the kernel tells views apart. */
+/** Each view numbers its messages from its own multiple of this, so the kernel can distinguish the views. */
 const IDS_OF_A_VIEW = 1_000_000;
 
 /** Verbs that the kernel does not answer. */
@@ -67,10 +67,10 @@ export class Channel {
   }
 
   /**
-   * Passes an answer to the function that waits for it.
+   * Calls the function that waits for an answer.
    *
    * @param {KernelMessage} message
-   * @returns {boolean} whether nothing is left that the user waits for
+   * @returns {boolean} whether the user has no answer left to wait for
    */
   settle(message) {
     const number = message.for ?? null;
@@ -86,14 +86,14 @@ export class Channel {
     return this.isOurs(number) && (this.awaited === null || number >= this.awaited);
   }
 
-  /** Forgets what the user waits for. */
+  /** Records that the user no longer waits for an answer. */
   stopWaiting() {
     this.awaited = null;
   }
 
   /**
-   * Sends again what was sent before a greeting and is answered later than the greeting. Such a message is held
-   * up somewhere, mostly until a cell ends, and by then the kernel ignores it.
+   * Sends the messages again that precede a greeting and are still unanswered when the greeting is answered. They
+   * are delayed, usually until a running cell ends, and the kernel ignores messages that arrive that late.
    *
    * @param {number} greeting the number of the greeting
    * @returns {number | null} the new number of the last message that was sent again

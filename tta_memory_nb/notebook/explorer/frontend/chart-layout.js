@@ -90,7 +90,7 @@ export class TimeAxis {
   }
 
   /**
-   * The shape that marks a range; none for the whole axis.
+   * Position and width of the shape that marks a range. The width is 0 for the whole axis.
    *
    * @param {Range} range
    */
@@ -101,7 +101,7 @@ export class TimeAxis {
   }
 
   /**
-   * Whether a range is wide enough to be meant: a click is none.
+   * Whether a range is wide enough to be intended: a click without a drag is not.
    *
    * @param {Range} range
    */

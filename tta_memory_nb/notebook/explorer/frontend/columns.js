@@ -84,7 +84,7 @@ export function chosenColumns(columns, name, isShown) {
 }
 
 /**
- * The columns whose titles contain what was typed.
+ * The columns whose titles contain the typed text, except the key.
  *
  * @param {Column[]} columns
  * @param {string} typed

@@ -17,7 +17,7 @@ const DIFF_CLASSES = { "-": "tta-gone", "+": "tta-came", " ": "" };
 
 /** @typedef {"record" | "edit" | "history"} TabName */
 
-/** What the user writes, and which value it replaces. @typedef {{ text: string, base: string }} Draft */
+/** The text in the editor, and the identity of the value that it replaces. @typedef {{ text: string, base: string }} Draft */
 
 /** Parts of the first tab that stay when the record is drawn again. @typedef {{ key: string, question: HTMLElement, text: string | null, value: HTMLElement }} Kept */
 
@@ -74,7 +74,7 @@ export class Detail {
     if (this.view.isLost || this.key === null) return;
     this.view.channel.send("record", { key: this.key, whole: isWhole }, (message) => {
       if (message.kind !== "record" || message.key !== this.key) return;
-      // What has not changed is not drawn again, since someone may be reading or writing there.
+      // An unchanged record is not drawn again, because the user may be reading or writing there.
       const signature = JSON.stringify({ ...message, for: null });
       if (signature === this.signature && !this.element.hidden) return;
       this.signature = signature;
@@ -205,8 +205,8 @@ export class Detail {
   }
 
   /**
-   * The open question and the tree of the value. Both stay, with what was typed and opened there, however often
-   * others write to the memory.
+   * The open question and the tree of the value. Both are kept, together with the typed text and the open branches,
+   * when other clients write to the memory.
    *
    * @param {RecordMessage} record
    * @returns {Kept}
@@ -284,7 +284,7 @@ export class Detail {
   // ---- editing
 
   /**
-   * Sends a change of the record, and shows what has become of it.
+   * Sends a change of the record, and shows whether it was accepted.
    *
    * @template {"edit" | "expire" | "duplicate"} V
    * @param {V} verb
@@ -341,7 +341,7 @@ export class Detail {
         event.preventDefault();
         save.click();
       } else if (event.key === "Escape") {
-        event.stopPropagation(); // no key throws away what was written
+        event.stopPropagation(); // no key discards the text in the editor
         this.view.grid.element.focus();
       }
     } });

@@ -1,4 +1,4 @@
-// What is asked for: query, filters, order.
+// Query, filters and order of a listing.
 
 /** @import { Filters, NameCount, Settings, State, StateChange } from "./types.js" */
 import { iso } from "./format.js";
@@ -8,7 +8,7 @@ import { harmless } from "./text.js";
 const NO_FILTERS = { user: null, session: null, prefix: null, since: null, until: null, where: null };
 
 /**
- * What a view shows until the kernel has sent something.
+ * The state of a view until the kernel has sent the first one.
  *
  * @returns {State}
  */
@@ -73,7 +73,7 @@ export function facetFilter(name, value) {
 }
 
 /**
- * The names that contain what was typed.
+ * The names that contain the typed text.
  *
  * @param {NameCount[]} names
  * @param {string} typed

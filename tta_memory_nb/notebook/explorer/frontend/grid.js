@@ -70,11 +70,11 @@ export class Grid {
   // ---- rows from the kernel
 
   /**
-   * Shows what has changed.
+   * Draws the changes of the state.
    *
    * @param {StateChange} news
    * @param {boolean} isAnother whether the kernel now lists by another query, filter or order
-   * @param {boolean} hasNewRecords whether records were added that nobody asked for
+   * @param {boolean} hasNewRecords whether other clients have added records
    */
   update(news, isAnother, hasNewRecords) {
     if ("columns" in news || "sort" in news) this.drawHeadings();
@@ -155,9 +155,9 @@ export class Grid {
   /** @param {boolean} fadesIn whether rows that are drawn for the first time are highlighted */
   draw(fadesIn) {
     const { total, selected } = this.state;
-    const { viewport } = this;
     this.element.setAttribute("aria-rowcount", String(total + 1));
-    this.canvas.style.height = `${Math.max(viewport.height, 1)}px`;
+    this.canvas.style.height = `${Math.max(this.viewport.height, 1)}px`;
+    const { viewport } = this; // read now: in a lower canvas the browser has moved the scroll position
     const [start, stop] = viewport.drawnRows;
     /** @type {typeof this.drawn} */
     const kept = new Map();
@@ -361,7 +361,7 @@ export class Grid {
   }
 
   /**
-   * Selects a row, or not any more.
+   * Selects a row, or removes it from the selection.
    *
    * @param {number} number
    * @param {boolean} isRange whether all rows up to this one are meant
@@ -396,7 +396,7 @@ export class Grid {
   }
 
   /**
-   * Does what a key asks for.
+   * Carries out the command of a key.
    *
    * @param {KeyboardEvent} event
    * @returns {boolean} whether the key means anything here

@@ -60,7 +60,7 @@ export class Head {
     if ("filters" in news) this.drawChips();
   }
 
-  /** Writes open panels again when what they show has changed. @param {StateChange} news */
+  /** Writes the open panels again if their content has changed. @param {StateChange} news */
   refill(news) {
     if ("facets" in news) [...this.facets, this.namespaces].forEach((popover) => popover.refill());
     if ("columns" in news) this.columns.refill();
@@ -102,7 +102,7 @@ export class Head {
     this.view.set({ query: "" });
   }
 
-  /** Empties the field, also of what was typed last and is not searched for yet. */
+  /** Empties the search field, and cancels a search that has not begun yet. */
   forgetTyped() {
     clearTimeout(this.typing);
     this.search.value = "";

@@ -1,4 +1,4 @@
-// What the widget says: progress, errors, results, and that no kernel answers.
+// Messages to the user: progress, errors, results, and a lost kernel.
 
 /** @import { ProgressMessage } from "./types.js" */
 /** @import { View } from "./view.js" */
@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import { count } from "./format.js";
 import { harmless } from "./text.js";
 
-const SLOW = 700; // milliseconds of waiting from which on the widget says that it waits
+const SLOW = 700; // milliseconds without an answer, after which the widget says that it waits
 const NOTICE_TIME = 8000; // milliseconds that a result stays
 const ANNOUNCEMENT_PAUSE = 400; // milliseconds, so that a screen reader reads only the last of many changes
 
@@ -34,7 +34,7 @@ export class Notices {
     this.placeholder = h("div", { class: "tta-waiting" }, h("div", { class: "tta-shimmer" }), h("div", { class: "tta-shimmer" }), h("div", { class: "tta-shimmer" }));
   }
 
-  /** Says that the user waits, if it takes long. */
+  /** Shows after a moment that the widget waits for the kernel. */
   startWaiting() {
     this.slowTimer ??= setTimeout(() => {
       this.slowness.hidden = !this.view.isAlive;
@@ -63,7 +63,7 @@ export class Notices {
   }
 
   /**
-   * Says what has happened, for a while.
+   * Shows the result of an action for a few seconds.
    *
    * @param {string} text
    * @param {boolean} canBeUndone
@@ -99,12 +99,12 @@ export class Notices {
     }, ANNOUNCEMENT_PAUSE);
   }
 
-  /** Says that no kernel has answered since the widget was opened. */
+  /** Shows that no kernel has answered since the widget was opened. */
   showDead() {
     this.placeholder.replaceChildren(h("p", {}, "No kernel answers, so there is nothing to show. Run the cell again."));
   }
 
-  /** Says that the kernel answers no more. @param {Date} heardAt when it was heard last */
+  /** Shows that the kernel no longer answers. @param {Date} heardAt time of its last message */
   showLost(heardAt) {
     const from = heardAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     this.lost.replaceChildren(h("strong", {}, "The kernel has gone, or does not answer."), ` What you see is from ${from}. Run the cell again to go on.`);

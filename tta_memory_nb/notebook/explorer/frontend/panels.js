@@ -7,13 +7,13 @@ import { RECENT_TIMES, facetFilter, fieldOfTime, namesContaining, timeOfField } 
 import { count, plural } from "./format.js";
 import { harmless } from "./text.js";
 
-/** How the kernel names what belongs to a facet. @type {{ user: ["users", "more_users"], session: ["sessions", "more_sessions"] }} */
+/** The fields of `Facets` for users and for sessions. @type {{ user: ["users", "more_users"], session: ["sessions", "more_sessions"] }} */
 const FACETS = { user: ["users", "more_users"], session: ["sessions", "more_sessions"] };
 
 /**
  * A field that filters the list below it.
  *
- * @param {string} what is looked for, with its article
+ * @param {string} what the user looks for, with an article
  * @param {() => void} fill writes the list again
  * @param {(typed: string) => void} [accept] called with the text when Enter is pressed
  */

@@ -61,7 +61,7 @@ export class Popover {
     document.removeEventListener("pointerdown", this.closeFromOutside, true);
   }
 
-  /** Writes the content of an open panel again; what was typed, the scroll position and the focus stay. */
+  /** Writes the content of an open panel again, and keeps the typed text, the scroll position and the focus. */
   refill() {
     const { panel } = this;
     if (!panel) return;

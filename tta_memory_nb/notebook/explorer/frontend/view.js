@@ -1,4 +1,4 @@
-// One view of an explorer: what the kernel has sent, and the parts that show it.
+// One view of an explorer: the state from the kernel, and the parts that show it.
 
 /** @import { Filters, KernelMessage, Model, Requests, Settings, State, StateChange, StateMessage, Verb, ViewName } from "./types.js" */
 import { Channel } from "./channel.js";
@@ -12,7 +12,7 @@ import { Grid } from "./grid.js";
 import { Head } from "./head.js";
 import { Notices } from "./notices.js";
 
-const OPENING_TIME = 8000; // milliseconds until a view that has heard nothing says that no kernel answers
+const OPENING_TIME = 8000; // milliseconds without any message, after which the view says that no kernel answers
 const TICK = 1000; // milliseconds
 const MOST_SILENT_TICKS = 8; // the kernel gives a sign of life every 2 s
 
@@ -41,7 +41,7 @@ export class View {
     this.isAlive = false;
     /** Whether the kernel has answered this view. */
     this.isHeard = false;
-    /** Whether a kernel that has answered does so no more. */
+    /** Whether a kernel that has answered before does not answer any more. */
     this.isLost = false;
     this.silentTicks = 0;
     this.heardAt = new Date();
@@ -128,7 +128,7 @@ export class View {
       case "said": return this.notices.say(message.text, message.undo);
       case "error": return this.receiveError(message.message);
       case "file": return this.channel.isOurs(message.for) ? download(message.name, message.text) : undefined;
-      default: return undefined; // an answer, which its question has taken
+      default: return undefined; // an answer, which the channel has handled
     }
   }
 
@@ -140,7 +140,7 @@ export class View {
 
   /** @param {StateMessage} message */
   receiveState({ for: number, view, state }) {
-    if (view !== this.channel.view) return; // another view's, which has other rows in sight
+    if (view !== this.channel.view) return; // the message is for another view, which shows other rows
     if (number !== null) this.isHeard = true;
     this.takeState(state, number);
   }
@@ -155,7 +155,7 @@ export class View {
     const { state: before, isAlive: wasAlive } = this;
     const isAnother = isAnotherListing(before, news);
     this.state = { ...before, ...news };
-    // Records that come unasked were written just now.
+    // Another client has just written the records that this view has not asked for.
     const hasNewRecords = number === null && !isAnother && !before.loading && this.state.total > before.total;
     this.showAlive();
     this.head.update(news);
@@ -198,7 +198,7 @@ export class View {
   // ---- messages to the kernel
 
   /**
-   * Sends what changes what is seen, and says so if the answer takes long.
+   * Sends a message whose answer changes the view, and shows that the widget waits if the answer takes long.
    *
    * @template {Verb} V
    * @param {V} verb
@@ -210,7 +210,7 @@ export class View {
     if (!this.isLost) this.notices.startWaiting();
   }
 
-  /** Nothing is left that the user waits for. */
+  /** The user no longer waits for an answer. */
   stopWaiting() {
     this.channel.stopWaiting();
     this.notices.stopWaiting();
@@ -267,7 +267,7 @@ export class View {
 
   // ---- without a kernel
 
-  /** The kernel has gone, or is not heard: what is in sight is old, and nothing can be done with it. */
+  /** The kernel has gone or does not answer: the view keeps its content, which can only be read. */
   lose() {
     if (!this.isAlive || this.isLost) return;
     this.notices.showLost(this.heardAt);
@@ -321,7 +321,7 @@ export class View {
       const { key, code, keyCode, ctrlKey, metaKey, shiftKey } = event;
       this.el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", { key, code, keyCode, ctrlKey, metaKey, shiftKey, bubbles: true, cancelable: true }));
     }
-    // The notebook has shortcuts of its own: what is typed here must not delete a cell there.
+    // The notebook has shortcuts of its own: a key pressed in the widget must not delete a cell.
     event.stopPropagation();
   }
 }
