@@ -15,7 +15,7 @@ export REPO BRANCH
 WORKERS ?= 2
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: lab test lint format notebooks notebooks-check docs bench fresh-check binder-check dist-check binder-link clean help
+.PHONY: lab test test-frontend lint format notebooks notebooks-check docs bench fresh-check binder-check dist-check binder-link clean help
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -23,14 +23,19 @@ help:  ## what there is to make
 lab: .venv/lab  ## set up and open JupyterLab on the quickstart
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) notebooks/01_quickstart.ipynb
 
-test: lint docs .venv/dev  ## lint, types, the documentation, all tests, all notebooks
+test: lint docs test-frontend .venv/dev  ## lint, types, the documentation, all tests, all notebooks
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 	$(BIN)/pytest $(NBVAL) notebooks
 
-lint: .venv/dev  ## ruff and mypy
+test-frontend: .venv/node  ## the unit tests of the explorer's front end, in Node.js, seconds
+	$(BIN)/node --test "tests/frontend/*.test.js"
+
+lint: .venv/dev .venv/node  ## ruff and mypy; ESLint and TypeScript for the front end
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/node node_modules/eslint/bin/eslint.js .
+	$(BIN)/node node_modules/typescript/bin/tsc
 
 format: .venv/dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -74,7 +79,7 @@ binder-link:  ## write the link to Binder into README and notebooks: REPO=owner/
 	@$(PYTHON) tools/binder_link.py "$$REPO" "$$BRANCH"
 
 clean:  ## remove the environment and everything made
-	rm -rf .venv .venv-* build dist test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* node_modules build dist test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -93,6 +98,12 @@ clean:  ## remove the environment and everything made
 
 .venv/binder .venv/dist: pyproject.toml | .venv/pip
 	$(BIN)/python -m pip install --quiet --editable ".[tutorials]" --group $(@F)
+	touch $@
+
+# Node.js comes as a wheel, so that the machine needs none. Versions are exact, so no lock file is needed.
+.venv/node: package.json pyproject.toml | .venv/pip
+	$(BIN)/python -m pip install --quiet --group frontend
+	$(BIN)/npm install --silent --no-audit --no-fund --no-package-lock
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/pip

@@ -129,7 +129,15 @@ def test_the_sdist_has_all_that_its_tests_need(built, tmp_path):
     with tarfile.open(built.sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     unpacked = tmp_path / NAME
-    for pattern in ("tests/*.*", "notebooks/*.ipynb", "binder/*", "tools/*.*", "docs/*.*"):
+    front_end = ("*.json", "*.js", "tests/frontend/*.js")
+    for pattern in (
+        *front_end,
+        "tests/*.*",
+        "notebooks/*.ipynb",
+        "binder/*",
+        "tools/*.*",
+        "docs/*.*",
+    ):
         wanted = {path.relative_to(ROOT) for path in ROOT.glob(pattern) if path.is_file()}
         assert wanted
         assert wanted - {path.relative_to(unpacked) for path in unpacked.glob(pattern)} == set()

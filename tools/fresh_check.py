@@ -29,7 +29,7 @@ PATIENCE = 600  # seconds that `make lab` may take on the slowest machine that i
 
 # How a machine reaches its package index, which language it speaks, and that it is CI.
 _KEPT = re.compile(
-    r"PIP_\w+|\w+_proxy|\w+_PROXY|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
+    r"PIP_\w+|NPM_CONFIG_\w+|npm_config_\w+|NODE_EXTRA_CA_CERTS|\w+_proxy|\w+_PROXY|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
     r"|CI|LANG|LC_\w+|TZ|TERM|COLUMNS|PY_COLORS|FORCE_COLOR|NO_COLOR"
     r"|LD_LIBRARY_PATH"  # where some Pythons find themselves
 )
@@ -43,6 +43,10 @@ def empty_environment(home: Path) -> dict[str, str]:
     python = Path(getattr(sys, "_base_executable", sys.executable)).resolve().parent
     env["PATH"] = os.pathsep.join([str(python), *_SYSTEM])
     env["HOME"] = str(home)
+    # npm reads where its registry is from a file in the home directory.
+    npm = Path.home() / ".npmrc"
+    if npm.is_file():
+        env.setdefault("NPM_CONFIG_USERCONFIG", str(npm))
     for program in ("python3", "make", "git"):
         if shutil.which(program, path=env["PATH"]) is None:
             sys.exit(f"fresh-check needs {program} in one of {env['PATH']}")

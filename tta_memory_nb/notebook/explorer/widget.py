@@ -26,6 +26,7 @@ from ...text import fold, matching_paths
 from ..undo import UndoStack
 from .actions import Actions
 from .cells import sendable
+from .esm import join
 from .lister import Lister
 from .messages import MessageHandler
 from .state import ExplorerState, State, Window
@@ -67,8 +68,8 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         >>> explorer.selection
     """
 
-    _esm = (files(__package__) / "widget.js").read_text("utf-8")
-    _css = (files(__package__) / "widget.css").read_text("utf-8")
+    _esm = join(files(__package__) / "frontend", "widget.js")
+    _css = (files(__package__) / "frontend" / "widget.css").read_text("utf-8")
 
     records = Derived(lambda self: self._records_in_view(), "the records on the page in view")
     selection = Derived(lambda self: self._selection(), "the selected records as a DataFrame")

@@ -1,0 +1,125 @@
+// The messages of one view: message numbers, pending answers, and messages to send again.
+
+/** @import { KernelMessage, Model, OnReply, Requests, Verb } from "./types.js" */
+
+/** Each view numbers its messages from its own multiple of this, so the kernel can distinguish the views. */
+const IDS_OF_A_VIEW = 1_000_000;
+
+/** Verbs that the kernel does not answer. */
+const UNANSWERED = new Set(["cancel", "bye"]);
+
+/** A view's connection to the kernel. */
+export class Channel {
+  /**
+   * @param {Model} model
+   * @param {(message: KernelMessage) => void} receive called with each message of the kernel
+   * @param {() => void} fail called when a message cannot be sent
+   */
+  constructor(model, receive, fail) {
+    /** The number of this view, by which the kernel knows it. */
+    this.view = Math.floor(Math.random() * IDS_OF_A_VIEW) + 1;
+    this.model = model;
+    this.fail = fail;
+    /** @type {(message: KernelMessage) => void} */
+    this.listener = (message) => receive(message);
+    /** @type {Map<number, { resend: () => number | null, onReply: OnReply | null, isGreeting: boolean }>} */
+    this.unanswered = new Map();
+    this.last = this.view * IDS_OF_A_VIEW;
+    /** @type {number | null} The number of the last request whose answer the user waits for. */
+    this.awaited = null;
+    model.on("msg:custom", this.listener);
+  }
+
+  /**
+   * Sends a message.
+   *
+   * @template {Verb} V
+   * @param {V} verb
+   * @param {Requests[V]} content
+   * @param {OnReply | null} [onReply] called with the answer
+   * @returns {number} the message's number
+   */
+  send(verb, content, onReply = null) {
+    this.last += 1;
+    const id = this.last;
+    if (!UNANSWERED.has(verb)) {
+      const isGreeting = verb === "hello";
+      const resend = () => (isGreeting ? null : this.send(verb, content, onReply));
+      this.unanswered.set(id, { resend, onReply, isGreeting });
+    }
+    try {
+      this.model.send({ id, do: verb, ...content });
+    } catch {
+      this.fail();
+    }
+    return id;
+  }
+
+  /**
+   * Sends a message whose answer the user waits for.
+   *
+   * @template {Verb} V
+   * @param {V} verb
+   * @param {Requests[V]} content
+   */
+  request(verb, content) {
+    this.awaited = this.send(verb, content);
+  }
+
+  /**
+   * Calls the function that waits for an answer.
+   *
+   * @param {KernelMessage} message
+   * @returns {boolean} whether the user has no answer left to wait for
+   */
+  settle(message) {
+    const number = message.for ?? null;
+    if (number === null) return false;
+    const request = this.unanswered.get(number);
+    this.unanswered.delete(number);
+    request?.onReply?.(message);
+    const resent = request?.isGreeting ? this.#resendBefore(number) : null;
+    if (resent !== null) {
+      this.awaited = resent;
+      return false;
+    }
+    return this.isOurs(number) && (this.awaited === null || number >= this.awaited);
+  }
+
+  /** Records that the user no longer waits for an answer. */
+  stopWaiting() {
+    this.awaited = null;
+  }
+
+  /**
+   * Sends the messages again that precede a greeting and are still unanswered when the greeting is answered. They
+   * are delayed, usually until a running cell ends, and the kernel ignores messages that arrive that late.
+   *
+   * @param {number} greeting the number of the greeting
+   * @returns {number | null} the new number of the last message that was sent again
+   */
+  #resendBefore(greeting) {
+    let last = null;
+    for (const [id, { resend }] of [...this.unanswered]) {
+      if (id > greeting) continue;
+      this.unanswered.delete(id);
+      last = resend() ?? last;
+    }
+    return last;
+  }
+
+  /**
+   * Whether a message of this view has the number.
+   *
+   * @param {number | null | undefined} number
+   */
+  isOurs(number) {
+    const base = this.view * IDS_OF_A_VIEW;
+    return typeof number === "number" && number > base && number < base + IDS_OF_A_VIEW;
+  }
+
+  close() {
+    this.send("bye", {});
+    this.model.off("msg:custom", this.listener);
+  }
+}

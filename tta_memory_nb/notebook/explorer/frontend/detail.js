@@ -1,0 +1,427 @@
+// One record: read, edited, compared with its earlier values.
+
+/** @import { Child, Conflict, EditedMessage, ErrorMessage, GoneMessage, RecordMessage, Requests, Version } from "./types.js" */
+/** @import { View } from "./view.js" */
+import { find, focusedIn, h } from "./dom.js";
+import { ago, bytes, count, iso, timeLeft, timeOfDay } from "./format.js";
+import { isObject, parseExactly, problemOf } from "./json.js";
+import { harmless, harmlessLines, lineDiff } from "./text.js";
+import { plainText, tree } from "./tree.js";
+
+const LONG_CONFLICT = 2000; // characters of another client's value that are shown
+
+/** What can still be done with a record while no kernel answers. */
+const READING = new Set(["close-detail", "copy", "detail-record", "detail-edit", "detail-history"]);
+
+const DIFF_CLASSES = { "-": "tta-gone", "+": "tta-came", " ": "" };
+
+/** @typedef {"record" | "edit" | "history"} TabName */
+
+/** The text in the editor, and the identity of the value that it replaces. @typedef {{ text: string, base: string }} Draft */
+
+/** Parts of the first tab that stay when the record is drawn again. @typedef {{ key: string, question: HTMLElement, text: string | null, value: HTMLElement }} Kept */
+
+export class Detail {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    /** @type {string | null} The key of the record that was opened. */
+    this.key = null;
+    /** @type {TabName} */
+    this.tab = "record";
+    /** @type {RecordMessage | GoneMessage | null} The record that is shown; the one before `key` until the kernel has answered. */
+    this.record = null;
+    /** @type {string | null} What was drawn last. */
+    this.signature = null;
+    /** @type {Draft | null} */
+    this.draft = null;
+    /** @type {Conflict | null} */
+    this.conflict = null;
+    /** @type {Kept | null} */
+    this.kept = null;
+    /** @type {HTMLElement | null} */
+    this.body = null;
+    /** Write the times in sight as they are now. @type {(() => void)[]} */
+    this.times = [];
+    this.element = h("section", { class: "tta-detail", "aria-label": "record", hidden: true, onkeydown: (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.close();
+    } });
+  }
+
+  /** @param {string} key */
+  open(key) {
+    if (this.view.isLost) return;
+    if (key !== this.key) this.dropDraft();
+    this.key = key;
+    this.load();
+  }
+
+  close() {
+    this.element.hidden = true;
+    [this.key, this.draft, this.kept] = [null, null, null];
+    this.view.grid.layOut();
+    this.view.grid.element.focus();
+  }
+
+  dropDraft() {
+    [this.draft, this.conflict] = [null, null];
+  }
+
+  /** @param {boolean} isWhole whether a long value is wanted in full */
+  load(isWhole = false) {
+    if (this.view.isLost || this.key === null) return;
+    this.view.channel.send("record", { key: this.key, whole: isWhole }, (message) => {
+      if (message.kind !== "record" || message.key !== this.key) return;
+      // An unchanged record is not drawn again, because the user may be reading or writing there.
+      const signature = JSON.stringify({ ...message, for: null });
+      if (signature === this.signature && !this.element.hidden) return;
+      this.signature = signature;
+      this.record = message;
+      this.draw();
+    });
+  }
+
+  /** Loads the record again, which others may have changed, unless the user is writing. */
+  refresh() {
+    if (!this.draft) this.load();
+  }
+
+  /** Draws the record again if it is in sight. */
+  redraw() {
+    if (this.key !== null) this.draw();
+  }
+
+  // ---- drawing
+
+  draw() {
+    const { record } = this;
+    if (!record) return; // the kernel has not answered yet
+    const wasHidden = this.element.hidden;
+    const focused = focusedIn(this.element);
+    const cursor = focused instanceof HTMLInputElement && focused.type === "text" ? focused : null;
+    const selection = cursor && [cursor.selectionStart, cursor.selectionEnd];
+    this.element.hidden = false;
+    if (wasHidden) this.view.grid.layOut();
+    const close = h("button", { type: "button", class: "tta-icon", "data-do": "close-detail", "aria-label": "close", onclick: () => this.close() }, "✕");
+    const title = h("h3", { title: harmless(record.key) }, harmless(record.key));
+    this.times = [];
+    if (record.gone) {
+      this.element.replaceChildren(h("header", {}, title, close), h("p", { class: "tta-note" }, "This record is gone: deleted, evicted or expired."));
+      if (focused) close.focus();
+      return;
+    }
+    const scrolled = this.body?.scrollTop ?? 0;
+    const body = h("div", { class: "tta-detail-body", role: "tabpanel", tabindex: "0", "aria-label": this.tab }, this.drawTab(record));
+    this.body = body;
+    this.element.replaceChildren(h("header", {}, title, close), this.drawTabs(), body);
+    body.scrollTop = scrolled;
+    if (this.view.isLost) this.disable();
+    if (!focused) return;
+    const again = focused.isConnected ? focused : find(this.element, `[data-do="${focused.dataset["do"]}"]`);
+    (again ?? body).focus({ preventScroll: true });
+    if (cursor && again === cursor && selection) cursor.setSelectionRange(selection[0] ?? null, selection[1] ?? null);
+  }
+
+  drawTabs() {
+    /** @type {[TabName, string][]} */
+    const tabs = [["record", "Record"], ["edit", "Edit"], ["history", "History"]];
+    const offered = tabs.filter(([name]) => name !== "edit" || !this.view.state.read_only);
+    return h("div", { role: "tablist", class: "tta-tabs", "aria-label": "record" }, offered.map(([name, label]) =>
+      h("button", { type: "button", role: "tab", "aria-selected": String(this.tab === name), "data-do": `detail-${name}`, onclick: () => this.show(name) }, label)));
+  }
+
+  /** @param {TabName} tab */
+  show(tab) {
+    this.tab = tab;
+    this.draw();
+  }
+
+  /**
+   * @param {RecordMessage} record
+   * @returns {Child[]}
+   */
+  drawTab(record) {
+    if (this.tab === "edit") return this.drawEdit(record);
+    return this.tab === "history" ? this.drawHistory(record) : this.drawRecord(record);
+  }
+
+  /** Without a kernel a record can be read and copied, and nothing else. */
+  disable() {
+    for (const button of this.element.querySelectorAll("button")) button.disabled = !READING.has(button.dataset["do"] ?? "");
+    for (const field of this.element.querySelectorAll("input")) field.readOnly = true;
+    for (const field of this.element.querySelectorAll("textarea")) field.readOnly = true;
+  }
+
+  /** Writes the times in sight as they are now. */
+  tick() {
+    this.times.forEach((write) => write());
+  }
+
+  /**
+   * A time that `tick` writes again.
+   *
+   * @param {number} seconds Unix seconds
+   * @param {() => string} write gives the text
+   */
+  time(seconds, write) {
+    const element = h("span", { title: iso(seconds) }, write());
+    this.times.push(() => {
+      element.textContent = write();
+    });
+    return element;
+  }
+
+  // ---- the record
+
+  /**
+   * @param {RecordMessage} record
+   * @returns {Child[]}
+   */
+  drawRecord(record) {
+    const { view } = this;
+    /** @type {[name: string, fact: Child][]} */
+    const facts = [
+      ["user", record.user && harmless(record.user)], ["session", record.session && harmless(record.session)],
+      ["created", this.time(record.created, () => ago(view.now() - record.created))],
+      ["updated", this.time(record.updated, () => ago(view.now() - record.updated))],
+      ["expires", this.drawExpiry(record)], ["size", bytes(record.bytes)],
+      ["matches", record.matches.map(harmless).join(", ")],
+    ];
+    const copy = h("button", { type: "button", class: "tta-button", "data-do": "copy", onclick: () => this.copy(record.text) }, "Copy JSON");
+    const kept = this.keep(record);
+    return [
+      h("dl", { class: "tta-facts" }, facts.filter(([, fact]) => fact).map(([name, fact]) => [h("dt", {}, name), h("dd", {}, fact)])),
+      h("div", { class: "tta-actions" }, copy, view.state.read_only ? [] : [
+        h("button", { type: "button", class: "tta-button", "data-do": "duplicate", onclick: () => this.duplicate(record.key) }, "Duplicate"),
+        h("button", { type: "button", class: "tta-button tta-danger", "data-do": "delete-record", onclick: () => view.remove(record.key) }, "Delete"),
+      ]),
+      kept.question,
+      kept.value,
+      record.cut ? h("button", { type: "button", class: "tta-link", "data-do": "whole", onclick: () => this.load(true) }, `… show all ${count(record.length)} characters`) : null,
+      this.drawNeighbours(record),
+    ];
+  }
+
+  /**
+   * The open question and the tree of the value. Both are kept, together with the typed text and the open branches,
+   * when other clients write to the memory.
+   *
+   * @param {RecordMessage} record
+   * @returns {Kept}
+   */
+  keep(record) {
+    const before = this.kept?.key === record.key ? this.kept : null;
+    const isSame = before?.text === record.text;
+    this.kept = {
+      key: record.key,
+      question: before?.question ?? h("div", { class: "tta-asking" }),
+      text: record.text,
+      value: before && isSame ? before.value : drawValue(record),
+    };
+    return this.kept;
+  }
+
+  /** @param {string} text */
+  copy(text) {
+    const { view } = this;
+    // Only pages that were loaded safely have a clipboard.
+    const written = navigator.clipboard ? navigator.clipboard.writeText(text) : Promise.reject(new Error("no clipboard"));
+    written.then(() => view.notices.say("Copied"), () => view.notices.say("The browser does not let this page copy"));
+  }
+
+  /** @param {RecordMessage} record */
+  drawExpiry(record) {
+    const { view } = this;
+    const { expires } = record;
+    const shown = h("span", {}, expires === null ? "never" : this.time(expires, () => timeLeft(expires - view.now())), " ");
+    if (view.state.read_only) return shown;
+    shown.append(h("button", { type: "button", class: "tta-link", "data-do": "expire", onclick: () => this.ask(
+      "Expires in", "15m, 2h, 7d; empty for never", "", (ttl) => this.edit("expire", { ttl: ttl.trim() || null })) }, "change"));
+    return shown;
+  }
+
+  /** @param {string} key */
+  duplicate(key) {
+    this.ask("New key", "", `${key}-copy`, (as) => this.edit("duplicate", { as }, (message) => this.open(message.key ?? as)));
+  }
+
+  /**
+   * Asks for one line of text below the buttons.
+   *
+   * @param {string} label
+   * @param {string} hint
+   * @param {string} value to begin with
+   * @param {(text: string) => void} answer
+   */
+  ask(label, hint, value, answer) {
+    const input = h("input", { type: "text", "aria-label": label, placeholder: hint });
+    input.value = value;
+    const form = h("form", { class: "tta-ask", onsubmit: (event) => {
+      event.preventDefault();
+      answer(input.value);
+    } }, h("label", {}, label, input), h("button", { type: "submit", class: "tta-button tta-primary", "data-do": "ok" }, "OK"),
+    h("button", { type: "button", class: "tta-button", onclick: () => {
+      form.remove();
+    } }, "Cancel"), h("p", { class: "tta-problem", role: "alert" }));
+    this.kept?.question.replaceChildren(form);
+    input.focus();
+    input.select();
+  }
+
+  /**
+   * @param {RecordMessage} record
+   * @returns {Child[]}
+   */
+  drawNeighbours({ neighbours }) {
+    if (neighbours.length < 2) return [];
+    return [h("h4", {}, "In the same session"), h("ol", { class: "tta-neighbours" }, neighbours.map((each) =>
+      h("li", {}, h("button", { type: "button", "aria-current": each.current ? "true" : null, title: harmless(each.key), onclick: () => this.open(each.key) },
+        h("span", { class: "tta-text" }, harmless(each.t) || harmless(each.key)), h("time", {}, timeOfDay(each.updated))))))];
+  }
+
+  // ---- editing
+
+  /**
+   * Sends a change of the record, and shows whether it was accepted.
+   *
+   * @template {"edit" | "expire" | "duplicate"} V
+   * @param {V} verb
+   * @param {{ edit: { text: string, base: string }, expire: { ttl: string | null }, duplicate: { as: string } }[V]} content
+   * @param {(message: EditedMessage) => void} done
+   */
+  edit(verb, content, done = () => this.load()) {
+    const { record, key } = this;
+    if (!record || record.gone || key === null) return;
+    const request = /** @type {Requests[V]} */ (/** @type {unknown} */ ({ key, base: record.base, ...content }));
+    this.view.channel.send(verb, request, (message) => {
+      if (message.kind === "edited" && message.ok) {
+        this.kept?.question.replaceChildren();
+        this.dropDraft();
+        this.signature = null;
+        done(message);
+      } else if (message.kind === "edited" && message.conflict) {
+        this.conflict = message.conflict;
+        this.draft ??= { text: record.text, base: record.base };
+        this.show("edit");
+      } else if (message.kind === "edited" || message.kind === "error") this.explain(message);
+    });
+  }
+
+  /** @param {EditedMessage | ErrorMessage} message why a change was refused */
+  explain(message) {
+    const place = find(this.element, ".tta-problem");
+    if (place) place.textContent = harmless((message.kind === "error" ? message.message : message.problem) ?? "");
+  }
+
+  /**
+   * @param {RecordMessage} record
+   * @returns {Child[]}
+   */
+  drawEdit(record) {
+    if (record.cut) {
+      return [
+        h("p", { class: "tta-note" }, "This value is too long to be edited here."),
+        h("button", { type: "button", class: "tta-link", onclick: () => this.load(true) }, "Load all of it"),
+      ];
+    }
+    const draft = (this.draft ??= { text: record.text, base: record.base });
+    const problem = h("p", { class: "tta-problem", role: "alert" });
+    const save = h("button", { type: "button", class: "tta-button tta-primary", "data-do": "save", onclick: () => this.save(draft) }, "Save");
+    const check = () => {
+      problem.textContent = problemOf(draft.text);
+      save.disabled = problem.textContent !== "" || draft.text === record.text;
+    };
+    const area = h("textarea", { class: "tta-editor", spellcheck: "false", "aria-label": "value as JSON", oninput: () => {
+      draft.text = area.value;
+      check();
+    }, onkeydown: (event) => {
+      if ((event.ctrlKey || event.metaKey) && (event.key === "s" || event.key === "Enter")) {
+        event.preventDefault();
+        save.click();
+      } else if (event.key === "Escape") {
+        event.stopPropagation(); // no key discards the text in the editor
+        this.view.grid.element.focus();
+      }
+    } });
+    area.value = draft.text;
+    check();
+    const discard = h("button", { type: "button", class: "tta-button", "data-do": "reset", onclick: () => {
+      this.dropDraft();
+      this.signature = null;
+      this.load();
+    } }, "Discard");
+    return [this.drawConflict(), area, problem, h("div", { class: "tta-actions" }, save, discard, h("span", { class: "tta-hint" }, this.view.isMac ? "⌘S saves" : "Ctrl+S saves"))];
+  }
+
+  /** @param {Draft} draft */
+  save({ text, base }) {
+    this.edit("edit", { text, base }, () => {
+      this.tab = "record";
+      this.load();
+    });
+  }
+
+  /** @returns {Child} */
+  drawConflict() {
+    if (!this.conflict) return null;
+    const { text, base } = this.conflict;
+    if (text === null) {
+      return h("div", { class: "tta-conflict", role: "alert" }, h("p", {}, "This record has been deleted meanwhile; Duplicate keeps what you have written under another key."),
+        h("button", { type: "button", class: "tta-button", onclick: () => this.close() }, "Close"));
+    }
+    return h("div", { class: "tta-conflict", role: "alert" }, h("p", {}, "This record has changed meanwhile. It is now:"), plainText(text.slice(0, LONG_CONFLICT)),
+      h("div", { class: "tta-actions" },
+        h("button", { type: "button", class: "tta-button", "data-do": "theirs", onclick: () => {
+          [this.draft, this.conflict] = [{ text, base }, null];
+          this.draw();
+        } }, "Take theirs"),
+        h("button", { type: "button", class: "tta-button tta-danger", "data-do": "mine", onclick: () => {
+          if (this.draft) this.draft.base = base;
+          this.conflict = null;
+          this.draw();
+          find(this.element, "[data-do=save]")?.click();
+        } }, "Keep mine (overwrite)")));
+  }
+
+  // ---- earlier values
+
+  /**
+   * @param {RecordMessage} record
+   * @returns {Child[]}
+   */
+  drawHistory({ history, text, base }) {
+    const shown = h("div", {});
+    /** @param {Version} version */
+    const show = (version) => {
+      const isSame = version.text === text;
+      const lines = isSame ? null : lineDiff(version.text, text);
+      shown.replaceChildren(
+        h("pre", { class: "tta-json" }, lines?.map(([sign, line]) => h("span", { class: DIFF_CLASSES[sign] }, `${sign} ${harmless(line)}\n`)) ?? harmlessLines(version.text)),
+        ...(isSame || this.view.state.read_only ? [] : [h("button", { type: "button", class: "tta-button", "data-do": "restore", onclick: () => {
+          this.draft = { text: version.text, base };
+          this.show("edit");
+        } }, "Take this into the editor")]),
+      );
+    };
+    return [h("p", { class: "tta-hint" }, "What this explorer has seen of the record since it was opened."),
+      h("ol", { class: "tta-neighbours" }, history.map((version) => h("li", {}, h("button", { type: "button", onclick: () => show(version) },
+        h("span", { class: "tta-text" }, iso(version.at)), h("span", { class: "tta-badge" }, version.what))))), shown];
+  }
+}
+
+/**
+ * The value as a tree; as text where a tree cannot be made of it.
+ *
+ * @param {RecordMessage} record
+ */
+function drawValue({ text, cut }) {
+  if (cut) return plainText(text);
+  try {
+    const value = parseExactly(text);
+    return isObject(value) ? tree(value) : plainText(text);
+  } catch {
+    return plainText(text); // nested more deeply than this browser reads
+  }
+}

@@ -1,0 +1,77 @@
+// The bottom of the widget: how many records there are, and where they are kept.
+
+/** @import { Child, Outage, Status } from "./types.js" */
+/** @import { View } from "./view.js" */
+import { find, focusedIn, h } from "./dom.js";
+import { count, plural, timeOfDay } from "./format.js";
+import { harmless } from "./text.js";
+
+export class Foot {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    /** @type {string | null} What was drawn last. */
+    this.signature = null;
+    this.element = h("fieldset", { class: "tta-foot", "aria-label": "status" });
+  }
+
+  draw() {
+    const { status, selected, total, read_only: readOnly, loading, live } = this.view.state;
+    if (!status) return;
+    const signature = JSON.stringify([status, selected, total, readOnly, loading, live]);
+    if (signature === this.signature) return;
+    this.signature = signature;
+    const focused = focusedIn(this.element)?.dataset["do"];
+    this.element.replaceChildren(
+      h("div", { class: "tta-left" }, selected ? this.drawSelection(selected) : this.drawCounts(status)),
+      h("div", { class: "tta-right" },
+        status.degraded ? this.drawOutage(status.degraded) : h("span", { class: "tta-text", title: status.server && harmless(status.server) }, status.backend),
+        h("span", { class: "tta-text", title: "namespace" }, harmless(status.namespace)),
+        status.capacity === null ? null : h("meter", {
+          min: "0", max: Math.max(1, status.capacity), value: status.size, "aria-label": "capacity in use", title: `${count(status.size)} of at most ${count(status.capacity)}`,
+        }),
+        status.evictions ? h("span", {}, plural(status.evictions, "eviction")) : null,
+        readOnly ? h("span", { class: "tta-badge" }, "read-only") : null,
+        this.drawLive(live)),
+    );
+    if (focused) find(this.element, `[data-do="${focused}"]`)?.focus();
+  }
+
+  /**
+   * @param {Status} status
+   * @returns {Child}
+   */
+  drawCounts({ size }) {
+    const { total, loading } = this.view.state;
+    return h("span", { class: "tta-counts" }, total === size ? plural(total, "record") : `${count(total)} of ${plural(size, "record")}`, loading ? " …" : "");
+  }
+
+  /**
+   * @param {number} selected
+   * @returns {Child}
+   */
+  drawSelection(selected) {
+    const { view } = this;
+    return [
+      h("strong", {}, `${count(selected)} selected`),
+      view.state.read_only ? null : h("button", { type: "button", class: "tta-link tta-danger", "data-do": "delete", onclick: () => view.removeSelected() }, "Delete"),
+      h("button", { type: "button", class: "tta-link", "data-do": "export", onclick: () => view.channel.send("export", { selected: true }) }, "Export"),
+      h("button", { type: "button", class: "tta-link", "data-do": "clear-selection", onclick: () => view.ask("select", { none: true }) }, "Clear"),
+    ];
+  }
+
+  /** @param {boolean} live */
+  drawLive(live) {
+    const box = h("input", { type: "checkbox", "data-do": "live", onchange: () => {
+      this.view.set({ live: box.checked });
+    } });
+    box.checked = live;
+    return h("label", { title: "show what others write at once" }, box, "live");
+  }
+
+  /** @param {Outage} outage */
+  drawOutage({ since, because, waiting }) {
+    return h("span", { class: "tta-degraded", role: "status", title: harmless(because) }, `degraded since ${timeOfDay(since)}${waiting ? `, ${plural(waiting, "write")} waiting` : ""} `,
+      h("button", { type: "button", class: "tta-link", "data-do": "reconnect", onclick: () => this.view.channel.send("reconnect", {}) }, "Try now"));
+  }
+}

@@ -1,0 +1,93 @@
+// A button with a panel that opens below it.
+
+/** @import { Attributes } from "./types.js" */
+import { find, h } from "./dom.js";
+
+const GAP = 4; // pixels
+
+/**
+ * Writes the content of a panel.
+ *
+ * @typedef {(panel: HTMLElement, close: () => void, isOpening: boolean) => void} Fill
+ */
+
+export class Popover {
+  /**
+   * @param {HTMLElement} root of the widget, inside which the panel stays
+   * @param {string} label
+   * @param {Attributes} attributes of the button
+   * @param {Fill} fill
+   */
+  constructor(root, label, attributes, fill) {
+    this.root = root;
+    this.label = label;
+    this.fill = fill;
+    /** @type {HTMLElement | null} */
+    this.panel = null;
+    this.button = h("button", {
+      type: "button", class: "tta-button", "aria-haspopup": "dialog", "aria-expanded": "false", ...attributes,
+      onclick: () => (this.panel ? this.close() : this.open()),
+    }, label);
+    /** @param {PointerEvent} event */
+    this.closeFromOutside = (event) => {
+      const target = /** @type {Node} */ (event.target);
+      if (!this.panel?.contains(target) && !this.button.contains(target)) this.close();
+    };
+  }
+
+  open() {
+    const panel = h("div", { class: "tta-popover", role: "dialog", "aria-label": this.label, onkeydown: (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.close();
+      this.button.focus();
+    } });
+    this.panel = panel;
+    this.button.setAttribute("aria-expanded", "true");
+    this.root.append(panel);
+    this.fill(panel, () => this.close(), true);
+    // Below the button, but inside the widget.
+    const [outer, inner] = [this.root.getBoundingClientRect(), this.button.getBoundingClientRect()];
+    panel.style.top = `${inner.bottom - outer.top + GAP}px`;
+    panel.style.left = `${Math.max(GAP, Math.min(inner.left - outer.left, outer.width - panel.offsetWidth - 2 * GAP))}px`;
+    document.addEventListener("pointerdown", this.closeFromOutside, true);
+    find(panel, "input, button")?.focus();
+  }
+
+  close() {
+    this.panel?.remove();
+    this.panel = null;
+    this.button.setAttribute("aria-expanded", "false");
+    document.removeEventListener("pointerdown", this.closeFromOutside, true);
+  }
+
+  /** Writes the content of an open panel again, and keeps the typed text, the scroll position and the focus. */
+  refill() {
+    const { panel } = this;
+    if (!panel) return;
+    const focused = document.activeElement;
+    const hadFocus = panel.contains(focused) || focused === this.button || focused === document.body;
+    const item = panel.contains(focused) ? focused?.closest("li")?.textContent : null;
+    const before = partsOf(panel);
+    const [typed, scrolled] = [before.search?.value, before.list?.scrollTop];
+    panel.replaceChildren();
+    this.fill(panel, () => this.close(), false);
+    const { search, list } = partsOf(panel);
+    if (search && typed) {
+      search.value = typed;
+      search.dispatchEvent(new Event("input"));
+    }
+    if (list && scrolled) list.scrollTop = scrolled;
+    if (!hadFocus) return;
+    const same = item ? [...panel.querySelectorAll("li")].find((each) => each.textContent === item) : null;
+    find(same ?? panel, "input, button")?.focus({ preventScroll: Boolean(same) });
+  }
+}
+
+/**
+ * @param {HTMLElement} panel
+ * @returns {{ search: HTMLInputElement | null, list: HTMLUListElement | null }}
+ */
+function partsOf(panel) {
+  return { search: panel.querySelector("input[type=search]"), list: panel.querySelector("ul") };
+}

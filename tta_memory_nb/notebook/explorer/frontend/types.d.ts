@@ -1,0 +1,366 @@
+// The messages between the front end and the kernel, and what the modules here share.
+// Only the type checker reads this file; nothing of it reaches a browser.
+
+// ---------------------------------------------------------------- the state that the kernel sends
+
+export type ColumnKind = "key" | "text" | "time" | "expiry" | "number" | "matches" | "mixed";
+
+export interface Column {
+  name: string;
+  title: string;
+  kind: ColumnKind;
+  sortable: boolean;
+  shown: boolean;
+}
+
+/** Start and end of a match in a text, in UTF-16 code units. */
+export type Span = [start: number, end: number];
+
+export interface Cell {
+  /** The text that is shown. */
+  t: string;
+  /** The kind of the value: str, num, bool, null, list, object, none. */
+  k: string;
+  /** The matches of the query. */
+  m?: Span[];
+  /** Whether the text was cut at its end. */
+  c?: boolean;
+  /** The number itself; of a time, Unix seconds. */
+  v?: number;
+}
+
+export interface Row {
+  key: string;
+  cells: Record<string, Cell | null | undefined>;
+  /** Unix seconds; null for a record that never expires. */
+  expires: number | null;
+  selected: boolean;
+  stamp: string;
+}
+
+/** The filters of a query. `since` and `until` are Unix seconds. */
+export interface Filters {
+  user: string | null;
+  session: string | null;
+  prefix: string | null;
+  since: number | null;
+  until: number | null;
+  where: Record<string, unknown> | null;
+}
+
+export interface Sort {
+  /** A column's name, or "recency" for the memory's own order. */
+  by: string;
+  descending: boolean;
+}
+
+export type ViewName = "table" | "timeline" | "distributions";
+
+export interface Outage {
+  /** Unix seconds. */
+  since: number;
+  because: string;
+  waiting: number;
+}
+
+export interface Status {
+  backend: string;
+  server: string | null | undefined;
+  namespace: string;
+  size: number;
+  capacity: number | null;
+  evictions: number;
+  degraded: Outage | null;
+}
+
+export type NameCount = [name: string, count: number];
+
+export interface Facets {
+  users: NameCount[];
+  sessions: NameCount[];
+  /** How many users are not in the list. */
+  more_users: number;
+  more_sessions: number;
+  first: number | null;
+  last: number | null;
+}
+
+/** One more edge than counts. An edge of null lies at infinity. */
+export interface Histogram<Edge = number | null> {
+  edges: Edge[];
+  counts: number[];
+}
+
+export interface Session {
+  user: string;
+  session: string;
+  first: number;
+  last: number;
+  count: number;
+}
+
+export interface Charts {
+  timeline: Histogram<number>;
+  sessions: Session[];
+  more_sessions: number;
+  sizes: Histogram<number>;
+  ttl: Histogram & { never: number };
+}
+
+export interface State {
+  query: string;
+  mode: string;
+  modes: string[];
+  filters: Filters;
+  sort: Sort;
+  view: ViewName;
+  live: boolean;
+  read_only: boolean;
+  namespace: string;
+  namespaces: string[];
+  columns: Column[];
+  more_fields: number;
+  automatic: boolean;
+  total: number;
+  loading: boolean;
+  /** The number of the first of `rows` in the whole list. */
+  start: number;
+  rows: Row[];
+  /** How many records are selected. */
+  selected: number;
+  /** null until the kernel has sent it. */
+  status: Status | null;
+  facets: Facets | null;
+  charts: Charts | null;
+  undoable: string | null;
+}
+
+/** What has changed since the last state message. `now` is the kernel's clock in Unix seconds. */
+export type StateChange = Partial<State> & { now: number; anchor?: { key: string; index: number } | null };
+
+// ---------------------------------------------------------------- messages from the kernel
+
+/** `for` is the number of the message that is answered; null or absent when nothing is answered. */
+interface Reply {
+  for: number | null;
+}
+
+export interface StateMessage extends Reply {
+  kind: "state";
+  view: number;
+  state: StateChange;
+}
+
+export interface ProgressMessage {
+  kind: "progress";
+  for?: undefined;
+  what: string;
+  done: number;
+  total: number | null;
+}
+
+export interface SaidMessage {
+  kind: "said";
+  for?: undefined;
+  text: string;
+  undo: boolean;
+}
+
+export interface ErrorMessage extends Reply {
+  kind: "error";
+  message: string;
+}
+
+export interface FileMessage extends Reply {
+  kind: "file";
+  name: string;
+  text: string;
+}
+
+export interface Neighbour {
+  key: string;
+  t: string;
+  updated: number;
+  current: boolean;
+}
+
+export interface Version {
+  /** Unix seconds. */
+  at: number;
+  text: string;
+  what: string;
+}
+
+export interface RecordMessage extends Reply {
+  kind: "record";
+  key: string;
+  gone?: false;
+  text: string;
+  cut: boolean;
+  length: number;
+  /** Identifies the value and the expiry that were read; an edit must name it. */
+  base: string;
+  user: string | null;
+  session: string | null;
+  created: number;
+  updated: number;
+  expires: number | null;
+  bytes: number;
+  matches: string[];
+  neighbours: Neighbour[];
+  history: Version[];
+}
+
+export interface GoneMessage extends Reply {
+  kind: "record";
+  key: string;
+  gone: true;
+}
+
+/** The record as another client has written it; a text of null means that it was deleted. */
+export interface Conflict {
+  text: string | null;
+  base: string;
+}
+
+export interface EditedMessage extends Reply {
+  kind: "edited";
+  ok: boolean;
+  key?: string;
+  conflict?: Conflict;
+  problem?: string;
+}
+
+/** A request that a later one has replaced. */
+export interface DroppedMessage extends Reply {
+  kind: "dropped";
+}
+
+export interface AliveMessage {
+  kind: "alive";
+  for?: undefined;
+}
+
+export type KernelMessage =
+  | StateMessage
+  | ProgressMessage
+  | SaidMessage
+  | ErrorMessage
+  | FileMessage
+  | RecordMessage
+  | GoneMessage
+  | EditedMessage
+  | DroppedMessage
+  | AliveMessage;
+
+// ---------------------------------------------------------------- messages to the kernel
+
+export interface Settings {
+  query?: string;
+  mode?: string;
+  filters?: Partial<Filters>;
+  sort?: Sort;
+  view?: ViewName;
+  live?: boolean;
+  namespace?: string;
+  /** null for the columns that the kernel chooses. */
+  columns?: string[] | null;
+  /** The first row that is wanted, and the one after the last. */
+  window?: [start: number, stop: number];
+}
+
+export type Selecting =
+  | { all: true }
+  | { none: true }
+  | { keys: string[]; on: boolean }
+  | { range: [start: number, stop: number]; on: boolean };
+
+type Nothing = Record<string, never>;
+
+/** The content of a message for each verb that the kernel knows. */
+export interface Requests {
+  hello: Nothing;
+  bye: Nothing;
+  set: Settings;
+  select: Selecting;
+  record: { key: string; whole: boolean };
+  edit: { key: string; base: string; text: string };
+  expire: { key: string; base: string; ttl: string | null };
+  duplicate: { key: string; base: string; as: string };
+  delete: { selected: true } | { keys: string[] };
+  undo: Nothing;
+  export: { selected: true };
+  facets: Nothing;
+  cancel: Nothing;
+  reconnect: Nothing;
+}
+
+export type Verb = keyof Requests;
+export type OnReply = (message: KernelMessage) => void;
+
+// ---------------------------------------------------------------- anywidget
+
+/** The part of anywidget's model that the explorer uses. */
+export interface Model {
+  get(name: "_opening"): StateChange | null;
+  send(content: object): void;
+  on(event: "msg:custom", callback: (message: KernelMessage) => void): void;
+  off(event: "msg:custom", callback: (message: KernelMessage) => void): void;
+}
+
+// ---------------------------------------------------------------- elements
+
+type Plain = string | number | boolean | null | undefined;
+
+type Listeners = { [Name in keyof HTMLElementEventMap as `on${Name}`]?: (event: HTMLElementEventMap[Name]) => unknown };
+
+/**
+ * The attributes that the front end sets. A text of a record may be the value of each of them, so no
+ * attribute is here that a browser follows, loads, runs or styles by.
+ */
+export type Attributes = Listeners & { [Name in `aria-${string}` | `data-${string}`]?: Plain } & {
+  [Name in
+    | "class"
+    | "disabled"
+    | "hidden"
+    | "id"
+    | "max"
+    | "min"
+    | "placeholder"
+    | "role"
+    | "scope"
+    | "spellcheck"
+    | "step"
+    | "tabindex"
+    | "title"
+    | "type"
+    | "value"]?: Plain;
+};
+
+/** As `Attributes`, for the shapes of a chart. */
+export type ShapeAttributes = {
+  [Name in
+    | "aria-hidden"
+    | "aria-label"
+    | "class"
+    | "height"
+    | "preserveAspectRatio"
+    | "role"
+    | "text-anchor"
+    | "viewBox"
+    | "width"
+    | "x"
+    | "x1"
+    | "x2"
+    | "y"
+    | "y1"
+    | "y2"]?: string | number;
+};
+
+export type Child = Node | string | null | undefined | Child[];
+
+/** A cell of the grid: row -1 is the row of headings, column 0 the checkbox. */
+export interface Position {
+  row: number;
+  column: number;
+}

@@ -1,0 +1,327 @@
+// One view of an explorer: the state from the kernel, and the parts that show it.
+
+/** @import { Filters, KernelMessage, Model, Requests, Settings, State, StateChange, StateMessage, Verb, ViewName } from "./types.js" */
+import { Channel } from "./channel.js";
+import { ChartPanel } from "./charts.js";
+import { Detail } from "./detail.js";
+import { download, h, targetOf } from "./dom.js";
+import { changesListing, initialState, isAnotherListing } from "./filters.js";
+import { Foot } from "./foot.js";
+import { plural } from "./format.js";
+import { Grid } from "./grid.js";
+import { Head } from "./head.js";
+import { Notices } from "./notices.js";
+
+const OPENING_TIME = 8000; // milliseconds without any message, after which the view says that no kernel answers
+const TICK = 1000; // milliseconds
+const MOST_SILENT_TICKS = 8; // the kernel gives a sign of life every 2 s
+
+/** Milliseconds. A greeting may be held up by a running cell where a later one is not. */
+const GREETINGS = [0, 300, 1200, 4000, 12_000];
+
+const LOST_CLASS = "jupyter-widgets-disconnected"; // by which ipywidgets marks a widget out of a saved notebook
+const WIDE = 760; // pixels from which on a record is shown beside the table, and not below it
+
+/** Fields in which text is typed, and to which letters belong. */
+const TEXT_FIELDS = "input:not([type=checkbox]):not([type=range]), textarea, select";
+
+export class View {
+  /**
+   * @param {Model} model
+   * @param {HTMLElement} el where the widget is shown
+   */
+  constructor(model, el) {
+    /** @type {State} */
+    this.state = initialState();
+    this.el = el;
+    this.isMac = /mac/i.test(navigator.platform);
+    /** Seconds by which the kernel's clock is ahead of the browser's. */
+    this.clockSkew = 0;
+    /** Whether rows have come. */
+    this.isAlive = false;
+    /** Whether the kernel has answered this view. */
+    this.isHeard = false;
+    /** Whether a kernel that has answered before does not answer any more. */
+    this.isLost = false;
+    this.silentTicks = 0;
+    this.heardAt = new Date();
+    this.isCounting = false;
+    /** The plain table of the cell, which this view hides. @type {HTMLElement | null} */
+    this.plainTable = null;
+    this.channel = new Channel(model, (message) => this.receive(message), () => this.lose());
+    this.root = h("div", { class: "tta-explorer", "data-lm-suppress-shortcuts": "true", onkeydown: (event) => this.pressed(event) });
+    this.grid = new Grid(this);
+    this.detail = new Detail(this);
+    this.charts = new ChartPanel(this);
+    this.notices = new Notices(this);
+    this.head = new Head(this, this.root);
+    this.foot = new Foot(this);
+    this.arrange();
+    el.append(this.root);
+    this.sizes = new ResizeObserver(() => this.resized());
+    this.sizes.observe(this.root);
+    this.clock = setInterval(() => this.tick(), TICK);
+    this.openingTimer = setTimeout(() => this.drawDead(), OPENING_TIME);
+    // The first rows come with the widget. A widget out of a saved notebook has no kernel that could have sent them.
+    const opening = el.classList.contains(LOST_CLASS) ? null : model.get("_opening");
+    if (opening) this.takeState(opening, null);
+    this.greetings = GREETINGS.map((after) => setTimeout(() => {
+      if (!this.isHeard) this.ask("hello", {});
+    }, after));
+  }
+
+  arrange() {
+    const { notices } = this;
+    this.root.append(
+      this.head.element, this.head.chips, notices.progress, notices.slowness, notices.lost, notices.error,
+      h("div", { class: "tta-body" },
+        h("div", { class: "tta-main" }, this.grid.element, this.charts.element, notices.placeholder),
+        this.detail.element),
+      this.foot.element, notices.notice, notices.announcement,
+    );
+  }
+
+  close() {
+    clearInterval(this.clock);
+    clearTimeout(this.openingTimer);
+    this.greetings.forEach((greeting) => clearTimeout(greeting));
+    this.notices.close();
+    this.head.close();
+    this.sizes.disconnect();
+    this.channel.close();
+    if (this.plainTable) this.plainTable.style.display = "";
+    this.root.remove();
+  }
+
+  /** The kernel's time in Unix seconds. */
+  now() {
+    return Date.now() / 1000 + this.clockSkew;
+  }
+
+  tick() {
+    // Ticks are counted, not seconds: the time during which the browser has stopped the page does not count.
+    this.silentTicks += 1;
+    if (this.isHeard && this.silentTicks > MOST_SILENT_TICKS) this.lose();
+    if (this.isLost) return;
+    this.grid.tick();
+    this.detail.tick();
+  }
+
+  resized() {
+    this.root.classList.toggle("tta-wide", this.root.clientWidth >= WIDE);
+    this.grid.layOut();
+    if (!this.isAlive) return;
+    this.grid.draw(false);
+    this.grid.askForRows();
+  }
+
+  // ---- messages from the kernel
+
+  /** @param {KernelMessage} message */
+  receive(message) {
+    [this.silentTicks, this.heardAt] = [0, new Date()];
+    if (this.isLost) this.recover();
+    if (this.channel.settle(message)) this.stopWaiting();
+    switch (message.kind) {
+      case "state": return this.receiveState(message);
+      case "progress": return this.notices.showProgress(message);
+      case "said": return this.notices.say(message.text, message.undo);
+      case "error": return this.receiveError(message.message);
+      case "file": return this.channel.isOurs(message.for) ? download(message.name, message.text) : undefined;
+      default: return undefined; // an answer, which the channel has handled
+    }
+  }
+
+  /** @param {string} message */
+  receiveError(message) {
+    clearTimeout(this.openingTimer);
+    this.notices.fail(message);
+  }
+
+  /** @param {StateMessage} message */
+  receiveState({ for: number, view, state }) {
+    if (view !== this.channel.view) return; // the message is for another view, which shows other rows
+    if (number !== null) this.isHeard = true;
+    this.takeState(state, number);
+  }
+
+  /**
+   * @param {StateChange} news
+   * @param {number | null} number of the message that is answered
+   */
+  takeState(news, number) {
+    clearTimeout(this.openingTimer);
+    this.clockSkew = news.now - Date.now() / 1000;
+    const { state: before, isAlive: wasAlive } = this;
+    const isAnother = isAnotherListing(before, news);
+    this.state = { ...before, ...news };
+    // Another client has just written the records that this view has not asked for.
+    const hasNewRecords = number === null && !isAnother && !before.loading && this.state.total > before.total;
+    this.showAlive();
+    this.head.update(news);
+    this.grid.element.hidden = this.state.view !== "table";
+    this.charts.draw();
+    this.grid.update(news, isAnother && wasAlive, hasNewRecords);
+    this.foot.draw();
+    if ("total" in news || "query" in news) this.notices.announce(`${plural(this.state.total, "record")}${this.state.query ? " found" : ""}`);
+    if ("rows" in news || "total" in news) this.detail.refresh();
+    this.head.refill(news);
+  }
+
+  showAlive() {
+    this.isAlive = true;
+    this.root.classList.add("tta-live");
+    this.root.classList.remove("tta-dead");
+    this.notices.placeholder.remove();
+    this.hidePlainTable();
+  }
+
+  drawDead() {
+    this.root.classList.add("tta-dead");
+    this.notices.showDead();
+  }
+
+  /** Hides the plain table below the widget, which is for pages without a kernel. */
+  hidePlainTable() {
+    if (this.plainTable?.isConnected) return;
+    for (let above = /** @type {Element | null} */ (this.el); above; above = above.parentElement) {
+      const tables = /** @type {HTMLElement[]} */ ([...above.querySelectorAll(".tta-explorer-static")]);
+      const next = tables.find((table) => this.root.compareDocumentPosition(table) & Node.DOCUMENT_POSITION_FOLLOWING);
+      if (next) {
+        next.style.display = "none";
+        this.plainTable = next;
+        return;
+      }
+    }
+  }
+
+  // ---- messages to the kernel
+
+  /**
+   * Sends a message whose answer changes the view, and shows that the widget waits if the answer takes long.
+   *
+   * @template {Verb} V
+   * @param {V} verb
+   * @param {Requests[V]} content
+   */
+  ask(verb, content) {
+    if (this.isLost) return;
+    this.channel.request(verb, content);
+    if (!this.isLost) this.notices.startWaiting();
+  }
+
+  /** The user no longer waits for an answer. */
+  stopWaiting() {
+    this.channel.stopWaiting();
+    this.notices.stopWaiting();
+  }
+
+  /** @param {Settings} settings */
+  set(settings) {
+    if (!changesListing(settings)) {
+      this.ask("set", settings);
+      return;
+    }
+    this.grid.asked = [0, 0];
+    this.ask("set", { window: [0, 2 * this.grid.viewport.rowsInSight + 2], ...settings });
+  }
+
+  /**
+   * @param {Partial<Filters>} changed
+   * @param {ViewName | null} view to change to
+   */
+  filter(changed, view = null) {
+    this.set({ filters: { ...this.state.filters, ...changed }, ...(view ? { view } : {}) });
+  }
+
+  clearAll() {
+    this.head.forgetTyped();
+    this.set({ query: "", filters: {} });
+    this.grid.element.focus();
+  }
+
+  /** @param {string} key */
+  remove(key) {
+    if (!this.state.read_only) this.ask("delete", { keys: [key] });
+  }
+
+  /**
+   * Deletes the selected records.
+   *
+   * @param {string} [key] of the record to delete if none is selected
+   */
+  removeSelected(key) {
+    if (this.state.read_only) return;
+    if (this.state.selected) this.ask("delete", { selected: true });
+    else if (key !== undefined) this.remove(key);
+  }
+
+  /** Has the records of users and sessions counted, once at a time. */
+  countFacets() {
+    if (this.isCounting) return;
+    this.isCounting = true;
+    this.channel.send("facets", {}, () => {
+      this.isCounting = false;
+    });
+  }
+
+  // ---- without a kernel
+
+  /** The kernel has gone or does not answer: the view keeps its content, which can only be read. */
+  lose() {
+    if (!this.isAlive || this.isLost) return;
+    this.notices.showLost(this.heardAt);
+    this.setLost(true);
+  }
+
+  /** The kernel is heard again. */
+  recover() {
+    this.setLost(false);
+    this.foot.signature = null;
+    this.ask("hello", {});
+  }
+
+  /** @param {boolean} isLost */
+  setLost(isLost) {
+    this.isLost = isLost;
+    this.isCounting = false;
+    this.stopWaiting();
+    this.root.classList.toggle("tta-lost", isLost);
+    this.notices.setLost(isLost);
+    this.head.setLost(isLost);
+    this.foot.element.disabled = isLost;
+    this.grid.drawHeadings();
+    this.grid.draw(false);
+    this.charts.element.inert = isLost;
+    this.detail.redraw();
+  }
+
+  // ---- the keyboard
+
+  focusSearch() {
+    this.head.focusSearch();
+  }
+
+  /** Escape, from the inside out: the record, the selection, the search. */
+  escape() {
+    if (this.detail.key !== null) this.detail.close();
+    else if (this.state.selected) this.ask("select", { none: true });
+    else if (this.state.query) this.head.clearQuery();
+  }
+
+  /** @param {KeyboardEvent} event */
+  pressed(event) {
+    if (event.key === "/" && !targetOf(event).matches(TEXT_FIELDS)) {
+      event.preventDefault();
+      this.focusSearch();
+    }
+    // Saving is left to the notebook, which takes no keys from inside the widget: the key is sent again from outside.
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s" && !event.defaultPrevented) {
+      event.preventDefault();
+      const { key, code, keyCode, ctrlKey, metaKey, shiftKey } = event;
+      this.el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", { key, code, keyCode, ctrlKey, metaKey, shiftKey, bubbles: true, cancelable: true }));
+    }
+    // The notebook has shortcuts of its own: a key pressed in the widget must not delete a cell.
+    event.stopPropagation();
+  }
+}
