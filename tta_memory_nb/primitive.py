@@ -552,7 +552,11 @@ def _open(
     remote = Remote(records.namespace, payloads, records.max_size, clock, timeout)
     store = ServerStore(remote, runner, clock, shown=address.shown, policy=on_outage)
     # Whether it can be had is said now, and not in the midst of something else.
-    runner.run(store.reconnect())
+    try:
+        runner.run(store.reconnect())
+    except BaseException:
+        runner.close()
+        raise
     return store, runner
 
 

@@ -3,7 +3,7 @@
     tta:{namespace}:values     hash: key -> header and text; tombstones of what was deleted as well
     tta:{namespace}:order      sorted set: key by its place in the order of recency
     tta:{namespace}:expiries   sorted set: key by the instant of its expiry
-    tta:{namespace}:meta       hash: the counter of places, capacity, evictions, clients' last writes, ...
+    tta:{namespace}:meta       hash: format, the counter of places, capacity, evictions, clients' last writes, ...
     tta:{namespace}:log        sorted set: key by the place of its deletion or of its return
 
 The namespace is the hash tag, so all of them live in one slot of a Cluster and a script may touch
@@ -15,6 +15,14 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
+
+FORMAT = 1
+"""The layout of records, keys and fields that this version reads and writes.
+
+The field ``format`` of a namespace's meta hash holds this number. A namespace without that field has format 1. A
+version that stores anything which this one would misread, such as a new flag of a payload, raises the number; the
+scripts compare it as well, as a text.
+"""
 
 # Longer names would be sent five times with each command.
 _LONGEST = 200

@@ -14,7 +14,7 @@ from enum import IntFlag
 from struct import Struct
 from typing import Any
 
-from ...errors import MissingPackage
+from ...errors import MissingPackage, ServerError, brief
 from ...text import to_utf8
 from ..base import Entry
 
@@ -45,6 +45,9 @@ class Flag(IntFlag):
 # Members of an IntFlag take a microsecond to join, or to look for in a number.
 _DELETED, _SURROGATES, _NEW = int(Flag.DELETED), int(Flag.SURROGATES), int(Flag.NEW)
 _COMPRESSED = int(Flag.ZLIB | Flag.ZSTD)
+
+# All flags of records that are kept; the scripts know the same number.
+_KNOWN = int(Flag.DELETED | Flag.ZLIB | Flag.ZSTD | Flag.SURROGATES)
 
 
 class Payloads:
@@ -86,8 +89,15 @@ def unpack(key: str, blob: bytes, stamp: int = 0) -> Entry | None:
 
     Raises:
         MissingPackage: it is compressed with what this process cannot read.
+        ServerError: a later version of this package has written it.
     """
     flags, created, updated, expires, version, _ = _HEADER.unpack_from(blob)
+    if flags > _KNOWN:
+        raise ServerError(
+            f"the record {brief(key)} has the flags {flags & ~_KNOWN:#04x}, which this version of "
+            "tta-memory-nb does not know: pip install --upgrade tta-memory-nb",
+            "FORMAT",
+        )
     if flags & _DELETED:
         return None
     text: bytes | str = blob[HEADER_SIZE:]

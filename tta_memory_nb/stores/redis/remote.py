@@ -7,7 +7,6 @@ that it may be sent again when the answer was lost.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -23,7 +22,8 @@ from ...text import to_utf8
 from ..base import Change, Clock, Entry
 from ..plan import Plan
 from . import scripts
-from .keys import keys_of
+from .faults import explained, other_format
+from .keys import FORMAT, keys_of
 from .mirror import Mirror, triples
 from .parts import WHOLE, Known, Parts
 from .payload import Payloads, unpack
@@ -34,13 +34,6 @@ T = TypeVar("T")
 Argument: TypeAlias = bytes | str | float | Prepared
 
 _DOUBLE = Struct(">d")
-
-# How servers, and proxies in front of them, refuse EVAL or EVALSHA. The errors of scripts name neither.
-_SCRIPTS_REFUSED = re.compile(
-    r"\b(unknown|unsupported|disabled|not (supported|allowed|permitted)|run the)\b.*\bEVAL(SHA)?\b"
-    r"|\bEVAL(SHA)?\b.*\b(unknown|unsupported|disabled|not (supported|allowed|permitted))\b",
-    re.IGNORECASE,
-)
 
 BATCH = 500
 """So many records are sent in one command."""
@@ -169,7 +162,7 @@ class Remote:
         try:
             return (yield from self._run_there(script, args, work))
         except ServerError as error:
-            raise _with_missing_right(error) from None
+            raise explained(error, self.namespace) from None
 
     def _run_there(
         self,
@@ -241,8 +234,13 @@ class Remote:
             self._offset = int(seconds) + int(micros) / 1e6 - monotonic()
 
     def ping(self) -> Plan[None]:
-        """Asks for an answer, whichever."""
-        yield ("PING",)
+        """Checks that the server answers, and that this version knows the layout of the records."""
+        try:
+            found = yield ("HGET", self._keys[3], "format")
+        except ServerError as error:
+            raise explained(error, self.namespace) from None
+        if found is not None and found != b"%d" % FORMAT:
+            raise other_format(self.namespace, found.decode("utf-8", "replace"))
 
     # ---- one batch of records
 
@@ -623,24 +621,6 @@ class Remote:
         place = b"0"
         while place:
             place = yield from self._write(scripts.PURGE, op, base, repr(at), place)
-
-
-def _with_missing_right(error: ServerError) -> ServerError:
-    """A refusal, and the right that the server has to give; any other error as it is."""
-    refused = str(error)
-    if _SCRIPTS_REFUSED.search(refused):
-        right = (
-            "a memory runs Lua scripts, so the server has to allow EVAL and EVALSHA; "
-            "in an ACL: +@scripting, or +eval +evalsha"
-        )
-    elif error.code == "NOPERM" or "unknown command" in refused:
-        right = (
-            "a memory reads and writes keys that begin with tta: and runs Lua scripts; "
-            "in an ACL: ~tta:* +@read +@write +@scripting"
-        )
-    else:
-        return error
-    return ServerError(f"{refused}; {right}", error.code)
 
 
 def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

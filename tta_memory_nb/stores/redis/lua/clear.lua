@@ -1,6 +1,6 @@
 -- ARGV: now, op, floor, client, deadline. Deletes every record of the namespace.
-open()
-if is_late() then return LATE end
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return false end
 call('UNLINK', VALUES, ORDER, EXPIRIES, LOG)
 seq = seq + 1

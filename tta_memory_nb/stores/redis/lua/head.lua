@@ -10,6 +10,9 @@ local pack, unpacked = struct.pack, struct.unpack
 local VALUES, ORDER, EXPIRIES, META, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now = tonumber(ARGV[1])
 
+-- The layout of the records that these scripts know, see keys.py.
+local FORMAT = '1'
+
 -- What may be told to `unpack`, whose results must fit on Lua's stack.
 local MOST = 1000
 

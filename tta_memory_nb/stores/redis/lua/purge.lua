@@ -1,7 +1,7 @@
 -- ARGV: now, op, floor, client, deadline, base, at, from. A `clear` of a client that could not reach the server:
 -- deletes a part of what is not newer, see replay.lua; gives where to go on, or '' at the end.
-open()
-if is_late() then return LATE end
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return '' end
 local base, at = tonumber(ARGV[6]), tonumber(ARGV[7])
 local rows = call('ZRANGEBYSCORE', ORDER, '(' .. ARGV[8], '+inf', 'WITHSCORES', 'LIMIT', 0, MOST)

@@ -1,6 +1,6 @@
 -- ARGV: now, op, floor, client, deadline, want ('1' or '0'), then key, header, text of each record.
-open()
-if is_late() then return LATE end
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return false end
 local keys, heads, texts = {}, {}, {}
 for i = 7, #ARGV, 3 do

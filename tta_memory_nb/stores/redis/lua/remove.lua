@@ -1,6 +1,6 @@
 -- ARGV: now, op, floor, client, deadline, by version ('1' or '0'), then keys, each with its version if so.
-open()
-if is_late() then return LATE end
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return false end
 local keys, versions = {}, nil
 if ARGV[6] == '1' then

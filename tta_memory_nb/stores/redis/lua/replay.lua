@@ -3,8 +3,8 @@
 --
 -- `base` is the counter as the client saw it last. What others have written since is as old or as
 -- new as the instants say, and the newest instant wins; what was there before is older.
-open()
-if is_late() then return LATE end
+local refused = open()
+if refused then return refused end
 local base = tonumber(ARGV[6])
 sweep(100)
 local cleared = call('HMGET', META, 'cleared', 'cleared_seq')

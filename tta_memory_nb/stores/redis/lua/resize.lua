@@ -1,6 +1,6 @@
 -- ARGV: now, op, floor, client, deadline, capacity, most. Sets the capacity and evicts, at most so many at once.
-open()
-if is_late() then return LATE end
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return false end
 local before = max or -1
 max = tonumber(ARGV[6])

@@ -1,7 +1,7 @@
 -- ARGV: now, op, floor, client, deadline, capacity or '', number of writes, then key and version of each write
 -- that is to be taken back, then key, place, header, text of each record that is to come back.
-open()
-if is_late() then return LATE end
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return false end
 local before = -1
 if ARGV[6] ~= '' then

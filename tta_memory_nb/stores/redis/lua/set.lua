@@ -5,10 +5,10 @@
 -- were evicted, and the created_at of the record that was there before, if one was. False: all was done before.
 local META, key, head = KEYS[4], ARGV[6], ARGV[7]
 local field = 'client:' .. ARGV[4]
-local meta = redis.call('HMGET', META, 'seq', 'max', field)
+local meta = redis.call('HMGET', META, 'seq', 'max', field, 'format')
 local seq, done, op, floor = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
--- What is not simple is left to put.lua: the first write, those that overtake others, a full memory.
-if not (seq and done) or meta[2] or op ~= floor or op % 64 == 0 then return {} end
+-- What is not simple is left to put.lua: the first write, those that overtake others, a full memory, another layout.
+if not (seq and done) or meta[2] or (meta[4] and meta[4] ~= '1') or op ~= floor or op % 64 == 0 then return {} end
 local settled = tonumber(string.match(done, '^(%d+):'))
 if op <= settled then return false end
 if string.find(done, ',', 1, true) then return {} end

@@ -5,26 +5,27 @@
 local client = 'client:' .. ARGV[4]
 local seq, evicted, max, start, done
 
-local function open()
-  local meta = call('HMGET', META, 'seq', 'evicted', 'max', client)
-  seq = tonumber(meta[1])
-  if not seq then
-    local time = redis.pcall('TIME')  -- which not every user may ask for
-    seq = time.err and math.floor(now * 1000000) or time[1] * 1000000 + time[2]
-    call('HSET', META, 'epoch', whole(seq))
-  end
-  evicted, max, start, done = tonumber(meta[2] or 0), tonumber(meta[3]), seq, meta[4]
-end
-
 -- Nobody waits any more for an answer to what comes after its deadline: its client has written it to
 -- its journal, and sends it again when it may no longer overtake what others write.
-local LATE = redis.error_reply('LATE the time for this write is over')
-
 local function is_late()
   local deadline = tonumber(ARGV[5])
   if deadline == 0 then return false end
   local time = call('TIME')
   return time[1] * 1000000 + time[2] > deadline
+end
+
+-- Reads the counters; gives an error when the write is not to be carried out. Nothing was changed then.
+local function open()
+  local meta = call('HMGET', META, 'seq', 'evicted', 'max', client, 'format')
+  if meta[5] and meta[5] ~= FORMAT then return redis.error_reply('FORMAT ' .. meta[5]) end
+  if is_late() then return redis.error_reply('LATE the time for this write is over') end
+  seq = tonumber(meta[1])
+  if not seq then
+    local time = redis.pcall('TIME')  -- which not every user may ask for
+    seq = time.err and math.floor(now * 1000000) or time[1] * 1000000 + time[2]
+    call('HSET', META, 'epoch', whole(seq), 'format', FORMAT)
+  end
+  evicted, max, start, done = tonumber(meta[2] or 0), tonumber(meta[3]), seq, meta[4]
 end
 
 local function is_done(op)
