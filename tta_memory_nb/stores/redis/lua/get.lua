@@ -1,7 +1,7 @@
--- ARGV: now, then keys. Makes each that is there the newest, in turn.
--- Of one key: its place as 8 bytes and its blob, or just the counter when it is not there. Of several: the counter before and
--- after, and place (0 for none) and blob of each. A record with flags that only later versions know is given without being
--- touched, for the client to refuse it.
+-- Reads records, and makes each one the most recently used, in the order of the keys. ARGV: now, then keys.
+-- Returns for one key its recency as 8 bytes followed by its blob, or the counter if there is no record. Returns for several
+-- keys the counter before and after, and recency (0: no record) and blob of each. A record with a flag that only later
+-- versions know is returned with a recency of 0 (one key) or -1 and keeps its own; the client refuses it.
 local now = tonumber(ARGV[1])
 if #ARGV == 2 then
   local blob = redis.call('HGET', KEYS[1], ARGV[2])
@@ -24,20 +24,20 @@ local seq, out = start, {}
 for i = 2, #ARGV do
   local key = ARGV[i]
   local blob = redis.call('HGET', KEYS[1], key)
-  local place = 0
+  local recency = 0
   local flags = blob and string.byte(blob, 1) or 1
   if flags > 15 then
-    place = -1
+    recency = -1
   elseif flags % 2 == 0 then
     local expires = struct.unpack('>d', blob, 18)
     if expires == 0 or expires > now then
       seq = seq + 1
-      place = seq
+      recency = seq
       redis.call('ZADD', KEYS[2], string.format('%.0f', seq), key)
     end
   end
-  out[#out + 1] = place
-  out[#out + 1] = place ~= 0 and blob or ''
+  out[#out + 1] = recency
+  out[#out + 1] = recency ~= 0 and blob or ''
 end
 if seq > start then redis.call('HSET', KEYS[4], 'seq', string.format('%.0f', seq)) end
 return {start, seq, out}
