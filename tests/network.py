@@ -1,4 +1,4 @@
-"""A TCP proxy between a client and a server, which does what networks do, at the command one names."""
+"""A TCP proxy between a client and a server that injects the faults of networks at chosen commands."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _HANDSHAKE = {b"CLIENT", b"HELLO", b"AUTH", b"SELECT", b"PING"}
 
 @dataclass
 class Fault:
-    """What is to happen, to which command.
+    """A fault that a proxy injects.
 
     Attributes:
         kind: what happens.
-        on: which commands it happens to.
-        times: to how many of them; None for all.
-        error: what the server says instead of an answer.
-        count: how often it has happened.
-        happened: is set when it has happened.
+        on: whether the fault is for a command, whose arguments it is given.
+        times: number of commands to inject the fault into; None for all.
+        error: error line that the proxy sends in place of the server's reply.
+        count: number of commands that the fault was injected into so far.
+        happened: set once the fault was injected.
     """
 
     kind: Kind
@@ -47,10 +47,10 @@ class Fault:
 
 
 class Proxy:
-    """Listens on a port of its own and passes on what comes to a server of this machine.
+    """Forwards connections from a port of its own to a server on this machine.
 
     Args:
-        port: of the server.
+        port: port of the server.
     """
 
     def __init__(self, port: int) -> None:
@@ -68,7 +68,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Address that the proxy listens on."""
         return f"redis://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
@@ -88,14 +88,14 @@ class Proxy:
         times: int | None = 1,
         error: bytes = b"",
     ) -> Fault:
-        """Lets something happen to the next commands of a kind."""
+        """Injects a fault into the next matching commands, and returns it."""
         fault = Fault(kind, on, times, error)
         with self._lock:
             self._faults.append(fault)
         return fault
 
     def refuse(self) -> None:
-        """Is gone: closes all connections and takes no new ones."""
+        """Closes all connections and accepts no new ones, as a server that is down."""
         with self._lock:
             listener, self._listener = self._listener, None
             sockets, self._sockets = self._sockets, set()
@@ -107,14 +107,14 @@ class Proxy:
             _reset(each)
 
     def heal(self) -> None:
-        """Is back, on the same port, and without any fault."""
+        """Removes all faults, and listens on the same port again."""
         with self._lock:
             self._faults.clear()
         if self._listener is None:
             self._listen()
 
     def release(self) -> None:
-        """Sends the server the commands that were delayed; nobody waits for the answers."""
+        """Sends the delayed commands to the server, and drops the replies."""
         held, self._held = self._held, []
         for request in held:
             with socket.create_connection(("127.0.0.1", self._server_port)) as line:
@@ -194,7 +194,7 @@ class Proxy:
         server: socket.socket,
         replies: _Reader,
     ) -> bool:
-        """Whether the connection goes on."""
+        """Passes a request on with its fault; returns whether the connection stays open."""
         kind = fault.kind if fault else None
         if kind == "reset":
             pass
@@ -225,7 +225,7 @@ class Proxy:
 
 
 class _Reader:
-    """Finds the ends of commands and of replies in what comes from a socket."""
+    """Splits the bytes from a socket into commands or replies."""
 
     def __init__(self, source: socket.socket) -> None:
         self._source = source
@@ -233,13 +233,13 @@ class _Reader:
         self._at = 0
 
     def command(self) -> tuple[bytes, list[bytes]]:
-        """The bytes of a command, and its parts."""
+        """Reads one command; returns its bytes, and its arguments."""
         parts: list[bytes] = []
         raw = self._whole(parts)
         return raw, parts
 
     def reply(self) -> bytes:
-        """The bytes of a reply."""
+        """Reads one reply; returns its bytes."""
         return self._whole([])
 
     def _whole(self, parts: list[bytes]) -> bytes:
@@ -282,7 +282,7 @@ class _Reader:
 
 
 def _reset(line: socket.socket) -> None:
-    """Closes a connection at once, as a crash would."""
+    """Closes a connection with a TCP reset, as a crash does."""
     with suppress(OSError):
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     with suppress(OSError):  # wakes a thread that reads from it

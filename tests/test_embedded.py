@@ -1,4 +1,4 @@
-"""A server of one's own: shared by real processes, gone with the last, back with all its records."""
+"""The embedded server: real processes share it, it stops after the last one, and keeps all its records."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ for _ in range(int(sys.argv[3])):
 
 
 def processes_in(home: Path) -> list[psutil.Process]:
-    """The supervisors and servers of the directories there."""
+    """The supervisors and servers whose directories are below a directory."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
@@ -104,7 +104,7 @@ def supervisors(home: Path) -> list[psutil.Process]:
 
 
 def is_in_use(home: Path) -> bool:
-    """Whether some process has the users' lock."""
+    """Whether a process holds the users' lock."""
     with (home / "users.lock").open("r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,14 +123,14 @@ def run_id(url: str) -> str:
 
 
 def kill(process: psutil.Process) -> None:
-    """Kills a supervisor of ours; it has gone afterwards, and with it its locks."""
+    """Kills a supervisor of this process, and waits until it has ended and its locks are released."""
     process.kill()
     # Not as soon as it is a zombie: another thread of it may have the locks yet.
     until(lambda: not process.is_running())
 
 
 class User:
-    """Another process that uses a directory."""
+    """Another process that uses the server of a directory."""
 
     def __init__(self, home: Path | str, cwd: Path | None = None, **env: str) -> None:
         root = str(Path(server_client.__file__).parents[3])
@@ -147,19 +147,19 @@ class User:
 
     @property
     def url(self) -> str:
-        """Of the server, which is started by then."""
+        """Address of the server, once it has started."""
         self._url = self._url or self.process.stdout.readline().strip()
         assert self._url, self.process.stderr.read()
         return self._url
 
     def does(self, what: str) -> str:
-        """What it answers to being told something."""
+        """Sends the process a command, and returns its answer."""
         self.process.stdin.write(f"{what}\n")
         self.process.stdin.flush()
         return self.process.stdout.readline().strip()
 
     def ends(self) -> None:
-        """As a notebook that is closed: nothing is released, nothing is said."""
+        """Ends the process as a closed notebook ends: it releases no lease and prints nothing."""
         assert self.process.communicate() == ("", "")
         assert self.process.returncode == 0
 
@@ -172,7 +172,7 @@ class User:
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory with a short name; when the test is over, nothing runs there any more."""
+    """A directory with a short path; checks after the test that no process is left in it."""
     # That of pytest may be too long for a socket.
     home = Path(tempfile.mkdtemp(prefix="tta-", dir="/tmp")).resolve()
     (home / "run").mkdir(0o700)
@@ -187,7 +187,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     finally:
         for process in processes_in(home):
             process.kill()
-        if server_client._files:  # a failed test shall not fail the others
+        if server_client._files:  # so that a failed test does not make others fail
             server_client._lock.acquire()
             server_client._forget()
         shutil.rmtree(home)
@@ -195,7 +195,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def user(home: Path) -> Iterator[Callable[..., User]]:
-    """Starts users; those that a failed test left are killed."""
+    """Starts users; kills those that a failed test has left."""
     users: list[User] = []
 
     def start(*args: Path | str, **env: str) -> User:
@@ -276,7 +276,7 @@ def test_a_process_may_use_it_several_times(home):
     with client_of(second.url) as client:
         assert client.ping()
     second.release()
-    # A supervisor is a zombie before all of its threads have let go.
+    # A supervisor is a zombie before all its threads have released their locks.
     until(lambda: not is_in_use(memory))
 
 

@@ -11,6 +11,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
@@ -197,16 +198,20 @@ def test_a_user_without_a_right_gets_an_error_that_names_it(request, name, right
         try:
             client.script_flush()  # a script that the server has needs no EVAL
             client.execute_command(f"ACL SETUSER {user} on >pw resetchannels -@all +ping {rights}")
-            memory = MemoryPrimitive(
-                f"redis://{user}:pw@127.0.0.1:{server.port}", namespace=namespace
-            ).sync
-            for _ in range(2):  # the second one is refused as clearly as the first
-                with pytest.raises(ServerError) as raised:
-                    memory.add("k", {})
-                assert raised.value.code == "NOPERM"
-                assert str(raised.value).endswith(f"in an ACL: {missing}")
-            assert memory.is_using_redis()  # a refusal is no outage
-            memory.close()
+            url = f"redis://{user}:pw@127.0.0.1:{server.port}"
+
+            def open_and_add() -> None:
+                with closing(MemoryPrimitive(url, namespace=namespace).sync) as memory:
+                    for _ in range(2):  # the second one is refused as clearly as the first
+                        with pytest.raises(ServerError) as raised:
+                            memory.add("k", {})
+                    assert memory.is_using_redis()  # a refusal is no outage
+                    raise raised.value
+
+            with pytest.raises(ServerError) as raised:
+                open_and_add()
+            assert raised.value.code == "NOPERM"
+            assert str(raised.value).endswith(f"in an ACL: {missing}")
             values, _, _, meta, _ = keys_of(namespace)
             assert client.exists(values, meta) == 0
         finally:

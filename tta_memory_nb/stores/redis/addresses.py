@@ -1,14 +1,14 @@
-"""Which server an address means.
+"""Parses the address of a server.
 
     redis://[[user]:password@]host[:port][/db][?option=value]       one server
-    rediss://...                                                    the same, with TLS, verified
-    unix://[[user]:password@]/path/of/socket[?db=0]                 the same, by a local socket
+    rediss://...                                                    one server, by TLS with a verified certificate
+    unix://[[user]:password@]/path/of/socket[?db=0]                 one server, by a Unix socket
     redis+cluster://[...@]host[:port][,host[:port]...]              a Cluster, by some of its nodes
-    redis+sentinel://[...@]host[:port][,...]/service[/db]           what the Sentinels say
-    embedded:[directory]                                            one of this user's own
+    redis+sentinel://[...@]host[:port][,...]/service[/db]           the primary that the Sentinels name
+    embedded:[directory]                                            a server of this user's own
 
-``rediss+cluster`` and ``rediss+sentinel`` use TLS. Options are those of redis-py's ``from_url``, and for
-Sentinel ``sentinel_username`` and ``sentinel_password``.
+``rediss+cluster`` and ``rediss+sentinel`` use TLS. The options are those of redis-py's ``from_url``; Sentinel
+also has ``sentinel_username`` and ``sentinel_password``.
 """
 
 from __future__ import annotations
@@ -39,16 +39,17 @@ _PORTS = {"cluster": 6379, "sentinel": 26379}
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A server, or several that are one.
+    """The address of a server, of a Cluster, or of the Sentinels that name a server.
 
     Attributes:
-        kind: how it is reached.
-        shown: the address without any password.
-        url: what redis-py makes a connection of; of a Cluster's first node, of any primary.
-        hosts: of a Cluster's nodes or of the Sentinels.
-        service: what the Sentinels call the primary.
+        kind: how the server is reached.
+        shown: the address without any password, for messages.
+        url: URL that redis-py reads: of the server, of the Cluster's first node, or of the first Sentinel with
+            the options for the primary; empty for an embedded server.
+        hosts: host and port of the Cluster's nodes, or of the Sentinels.
+        service: name that the Sentinels use for the primary.
         sentinel: user name and password for the Sentinels themselves.
-        directory: of an embedded server; None for the default one.
+        directory: directory of an embedded server; None for the default one.
     """
 
     kind: Kind
@@ -61,15 +62,15 @@ class Address:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text means a server, as opposed to a variable or to nothing."""
+    """Whether a text is meant as an address, as opposed to the name of a variable."""
     return "://" in text or text == EMBEDDED or text.startswith(f"{EMBEDDED}:")
 
 
 def parse_address(text: str) -> Address:
-    """The server that an address means.
+    """Parses an address.
 
     Raises:
-        InvalidArgument: it means none; the message holds no password.
+        InvalidArgument: the text is not the address of a server; the message holds no password.
     """
     if text == EMBEDDED or text.startswith(f"{EMBEDDED}:"):
         directory = text[len(EMBEDDED) + 1 :]

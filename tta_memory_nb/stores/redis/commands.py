@@ -6,7 +6,6 @@ may be sent again when its reply was lost.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 from time import monotonic
@@ -19,7 +18,8 @@ from ...text import to_utf8
 from ..base import Change, Clock
 from ..plan import Plan
 from . import scripts
-from .keys import keys_of
+from .faults import explained, other_format
+from .keys import FORMAT, keys_of
 from .operations import BATCH, Write, WriteIds, pages
 from .partial import Replicas, Subset
 from .payload import Payloads, unpack
@@ -32,13 +32,6 @@ PAGE = 1000
 """So many records a script looks at, or loads, in one call."""
 
 _DOUBLE = Struct(">d")
-
-# How servers, and proxies in front of them, refuse EVAL or EVALSHA. The errors of scripts name neither.
-_SCRIPTS_REFUSED = re.compile(
-    r"\b(unknown|unsupported|disabled|not (supported|allowed|permitted)|run the)\b.*\bEVAL(SHA)?\b"
-    r"|\bEVAL(SHA)?\b.*\b(unknown|unsupported|disabled|not (supported|allowed|permitted))\b",
-    re.IGNORECASE,
-)
 
 
 class Commands:
@@ -73,6 +66,7 @@ class Commands:
         self.seen = 0
         self.max_size: int | None = None
         self.evictions = 0
+        self._namespace = namespace
         self._replicas = replicas
         self._payloads = payloads
         self._clock = clock
@@ -113,12 +107,12 @@ class Commands:
             return (yield Meanwhile(command, work) if work else command)
         except ServerError as error:
             if error.code != "NOSCRIPT":
-                raise _with_missing_right(error) from None
+                raise explained(error, self._namespace) from None
         # Loads it as well. SCRIPT LOAD would have to find out which node of a Cluster needs it.
         try:
             return (yield ("EVAL", script.source, *self._head, *args))
         except ServerError as error:
-            raise _with_missing_right(error) from None
+            raise explained(error, self._namespace) from None
 
     def _write(
         self,
@@ -175,8 +169,13 @@ class Commands:
             self._offset = int(seconds) + int(micros) / 1e6 - monotonic()
 
     def ping(self) -> Plan[None]:
-        """Asks for any reply."""
-        yield ("PING",)
+        """Checks that the server answers, and that this version knows the layout of the records."""
+        try:
+            found = yield ("HGET", self.keys[3], "format")
+        except ServerError as error:
+            raise explained(error, self._namespace) from None
+        if found is not None and found != b"%d" % FORMAT:
+            raise other_format(self._namespace, found.decode("utf-8", "replace"))
 
     # ---- one batch of records
 
@@ -477,24 +476,6 @@ class Commands:
         place = b"0"
         while place:
             place = yield from self._write(scripts.PURGE, write_id, base, repr(at), place)
-
-
-def _with_missing_right(error: ServerError) -> ServerError:
-    """Returns a refusal with the right that the server has to give; any other error as it is."""
-    refused = str(error)
-    if _SCRIPTS_REFUSED.search(refused):
-        right = (
-            "a memory runs Lua scripts, so the server has to allow EVAL and EVALSHA; "
-            "in an ACL: +@scripting, or +eval +evalsha"
-        )
-    elif error.code == "NOPERM" or "unknown command" in refused:
-        right = (
-            "a memory reads and writes keys that begin with tta: and runs Lua scripts; "
-            "in an ACL: ~tta:* +@read +@write +@scripting"
-        )
-    else:
-        return error
-    return ServerError(f"{refused}; {right}", error.code)
 
 
 def _entries(rows: Sequence[Any]) -> list[Entry]:

@@ -19,7 +19,8 @@ from redis.exceptions import (
     RedisError,
 )
 
-from ...errors import ServerError, StoreUnavailable
+from ...errors import ServerError, StoreUnavailable, brief, harmless
+from .keys import FORMAT
 
 ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What a command may raise, of redis-py, of sockets and of a loop's timeout."""
@@ -29,6 +30,13 @@ _REFUSED = (AuthenticationError, AuthorizationError)
 # Error codes of a server that cannot serve for now. The error of a script has the code further back.
 _OUTAGE_CODES = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN")
 _CODE = re.compile(r"(?:^|-)(?!ERR\b)([A-Z]{2,})\b")
+
+# How servers, and proxies in front of them, refuse EVAL or EVALSHA. The errors of scripts name neither.
+_SCRIPTS_REFUSED = re.compile(
+    r"\b(unknown|unsupported|disabled|not (supported|allowed|permitted)|run the)\b.*\bEVAL(SHA)?\b"
+    r"|\bEVAL(SHA)?\b.*\b(unknown|unsupported|disabled|not (supported|allowed|permitted))\b",
+    re.IGNORECASE,
+)
 
 # redis-py takes the code off an error that it has a class of its own for.
 _CODES: tuple[tuple[type[Exception], str], ...] = (
@@ -80,6 +88,45 @@ def is_outage(error: BaseException) -> bool:
 def may_reconnect(error: redis.ConnectionError) -> bool:
     """Whether a command that has failed on an old connection may succeed on a new one."""
     return not isinstance(error, (*_REFUSED, redis.BusyLoadingError, redis.TimeoutError))
+
+
+def explained(error: ServerError, namespace: str) -> ServerError:
+    """A refusal with the way out: the right that is missing, or the version that is needed.
+
+    Args:
+        error: the refusal; one with another cause is returned as it is.
+        namespace: the namespace that the command was about.
+    """
+    message = str(error)
+    if error.code == "FORMAT":
+        return other_format(namespace, message.rpartition(" ")[2])
+    if _SCRIPTS_REFUSED.search(message):
+        right = (
+            "a memory runs Lua scripts, so the server has to allow EVAL and EVALSHA; "
+            "in an ACL: +@scripting, or +eval +evalsha"
+        )
+    elif error.code == "NOPERM" or "unknown command" in message:
+        right = (
+            "a memory reads and writes keys that begin with tta: and runs Lua scripts; "
+            "in an ACL: ~tta:* +@read +@write +@scripting"
+        )
+    else:
+        return error
+    return ServerError(f"{message}; {right}", error.code)
+
+
+def other_format(namespace: str, found: str) -> ServerError:
+    """The refusal to use a namespace that another version of this package has written.
+
+    Args:
+        namespace: the namespace.
+        found: its format number.
+    """
+    return ServerError(
+        f"the records of namespace {brief(namespace)} have format {harmless(found)}, and this version of "
+        f"tta-memory-nb knows format {FORMAT} only: pip install --upgrade tta-memory-nb",
+        "FORMAT",
+    )
 
 
 def _code_of(error: BaseException, message: str) -> str:

@@ -1,13 +1,13 @@
 """Names of the keys of one namespace on a server.
 
-    tta:{namespace}:values     hash: key -> header and text; tombstones of what was deleted as well
-    tta:{namespace}:order      sorted set: key by its place in the order of recency
-    tta:{namespace}:expiries   sorted set: key by the instant of its expiry
-    tta:{namespace}:meta       hash: the counter of places, capacity, evictions, clients' last writes, ...
-    tta:{namespace}:log        sorted set: key by the place of its deletion or of its return
+    tta:{namespace}:values     hash: key -> header and text of a record, or a tombstone
+    tta:{namespace}:order      sorted set: key by recency
+    tta:{namespace}:expiries   sorted set: key by the instant of its expiry, in Unix seconds
+    tta:{namespace}:meta       hash: format, counter of recencies, capacity, evictions, last writes of clients, ...
+    tta:{namespace}:log        sorted set: key by the counter at its deletion or restoration
 
-The namespace is the hash tag, so all of them live in one slot of a Cluster and a script may touch
-them together.
+The namespace is the hash tag. So all keys of a namespace are in one slot of a Cluster, and one script may use them
+all.
 """
 
 from __future__ import annotations
@@ -16,12 +16,20 @@ from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
 
-# Longer names would be sent five times with each command.
+FORMAT = 1
+"""The layout of records, keys and fields that this version reads and writes.
+
+The field ``format`` of a namespace's meta hash holds this number. A namespace without that field has format 1. A
+version that stores anything which this one would misread, such as a new flag of a payload, raises the number; the
+scripts compare it as well, as a text.
+"""
+
+# Every command sends the name of the namespace five times, so a longer name is abbreviated.
 _LONGEST = 200
 
 
 class Keys(NamedTuple):
-    """The keys that every script gets, in this order."""
+    """The keys of a namespace, in the order in which every script gets them."""
 
     values: str
     order: str
@@ -31,16 +39,16 @@ class Keys(NamedTuple):
 
 
 def keys_of(namespace: str) -> Keys:
-    """The keys of a namespace, whatever stands in its name."""
+    """The keys of a namespace, whose name may be any text."""
     prefix = _prefix(namespace)
     return Keys(*(f"{prefix}{name}" for name in Keys._fields))
 
 
 def _prefix(namespace: str) -> str:
-    # Everything but ASCII letters, digits and "_.-~" becomes %XX: no brace ends the hash tag, no
-    # asterisk is a pattern, and two names never become one.
+    # All characters but ASCII letters, digits and "_.-~" become %XX. So no brace ends the hash tag, no
+    # asterisk acts as a pattern, and two names never get the same keys.
     name = quote(namespace, safe="", errors="surrogatepass")
     if len(name) > _LONGEST:
-        # "=" is in no quoted name, so this is no other namespace's.
+        # No quoted name contains "=", so no other namespace has this name.
         name = f"{name[:_LONGEST]}={sha256(name.encode()).hexdigest()}"
     return f"tta:{{{name}}}:"

@@ -1,8 +1,8 @@
-"""A record as the bytes that a server keeps: a header of 37 bytes, and the text.
+"""Encodes a record as the bytes that a server keeps: a header of 37 bytes, followed by the text.
 
-Header, big-endian: flags (1 byte), created_at, updated_at, expires_at (doubles, Unix seconds; 0 for
-never), version (a double: the place in the order of recency that the write was given), bytes of the
-text before it was compressed (4 bytes). `lua/head.lua` reads and writes the same.
+The header is big-endian: flags (1 byte); created_at, updated_at, expires_at (doubles, Unix seconds; 0 for
+never); version (a double: the recency that the record got when it was written); size of the text in bytes before
+compression (4 bytes). The scripts in `lua/` read and write the same header.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from struct import Struct
 from typing import Any
 
 from ...entry import Entry
-from ...errors import MissingPackage
+from ...errors import MissingPackage, ServerError, brief
 from ...text import to_utf8
 
 _HEADER = Struct(">BddddI")
 HEADER_SIZE = _HEADER.size
 assert HEADER_SIZE == 37
 
-# Compressing must save this share of the text, or reading would cost more than it saves.
+# A text is kept compressed if that leaves at most this share of it; less is not worth the time of reading.
 _WORTH = 0.9
 
 _ZSTD_LEVEL = 3
@@ -30,35 +30,41 @@ _ZLIB_LEVEL = 6
 
 
 class Flag(IntFlag):
-    """What is to be known of a text."""
+    """How the text of a record is encoded.
+
+    A new flag needs a new format number, see `keys.FORMAT`: earlier versions cannot read the text.
+    """
 
     DELETED = 1
-    """No record: a tombstone, which says when there was one last."""
+    """A tombstone in place of a record; its updated_at is the instant of the deletion."""
     ZLIB = 2
     ZSTD = 4
     SURROGATES = 8
-    """Not quite UTF-8: it has halves of surrogate pairs."""
+    """UTF-8 but for lone surrogates, which UTF-8 does not allow."""
     NEW = 16
-    """Sent with a record whose created_at the server has to find out; never kept."""
+    """Only sent, never kept: the server finds out created_at, which the client does not know."""
 
 
-# Members of an IntFlag take a microsecond to join, or to look for in a number.
+# Plain integers: combining or testing members of an IntFlag takes a microsecond.
 _DELETED, _SURROGATES, _NEW = int(Flag.DELETED), int(Flag.SURROGATES), int(Flag.NEW)
 _COMPRESSED = int(Flag.ZLIB | Flag.ZSTD)
 
+# All flags of records that are kept; the scripts know the same number.
+_KNOWN = int(Flag.DELETED | Flag.ZLIB | Flag.ZSTD | Flag.SURROGATES)
+
 
 class Payloads:
-    """Makes the bytes of records.
+    """Encodes records.
 
     Args:
-        compress_over: texts of more bytes are compressed, if that makes them smaller.
+        compress_over: texts of more than this many bytes are compressed, if that makes them smaller.
     """
 
     def __init__(self, compress_over: int) -> None:
         self._compress_over = compress_over
 
     def pack(self, entry: Entry) -> tuple[bytes, bytes]:
-        """Header and text of a record; a new version is the server's to give."""
+        """Encodes header and text of a record; the server replaces the version in the header."""
         text, flags = entry.text, 0
         if type(text) is not bytes:
             text, flags = to_utf8(text), _SURROGATES  # type: ignore[arg-type]
@@ -76,18 +82,25 @@ class Payloads:
         return header, text
 
 
-def unpack(key: str, blob: bytes, stamp: int = 0) -> Entry | None:
-    """The record of a key, or None for a tombstone.
+def unpack(key: str, blob: bytes, recency: int = 0) -> Entry | None:
+    """Decodes a record; returns None for a tombstone.
 
     Args:
-        key: its key.
+        key: key of the record.
         blob: header and text.
-        stamp: its place in the order of recency.
+        recency: recency of the record; 0 if it is not known, then its version takes its place.
 
     Raises:
-        MissingPackage: it is compressed with what this process cannot read.
+        MissingPackage: the text is compressed with zstd, which this process cannot read.
+        ServerError: a later version of this package has written the record.
     """
     flags, created, updated, expires, version, _ = _HEADER.unpack_from(blob)
+    if flags > _KNOWN:
+        raise ServerError(
+            f"the record {brief(key)} has the flags {flags & ~_KNOWN:#04x}, which this version of "
+            "tta-memory-nb does not know: pip install --upgrade tta-memory-nb",
+            "FORMAT",
+        )
     if flags & _DELETED:
         return None
     text: bytes | str = blob[HEADER_SIZE:]
@@ -97,7 +110,7 @@ def unpack(key: str, blob: bytes, stamp: int = 0) -> Entry | None:
         assert isinstance(text, bytes)
         text = text.decode("utf-8", "surrogatepass")
     write_seq = int(version)
-    return Entry(key, text, created, updated, expires or None, stamp or write_seq, write_seq)
+    return Entry(key, text, created, updated, expires or None, recency or write_seq, write_seq)
 
 
 def _compress(text: bytes) -> tuple[bytes, int]:
@@ -123,7 +136,7 @@ _engine: list[Any] = []
 
 
 def _zstd() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None:
-    """How to compress and decompress; None where there is no zstd."""
+    """The functions that compress and decompress; None where zstd is not installed."""
     if not _engine:
         _engine.append(_find_zstd())
     found: tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None = _engine[0]
@@ -139,7 +152,7 @@ def _find_zstd() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | 
         import zstandard
     except ImportError:
         return None
-    # A compressor must not be shared between threads; making one takes a microsecond or two.
+    # Threads cannot share a compressor; to make one takes a microsecond or two.
     return (
         lambda text: zstandard.ZstdCompressor(_ZSTD_LEVEL).compress(text),
         lambda text: zstandard.ZstdDecompressor().decompress(text),

@@ -1,4 +1,4 @@
-"""What the server carries out in one step, in Lua."""
+"""The Lua scripts of `lua/`, each of which the server carries out as one atomic step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Script:
     """A script of `lua/`.
 
     Args:
-        name: of the file, without its suffix.
-        begins: files that are put before it.
+        name: name of the file, without its suffix.
+        begins: names of the files whose source precedes it.
 
     Attributes:
-        source: what `EVAL` takes.
-        sha: what `EVALSHA` takes.
+        source: source of the script, for `EVAL`.
+        sha: SHA-1 of the source in hexadecimal, for `EVALSHA`.
     """
 
     def __init__(self, name: str, begins: tuple[str, ...]) -> None:
@@ -27,7 +27,7 @@ class Script:
         self.sha = sha1(self.source, usedforsecurity=False).hexdigest().encode()
 
 
-# Every function that a script defines is made anew each time, so these have none.
+# Lua creates the functions of a script anew in every call, so the scripts for one record define none.
 SET = Script("set", ())
 GET = Script("get", ())
 TIME = Script("time", ())

@@ -54,7 +54,11 @@ def open_store(address: str, settings: Settings) -> RedisStore:
         shown=server.shown,
         policy=settings.on_outage,
     )
-    store.runner.run(store.reconnect())
+    try:
+        store.runner.run(store.reconnect())
+    except BaseException:
+        store.runner.close()
+        raise
     return store
 
 

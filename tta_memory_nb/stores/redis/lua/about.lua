@@ -1,7 +1,9 @@
--- ARGV: now, most, '', client, 0. Deletes what has expired, at most so many, and counts.
--- Gives size, expiring, evicted, capacity, and how many more have expired.
+-- Counts the records, and deletes at most `most` expired ones. ARGV: now, most, '', client, 0.
+-- Returns the number of records, of expiring records and of evictions, the capacity (-1: none), and how many
+-- expired records are left.
 if call('EXISTS', META) == 0 then return {0, 0, 0, -1, 0} end
-open()
+local refused = open()
+if refused then return refused end
 if sweep(tonumber(ARGV[2])) > 0 then
   trim()
   call('HSET', META, 'seq', whole(seq))

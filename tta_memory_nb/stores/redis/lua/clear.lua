@@ -1,10 +1,11 @@
--- ARGV: now, op, floor, client, deadline. Deletes every record of the namespace.
-open()
-if is_late() then return LATE end
+-- Deletes every record of the namespace. ARGV: now, write_id, settled_below, client, deadline.
+-- Returns the counter before and after; false if this write had been applied before.
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return false end
 call('UNLINK', VALUES, ORDER, EXPIRIES, LOG)
 seq = seq + 1
--- A new epoch tells the mirrors; the instant tells clients that come back from an outage.
+-- A new epoch makes the replicas start over. The instant is for clients that replay writes after an outage.
 call('HSET', META, 'epoch', whole(seq), 'cleared', ARGV[1], 'cleared_seq', whole(seq))
 call('HDEL', META, 'trimmed')
 mark_done(ARGV[2], ARGV[3])

@@ -1,10 +1,13 @@
--- ARGV: now, then keys. Makes each that is there the newest, in turn.
--- Of one key: its place as 8 bytes and its blob, or just the counter when it is not there. Of several: the counter before and
--- after, and place (0 for none) and blob of each.
+-- Reads records, and makes each one the most recently used, in the order of the keys. ARGV: now, then keys.
+-- Returns for one key its recency as 8 bytes followed by its blob, or the counter if there is no record. Returns for several
+-- keys the counter before and after, and recency (0: no record) and blob of each. A record with a flag that only later
+-- versions know is returned with a recency of 0 (one key) or -1 and keeps its own; the client refuses it.
 local now = tonumber(ARGV[1])
 if #ARGV == 2 then
   local blob = redis.call('HGET', KEYS[1], ARGV[2])
-  if blob and string.byte(blob, 1) % 2 == 0 then
+  local flags = blob and string.byte(blob, 1) or 1
+  if flags > 15 then return struct.pack('>d', 0) .. blob end
+  if flags % 2 == 0 then
     local expires = struct.unpack('>d', blob, 18)
     if expires == 0 or expires > now then
       local seq = redis.call('HINCRBY', KEYS[4], 'seq', 1)
@@ -14,22 +17,27 @@ if #ARGV == 2 then
   end
   return tonumber(redis.call('HGET', KEYS[4], 'seq') or 0)
 end
-local start = tonumber(redis.call('HGET', KEYS[4], 'seq') or 0)
+local meta = redis.call('HMGET', KEYS[4], 'seq', 'format')
+if meta[2] and meta[2] ~= '1' then return redis.error_reply('FORMAT ' .. meta[2]) end
+local start = tonumber(meta[1] or 0)
 local seq, out = start, {}
 for i = 2, #ARGV do
   local key = ARGV[i]
   local blob = redis.call('HGET', KEYS[1], key)
-  local place = 0
-  if blob and string.byte(blob, 1) % 2 == 0 then
+  local recency = 0
+  local flags = blob and string.byte(blob, 1) or 1
+  if flags > 15 then
+    recency = -1
+  elseif flags % 2 == 0 then
     local expires = struct.unpack('>d', blob, 18)
     if expires == 0 or expires > now then
       seq = seq + 1
-      place = seq
+      recency = seq
       redis.call('ZADD', KEYS[2], string.format('%.0f', seq), key)
     end
   end
-  out[#out + 1] = place
-  out[#out + 1] = place > 0 and blob or ''
+  out[#out + 1] = recency
+  out[#out + 1] = recency ~= 0 and blob or ''
 end
 if seq > start then redis.call('HSET', KEYS[4], 'seq', string.format('%.0f', seq)) end
 return {start, seq, out}

@@ -1,16 +1,19 @@
--- Begins every script but the two for one record. payload.py says what a header holds, keys.py what the
--- keys are. A write's first arguments are: now, op, floor, client, deadline.
+-- The beginning of every script but the two for one record. payload.py describes the header of a record, keys.py the
+-- keys. The first arguments of a write are: now, write_id, settled_below, client, deadline.
 --
--- A place in the order of recency is a number of the counter `seq`, which every write and every
--- read takes from. It starts at the server's time in microseconds, so that it never repeats one
--- from before everything was deleted, and stays far below 2^53.
+-- The recency of a record is a value of the counter `seq`, which every write and every read increments. The
+-- counter starts at the server's time in microseconds, so a namespace whose keys were deleted never uses a
+-- value again, and stays far below 2^53.
 
 local call, byte, char, sub = redis.call, string.byte, string.char, string.sub
 local pack, unpacked = struct.pack, struct.unpack
 local VALUES, ORDER, EXPIRIES, META, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now = tonumber(ARGV[1])
 
--- What may be told to `unpack`, whose results must fit on Lua's stack.
+-- The format number of the records that these scripts read and write, see keys.py.
+local FORMAT = '1'
+
+-- The most values to pass to `unpack`, whose results have to fit on Lua's stack.
 local MOST = 1000
 
 local function whole(number) return string.format('%.0f', number) end

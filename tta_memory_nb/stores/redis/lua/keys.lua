@@ -1,6 +1,8 @@
--- ARGV: now; then, of the subset that is asked for: what its keys begin with, what they contain, and
+-- Lists keys, and loads no value. ARGV: now; then, of the subset that is asked for: what its keys begin with, what they contain, and
 -- between which instants the records were updated last ('' for any; nothing of this for the whole).
--- The keys, least recently used first, and the keys of all records that have expired.
+-- Returns the keys, the least recently used first, and the keys of all records that have expired.
+local format = call('HGET', META, 'format')
+if format and format ~= FORMAT then return redis.error_reply('FORMAT ' .. format) end
 local prefix, infix, from, to = ARGV[2] or '', ARGV[3] or '', tonumber(ARGV[4] or ''), tonumber(ARGV[5] or '')
 local keys = call('ZRANGE', ORDER, 0, -1)
 if prefix ~= '' or infix ~= '' then

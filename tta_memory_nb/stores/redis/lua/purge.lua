@@ -1,7 +1,8 @@
--- ARGV: now, op, floor, client, deadline, base, at, from. A `clear` of a client that could not reach the server:
--- deletes a part of what is not newer, see replay.lua; gives where to go on, or '' at the end.
-open()
-if is_late() then return LATE end
+-- Replays a `clear` that a client made in an outage: deletes up to 1000 of the records that are not newer, see
+-- replay.lua. ARGV: now, write_id, settled_below, client, deadline, base, at, from.
+-- Returns the recency at which the next call has to go on, '' at the end.
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return '' end
 local base, at = tonumber(ARGV[6]), tonumber(ARGV[7])
 local rows = call('ZRANGEBYSCORE', ORDER, '(' .. ARGV[8], '+inf', 'WITHSCORES', 'LIMIT', 0, MOST)
@@ -18,8 +19,8 @@ if #gone > 0 then
   forget(gone)
   trim()
 end
-local place = rows[#rows] or ''
-if place == '' then
+local next_from = rows[#rows] or ''
+if next_from == '' then
   seq = seq + 1
   if at > tonumber(call('HGET', META, 'cleared') or 0) then
     call('HSET', META, 'cleared', ARGV[7], 'cleared_seq', whole(seq))
@@ -28,4 +29,4 @@ if place == '' then
 end
 done = done or '0:'
 close()
-return place
+return next_from

@@ -1,6 +1,10 @@
--- ARGV: now, op, floor, client, deadline, want ('1' or '0'), then key, header, text of each record.
-open()
-if is_late() then return LATE end
+-- Writes records. ARGV: now, write_id, settled_below, client, deadline, want ('1' or '0'), then key, header
+-- and text of each record.
+-- Returns the counter before and after, the recency of the first and last record, the evictions by this write and in
+-- all, the capacity (-1: none), the records that were replaced and evicted (if `want`), and for each record that kept its
+-- created_at, its number and that instant; false if this write had been applied before.
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return false end
 local keys, heads, texts = {}, {}, {}
 for i = 7, #ARGV, 3 do

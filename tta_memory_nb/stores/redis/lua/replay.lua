@@ -1,10 +1,12 @@
--- ARGV: now, (op), floor, client, deadline, base, then writes: op, kind, at, count, and 'set': key, header, text
--- of each record, 'delete': keys. Carries out what a client wrote while it could not reach the server.
+-- Replays the writes that a client made in an outage. ARGV: now, 0, settled_below, client, deadline, base, then writes:
+-- write_id, kind, at, count, and for 'set' key, header, text of each record, for 'delete' keys.
+-- Returns the counter before and after, the evictions in all, the capacity (-1: none), and the version of each record that
+-- was set (0: it was not).
 --
--- `base` is the counter as the client saw it last. What others have written since is as old or as
--- new as the instants say, and the newest instant wins; what was there before is older.
-open()
-if is_late() then return LATE end
+-- `base` is the counter as the client saw it last. A record that was written before that is older than the replayed
+-- writes. Of records that other clients have written since, the newest instant wins.
+local refused = open()
+if refused then return refused end
 local base = tonumber(ARGV[6])
 sweep(100)
 local cleared = call('HMGET', META, 'cleared', 'cleared_seq')
@@ -15,18 +17,18 @@ local function is_newer(blob, at)
   return version_of(blob) > base and unpacked('>d', blob, 10) > at
 end
 
--- Which write each record has become; 0 for those that it has not.
+-- The version that each record has got; 0 for a record that was not set.
 local versions = {}
 local i = 7
 while i <= #ARGV do
-  local op, kind, at, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
+  local write_id, kind, at, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
   i = i + 4
   local width, known = 1, #versions
   if kind == 'set' then
     width = 3
     for j = 1, count do versions[known + j] = 0 end
   end
-  if not is_done(op) then
+  if not is_done(write_id) then
     local keys, heads, texts = {}, {}, {}
     for j = 0, count - 1 do
       local key = ARGV[i + j * width]
@@ -42,7 +44,7 @@ while i <= #ARGV do
     if #keys > 0 then
       if kind == 'set' then put(keys, heads, texts, false) else remove(keys, nil, at) end
     end
-    mark_done(op, ARGV[3])
+    mark_done(write_id, ARGV[3])
   end
   i = i + count * width
 end

@@ -1,6 +1,8 @@
--- ARGV: now, op, floor, client, deadline, capacity, most. Sets the capacity and evicts, at most so many at once.
-open()
-if is_late() then return LATE end
+-- Sets the capacity, and evicts at most `most` records. ARGV: now, write_id, settled_below, client, deadline, capacity, most.
+-- Returns the counter before and after, the capacity before (-1: none), the evictions in all, whether there are more
+-- records to evict, and the evicted records; false if this write had been applied before.
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return false end
 local before = max or -1
 max = tonumber(ARGV[6])

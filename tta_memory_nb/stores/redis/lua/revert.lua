@@ -1,7 +1,10 @@
--- ARGV: now, op, floor, client, deadline, capacity or '', number of writes, then key and version of each write
--- that is to be taken back, then key, place, header, text of each record that is to come back.
-open()
-if is_late() then return LATE end
+-- Undoes a change. ARGV: now, write_id, settled_below, client, deadline, capacity or '', number of writes,
+-- then key and version of each write to undo, then key, recency, header and text of each record to restore.
+-- Returns the counter before and after, the capacity before (-1: none), the evictions in all, the records that were
+-- taken out, key and version of those that were restored, and the records that were evicted; false if this write had been
+-- applied before.
+local refused = open()
+if refused then return refused end
 if is_done(ARGV[2]) then return false end
 local before = -1
 if ARGV[6] ~= '' then
@@ -17,15 +20,15 @@ end
 local taken = count > 0 and remove(keys, versions, now) or {}
 local restored = {}
 for i = 8 + 2 * count, #ARGV, 4 do
-  local key, place, head, text = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local key, recency, head, text = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local expires = expires_of(head)
   if not is_live(call('HGET', VALUES, key)) and (expires == 0 or expires > now) then
     seq = seq + 1
-    -- It is the same write as before, so that what wrote it can be taken back as well.
+    -- The record keeps its version, so that the change that wrote it can still be undone as well.
     local version = version_of(head)
     if version == 0 then version = seq end
     call('HSET', VALUES, key, sub(head, 1, 25) .. pack('>d', version) .. sub(head, 34, 37) .. text)
-    call('ZADD', ORDER, place, key)
+    call('ZADD', ORDER, recency, key)
     if expires ~= 0 then call('ZADD', EXPIRIES, expires, key) else call('ZREM', EXPIRIES, key) end
     call('ZADD', LOG, whole(seq), key)
     restored[#restored + 1] = key
@@ -33,11 +36,11 @@ for i = 8 + 2 * count, #ARGV, 4 do
   end
 end
 local out = evict(2 * MOST, true)
--- What came back only to fall out at once has not been evicted.
-local came = {}
-for i = 1, #restored, 2 do came[restored[i]] = true end
+-- A record that was restored and at once evicted again does not count as an eviction.
+local is_restored = {}
+for i = 1, #restored, 2 do is_restored[restored[i]] = true end
 for i = 1, #out, 3 do
-  if came[out[i]] then evicted = evicted - 1 end
+  if is_restored[out[i]] then evicted = evicted - 1 end
 end
 mark_done(ARGV[2], ARGV[3])
 close()

@@ -1,20 +1,25 @@
--- As put.lua, for one record that nobody wants to take back, without a function in it: most of the
--- writes of an agent come this way. ARGV: now, op, floor, client, deadline, key, header, text.
+-- Writes one record. Most writes of an agent are calls of this script.
+-- ARGV: now, write_id, settled_below, client, deadline, key, header, text.
 --
--- Gives the counter, if it has only been counted up; else a list: the counter before and after, how many
--- were evicted, and the created_at of the record that was there before, if one was. False: all was done before.
+-- Returns the counter if it has only been incremented; else a list of the counter and the created_at that the record
+-- has kept. An empty list: the case is not simple, and the client has to call put.lua. False: this write had been applied
+-- before.
 local META, key, head = KEYS[4], ARGV[6], ARGV[7]
 local field = 'client:' .. ARGV[4]
-local meta = redis.call('HMGET', META, 'seq', 'max', field)
-local seq, done, op, floor = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
--- What is not simple is left to put.lua: the first write, those that overtake others, a full memory.
-if not (seq and done) or meta[2] or op ~= floor or op % 64 == 0 then return {} end
+local meta = redis.call('HMGET', META, 'seq', 'max', field, 'format')
+local seq, done, write_id, settled_below = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
+-- Not simple, so left to put.lua: the first write of a client, a write that overtakes others, a capacity, another
+-- format. And each 64th write, which also refreshes the time at which the client was seen.
+if not (seq and done) or meta[2] or (meta[4] and meta[4] ~= '1') or write_id ~= settled_below
+  or write_id % 64 == 0 then
+  return {}
+end
 local settled = tonumber(string.match(done, '^(%d+):'))
-if op <= settled then return false end
+if write_id <= settled then return false end
 if string.find(done, ',', 1, true) then return {} end
 local deadline = tonumber(ARGV[5])
 if deadline > 0 then
-  local time = redis.call('TIME')  -- which not every user may ask for
+  local time = redis.call('TIME')  -- a client that may not call TIME sends no deadline
   if time[1] * 1000000 + time[2] > deadline then
     return redis.error_reply('LATE the time for this write is over')
   end
@@ -35,11 +40,11 @@ if old then
   if old_expires ~= 0 and expires == 0 then redis.call('ZREM', KEYS[3], key) end
 end
 seq = seq + 1
-local place = string.format('%.0f', seq)
+local recency = string.format('%.0f', seq)
 redis.call('HSET', KEYS[1], key, string.char(flags % 16) .. created .. string.sub(head, 10, 25)
   .. struct.pack('>d', seq) .. string.sub(head, 34, 37) .. ARGV[8])
-redis.call('ZADD', KEYS[2], place, key)
+redis.call('ZADD', KEYS[2], recency, key)
 if expires ~= 0 then redis.call('ZADD', KEYS[3], expires, key) end
-redis.call('HSET', META, 'seq', place, field, ARGV[2] .. ':')
+redis.call('HSET', META, 'seq', recency, field, ARGV[2] .. ':')
 if kept ~= '' then return {seq, kept} end
 return seq

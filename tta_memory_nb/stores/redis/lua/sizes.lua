@@ -1,5 +1,6 @@
--- ARGV: now, from, most. Of so many records: bytes of their texts before and after compression, and
--- where to go on, or '' at the end.
+-- Sums the sizes of up to `most` records. ARGV: now, from, most.
+-- Returns the bytes of their texts before and after compression, and the recency at which the next call has to go on, ''
+-- at the end.
 local rows = call('ZRANGEBYSCORE', ORDER, '(' .. ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
 local keys, bytes, stored = {}, 0, 0
 for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end

@@ -1,22 +1,24 @@
--- ARGV: now, epoch, since, log since, floor, older, most bytes, known ('1' or '0'); then, of the part that
--- is asked for: what its keys begin with, what they have in them, and between which instants it was
--- updated last ('' for any; nothing of this for the whole).
--- What has changed since a mirror looked last, and `older` more records from below its floor.
+-- What has changed since a replica was synced last, and `older` more records, from below its `oldest_held`. ARGV: now,
+-- epoch, since, log since, oldest_held, older, most bytes, known ('1' or '0'); then for a partial replica the prefix
+-- and the infix of its keys, and the first and last instant of the last write ('' for any).
 --
--- `known` says that the mirror has every value that was written up to `since`: of records that were
--- only read since, the place is enough.
+-- `known`: the replica has every value that was written up to `since`. Of a record that was only read since then, the
+-- recency is enough.
+-- Returns epoch, counter, whether the replica has to start over, whether there is more to sync, the two cursors to go on
+-- from, key, recency, blob of the changed, of the deleted or restored, and of the older records, the recency of the oldest
+-- record that was looked at, and whether that was the last one.
 local most = tonumber(ARGV[7])
 local prefix, infix, from, to = ARGV[9] or '', ARGV[10] or '', tonumber(ARGV[11] or ''), tonumber(ARGV[12] or '')
 local by_key = prefix ~= '' or infix ~= ''
 if not meta[1] then return {'', 0, 1, 0, 0, 0, {}, {}, {}, '', 1} end
 local seq = tonumber(meta[1])
-local since, log_since, floor = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local since, log_since, oldest_held = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local reset = ARGV[2] ~= meta[2] or since > seq or log_since < tonumber(meta[3] or 0)
-if reset then since, log_since, floor = seq, seq, whole(seq + 1) end
+if reset then since, log_since, oldest_held = seq, seq, whole(seq + 1) end
 local used, more = 0, 0
 
--- Of rows of keys and places those whose key belongs to the part, at most so many; and how much of the
--- rows that took.
+-- Picks rows of key and recency whose key the replica holds, at most `wanted`; returns them, and how many values of
+-- `rows` were looked at.
 local function picked(rows, wanted)
   if not by_key then return rows, #rows end
   local out = {}
@@ -31,8 +33,9 @@ local function picked(rows, wanted)
   return out, #rows
 end
 
--- Key, place, blob of such rows, '' for a value that is known; and the place of the last one before there
--- was no room any more, if that happened. `in_time`: leave out what was not updated between the instants.
+-- Adds blobs to rows of key and recency, '' for a value that the replica knows. If the limit of bytes was reached,
+-- also returns the recency of the last row that was filled. `in_time`: leaves out records whose last write is not
+-- between the two instants.
 local function filled(rows, known, in_time)
   local out, keys = {}, {}
   for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
@@ -74,17 +77,17 @@ if not reset and math.min(since, log_since) < seq then
   local blobs = #keys > 0 and call('HMGET', VALUES, unpack(keys)) or {}
   for i, key in ipairs(keys) do
     local blob = blobs[i]
-    local place = blob and not is_tombstone(blob) and call('ZSCORE', ORDER, key)
+    local recency = blob and not is_tombstone(blob) and call('ZSCORE', ORDER, key)
     gone[#gone + 1] = key
-    gone[#gone + 1] = place or 0
-    gone[#gone + 1] = place and blob or ''
+    gone[#gone + 1] = recency or 0
+    gone[#gone + 1] = recency and blob or ''
   end
 end
 local wanted = tonumber(ARGV[6])
-if floor ~= '' and wanted > 0 and (reset or more == 0) then
-  -- Looking at keys alone is quick.
+if oldest_held ~= '' and wanted > 0 and (reset or more == 0) then
+  -- To look at keys only is quick.
   local visits = by_key and 10 * MOST or wanted
-  local rows = call('ZREVRANGEBYSCORE', ORDER, '(' .. floor, '-inf', 'WITHSCORES', 'LIMIT', 0, visits)
+  local rows = call('ZREVRANGEBYSCORE', ORDER, '(' .. oldest_held, '-inf', 'WITHSCORES', 'LIMIT', 0, visits)
   local some, looked = picked(rows, wanted)
   local last
   older, last = filled(some, false, from or to)

@@ -1,2 +1,2 @@
--- The server's time, of the node that has the namespace: seconds and microseconds.
+-- Returns the time of the server, or of the Cluster's node that has the namespace: seconds and microseconds.
 return redis.call('TIME')

@@ -1,25 +1,13 @@
--- ---- the counters, and each write once: a client may send it again when the answer was lost
+-- ---- the counters, and idempotency: a client may send a write again when its answer was lost
 --
--- What is known of a client is `n:a,b,`: its writes up to n are settled, a and b were applied as well.
+-- The field `client:...` holds `n:a,b,`: the writes of this client up to number n are settled (applied, or given up
+-- for good), and of the later ones a and b were applied.
 
 local client = 'client:' .. ARGV[4]
 local seq, evicted, max, start, done
 
-local function open()
-  local meta = call('HMGET', META, 'seq', 'evicted', 'max', client)
-  seq = tonumber(meta[1])
-  if not seq then
-    local time = redis.pcall('TIME')  -- which not every user may ask for
-    seq = time.err and math.floor(now * 1000000) or time[1] * 1000000 + time[2]
-    call('HSET', META, 'epoch', whole(seq))
-  end
-  evicted, max, start, done = tonumber(meta[2] or 0), tonumber(meta[3]), seq, meta[4]
-end
-
--- Nobody waits any more for an answer to what comes after its deadline: its client has written it to
--- its journal, and sends it again when it may no longer overtake what others write.
-local LATE = redis.error_reply('LATE the time for this write is over')
-
+-- Whether a write arrives after its deadline. Its client has written it to its journal by then, and replays it
+-- later; applied now, it could overwrite what other clients have written meanwhile.
 local function is_late()
   local deadline = tonumber(ARGV[5])
   if deadline == 0 then return false end
@@ -27,21 +15,35 @@ local function is_late()
   return time[1] * 1000000 + time[2] > deadline
 end
 
-local function is_done(op)
-  if not done then return false end
-  local settled, applied = string.match(done, '^(%d+):(.*)$')
-  return tonumber(op) <= tonumber(settled) or string.find(',' .. applied, ',' .. op .. ',', 1, true) ~= nil
+-- Reads the counters. Returns an error if the write has to be refused; nothing was changed then.
+local function open()
+  local meta = call('HMGET', META, 'seq', 'evicted', 'max', client, 'format')
+  if meta[5] and meta[5] ~= FORMAT then return redis.error_reply('FORMAT ' .. meta[5]) end
+  if is_late() then return redis.error_reply('LATE the time for this write is over') end
+  seq = tonumber(meta[1])
+  if not seq then
+    local time = redis.pcall('TIME')  -- a user may lack the right to call it
+    seq = time.err and math.floor(now * 1000000) or time[1] * 1000000 + time[2]
+    call('HSET', META, 'epoch', whole(seq), 'format', FORMAT)
+  end
+  evicted, max, start, done = tonumber(meta[2] or 0), tonumber(meta[3]), seq, meta[4]
 end
 
-local function mark_done(op, floor)
+local function is_done(write_id)
+  if not done then return false end
+  local settled, applied = string.match(done, '^(%d+):(.*)$')
+  return tonumber(write_id) <= tonumber(settled) or string.find(',' .. applied, ',' .. write_id .. ',', 1, true) ~= nil
+end
+
+local function mark_done(write_id, settled_below)
   local settled, applied = 0, ''
   if done then
     settled, applied = string.match(done, '^(%d+):(.*)$')
     settled = tonumber(settled)
   end
-  settled = math.max(settled, tonumber(floor) - 1)
-  local number = tonumber(op)
-  if number == settled + 1 then settled = number else applied = applied .. op .. ',' end
+  settled = math.max(settled, tonumber(settled_below) - 1)
+  local number = tonumber(write_id)
+  if number == settled + 1 then settled = number else applied = applied .. write_id .. ',' end
   if #applied > 2000 or number == settled then
     local kept = {}
     for each in string.gmatch(applied, '%d+') do
@@ -52,7 +54,7 @@ local function mark_done(op, floor)
   if not done or number % 64 == 0 then
     call('HSET', META, 'seen:' .. ARGV[4], ARGV[1])
   end
-  -- Clients come and go. One that has been away for three days is not known any more.
+  -- Forget clients that have not written for three days.
   if not done and call('HLEN', META) > 500 then
     local all = call('HGETALL', META)
     for i = 1, #all, 2 do
@@ -68,9 +70,9 @@ local function close()
   call('HSET', META, 'seq', whole(seq), 'evicted', whole(evicted), client, done)
 end
 
--- ---- taking out
+-- ---- deletions
 
--- Takes keys out of everything but the values, and tells the mirrors of other clients.
+-- Removes keys from everything but the values, and logs the deletion for the replicas of other clients.
 local function unlist(keys)
   local log = {}
   for _, key in ipairs(keys) do
@@ -83,36 +85,36 @@ local function unlist(keys)
   call('ZADD', LOG, unpack(log))
 end
 
--- Deletes records, which must be there, without a trace but in the log: expired and evicted ones.
+-- Deletes existing records without leaving tombstones: expired and evicted ones.
 local function forget(keys)
   call('HDEL', VALUES, unpack(keys))
   unlist(keys)
 end
 
--- Deletes what has expired, a part of it; gives how many records that were.
+-- Deletes at most `most` expired records; returns how many it has deleted.
 local function sweep(most)
   local keys = call('ZRANGEBYSCORE', EXPIRIES, '-inf', ARGV[1], 'LIMIT', 0, most)
   if #keys > 0 then forget(keys) end
   return #keys
 end
 
--- Keeps the log, and with it the number of tombstones, in proportion.
+-- Limits the log, and with it the number of tombstones, to 4096 entries or an eighth of the records.
 local function trim()
   local excess = call('ZCARD', LOG) - math.max(4096, math.floor(call('ZCARD', ORDER) / 8))
   if excess < 256 then return end
   excess = math.min(excess, MOST)
   local rows = call('ZRANGE', LOG, 0, excess - 1, 'WITHSCORES')
-  local keys, dead = {}, {}
+  local keys, tombstones = {}, {}
   for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
   for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
-    if blob and is_tombstone(blob) then dead[#dead + 1] = keys[i] end
+    if blob and is_tombstone(blob) then tombstones[#tombstones + 1] = keys[i] end
   end
-  if #dead > 0 then call('HDEL', VALUES, unpack(dead)) end
+  if #tombstones > 0 then call('HDEL', VALUES, unpack(tombstones)) end
   call('ZREMRANGEBYRANK', LOG, 0, excess - 1)
   call('HSET', META, 'trimmed', rows[#rows])
 end
 
--- Evicts the least recently used above the capacity, at most so many; gives key, place, blob of each.
+-- Evicts at most `most` of the least recently used records above the capacity; returns key, recency, blob of each.
 local function evict(most, want)
   local out = {}
   if not max or call('ZCARD', ORDER) <= max then return out end
@@ -137,10 +139,10 @@ local function evict(most, want)
   return out
 end
 
--- Deletes records and leaves tombstones; gives key, place, blob of each that was there.
--- `versions` names for each the one write that may be deleted, or is nil.
+-- Deletes records and leaves tombstones; returns key, recency, blob of each deleted record.
+-- `versions` holds for each key the only version that may be deleted, or is nil.
 local function remove(keys, versions, at)
-  local out, gone, stones = {}, {}, {}
+  local out, gone, tombstones = {}, {}, {}
   for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
     local key = keys[i]
     if is_live(blob) and not (versions and version_of(blob) ~= versions[i]) then
@@ -148,27 +150,27 @@ local function remove(keys, versions, at)
       out[#out + 1] = call('ZSCORE', ORDER, key)
       out[#out + 1] = blob
       gone[#gone + 1] = key
-      stones[#stones + 1] = key
-      stones[#stones + 1] = pack('>BddddI4', 1, 0, at, 0, seq + #gone, 0)
+      tombstones[#tombstones + 1] = key
+      tombstones[#tombstones + 1] = pack('>BddddI4', 1, 0, at, 0, seq + #gone, 0)
     end
   end
   if #gone > 0 then
-    call('HSET', VALUES, unpack(stones))
+    call('HSET', VALUES, unpack(tombstones))
     unlist(gone)
     trim()
   end
   return out
 end
 
--- ---- putting in
+-- ---- writes
 
 local NEVER = string.rep('\0', 8)
 
--- Writes records, each key once. Gives key, place, blob of those that it has replaced, if wanted, and
--- number and created_at of those that were there before, where the client did not know that.
+-- Writes records with different keys. Returns key, recency, blob of the replaced records (if `want`), and number and
+-- created_at of those that have kept the created_at of an earlier record, which the client does not know.
 local function put(keys, heads, texts, want)
   local olds = call('HMGET', VALUES, unpack(keys))
-  local values, places, expiries, lasting, logged = {}, {}, {}, {}, {}
+  local values, recencies, expiries, lasting, logged = {}, {}, {}, {}, {}
   local replaced, kept = {}, {}
   for i, key in ipairs(keys) do
     local head, old = heads[i], olds[i]
@@ -200,15 +202,15 @@ local function put(keys, heads, texts, want)
     values[n - 1] = key
     values[n] = char(flags) .. created .. sub(head, 10, 25) .. pack('>d', seq) .. sub(head, 34)
       .. texts[i]
-    places[n - 1] = seq
-    places[n] = key
+    recencies[n - 1] = seq
+    recencies[n] = key
     if expires ~= NEVER then
       expiries[#expiries + 1] = expires_of(head)
       expiries[#expiries + 1] = key
     end
   end
   call('HSET', VALUES, unpack(values))
-  call('ZADD', ORDER, unpack(places))
+  call('ZADD', ORDER, unpack(recencies))
   if #expiries > 0 then call('ZADD', EXPIRIES, unpack(expiries)) end
   if #lasting > 0 then call('ZREM', EXPIRIES, unpack(lasting)) end
   if #logged > 0 then call('ZREM', LOG, unpack(logged)) end
