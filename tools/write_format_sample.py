@@ -111,7 +111,7 @@ def contents(client: redis.Redis, name: bytes) -> dict[str, Any]:
         return {"hash": [[encoded(field), encoded(value)] for field, value in found.items()]}
     assert kind == b"zset", kind
     rows = client.zrange(name, 0, -1, withscores=True)
-    return {"zset": [[encoded(member), score] for member, score in rows]}
+    return {"zset": [[encoded(row[0]), row[1]] for row in rows]}
 
 
 def encoded(data: bytes) -> str:
