@@ -163,7 +163,10 @@ def test_no_module_waits_for_itself_to_be_imported():
 
 def test_the_ground_needs_only_the_standard_library_and_the_json_engine():
     early = [found for found in THEIRS if layer(found.importer) == 0 and found.when == "import"]
-    assert [(found.importer, found.imported) for found in early] == [("codec", "msgspec"), ("entry", "msgspec")]
+    assert [(found.importer, found.imported) for found in early] == [
+        ("codec", "msgspec"),
+        ("entry", "msgspec"),
+    ]
 
 
 def test_the_opt_in_for_nested_loops_knows_nothing_but_the_errors():
