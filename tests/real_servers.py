@@ -30,7 +30,6 @@ from urllib.parse import quote
 
 import pytest
 import redis
-import trustme
 
 _PATIENCE = 30.0
 _GRACE = 2.0
@@ -646,6 +645,8 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 def _certificates(folder: Path) -> tuple[Path, Path, Path]:
     """Files of an authority, and of the certificate it gave this machine, with its key."""
+    import trustme
+
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1", "localhost")
     files = (folder / "ca.pem", folder / "leaf.pem", folder / "leaf.key")
