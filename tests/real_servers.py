@@ -714,8 +714,14 @@ def server(name: str) -> Any:
     return (SERVERS.get(name) or _BESIDES[name])()
 
 
+may_start = True
+"""Whether tests may need servers; False in a local run."""
+
+
 def need(name: str) -> Any:
     """The server of a name; without it a test is skipped, but never where changes are judged."""
+    if not may_start:
+        pytest.fail(f"a local test needs the server {name!r}: mark it with pytest.mark.server")
     try:
         return server(name)
     except Missing as reason:
