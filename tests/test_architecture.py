@@ -373,7 +373,9 @@ def test_a_memory_works_where_nothing_but_the_json_engine_is_installed():
     program = (
         "import sys; sys.path.append(sys.argv[1])\n"
         "for name in ('numpy', 'pandas', 'redis', 'IPython'): sys.modules[name] = None\n"
-        "import asyncio, tta_memory_nb\n"
+        "import asyncio, logging, tta_memory_nb\n"
+        # With -X dev asyncio warns of every step that takes long, as on a busy machine all do.
+        "logging.getLogger('asyncio').setLevel(logging.ERROR)\n"
         "memory = tta_memory_nb.MemoryPrimitive(max_size=3000)\n"
         "add = memory.sync.add\n"
         "for n in range(4000): add(f'alice:{n}', {'text': f'It rains {n}'})\n"
