@@ -11,11 +11,12 @@ PYTHONS ?= $(PYTHON)
 REPO =
 BRANCH = main
 export REPO BRANCH
-# How many tests run at a time; WORKERS=0 for one, with a debugger.
-WORKERS ?= 2
+# How many tests run at a time; WORKERS=0 for one, with a debugger. Three on two cores, because most
+# tests wait for a server, a kernel or a page.
+WORKERS ?= 3
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: lab test test-frontend lint format notebooks notebooks-check docs bench fresh-check binder-check dist-check binder-link clean help
+.PHONY: lab test test-frontend test-local coverage lint format notebooks notebooks-check docs bench fresh-check binder-check dist-check binder-link clean help
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -23,9 +24,17 @@ help:  ## what there is to make
 lab: .venv/lab  ## set up and open JupyterLab on the quickstart
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) notebooks/01_quickstart.ipynb
 
-test: lint docs test-frontend .venv/dev  ## lint, types, the documentation, all tests, all notebooks
+test: .venv/dev .venv/node  ## lint, types, the documentation, all tests, all notebooks
+	$(MAKE) --jobs=2 lint docs test-frontend
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
-	$(BIN)/pytest $(NBVAL) notebooks
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(NBVAL) notebooks
+
+test-local: .venv/local  ## only tests without a server, a kernel or a browser, on any platform
+	$(BIN)/python -m pytest --local -n $(WORKERS) --dist worksteal
+
+coverage: .venv/dev  ## which lines the tests run, in test-output/coverage; without kernels and browsers
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not kernel and not browser" \
+		--cov --cov-report=term --cov-report=html:test-output/coverage
 
 test-frontend: .venv/node  ## the unit tests of the explorer's front end, in Node.js, seconds
 	$(BIN)/node --test "tests/frontend/*.test.js"
@@ -75,7 +84,7 @@ dist-check: .venv/dist  ## build wheel and sdist, and install and look into them
 binder-check: .venv/binder  ## do what Binder does, and run the tutorials there, three minutes
 	$(BIN)/pytest tests/binder_check.py
 
-binder-link:  ## write the link to Binder into README and notebooks: REPO=owner/name [BRANCH=main]
+binder-link:  ## write the repository's address into README, notebooks and pyproject.toml: REPO=owner/name [BRANCH=main]
 	@$(PYTHON) tools/binder_link.py "$$REPO" "$$BRANCH"
 
 clean:  ## remove the environment and everything made
@@ -104,6 +113,10 @@ clean:  ## remove the environment and everything made
 .venv/node: package.json pyproject.toml | .venv/pip
 	$(BIN)/python -m pip install --quiet --group frontend
 	$(BIN)/npm install --silent --no-audit --no-fund --no-package-lock
+	touch $@
+
+.venv/local: pyproject.toml | .venv/pip
+	$(BIN)/python -m pip install --quiet --editable ".[parquet,plots]" --group test-local
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/pip

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any
 
+import pytest
 from real_servers import SERVERS, need
 
 from tta_memory_nb import MemoryPrimitive, SyncMemory
@@ -225,6 +226,12 @@ WITH_A_STAND_IN = {**BACKENDS, "stand-in": on_a_stand_in}
 """As `BACKENDS`, and a server that is always there: all its verbs are carried out as plans."""
 
 # ---- which backends a test runs on
+
+
+def marks_of(backend: str) -> list[pytest.MarkDecorator]:
+    """Returns the marks of a test that runs on a backend: `server`, if the backend is a server."""
+    return [pytest.mark.server] if backend in SERVERS else []
+
 
 ALL_BUT_THE_STAND_IN = tuple(BACKENDS)
 """Every backend that a user can open. For what depends on threads, on tasks or on the data."""

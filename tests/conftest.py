@@ -6,17 +6,18 @@ import os
 import re
 import sys
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from backends import WITH_A_STAND_IN, Clock
-from browsing import HEIGHT, MILLISECONDS, WIDTH, Traffic, picture_all, running_browser
+import real_servers
+from backends import WITH_A_STAND_IN, Clock, marks_of
 from hypothesis import settings
-from jupyter import PATIENCE
 
 from tta_memory_nb import MemoryPrimitive
 
 if TYPE_CHECKING:
+    from browsing import Traffic
     from playwright.sync_api import Browser, Page
 
 # A busy machine is no bug, so no example has a deadline. People explore new examples with each
@@ -29,6 +30,55 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tta"))
 # A busy machine is no outage either. Where a server says nothing, tests name a timeout of their own.
 assert MemoryPrimitive.__init__.__kwdefaults__ is not None
 MemoryPrimitive.__init__.__kwdefaults__["timeout"] = 60.0
+
+# ---- tests that need nothing but this process
+
+NEED_MORE = {
+    "test_binder.py": "the files of the repository",
+    "test_binder_link.py": "make",
+    "test_browser.py": "a browser",
+    "test_docs.py": "kernels and servers",
+    "test_documentation.py": "the files of the repository",
+    "test_dropin.py": "servers",
+    "test_embedded.py": "servers",
+    "test_examples.py": "servers",
+    "test_explorer_browser.py": "a browser",
+    "test_kernel.py": "kernels",
+    "test_notebooks.py": "kernels",
+    "test_outage.py": "servers",
+    "test_readme.py": "kernels",
+    "test_server.py": "servers",
+    "test_server_magics.py": "servers",
+    "test_servers.py": "servers",
+    "test_site.py": "the pages that Sphinx has built, and a browser",
+    "test_transactions.py": "servers",
+}
+"""Modules that ``--local`` leaves out, and what they need. Of all other modules ``--local`` leaves
+out only the tests that run on a server: those that have the mark `server`."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds ``--local``: only tests without a server, a kernel or a browser, for any platform."""
+    parser.addoption("--local", action="store_true", help="leave out what needs other programs")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes a test fail that starts a server in a local run unnoticed."""
+    real_servers.may_start = not config.getoption("--local")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out the modules of `NEED_MORE`, whose imports may be missing, in a local run."""
+    return True if config.getoption("--local") and collection_path.name in NEED_MORE else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the tests on servers in a local run."""
+    if config.getoption("--local"):
+        left_out = [item for item in items if item.get_closest_marker("server")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
 
 OPEN_BROWSER = pytest.StashKey["Browser"]()
 
@@ -63,7 +113,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 "mark it, for example with @pytest.mark.backends(*EVERY_BACKEND)",
                 pytrace=False,
             )
-        metafunc.parametrize("backend", mark.args)
+        metafunc.parametrize(
+            "backend",
+            [pytest.param(name, marks=marks_of(name)) for name in mark.args],
+        )
 
 
 @pytest.fixture
@@ -86,6 +139,8 @@ def make(
 @pytest.fixture(scope="module")
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """A browser that knows no address but this machine's."""
+    from browsing import running_browser
+
     with running_browser() as browser:
         request.config.stash[OPEN_BROWSER] = browser
         yield browser
@@ -100,6 +155,8 @@ def pytest_runtest_makereport(
     report = yield
     browser = item.config.stash.get(OPEN_BROWSER, None)
     if browser is not None and report.failed:
+        from browsing import picture_all
+
         picture_all(browser, "failed-" + re.sub(r"[^\w.-]+", "-", item.name))
     return report
 
@@ -107,12 +164,17 @@ def pytest_runtest_makereport(
 @pytest.fixture
 def traffic() -> Traffic:
     """What the page asks for."""
+    from browsing import Traffic
+
     return Traffic()
 
 
 @pytest.fixture
 def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
     """An empty page, whose traffic is watched."""
+    from browsing import HEIGHT, MILLISECONDS, WIDTH
+    from jupyter import PATIENCE
+
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
     page.set_default_timeout(PATIENCE * MILLISECONDS)
     traffic.watch(page)

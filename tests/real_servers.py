@@ -30,7 +30,6 @@ from urllib.parse import quote
 
 import pytest
 import redis
-import trustme
 
 _PATIENCE = 30.0
 _GRACE = 2.0
@@ -614,6 +613,8 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 def _certificates(folder: Path) -> tuple[Path, Path, Path]:
     """Files of an authority, and of the certificate it gave this machine, with its key."""
+    import trustme
+
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1", "localhost")
     files = (folder / "ca.pem", folder / "leaf.pem", folder / "leaf.key")
@@ -678,8 +679,14 @@ def server(name: str) -> Any:
     return (SERVERS.get(name) or _BESIDES[name])()
 
 
+may_start = True
+"""Whether tests may need servers; False in a local run."""
+
+
 def need(name: str) -> Any:
     """The server of a name; without it a test is skipped, but never where changes are judged."""
+    if not may_start:
+        pytest.fail(f"a local test needs the server {name!r}: mark it with pytest.mark.server")
     try:
         return server(name)
     except Missing as reason:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +23,7 @@ NOTEBOOK = (
     '{"cells": [\n {"cell_type":"markdown","source":["# \\u00c4 title\\n",\n"' + PLACE + '\\n"]},'
     '\n   {"cell_type":"code","source":["\\"<b>\\""]}],\n"nbformat":4 }\n\n'
 )
+PYPROJECT = '[project]\nname = "a"\n# Málaga\n[project.urls]\n\n[tool.x]\ny = 1\r\n'
 
 
 @pytest.fixture
@@ -34,6 +36,7 @@ def project(tmp_path) -> Path:
     (tmp_path / "README.md").write_bytes(README.encode())
     (tmp_path / "notebooks" / "02_redis.ipynb").write_bytes(NOTEBOOK.encode())
     (tmp_path / "notebooks" / "other.ipynb").write_text('{"cells": []}')
+    (tmp_path / "pyproject.toml").write_bytes(PYPROJECT.encode())
     return tmp_path
 
 
@@ -56,7 +59,7 @@ def link(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def contents(project: Path) -> dict[str, bytes]:
-    files = [project / "README.md", *project.glob("notebooks/*")]
+    files = [project / "README.md", project / "pyproject.toml", *project.glob("notebooks/*")]
     return {path.name: path.read_bytes() for path in files}
 
 
@@ -85,6 +88,25 @@ def test_a_notebook_without_a_place_is_named_and_left_as_it_is(project):
     done = link(project, "REPO=ada/memories")
     assert "notebooks/other.ipynb has no place for it" in done.stdout
     assert contents(project)["other.ipynb"] == before
+
+
+def test_the_project_file_gets_the_addresses_that_pypi_shows_and_keeps_every_other_byte(project):
+    link(project, "REPO=ada/memories", "BRANCH=drafts/next")
+    text = contents(project)["pyproject.toml"].decode()
+    assert tomllib.loads(text)["project"]["urls"] == {
+        "Repository": "https://github.com/ada/memories",
+        "Documentation": "https://github.com/ada/memories/tree/drafts/next/docs",
+        "Changelog": "https://github.com/ada/memories/blob/drafts/next/CHANGELOG.md",
+        "Issues": "https://github.com/ada/memories/issues",
+    }
+    before, after = PYPROJECT.split("[project.urls]\n")
+    assert text.startswith(before)
+    assert text.endswith(after)
+
+
+def test_the_project_has_a_table_for_its_addresses():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert all(url.startswith("https://") for url in project["urls"].values())
 
 
 def test_another_repository_replaces_the_first(project):
@@ -142,10 +164,11 @@ def test_a_place_without_beginning_or_end_is_named_and_no_file_changes(project, 
 def test_a_project_without_any_place_is_told_so(project):
     for path in (project / "README.md", project / "notebooks" / "02_redis.ipynb"):
         path.write_text(path.read_text(encoding="utf-8").replace(PLACE, ""), encoding="utf-8")
+    (project / "pyproject.toml").write_text('[project]\nname = "a"\n')
     before = contents(project)
     done = link(project, "REPO=ada/memories")
     assert done.returncode != 0
-    assert "no file has a place for the link" in done.stderr
+    assert "no file has a place for the address" in done.stderr
     assert contents(project) == before
 
 

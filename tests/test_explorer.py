@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from backends import BACKENDS, Clock
+from backends import ALL_BUT_THE_STAND_IN, BACKENDS, Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -807,7 +807,7 @@ def test_a_worker_gives_signs_of_life_however_seldom_it_looks():
 # ---- on servers
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
 def test_it_shows_what_other_processes_write(backend, request):
     make = BACKENDS[backend]
     one, other = (make(namespace=request.node.name, max_size=100) for _ in range(2))

@@ -19,7 +19,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from backends import Clock, calls
+from backends import DEEP, Clock, calls
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -791,7 +791,7 @@ def test_random_schedules_lose_nothing_and_bring_nothing_back(database, proxy):
     run_state_machine_as_test(
         Schedule,
         settings=settings(
-            max_examples=500,
+            max_examples=DEEP * 150,
             stateful_step_count=30,
             suppress_health_check=list(HealthCheck),
         ),

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from json_values import pieces
+from real_servers import SERVERS
 
 from tta_memory_nb import MemoryRecord
 from tta_memory_nb.entry import new_entry
@@ -286,5 +287,8 @@ class Program(RuleBasedStateMachine):
 def test_random_programs_answer_as_the_naive_model(backend):
     run_state_machine_as_test(
         lambda: Program(backend),
-        settings=settings(max_examples=examples(backend, 400), stateful_step_count=40),
+        settings=settings(
+            max_examples=examples(backend, 300),
+            stateful_step_count=25 if backend in SERVERS else 40,
+        ),
     )

@@ -1,11 +1,14 @@
-"""Writes the link that launches the tutorials on Binder: ``make binder-link REPO=owner/name``.
+"""Writes the repository's address wherever it belongs: ``make binder-link REPO=owner/name``.
 
     python tools/binder_link.py OWNER/NAME [BRANCH]
 
-It goes between `BEGIN` and `END`, wherever these stand on one line of the README or of a
-notebook; what stood between them is replaced. In the README it is a badge and opens the first
-tutorial; in a notebook it is plain text and opens that notebook. The badge is a picture of our own: none
-is fetched from elsewhere by whoever opens a page.
+The link that launches the tutorials on Binder goes between `BEGIN` and `END`, wherever the README or a
+notebook has both on one line; what was between them is replaced. In the README the link is a badge and
+opens the first tutorial; in a notebook it is plain text and opens that notebook. The badge is a picture of
+the project's own, so a reader's browser fetches none from elsewhere.
+
+The addresses that PyPI shows go into the table ``[project.urls]`` of ``pyproject.toml``, in place of all
+that the table has.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ _REPO = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/(?!\.{1,2}$)[\w.-]{1,100
 # What git refuses in the name of a branch; see `git help check-ref-format`.
 _NO_BRANCH = re.compile(r"^[-/.]|[/.]$|\.lock(/|$)|\.\.|//|/\.|@\{|^@$|[\x00-\x20\x7f~^:?*\[\\]|^$")
 _PLACE = re.compile(f"({re.escape(BEGIN)})(.*?)({re.escape(END)})")
+# The table in pyproject.toml: its heading, and its entries up to an empty line or the next heading.
+_URLS = re.compile(r"^(\[project\.urls\]\r?\n)((?:[^\[\s].*\r?\n)*)", re.MULTILINE)
 
 
 def address(repo: str, branch: str, notebook: str) -> str:
@@ -58,8 +63,23 @@ def linked(text: str, link: str) -> str:
     return _PLACE.sub(lambda place: place[1] + link + place[3], text)
 
 
+def with_urls(text: str, repo: str, branch: str) -> str | None:
+    """Returns ``pyproject.toml`` with the repository's addresses; None if it has no table for them."""
+    here = f"https://github.com/{repo}"
+    branch = quote(branch, safe="/")
+    urls = {
+        "Repository": here,
+        "Documentation": f"{here}/tree/{branch}/docs",
+        "Changelog": f"{here}/blob/{branch}/CHANGELOG.md",
+        "Issues": f"{here}/issues",
+    }
+    entries = "".join(f'{name} = "{url}"\n' for name, url in urls.items())
+    found, count = _URLS.subn(lambda table: table[1] + entries, text, count=1)
+    return found if count else None
+
+
 def changes(root: Path, repo: str, branch: str) -> dict[Path, str | None]:
-    """What the README and the notebooks become; None for those that have no place for a link.
+    """What the README, the notebooks and ``pyproject.toml`` become; None for those without a place.
 
     Raises:
         ValueError: as `address` and `linked`.
@@ -81,6 +101,8 @@ def changes(root: Path, repo: str, branch: str) -> dict[Path, str | None]:
         except ValueError as error:
             raise ValueError(f"{path.relative_to(root)}: {error}") from error
         found[path] = after if BEGIN in before else None
+    pyproject = root / "pyproject.toml"
+    found[pyproject] = with_urls(pyproject.read_bytes().decode("utf-8"), repo, branch)
     return found
 
 
@@ -93,12 +115,14 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         print(error, file=sys.stderr)
         return 1
     if not any(found.values()):
-        print(f"no file has a place for the link: {BEGIN}{END}", file=sys.stderr)
+        print(f"no file has a place for the address: {BEGIN}{END}", file=sys.stderr)
         return 1
     for path, text in found.items():
         if text is not None:
             path.write_bytes(text.encode("utf-8"))
-        note = "links to Binder" if text is not None else f"has no place for it: {BEGIN}{END}"
+        place = "[project.urls]" if path.suffix == ".toml" else f"{BEGIN}{END}"
+        done = "names the repository" if path.suffix == ".toml" else "links to Binder"
+        note = done if text is not None else f"has no place for it: {place}"
         print(f"{path.relative_to(root)} {note}")
     return 0
 
