@@ -10,6 +10,8 @@ Each section runs in a fresh process.
                 and on reading; the others store and return the caller's own object. LangGraph's
                 InMemoryStore never evicts.
     await       the additional cost of `await memory.add(...)` over `memory.sync.add(...)`
+    watch       the additional cost of the attribute `watch` while it is None, over the same calls without
+                a look at it
     engines     encoding and decoding of JSON, the basis for the choice of the package's engine
     memory      100,000 records: the number of objects per record that the garbage collector visits, the
                 time of a collection, and the memory of a record with key, value and index
@@ -53,7 +55,9 @@ from report import (
 )
 
 import tta_memory_nb
+from tta_memory_nb import SyncMemory
 from tta_memory_nb.entry import new_entry
+from tta_memory_nb.memory.verbs import Verbs
 
 BATCH = 1_000
 OURS = "tta_memory_nb"
@@ -108,7 +112,7 @@ def dict_work(size: int) -> Json:
     shared: Any = LRUCache(size)
     lock = RLock()
     # The work of the public verbs, except the encoding of the value.
-    write_one, read_one = store._write_one, store._read_one  # noqa: SLF001
+    write_one, read_one = store.contents.write, store.contents.read
 
     def write_ours(batch: Sequence[Any]) -> None:
         for entry in batch:
@@ -256,6 +260,53 @@ def awaiting(size: int) -> Json:
     return {verb: median(times) for verb, times in differences.items()}
 
 
+# ---------------------------------------------------------------- telemetry that is off
+
+
+class Unwatched(SyncMemory):
+    """A memory whose `add` and `get` do not look at `watch`; otherwise they are the same."""
+
+    def add(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        plan = Verbs.add(self._verbs, *args, **kwargs)
+        return self._run(plan)
+
+    def get(self, key: str) -> Json | None:  # noqa: D102
+        if self._read_now is not None:
+            entry = self._read_now(key)
+            return None if entry is None else entry.value()
+        raise AssertionError("the in-memory store has a shortcut")
+
+
+def watching(size: int) -> Json:
+    """Measures the additional seconds that a look at `watch` costs while it is None."""
+    memory = tta_memory_nb.MemoryPrimitive(max_size=size).sync
+    unwatched = Unwatched(memory._store, memory._verbs)  # noqa: SLF001
+    value = {"n": 1}
+    keys = [f"user{n % 997}:{n:x}" for n in range(size)]
+    for key in keys:  # so that no timed add is the first of its key
+        memory.add(key, value)
+    differences: dict[str, list[float]] = {"add": [], "get": []}
+    batch = 100  # short, so that a disturbance mostly affects both of a pair
+
+    def seconds(verb: Callable[..., Any], part: Sequence[str], *args: Any) -> float:
+        started = perf_counter()
+        for key in part:
+            verb(key, *args)
+        return perf_counter() - started
+
+    for turn in range(6):
+        for start in range(0, size, batch):
+            part = keys[start : start + batch]
+            for name, args in (("add", (value,)), ("get", ())):
+                pair = [getattr(unwatched, name), getattr(memory, name)]
+                if turn % 2:  # the order affects what is in the processor's caches
+                    watched, bare = (seconds(verb, part, *args) for verb in reversed(pair))
+                else:
+                    bare, watched = (seconds(verb, part, *args) for verb in pair)
+                differences[name].append((watched - bare) / len(part))
+    return {verb: median(times) for verb, times in differences.items()}
+
+
 # ---------------------------------------------------------------- JSON engines
 
 
@@ -338,10 +389,11 @@ SECTIONS: dict[str, Callable[[int], Json]] = {
     "dict work": dict_work,
     "whole": whole,
     "await": awaiting,
+    "watch": watching,
     "engines": engines,
     **{f"memory {name}": partial(weigh, name) for name in STORES},
 }
-SIZES = {"dict work": 100_000, "whole": 20_000, "await": 20_000, "engines": 2_000}
+SIZES = {"dict work": 100_000, "whole": 20_000, "await": 20_000, "watch": 20_000, "engines": 2_000}
 MEMORY_SIZE = 100_000
 QUICK_SIZE = 5_000
 
@@ -374,6 +426,9 @@ def tables(found: dict[str, Json]) -> str:
         parts.append(table(["", *names], rows))
     parts.append("additional cost of await over the call, us")
     rows = [[verb, shown(1e6 * seconds)] for verb, seconds in found["await"].items()]
+    parts.append(table(["", "us"], rows))
+    parts.append("additional cost of `watch` that is None, us")
+    rows = [[verb, shown(1e6 * seconds)] for verb, seconds in found["watch"].items()]
     parts.append(table(["", "us"], rows))
     parts.append("JSON engines, us")
     by_size = found["engines"]
@@ -409,6 +464,10 @@ def goals(found: dict[str, Json]) -> list[Goal]:
         *(
             Goal(f"await: {verb}", 1e6 * seconds, 0.4, unit=" us")
             for verb, seconds in found["await"].items()
+        ),
+        *(
+            Goal(f"watch, None: {verb}", 1e6 * seconds, 0.1, unit=" us")
+            for verb, seconds in found["watch"].items()
         ),
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import random
 import threading
 from collections.abc import Callable
@@ -543,19 +542,7 @@ def test_no_search_finds_what_was_overwritten_deleted_or_expired_before(make, cl
     assert_quiet(memory, random.Random(0))
 
 
-# ---- hits one by one: `async for record in memory.search_records(...)`
-
-
-def has_streams() -> bool:
-    answer = MemoryPrimitive().search_records("x")
-    if inspect.iscoroutine(answer):
-        answer.close()
-    return hasattr(answer, "__aiter__")
-
-
-needs_streams = pytest.mark.skipif(
-    not has_streams(), reason="search_records can only be awaited so far"
-)
+# ---- hits one by one: `async for record in memory.stream_records(...)`
 
 
 @pytest.fixture
@@ -567,7 +554,6 @@ def full(make) -> MemoryPrimitive:
     return memory
 
 
-@needs_streams
 async def test_a_stream_gives_the_records_that_awaiting_gives(full):
     for number in range(0, SIZE, 7):
         await full.get(key_of(number))
@@ -575,19 +561,19 @@ async def test_a_stream_gives_the_records_that_awaiting_gives(full):
         for limit in (None, 1, 5, 100):
             for filters in ({}, {"user": "user3"}, {"where": {"colour": COLOURS[0]}}):
                 awaited = await full.search_records(query, limit, **filters)
-                one_by_one = [hit async for hit in full.search_records(query, limit, **filters)]
+                one_by_one = [hit async for hit in full.stream_records(query, limit, **filters)]
                 assert one_by_one == awaited
-    assert [hit async for hit in full.search_records("note")] == await full.search_records("note")
+    everything = [hit async for hit in full.stream_records("note")]
+    assert everything == await full.search_records("note", None)
 
 
-@needs_streams
 @pytest.mark.parametrize("reached", [1, 300])
 @pytest.mark.parametrize(
     "how", ["delete", "remove", "filter", "expire", "overwrite", "evict", "clear", "come and go"]
 )
 async def test_a_stream_does_not_give_what_is_gone_before_it_is_reached(full, clock, how, reached):
     sync = full.sync
-    stream = aiter(full.search_records("note", None))
+    stream = aiter(full.stream_records("note"))
     before = [(await anext(stream)).key for _ in range(reached)]
     assert before == [key_of(SIZE - 1 - number) for number in range(reached)]
     gone = [key_of(number) for number in range(SIZE - reached) if number % 2]
@@ -620,11 +606,10 @@ async def test_a_stream_does_not_give_what_is_gone_before_it_is_reached(full, cl
     assert after == [key for key in rest if key not in set(gone)]
 
 
-@needs_streams
 async def test_a_stream_gives_each_record_once_even_if_it_is_touched_in_between(full):
     chance = random.Random(0)
     found = []
-    async for record in full.search_records("note", None):
+    async for record in full.stream_records("note"):
         found.append(record.key)
         for _ in range(3):
             await full.get(key_of(chance.randrange(SIZE)))
@@ -632,12 +617,11 @@ async def test_a_stream_gives_each_record_once_even_if_it_is_touched_in_between(
     assert sorted(found) == sorted(map(key_of, range(SIZE)))
 
 
-@needs_streams
 async def test_a_stream_never_gives_an_overwritten_value_and_no_key_twice(full):
     chance = random.Random(0)
     versions = [0] * SIZE
     found = []
-    async for record in full.search_records("note", None):
+    async for record in full.stream_records("note"):
         number = number_of(record.key)
         assert record.value == value_of(number, versions[number])
         found.append(number)
@@ -650,21 +634,19 @@ async def test_a_stream_never_gives_an_overwritten_value_and_no_key_twice(full):
     assert set(found) >= {number for number in range(SIZE) if versions[number] == 0}
 
 
-@needs_streams
 async def test_a_stream_that_is_left_early_holds_nothing_up(full):
-    async for record in full.search_records("note", None):
+    async for record in full.stream_records("note"):
         assert record.key == key_of(SIZE - 1)
         break
-    waiting = aiter(full.search_records("note", None))
+    waiting = aiter(full.stream_records("note"))
     await anext(waiting)
     # From another thread, which a lock that is still held would keep waiting.
     work = asyncio.to_thread(full.sync.add, "last", value_of(5000, 0))
     async with asyncio.timeout(60):
         await work
-    assert [hit.key async for hit in full.search_records("note", 1)] == ["last"]
+    assert [hit.key async for hit in full.stream_records("note", 1)] == ["last"]
 
 
-@needs_streams
 async def test_streams_among_writers_give_what_stays_once_and_nothing_stale(make, clock):
     memory = make(max_size=SIZE)
     stays = set(range(0, SIZE, 2))
@@ -687,7 +669,7 @@ async def test_streams_among_writers_give_what_stays_once_and_nothing_stale(make
     async def read() -> None:
         before = dict(written)
         found = []
-        async for record in memory.search_records("note", None):
+        async for record in memory.stream_records("note"):
             number, version = number_of(record.key), record.value["version"]
             assert record.value == value_of(number, version)
             assert version >= before[number]
