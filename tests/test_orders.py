@@ -24,7 +24,7 @@ def naive(store: InMemoryStore, search: Search) -> list[Entry]:
     found = [
         entry
         for entry in reversed(store.contents.entries.values())
-        if text in entry.searchable() and filters.accept(entry.key, entry.updated_at, entry.value)
+        if text in entry._searchable() and filters.accept(entry.key, entry.updated_at, entry.value)
     ]
     if search.order == "oldest":
         found.reverse()

@@ -54,8 +54,8 @@ class Entry(msgspec.Struct, eq=False, gc=False):
         text = self.text
         return len(text if isinstance(text, bytes) else to_utf8(text))
 
-    def searchable(self) -> bytes:
-        """Returns the folded text of field names and leaves as UTF-8, see `text.searchable`."""
+    def _searchable(self) -> bytes:
+        """Returns the folded text of field names and leaves as UTF-8, see ``text.searchable``."""
         if self._folded is None:
             self._folded = searchable_json(self.text)
         return self._folded

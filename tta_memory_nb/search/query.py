@@ -94,7 +94,7 @@ class Query:
             if folded is None:
                 if may_be_in and not may_be_in(entry.text):
                     return False
-                folded = entry.searchable()
+                folded = entry._searchable()
             return utf8 in folded
 
         if accepts is None:

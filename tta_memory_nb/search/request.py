@@ -23,7 +23,7 @@ Order: TypeAlias = Literal["newest", "oldest"]
 class Search(msgspec.Struct, frozen=True):
     """One question to a store.
 
-    Making one checks nothing: `check_limit`, `check_query` and `check_mode` do so at the border.
+    Making one checks nothing: ``check_limit``, ``check_query`` and ``check_mode`` do so at the border.
 
     Attributes:
         text: what to look for, as its user wrote it; None for any record, and an empty text, which

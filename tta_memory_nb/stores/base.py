@@ -46,7 +46,7 @@ class Store(Protocol):
     nothing else does.
 
     A store whose `read` needs no plan may have a method ``read_now(key)`` that carries it out, in
-    its own class; see `Local`. `MemoryPrimitive.over` makes a memory of any store.
+    its own class; see ``stores.local.Local``. `MemoryPrimitive.over` makes a memory of any store.
     """
 
     namespace: str

@@ -43,7 +43,7 @@ class InMemoryStore:
         self._use(Records(check_max_size(max_size), clock), check_namespace(namespace))
 
     @classmethod
-    def over(cls, records: Records, namespace: str) -> Self:
+    def _over(cls, records: Records, namespace: str) -> Self:
         """Returns a store that shares its records with someone else, such as a replica."""
         store = cls.__new__(cls)
         store._use(records, namespace)

@@ -180,7 +180,7 @@ class Columns:
         added.sort(key=recency)
         moved = self._make_room(len(added), entries, capacity)
         columns = self._signatures.append(
-            [entry.searchable() for entry in added],
+            [entry._searchable() for entry in added],
             [_owner_rows(entry.key) for entry in added],
         )
         self._recencies[columns] = [entry._recency for entry in added]

@@ -253,6 +253,6 @@ class SubstringIndex:
                 return False
             # A sample of all of them: the first ones may be of one kind.
             every = max(1, len(entries) // _BATCH)
-            sample = [entry.searchable() for entry in islice(entries.values(), 0, None, every)]
+            sample = [entry._searchable() for entry in islice(entries.values(), 0, None, every)]
             self._columns = Columns(len(entries), self.capacity, sample)
         return True

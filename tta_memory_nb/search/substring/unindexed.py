@@ -67,7 +67,7 @@ class Unindexed:
         if isinstance(text, bytes) and text.isascii():
             self._texts += text.lower()
         else:
-            self._texts += entry.searchable()
+            self._texts += entry._searchable()
 
     def sort(self, entries: Entries) -> None:
         """Moves entries that were added back to their place."""

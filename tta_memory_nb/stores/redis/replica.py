@@ -73,7 +73,7 @@ class Replica:
 
     def __init__(self, max_known: int, *, namespace: str, clock: Clock) -> None:
         self.records = Records(max_known, clock)
-        self.offline = InMemoryStore.over(self.records, namespace)
+        self.offline = InMemoryStore._over(self.records, namespace)
         self._max_known = max_known
         self._generation = 0
         self._epoch = _EMPTY
