@@ -207,6 +207,8 @@ export class View {
   ask(verb, content) {
     if (this.isLost) return;
     this.channel.request(verb, content);
+    // The kernel may never hear this message. The answer to a greeting behind it has it sent again.
+    if (!this.isHeard && verb !== "hello") this.channel.request("hello", {});
     if (!this.isLost) this.notices.startWaiting();
   }
 
