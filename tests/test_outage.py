@@ -466,7 +466,7 @@ def test_what_this_process_did_last_is_known_in_an_outage(memory, other, proxy, 
     memory.sync.add_many({"a": {"n": 1}, "b": {"n": 2}, "c": {"n": 3}})
     if searched:
         everything(memory)
-    other.sync.add("others", {"n": 9})  # from here on the mirror cannot follow by itself
+    other.sync.add("others", {"n": 9})  # from here on the replica has to ask
     memory.sync.undo(memory.sync.remove(["a"]))
     memory.sync.delete("b")
     memory.sync.add("c", {"n": 4})
@@ -516,7 +516,7 @@ def test_a_full_journal_refuses_writes_and_forgets_none(memory, other, proxy):
         proxy.refuse()
         memory.sync.add_many({"a": {}, "b": {}})
         memory.sync.add("c", {})
-        with pytest.raises(StoreUnavailable, match="3 writes wait for it"):
+        with pytest.raises(StoreUnavailable, match="3 writes are pending for it"):
             memory.sync.add("d", {})
         with pytest.raises(StoreUnavailable):
             memory.sync.delete("a")
