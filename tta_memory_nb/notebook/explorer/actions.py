@@ -28,7 +28,7 @@ class Outcome:
 
     Attributes:
         reply: the answer to the message; None if the next state is its answer.
-        said: a sentence that tells what was done; None if nothing was.
+        said: a sentence that says what was done; None if nothing was.
         can_undo: whether the user is offered to undo it.
     """
 

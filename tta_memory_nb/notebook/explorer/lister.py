@@ -167,7 +167,7 @@ class Lister:
             self._views.publish(message)
             self._on_records()
         except Superseded:
-            self._views.tell({"kind": "dropped", "for": message})
+            self._views.broadcast({"kind": "dropped", "for": message})
         except Exception as error:  # shown in the widget; the thread goes on
             self._fail(error, message)
 
@@ -268,13 +268,15 @@ class Lister:
             now = time.monotonic()
             if now - self._progress_sent_at > _PROGRESS_PAUSE:
                 self._progress_sent_at = now
-                self._views.tell({"kind": "progress", "what": what, "done": done, "total": total})
+                self._views.broadcast(
+                    {"kind": "progress", "what": what, "done": done, "total": total}
+                )
 
         return on_progress
 
     def _finish(self) -> None:
         self._update(self.memory, is_loading=False)
-        self._views.tell(_NOTHING_TO_DO)
+        self._views.broadcast(_NOTHING_TO_DO)
 
     def _fail(self, error: Exception, message: int | None = None) -> None:
         self._update(self.memory, is_loading=False)

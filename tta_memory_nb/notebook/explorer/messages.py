@@ -210,7 +210,7 @@ class MessageHandler:
                 found.versions,
                 whole=bool(content.get("whole")),
             )
-        self._views.tell({"kind": "record", "for": number, **about})
+        self._views.broadcast({"kind": "record", "for": number, **about})
 
     def _count_facets(self, _view: View, number: int, _content: dict[str, Any]) -> None:
         self._lister.count_facets()
@@ -224,18 +224,18 @@ class MessageHandler:
         is_back = self._lister.memory.sync.reconnect()
         self._views.publish(number)
         said = "The server is back" if is_back else "The server still does not answer"
-        self._views.tell({"kind": "said", "text": said, "undo": False})
+        self._views.broadcast({"kind": "said", "text": said, "undo": False})
 
     def _act(self, action: Action, number: int, content: dict[str, Any]) -> None:
         """Carries an action out, and shows what has become of it."""
         with self._setting_traits():
             outcome = action(self._actions, content)
         if outcome.reply is not None:
-            self._views.tell({"for": number, **outcome.reply})
+            self._views.broadcast({"for": number, **outcome.reply})
         if outcome.said is not None:
             self._lister.refresh(number)
             text = sendable(outcome.said)[:_MOST_SAID]
-            self._views.tell({"kind": "said", "text": text, "undo": outcome.can_undo})
+            self._views.broadcast({"kind": "said", "text": text, "undo": outcome.can_undo})
 
 
 _MOST_SAID = 300

@@ -44,7 +44,7 @@ def token(entry: Entry | None) -> str:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The value that the text of an editor stands for.
+    """The value of the JSON text in an editor.
 
     Raises:
         InvalidArgument: the text is not a JSON object; the message names the line and column.
@@ -115,7 +115,7 @@ class Repair:
         change = self.memory.import_([record]).change
         replaced = [entry for entry in change.removed if entry.key == self.key]
         # Another client may have written the record between the check and this write. The change
-        # tells which value was replaced: if it is not the one seen, it is put back.
+        # names the value that was replaced. If it is not the one seen, it is put back.
         if not replaced or token(replaced[0]) != self.base:
             self.memory.undo(change)
             raise Conflict(peek(self.memory, self.key))

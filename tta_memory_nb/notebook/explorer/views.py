@@ -26,7 +26,7 @@ FIRST_WINDOW: Window = (0, 60)
 Message: TypeAlias = dict[str, Any]
 Send: TypeAlias = Callable[[Message], None]
 
-# A view numbers its messages upwards from a multiple of this, so that a message's number tells
+# A view numbers its messages upwards from a multiple of this, so that the number of a message says
 # which view has sent it.
 _IDS_OF_A_VIEW = 1_000_000
 _WIDEST_WINDOW = 500
@@ -104,7 +104,7 @@ class View:
         self.is_open = True
 
     def ask_for(self, anchor: str) -> None:
-        """Has the next state tell the row number of a key."""
+        """Adds the row number of a key to the next state."""
         with self._lock:
             self._anchor = anchor
 
@@ -206,7 +206,7 @@ class Views:
             return self._views[number]
 
     def opened(self) -> list[View]:
-        """The views that are open, in the order in which they were first heard of."""
+        """The views that are open, in the order of their first messages."""
         with self._lock:
             return [view for view in self._views.values() if view.is_open]
 
@@ -228,15 +228,15 @@ class Views:
         if request is None and self._look().found.listing is None:
             return
         asking = None if request is None else self.of(request)
-        # The view that somebody is waiting for is served first.
+        # The view that waits for an answer is served first.
         if asking is not None:
             asking.show(request, whole=whole)
         for view in self.opened():
             if view is not asking:
                 view.show()
 
-    def tell(self, message: Message) -> None:
-        """Sends a message that concerns every view, or whose answer names the request."""
+    def broadcast(self, message: Message) -> None:
+        """Sends a message to every view. An answer names the message that it answers."""
         self._send(message)
 
     def beat(self) -> None:

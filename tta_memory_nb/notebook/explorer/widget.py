@@ -73,7 +73,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
 
     records = Derived(lambda self: self._records_in_view(), "the records on the page in view")
     selection = Derived(lambda self: self._selection(), "the selected records as a DataFrame")
-    # What the first view shows until it has been heard from. Cleared then, so that a saved notebook
+    # What the first view shows until it has sent a message. Cleared then, so that a saved notebook
     # holds no records.
     _opening = traitlets.Any(None).tag(sync=True)
 
