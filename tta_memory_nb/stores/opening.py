@@ -51,7 +51,7 @@ class Settings:
         size = self.compress_over
         if isinstance(size, bool) or not isinstance(size, int) or size < 0:
             raise InvalidArgument(f"compress_over={brief(size)}: give a number of bytes")
-        # Frozen, so that nobody changes a setting that a store works with; these are its own.
+        # The class is frozen, since a store works with its settings; these are set before that.
         set_ = object.__setattr__
         set_(self, "timeout", duration(self.timeout, "timeout"))
         set_(self, "max_size", check_max_size(self.max_size))

@@ -39,7 +39,7 @@ class Records:
         clock: gives Unix seconds.
 
     Attributes:
-        lock: whoever changes entries holds it. It is re-entrant, since a signal handler or a
+        lock: held by all code that changes entries. It is re-entrant, since a signal handler or a
             ``__del__`` may run in the middle of a verb and use the memory in its turn. The clock is
             foreign code as well, so it is read before the lock is taken.
         entries: oldest first. An OrderedDict and not a dict: taking the first key of a dict walks
@@ -90,7 +90,7 @@ class Records:
         """Returns the entry of a key, made the newest; None when there is none.
 
         Takes no lock: an entry never changes its value. That it was read is noted in a list, and
-        whoever takes the lock next applies the list.
+        the next holder of the lock applies the list.
 
         Raises:
             InvalidArgument: the key is no non-empty text.

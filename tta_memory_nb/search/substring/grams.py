@@ -1,18 +1,19 @@
 """Signatures: which n-grams a folded text has, as one bit a row.
 
-A text is UTF-8. What a row stands for:
+A text is UTF-8. Each row has a bit for:
 
     GRAMS     a hash of 3 or of 4 bytes in a row, or of a character of 2 bytes: several share one
     PAIRS     two bytes in a row, by class
     SINGLES   one byte of ASCII: the union of the pairs that begin with it, or itself
     OWNERS    a hash of the user or of the session of a record's key
 
-Letters, digits and what is most common besides are classes of their own, so that queries of two of
-them are answered exactly, as is any query of one; other bytes share their class. Bytes and not characters, because a
-substring of a text is a substring of its UTF-8: one ideogram is a 3-gram, one emoji a 4-gram.
+Letters, digits and the other most frequent bytes are classes of their own, so a query of two of them
+is answered exactly, as is any query of one byte; other bytes share their class. N-grams are of bytes
+and not of characters, because a substring of a text is a substring of its UTF-8: one ideogram is a
+3-gram, one emoji a 4-gram.
 
-Which n-grams share a row is decided on a sample of the texts. Those that are in most of them, such
-as the names of their fields, are put together: a rare one beside them would tell nothing.
+A sample of the texts decides which n-grams share a row. N-grams of nearly all texts, such as the names
+of fields, are put together: a rare n-gram that shared a row with one of them would select nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _BORDER = ord(BORDER)
 _OWN_CLASS = b"abcdefghijklmnopqrstuvwxyz0123456789 .,-"
 _CLASSES = len(_OWN_CLASS) + 7
 _QUOTE_CLASS, _OTHER_CLASS, _BORDER_CLASS = _CLASSES - 3, _CLASSES - 2, _CLASSES - 1
-# ASCII of these two classes; folded text has no capitals.
+# The ASCII bytes of these two classes; folded text has no capitals.
 _OTHERS = [byte for byte in range(128) if byte not in _OWN_CLASS and not 65 <= byte <= 90]
 
 
@@ -61,23 +62,23 @@ _OTHER_SINGLES = SINGLES + len(_OWN_CLASS)
 OWNERS = _OTHER_SINGLES + len(_OTHERS)
 _OWNER_ROWS = 256
 ROWS = OWNERS + _OWNER_ROWS
-"""How many rows a signature has."""
+"""Number of rows of a signature."""
 
 _SINGLE_ROW = np.zeros(128, np.intp)
 _SINGLE_ROW[list(_OWN_CLASS)] = np.arange(SINGLES, _OTHER_SINGLES)
 _SINGLE_ROW[_OTHERS] = np.arange(_OTHER_SINGLES, OWNERS)
 _SINGLE_LIST: list[int] = _SINGLE_ROW.tolist()
 
-# An n-gram is hashed to 16 bits: the sum of its bytes times these odd factors, mixed. Numpy adds and
-# multiplies 16 bits quickest.
+# An n-gram is hashed to 16 bits, which numpy adds and multiplies quickest: the sum of its bytes times
+# these odd factors, mixed.
 _HASHES = 1 << 16
 _TWO = _A2, _B2 = 44939, 27183
 _THREE = _A3, _B3, _C3 = 40503, 30011, 58213
 _FOUR = _A4, _B4, _C4, _D4 = 25717, 60493, 34807, 51787
 _MIX = 52429
 
-# N-grams in more of the sample's texts than this tell nearly nothing, and so many share a row. Of the
-# others the most frequent have a row of their own, which is exact.
+# N-grams that a larger share of the sample's texts has select nearly nothing, and so many of them share
+# a row. Of the other n-grams, so many of the most frequent have a row of their own, which is exact.
 _COMMON = 0.95
 _TOGETHER = 32
 _OWN_ROW = 1024
@@ -85,10 +86,10 @@ _SAMPLE = 256
 
 _SHARED = (_QUOTE_CLASS, _OTHER_CLASS)
 
-# Of needles as short as this the pairs are looked at as well: they have few n-grams.
+# Needles of so few bytes have few n-grams, so their pairs are looked at as well.
 _SHORT = 6
 
-# A long needle is as selective as this many places of it, spread evenly.
+# A long needle is as selective as the n-grams at so many places of it, spread evenly.
 _PLACES = 32
 
 
@@ -98,7 +99,7 @@ def _mixed(total: int) -> int:
 
 
 def _parts(needle: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The hashes of a needle's n-grams, and the rows of its pairs and of its single bytes."""
+    """Returns the hashes of a needle's n-grams, and the rows of its pairs and of its single bytes."""
     size = len(needle)
     if size == 1:
         return (), (_SINGLE_LIST[needle[0]],)
@@ -121,14 +122,14 @@ def _parts(needle: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def is_exact(needle: bytes) -> bool:
-    """Whether the one row of a needle holds those texts that contain it, and no others."""
+    """Returns whether the one row of a needle has exactly the texts that contain the needle."""
     return len(needle) == 1 or (len(needle) == 2 and all(byte in _OWN_CLASS for byte in needle))
 
 
 @lru_cache(maxsize=4096)
 def owner_rows(user: str | None, session: str | None) -> tuple[int, ...]:
-    """The rows of a user and of a session; None has none."""
-    # The hash of text differs from process to process, as it may: signatures live in one.
+    """Returns the rows of a user and of a session; None has no row."""
+    # The hash of a str differs between processes. That does no harm: signatures live in one process.
     return tuple(
         OWNERS + hash((kind, name)) % _OWNER_ROWS
         for kind, name in enumerate((user, session))
@@ -137,13 +138,13 @@ def owner_rows(user: str | None, session: str | None) -> tuple[int, ...]:
 
 
 class Signer:
-    """Makes signatures. Keeps its scratch arrays, because fresh ones cost more than the work.
+    """Makes signatures. It keeps its scratch arrays, because new ones would cost more than the work.
 
     Args:
-        sample: texts by which n-grams are given their rows; any will do.
+        sample: texts that decide which n-grams share a row.
     """
 
-    # Bytes of text that are looked at in one go: what is made of them stays in the cache.
+    # So many bytes of text are looked at in one step: the arrays stay in the processor's cache.
     WINDOW = 1 << 16
 
     def __init__(self, sample: Sequence[bytes] = ()) -> None:
@@ -152,7 +153,7 @@ class Signer:
         self._sum = np.empty(size, np.uint16)
         self._term = np.empty(size, np.uint16)
         self._places = np.empty(size, np.intp)
-        # A byte a bit, and one row more for n-grams that cross a border.
+        # One byte for each bit, and one more row for n-grams that cross a border.
         self._marks = np.zeros((ROWS + 1, 64), np.uint8)
         self._row_of = self._rows_by_hash(sample[:_SAMPLE])
         self._row_list: list[int] = self._row_of.tolist()
@@ -160,13 +161,13 @@ class Signer:
         self._has_seen = self._seen.data
 
     def rows_of(self, needle: bytes) -> set[int] | None:
-        """The rows in which every text that contains the needle has its bit set.
+        """Returns the rows in which every text that contains the needle has its bit set.
 
         Args:
             needle: folded UTF-8 of at least one character, without `BORDER`.
 
         Returns:
-            None when an n-gram of the needle has been in no text so far.
+            None when no text so far has had one of the needle's n-grams.
         """
         hashes, rows = _parts(needle)
         row_of, has_seen = self._row_list, self._has_seen
@@ -178,7 +179,7 @@ class Signer:
         return found
 
     def word(self, texts: Sequence[bytes], owners: Iterable[Sequence[int]], first: int = 0) -> Bits:
-        """The signatures of up to 64 texts, as one word a row.
+        """Returns the signatures of up to 64 texts, as one word for each row.
 
         Args:
             texts: folded UTF-8; at most ``64 - first``.
@@ -232,7 +233,7 @@ class Signer:
         self._set(rows, columns)
 
     def _hash(self, values: npt.NDArray[Any], factors: Sequence[int]) -> npt.NDArray[np.uint16]:
-        """`_mixed` of the n-gram at each place but the last three, in a scratch array."""
+        """Returns `_mixed` of the n-gram at each place but the last three, in a scratch array."""
         size = len(values) - 3
         sums, term = self._sum[:size], self._term[:size]
         np.multiply(values[:size], np.uint16(factors[0]), out=sums)
@@ -258,7 +259,7 @@ class Signer:
         self._marks.reshape(-1)[places] = 1
 
     def _rows_by_hash(self, sample: Sequence[bytes]) -> npt.NDArray[np.uint16]:
-        """A row for each hash, so that rare n-grams share theirs with others as rare."""
+        """Returns a row for each hash; rare n-grams share their row with others that are as rare."""
         seen = np.zeros(_HASHES, np.int64)
         for text in sample:
             raw = np.frombuffer((text + 4 * BORDER.encode())[: self.WINDOW], np.uint8)
@@ -275,7 +276,7 @@ class Signer:
         others = np.arange(_HASHES - common)
         rows = np.empty(_HASHES, np.uint16)
         rows[order[:common]] = np.arange(common) // _TOGETHER
-        # Dealt out from the most frequent down, the rows left get about the same.
+        # The others are dealt out from the most frequent down, so the rows that are left fill alike.
         left = GRAMS - shared - _OWN_ROW
         rows[order[common:]] = shared + np.where(
             others < _OWN_ROW, others, _OWN_ROW + (others - _OWN_ROW) % left
@@ -284,7 +285,7 @@ class Signer:
 
 
 def _crossing(raw: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Whether a border is among the three bytes from each place on."""
+    """Returns for each place whether a border is among the three bytes from there on."""
     borders: npt.NDArray[np.bool_] = raw == _BORDER
     crosses: npt.NDArray[np.bool_] = borders[:-2] | borders[1:-1] | borders[2:]
     return crosses

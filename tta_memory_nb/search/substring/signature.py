@@ -1,12 +1,12 @@
-"""Which records may contain a text: signatures, a bit for each record and row.
+"""Which entries may contain a text: signatures, one bit for each entry and row.
 
-The matrix has a row for each n-gram hash (see `grams`) and a column for each record, 64 columns a
-word. A query is the AND of the rows of its n-grams; the columns left are candidates, which the
-caller compares with the text itself. Such an index is a bit-sliced signature file (Wong, Liu,
+The matrix has a row for each n-gram hash (see `grams`) and a column for each entry, 64 columns to a
+word. A query is the AND of the rows of its n-grams. The columns that are left are candidates, and the
+caller compares each with the text itself. Such an index is a bit-sliced signature file (Wong, Liu,
 Olken, Rotem and Wong, "Bit transposed files", VLDB 1985; Goodwin et al., "BitFunnel", SIGIR 2017).
 
-Columns are written in turn, so newer records stand in later columns. The words form a ring: when
-all are written, the oldest is written again.
+Columns are written one after the other, so newer entries have later columns. The words form a ring:
+when all are written, the oldest is written again.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ import numpy.typing as npt
 
 from .grams import ROWS, WORD, Bits, Signer
 
-# Rows that are looked at: more tell hardly anything new.
+# So many rows are looked at: more rows exclude hardly anything.
 _MOST_ROWS = 12
 
-# A row costs as much as comparing the text of this many candidates.
+# Looking at one row costs as much as comparing the texts of so many candidates.
 _ROW_COST = 6
 
-# Bits of so few words are found one by one.
+# In so few words, bits are found one by one.
 _FEW_WORDS = 10
 
-# Rows that are copied with each `append` to a matrix that has grown.
+# So many rows of a matrix that has grown are copied with each `append`.
 _COPIED = 128
 
-# Words that are written together: side by side they share cache lines.
+# So many words are written together: side by side they share cache lines.
 _STRIDE = 8
 
 
@@ -45,17 +45,17 @@ class SignatureIndex:
 
     def __init__(self, words: int, sample: Sequence[bytes] = ()) -> None:
         self._rows: Bits = np.zeros((ROWS, words), WORD)
-        # How many columns have their bit set, a row; rare rows tell most.
+        # How many columns of each row have their bit set; rare rows exclude most.
         self._counts = np.zeros(ROWS, np.int64)
         self._count_of = self._counts.data
-        # While it grows: rows that are still to be copied, and from which words.
+        # While the matrix grows: the rows that are still to be copied, and from which words.
         self._not_copied: set[int] = set()
         self._grown_from = self._rows
         self._old_words: npt.NDArray[np.intp] = np.empty(0, np.intp)
         self._signer = Signer(sample)
         self.rows_of = self._signer.rows_of
         self._used = 0  # words
-        self._end = 0  # all words that were ever written stand before it
+        self._end = 0  # all words that were ever written are before it
         self._head = 0  # the word after the newest one
         self._filled = 64  # columns of the newest word that are taken
 
@@ -70,11 +70,11 @@ class SignatureIndex:
         return int(self._rows.nbytes)
 
     def free(self) -> int:
-        """How many columns can be written before the oldest word is overwritten."""
+        """Returns how many columns can be written before the oldest word is overwritten."""
         return self.columns - self._used * 64 + 64 - self._filled
 
     def oldest(self) -> range:
-        """The columns of the word that was written first."""
+        """Returns the columns of the word that was written first."""
         first = self._oldest_word() * 64
         return range(first, first + 64)
 
@@ -89,15 +89,16 @@ class SignatureIndex:
         self._rows[:, word] = 0
         self._used -= 1
         if not self._used:
-            self._filled = 64  # that was the newest as well
+            self._filled = 64  # it was the newest as well
 
     def grow(self, words: int) -> int:
         """Makes room for more words. The oldest column becomes the first.
 
-        Rows are copied when they are needed, and some with each `append`: nobody waits for all.
+        Rows are copied when they are needed, and some with each `append`, so that no caller waits for
+        all of them.
 
         Returns:
-            By how many columns the others go back; what was before the oldest goes behind them.
+            By how many columns the others move back; columns before the oldest move behind them.
         """
         self._copy_rows(ROWS)
         first, used = self._oldest_word(), self._used
@@ -106,7 +107,7 @@ class SignatureIndex:
         self._not_copied = set(range(ROWS))
         self._rows = np.zeros((ROWS, words), WORD)
         if used:
-            # Not later: the newest word may have columns left, which the next `append` writes.
+            # Not later: the newest word may have free columns, which the next `append` writes.
             *_, newest = self._old_words
             self._rows[:, used - 1] = self._grown_from[:, newest]
         self._head = self._end = used
@@ -117,7 +118,7 @@ class SignatureIndex:
         self._rows[row, : len(old)] = self._grown_from[row, old]
         self._not_copied.discard(row)
         if not self._not_copied:
-            self._grown_from = self._rows  # the old ones are released
+            self._grown_from = self._rows  # releases the old matrix
 
     def _copy_those(self, rows: Sequence[int]) -> None:
         if self._not_copied:
@@ -129,7 +130,7 @@ class SignatureIndex:
             self._copy(row)
 
     def append(self, texts: Sequence[bytes], owners: Sequence[Sequence[int]]) -> list[int]:
-        """Writes texts into the next columns, which must be free; gives these columns."""
+        """Writes texts into the next columns, which must be free; returns these columns."""
         self._copy_rows(_COPIED)
         columns: list[int] = []
         start = 0
@@ -161,22 +162,22 @@ class SignatureIndex:
         return columns
 
     def rarest(self, rows: Iterable[int]) -> Sequence[int]:
-        """The rows that tell most, the one with the fewest columns first."""
+        """Returns the rows that exclude most, the one with the fewest columns first."""
         return sorted(rows, key=self._count_of.__getitem__)[:_MOST_ROWS]
 
     def candidates(self, rows: Sequence[int], wanted: int | None) -> Iterator[list[int]]:
-        """Columns that have a bit in each of the rows, newest first, block by block.
+        """Yields the columns that have a bit in each of the rows, newest first, block by block.
 
         Args:
-            rows: the rarest first; none gives no columns.
-            wanted: how many columns will do, which decides how many are looked at in one go; the
-                iterator goes on with the older ones all the same. None for all.
+            rows: the rarest first; without rows there are no columns.
+            wanted: how many columns the caller is likely to take, which decides how many are looked
+                at in one step; the iterator continues with the older ones anyway. None for all.
         """
         count_of, end = self._count_of, self._end
         if not rows or not end:
             return
         self._copy_those(rows)
-        # Were the rows independent, so many columns would be left after each of them.
+        # If the rows were independent, so many columns would be left after each of them.
         expected: float = count_of[rows[0]]
         total, first = self._used * 64, 1
         while first < len(rows) and (expected >= _ROW_COST or first < 2):
@@ -185,7 +186,7 @@ class SignatureIndex:
         together, rest = rows[:first], rows[first:]
         step = end
         if wanted is not None and expected > 4 * wanted:
-            # Words in which as many as are wanted may be expected, several times over.
+            # So many words are likely to hold several times as many as are wanted.
             step = max(64, int(end * 4 * wanted / expected))
         for low, high in self._newest_first(step):
             left = self._all_of(together, low, high)
@@ -205,7 +206,7 @@ class SignatureIndex:
                 size *= 4
 
     def among(self, rows: Sequence[int], words: npt.NDArray[np.intp], mask: Bits) -> list[int]:
-        """Columns of some words, within a mask for each of these, with a bit in each row."""
+        """Returns the columns of some words, within a mask for each word, with a bit in each row."""
         if not rows:
             return []
         self._copy_those(rows)
@@ -215,7 +216,7 @@ class SignatureIndex:
         return _bits(words[kept], mask[kept])
 
     def _newest_first(self, step: int) -> list[tuple[int, int]] | Iterator[tuple[int, int]]:
-        """Ranges of words, the newest first."""
+        """Returns ranges of words, the newest first."""
         if self._head == self._end <= step:
             return [(0, self._end)]
         return self._ranges(step)
@@ -239,7 +240,7 @@ class SignatureIndex:
         return left
 
     def _rest_of(self, rows: Sequence[int], words: npt.NDArray[np.intp], bits: Bits) -> list[int]:
-        """The columns of some words that have a bit in each of the other rows as well."""
+        """Returns the columns of some words that have a bit in each of the other rows as well."""
         for row in rows:
             if len(words) <= _ROW_COST:
                 break
@@ -251,12 +252,12 @@ class SignatureIndex:
 
 
 def _nonzero(words: Bits) -> npt.NDArray[np.intp]:
-    # The comparison is vectorised; for a few words it costs more than it saves.
+    # The comparison is vectorised; for few words it costs more than it saves.
     return (words if len(words) < 2000 else words != 0).nonzero()[0]
 
 
 def _bits(words: npt.NDArray[np.intp], bits: Bits) -> list[int]:
-    """The columns of the bits that are set, the last first."""
+    """Returns the columns of the bits that are set, the last first."""
     values: list[int] = bits.tolist() if len(words) <= _FEW_WORDS else []
     if not values or sum(map(int.bit_count, values)) > 2 * _FEW_WORDS:
         flat = np.unpackbits(np.ascontiguousarray(bits).view(np.uint8), bitorder="little")
@@ -275,7 +276,7 @@ def _bits(words: npt.NDArray[np.intp], bits: Bits) -> list[int]:
 if hasattr(np, "bitwise_count"):
 
     def _population(words: Bits) -> npt.NDArray[np.int64]:
-        """Bits set in each row."""
+        """Returns how many bits of each row are set."""
         counts: npt.NDArray[np.int64] = np.bitwise_count(words).sum(axis=1, dtype=np.int64)
         return counts
 
@@ -283,7 +284,7 @@ else:  # numpy 1
     _OF_BYTE = np.array([byte.bit_count() for byte in range(256)], np.uint8)
 
     def _population(words: Bits) -> npt.NDArray[np.int64]:
-        """Bits set in each row."""
+        """Returns how many bits of each row are set."""
         octets = np.ascontiguousarray(words).view(np.uint8)
         counts: npt.NDArray[np.int64] = _OF_BYTE[octets].sum(axis=1, dtype=np.int64)
         return counts

@@ -378,7 +378,7 @@ class Commands:
         return Change(tuple(back), (*taken, *pushed_out), len(pushed_out), self, capacity_before)
 
     def note(self, end: int, capacity: int | None = None) -> None:
-        """Records the server's counter, and the capacity where it was told (-1: no limit)."""
+        """Records the server's counter, and the capacity if the reply has it (-1: no limit)."""
         self.seen = max(self.seen, end)
         if capacity is not None:
             self.max_size = None if capacity < 0 else capacity
