@@ -65,7 +65,7 @@ def test_the_tutorial_on_servers_runs_to_its_end_and_says_when_the_server_is_awa
     panel = open_notebook(page, lab, SERVERS)
     run_all(page, panel, ERRORS)
     warnings = panel.locator(WARNINGS).all_text_contents()
-    assert ["has not answered" in text or "cannot be had" in text for text in warnings] == [
+    assert ["has not answered" in text or "cannot be reached" in text for text in warnings] == [
         True
     ] * 2
 

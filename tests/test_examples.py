@@ -78,7 +78,7 @@ def test_a_server_that_is_not_there_is_one_line_without_the_password(tmp_path):
     assert ran.returncode == 1
     assert ran.stdout == ""
     [line] = ran.stderr.splitlines()
-    assert "cannot be had" in line
+    assert "cannot be reached" in line
     assert "a-secret" not in line
 
 

@@ -288,7 +288,7 @@ async def test_a_called_reconnect_does_not_wait_for_a_task_of_its_own_loop(memor
 def test_a_policy_of_raise_raises_and_keeps_nothing(open_memory, other, proxy):
     memory = open_memory(proxy.url, on_outage="raise")
     proxy.refuse()
-    with pytest.raises(StoreUnavailable, match="cannot be had"):
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
         memory.sync.add("k", {})
     with pytest.raises(StoreUnavailable):
         memory.sync.get("k")

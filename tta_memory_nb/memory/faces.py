@@ -255,8 +255,8 @@ class MemoryPrimitive:
             keeps nothing. A server keeps as many as it has room for, unless `resize` is called.
         enable_redis: False ignores ``redis_url``.
         namespace: the tenant; memories of different namespaces never see each other.
-        on_outage: what to do when the server cannot be had: ``"fallback"`` works in memory, and
-            brings the server up to date when it is back; ``"raise"`` raises.
+        on_outage: what to do when the server is away: ``"fallback"`` works in memory, and brings
+            the server up to date when it is back; ``"raise"`` raises.
         timeout: seconds that the server may take for an answer.
         embedder: reserved for semantic search, which this version does not have.
         summarizer: makes a text of records, for `summarize`; may be async.
@@ -266,7 +266,7 @@ class MemoryPrimitive:
 
     Raises:
         InvalidArgument: an address that is none, a capacity below 0, an empty namespace, ...
-        StoreUnavailable: the server cannot be had, with ``on_outage="raise"``.
+        StoreUnavailable: the server is away, with ``on_outage="raise"``.
         ServerError: the server refuses, for example the password.
     """
 

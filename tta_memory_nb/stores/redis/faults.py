@@ -61,7 +61,7 @@ def translated(error: BaseException, server: str, timeout: float) -> StoreUnavai
         return timed_out(server, timeout)
     message = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     if is_outage(error):
-        return StoreUnavailable(f"{server} cannot be had: {message}")
+        return StoreUnavailable(f"{server} cannot be reached: {message}")
     code = _code_of(error, message)
     if code and code not in message:
         message = f"{code} {message}"

@@ -119,7 +119,7 @@ class RedisStore:
         """Returns the text that the repr of a memory has for its store, without any round trip."""
         degraded = ""
         if self.outages.current is not None:
-            degraded = f", degraded, {self.outages.pending} writes waiting"
+            degraded = f", degraded, {self.outages.pending} pending writes"
         return f"store={self._shown!r}{degraded}"
 
     # ---- what is known without asking
