@@ -57,7 +57,7 @@ from report import (
 import tta_memory_nb
 from tta_memory_nb import SyncMemory
 from tta_memory_nb.entry import new_entry
-from tta_memory_nb.memory.verbs import Verbs
+from tta_memory_nb.memory.verbs import Verbs, value_of
 
 BATCH = 1_000
 OURS = "tta_memory_nb"
@@ -272,8 +272,7 @@ class Unwatched(SyncMemory):
 
     def get(self, key: str) -> Json | None:  # noqa: D102
         if self._read_now is not None:
-            entry = self._read_now(key)
-            return None if entry is None else entry.value()
+            return value_of(self._read_now(key))
         raise AssertionError("the in-memory store has a shortcut")
 
 

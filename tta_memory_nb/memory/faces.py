@@ -18,13 +18,21 @@ from ..entry import Entry
 from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
-from ..search.request import SearchMode
+from ..search.request import Hit, Search, SearchMode
 from ..stores.base import Clock, OutagePolicy, Store
 from ..stores.local import Local
 from ..stores.memory import InMemoryStore
 from ..stores.opening import Settings, open_store
 from ..stores.plan import Plan
-from .verbs import Summarizer, Verbs, Watch, spell_out_filters
+from .verbs import (
+    Summarizer,
+    Verbs,
+    Watch,
+    search_for,
+    spell_out_filters,
+    value_of,
+    values_of,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -87,14 +95,13 @@ def _awaited(
     return _shown_as(verb, method, _result(verb))
 
 
-def _read_now(store: Store) -> Callable[[str], Entry | None] | None:
-    """Returns the shortcut for reads that a store offers, if any.
+def _shortcut(store: Store, name: str) -> Any:
+    """Returns the method of a store that carries a verb out without a plan; None if it has none.
 
     The class is asked and not the object: a wrapper that passes unknown attributes on to the store
-    it wraps must not pass reads by itself unseen.
+    it wraps must not pass verbs on unseen.
     """
-    shortcut = getattr(type(store), "read_now", None)
-    return None if shortcut is None else functools.partial(shortcut, store)
+    return None if getattr(type(store), name, None) is None else getattr(store, name)
 
 
 class SyncMemory:
@@ -109,21 +116,28 @@ class SyncMemory:
         self._store = store
         self._verbs = verbs
         self._run = store.runner.run
-        self._read_now = _read_now(store)
+        # To make a plan takes longer than to look a key up, and a fifth of a search for frequent text.
+        # So these two verbs have shortcuts, where the store offers them.
+        self._read_now: Callable[[str], Entry | None] | None = _shortcut(store, "read_now")
+        self._find_now: Callable[[Search], list[Hit]] | None = _shortcut(store, "find_now")
 
     def __repr__(self) -> str:
         return f"SyncMemory(namespace={self.namespace!r}, {self._store.describe()})"
 
     @_documented_by(Verbs.get)
     def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
-        # To make a plan takes longer than to look a key up: the verb that agents call most has a
-        # shortcut where a store offers one.
-        if self._read_now is not None and self._verbs.watch is None:
-            entry = self._read_now(key)
-            return None if entry is None else entry.value()
-        return self._get(key)
+        if self._read_now is None or self._verbs.watch is not None:
+            return self._get(key)
+        return value_of(self._read_now(key))
+
+    @_documented_by(Verbs.search)
+    def search(self, query: str, limit: int | None = 5) -> list[dict[str, Any]]:  # noqa: D102
+        if self._find_now is None or self._verbs.watch is not None:
+            return self._search(query, limit)
+        return values_of(self._find_now(search_for(query, limit)))
 
     _get = _called(Verbs.get)
+    _search = _called(Verbs.search)
     add = _called(Verbs.add)
     delete = _called(Verbs.delete)
     ttl = _called(Verbs.ttl)
@@ -135,7 +149,6 @@ class SyncMemory:
     entries = _called(Verbs.entries)
     peek = _called(Verbs.peek)
     change_token = _called(Verbs.change_token)
-    search = _called(Verbs.search)
     search_records = _called(Verbs.search_records)
     count = _called(Verbs.count)
     build_index = _called(Verbs.build_index)
@@ -346,7 +359,8 @@ class MemoryPrimitive:
         self.sync = SyncMemory(store, self._verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
-        self._read_now = _read_now(store)
+        self._read_now = self.sync._read_now  # noqa: SLF001  the two faces share it
+        self._find_now = self.sync._find_now  # noqa: SLF001
 
     def __repr__(self) -> str:
         backend = "redis" if self.is_using_redis() else "in-memory"
@@ -368,12 +382,18 @@ class MemoryPrimitive:
 
     @_documented_by(Verbs.get)
     async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
-        if self._read_now is not None and self._verbs.watch is None:  # as `SyncMemory.get`
-            entry = self._read_now(key)
-            return None if entry is None else entry.value()
-        return await self._get(key)
+        if self._read_now is None or self._verbs.watch is not None:
+            return await self._get(key)
+        return value_of(self._read_now(key))
+
+    @_documented_by(Verbs.search)
+    async def search(self, query: str, limit: int | None = 5) -> list[dict[str, Any]]:  # noqa: D102
+        if self._find_now is None or self._verbs.watch is not None:
+            return await self._search(query, limit)
+        return values_of(self._find_now(search_for(query, limit)))
 
     _get = _awaited(Verbs.get)
+    _search = _awaited(Verbs.search)
     add = _awaited(Verbs.add)
     delete = _awaited(Verbs.delete)
     ttl = _awaited(Verbs.ttl)
@@ -385,7 +405,6 @@ class MemoryPrimitive:
     entries = _awaited(Verbs.entries)
     peek = _awaited(Verbs.peek)
     change_token = _awaited(Verbs.change_token)
-    search = _awaited(Verbs.search)
     search_records = _awaited(Verbs.search_records)
     count = _awaited(Verbs.count)
     build_index = _awaited(Verbs.build_index)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack
 
+from ..codec import from_json
 from ..entry import Entry, new_entry
 from ..errors import InvalidArgument, NotStorable, brief
 from ..filters import EVERYTHING, FilterArgs, Filters
@@ -103,8 +104,7 @@ class Verbs:
 
     def get(self, key: str) -> Plan[dict[str, Any] | None]:
         """Returns a fresh copy of the value and makes it the newest; None when there is none."""
-        entry = yield from self._store.read(key)
-        return None if entry is None else entry.value()
+        return value_of((yield from self._store.read(key)))
 
     def delete(self, key: str) -> Plan[bool]:
         """Deletes a record; returns whether there was one."""
@@ -234,8 +234,7 @@ class Verbs:
         Raises:
             InvalidArgument: a limit below 1, a query that is not text.
         """
-        found = yield from self._store.find(Search(check_query(query), limit=check_limit(limit)))
-        return [hit.entry.value() for hit in found]
+        return values_of((yield from self._store.find(search_for(query, limit))))
 
     @spell_out_filters
     def search_records(
@@ -550,6 +549,21 @@ class Verbs:
         if hit.matcher is None:
             return record
         return replace(record, score=hit.score, matches=hit.matcher.paths(record.value))
+
+
+def value_of(entry: Entry | None) -> dict[str, Any] | None:
+    """Returns what `Verbs.get` makes of what the store has read."""
+    return None if entry is None else from_json(entry.text)
+
+
+def search_for(query: str, limit: int | None) -> Search:
+    """Returns what `Verbs.search` asks of the store, checked."""
+    return Search(check_query(query), limit=check_limit(limit))
+
+
+def values_of(hits: Iterable[Hit]) -> list[dict[str, Any]]:
+    """Returns what `Verbs.search` makes of what the store has found."""
+    return [from_json(hit.entry.text) for hit in hits]
 
 
 def _listed(keys: Iterable[str]) -> list[str]:

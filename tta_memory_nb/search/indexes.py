@@ -11,12 +11,12 @@ from typing import Protocol
 
 from ..entry import Entry
 from .orders import Orders
-from .query import Entries, Query
+from .query import Entries, Query, hits_of
 from .request import Hit, SearchMode
 from .substring.index import SubstringIndex
 
-# With text to look for, an order is asked before the index of the mode only if it names so few.
-_FEW = 1024
+# Where the index of the mode can find candidates as well, an order is quicker if it names so few.
+_FEW = 256
 
 
 class Index(Protocol):
@@ -30,6 +30,11 @@ class Index(Protocol):
 
     capacity: int
     """How many entries the store may hold."""
+
+    @property
+    def is_built(self) -> bool:
+        """Whether searches have made it index anything yet."""
+        ...
 
     def clear(self) -> None:
         """Starts over, for a store that holds no entry, or none that this index knows."""
@@ -112,40 +117,34 @@ class Indexes:
         self, entries: Entries, query: Query, mode: SearchMode, limit: int | None
     ) -> list[Hit]:
         """Returns the best hits, the best first; all of them when the limit is None."""
-        found = self._in_order(entries, query, mode, limit)
-        if found is not None:
-            matcher = query.matcher()
-            return [Hit(entry, 1.0, matcher) for entry in found]
+        if query.is_bounded:
+            found = self._orders.find(entries, query, limit, self._most_in_order(query, mode))
+            if found is not None:
+                return hits_of(found, query)
         return self.of_mode[mode].find(entries, query, limit)
 
     def count(self, entries: Entries, query: Query, mode: SearchMode) -> int:
         """Returns how many entries match."""
-        found = self._in_order(entries, query, mode, None)
-        return len(found) if found is not None else self.of_mode[mode].count(entries, query)
+        if query.is_bounded:
+            found = self._orders.find(entries, query, None, self._most_in_order(query, mode))
+            if found is not None:
+                return len(found)
+        return self.of_mode[mode].count(entries, query)
 
     def candidates(self, entries: Entries, query: Query, mode: SearchMode) -> list[Entry]:
         """Returns all entries that may match, newest first, without a look at any text."""
-        most = _most_in_order(query, mode)
-        found = self._orders.candidates(entries, query, most) if most else None
-        return self.of_mode[mode].candidates(entries, query) if found is None else found
+        if query.is_bounded:
+            found = self._orders.candidates(entries, query, self._most_in_order(query, mode))
+            if found is not None:
+                return found
+        return self.of_mode[mode].candidates(entries, query)
 
-    def _in_order(
-        self, entries: Entries, query: Query, mode: SearchMode, limit: int | None
-    ) -> list[Entry] | None:
-        """Returns the newest matches, if an order is the quickest way to them, else None."""
-        most = _most_in_order(query, mode)
-        return self._orders.find(entries, query, limit, most) if most else None
+    def _most_in_order(self, query: Query, mode: SearchMode) -> float:
+        """Returns how many entries an order may name at most to be the way to find them."""
+        if query.needle is not None and mode != "keyword":
+            return 0  # orders give the newest first, and this mode ranks
+        return _FEW if query.is_narrow and self.of_mode[mode].is_built else inf
 
     def build(self, entries: Entries, seconds: float | None) -> int:
         """Does the work that searches have put off; returns how many entries are unindexed."""
         return sum(index.build(entries, seconds) for index in self.of_mode.values())
-
-
-def _most_in_order(query: Query, mode: SearchMode) -> float:
-    """Returns how many entries an order may name at most to be the way to find them; 0 for none."""
-    if not query.is_bounded:
-        return 0
-    if query.needle is None and not query.implied:
-        return inf
-    # The newest come first in the keyword mode alone; the other modes rank.
-    return _FEW if mode == "keyword" else 0

@@ -201,10 +201,11 @@ class Orders:
             return None
         order, size = narrowest
         matches = query.test()
-        if limit is not None:
-            # Where most of the newest entries match, walking over them is quicker. The walk may cost
-            # as much as the order would.
-            found = newest(islice(reversed(entries.values()), size * _COST), matches, limit, inf)
+        steps = size * _COST
+        if limit is not None and steps * size > limit * len(entries):
+            # If the named entries are among the newest as often as elsewhere, walking over the newest
+            # is quicker. The walk may cost as much as the order would.
+            found = newest(islice(reversed(entries.values()), steps), matches, limit, inf)
             if len(found) == limit:
                 return found
         return newest(self._named(order, entries, query), matches, limit, inf)

@@ -57,9 +57,11 @@ class Local:
         self._records = store.contents
 
     def __init_subclass__(cls) -> None:
-        # A subclass that reads in a way of its own has no shortcut past it, unless it brings one.
-        if "read" in cls.__dict__ and "read_now" not in cls.__dict__:
-            cls.read_now = None  # type: ignore[assignment,method-assign]
+        # A subclass that carries a verb out in a way of its own has no shortcut past it, unless it
+        # brings one.
+        for verb in ("read", "find"):
+            if verb in cls.__dict__ and f"{verb}_now" not in cls.__dict__:
+                setattr(cls, f"{verb}_now", None)
 
     def __repr__(self) -> str:
         return f"Local({self.fallback!r})"
@@ -85,16 +87,37 @@ class Local:
     def outage(self) -> None:
         """Returns None: there is no server that could be away."""
 
-    def read_now(self, key: str) -> Entry | None:
+    @property
+    def read_now(self) -> Callable[[str], Entry | None]:
         """Carries `read` out without a plan, which would take longer than the read itself."""
-        return self._records.read(key)
+        return self._records.read
 
-    write = _of_records(Records.write)
-    read = _of_records(Records.read)
+    @property
+    def find_now(self) -> Callable[[Search], list[Hit]]:
+        """Carries `find` out without a plan."""
+        return self._records.find
+
+    # The verbs that an agent calls all day are written out: passing arguments on takes time as well.
+
+    def write(self, entry: Entry) -> Plan[None]:
+        """Writes one entry in a way that cannot be taken back."""
+        self._records.write(entry)
+        return
+        yield
+
+    def read(self, key: str) -> Plan[Entry | None]:
+        """Returns the entry of a key, made the newest; None when there is none."""
+        return self._records.read(key)
+        yield
+
+    def find(self, search: Search) -> Plan[list[Hit]]:
+        """Returns the hits of a search."""
+        return self._records.find(search)
+        yield
+
     expires_at = _of_records(Records.expires_at)
     fetch = _of_records(Records.fetch)
     peek = _of_records(Records.peek)
-    find = _of_records(Records.find)
     count = _of_records(Records.count)
     keys = _of_records(Records.keys)
     size = _of_records(Records.size)

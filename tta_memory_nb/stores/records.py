@@ -13,11 +13,13 @@ from math import inf
 from threading import RLock
 from typing import TypeVar, TypeVarTuple, Unpack
 
+from msgspec.structs import replace
+
 from ..entry import Entry, recency
 from ..filters import EVERYTHING, Filters
 from ..keys import check_key
 from ..search.indexes import Indexes
-from ..search.query import Entries, Query
+from ..search.query import Entries, Query, hits_of
 from ..search.request import Hit, Search
 from ..times import duration
 from .base import Clock
@@ -208,22 +210,11 @@ class Records:
 
     def find(self, search: Search) -> list[Hit]:
         """Returns the hits of a search, see `Store.find`."""
-        limit, offset = search.limit, search.offset
-        if search.order == "newest":
-            hits = self._find(search, None if limit is None else limit + offset)
-        else:
-            hits = self._find(search, None)
-            hits.reverse()
-            if limit is not None:
-                del hits[limit + offset :]
-        if offset:
-            del hits[:offset]
-        return hits
-
-    def _find(self, search: Search, limit: int | None) -> list[Hit]:
-        query, mode = Query(search), search.mode
+        query, mode, limit = Query(search), search.mode, search.limit
         if query.is_impossible:
             return []
+        if search.offset or search.order == "oldest":
+            return self._find_part(search)
         now = self.clock() if self._expiries else 0.0
         with self.lock:
             if self._expiries or self._reads:
@@ -232,8 +223,17 @@ class Records:
                 return self._steadily(self.indexes.find, query, mode, limit)
             # Conditions decode values, which takes time: other threads need not wait for that.
             candidates = self._steadily(self.indexes.candidates, query, mode)
-        matcher = query.matcher()
-        return [Hit(entry, 1.0, matcher) for entry in filter(query.test(), candidates)]
+        return hits_of(filter(query.test(), candidates), query)
+
+    def _find_part(self, search: Search) -> list[Hit]:
+        """Answers a search that does not want the first of the newest hits."""
+        start, limit = search.offset, search.limit
+        end = None if limit is None else start + limit
+        if search.order == "newest":
+            return self.find(replace(search, offset=0, limit=end))[start:]
+        hits = self.find(replace(search, offset=0, limit=None, order="newest"))
+        hits.reverse()
+        return hits[start:end]
 
     def candidate_keys(self, search: Search) -> list[str]:
         """Returns the keys of all records that may match, newest first."""
@@ -249,11 +249,10 @@ class Records:
     def stream(self, search: Search) -> Iterator[Hit]:
         """Yields the hits of a search one by one, see `Store.stream`."""
         query = Query(search)
-        matches, matcher = query.test(), query.matcher()
+        matches = query.test()
         # Keys, so that what is evicted on the way need not stay in memory.
         for key in self.candidate_keys(search):
-            for entry in filter(matches, self.peek((key,))):
-                yield Hit(entry, 1.0, matcher)
+            yield from hits_of(filter(matches, self.peek((key,))), query)
 
     def count(self, search: Search) -> int:
         """Returns how many records match."""
@@ -263,7 +262,7 @@ class Records:
         if query.needle is None and query.accepts is None:
             return self.size()
         if search.filters.where:
-            return len(self._find(search, None))
+            return len(self.find(replace(search, limit=None, offset=0)))
         now = self.clock()
         with self.lock:
             self.settle(now)

@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ...entry import Entry, recency
-from ..query import Entries, Query, Test, newest, used_since
+from ..query import Entries, Query, Test, hits_of, newest, used_since
 from ..request import Hit
 from .unindexed import FEW, Unindexed
 
@@ -62,6 +62,11 @@ class SubstringIndex:
         self._seen = 0
 
     @property
+    def is_built(self) -> bool:
+        """Whether any entry has a column."""
+        return self._columns is not None
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the columns."""
         return self._columns.nbytes if self._columns else 0
@@ -76,10 +81,6 @@ class SubstringIndex:
 
     def find(self, entries: Entries, query: Query, limit: int | None) -> list[Hit]:
         """Returns the newest hits, newest first; all of them when the limit is None."""
-        matcher = query.matcher()
-        return [Hit(entry, 1.0, matcher) for entry in self._find(entries, query, limit)]
-
-    def _find(self, entries: Entries, query: Query, limit: int | None) -> list[Entry]:
         matches = query.test()
         serves = query.is_narrow and self._serves(entries)
         excludes_unindexed = False
@@ -88,7 +89,7 @@ class SubstringIndex:
             excludes_unindexed = self._unindexed.exclude(query.needle)
         found, last = self._walk(entries, matches, limit, serves, excludes_unindexed)
         if last is None:
-            return found
+            return hits_of(found, query)
         self._update(entries)
         wanted = None if limit is None else limit - len(found)
         more: list[Entry] = []
@@ -108,7 +109,7 @@ class SubstringIndex:
                 more.sort(key=recency, reverse=True)
         if self._unindexed.compared >= _PUT_OFF:
             self._advance(entries, max(0.001, spent))
-        return found + more[:wanted]
+        return hits_of(found + more[:wanted], query)
 
     def count(self, entries: Entries, query: Query) -> int:
         """Returns how many entries match."""

@@ -1,48 +1,34 @@
-"""Where a value matches a substring search."""
+"""Where a value has a folded text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from ...text import fold, leaf_text, match_spans, matching_paths
+from ...text import fold, leaf_text, match_spans
 from ..request import Span
 
 
-class SubstringMatcher:
-    """The places where a folded text stands.
+def spans_of(value: Any, folded: str, path: str = "") -> Iterator[Span]:
+    """Yields every place that has a folded text, in field order.
 
     Args:
+        value: plain JSON.
         folded: as `fold` gives it, not empty.
+        path: of the value itself, in the value that it is a part of.
     """
-
-    __slots__ = ("_folded",)
-
-    def __init__(self, folded: str) -> None:
-        self._folded = folded
-
-    def paths(self, value: dict[str, Any]) -> tuple[str, ...]:
-        """Returns the paths of the fields that match, each once, in field order."""
-        return matching_paths(value, self._folded)
-
-    def spans(self, value: dict[str, Any]) -> tuple[Span, ...]:
-        """Returns every place that matches, in field order."""
-        return tuple(self._spans(value, ""))
-
-    def _spans(self, node: Any, path: str) -> Iterator[Span]:
-        folded = self._folded
-        if isinstance(node, dict):
-            for name, child in node.items():
-                inner = f"{path}.{name}" if path else name
-                if folded in fold(name):
-                    for start, end in match_spans(name, folded):
-                        yield Span(inner, start, end, "name")
-                yield from self._spans(child, inner)
-        elif isinstance(node, list):
-            for position, child in enumerate(node):
-                yield from self._spans(child, f"{path}[{position}]")
-        else:
-            text = leaf_text(node)
-            if folded in fold(text):
-                for start, end in match_spans(text, folded):
-                    yield Span(path, start, end)
+    if isinstance(value, dict):
+        for name, child in value.items():
+            inner = f"{path}.{name}" if path else name
+            if folded in fold(name):
+                for start, end in match_spans(name, folded):
+                    yield Span(inner, start, end, "name")
+            yield from spans_of(child, folded, inner)
+    elif isinstance(value, list):
+        for position, child in enumerate(value):
+            yield from spans_of(child, folded, f"{path}[{position}]")
+    else:
+        text = leaf_text(value)
+        if folded in fold(text):
+            for start, end in match_spans(text, folded):
+                yield Span(path, start, end)

@@ -12,7 +12,7 @@ from ...entry import Entry
 from ...errors import InvalidArgument
 from ...filters import EVERYTHING, Filters
 from ...keys import check_key
-from ...search.query import Query
+from ...search.query import Query, hits_of
 from ...search.request import Hit, Search
 from ..base import Change, Clock, OutagePolicy, check_max_size
 from ..memory import InMemoryStore
@@ -271,7 +271,7 @@ class RedisStore:
         """Yields plans that give the hits of a search a few at a time; see `Store.stream`."""
         keys: list[str] = []
         query = Query(search)
-        matches, matcher = query.test(), query.matcher()
+        matches = query.test()
 
         def look_for_keys() -> Plan[list[Hit]]:
             keys.extend(
@@ -286,7 +286,7 @@ class RedisStore:
 
         def look(batch: Sequence[str]) -> Plan[list[Hit]]:
             found = yield from self._peek_batch(batch)
-            return [Hit(entry, 1.0, matcher) for entry in filter(matches, found)]
+            return hits_of(filter(matches, found), query)
 
         if query.is_impossible:
             return
