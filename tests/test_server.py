@@ -32,6 +32,8 @@ from tta_memory_nb.stores.redis.keys import keys_of
 from tta_memory_nb.stores.redis.mirror import Mirror
 from tta_memory_nb.stores.turns import Turns
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 SECRET = "s3cret-pässword/@:"
 
 

@@ -14,6 +14,8 @@ from test_magics import Ran, shell  # noqa: F401  a fixture
 from tta_memory_nb import MemoryPrimitive, outage
 from tta_memory_nb.notebook.magics import notebook_of
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 SECRET = "s3cret"
 
 
