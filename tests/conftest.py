@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import real_servers
@@ -26,10 +26,6 @@ settings.register_profile("tta", deadline=None, derandomize=os.environ.get("CI")
 # Ten times as many random programs (`backends.DEEP`), always new ones: HYPOTHESIS_PROFILE=deep.
 settings.register_profile("deep", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tta"))
-
-# A busy machine is no outage either. Where a server says nothing, tests name a timeout of their own.
-assert MemoryPrimitive.__init__.__kwdefaults__ is not None
-MemoryPrimitive.__init__.__kwdefaults__["timeout"] = 60.0
 
 # ---- tests that need nothing but this process
 
@@ -90,6 +86,13 @@ def threads_take_turns_often() -> Iterator[None]:
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives memories a timeout that no busy machine reaches, unless a test names another one."""
+    defaults: Any = MemoryPrimitive.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "timeout", 60.0)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from real_servers import Server, need, redis_8
 
 import tta_memory_nb
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 IMPORT = re.compile(r"from tta_dev_primitives\.performance(\.memory)? import ")
 MADE_WITHOUT_ADDRESS = re.compile(r"MemoryPrimitive\((?!redis_url)")
 DOCUMENTED_ADDRESS = "redis://localhost:6379"

@@ -29,7 +29,7 @@ from search_oracle import (
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis.operations import BATCH
 
-EXAMPLES = 600
+EXAMPLES = 400
 """Random programs for a backend in this process; `examples` says how many a server runs."""
 
 # Below 64 records an index may have nothing to do; thousands take their time and come seldom.
@@ -181,7 +181,7 @@ def test_random_programs_find_what_looking_at_every_record_finds(backend):
     [
         pytest.param(name, seed, marks=marks_of(name))
         for name in BACKENDS
-        for seed in range(examples(name, 20))
+        for seed in range(examples(name, 8))
     ],
 )
 def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(backend, seed):

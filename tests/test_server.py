@@ -34,6 +34,8 @@ from tta_memory_nb.stores.redis.addresses import parse_address
 from tta_memory_nb.stores.redis.keys import keys_of
 from tta_memory_nb.stores.redis.replica import Replica
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 SECRET = "s3cret-pässword/@:"
 
 

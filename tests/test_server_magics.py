@@ -15,6 +15,8 @@ from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.notebook.magics import notebook_of
 from tta_memory_nb.stores.redis import outage
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 SECRET = "s3cret"
 
 

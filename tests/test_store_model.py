@@ -288,7 +288,7 @@ def test_random_programs_answer_as_the_naive_model(backend):
     run_state_machine_as_test(
         lambda: Program(backend),
         settings=settings(
-            max_examples=examples(backend, 300),
+            max_examples=examples(backend, 200),
             stateful_step_count=25 if backend in SERVERS else 40,
         ),
     )
