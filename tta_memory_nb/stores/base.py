@@ -227,3 +227,15 @@ def check_max_size(max_size: int) -> int:
     raise InvalidArgument(
         f"max_size={brief(max_size)}: give an int of at least 0 (records; 0 keeps nothing)"
     )
+
+
+def check_origin(change: Change, store: object) -> None:
+    """Makes sure that a change was made to a store.
+
+    Raises:
+        InvalidArgument: the change was made to another store.
+    """
+    if change.origin is not store:
+        raise InvalidArgument(
+            "this change was made to another memory, and only that one can take it back"
+        )

@@ -8,13 +8,12 @@ from typing import Any, Self
 
 from ..codec import from_json
 from ..entry import Entry, new_entry
-from ..errors import InvalidArgument
 from ..filters import EVERYTHING, Filters
 from ..keys import check_key, check_namespace
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..search.request import ALL, Search, check_limit, check_query
 from ..times import Duration, duration
-from .base import Change, Clock, check_max_size
+from .base import Change, Clock, check_max_size, check_origin
 from .records import Records
 
 
@@ -171,10 +170,7 @@ class InMemoryStore:
         Raises:
             InvalidArgument: the change was made to another store.
         """
-        if change.origin is not self:
-            raise InvalidArgument(
-                "this change was made to another memory, and only that one can take it back"
-            )
+        check_origin(change, self)
         records = self.contents
         now = records.clock()
         with records.lock:

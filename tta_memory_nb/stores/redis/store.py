@@ -9,12 +9,11 @@ from itertools import chain
 from typing import Any, Literal
 
 from ...entry import Entry
-from ...errors import InvalidArgument
 from ...filters import EVERYTHING, Filters
 from ...keys import check_key
 from ...search.query import Query, hits_of
 from ...search.request import Hit, Search
-from ..base import Change, Clock, OutagePolicy, check_max_size
+from ..base import Change, Clock, OutagePolicy, check_max_size, check_origin
 from ..memory import InMemoryStore
 from ..opening import Settings
 from ..plan import Plan
@@ -371,10 +370,7 @@ class RedisStore:
         Raises:
             InvalidArgument: the change was made to another store.
         """
-        if change.origin is not self:
-            raise InvalidArgument(
-                "this change was made to another memory, and only that one can take it back"
-            )
+        check_origin(change, self)
         max_size = change.max_size
         # What was replaced comes back only where its successor has gone.
         batch: list[tuple[Sequence[Entry], Sequence[Entry]]]
