@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from backends import Clock, calls
 
-from tta_memory_nb import InMemoryStore, MemoryPrimitive
+from tta_memory_nb import InMemoryStore, InvalidArgument, MemoryPrimitive
 from tta_memory_nb.entry import Entry
 from tta_memory_nb.filters import Filters
+from tta_memory_nb.search.indexes import INDEXES
 from tta_memory_nb.search.orders import Orders, prefix_of
-from tta_memory_nb.search.request import Search
+from tta_memory_nb.search.query import Entries, Query
+from tta_memory_nb.search.request import Hit, Search
 
 USERS = ["ann", "ann:x", "an", "bob", "zoë", "😀"]
 
@@ -181,3 +184,54 @@ def test_a_hit_says_where_it_matches():
     assert [tuple(span) for span in hit.spans] == [("Straßen", 0, 6, "name")]
     [hit] = memory._runner.run(memory.store.find(Search()))
     assert (hit.score, hit.spans) == (1.0, ())
+
+
+# ---- another search mode
+
+
+class Shortest:
+    """An index of a mode that ranks: records that have the text, the shortest first."""
+
+    is_built = False
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+
+    def clear(self) -> None: ...
+
+    def restored(self, entries: Iterable[Entry]) -> None: ...
+
+    def find(self, entries: Entries, query: Query, limit: int | None) -> list[Hit]:
+        found = sorted(self.candidates(entries, query), key=lambda entry: entry.size)
+        return [Hit(entry, 1 / entry.size, query) for entry in filter(query.test(), found)][:limit]
+
+    def count(self, entries: Entries, query: Query) -> int:
+        return len(self.find(entries, query, None))
+
+    def candidates(self, entries: Entries, query: Query) -> list[Entry]:
+        return list(reversed(entries.values()))
+
+    def build(self, entries: Entries, seconds: float | None) -> int:
+        return 0
+
+
+def test_a_new_search_mode_is_an_index_and_a_row(monkeypatch):
+    monkeypatch.setitem(INDEXES, "shortest", Shortest)
+    memory = MemoryPrimitive(max_size=1000).sync
+    for n in range(500):
+        memory.add(f"ann:{n}" if n % 2 else f"bob:{n}", {"text": "rain " * (1 + n * 7 % 500)})
+    search: Any = memory.search_records
+    found = search("rain", 3, mode="shortest")
+    sizes = [len(record.value["text"]) for record in found]
+    assert sizes == sorted(sizes)
+    assert [record.score for record in found] == sorted((r.score for r in found), reverse=True)
+    assert found[0].key == "bob:0"
+    assert {record.matches for record in found} == {("text",)}
+    # An order gives the newest first, so a mode that ranks is not answered by one.
+    [best, *_] = search("rain", 2, mode="shortest", prefix="ann:")
+    expected = min((n * 7 % 500, n) for n in range(1, 500, 2))
+    assert best.key == f"ann:{expected[1]}"
+    entries: Any = memory.entries
+    assert [entry.key for entry in entries("rain", 1, mode="shortest")] == ["bob:0"]
+    with pytest.raises(InvalidArgument, match="mode='longest': this version searches by 'keyword'"):
+        search("rain", mode="longest")

@@ -17,7 +17,8 @@ from ..entry import Entry, new_entry
 from ..errors import InvalidArgument, NotStorable, brief
 from ..filters import EVERYTHING, FilterArgs, Filters
 from ..record import MemoryRecord
-from ..search.request import Hit, Search, SearchMode, check_limit, check_mode, check_query
+from ..search.indexes import check_mode
+from ..search.request import Hit, Search, SearchMode, check_limit, check_query
 from ..stores.base import Change, Clock, Store
 from ..stores.plan import Call, Plan
 from ..times import Duration, duration

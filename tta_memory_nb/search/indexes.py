@@ -1,6 +1,6 @@
 """The indexes that one store owns, and which of them answers a search.
 
-A new search mode is one module with an `Index` and one row in `_MAKERS`.
+A new search mode is one module with an `Index` and one row in `INDEXES`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from math import inf
 from typing import Protocol
 
 from ..entry import Entry
+from ..errors import InvalidArgument, brief
 from .orders import Orders
 from .query import Entries, Query, hits_of
 from .request import Hit, SearchMode
@@ -70,7 +71,7 @@ class Index(Protocol):
         ...
 
 
-_MAKERS: dict[SearchMode, Callable[[int], Index]] = {"keyword": SubstringIndex}
+INDEXES: dict[SearchMode, Callable[[int], Index]] = {"keyword": SubstringIndex}
 """Search mode -> what makes its index for a capacity."""
 
 
@@ -87,7 +88,7 @@ class Indexes:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._orders = Orders()
-        self.of_mode = {mode: make(capacity) for mode, make in _MAKERS.items()}
+        self.of_mode = {mode: make(capacity) for mode, make in INDEXES.items()}
 
     @property
     def capacity(self) -> int:
@@ -148,3 +149,15 @@ class Indexes:
     def build(self, entries: Entries, seconds: float | None) -> int:
         """Does the work that searches have put off; returns how many entries are unindexed."""
         return sum(index.build(entries, seconds) for index in self.of_mode.values())
+
+
+def check_mode(mode: SearchMode) -> SearchMode:
+    """Returns the mode itself.
+
+    Raises:
+        InvalidArgument: this version has no such mode.
+    """
+    if mode in INDEXES:
+        return mode
+    known = ", ".join(map(repr, INDEXES))
+    raise InvalidArgument(f"mode={brief(mode)}: this version searches by {known}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -14,8 +14,6 @@ from ..filters import EVERYTHING, Filters
 SearchMode: TypeAlias = Literal["keyword"]
 """How a search finds records. ``"keyword"`` finds exact text and gives the newest first."""
 
-MODES: tuple[str, ...] = get_args(SearchMode)
-
 Order: TypeAlias = Literal["newest", "oldest"]
 """In which order of use records come that match equally well."""
 
@@ -23,7 +21,8 @@ Order: TypeAlias = Literal["newest", "oldest"]
 class Search(msgspec.Struct, frozen=True):
     """One question to a store.
 
-    Making one checks nothing: ``check_limit``, ``check_query`` and ``check_mode`` do so at the border.
+    Making one checks nothing: ``check_limit``, ``check_query`` and
+    ``indexes.check_mode`` do so at the border.
 
     Attributes:
         text: what to look for, as its user wrote it; None for any record, and an empty text, which
@@ -118,18 +117,6 @@ def check_query(query: str) -> str:
     if isinstance(query, str):
         return query
     raise InvalidArgument(f"query={brief(query)}: give text to search for")
-
-
-def check_mode(mode: SearchMode) -> SearchMode:
-    """Returns the mode itself.
-
-    Raises:
-        InvalidArgument: this version has no such mode.
-    """
-    if mode in MODES:
-        return mode
-    known = ", ".join(map(repr, MODES))
-    raise InvalidArgument(f"mode={brief(mode)}: this version searches by {known}")
 
 
 def whole_number(value: object) -> int | None:

@@ -219,7 +219,7 @@ class Records:
         with self.lock:
             if self._expiries or self._reads:
                 self.settle(now)
-            if limit is not None or not search.filters.where:
+            if limit is not None or not search.filters.where or mode != "keyword":
                 return self._steadily(self.indexes.find, query, mode, limit)
             # Conditions decode values, which takes time: other threads need not wait for that.
             candidates = self._steadily(self.indexes.candidates, query, mode)

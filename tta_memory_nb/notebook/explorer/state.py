@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 from ...filters import FilterArgs, Filters
 from ...memory.faces import MemoryPrimitive
+from ...search.indexes import INDEXES
 from ...table import portable
 from .cells import ABOUT, KEY, MATCHES, NO_FIELDS, Column, Fields, Rows, column_called, sendable
 from .listing import Listing
 from .versions import Versions
 
-MODES = ("keyword",)
+MODES: tuple[str, ...] = tuple(INDEXES)
 
 Window: TypeAlias = tuple[int, int]
 """The number of the first row of a page, from 0, and the number after its last row."""
