@@ -203,7 +203,7 @@ def test_import_lists_what_it_skips(nb, tmp_path):
     lines = transfer.import_(nb, str(path), on_error="skip").text.splitlines()
     assert lines[0] == "imported 1 record, 2 skipped"
     assert lines[1].startswith("  line 2: not JSON")
-    assert lines[2].startswith("  line 3: no 'key'")
+    assert lines[2].startswith("  line 3: the object has no field 'key'")
     with pytest.raises(InvalidArgument, match="on_error='ignore': give raise or skip"):
         transfer.import_(nb, str(path), on_error="ignore")
 

@@ -150,8 +150,8 @@ def test_an_error_names_the_flag_that_was_typed(shell, tmp_path, monkeypatch, co
         ("get ''", "KEYS: '' is not a key"),
         ("import notes.jsonl --user ''", "--user '': give non-empty text"),
         ("import notes.jsonl --format xml", "--format 'xml' is not known; give --format one of"),
-        ("import notes.txt", "the suffix .txt tells no known format; give --format one of"),
-        ("import broken.jsonl", "or import the others with --on-error skip."),
+        ("import notes.txt", "the suffix .txt names no known format; give --format one of"),
+        ("import broken.jsonl", "or import the other records with --on-error skip."),
         ("import $table", "name the one that holds the keys with --key"),
         ("import $many", "import with --grow, or make"),
         # What a person has typed is never taken for the name of an argument.
