@@ -28,6 +28,7 @@ from tta_memory_nb import (
     ServerError,
     StoreUnavailable,
 )
+from tta_memory_nb.filters import Filters
 from tta_memory_nb.stores.locks import AdvisoryLock
 from tta_memory_nb.stores.redis import payload
 from tta_memory_nb.stores.redis.addresses import parse_address
@@ -598,6 +599,31 @@ def test_a_filtered_search_loads_only_what_its_filters_may_accept(open_memory, c
         rows = [len(part) // 3 for call in apply.call_args_list for part in call.args[2][6:9]]
         assert sum(rows) == len(wanted)
         assert other.fallback.size() == 0
+
+
+def test_listing_keys_by_filters_loads_no_value(open_memory, clock):
+    memory = open_memory(clock=clock)
+    for n in range(1200):
+        clock.tick(1)
+        memory.sync.add(f"u{n % 7}:s{n % 3}:{n:08x}", {"n": n}, ttl=500 if n % 5 == 0 else None)
+    clock.tick(100)
+    records = memory.sync.records()[::-1]
+    other = open_memory(clock=clock)
+    with patch.object(Replica, "apply", autospec=True, side_effect=Replica.apply) as apply:
+        for filters in (
+            {"prefix": "u1"},
+            {"user": "u7"},
+            {"user": "u1", "session": "s1"},
+            {"session": "s2"},
+            {"since": clock.now - 300},
+            {"prefix": "u", "until": clock.now - 900},
+        ):
+            compiled = Filters.build(clock.now, **filters)
+            expected = [r.key for r in records if compiled.accept(r.key, r.updated_at, dict)]
+            assert other.sync.keys(**filters) == expected
+        assert not apply.called
+        assert len(other.sync.keys(where={"n": {"$lt": 9}})) > 0
+        assert apply.called
 
 
 def test_what_is_known_of_parts_is_known_in_an_outage_as_it_was_last(open_memory):

@@ -24,6 +24,7 @@ from ..stores.local import Local
 from ..stores.memory import InMemoryStore
 from ..stores.opening import Settings, open_store
 from ..stores.plan import Plan
+from ..times import Duration
 from .verbs import (
     Summarizer,
     Verbs,
@@ -116,13 +117,21 @@ class SyncMemory:
         self._store = store
         self._verbs = verbs
         self._run = store.runner.run
-        # To make a plan takes longer than to look a key up, and a fifth of a search for frequent text.
-        # So these two verbs have shortcuts, where the store offers them.
+        # To make a plan takes longer than to look a key up, and a fifth of the time of an add or of a
+        # search for frequent text. So these verbs have shortcuts, where the store offers them.
+        self._write_now: Callable[[Entry], None] | None = _shortcut(store, "write_now")
         self._read_now: Callable[[str], Entry | None] | None = _shortcut(store, "read_now")
         self._find_now: Callable[[Search], list[Hit]] | None = _shortcut(store, "find_now")
 
     def __repr__(self) -> str:
         return f"SyncMemory(namespace={self.namespace!r}, {self._store.describe()})"
+
+    @_documented_by(Verbs.add)
+    def add(self, key: str, value: dict[str, Any], ttl: Duration | None = None) -> None:  # noqa: D102
+        if self._write_now is None or self._verbs.watch is not None:
+            self._add(key, value, ttl)
+        else:
+            self._write_now(self._verbs.entry(key, value, ttl))
 
     @_documented_by(Verbs.get)
     def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
@@ -136,9 +145,9 @@ class SyncMemory:
             return self._search(query, limit)
         return values_of(self._find_now(search_for(query, limit)))
 
+    _add = _called(Verbs.add)
     _get = _called(Verbs.get)
     _search = _called(Verbs.search)
-    add = _called(Verbs.add)
     delete = _called(Verbs.delete)
     ttl = _called(Verbs.ttl)
     add_many = _called(Verbs.add_many)
@@ -359,6 +368,7 @@ class MemoryPrimitive:
         self.sync = SyncMemory(store, self._verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
+        self._write_now = self.sync._write_now  # noqa: SLF001
         self._read_now = self.sync._read_now  # noqa: SLF001  the two faces share it
         self._find_now = self.sync._find_now  # noqa: SLF001
 
@@ -380,6 +390,13 @@ class MemoryPrimitive:
     ) -> None:
         await self.aclose()
 
+    @_documented_by(Verbs.add)
+    async def add(self, key: str, value: dict[str, Any], ttl: Duration | None = None) -> None:  # noqa: D102
+        if self._write_now is None or self._verbs.watch is not None:
+            await self._add(key, value, ttl)
+        else:
+            self._write_now(self._verbs.entry(key, value, ttl))
+
     @_documented_by(Verbs.get)
     async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
         if self._read_now is None or self._verbs.watch is not None:
@@ -392,9 +409,9 @@ class MemoryPrimitive:
             return await self._search(query, limit)
         return values_of(self._find_now(search_for(query, limit)))
 
+    _add = _awaited(Verbs.add)
     _get = _awaited(Verbs.get)
     _search = _awaited(Verbs.search)
-    add = _awaited(Verbs.add)
     delete = _awaited(Verbs.delete)
     ttl = _awaited(Verbs.ttl)
     add_many = _awaited(Verbs.add_many)

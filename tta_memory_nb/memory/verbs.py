@@ -100,8 +100,7 @@ class Verbs:
             InvalidArgument: the key or the ttl.
             NotStorable: the value; the error names the path.
         """
-        seconds = None if ttl is None else duration(ttl)
-        return self._store.write(new_entry(key, value, self._clock(), seconds))
+        return self._store.write(self.entry(key, value, ttl))
 
     def get(self, key: str) -> Plan[dict[str, Any] | None]:
         """Returns a fresh copy of the value and makes it the newest; None when there is none."""
@@ -510,6 +509,11 @@ class Verbs:
         return self._store.reconnect()
 
     # ---- what the verbs have in common
+
+    def entry(self, key: str, value: dict[str, Any], ttl: Duration | None) -> Entry:
+        """Returns what `add` writes, checked."""
+        seconds = None if ttl is None else duration(ttl)
+        return new_entry(key, value, self._clock(), seconds)
 
     def _fetched(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         return self._store.fetch(_listed(keys))

@@ -45,8 +45,9 @@ class Store(Protocol):
     records is the order of use: writing a record and reading it by key make it the newest, and
     nothing else does.
 
-    A store whose `read` or `find` needs no plan may have methods ``read_now(key)`` and
-    ``find_now(search)`` in its own class, which carry them out at once; see ``stores.local.Local``.
+    A store whose `write`, `read` or `find` needs no plan may have methods ``write_now(entry)``,
+    ``read_now(key)`` and ``find_now(search)`` in its own class, which carry them out at once; see
+    ``stores.local.Local``.
     `MemoryPrimitive.over` makes a memory of any store.
     """
 

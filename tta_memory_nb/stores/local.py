@@ -59,7 +59,7 @@ class Local:
     def __init_subclass__(cls) -> None:
         # A subclass that carries a verb out in a way of its own has no shortcut past it, unless it
         # brings one.
-        for verb in ("read", "find"):
+        for verb in ("write", "read", "find"):
             if verb in cls.__dict__ and f"{verb}_now" not in cls.__dict__:
                 setattr(cls, f"{verb}_now", None)
 
@@ -86,6 +86,11 @@ class Local:
 
     def outage(self) -> None:
         """Returns None: there is no server that could be away."""
+
+    @property
+    def write_now(self) -> Callable[[Entry], None]:
+        """Carries `write` out without a plan."""
+        return self._records.write
 
     @property
     def read_now(self) -> Callable[[str], Entry | None]:
