@@ -57,7 +57,7 @@ from report import (
 import tta_memory_nb
 from tta_memory_nb import SyncMemory
 from tta_memory_nb.entry import new_entry
-from tta_memory_nb.memory.verbs import value_of
+from tta_memory_nb.memory.verbs import entry_for, value_of
 
 BATCH = 1_000
 OURS = "tta_memory_nb"
@@ -268,7 +268,7 @@ class Unwatched(SyncMemory):
 
     def add(self, key: str, value: Json, ttl: Any = None) -> None:  # noqa: D102
         assert self._write_now is not None
-        self._write_now(self._verbs.entry(key, value, ttl))
+        self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
 
     def get(self, key: str) -> Json | None:  # noqa: D102
         assert self._read_now is not None

@@ -702,7 +702,7 @@ async def test_a_watch_sees_verbs_arguments_results_and_errors_of_both_faces():
     memory.sync.get("a")
     *others, streamed = seen
     assert others == [
-        ("add", ("b", {"n": 2}), {"ttl": 60}, None),
+        ("add", ("b", {"n": 2}, 60), {}, None),
         ("get", ("a",), {}, {"n": 1}),
         ("get", ("b",), {}, {"n": 2}),
         ("count", (), {"prefix": "a"}, 1),

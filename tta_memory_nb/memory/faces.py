@@ -29,6 +29,7 @@ from .verbs import (
     Summarizer,
     Verbs,
     Watch,
+    entry_for,
     search_for,
     spell_out_filters,
     value_of,
@@ -131,7 +132,7 @@ class SyncMemory:
         if self._write_now is None or self._verbs.watch is not None:
             self._add(key, value, ttl)
         else:
-            self._write_now(self._verbs.entry(key, value, ttl))
+            self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
 
     @_documented_by(Verbs.get)
     def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
@@ -395,7 +396,7 @@ class MemoryPrimitive:
         if self._write_now is None or self._verbs.watch is not None:
             await self._add(key, value, ttl)
         else:
-            self._write_now(self._verbs.entry(key, value, ttl))
+            self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
 
     @_documented_by(Verbs.get)
     async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102

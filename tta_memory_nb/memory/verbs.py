@@ -76,12 +76,13 @@ class Verbs:
         summarizer: what `summarize` calls, or None.
 
     Attributes:
+        clock: gives Unix seconds.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
     """
 
     def __init__(self, store: Store, clock: Clock, summarizer: Summarizer | None) -> None:
         self._store = store
-        self._clock = clock
+        self.clock = clock
         self._summarizer = summarizer
         self.watch: Watch | None = None
 
@@ -100,7 +101,7 @@ class Verbs:
             InvalidArgument: the key or the ttl.
             NotStorable: the value; the error names the path.
         """
-        return self._store.write(self.entry(key, value, ttl))
+        return self._store.write(entry_for(key, value, ttl, self.clock()))
 
     def get(self, key: str) -> Plan[dict[str, Any] | None]:
         """Returns a fresh copy of the value and makes it the newest; None when there is none."""
@@ -114,7 +115,7 @@ class Verbs:
     def ttl(self, key: str) -> Plan[float | None]:
         """Returns the seconds until a record expires; None for never and for no record."""
         # Before the store looks at its own clock: what it finds alive has some time left.
-        now = self._clock()
+        now = self.clock()
         expires_at = yield from self._store.expires_at(key)
         return None if expires_at is None else expires_at - now
 
@@ -139,7 +140,7 @@ class Verbs:
             NotStorable: a value; the path starts with its key.
         """
         seconds = None if ttl is None else duration(ttl)
-        now = self._clock()
+        now = self.clock()
         entries = []
         for item in items.items() if isinstance(items, Mapping) else items:
             if not isinstance(item, (tuple, list)) or len(item) != 2:
@@ -451,7 +452,7 @@ class Verbs:
             on_error=on_error,
             grow=grow,
             progress=progress,
-            now=self._clock(),
+            now=self.clock(),
         )
 
     @spell_out_filters
@@ -510,11 +511,6 @@ class Verbs:
 
     # ---- what the verbs have in common
 
-    def entry(self, key: str, value: dict[str, Any], ttl: Duration | None) -> Entry:
-        """Returns what `add` writes, checked."""
-        seconds = None if ttl is None else duration(ttl)
-        return new_entry(key, value, self._clock(), seconds)
-
     def _fetched(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         return self._store.fetch(_listed(keys))
 
@@ -525,7 +521,7 @@ class Verbs:
             if name not in FilterArgs.__annotations__:
                 known = ", ".join(FilterArgs.__annotations__)
                 raise TypeError(f"{name!r} is no argument and no filter; the filters are {known}")
-        compiled = Filters.build(self._clock(), **filters)
+        compiled = Filters.build(self.clock(), **filters)
         return EVERYTHING if compiled == EVERYTHING else compiled
 
     def _search(
@@ -554,6 +550,11 @@ class Verbs:
         if hit.matcher is None:
             return record
         return replace(record, score=hit.score, matches=hit.matcher.paths(record.value))
+
+
+def entry_for(key: str, value: dict[str, Any], ttl: Duration | None, now: float) -> Entry:
+    """Returns what `Verbs.add` writes to the store, checked."""
+    return new_entry(key, value, now, None if ttl is None else duration(ttl))
 
 
 def value_of(entry: Entry | None) -> dict[str, Any] | None:
