@@ -88,7 +88,7 @@ def commands(steps: list[str]) -> list[str]:
     return [step.removeprefix("RUN ") for step in steps if step.startswith("RUN ")]
 
 
-def test_binder_takes_the_python_of_runtime_txt(dockerfile):
+def test_binder_uses_the_python_version_of_runtime_txt(dockerfile):
     version = (BINDER / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
     escaped = version.replace(".", "-2e")
     bases = [line for line in dockerfile if line.endswith(" /tmp/env/environment.lock")]
@@ -262,7 +262,7 @@ def launched(image: Image) -> Iterator[LabServer]:
         yield server
 
 
-def test_what_binder_begins_with_stays_unless_it_is_too_old(image, capsys):
+def test_preinstalled_packages_are_kept_unless_they_are_too_old(image, capsys):
     assert image.base.items() <= image.frozen.items()
     installed = image.installed()
     for requirement in listed():
@@ -282,7 +282,7 @@ def test_what_binder_begins_with_stays_unless_it_is_too_old(image, capsys):
             print(f"  {name} {installed[name]}{note}")
 
 
-def test_nothing_that_is_replaced_is_missed_by_others(image):
+def test_replaced_packages_break_no_dependency(image):
     image.run("pip check", [str(image.python), "-m", "pip", "check"], image.environment())
 
 
@@ -296,12 +296,14 @@ def test_the_environment_is_small(image, capsys):
     assert not [name for name in image.installed() if name.startswith(("torch", "nvidia", "cuda"))]
 
 
-def test_fonts_have_been_looked_for_when_the_image_was_built(image):
+def test_the_font_cache_is_built_with_the_image(image):
     assert list(image.home.glob("**/matplotlib/fontlist-*.json"))
 
 
 @pytest.mark.parametrize("name", [path.name for path in sorted(NOTEBOOKS.glob("*.ipynb"))])
-def test_a_tutorial_runs_to_its_end_and_asks_nobody_outside(name, page, launched, image, traffic):
+def test_a_tutorial_runs_to_its_end_and_contacts_no_other_host(
+    name, page, launched, image, traffic
+):
     compiled = image.bytecode()
 
     panel = open_notebook(page, launched, f"notebooks/{name}")

@@ -99,15 +99,15 @@ def test_the_wheel_from_the_sdist_is_the_one_from_the_repository(built):
     assert files(built.wheel) == files(built.direct)
 
 
-def test_indexes_take_both_and_show_the_readme(built):
+def test_package_indexes_accept_both_files_and_render_the_readme(built):
     run(sys.executable, "-m", "twine", "check", "--strict", built.sdist, built.wheel, cwd=ROOT)
 
 
-def test_nothing_is_wrong_with_the_wheel(built):
+def test_the_wheel_has_no_known_packaging_mistakes(built):
     run(sys.executable, "-m", "check_wheel_contents", "--no-config", built.wheel, cwd=ROOT)
 
 
-def test_the_wheel_runs_alone_in_a_new_environment(built, tmp_path):
+def test_the_wheel_works_in_a_new_environment(built, tmp_path):
     venv.create(tmp_path / "env", symlinks=True)
     python = tmp_path / "env" / "bin" / "python"
     run(sys.executable, "-m", "pip", "--python", python, "install", built.wheel, cwd=tmp_path)

@@ -118,7 +118,7 @@ def layer(module: str) -> int:
 # ---- the layers
 
 
-def test_imports_are_seen_wherever_they_stand():
+def test_imports_are_found_in_modules_functions_and_type_checking_blocks():
     # The tests below pass on an empty list as well: these three must be in it.
     assert Import("stores.memory", "filters", ours=True, when="import") in IMPORTS
     assert Import("frames", "pandas", ours=False, when="types") in IMPORTS
@@ -136,7 +136,7 @@ def test_imports_only_point_down():
     assert [found for found in OURS if layer(found.imported) > layer(found.importer)] == []
 
 
-def test_only_the_server_backends_know_the_server():
+def test_only_the_server_backends_import_server_modules():
     backends = ("stores.redis", "stores.embedded")
     strangers = [
         found
@@ -151,7 +151,7 @@ def test_modules_import_each_other_by_relative_names():
     assert [found for found in THEIRS if found.imported.startswith("tta_memory_nb")] == []
 
 
-def test_no_module_waits_for_itself_to_be_imported():
+def test_imports_form_no_cycle():
     graph: dict[str, set[str]] = {}
     for found in OURS:
         if found.when == "import":
@@ -161,7 +161,7 @@ def test_no_module_waits_for_itself_to_be_imported():
     assert order.index("errors") < order.index("stores.memory") < order.index("memory.faces")
 
 
-def test_the_ground_needs_only_the_standard_library_and_the_json_engine():
+def test_the_lowest_layer_needs_only_the_standard_library_and_the_json_engine():
     early = [found for found in THEIRS if layer(found.importer) == 0 and found.when == "import"]
     assert [(found.importer, found.imported) for found in early] == [
         ("codec", "msgspec"),
@@ -169,7 +169,7 @@ def test_the_ground_needs_only_the_standard_library_and_the_json_engine():
     ]
 
 
-def test_the_opt_in_for_nested_loops_knows_nothing_but_the_errors():
+def test_the_opt_in_for_nested_loops_imports_nothing_but_the_errors():
     assert {found.imported for found in OURS if found.importer == "nesting"} == {"errors"}
 
 
@@ -177,7 +177,7 @@ def test_the_opt_in_for_nested_loops_knows_nothing_but_the_errors():
 
 
 @pytest.mark.parametrize("package", HOMES)
-def test_a_package_is_imported_only_where_it_is_at_home(package):
+def test_a_package_is_imported_only_in_the_modules_meant_for_it(package):
     def at_home(found: Import) -> bool:
         names = (found.importer, f"{found.importer} for {found.when}")
         return any(
@@ -263,7 +263,7 @@ def drawn_map() -> str:
     return found[1]
 
 
-def test_nothing_on_the_map_is_missing():
+def test_every_path_on_the_map_exists():
     assert [
         path for path in sorted(paths_on_the_map(drawn_map())) if not (PACKAGE / path).exists()
     ] == []

@@ -31,7 +31,7 @@ def listed() -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
 
-def test_binder_is_given_what_the_package_and_its_tutorials_need_and_no_more():
+def test_binder_installs_exactly_what_the_package_and_its_tutorials_need():
     tutorials = [f"{PROJECT['name']}[tutorials]", *PROJECT["dependencies"]]
     building = PYPROJECT["build-system"]["requires"]
     wanted = {str(each) for each in needed_by([*tutorials, *building])}
@@ -43,7 +43,7 @@ def test_binder_is_given_what_the_package_and_its_tutorials_need_and_no_more():
     assert wanted - set(given) == set()
 
 
-def test_binder_takes_a_python_that_the_package_and_ci_know():
+def test_binder_uses_a_python_version_that_the_package_and_ci_support():
     runtime = (BINDER / "runtime.txt").read_text(encoding="utf-8").strip()
     version = re.fullmatch(r"python-(3\.\d+)", runtime)
     assert version, runtime

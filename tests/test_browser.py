@@ -59,7 +59,7 @@ def test_the_quickstart_runs_to_its_end_and_shows_its_tables(page, lab, traffic)
     assert traffic.hosts() == {"127.0.0.1"}
 
 
-def test_the_tutorial_on_servers_runs_to_its_end_and_says_when_the_server_is_away(
+def test_the_tutorial_on_servers_runs_to_its_end_and_reports_an_unreachable_server(
     page, lab, traffic
 ):
     panel = open_notebook(page, lab, SERVERS)
@@ -81,7 +81,7 @@ def test_the_tutorial_on_servers_runs_to_its_end_and_says_when_the_server_is_awa
     assert traffic.hosts() == {"127.0.0.1"}
 
 
-def test_the_tutorial_on_the_explorer_runs_to_its_end_and_is_alive(page, lab, traffic):
+def test_the_tutorial_on_the_explorer_runs_to_its_end_and_its_widget_responds(page, lab, traffic):
     panel = open_notebook(page, lab, EXPLORER)
     run_all(page, panel)
     explorer = panel.locator(".tta-explorer")

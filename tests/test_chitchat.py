@@ -87,7 +87,7 @@ def test_searches_of_real_conversations_agree_with_a_plain_scan(query, loaded, c
     assert loaded[0].sync.count(query) == len(matching)
 
 
-def test_the_dataset_can_be_taken_back_and_put_back(loaded):
+def test_the_import_of_the_dataset_can_be_undone_and_redone(loaded):
     memory, report = loaded
     before = memory.sync.keys()
     undone = memory.sync.undo(report.change)
@@ -96,14 +96,14 @@ def test_the_dataset_can_be_taken_back_and_put_back(loaded):
     assert memory.sync.keys() == before
 
 
-def test_a_missing_dataset_names_the_way_to_install_it(monkeypatch):
+def test_the_error_for_a_missing_dataset_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "chitchat_dataset", None)
     with pytest.raises(MissingPackage, match=r"pip install 'tta-memory-nb\[tutorials\]'"):
         imported("chitchat")
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
-def test_an_export_goes_through_the_progress_bar_it_is_given(tmp_path, suffix):
+def test_an_export_uses_the_progress_bar_that_is_passed_to_it(tmp_path, suffix):
     seen = []
 
     def bar(items, total, what):

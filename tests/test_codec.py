@@ -122,7 +122,7 @@ tuples_too = st.recursive(
 
 
 @given(json_objects(tuples_too))
-def test_what_comes_back_is_what_json_gives_back(value):
+def test_a_stored_value_reads_as_after_a_round_trip_through_json(value):
     # repr tells 1 from 1.0 and True, and 0.0 from -0.0, where == does not.
     assert repr(from_json(to_json(to_plain(value)))) == repr(json.loads(json.dumps(value)))
 
@@ -231,7 +231,7 @@ def test_each_type_is_encoded_by_its_rule(value, plain):
         (OrderedDict(a=1), {"a": 1}),
     ],
 )
-def test_whatever_becomes_an_object_can_be_a_value(value, plain):
+def test_everything_that_is_encoded_as_an_object_can_be_a_value(value, plain):
     assert to_plain(value) == plain
 
 
@@ -322,13 +322,13 @@ REFUSED: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(
     ("value", "message"), REFUSED, ids=[f"{n} {case[1]}" for n, case in enumerate(REFUSED)]
 )
-def test_what_is_not_json_is_refused_by_its_path(value, message):
+def test_an_error_names_the_path_of_what_is_not_json(value, message):
     with pytest.raises(NotStorable) as refused:
         to_plain(value)
     assert message in str(refused.value)
 
 
-def test_the_error_holds_path_and_reason_apart():
+def test_the_error_has_path_and_reason_as_separate_attributes():
     with pytest.raises(NotStorable) as refused:
         to_plain({"agent": {"client": object()}}, "items['k']")
     assert refused.value.path == "items['k']['agent']['client']"
@@ -463,13 +463,13 @@ def test_the_deepest_value_is_stored_and_one_level_more_is_refused():
         assert refused.value.reason == "nested deeper than 200 levels"
 
 
-def test_hopelessly_deep_values_are_refused_all_the_same():
+def test_extremely_deep_values_are_refused_as_well():
     with pytest.raises(NotStorable, match="nested deeper than 200 levels"):
         to_plain(nested(50_000))
 
 
 @given(json_objects(leaves | st.floats() | st.decimals() | st.timedeltas() | st.binary()))
-def test_a_value_is_either_stored_for_good_or_refused(value):
+def test_a_value_is_either_stored_or_refused(value):
     try:
         plain = to_plain(value)
     except NotStorable as refused:

@@ -104,14 +104,14 @@ def test_get_gives_values_for_code(nb):
 
 
 @pytest.mark.parametrize("command", [reading.get, writing.delete])
-def test_a_missing_key_is_named_with_the_nearest_one_and_nothing_happens(nb, command):
+def test_a_missing_key_is_named_with_the_most_similar_one_and_nothing_changes(nb, command):
     before = keys(nb)
     with pytest.raises(InvalidArgument, match=r"no record under 'bob:mn' \(did you mean 'bob:mon'"):
         command(nb, ("alice:mon", "bob:mn"))
     assert keys(nb) == before
 
 
-def test_search_tells_how_many_there_are(nb):
+def test_search_reports_how_many_records_match(nb):
     reply = reading.search(nb, "RAIN", limit=1)
     assert reply.text == "1 of 2 records matching 'RAIN', newest first"
     assert list(reply.value.index) == ["alice:tue"]
@@ -145,7 +145,7 @@ def test_delete_is_undone_at_the_same_place(nb):
     assert (keys(nb), nb.memory.sync.records()) == before
 
 
-def test_clear_only_shows_until_it_is_told_yes(nb):
+def test_clear_only_previews_without_yes(nb):
     reply = writing.clear(nb, user="alice")
     assert reply.text.startswith("would delete 2 records of 3 in namespace 'default'; nothing")
     assert list(reply.value.index) == ["alice:tue", "alice:mon"]
@@ -173,7 +173,7 @@ def test_undo_without_a_change_says_so(nb):
         writing.undo(nb)
 
 
-def test_undo_belongs_to_the_memory_that_was_changed(nb):
+def test_undo_restores_the_memory_that_was_changed(nb):
     first = nb.memory
     writing.clear(nb, yes=True)
     memories.use(nb, namespace="other")
@@ -208,7 +208,7 @@ def test_import_lists_what_it_skips(nb, tmp_path):
         transfer.import_(nb, str(path), on_error="ignore")
 
 
-def test_status_and_info_tell_about_the_memory(nb):
+def test_status_and_info_describe_the_memory(nb):
     facts = memories.status(nb).value["value"]
     assert facts.to_dict() == {
         "backend": "in-memory",
@@ -224,7 +224,7 @@ def test_status_and_info_tell_about_the_memory(nb):
     assert more["undoable"] == "nothing"
 
 
-def test_use_goes_between_namespaces_and_finds_them_again(nb):
+def test_use_switches_between_namespaces_that_keep_their_records(nb):
     home = nb.memory
     assert memories.use(nb, namespace="lab").value is nb.memory
     assert nb.memory.namespace == "lab"
@@ -265,7 +265,7 @@ def test_help_has_one_line_for_each_command():
     assert commands.help_(Notebook(), "search").text.startswith("%memory search WORDS")
 
 
-def test_a_mistyped_command_is_told_the_nearest():
+def test_a_mistyped_command_suggests_the_most_similar_one():
     with pytest.raises(InvalidArgument, match=r"no subcommand 'serch' \(did you mean 'search'\?\)"):
         commands.help_(Notebook(), "serch")
 
@@ -289,7 +289,7 @@ def test_clearing_nothing_leaves_nothing_to_undo(nb):
     assert list(nb.undo_stack.verbs()) == []
 
 
-def test_use_without_a_memory_stays_on_the_one_it_was_given(nb):
+def test_use_without_a_memory_keeps_the_current_one(nb):
     home, mine = nb.memory, MemoryPrimitive(max_size=50, namespace="mine")
     memories.use(nb, mine)
     assert memories.use(nb).value is mine
@@ -340,7 +340,7 @@ def test_a_long_key_is_printed_short(nb):
     assert len(add(nb, "k" * 1_000_000, "x").text) < 200
 
 
-def test_a_long_ttl_is_told_in_full(nb):
+def test_a_long_ttl_is_printed_in_full(nb):
     assert add(nb, "k", "x", ttl="30d").text == "stored k, expires in 2,592,000 s"
 
 
@@ -355,7 +355,7 @@ def test_text_that_begins_with_many_brackets_is_text(nb):
     assert nb.memory.sync.get("k") == {"text": "[" * 100_000}
 
 
-def test_keys_that_expire_between_the_check_and_the_read_are_no_crash(nb, clock):
+def test_keys_that_expire_between_the_check_and_the_read_cause_no_crash(nb, clock):
     nb.memory.sync.add_many({"brief": {"x": 1}, "short": {"x": 2}}, ttl=1)
     peek = nb.memory.sync.peek
 
@@ -491,7 +491,7 @@ def test_no_other_command_lists_all_keys(distant, asked, name, tmp_path, monkeyp
         ("get us", [f"user{n}:s" for n in range(2999, 2799, -1)]),
     ],
 )
-def test_tab_asks_for_one_listing_with_a_limit_or_a_prefix(distant, asked, listings, line, offered):
+def test_tab_requests_one_listing_with_a_limit_or_a_prefix(distant, asked, listings, line, offered):
     assert complete(f"%memory {line}", distant)[1] == offered
     assert len(asked.verbs()) == len(listings) == 1
 
@@ -514,7 +514,7 @@ def test_tab_asks_for_one_listing_with_a_limit_or_a_prefix(distant, asked, listi
         "get -- us",
     ],
 )
-def test_tab_asks_nothing_when_the_word_cannot_be_a_key(distant, asked, line):
+def test_tab_requests_nothing_when_the_word_cannot_be_a_key(distant, asked, line):
     complete(f"%memory {line}", distant)
     assert asked.verbs() == []
 
@@ -537,7 +537,7 @@ def test_plot_draws_what_the_filters_accept(nb, kind, title):
     assert reply.value.axes[0].get_title(loc="left") == title
 
 
-def test_plot_tells_a_time_to_live_by_the_notebooks_clock(nb, clock):
+def test_plot_measures_times_to_live_by_the_notebooks_clock(nb, clock):
     add(nb, "brief", "x", ttl="1h")
     clock.tick(3000)
     bars = views.plot(nb, "ttl").value.axes[0].patches
@@ -551,7 +551,7 @@ def test_plot_tells_a_time_to_live_by_the_notebooks_clock(nb, clock):
         (["ttl"], r"KIND \['ttl'\]: give one of timeline, sessions, ttl, sizes"),
     ],
 )
-def test_plot_names_what_there_is_to_draw(nb, kind, message):
+def test_plot_lists_the_charts_it_can_draw(nb, kind, message):
     with pytest.raises(InvalidArgument, match=message):
         views.plot(nb, kind)
 
@@ -590,7 +590,7 @@ def test_diff_shows_what_has_changed_since_the_snapshot(nb, clock):
     ]
 
 
-def test_diff_tells_an_eviction_from_a_deletion(nb):
+def test_diff_distinguishes_evictions_from_deletions(nb):
     views.snapshot(nb)
     memories.use(nb, max_size=2, yes=True)
     assert views.diff(nb).text.startswith("1 evicted since")
@@ -606,7 +606,7 @@ def test_diff_shows_some_of_many_and_all_when_asked(nb):
     assert len(views.diff(nb, limit=None).value) == 50
 
 
-def test_diff_looks_where_the_snapshot_was_taken(nb):
+def test_diff_reads_the_namespace_of_the_snapshot(nb):
     views.snapshot(nb, "before")
     writing.delete(nb, ("bob:mon",))
     memories.use(nb, namespace="other")
@@ -616,7 +616,7 @@ def test_diff_looks_where_the_snapshot_was_taken(nb):
     assert list(reply.value.index) == ["bob:mon"]
 
 
-def test_diff_without_a_name_lists_what_there_is(nb):
+def test_diff_without_a_name_lists_the_snapshots(nb):
     with pytest.raises(InvalidArgument, match="no snapshot yet: %memory snapshot takes one"):
         views.diff(nb)
     views.snapshot(nb, "before-\nimport")
@@ -632,7 +632,7 @@ def test_diff_without_a_name_lists_what_there_is(nb):
         views.snapshot(nb, 3)
 
 
-def test_a_snapshot_of_the_same_name_takes_the_place_of_the_first(nb):
+def test_a_snapshot_of_the_same_name_replaces_the_first(nb):
     assert "%memory diff 'mine' shows" in views.snapshot(nb, "mine").text
     writing.clear(nb, yes=True)
     views.snapshot(nb, "mine")
@@ -641,7 +641,7 @@ def test_a_snapshot_of_the_same_name_takes_the_place_of_the_first(nb):
     assert views.diff(nb, "mine").text.startswith("3 added since")
 
 
-def test_explore_looks_at_the_memory_in_use_and_shares_what_can_be_undone(nb):
+def test_explore_shows_the_current_memory_and_shares_its_undo_stack(nb):
     explorer = views.explore(nb, "rain", user="alice").value
     assert explorer.memory is nb.memory
     assert [record.key for record in explorer.records] == ["alice:tue", "alice:mon"]

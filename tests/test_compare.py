@@ -48,14 +48,14 @@ def watched():
     return made
 
 
-def test_nothing_has_changed(watched):
+def test_an_unchanged_memory_has_no_differences(watched):
     watched.memory.get("a")
     watched.memory.search("a")
     watched.clock.tick(1000)
     assert watched.differences() == []
 
 
-def test_what_is_there_comes_first_newest_first_and_then_what_is_gone(watched):
+def test_present_records_come_newest_first_and_lost_ones_after_them(watched):
     watched.memory.delete("b")
     watched.memory.add("new", {"x": 1})
     watched.memory.add("a", {"text": "a", "turn": 2})
@@ -68,7 +68,7 @@ def test_what_is_there_comes_first_newest_first_and_then_what_is_gone(watched):
     assert summary([]) == ""
 
 
-def test_fields_are_told_by_their_path(watched):
+def test_changed_fields_are_named_by_their_path(watched):
     watched.memory.add("a", {"text": "a", "agent": {"name": "x", "tags": [1]}})
     [difference] = watched.differences()
     assert difference.fields == [
@@ -104,7 +104,7 @@ def test_a_record_that_came_or_is_gone_has_all_its_fields(watched):
         ([{"x": 1}], [{}]),
     ],
 )
-def test_what_python_calls_equal_and_json_does_not_is_a_change(watched, before, after):
+def test_values_equal_in_python_but_not_in_json_are_a_change(watched, before, after):
     watched.memory.add("a", {"v": before})
     watched.look()
     watched.memory.add("a", {"v": after})
@@ -121,7 +121,7 @@ def test_an_equal_value_written_again_is_no_difference(watched):
     assert watched.differences() == []
 
 
-def test_another_expiry_is_a_change_of_its_own(watched):
+def test_a_new_expiry_alone_is_a_change(watched):
     watched.memory.add("a", {"text": "a", "turn": 1}, ttl=60)
     [difference] = watched.differences()
     assert (difference.what, difference.fields) == (
@@ -137,7 +137,7 @@ def test_a_deletion_that_was_undone_is_no_difference(watched):
     assert watched.differences() == []
 
 
-def test_what_has_expired_is_told_from_what_was_deleted(watched):
+def test_expired_records_are_distinguished_from_deleted_ones(watched):
     watched.memory.add("brief", {}, ttl=10)
     watched.memory.add("long", {}, ttl=1000)
     watched.look()
@@ -146,7 +146,7 @@ def test_what_has_expired_is_told_from_what_was_deleted(watched):
     assert watched.what() == {"brief": "expired", "long": "deleted"}
 
 
-def test_what_was_evicted_is_told_from_what_was_deleted(watched):
+def test_evicted_records_are_distinguished_from_deleted_ones(watched):
     watched.memory.get("a")
     watched.memory.resize(3)
     watched.memory.delete("c")
@@ -156,7 +156,7 @@ def test_what_was_evicted_is_told_from_what_was_deleted(watched):
     assert watched.what() == {"d": "added", "e": "added", "b": "evicted", "c": "deleted"}
 
 
-def test_no_more_is_called_evicted_than_was(watched):
+def test_no_more_records_are_called_evicted_than_were(watched):
     watched.memory.clear()
     watched.memory.resize(1)
     watched.memory.add("d", {})
@@ -195,7 +195,7 @@ def test_field_changes_lead_from_one_value_to_the_other(before, after):
 
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
-def test_every_backend_tells_what_has_happened(make, clock):
+def test_every_backend_reports_what_has_happened(make, clock):
     notebook = Notebook(make(5), clock=clock)
     memory = notebook.memory.sync
     memory.add("brief", {"x": 1}, ttl=10)

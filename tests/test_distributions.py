@@ -125,7 +125,7 @@ def test_times_to_live_are_counted_up_to_each_step(entries):
         )
 
 
-def test_a_ttl_of_an_hour_is_up_to_an_hour_and_what_has_expired_is_about_to():
+def test_a_step_includes_its_upper_edge_and_the_first_one_counts_expired_records():
     found, never = time_to_live([entry("a", expires=NOW + 3600), entry("b", expires=NOW - 5)], NOW)
     assert (found.counts, never) == ((1, 0, 0, 1, 0, 0, 0, 0, 0), 0)
     assert time_to_live([], NOW)[0].counts == (0,) * 9
@@ -147,7 +147,7 @@ def test_sessions_are_found_as_a_loop_finds_them(entries, most):
     assert [span.last for span in spans] == last[:most]
 
 
-def test_a_span_tells_who_and_when():
+def test_a_span_has_the_user_the_session_and_its_times():
     made = [entry("bob:x", 3.0), entry("alice:x:0123abcd", 9.0), entry("bob:x:89abcdef", 5.0)]
     assert session_spans([*made, entry("loose", 10.0)], 1) == (
         [SessionSpan("alice", "x", 9.0, 9.0, 1)],

@@ -73,7 +73,7 @@ def test_the_workflow_runs_on_a_server_and_leaves_no_records(tmp_path):
     assert [key.rpartition(":")[2] for key in left] == ["meta"]
 
 
-def test_a_server_that_is_not_there_is_one_line_without_the_password(tmp_path):
+def test_an_unreachable_server_is_reported_in_one_line_without_the_password(tmp_path):
     ran = run("--redis-url", f"redis://:a-secret@127.0.0.1:{free_port()}", folder=tmp_path)
     assert ran.returncode == 1
     assert ran.stdout == ""
@@ -82,7 +82,7 @@ def test_a_server_that_is_not_there_is_one_line_without_the_password(tmp_path):
     assert "a-secret" not in line
 
 
-def test_a_wrong_password_is_one_line_as_well(tmp_path):
+def test_a_wrong_password_is_reported_in_one_line(tmp_path):
     address = f"redis://:wrong-secret@127.0.0.1:{secured().port}"
     ran = run("--redis-url", address, folder=tmp_path)
     assert ran.returncode == 1

@@ -118,7 +118,7 @@ def windows(explorer: MemoryExplorer) -> dict[int, tuple[int, int]]:
 # ---- driven by code
 
 
-def test_it_shows_the_newest_first_and_leaves_them_where_they_are(explore, memory):
+def test_records_are_listed_newest_first_without_changing_their_recency(explore, memory):
     explorer = explore()
     assert keys_of(explorer) == ["ann:tue", "bob:mon", "ann:mon"]
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
@@ -139,7 +139,7 @@ def test_query_filters_and_sort_are_traits(explore):
     assert explorer.filters == {"user": "bob"}
 
 
-def test_selection_is_a_table_of_what_is_there(explore, memory):
+def test_the_selection_is_a_table_of_records_that_still_exist(explore, memory):
     explorer = explore(selected=("ann:tue", "nobody", "ann:mon"))
     assert list(explorer.selection.index) == ["ann:tue", "ann:mon"]
     memory.sync.delete("ann:tue")
@@ -191,7 +191,7 @@ def test_repr_is_the_same_each_time(explore):
     )
 
 
-def test_another_memory_can_be_looked_at(explore):
+def test_another_memory_can_be_chosen(explore):
     other = MemoryPrimitive(namespace="other")
     other.sync.add("k", {})
     explorer = explore(memories={"other": other})
@@ -249,14 +249,14 @@ def test_a_message_that_arrives_after_a_later_greeting_is_ignored(front, memory)
     assert windows(front.explorer) == {}
 
 
-def test_views_get_signs_of_life_from_the_kernel(explore, monkeypatch):
+def test_views_receive_heartbeats_from_the_kernel(explore, monkeypatch):
     monkeypatch.setattr(widget, "_BEAT", 0.01)
     front = FrontEnd(explore())
     front.ask("hello")
     front.when(lambda: sum(each["kind"] == "alive" for each in front.messages) > 2)
 
 
-def test_a_search_marks_what_matches(front):
+def test_a_search_highlights_its_matches(front):
     front.ask("set", query="RAIN")
     front.when(lambda: front.keys() == ["ann:tue", "ann:mon"])
     assert front.state["rows"][0]["cells"]["text"]["m"] == [[5, 9]]
@@ -264,7 +264,7 @@ def test_a_search_marks_what_matches(front):
     assert front.explorer.query == "RAIN"
 
 
-def test_a_window_of_many(explore):
+def test_a_view_receives_only_its_window_of_many_records(explore):
     memory = MemoryPrimitive(max_size=3000)
     memory.sync.add_many((f"k{n:04}", {"n": n}) for n in range(3000))
     front = FrontEnd(explore(memory=memory))
@@ -276,7 +276,7 @@ def test_a_window_of_many(explore):
     front.when(lambda: front.keys() == ["k2000", "k2001", "k2002"])
 
 
-def test_what_others_write_appears_without_being_asked_for(front, memory):
+def test_writes_of_other_clients_appear_without_a_request(front, memory):
     memory.sync.add("new:one", {"text": "just now"})
     front.when(lambda: front.keys()[0] == "new:one")
     memory.sync.delete("new:one")
@@ -302,7 +302,7 @@ def test_an_explorer_that_is_not_live_lists_all_records_all_the_same(explore):
     assert front.keys() == ["k02", "k01", "k00"]
 
 
-def test_the_anchor_tells_where_its_row_is_now(front, memory):
+def test_the_answer_says_where_the_row_of_the_anchor_is_now(front, memory):
     memory.sync.add("new:one", {})
     front.when(lambda: front.state["total"] == 4)
     answer = front.ask("set", window=[0, 60], anchor="bob:mon")
@@ -337,7 +337,7 @@ def test_charts_come_with_their_view(front):
     assert front.state["charts"] is None
 
 
-def test_an_error_is_shown_and_never_swallowed(front):
+def test_errors_are_shown(front):
     assert "cannot" in front.ask("explode")["message"]
     assert front.ask("set", filters={"since": "whenever"})["kind"] == "error"
     assert front.ask("undo")["message"].startswith("nothing to undo")
@@ -472,7 +472,7 @@ def test_a_view_that_asks_for_much_work_delays_no_other(both, memory, monkeypatc
     slow.when(lambda: slow.answer_to(large))
 
 
-def test_what_a_view_has_asked_for_is_done_though_it_has_left(both, memory):
+def test_requests_of_a_view_are_carried_out_after_it_has_closed(both, memory):
     first, second = both
     gate = Gate()
     view = first.explorer._views.of(1_000_000)
@@ -537,7 +537,7 @@ def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, cl
         ("[" * 5000, "deep|JSON"),
     ],
 )
-def test_what_is_no_value_is_refused(front, memory, text, problem):
+def test_an_invalid_value_is_refused(front, memory, text, problem):
     base = front.ask("record", key="bob:mon")["base"]
     reply = front.ask("edit", key="bob:mon", text=text, base=base)
     assert reply["ok"] is False
@@ -574,7 +574,7 @@ def test_a_duplicate_never_replaces_another_record(front, memory):
     assert memory.sync.get("bob:copy") == {"text": "sun", "n": 3}
 
 
-def test_what_was_done_is_said_in_words(front):
+def test_each_action_is_described_in_words(front):
     def said(verb: str, **content: Any) -> str:
         before = len(front.messages)
         front.send(verb, **content)
@@ -637,7 +637,7 @@ def test_a_read_only_explorer_changes_nothing(explore, memory):
     ],
     ids=["long", "wide", "halves", "controls", "big"],
 )
-def test_whatever_a_record_holds_it_can_be_sent_and_is_short(explore, value):
+def test_messages_about_hostile_records_are_valid_and_short(explore, value):
     memory = MemoryPrimitive()
     memory.sync.add("\ud800<img>\x00", value)
     front = FrontEnd(explore(memory=memory))
@@ -653,7 +653,7 @@ def test_whatever_a_record_holds_it_can_be_sent_and_is_short(explore, value):
     assert front.ask("duplicate", key=row["key"], **{"as": "copy"})["ok"] is True
 
 
-def test_a_match_far_into_a_long_text_is_shown(explore):
+def test_a_match_deep_inside_a_long_text_is_shown(explore):
     memory = MemoryPrimitive()
     memory.sync.add("k", {"text": "😀" * 1000 + "needle" + "x" * 1000})
     front = FrontEnd(explore(memory=memory, query="needle"))
@@ -696,7 +696,7 @@ RECORDS = st.lists(
 
 @settings(deadline=None)
 @given(RECORDS, TRAITS, RECORDS, TRAITS)
-def test_a_widget_taken_from_one_state_to_another_is_as_a_fresh_one(first, before, second, after):
+def test_a_widget_that_changed_its_state_equals_a_new_widget(first, before, second, after):
     clock = Clock()
     memory = MemoryPrimitive(clock=clock)
     memory.sync.add_many(first)
@@ -772,7 +772,7 @@ def test_closing_ends_the_threads(explore):
         assert not thread.is_alive()
 
 
-def test_a_worker_does_jobs_in_turn_and_looks_in_between():
+def test_a_worker_runs_jobs_in_order_and_polls_in_between():
     done: list[str] = []
     looked = threading.Event()
 
@@ -793,7 +793,7 @@ def test_a_worker_does_jobs_in_turn_and_looks_in_between():
     worker.stop()
 
 
-def test_a_worker_gives_signs_of_life_however_seldom_it_looks():
+def test_a_worker_sends_heartbeats_even_if_it_polls_rarely():
     beats = threading.Semaphore(0)
     looks: list[None] = []
     worker = Worker(lambda: looks.append(None) or PATIENCE, beats.release, 0.01)
@@ -808,7 +808,7 @@ def test_a_worker_gives_signs_of_life_however_seldom_it_looks():
 
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
-def test_it_shows_what_other_processes_write(backend, request):
+def test_writes_of_other_processes_are_shown(backend, request):
     make = BACKENDS[backend]
     one, other = (make(namespace=request.node.name, max_size=100) for _ in range(2))
     one.sync.add("a", {"text": "rain"})
@@ -828,7 +828,7 @@ def test_it_shows_what_other_processes_write(backend, request):
         other.sync.close()
 
 
-def test_what_takes_long_can_be_cancelled(front, monkeypatch):
+def test_long_work_can_be_cancelled(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
 
     def slowly(request, on_progress):
@@ -850,7 +850,7 @@ def test_what_takes_long_can_be_cancelled(front, monkeypatch):
     front.when(lambda: front.keys() == ["bob:mon", "ann:mon", "ann:tue"])
 
 
-def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
+def test_an_outdated_listing_is_dropped(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
     real = listing.whole_listing
 

@@ -191,7 +191,7 @@ def test_the_chooser_keeps_the_keyboard_and_a_drag_does_not_sort(open_page):
 
 
 @everywhere
-def test_who_opens_a_facet_sees_the_newest_counts(open_page):
+def test_an_opened_facet_shows_the_newest_counts(open_page):
     here = open_page(FILL, OPEN)
     choices = here.widget.locator(".tta-popover li button")
     here.at("facet-user").click()
@@ -209,7 +209,7 @@ def test_who_opens_a_facet_sees_the_newest_counts(open_page):
 
 
 @everywhere
-def test_what_is_read_and_typed_stays_while_others_write(open_page):
+def test_the_open_record_and_typed_text_stay_while_others_write(open_page):
     here = open_page(
         FILL, "sync.add('ann:mon:00000002', {'n': 2**53 + 1, 'deep': {'a': {'b': 'c'}}})", OPEN
     )
@@ -285,7 +285,7 @@ def test_a_record_is_read_edited_kept_and_brought_back(open_page):
 
 
 @everywhere
-def test_what_has_changed_meanwhile_is_not_overwritten_unasked(open_page):
+def test_a_record_changed_meanwhile_is_overwritten_only_on_request(open_page):
     here = open_page(FILL, OPEN)
     detail = here.open_record("bob:mon")
     here.at("detail-edit").click()
@@ -309,7 +309,7 @@ def test_what_has_changed_meanwhile_is_not_overwritten_unasked(open_page):
 
 
 @everywhere
-def test_a_running_cell_is_watched(open_page):
+def test_changes_of_a_running_cell_appear(open_page):
     here = open_page(FILL, "import threading\ngate = threading.Event()", OPEN)
     output = here.start(
         "sync.add('new:one', {'text': 'one'})\n"
@@ -323,7 +323,7 @@ def test_a_running_cell_is_watched(open_page):
 
 
 @everywhere
-def test_it_can_be_searched_while_a_cell_runs(open_page):
+def test_the_widget_can_be_searched_while_a_cell_runs(open_page):
     here = open_page(
         FILL,
         "import threading\ngate = threading.Event()",
@@ -337,7 +337,7 @@ def test_it_can_be_searched_while_a_cell_runs(open_page):
 
 
 @everywhere
-def test_it_is_heard_from_its_first_moment_in_a_cell_that_goes_on(open_page):
+def test_the_kernel_receives_messages_at_once_from_a_widget_in_a_running_cell(open_page):
     here = open_page(FILL, "import threading\ngate = threading.Event()", shows=False)
     output = here.start(
         f"{OPEN.splitlines()[0]}\n{GATED}\n"
@@ -351,7 +351,7 @@ def test_it_is_heard_from_its_first_moment_in_a_cell_that_goes_on(open_page):
     here.expect_keys("bob:mon")
 
 
-def test_what_was_said_before_it_was_heard_is_said_again_and_counts_once(open_page):
+def test_messages_sent_before_the_kernel_listens_are_sent_again_and_count_once(open_page):
     # What is said in the first moments may have to wait for a cell where later words need not.
     here = open_page(
         FILL,
@@ -378,7 +378,7 @@ def test_what_was_said_before_it_was_heard_is_said_again_and_counts_once(open_pa
 
 
 @everywhere
-def test_whoever_has_to_wait_for_a_cell_is_told_so(open_page):
+def test_the_widget_says_that_it_waits_for_a_running_cell(open_page):
     # Kernels without subshells hear a widget when the cell has ended; this one is made to.
     here = open_page(
         FILL,
@@ -423,7 +423,7 @@ def test_code_and_widget_see_one_state(open_page):
 
 
 @everywhere
-def test_the_keyboard_is_enough_and_the_notebook_keeps_its_cells(open_page):
+def test_the_keyboard_reaches_everything_and_changes_no_cells(open_page):
     here = open_page(FILL, OPEN)
     cells = here.panel.locator(".jp-Cell").count()
     here.grid.focus()
@@ -476,7 +476,7 @@ def test_the_keyboard_is_enough_and_the_notebook_keeps_its_cells(open_page):
 
 
 @everywhere
-def test_a_server_that_is_away_is_seen_and_can_be_tried(open_page):
+def test_an_outage_is_shown_and_the_server_can_be_tried_again(open_page):
     here = open_page(
         "from tta_memory_nb import MemoryExplorer, MemoryPrimitive\n"
         "import logging; logging.getLogger('tta_memory_nb').setLevel(logging.ERROR)\n"
@@ -499,7 +499,7 @@ def test_a_server_that_is_away_is_seen_and_can_be_tried(open_page):
 
 
 @everywhere
-def test_long_work_shows_how_far_it_is_and_can_be_cancelled(open_page):
+def test_long_work_shows_its_progress_and_can_be_cancelled(open_page):
     here = open_page(
         FILL,
         "import tta_memory_nb.notebook.explorer.lister as module, threading\n"
@@ -526,7 +526,7 @@ def test_long_work_shows_how_far_it_is_and_can_be_cancelled(open_page):
 
 
 @everywhere
-def test_errors_and_emptiness_are_told_and_another_namespace_is_one_click_away(open_page):
+def test_errors_and_empty_results_are_shown_and_the_namespace_can_be_switched(open_page):
     here = open_page(FILL, "%memory use --namespace other", OPEN)
     expect(here.widget.locator(".tta-empty")).to_contain_text("This memory is empty")
     picture(here.widget, "empty-light")
@@ -547,7 +547,7 @@ def test_errors_and_emptiness_are_told_and_another_namespace_is_one_click_away(o
     expect(here.widget.locator(".tta-banner")).to_be_hidden()
 
 
-def test_a_memory_that_cannot_be_read_is_told_by_the_widget(open_page):
+def test_the_widget_shows_that_a_memory_cannot_be_read(open_page):
     here = open_page(
         FILL,
         "explorer = %memory explore\n"
@@ -640,7 +640,7 @@ def save(page: Page, root: Path) -> dict[str, Any]:
 
 
 @everywhere
-def test_a_saved_notebook_shows_the_page_and_no_lost_widget(open_page, root):
+def test_a_saved_notebook_shows_the_static_table_and_no_lost_widget(open_page, root):
     here = open_page(FILL, OPEN)
     page = here.page
     static = here.panel.locator(".tta-explorer-static")
@@ -655,7 +655,7 @@ def test_a_saved_notebook_shows_the_page_and_no_lost_widget(open_page, root):
     expect(here.panel.get_by_text("model not found")).to_be_hidden()
 
 
-def test_a_widget_that_is_saved_as_well_has_no_rows_and_none_bring_it_to_life(open_page, root):
+def test_a_saved_widget_has_no_rows_and_is_not_revived_by_saved_rows(open_page, root):
     here = open_page(FILL, OPEN)
     page = here.page
     choose(page, "Settings", "Save Widget State Automatically")
@@ -733,7 +733,7 @@ def test_a_widget_whose_kernel_was_killed_says_so(open_page):
     here.expect_keys("ann:mon:00000001")
 
 
-def test_a_widget_that_is_heard_again_goes_on(open_page):
+def test_a_widget_resumes_when_the_kernel_answers_again(open_page):
     here = open_page(FILL, OPEN)
     # As with a connection that is lost for a while, or a kernel that is stopped by the system.
     kernel = here.value("__import__('os').getpid()")
@@ -757,7 +757,7 @@ def choose_theme(page: Page, theme: str) -> None:
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)
 
 
-def test_nothing_grave_stands_in_the_way_of_assistive_technology(open_page):
+def test_there_are_no_serious_accessibility_violations(open_page):
     here = open_page(
         FILL,
         "sync.add('soon:gone', {'text': 'bye'}, ttl=50_000)\n"
@@ -860,7 +860,7 @@ def test_a_narrow_cell_has_all_of_it(open_page):
     picture(here.widget, "narrow-light")
 
 
-def test_a_view_taken_through_other_states_shows_what_a_fresh_one_shows(open_page):
+def test_a_view_that_went_through_other_states_equals_a_new_view(open_page):
     here = open_page(MANY, OPEN)
     counts = here.widget.locator(".tta-counts")
     turn = here.widget.locator(".tta-heading", has_text="turn")

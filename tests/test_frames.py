@@ -59,7 +59,7 @@ def came(made: list[MemoryRecord]) -> list[Difference]:
 
 
 @given(records(integers) | records(fractions))
-def test_a_frame_that_nobody_edits_changes_nothing(made):
+def test_an_unedited_frame_changes_nothing(made):
     memory = memory_of(*made)
     before = stored(memory)
     memory.sync.import_(records_frame(memory.sync.records()))
@@ -80,7 +80,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
-def test_what_pandas_users_do_to_a_frame_leaves_the_values_alone(edit):
+def test_common_pandas_operations_keep_the_values(edit):
     frame = frame_of(a={"turn": 3, "ok": True, "a.b": {"c": 1.5}}, b={"turn": 0, "x": [1]})
     after = imported(edit(frame))
     assert after["a"] == exact({"turn": 3, "ok": True, "a.b": {"c": 1.5}})
@@ -160,7 +160,7 @@ def test_a_renamed_index_makes_a_record_under_the_new_key():
 # ---------------------------------------------------------------- what a frame looks like
 
 
-def test_meta_columns_come_first_and_tell_about_the_record():
+def test_meta_columns_come_first_and_describe_the_record():
     made = [
         MemoryRecord("ann:mon:0123abcd", {"x": 1}, "n", 1.000001, 2.0, 3.0),
         MemoryRecord("loose", {"y": "t"}, "n", 4.0, 5.5),
@@ -206,7 +206,7 @@ def test_no_field_takes_the_place_of_a_meta_column():
         assert imported(table) == {"ann:mon": exact(value)}
 
 
-def test_hits_tell_where_they_matched_before_their_fields():
+def test_the_column_of_matches_comes_before_the_fields():
     memory = memory_of(MemoryRecord("ann:mon", {"text": "Rain", "rain": {"mm": "rain"}}))
     frame = hits_frame(memory.sync.search_records("rain"))
     assert list(frame.columns[4:7]) == ["expires", "matches", "text"]

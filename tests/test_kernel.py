@@ -220,7 +220,7 @@ def test_loading_the_extension_imports_none_of_the_heavy_packages(bare_kernel):
     assert not added & heavy
 
 
-def test_what_the_explorer_needs_is_imported_meanwhile_by_the_first_command(bare_kernel):
+def test_the_first_command_imports_the_packages_of_the_explorer_in_the_background(bare_kernel):
     explorer = "'tta_memory_nb.notebook.explorer.widget' in __import__('sys').modules"
     assert bare_kernel.run(LOAD).status == "ok"
     assert not bare_kernel.value(explorer)
@@ -272,7 +272,7 @@ def test_tab_offers_exactly_what_fits(filled_kernel, typed, offered):
     assert filled_kernel.complete(typed) == offered
 
 
-def test_tab_leaves_other_code_alone(filled_kernel):
+def test_tab_does_not_affect_other_code(filled_kernel):
     filled_kernel.run("search_engine = 1")
     assert "search_engine" in filled_kernel.complete("search_en")
     assert filled_kernel.complete("%memory get alice:monday\nsearch_en") == [
@@ -281,7 +281,7 @@ def test_tab_leaves_other_code_alone(filled_kernel):
 
 
 @pytest.mark.parametrize("first", ["", "%matplotlib inline", "import matplotlib.pyplot"])
-def test_a_plot_is_shown_once_whatever_matplotlib_is_told(kernel, first):
+def test_a_plot_is_shown_once_whatever_backend_matplotlib_uses(kernel, first):
     assert kernel.run(first).status == "ok"
     kernel.run("%memory add alice:monday rain")
     for kind in ("timeline", "sessions", "ttl", "sizes"):

@@ -35,7 +35,7 @@ ids = any_text.filter(lambda text: text and ":" not in text)
         ({"when": date(2026, 11, 22)}, "alice:monday:9eb41e9a"),
     ],
 )
-def test_keys_stay_what_they_always_were(context, key):
+def test_keys_never_change_their_form(context, key):
     # Fixed texts: keys that are stored somewhere must be found again for ever.
     assert create_memory_key("alice", "monday", context) == key
 

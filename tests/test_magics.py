@@ -56,7 +56,7 @@ def test_a_cell_magic_takes_its_body_and_keeps_its_result(shell):
     assert Ran(shell, "%memory get k --json").result == {"text": "plain text\n  second line"}
 
 
-def test_python_variables_are_stored_themselves(shell):
+def test_python_variables_are_stored_as_objects(shell):
     Ran(shell, "ctx = {'n': (1, 2), 'text': '$ctx {ctx}'}\n%memory add a $ctx\n%memory add b {ctx}")
     assert Ran(shell, "%memory get a b --json").result == {
         "a": {"n": [1, 2], "text": "$ctx {ctx}"},
@@ -256,7 +256,7 @@ def test_the_text_of_a_value_is_parsed_at_most_once(shell, parses, typed, cell):
     assert len(parsed) == len(set(parsed)), parsed
 
 
-def test_a_bug_of_ours_keeps_its_traceback(shell, monkeypatch):
+def test_a_bug_in_the_package_keeps_its_traceback(shell, monkeypatch):
     from tta_memory_nb.notebook import commands
 
     def broken(nb):
@@ -291,7 +291,7 @@ def html(shell, table):
     return data["text/html"]
 
 
-def wears_our_style(shell, table):
+def has_our_style(shell, table):
     return "tta-memory" in html(shell, table)
 
 
@@ -308,10 +308,10 @@ def test_a_table_is_shown_in_one_line_a_row_and_hostile_text_in_it_is_harmless(s
     assert re.search(r"<td>\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ</td>", shown)
 
 
-def test_other_peoples_tables_look_as_ever(shell):
+def test_tables_of_the_user_keep_their_style(shell):
     frame = DataFrame({"a": [1]})
     assert html(shell, frame) == frame._repr_html_()
-    assert wears_our_style(shell, Ran(shell, "df = %memory list\ndf[['user']].head(3)").result)
+    assert has_our_style(shell, Ran(shell, "df = %memory list\ndf[['user']].head(3)").result)
 
 
 def test_unloading_removes_everything_and_reloading_forgets_nothing(shell):
@@ -321,7 +321,7 @@ def test_unloading_removes_everything_and_reloading_forgets_nothing(shell):
             "memory" in shell.magics_manager.magics["cell"],
             "MemoryMagics" in shell.magics_manager.registry,
             len(shell.Completer.custom_matchers),
-            wears_our_style(shell, table),
+            has_our_style(shell, table),
         )
 
     Ran(shell, "%memory add k v")
@@ -383,7 +383,7 @@ def test_a_command_without_a_table_leaves_its_message_in_the_variable(shell):
     assert shell.user_ns["said"] == "stored k"
 
 
-def test_a_cell_without_a_command_says_what_it_needs(shell):
+def test_a_cell_without_a_command_is_explained(shell):
     assert "a cell magic needs a command" in Ran(shell, "%%memory\ntext").text
 
 

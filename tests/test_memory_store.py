@@ -58,7 +58,7 @@ def test_a_store_is_a_memory_of_its_own(store, clock):
     assert (store.size(), store.keys(), store.get("a")) == (0, [], None)
 
 
-def test_the_repr_tells_namespace_and_sizes(store):
+def test_the_repr_shows_namespace_and_sizes(store):
     store.add("a", {})
     assert repr(store) == "InMemoryStore(namespace='tenant', size=1, max_size=3)"
 
@@ -117,7 +117,7 @@ VERBS = [
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=range(len(VERBS)))
-def test_a_clock_may_use_the_memory_it_is_the_clock_of(verb):
+def test_a_clock_may_use_the_memory_that_calls_it(verb):
     looks = []
 
     def clock() -> float:
@@ -185,7 +185,7 @@ def test_an_interrupted_write_leaves_everything_as_it_was(store, clock, method, 
     assert store.records() == []
 
 
-def test_records_that_foreign_code_deletes_in_the_midst_of_an_undo_are_no_error(store):
+def test_records_deleted_by_foreign_code_during_an_undo_are_no_error(store):
     class Deleting(Interrupted):
         def foreign(self) -> None:
             self.clear()
@@ -209,7 +209,7 @@ class Writing(bytes):
         return super().__contains__(needle)
 
 
-def test_a_search_survives_what_is_written_in_the_midst_of_it(clock):
+def test_a_search_survives_writes_made_while_it_runs(clock):
     store = InMemoryStore(clock=clock)
     for key in "ab":
         store.add(key, {"text": "rain"})
@@ -221,7 +221,7 @@ def test_a_search_survives_what_is_written_in_the_midst_of_it(clock):
     assert store.contents.count(Search("rain")) == 2
 
 
-def test_a_filtered_deletion_spares_what_is_written_while_it_decides(clock):
+def test_a_filtered_deletion_keeps_records_written_while_it_runs(clock):
     store = InMemoryStore(clock=clock)
 
     class Overwritten(Entry):
@@ -241,7 +241,7 @@ class Watched(str):
 
 
 @pytest.mark.parametrize("gone", ["deleted", "overwritten"])
-def test_a_record_that_is_gone_does_not_stay_in_memory_until_it_expires(store, clock, gone):
+def test_the_value_of_a_lost_record_is_freed_before_it_would_expire(store, clock, gone):
     text = Watched("{}")
     seen = weakref.ref(text)
     store.put([Entry("k", text, None, clock.now, clock.now + 1000)])
@@ -269,7 +269,7 @@ def test_the_garbage_collector_need_not_visit_entries(store):
     assert not gc.is_tracked(store.contents.entries["k"])
 
 
-def test_building_the_index_says_how_many_records_wait(clock):
+def test_building_the_index_reports_how_many_records_are_unindexed(clock):
     few, many = filled(200, 1000, clock), filled(3000, 5000, clock)
     assert few.contents.build_index() == 0  # so few are quicker looked at
     assert many.contents.build_index(0) == 3000
@@ -281,7 +281,7 @@ def test_building_the_index_says_how_many_records_wait(clock):
         many.contents.build_index(-1)
 
 
-def test_searches_index_what_waits_a_slice_at_a_time(clock):
+def test_searches_index_unindexed_records_a_slice_at_a_time(clock):
     store = filled(5000, 5000, clock)
     waiting = []
     while not waiting or waiting[-1]:
@@ -293,7 +293,7 @@ def test_searches_index_what_waits_a_slice_at_a_time(clock):
 
 @pytest.mark.parametrize("indexed", [True, False])
 @pytest.mark.parametrize("gone", ["evicted", "deleted", "overwritten", "expired"])
-def test_an_index_keeps_no_value_that_is_gone(clock, gone, indexed):
+def test_an_index_keeps_no_value_of_a_lost_record(clock, gone, indexed):
     store = filled(400, 400, clock)
     text = Watched('{"text": "watched"}')
     seen = weakref.ref(text)
@@ -344,7 +344,7 @@ def test_an_empty_memory_keeps_no_index(clock):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("step", ["append", "clear_oldest", "grow", "_copy"])
-def test_what_strikes_while_the_index_is_written_costs_no_answer(clock, monkeypatch, step, error):
+def test_an_error_while_the_index_is_written_makes_no_answer_wrong(clock, monkeypatch, step, error):
     store = InMemoryStore(1500, clock=clock)
     store.put([new_entry(f"ann:{n}", {"text": f"old {n}"}, 0, None) for n in range(800)])
     store.contents.build_index()
@@ -377,7 +377,7 @@ def test_what_strikes_while_the_index_is_written_costs_no_answer(clock, monkeypa
     assert struck == (error is KeyboardInterrupt)
 
 
-def test_a_record_that_is_read_is_the_newest_for_the_index_too(clock):
+def test_a_read_makes_a_record_the_newest_in_the_index_as_well(clock):
     store = filled(1000, 1000, clock)
     store.contents.build_index()
     for n in (3, 500, 3, 10):
@@ -386,7 +386,7 @@ def test_a_record_that_is_read_is_the_newest_for_the_index_too(clock):
     assert found == ["ann:10", "ann:3", "ann:500"]
 
 
-def test_reads_are_noted_only_so_many_at_a_time(clock):
+def test_the_list_of_recorded_reads_is_bounded(clock):
     store = filled(10, 10, clock)
     for _ in range(2000):
         store.get("ann:1")

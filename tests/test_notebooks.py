@@ -106,7 +106,7 @@ BINDER = re.compile(r"^[^<\n].*<!-- binder -->(.*)<!-- /binder -->$", re.MULTILI
 
 
 @each_notebook
-def test_a_tutorial_begins_with_its_title_its_binder_link_and_what_one_learns(path):
+def test_a_tutorial_begins_with_its_title_its_binder_link_and_its_goals(path):
     cell = committed(path).cells[0]
     assert cell.cell_type == "markdown"
     assert cell.source.startswith(f"# {int(path.name[:2])} · ")
@@ -119,7 +119,7 @@ def test_a_tutorial_begins_with_its_title_its_binder_link_and_what_one_learns(pa
 
 
 @each_notebook
-def test_a_tutorial_ends_with_an_exercise_its_folded_solution_and_the_way_on(path):
+def test_a_tutorial_ends_with_an_exercise_its_folded_solution_and_further_links(path):
     cell = committed(path).cells[-1]
     assert cell.cell_type == "markdown"
     exercise, _, rest = cell.source.partition("<details><summary>Solution</summary>\n\n")
@@ -133,7 +133,7 @@ def test_a_tutorial_ends_with_an_exercise_its_folded_solution_and_the_way_on(pat
 
 
 @each_notebook
-def test_links_of_a_tutorial_lead_to_files_that_are_there(path):
+def test_links_of_a_tutorial_lead_to_existing_files(path):
     prose = "\n".join(c.source for c in committed(path).cells if c.cell_type == "markdown")
     for target in re.findall(r"\]\(([^)#]+)", prose):
         assert "://" in target or (NOTEBOOKS / target).is_file(), target
@@ -171,7 +171,7 @@ class Solver:
         return ast.literal_eval(result["data"]["text/plain"])
 
 
-def bob_is_saved_and_nobody_else_is_gone(solver: Solver) -> None:
+def bob_is_saved_and_all_others_are_kept(solver: Solver) -> None:
     before = solver.value("dict(sorted((r.key, r.value) for r in memory.sync.records()))")
     solver.run(*solver.blocks)
     after = solver.value("dict(sorted((r.key, r.value) for r in memory.sync.records()))")
@@ -218,7 +218,7 @@ def both_departures_are_known(solver: Solver) -> None:
 
 
 SOLVED: dict[str, Callable[[Solver], None]] = {
-    "01_quickstart.ipynb": bob_is_saved_and_nobody_else_is_gone,
+    "01_quickstart.ipynb": bob_is_saved_and_all_others_are_kept,
     "02_redis.ipynb": another_kernel_sees_the_seconds_left,
     "03_explorer.ipynb": the_longest_text_is_found,
     "04_agent.ipynb": the_model_answers_with_every_line,

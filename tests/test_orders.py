@@ -58,7 +58,7 @@ def question(chance: random.Random, now: float) -> Search:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_whatever_is_done_a_bounded_search_finds_what_a_look_at_every_record_finds(seed):
+def test_a_bounded_search_finds_the_same_records_as_a_scan(seed):
     chance = random.Random(seed)
     clock = Clock()
     store = InMemoryStore(1200, clock=clock)
@@ -100,7 +100,7 @@ def test_whatever_is_done_a_bounded_search_finds_what_a_look_at_every_record_fin
             assert {entry.key for entry in found} <= candidates
 
 
-def test_a_narrow_bound_looks_at_no_other_record(monkeypatch):
+def test_a_search_with_narrow_bounds_reads_few_other_records(monkeypatch):
     memory = MemoryPrimitive(max_size=5000).sync
     memory.add_many({f"user{n % 500}:s{n}": {"n": n} for n in range(5000)})
     instant = memory.records(1, prefix="user499:")[0].updated_at
@@ -119,7 +119,7 @@ def test_a_narrow_bound_looks_at_no_other_record(monkeypatch):
     assert len(looked) < 200
 
 
-def test_what_strikes_while_an_order_is_brought_up_to_date_costs_no_answer(monkeypatch):
+def test_an_interrupted_update_of_an_order_makes_no_answer_wrong(monkeypatch):
     store = InMemoryStore(3000)
     for n in range(1000):
         store.add(f"ann:{n}" if n % 50 else f"bob:{n}", {"n": n})
@@ -152,11 +152,11 @@ def test_what_strikes_while_an_order_is_brought_up_to_date_costs_no_answer(monke
         ({"session": "s1"}, ""),
     ],
 )
-def test_the_prefix_that_filters_name(bounds, prefix):
+def test_the_prefix_is_derived_from_the_filters(bounds, prefix):
     assert prefix_of(Filters(**bounds)) == prefix
 
 
-def test_a_search_can_leave_out_the_first_hits_and_begin_with_the_oldest():
+def test_a_search_has_an_offset_and_an_order():
     memory = MemoryPrimitive()
     for n in range(6):
         memory.sync.add(f"k{n}", {"text": "rain" if n % 2 else "sun"})

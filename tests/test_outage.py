@@ -52,7 +52,7 @@ def proxy(database: Server) -> Iterator[Proxy]:
 
 
 @pytest.fixture(autouse=True)
-def nobody_else_reconnects(request: pytest.FixtureRequest) -> Iterator[None]:
+def no_automatic_reconnect(request: pytest.FixtureRequest) -> Iterator[None]:
     if "watched" in request.keywords:
         yield
     else:
@@ -141,7 +141,7 @@ OUTAGES: dict[str, Callable[[Proxy], object]] = {
 
 @pytest.mark.parametrize("face", ["awaited", "called"])
 @pytest.mark.parametrize("kind", OUTAGES)
-async def test_work_goes_on_in_an_outage_and_reaches_the_server_afterwards(
+async def test_verbs_work_in_an_outage_and_their_writes_reach_the_server_afterwards(
     kind, face, open_memory, other, proxy, clock, caplog
 ):
     memory = open_memory(proxy.url, timeout=HASTY if kind == "hangs" else PATIENT)
@@ -183,7 +183,7 @@ async def test_work_goes_on_in_an_outage_and_reaches_the_server_afterwards(
 
 @pytest.mark.parametrize("face", ["awaited", "called"])
 @pytest.mark.parametrize("kind", ["reset", "lose reply", "half request", "half reply", "trickle"])
-async def test_one_broken_connection_is_no_outage_and_nothing_is_done_twice(
+async def test_one_broken_connection_is_no_outage_and_no_write_is_done_twice(
     kind, face, memory, other, proxy
 ):
     await in_turn(memory, face, "add", "k", {"n": 0})
@@ -242,7 +242,7 @@ def test_a_key_of_another_kind_is_an_error_and_not_an_outage(memory, other):
 
 
 @pytest.mark.watched
-def test_a_server_that_is_away_at_the_start_is_found_without_being_asked(
+def test_a_server_that_was_unreachable_at_the_start_is_found_automatically(
     open_memory, other, proxy, caplog
 ):
     proxy.refuse()
@@ -257,7 +257,7 @@ def test_a_server_that_is_away_at_the_start_is_found_without_being_asked(
     assert everything(other) == {"k": {"n": 1}}
 
 
-def test_a_write_that_is_heard_of_when_others_have_gone_on_alone_has_its_place_before_theirs(
+def test_a_write_acknowledged_before_an_outage_is_ordered_before_offline_writes(
     memory, other, proxy
 ):
     memory.sync.add("old", {"n": 0})
@@ -316,7 +316,7 @@ def test_a_call_to_a_frozen_server_returns_while_the_server_is_still_frozen(data
     assert memory.sync.get("k") == {"n": 2}
 
 
-async def test_other_tasks_go_on_while_calls_wait_for_a_frozen_server(database, open_memory):
+async def test_other_tasks_run_while_calls_wait_for_a_frozen_server(database, open_memory):
     memory = open_memory(database.url)
     await memory.add("k", {"n": 1})
     gone_on = asyncio.Event()
@@ -356,7 +356,7 @@ async def test_many_calls_to_a_frozen_server_do_not_wait_one_after_the_other(dat
     assert await memory.count() == 1001
 
 
-def test_what_a_killed_server_has_acknowledged_is_there_when_it_is_back(database, memory, other):
+def test_acknowledged_writes_survive_when_the_server_is_killed(database, memory, other):
     memory.sync.add("before", {"n": 1})
     database.kill()
     memory.sync.add("meanwhile", {"n": 2})
@@ -462,7 +462,7 @@ def test_changes_are_undone_across_an_outage(memory, other, proxy, clock):
 
 
 @pytest.mark.parametrize("searched", [False, True], ids=["never searched", "searched"])
-def test_what_this_process_did_last_is_known_in_an_outage(memory, other, proxy, searched):
+def test_the_latest_writes_of_this_process_are_known_in_an_outage(memory, other, proxy, searched):
     memory.sync.add_many({"a": {"n": 1}, "b": {"n": 2}, "c": {"n": 3}})
     if searched:
         everything(memory)
@@ -488,7 +488,9 @@ def test_what_this_process_did_last_is_known_in_an_outage(memory, other, proxy, 
     assert everything(memory) == everything(other) == {"f": {"n": 7}}
 
 
-def test_a_write_that_was_loaded_anew_is_taken_back_in_an_outage(memory, other, proxy, clock):
+def test_a_write_is_undone_in_an_outage_after_its_record_was_loaded_again(
+    memory, other, proxy, clock
+):
     memory.sync.add("old", {"n": 0})
     written = [
         new_entry("k", {"n": 1}, clock.now, None),
@@ -511,7 +513,7 @@ def test_a_write_that_was_loaded_anew_is_taken_back_in_an_outage(memory, other, 
 # ---- the journal
 
 
-def test_a_full_journal_refuses_writes_and_forgets_none(memory, other, proxy):
+def test_a_full_journal_refuses_writes_and_loses_none(memory, other, proxy):
     with patch.object(outage, "MOST_PENDING", 3):
         proxy.refuse()
         memory.sync.add_many({"a": {}, "b": {}})
@@ -539,7 +541,7 @@ def test_writing_a_key_over_and_over_does_not_fill_the_journal(memory, other, pr
     assert everything(other) == {"k": {"n": 49}}
 
 
-def test_large_values_that_wait_are_sent_a_few_at_a_time(memory, other, proxy):
+def test_large_pending_values_are_sent_a_few_at_a_time(memory, other, proxy):
     proxy.refuse()
     for number in range(20):
         memory.sync.add(f"k{number}", {"text": "x" * 1_000_000, "n": number})
@@ -550,7 +552,7 @@ def test_large_values_that_wait_are_sent_a_few_at_a_time(memory, other, proxy):
     assert [record.value["n"] for record in other.sync.records()] == list(range(20))[::-1]
 
 
-def test_what_waits_is_kept_when_the_server_is_back_but_refuses_it(memory, other, proxy):
+def test_pending_writes_are_kept_when_the_server_is_back_but_refuses_them(memory, other, proxy):
     memory.sync.add("k", {"n": 1})
     proxy.refuse()
     memory.sync.add("k", {"n": 2})
@@ -565,7 +567,7 @@ def test_what_waits_is_kept_when_the_server_is_back_but_refuses_it(memory, other
     assert everything(other) == {"k": {"n": 2}}
 
 
-def test_an_answer_lost_in_the_replay_replays_nothing_twice(memory, other, proxy):
+def test_a_reply_lost_in_the_replay_replays_no_write_twice(memory, other, proxy):
     proxy.refuse()
     memory.sync.add_many({f"k{n}": {"n": n} for n in range(1200)})
     memory.sync.delete("k7")
@@ -585,7 +587,7 @@ def test_an_answer_lost_in_the_replay_replays_nothing_twice(memory, other, proxy
     assert set(everything(other)) == {f"k{n}" for n in range(1200)} - {"k3", "k7"}
 
 
-def test_what_never_reached_the_server_is_said_at_the_end(open_memory, proxy, caplog):
+def test_closing_warns_of_writes_that_never_reached_the_server(open_memory, proxy, caplog):
     memory = open_memory(proxy.url)
     proxy.refuse()
     memory.sync.add("k", {})
@@ -786,7 +788,7 @@ class Schedule(RuleBasedStateMachine):
         self.proxy.release()
 
 
-def test_random_schedules_lose_nothing_and_bring_nothing_back(database, proxy):
+def test_random_schedules_lose_no_write_and_bring_no_deleted_record_back(database, proxy):
     Schedule.database, Schedule.proxy = database, proxy
     run_state_machine_as_test(
         Schedule,

@@ -66,11 +66,11 @@ class Doubles:
         return await doubled(number)
 
 
-def test_a_plan_that_asks_nothing_is_done(carry_out):
+def test_a_plan_without_requests_returns_its_result(carry_out):
     assert carry_out(as_plan(lambda: 5)()) == 5
 
 
-def test_what_a_called_function_returns_is_the_reply(carry_out):
+def test_the_result_of_a_called_function_is_the_reply(carry_out):
     calls = (
         Call(lambda a, b: (a, b), 1, "two"),
         Call(dict),
@@ -84,7 +84,7 @@ def test_what_a_called_function_returns_is_the_reply(carry_out):
 
 @pytest.mark.parametrize("error", [ValueError("x"), StopIteration(1), StopAsyncIteration()])
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_what_a_called_function_raises_is_raised_inside_the_plan(carry_out, kind, error):
+def test_an_error_of_a_called_function_is_raised_inside_the_plan(carry_out, kind, error):
     def plain() -> None:
         raise error
 
@@ -133,7 +133,7 @@ async def test_the_awaited_face_awaits_on_its_loop_and_calls_in_a_thread(runner)
     await runner.aclose()
 
 
-async def test_a_function_that_blocks_does_not_hold_the_loop_up(runner):
+async def test_a_function_that_blocks_does_not_block_the_loop(runner):
     released = threading.Event()
     task = asyncio.create_task(runner.arun(asks(Call(released.wait, 30))))
     await asyncio.sleep(0)  # the task has begun, and the function may be running
@@ -202,7 +202,7 @@ async def test_a_cancelled_task_is_cancelled_inside_the_plan(runner):
     await runner.aclose()
 
 
-def test_a_plan_may_wait(carry_out):
+def test_a_plan_may_pause_and_wait(carry_out):
     done: Future[None] = Future()
     done.set_result(None)
     open_one: Future[None] = Future()
@@ -217,7 +217,7 @@ def test_a_plan_may_wait(carry_out):
 
 
 @pytest.mark.parametrize("face", ["called", "awaited"])
-def test_records_in_this_process_have_no_server_to_ask(face):
+def test_the_in_process_runner_refuses_server_requests(face):
     runner, plan = InProcessRunner(), asks(("PING",))
     carry_out = runner.run if face == "called" else lambda plan: asyncio.run(runner.arun(plan))
     with pytest.raises(AssertionError, match=r"needs a server: .* cannot answer <tuple>"):

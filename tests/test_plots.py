@@ -80,7 +80,7 @@ def test_keys_without_sessions_say_why_there_is_nothing_to_show():
     assert texts(plot_sessions([entry("loose")])) == ["nothing to show: no key reads user:session"]
 
 
-def test_a_timeline_stands_on_dates_in_utc():
+def test_the_axis_of_a_timeline_has_dates_in_utc():
     # The 15th of January 2027, 08:00, and two days later.
     figure = plot_timeline([entry("a"), entry("b"), entry("c", NOW + 2 * 86400)])
     shown = texts(figure)
@@ -91,7 +91,7 @@ def test_a_timeline_stands_on_dates_in_utc():
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.000001, 0.5, 3.0])
-def test_instants_that_are_near_are_seen(apart):
+def test_instants_that_are_close_together_are_visible(apart):
     figure = plot_timeline([entry("a"), entry("b", NOW + apart)])
     assert "08:00" in " ".join(texts(figure))
     [axes] = figure.axes
@@ -145,7 +145,7 @@ def test_sizes_are_named_by_their_lower_edge():
         ("مرحبا", "مرحبا"),
     ],
 )
-def test_a_name_is_drawn_as_it_stands_and_harmless(user, shown):
+def test_a_name_is_drawn_literally_and_without_effect(user, shown):
     figure = plot_sessions([entry(f"{user}:s")])
     assert f"{shown} · s" in texts(figure)
     png(figure)
@@ -229,7 +229,7 @@ def test_without_matplotlib_the_error_has_the_line_to_type(plot, monkeypatch):
         plot([entry("a:b")])
 
 
-def test_colours_are_told_from_the_page():
+def test_colours_contrast_with_the_background():
     def luminance(colour: str) -> float:
         channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]

@@ -151,7 +151,7 @@ def small_step(twin: Twin, chance: random.Random) -> None:
 
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
-def test_random_programs_find_what_looking_at_every_record_finds(backend):
+def test_random_programs_find_the_same_records_as_a_scan(backend):
     # Shrinking takes minutes at these sizes: the program that fails is short enough to read.
     @settings(
         max_examples=examples(backend, EXAMPLES),
@@ -184,7 +184,7 @@ def test_random_programs_find_what_looking_at_every_record_finds(backend):
         for seed in range(examples(name, 8))
     ],
 )
-def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(backend, seed):
+def test_searches_in_heavy_churn_find_the_same_records_as_a_scan(backend, seed):
     chance = random.Random(seed)
     capacity = (3000, 4095, 4096, 5000)[seed % 4]
     twin = twin_of(backend, capacity)
@@ -225,7 +225,7 @@ def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(bac
     twin.same_everything()
 
 
-class TwinOfParts(Twin):
+class PartialTwin(Twin):
     """Asks about parts of the namespace alone, which a server can tell from others by itself.
 
     Args:
@@ -255,7 +255,7 @@ class TwinOfParts(Twin):
 
 
 @pytest.mark.backends(*SERVERS)
-def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_rest(backend):
+def test_random_programs_find_the_same_records_in_partial_replicas(backend):
     loaded = []
 
     @settings(
@@ -269,7 +269,7 @@ def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_res
         made = {"max_size": capacity, "namespace": "parts", "clock": clock}
         writer = BACKENDS[backend](**made).sync
         another = MemoryPrimitive(need(backend).url, timeout=60.0, **made).sync
-        twin = TwinOfParts(writer, another, clock, capacity)
+        twin = PartialTwin(writer, another, clock, capacity)
         chance = random.Random(seed)
         step(twin, "add", chance.choice((50, 100, 120)), chance)
         for kind, percent, step_seed in program:
@@ -289,7 +289,7 @@ def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_res
 
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
-def test_what_many_new_records_push_out_before_it_is_written_anew_is_a_new_record(backend):
+def test_a_record_that_a_batch_evicts_and_writes_again_is_a_new_record(backend):
     # In memory a batch is evicted for once; a server is sent it in parts, each of which it evicts for.
     twin = twin_of(backend, 1000)
     twin.add_many([(f"old:{n}", {"n": n}) for n in range(1000)])
@@ -463,7 +463,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", [None, *FAULTS])
-def test_a_memory_that_answers_wrongly_is_found_out(fault):
+def test_wrong_answers_of_a_memory_are_detected(fault):
     twin = twin_of("in-memory", 300)
     if fault is not None:
         twin.memory = Wrong(twin.memory, *FAULTS[fault])
@@ -482,7 +482,7 @@ def test_a_memory_that_answers_wrongly_is_found_out(fault):
             run()
 
 
-def test_a_difference_is_told_by_its_place():
+def test_a_difference_is_reported_with_its_position():
     check([1, 2, 3], [1, 2, 3], "nothing")
     with pytest.raises(AssertionError, match=r"keys: 2 found, 3 wanted; at 1 \[3\] found, \[2\]"):
         check([1, 3], [1, 2, 3], "keys")

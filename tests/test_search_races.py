@@ -290,7 +290,7 @@ def test_with_one_writer_each_answer_is_that_of_one_instant(make, clock, seed):
     assert_quiet(memory, random.Random(seed))
 
 
-def test_an_answer_that_no_instant_gives_is_found_out(make, clock):
+def test_an_answer_that_fits_no_instant_is_detected(make, clock):
     log = Log()
     memory = make(max_size=SIZE)
     writer = Writer(memory, clock, log)
@@ -415,7 +415,7 @@ def search_own(memory: Any, book: Histories, seed: int, counted: list[int]) -> N
         counted[seed] += 1
 
 
-def test_with_many_writers_each_hit_is_a_version_of_the_time_and_none_is_missing(make):
+def test_with_many_writers_each_hit_is_a_version_of_that_time_and_none_is_missing(make):
     memory = make(max_size=SIZE)
     memory.sync.add_many({key_of(number): value_of(number, 0) for number in range(SIZE)})
     book = Histories()
@@ -524,7 +524,7 @@ def search_anything(
         counted[seed] += 1
 
 
-def test_no_search_finds_what_was_overwritten_deleted_or_expired_before(make, clock):
+def test_no_search_finds_a_value_that_was_overwritten_deleted_or_expired_before(make, clock):
     memory = make(max_size=SIZE)
     floors = Floors()
     counted = [0] * SEARCHERS
@@ -571,7 +571,9 @@ async def test_a_stream_gives_the_records_that_awaiting_gives(full):
 @pytest.mark.parametrize(
     "how", ["delete", "remove", "filter", "expire", "overwrite", "evict", "clear", "come and go"]
 )
-async def test_a_stream_does_not_give_what_is_gone_before_it_is_reached(full, clock, how, reached):
+async def test_a_stream_skips_records_that_are_lost_before_they_are_reached(
+    full, clock, how, reached
+):
     sync = full.sync
     stream = aiter(full.stream_records("note"))
     before = [(await anext(stream)).key for _ in range(reached)]
@@ -634,7 +636,7 @@ async def test_a_stream_never_gives_an_overwritten_value_and_no_key_twice(full):
     assert set(found) >= {number for number in range(SIZE) if versions[number] == 0}
 
 
-async def test_a_stream_that_is_left_early_holds_nothing_up(full):
+async def test_a_stream_that_is_left_early_holds_no_lock(full):
     async for record in full.stream_records("note"):
         assert record.key == key_of(SIZE - 1)
         break
@@ -647,7 +649,7 @@ async def test_a_stream_that_is_left_early_holds_nothing_up(full):
     assert [hit.key async for hit in full.stream_records("note", 1)] == ["last"]
 
 
-async def test_streams_among_writers_give_what_stays_once_and_nothing_stale(make, clock):
+async def test_streams_among_writers_give_each_lasting_record_once_and_nothing_stale(make, clock):
     memory = make(max_size=SIZE)
     stays = set(range(0, SIZE, 2))
     await memory.add_many({key_of(number): value_of(number, 0) for number in range(SIZE)})

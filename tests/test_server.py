@@ -83,7 +83,7 @@ def memory(open_memory: Callable[..., MemoryPrimitive]) -> MemoryPrimitive:
         f"mysql://root:{SECRET}@h/0",
     ],
 )
-def test_an_address_that_means_no_server_is_refused_without_its_password(url):
+def test_an_invalid_address_is_refused_without_showing_its_password(url):
     with pytest.raises(InvalidArgument, match="redis_url=") as raised:
         MemoryPrimitive(url)
     assert SECRET not in str(raised.value)
@@ -106,7 +106,7 @@ def test_an_address_says_how_a_server_is_reached(url, kind, hosts, service):
     assert "p@" not in repr(found)
 
 
-def test_an_embedded_server_keeps_what_another_process_finds(tmp_path):
+def test_records_of_an_embedded_server_are_found_by_another_process(tmp_path):
     need("valkey")
     memory = MemoryPrimitive(f"embedded:{tmp_path}", namespace="n")
     memory.sync.add("k", {"text": "rain"})
@@ -125,7 +125,7 @@ def test_an_embedded_server_keeps_what_another_process_finds(tmp_path):
 
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize("server", ["valkey", "redis"])
-async def test_both_protocols_say_the_same(open_memory, clock, server, protocol):
+async def test_both_protocols_give_the_same_answers(open_memory, clock, server, protocol):
     memory = open_memory(f"{need(server).url}?protocol={protocol}", clock=clock)
     await memory.add("k", {"text": "rain"}, ttl=60)
     memory.sync.add("j", {"text": "sun"})
@@ -167,7 +167,7 @@ def test_a_unix_socket_and_a_password_are_part_of_an_address(tmp_path):
         server.stop()
 
 
-def test_a_user_who_may_touch_nothing_but_our_keys_is_enough():
+def test_a_user_limited_to_the_keys_of_memories_is_sufficient():
     need("redis")
     server = Server(redis_8())
     try:
@@ -301,7 +301,7 @@ async def test_keys_that_moved_to_another_node_are_found_there(open_memory, face
     await memory.aclose()
 
 
-def test_tls_is_verified_unless_its_user_says_otherwise():
+def test_tls_is_verified_unless_the_address_says_otherwise():
     server = tls()
     with pytest.raises(StoreUnavailable, match=r"(?i)certificate verify failed"):
         MemoryPrimitive(server.url, on_outage="raise")
@@ -383,7 +383,7 @@ async def test_a_cancelled_call_leaves_a_memory_that_works(memory):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_process_counts_its_writes_as_its_own(memory):
+def test_a_forked_process_uses_write_ids_of_its_own(memory):
     memory.sync.add("parent", {"n": 0})
     child = os.fork()
     if not child:
@@ -411,7 +411,7 @@ for step in range(300):
 """
 
 
-def test_processes_that_write_the_same_keys_leave_a_memory_that_is_whole(open_memory):
+def test_processes_that_write_the_same_keys_leave_a_consistent_memory(open_memory):
     memory = open_memory(namespace="shared")
     url = need("valkey").url
     processes = [
@@ -452,7 +452,7 @@ NAMES = [
 ]
 
 
-def test_no_name_reaches_another_ones_records(open_memory):
+def test_no_namespace_reaches_the_records_of_another(open_memory):
     memories = {name: open_memory(namespace=name) for name in NAMES}
     for number, memory in enumerate(memories.values()):
         memory.sync.add_many({key: {"of": number, "key": key[:50]} for key in NAMES})
@@ -479,7 +479,7 @@ def test_keys_of_namespaces_are_different_short_and_in_one_slot():
         assert key.isprintable()
 
 
-def test_clear_deletes_nothing_but_its_own(memory):
+def test_clear_deletes_only_the_keys_of_its_namespace(memory):
     client = memory.redis_client
     client.set("somebody else's", "value")
     client.set(f"tta:{{{memory.namespace}}}x:values", "value")
@@ -492,7 +492,7 @@ def test_clear_deletes_nothing_but_its_own(memory):
 
 
 @pytest.mark.parametrize("engine", ["zstd", "zlib"])
-def test_long_values_are_compressed_and_nobody_notices(open_memory, engine):
+def test_long_values_are_compressed_without_visible_effect(open_memory, engine):
     long = {"text": "It rains in Málaga. " * 1000, "half": "\ud83d"}
     short = {"text": "short"}
     noise = {"text": random.Random(0).randbytes(6000).hex()}
@@ -512,13 +512,13 @@ def test_long_values_are_compressed_and_nobody_notices(open_memory, engine):
     assert open_memory().sync.get("long") == long
 
 
-def test_values_are_not_compressed_where_that_saves_nothing_or_is_not_asked_for(open_memory):
+def test_values_are_not_compressed_if_that_saves_nothing_or_is_switched_off(open_memory):
     memory = open_memory(compress_over=10**9).sync
     memory.add("long", {"text": "It rains. " * 1000})
     assert memory.stats()["stored"] == memory.stats()["bytes"]
 
 
-def test_a_value_that_cannot_be_decompressed_here_says_what_to_install(open_memory):
+def test_the_error_for_a_value_that_cannot_be_decompressed_says_what_to_install(open_memory):
     owner = open_memory(compress_over=10)
     memory = owner.sync
     memory.add("long", {"text": "It rains. " * 1000})
@@ -557,7 +557,7 @@ def test_a_first_search_loads_no_more_than_it_needs(open_memory):
     assert other.sync.search("true") == [{"text": "note 7", "rare": True}]
 
 
-def test_many_who_search_at_once_load_once(open_memory):
+def test_concurrent_searches_load_the_namespace_once(open_memory):
     memory = open_memory()
     memory.sync.add_many({f"k{n}": {"text": f"note {n}"} for n in range(3000)})
     other = open_memory()
@@ -574,7 +574,7 @@ def test_many_who_search_at_once_load_once(open_memory):
     assert sum(loaded) == 3000
 
 
-def test_a_filtered_search_loads_only_what_its_filters_may_accept(open_memory, clock):
+def test_a_filtered_search_loads_only_records_that_its_filters_may_accept(open_memory, clock):
     memory = open_memory(clock=clock)
     for turn in range(5):
         clock.tick()
@@ -600,7 +600,7 @@ def test_a_filtered_search_loads_only_what_its_filters_may_accept(open_memory, c
         assert other.fallback.size() == 0
 
 
-def test_what_is_known_of_parts_is_known_in_an_outage_as_it_was_last(open_memory):
+def test_partial_replicas_answer_in_an_outage_with_their_latest_records(open_memory):
     memory = open_memory(max_size=0)  # so that nothing else is kept in mind
     memory.sync.add_many((f"ann:{n}", {"text": f"note {n}"}) for n in range(20))
     memory.sync.add_many((f"bob:{n}", {"text": f"note {n}"}) for n in range(20))
@@ -628,7 +628,7 @@ async def test_a_called_search_does_not_wait_for_a_task_of_its_own_loop(open_mem
         await other.aclose()
 
 
-def test_many_who_load_the_same_do_each_other_no_harm(open_memory):
+def test_concurrent_loads_of_the_same_records_do_no_harm(open_memory):
     memory = open_memory()
     memory.sync.add_many({f"k{n}": {"text": f"note {n}"} for n in range(5000)})
     for _ in range(5):
@@ -644,7 +644,7 @@ def test_many_who_load_the_same_do_each_other_no_harm(open_memory):
         assert other.sync.keys(prefix="k") == memory.sync.keys()
 
 
-def test_what_others_clear_and_fill_again_is_seen(open_memory):
+def test_a_clear_and_new_records_of_another_client_are_seen(open_memory):
     memory, other = open_memory(), open_memory()
     for turn in range(5):
         memory.sync.clear()
@@ -653,7 +653,7 @@ def test_what_others_clear_and_fill_again_is_seen(open_memory):
         assert other.sync.count(str(turn)) == turn
 
 
-def test_expired_records_are_removed_from_the_server_by_whoever_comes_by(open_memory):
+def test_any_client_removes_expired_records_from_the_server(open_memory):
     clock = Clock()
     memory = open_memory(clock=clock)
     memory.sync.add_many({f"k{n}": {"n": n} for n in range(50)}, ttl=10)
@@ -678,7 +678,7 @@ def test_tombstones_do_not_grow_without_bounds(open_memory):
     assert other.sync.count(prefix="k") == 0
 
 
-def test_the_verbs_of_a_store_take_threads_in_turn(memory):
+def test_the_verbs_of_a_store_can_be_called_from_several_threads(memory):
     memory.sync.add("counter", {"n": 0})
     errors: list[BaseException] = []
 

@@ -49,7 +49,7 @@ def run(shell, proxy, monkeypatch):  # noqa: F811
     assert not [text for text in told if SECRET in text]
 
 
-def test_an_address_is_taken_from_the_environment_and_its_password_is_never_shown(run):
+def test_an_address_comes_from_the_environment_and_its_password_is_never_shown(run):
     ran = run("memory")
     assert isinstance(ran.result, MemoryPrimitive)
     assert "redis://:***@127.0.0.1" in repr(ran.result)
@@ -62,7 +62,7 @@ def test_an_address_is_taken_from_the_environment_and_its_password_is_never_show
     assert run("%memory use $NOWHERE").success is False
 
 
-def test_what_a_variable_holds_goes_before_the_environment(run, proxy):
+def test_a_variable_takes_precedence_over_the_environment(run, proxy):
     url = f"redis://:{SECRET}@localhost:{proxy.port}"
     assert (
         run(f"TEAM_MEMORY = {url!r}\nsame = %memory use $TEAM_MEMORY\nsame is memory").result
@@ -70,7 +70,7 @@ def test_what_a_variable_holds_goes_before_the_environment(run, proxy):
     )
 
 
-def test_every_command_says_that_the_server_is_away_until_info_finds_it(run, proxy):
+def test_every_command_reports_the_outage_until_info_reconnects(run, proxy):
     assert run("%memory add a {'text': 'rain'}").text == "stored a\n"
     proxy.refuse()
     ran = run("%memory add b more rain")
@@ -95,7 +95,7 @@ def test_every_command_says_that_the_server_is_away_until_info_finds_it(run, pro
     assert sorted(run("%memory list").result.index) == ["a", "b"]
 
 
-def test_an_error_of_the_server_is_one_line_and_fails_the_cell(run, proxy):
+def test_an_error_of_the_server_is_printed_in_one_line_and_fails_the_cell(run, proxy):
     proxy.fault("error", error=b"OOM command not allowed when used memory > 'maxmemory'.")
     ran = run("%memory add k text")
     assert not ran.success
@@ -105,7 +105,7 @@ def test_an_error_of_the_server_is_one_line_and_fails_the_cell(run, proxy):
 
 
 @pytest.mark.parametrize("command", ["list", "search x", "info", "", "clear", "export x.jsonl"])
-def test_hostile_names_of_a_namespace_are_only_text(run, command, tmp_path, monkeypatch):
+def test_hostile_names_of_namespaces_are_only_text(run, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("%memory use --namespace '<img src=x onerror=alert(1)>*{'").success
     assert run("%memory add k <b>x</b>").success

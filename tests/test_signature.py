@@ -35,7 +35,7 @@ def cuts(data: st.DataObject, text: bytes) -> bytes:
 
 @settings(max_examples=300)
 @given(st.data())
-def test_a_text_has_the_rows_of_whatever_it_contains(data):
+def test_a_text_has_the_rows_of_everything_it_contains(data):
     texts = data.draw(texts_of_all_kinds)
     signer = Signer(texts if data.draw(st.booleans()) else ())
     first = data.draw(st.integers(0, 64 - len(texts)))
@@ -62,7 +62,7 @@ def test_one_or_two_common_characters_are_answered_exactly(texts, needle):
     assert found.tolist() == [needle in text for text in texts]
 
 
-def test_needles_that_share_their_class_are_not_called_exact():
+def test_needles_that_share_a_class_are_not_called_exact():
     assert not any(map(is_exact, (b"abc", "é".encode(), b'a"', b"!?")))
     signer = Signer()
     bits = bits_of(signer, [b"what?!", b"what!?", b"~~", b"!!"])
@@ -162,7 +162,7 @@ def some_texts(chance: random.Random, count: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_ring_gives_all_its_texts_newest_first_whatever_is_written(seed):
+def test_a_ring_returns_all_its_texts_newest_first(seed):
     chance = random.Random(seed)
     ring = Ring(words=chance.randint(2, 12))
     for _ in range(40):
@@ -179,7 +179,7 @@ def test_a_ring_gives_all_its_texts_newest_first_whatever_is_written(seed):
                 ring.check(needle, chance.choice([None, 1, 5, 100]))
 
 
-def test_many_words_are_looked_at_range_by_range():
+def test_many_words_are_scanned_range_by_range():
     ring = Ring(words=200)
     chance = random.Random(1)
     for _ in range(24):

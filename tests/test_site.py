@@ -144,7 +144,7 @@ def test_no_page_loads_anything_from_elsewhere(pages):
 
 
 @pytest.mark.browser
-def test_a_browser_asks_nobody_and_nothing_sticks_out(browser, traffic, pages):
+def test_pages_contact_no_other_host_and_nothing_overflows(browser, traffic, pages):
     page = browser.new_page(viewport={"width": 400, "height": 800})
     traffic.watch(page)
     problems = []

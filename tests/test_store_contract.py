@@ -80,7 +80,7 @@ def test_entries_are_the_same_records_still_encoded(memory):
         memory.entries(limit=0)
 
 
-def test_peeking_gives_what_is_there_and_leaves_it_where_it_is(memory, clock):
+def test_peek_returns_existing_records_and_keeps_their_recency(memory, clock):
     memory.add("short", {"text": "short"}, ttl=60)
     fill(memory, "a", "b")
     peeked = memory.peek(["b", "nobody", "short", "a"])
@@ -93,7 +93,7 @@ def test_peeking_gives_what_is_there_and_leaves_it_where_it_is(memory, clock):
         memory.peek("short")
 
 
-def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
+def test_the_change_token_differs_after_every_visible_change(memory, clock):
     fill(memory, "a", "b", "c")
     memory.add("d", {"text": "d"}, ttl=60)
     marks = [memory.change_token()]
@@ -127,7 +127,7 @@ def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
     ],
     ids=["search", "records", "count", "ttl", "get"],
 )
-def test_looking_leaves_the_mark_as_it_is(memory, look):
+def test_reading_keeps_the_change_token(memory, look):
     fill(memory, "a", "b")
     before = memory.change_token()
     look(memory)
@@ -141,7 +141,7 @@ def test_a_missing_key_gives_none(memory):
     assert memory.get("nobody:never") is None
 
 
-def test_what_was_added_is_given_back(memory):
+def test_a_stored_value_is_returned(memory):
     value = {"text": "It rains in Málaga", "turn": 3, "tags": ["rain", None], "deep": {"x": 1.5}}
     memory.add("alice:monday", value)
     assert memory.get("alice:monday") == value
@@ -196,7 +196,7 @@ def test_a_stored_value_shares_nothing_with_its_readers_and_its_writer(memory, r
     assert read(memory) == {"text": "rain", "tags": ["a"], "deep": {"x": [1]}}
 
 
-def test_a_delete_says_whether_there_was_a_record(memory):
+def test_delete_returns_whether_there_was_a_record(memory):
     fill(memory, "a", "b")
     assert memory.delete("a") is True
     assert memory.delete("a") is False
@@ -255,7 +255,7 @@ def test_reading_many_makes_each_newest_in_the_order_asked(memory, verb):
     ],
     ids=["search", "search_records", "records", "keys", "count", "ttl", "stats", "get of missing"],
 )
-def test_looking_does_not_refresh_recency(memory, look):
+def test_reading_does_not_refresh_recency(memory, look):
     fill(memory, "a", "b")
     look(memory)
     assert memory.keys() == ["a", "b"]
@@ -308,7 +308,7 @@ def test_a_change_can_be_given_the_capacity_that_its_undo_restores(memory, store
     assert (memory.max_size, memory.keys(), memory.evictions) == (1, ["a"], 0)
 
 
-def test_what_undo_brings_back_only_to_fall_out_at_once_is_no_eviction(make):
+def test_records_that_undo_restores_beyond_the_capacity_are_not_counted_as_evictions(make):
     memory = make(max_size=2)
     fill(memory, "a", "b")
     change = memory.remove(["a"])
@@ -329,7 +329,7 @@ def test_numbers_of_numpy_are_numbers(memory):
         memory.records(np.True_)
 
 
-def test_clear_deletes_everything_and_the_memory_goes_on(memory):
+def test_clear_deletes_everything_and_the_memory_stays_usable(memory):
     fill(memory, "a", "b")
     memory.add("c", {"text": "c"}, ttl=10)
     memory.clear()
@@ -338,7 +338,7 @@ def test_clear_deletes_everything_and_the_memory_goes_on(memory):
     assert memory.keys() == ["d"]
 
 
-def test_clearing_is_no_eviction(memory):
+def test_cleared_records_are_not_counted_as_evictions(memory):
     fill(memory, "a", "b")
     memory.clear()
     assert memory.evictions == 0
@@ -372,7 +372,7 @@ def test_an_empty_query_finds_nothing(memory):
         ("\u2028", "one\u2028two"),
     ],
 )
-def test_a_search_compares_as_a_reader_does(memory, query, text):
+def test_a_search_ignores_case_and_unicode_composition(memory, query, text):
     memory.add("k", {"text": text})
     memory.add("other", {"text": "nothing of the kind"})
     assert memory.search(query) == [{"text": text}]
@@ -406,7 +406,7 @@ def test_hits_come_newest_first_where_reading_counts_too(memory):
 
 
 @pytest.mark.backends(*ONE_OF_EACH_KIND)
-def test_a_search_gives_five_unless_told(memory):
+def test_a_search_returns_five_records_by_default(memory):
     fill(memory, *(f"rain {n}" for n in range(9)))
     assert len(memory.search("rain")) == 5
     assert memory.search("rain", limit=2) == [{"text": "rain 8"}, {"text": "rain 7"}]
@@ -415,7 +415,7 @@ def test_a_search_gives_five_unless_told(memory):
     assert len(memory.search_records("rain")) == 5
 
 
-def test_a_replaced_value_is_found_no_more(memory):
+def test_a_replaced_value_is_not_found_any_more(memory):
     memory.add("k", {"text": "rain"})
     memory.add("k", {"text": "sun"})
     assert memory.search("rain") == []
@@ -423,7 +423,7 @@ def test_a_replaced_value_is_found_no_more(memory):
 
 
 @pytest.mark.backends(*ONE_OF_EACH_KIND)
-def test_a_hit_tells_where_it_matched(memory):
+def test_a_hit_says_where_it_matched(memory):
     memory.add("k", {"rain": 1, "agent": {"tags": ["sun", "Rain"]}, "text": "no"})
     [hit] = memory.search_records("rain")
     assert hit.matches == ("rain", "agent.tags[1]")
@@ -613,7 +613,7 @@ def test_an_expired_record_is_created_anew(memory, clock):
     assert memory.records()[0].created_at == clock.now
 
 
-def test_the_expired_make_room_before_anything_is_evicted(make, clock):
+def test_expired_records_are_removed_before_anything_is_evicted(make, clock):
     memory = make(max_size=2)
     fill(memory, "a")
     memory.add("b", {}, ttl=10)
@@ -804,7 +804,7 @@ def test_a_limit_counts_what_the_filters_accept(talk):
 # ---- taking out and putting back
 
 
-def test_removing_says_what_was_there(memory):
+def test_remove_returns_the_removed_records(memory):
     fill(memory, "a", "b", "c")
     change = memory.remove(["c", "missing", "a", "c"])
     assert sorted(entry.key for entry in change.removed) == ["a", "c"]
@@ -867,7 +867,7 @@ def test_undo_restores_where_what_was_written_since_then_has_expired(memory, clo
     assert memory.get("a") == {"text": "a"}
 
 
-def test_what_undo_restored_is_searched_and_expires_as_before(memory, clock):
+def test_restored_records_are_searched_and_expire_as_before(memory, clock):
     memory.add("a", {"text": "rain"}, ttl=10)
     memory.undo(memory.remove(["a"]))
     assert memory.search("rain") == [{"text": "rain"}]
@@ -875,7 +875,7 @@ def test_what_undo_restored_is_searched_and_expires_as_before(memory, clock):
     assert memory.search("rain") == []
 
 
-def test_a_change_is_taken_back_only_by_the_memory_that_was_changed(make):
+def test_a_change_is_undone_only_by_the_memory_that_was_changed(make):
     mine, other = make(), make()
     mine.add("k", {"v": 1})
     change = mine.take_all()
@@ -888,7 +888,7 @@ def test_a_change_is_taken_back_only_by_the_memory_that_was_changed(make):
 
 @pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize("items", [["ab"], [("a", {}), "k"], [("a", {}, 1)], [None]])
-def test_add_many_refuses_what_is_no_pair_and_adds_nothing(memory, items):
+def test_add_many_refuses_items_that_are_no_pairs_and_adds_nothing(memory, items):
     with pytest.raises(InvalidArgument, match=r"items\[\d\]: <\w+> is no \(key, value\) pair"):
         memory.add_many(items)
     assert memory.size() == 0
@@ -923,7 +923,7 @@ def test_an_undo_into_a_full_memory_reports_only_what_came_back(make):
     assert back == Change()
 
 
-def test_an_undo_that_pushes_others_out_can_be_undone(make):
+def test_an_undo_that_evicts_other_records_can_be_undone(make):
     memory = make(max_size=2)
     fill(memory, "a", "b")
     memory.get("a")
@@ -936,7 +936,7 @@ def test_an_undo_that_pushes_others_out_can_be_undone(make):
     assert memory.keys() == ["b", "c"]
 
 
-def test_a_write_can_be_taken_back_with_what_it_replaced_and_evicted(make, clock):
+def test_undoing_a_write_restores_replaced_and_evicted_records(make, clock):
     memory = make(max_size=2)
     fill(memory, "a", "b")
     before = everything(memory)
@@ -951,7 +951,7 @@ def test_a_write_can_be_taken_back_with_what_it_replaced_and_evicted(make, clock
     assert everything(memory) == before
 
 
-def test_taking_a_write_back_keeps_what_was_written_over_it(memory, store, clock):
+def test_undoing_a_write_keeps_later_writes(memory, store, clock):
     fill(memory, "a")
     change = store.put([new_entry(key, {"text": "1"}, clock.now, None) for key in "ab"])
     memory.add("a", {"text": "2"})

@@ -90,7 +90,7 @@ def test_no_part_of_a_password_in_the_credentials_is_shown(secret, address):
 
 
 @given(secrets.filter(lambda secret: ":" not in secret))
-def test_no_part_of_a_token_that_stands_for_the_user_is_shown(secret):
+def test_no_part_of_a_token_in_place_of_the_user_is_shown(secret):
     # What reads like a parameter may hold the @: then the host is hidden as well.
     assert masked_url(f"redis://{secret}@host") in ("redis://:***@host", "redis://:***@***")
     assert masked_url(f"{secret}@host") in (":***@host", ":***@***")
