@@ -1,4 +1,4 @@
-"""The layers of the package: imports only point down, and heavy packages wait until asked for."""
+"""The layers of the package: imports only point down, and heavy packages are imported on demand."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ HEAVY = {*HOMES, "asyncio"} - {"msgspec"}
 
 
 class Import(NamedTuple):
-    """One import: of which module, by which, and when it is carried out."""
+    """One import: the imported module, the importing one, and when the import runs."""
 
     importer: str
     imported: str
@@ -72,7 +72,7 @@ def module_name(path: Path) -> str:
 def statements(
     node: ast.AST, when: Literal["import", "call", "types"] = "import"
 ) -> Iterator[tuple[ast.Import | ast.ImportFrom, Literal["import", "call", "types"]]]:
-    """Every import below a node, with the moment at which it is carried out."""
+    """Yields every import below a node, with the time at which it runs."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child, when
@@ -132,7 +132,7 @@ def test_every_module_is_in_a_layer():
 
 
 def test_imports_only_point_down():
-    # Imports for types count too: what a signature names is known to the module.
+    # Imports for types count too: a signature that names a type depends on its module.
     assert [found for found in OURS if layer(found.imported) > layer(found.importer)] == []
 
 
@@ -189,8 +189,8 @@ def test_a_package_is_imported_only_in_the_modules_meant_for_it(package):
 
 
 def test_other_packages_are_imported_when_they_are_needed():
-    # In the notebook IPython is there already; a server's client is what its store is made of, and
-    # numpy what the signatures are made of, which are themselves imported when they are needed.
+    # IPython is already imported in a notebook. The stores of servers need their client at once,
+    # as signatures need numpy; these modules are themselves imported on demand.
     early = {found.importer for found in THEIRS if found.when == "import"} - {*HOMES["msgspec"]}
     homes = ("notebook.", "stores.redis", "search.substring.")
     assert [name for name in early if not name.startswith(homes)] == []
@@ -202,7 +202,7 @@ def test_other_packages_are_imported_when_they_are_needed():
 
 ARCHITECTURE = PACKAGE.parent / "docs" / "architecture.md"
 
-# What a line of the map may name: a folder, or a file of one of these kinds.
+# A line of the map may name a folder, or a file of one of these kinds.
 NAME = re.compile(r"(?:\w+/)*(?:\w+/|\w+\.(?:py|js|css|lua))")
 
 
@@ -213,7 +213,7 @@ def paths_on_the_map(drawn: str) -> set[str]:
     What is indented below a folder is in this folder.
 
     Raises:
-        ValueError: a line begins with something that is no name of a file or a folder.
+        ValueError: a line does not begin with the name of a file or a folder.
     """
     top, *lines = drawn.splitlines()
     assert NAME.fullmatch(top), f"the map begins with {top!r}, which is no folder"
@@ -236,8 +236,8 @@ def paths_on_the_map(drawn: str) -> set[str]:
 def covers(paths: set[str], file: str) -> bool:
     """Whether the map shows a file.
 
-    A folder of which the map shows no content stands for all that is in it. A package's
-    ``__init__.py`` is shown by whatever is shown of its folder.
+    A folder without contents on the map includes all its files. The ``__init__.py`` of a package
+    counts as shown if its folder is on the map.
     """
     if file in paths or file == "py.typed":
         return True
@@ -333,7 +333,7 @@ def test_every_error_is_public():
     assert names <= set(tta_memory_nb.__all__)
 
 
-# ---- what an import costs
+# ---- what an import loads
 
 
 def loaded_by(code: str) -> set[str]:
@@ -400,7 +400,8 @@ def test_a_memory_works_where_nothing_but_the_json_engine_is_installed():
         "print(memory.sync.build_index(), awaited(memory.search('s 3999')))"
     )
     installed = str(Path(msgspec.__file__).parent.parent)
-    # -S leaves out everything that was installed, -X dev and -W error show what is left open.
+    # -S leaves out all installed packages; -X dev and -W error report resources that are left
+    # open.
     done = subprocess.run(
         [sys.executable, "-S", "-X", "dev", "-W", "error", "-c", program, installed],
         cwd=PACKAGE.parent,

@@ -1,4 +1,4 @@
-"""How a command line is taken apart."""
+"""Parsing of command lines."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`make binder-link` puts the link to Binder where it belongs, and changes nothing else."""
+"""`make binder-link` writes the link to Binder into its placeholders, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PYPROJECT = '[project]\nname = "a"\n# Málaga\n[project.urls]\n\n[tool.x]\ny = 1
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    """A project of two notebooks, one without a place for a link."""
+    """A project with two notebooks, one of them without a placeholder for the link."""
     for folder in ("tools", "notebooks"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / "tools" / "binder_link.py", tmp_path / "tools")
@@ -176,7 +176,7 @@ def test_the_readme_has_a_placeholder_for_the_link_and_contributing_says_how_to_
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     # A line that begins with the comment is an HTML block, and Markdown renders no link inside one.
     [link] = re.findall(f"^[^<\n].*{BEGIN}(.*){END}$", readme, re.MULTILINE)
-    # Before the repository has an address, the place is empty and a reader sees nothing of it.
+    # Before the repository has an address, the placeholder is empty and invisible to readers.
     assert link == "" or link.startswith("[![Launch on Binder]")
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert "`make binder-link REPO=owner/name`" in contributing

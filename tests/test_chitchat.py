@@ -1,4 +1,4 @@
-"""The sample conversations: all of them, as they were said."""
+"""The sample conversations are imported completely and unchanged."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def chitchat() -> list[tuple[str, dict[str, Any]]]:
     """Key and value of each utterance, oldest first, read without the importer."""
     text = files("chitchat_dataset").joinpath("dataset.json").read_text(encoding="utf-8")
     utterances = [
-        (said["timestamp"], name, turn, said)
+        (utterance["timestamp"], name, turn, utterance)
         for name, conversation in json.loads(text).items()
-        for turn, said in enumerate(s for part in conversation["messages"] for s in part)
+        for turn, utterance in enumerate(s for part in conversation["messages"] for s in part)
     ]
     utterances.sort(key=lambda utterance: utterance[0])
     return [
         (
-            create_memory_key(said["sender"], name, {"turn": turn}),
-            {"turn": turn, "text": said["text"], "timestamp": at},
+            create_memory_key(utterance["sender"], name, {"turn": turn}),
+            {"turn": turn, "text": utterance["text"], "timestamp": at},
         )
-        for at, name, turn, said in utterances
+        for at, name, turn, utterance in utterances
     ]
 
 
 @pytest.fixture(scope="module")
 def folded(chitchat) -> list[str]:
-    """What a search looks at in each utterance."""
+    """The folded text that a search reads, for each utterance."""
     return ["\n".join(map(fold, pieces(value))) for _, value in chitchat]
 
 

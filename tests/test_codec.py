@@ -1,4 +1,4 @@
-"""What goes in comes back as JSON would give it, and everything else is refused by its path."""
+"""Stored values read as after a round trip through JSON; errors name the path of other values."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Holder(BaseModel):
 
 
 def nested(depth: int, leaf: Any = 1) -> dict[str, Any]:
-    """An object of so many levels, itself counted."""
+    """Returns an object of so many levels, itself included."""
     value = leaf
     for _ in range(depth):
         value = {"a": value}
@@ -106,9 +106,9 @@ def ring() -> dict[str, Any]:
     return value
 
 
-# ---- what JSON gives back
+# ---- round trips through JSON
 
-# Names of every kind JSON has a text for. Names that would collide are refused, see below.
+# Names of every type that JSON writes as text. Names that would collide are refused, see below.
 names = (
     any_text
     | st.integers()
@@ -123,7 +123,7 @@ tuples_too = st.recursive(
 
 @given(json_objects(tuples_too))
 def test_a_stored_value_reads_as_after_a_round_trip_through_json(value):
-    # repr tells 1 from 1.0 and True, and 0.0 from -0.0, where == does not.
+    # repr distinguishes 1 from 1.0 and True, and 0.0 from -0.0; == does not.
     assert repr(from_json(to_json(to_plain(value)))) == repr(json.loads(json.dumps(value)))
 
 
@@ -263,7 +263,7 @@ def test_text_of_a_subclass_becomes_plain_text():
     assert [type(found) for found in plain.values()] == [str, str]
 
 
-# ---- what is refused, and where it stands
+# ---- refused values and their paths
 
 
 REFUSED: list[tuple[Any, str]] = [
@@ -473,7 +473,7 @@ def test_a_value_is_either_stored_or_refused(value):
     try:
         plain = to_plain(value)
     except NotStorable as refused:
-        assert refused.path.startswith("value")  # noqa: PT017  both outcomes are right
+        assert refused.path.startswith("value")  # noqa: PT017  both outcomes are valid
     else:
         assert from_json(to_json(plain)) == plain
         assert all(math.isfinite(leaf) for leaf in plain.values() if isinstance(leaf, float))

@@ -1,4 +1,4 @@
-"""The subcommands as plain functions: what they do, say and refuse."""
+"""The subcommands as plain functions: their effects, replies and errors."""
 
 from threading import Event
 
@@ -359,8 +359,8 @@ def test_keys_that_expire_between_the_check_and_the_read_cause_no_crash(nb, cloc
     nb.memory.sync.add_many({"brief": {"x": 1}, "short": {"x": 2}}, ttl=1)
     peek = nb.memory.sync.peek
 
-    def peek_then_later(asked):
-        found = peek(asked)
+    def peek_then_later(wanted):
+        found = peek(wanted)
         clock.tick(1)
         return found
 
@@ -372,43 +372,43 @@ def test_keys_that_expire_between_the_check_and_the_read_cause_no_crash(nb, cloc
         writing.delete(nb, ("brief", "short"))
 
 
-# ---------------------------------------------------------------- what the store is asked
+# ---------------------------------------------------------------- requests to the store
 
 
 @pytest.fixture
-def distant():
-    """A notebook whose memory is on a server's stand-in."""
+def remote():
+    """A notebook with a memory on the stand-in for a server."""
     notebook = Notebook(on_a_stand_in(max_size=5000))
     notebook.memory.sync.add_many({f"user{n}:s": {"n": n} for n in range(3000)})
     return notebook
 
 
 @pytest.fixture
-def asked(distant):
-    """The verbs that the store is asked after the records have been added."""
-    log = distant.memory._runner.log
+def requests(remote):
+    """The log of the requests to the store after the records were added."""
+    log = remote.memory._runner.log
     log.clear()
-    return Asked(log)
+    return RequestLog(log)
 
 
-class Asked:
-    """The log of a stand-in's server."""
+class RequestLog:
+    """The log of the requests to a stand-in."""
 
     def __init__(self, log):
         self._log = log
 
     def verbs(self):
-        """What has been asked since the last look."""
-        asked = [name for _, name in self._log]
+        """Returns the verbs requested since the last call."""
+        names = [name for _, name in self._log]
         self._log.clear()
-        return asked
+        return names
 
 
 @pytest.fixture
-def listings(distant, monkeypatch):
-    """The listings that are asked for; one that has neither a limit nor a prefix is an error."""
+def listings(remote, monkeypatch):
+    """Records the requested listings; one with neither a limit nor a prefix is an error."""
     found = []
-    entries, keys = distant.memory.sync.entries, distant.memory.sync.keys
+    entries, keys = remote.memory.sync.entries, remote.memory.sync.keys
 
     def limited(*, limit, **filters):
         assert limit <= 1000
@@ -420,8 +420,8 @@ def listings(distant, monkeypatch):
         found.append(prefix)
         return keys(prefix=prefix)
 
-    monkeypatch.setattr(distant.memory.sync, "entries", limited)
-    monkeypatch.setattr(distant.memory.sync, "keys", with_prefix)
+    monkeypatch.setattr(remote.memory.sync, "entries", limited)
+    monkeypatch.setattr(remote.memory.sync, "keys", with_prefix)
     return found
 
 
@@ -434,29 +434,29 @@ def listings(distant, monkeypatch):
         (writing.delete, ("user7:s", "user8:s"), ["peek", "remove"]),
     ],
 )
-def test_keys_that_exist_are_read_without_listing_others(distant, asked, command, words, verbs):
-    command(distant, words)
-    assert asked.verbs() == verbs
+def test_keys_that_exist_are_read_without_listing_others(remote, requests, command, words, verbs):
+    command(remote, words)
+    assert requests.verbs() == verbs
 
 
 @pytest.mark.parametrize("command", [reading.get, writing.delete])
 @pytest.mark.parametrize("words", [("user2999:z",), ("user7:s", "user2999:z")])
 def test_a_missing_key_is_compared_with_a_limited_number_of_others(
-    distant, asked, listings, command, words
+    remote, requests, listings, command, words
 ):
     message = r"no record under 'user2999:z' \(did you mean 'user2999:s'"
     with pytest.raises(InvalidArgument, match=message):
-        command(distant, words)
+        command(remote, words)
     assert listings == ["user2999:"]
-    assert len(asked.verbs()) == 2
+    assert len(requests.verbs()) == 2
     with pytest.raises(InvalidArgument, match=r"no record under 'qqq:qqq'$"):
-        command(distant, ("qqq:qqq",))
+        command(remote, ("qqq:qqq",))
     assert listings == ["user2999:", "qqq:", 1000]
 
 
-# `nest` asks no memory, and would patch asyncio for all other tests.
+# `nest` uses no memory, and would patch asyncio for all other tests.
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "nest"])
-def test_no_other_command_lists_all_keys(distant, asked, name, tmp_path, monkeypatch):
+def test_no_other_command_lists_all_keys(remote, requests, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     operands = {
         "add": ("user7:s", {"n": 1}),
@@ -468,13 +468,13 @@ def test_no_other_command_lists_all_keys(distant, asked, name, tmp_path, monkeyp
         "export": ("out.jsonl",),
     }
     if name == "undo":
-        writing.delete(distant, ("user7:s",))
+        writing.delete(remote, ("user7:s",))
     if name == "diff":
-        views.snapshot(distant)
-    reply = COMMANDS[name](distant, *operands.get(name, ()))
+        views.snapshot(remote)
+    reply = COMMANDS[name](remote, *operands.get(name, ()))
     if name == "explore":
         reply.value.close()
-    assert "keys" not in asked.verbs()
+    assert "keys" not in requests.verbs()
 
 
 @pytest.mark.parametrize(
@@ -491,9 +491,11 @@ def test_no_other_command_lists_all_keys(distant, asked, name, tmp_path, monkeyp
         ("get us", [f"user{n}:s" for n in range(2999, 2799, -1)]),
     ],
 )
-def test_tab_requests_one_listing_with_a_limit_or_a_prefix(distant, asked, listings, line, offered):
-    assert complete(f"%memory {line}", distant)[1] == offered
-    assert len(asked.verbs()) == len(listings) == 1
+def test_tab_requests_one_listing_with_a_limit_or_a_prefix(
+    remote, requests, listings, line, offered
+):
+    assert complete(f"%memory {line}", remote)[1] == offered
+    assert len(requests.verbs()) == len(listings) == 1
 
 
 @pytest.mark.parametrize(
@@ -514,9 +516,9 @@ def test_tab_requests_one_listing_with_a_limit_or_a_prefix(distant, asked, listi
         "get -- us",
     ],
 )
-def test_tab_requests_nothing_when_the_word_cannot_be_a_key(distant, asked, line):
-    complete(f"%memory {line}", distant)
-    assert asked.verbs() == []
+def test_tab_requests_nothing_when_the_word_cannot_be_a_key(remote, requests, line):
+    complete(f"%memory {line}", remote)
+    assert requests.verbs() == []
 
 
 # ---------------------------------------------------------------- views

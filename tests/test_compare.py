@@ -1,4 +1,4 @@
-"""What has changed since a snapshot, held against a model that remembers what it did."""
+"""Differences since a snapshot, compared with a model that records its steps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Watched:
         )
 
     def differences(self) -> list[Difference]:
-        # The entries first: what expires right now is gone for both.
+        # Reads the entries first, so that a record that expires now is gone for both.
         entries = self.memory.entries()
         return compare(self.snapshot, entries, self.clock(), self.memory.evictions)
 
@@ -152,7 +152,7 @@ def test_evicted_records_are_distinguished_from_deleted_ones(watched):
     watched.memory.delete("c")
     watched.memory.add("d", {})
     watched.memory.add("e", {})
-    # "b" was not used for longest; "c" was used later than it, and "a" later than both.
+    # "b" is the least recently used; "c" was used after it, and "a" after both.
     assert watched.what() == {"d": "added", "e": "added", "b": "evicted", "c": "deleted"}
 
 
@@ -233,7 +233,7 @@ programs = st.lists(steps, max_size=25)
 
 @dataclass
 class Model:
-    """A memory that remembers how everything ended; least recently used first."""
+    """A memory that records how each record was lost; least recently used first."""
 
     max_size: int
     now: float = 0.0
@@ -306,18 +306,18 @@ def test_random_programs_are_compared_as_a_model_remembers_them(first, second, m
         **{key: "changed" for key, kept in model.kept.items() if before.get(key, kept) != kept},
     }
     alive = {}
-    for key, told in gone.items():
+    for key, outcome in gone.items():
         expires = before[key][1]
         if expires is not None and expires <= model.now:
-            assert told == "expired"
+            assert outcome == "expired"
         else:
-            alive[key] = told
-            assert told in ("evicted", "deleted")
+            alive[key] = outcome
+            assert outcome in ("evicted", "deleted")
     ends = list(alive.values())
     assert ends.count("evicted") <= model.evictions
     if not model.evictions:
         assert "evicted" not in ends
     if not model.deletions:
-        # Another record under the same key may have ended in another way than the snapshot's.
+        # A later record under the same key may have been lost in another way than the snapshot's.
         for key, ended in alive.items():
             assert ended == model.ends[key] or key in model.written

@@ -1,4 +1,4 @@
-"""What the charts count, held against loops that anybody can read."""
+"""The counts of the charts, compared with simple loops."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def entry(key: str, at: float = NOW, expires: float | None = None, text: bytes =
 
 
 def check(bins: Bins, total: int) -> None:
-    """What holds for all bins: they are plain numbers, ascend and hold every record once."""
+    """Checks what holds for all bins: plain ascending numbers, and every record counted once."""
     assert sum(bins.counts) == total
     assert len(bins.edges) == len(bins.counts) + bool(bins.edges)
     assert all(low < high for low, high in pairwise(bins.edges))

@@ -1,11 +1,11 @@
 """Code for `tta_dev_primitives.performance.memory` runs when only its import line is changed.
 
-The scenarios use that package as its README, its example and the page of its primitives document it:
-the same calls with the same arguments, for what they promised. They are source, whose import lines
-are replaced as text, and nothing else. They end with assertions of what was promised to come back.
+The scenarios use that package as its README, its example and the page of its primitives document
+it: the same calls with the same arguments and results. They are source code in which only the
+import lines are replaced. They end with assertions of the documented results.
 
-Each runs in memory, and again as that README's own advice would have it: with a ``redis_url`` in the
-call that makes the memory. There it is a real server.
+Each runs in memory, and again with a ``redis_url`` in the call that makes the memory, as that
+README recommends. This address is that of a real server.
 """
 
 from __future__ import annotations
@@ -286,7 +286,7 @@ each_memory = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Server]:
-    """A server of these tests' own: they use the namespace that everybody begins with."""
+    """A server for these tests alone, because they use the default namespace."""
     need("redis")
     server = Server(redis_8())
     yield server
@@ -301,7 +301,7 @@ def empty_database(database: Server) -> Server:
 
 
 async def carry_out(source: str, **names: Any) -> dict[str, Any]:
-    """Runs what was written for the other package, with its import lines replaced; gives its names."""
+    """Runs code for the other package with its import lines replaced, and returns its variables."""
     replaced, count = IMPORT.subn("from tta_memory_nb import ", source)
     assert count == 1
     code = compile(replaced, "<drop-in>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

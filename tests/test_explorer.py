@@ -1,4 +1,4 @@
-"""The explorer's kernel side: what it lists, sends, takes and repairs."""
+"""The explorer in the kernel: listings, messages, traits and actions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 60.0  # seconds; a test waits that long only if something is broken
 
 
 class FrontEnd:
-    """A view without a browser: it sends messages to the kernel and keeps what the kernel sends."""
+    """A view without a browser: it sends messages to the kernel and keeps those of the kernel."""
 
     def __init__(self, explorer: MemoryExplorer, view: int = 1) -> None:
         self.explorer = explorer
@@ -66,7 +66,7 @@ class FrontEnd:
         return [row["key"] for row in self.state["rows"]]
 
     def settle(self) -> None:
-        """Waits until each view has been sent all that was published before."""
+        """Waits until each view has received all that was published before."""
         for view in self.explorer._views.opened():
             is_done = threading.Event()
             view.do(is_done.set, 0)
@@ -220,12 +220,12 @@ def test_a_displayed_widget_holds_its_first_rows_until_a_view_has_sent_a_message
     explorer = explore()
     explorer._ipython_display_()
     opening = dict(explorer._opening)
-    # It is sent as JSON.
+    # The rows are sent as JSON.
     assert json.loads(json.dumps(opening, allow_nan=False)) == opening
     front = FrontEnd(explorer)
     front.ask("hello")
     assert front.state == opening
-    # A notebook that is saved from now on holds no rows.
+    # A notebook that is saved from now on contains no rows.
     assert explorer._opening is None
     assert explorer.get_state()["_opening"] is None
     explorer._ipython_display_()
@@ -242,7 +242,7 @@ def test_a_message_that_arrives_after_a_later_greeting_is_ignored(front, memory)
         front.explorer._received(None, {"id": late, **content}, [])
     assert front.explorer.query == "rain"
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
-    # So is a message of a view that has been closed since.
+    # A message of a closed view is ignored as well.
     front.send("bye")
     front.explorer._received(None, {"id": newest, "do": "set", "query": "", "window": [0, 9]}, [])
     assert front.explorer.query == "rain"
@@ -350,7 +350,7 @@ def test_errors_are_shown(front):
 
 @pytest.fixture
 def both(explore) -> tuple[FrontEnd, FrontEnd]:
-    """Two views of one explorer. Each is sent every message, and takes the states that are its own."""
+    """Two views of one explorer. Each receives every message, and uses only its own states."""
     explorer = explore()
     first, second = FrontEnd(explorer, 1), FrontEnd(explorer, 2)
 
@@ -365,7 +365,7 @@ def both(explore) -> tuple[FrontEnd, FrontEnd]:
 
 
 class Gate:
-    """Where a thread stops until a test lets it pass."""
+    """A point at which a thread stops until a test opens the gate."""
 
     def __init__(self) -> None:
         self._reached, self._opened = threading.Event(), threading.Event()
@@ -382,7 +382,7 @@ class Gate:
 
 
 def expect_all_served(front: FrontEnd, memory: MemoryPrimitive) -> None:
-    """All that a view may ask for is answered, and what others write appears."""
+    """Checks that every request of a view is answered, and that writes of others appear."""
     front.ask("set", window=[1, 2])
     assert front.keys() == ["bob:mon"]
     memory.sync.add("new:one", {"text": "rain just now"})
@@ -425,10 +425,10 @@ def test_a_view_that_is_slow_to_take_its_states_delays_no_other(both, memory):
     before = len(slow.messages)
     expect_all_served(other, memory)
     assert [each for each in slow.messages[before:] if each.get("view") == slow.view] == []
-    slow.explorer.live = False  # nothing more is published without being asked for
+    slow.explorer.live = False  # from now on, only requests publish states
     gate.open()
     slow.when(lambda: slow.state["live"] is False)
-    # All that happened meanwhile is in one state, beside the one that was being sent.
+    # One state combines all that happened meanwhile; another one was being sent.
     states = [each for each in slow.messages[before:] if each.get("view") == slow.view]
     assert len(states) == 2
     assert slow.state["total"] == other.state["total"] == 3
@@ -486,7 +486,7 @@ def test_requests_of_a_view_are_carried_out_after_it_has_closed(both, memory):
     assert not thread.is_alive()
     assert memory.sync.keys() == ["ann:mon", "ann:tue"]
     second.when(lambda: second.keys() == ["ann:tue", "ann:mon"])
-    # It may come back: then it is shown everything.
+    # A view that opens again receives the whole state.
     first.state.clear()
     first.ask("hello")
     assert first.keys() == ["ann:tue", "ann:mon"]
@@ -522,7 +522,7 @@ def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, cl
     ]
     front.ask("undo")
     assert memory.sync.get("k") == {"n": 1}
-    # The same value as at first, which is the past all the same.
+    # The same value as at first, but in an earlier version.
     history = front.ask("record", key="k")["history"]
     assert [each["what"] for each in history] == ["now", "edited", "seen"]
 
@@ -575,7 +575,7 @@ def test_a_duplicate_never_replaces_another_record(front, memory):
 
 
 def test_each_action_is_described_in_words(front):
-    def said(verb: str, **content: Any) -> str:
+    def notice_of(verb: str, **content: Any) -> str:
         before = len(front.messages)
         front.send(verb, **content)
         return front.when(
@@ -585,13 +585,13 @@ def test_each_action_is_described_in_words(front):
         )
 
     base = front.ask("record", key="bob:mon")["base"]
-    assert said("edit", key="bob:mon", base=base, text='{"n": 2}') == "Saved bob:mon"
-    assert said("undo") == "Undone: bob:mon as before"
+    assert notice_of("edit", key="bob:mon", base=base, text='{"n": 2}') == "Saved bob:mon"
+    assert notice_of("undo") == "Undone: bob:mon as before"
     base = front.ask("record", key="bob:mon")["base"]
-    assert said("expire", key="bob:mon", base=base, ttl="1h") == "New expiry of bob:mon"
-    assert said("duplicate", key="bob:mon", **{"as": "bob:new"}) == "Copied to bob:new"
-    assert said("undo") == "Undone: duplicate"
-    assert said("delete", keys=["bob:mon"]) == "Deleted bob:mon"
+    assert notice_of("expire", key="bob:mon", base=base, ttl="1h") == "New expiry of bob:mon"
+    assert notice_of("duplicate", key="bob:mon", **{"as": "bob:new"}) == "Copied to bob:new"
+    assert notice_of("undo") == "Undone: duplicate"
+    assert notice_of("delete", keys=["bob:mon"]) == "Deleted bob:mon"
 
 
 def test_deleting_the_selection_and_undoing_it(front, memory):
@@ -783,7 +783,7 @@ def test_a_worker_runs_jobs_in_order_and_polls_in_between():
 
     worker = Worker(look, lambda: None, PATIENCE)
     may_begin = threading.Event()
-    worker.do(may_begin.wait)  # else it may look between two of them
+    worker.do(may_begin.wait)  # else it may poll between two jobs
     for name in "abc":
         worker.do(partial(done.append, name))
     worker.wake()
@@ -892,7 +892,7 @@ def test_choosing_another_memory_waits_for_no_listing(explore, monkeypatch):
     assert begun.wait(PATIENCE)
     front.send("set", namespace="other")
     front.when(lambda: front.state["namespace"] == "other")
-    # Rows of one memory must not be taken for those of the other, which is still being listed.
+    # Rows of one memory must not appear for the other, which is still being listed.
     assert (front.keys(), front.state["loading"]) == ([], True)
     may_go_on.set()
     is_chosen.set()

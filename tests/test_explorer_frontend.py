@@ -1,4 +1,4 @@
-"""The front end of the explorer: its modules, and the one module that they are joined to."""
+"""The front end of the explorer: its modules, and the module that joins them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def join_files(tmp_path):
     return join_texts
 
 
-# ---- what is joined
+# ---- joining
 
 
 def test_a_module_comes_after_those_that_it_imports_and_each_comes_once(join_files):
@@ -83,7 +83,7 @@ def test_words_in_comments_and_texts_are_no_statements(join_files):
     assert "// import { z }" in join_files(part=part)
 
 
-# ---- what is refused
+# ---- refused modules
 
 
 @pytest.mark.parametrize(

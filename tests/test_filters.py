@@ -1,4 +1,4 @@
-"""Filters are checked once, and then only look."""
+"""Filters are validated when they are built, and then only match."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def holds(condition: Any, value: dict[str, Any], field: str = "x") -> bool:
 
 
 def same_json(left: Any, right: Any) -> bool:
-    """Equal as JSON: 1 and 1.0 are, True and 1 are not."""
+    """Returns whether two values are equal as JSON: 1 and 1.0 are, True and 1 are not."""
 
     def normal(value: Any) -> Any:
         if isinstance(value, float) and value.is_integer():

@@ -40,7 +40,7 @@ def frame_of(**values: dict) -> pd.DataFrame:
 
 
 def imported(frame: pd.DataFrame, **options) -> dict[str, str]:
-    """What an import of the frame makes of it: exact values by key."""
+    """Returns the result of importing the frame: exact values by key."""
     memory = MemoryPrimitive(clock=Clock(NOW))
     memory.sync.import_(frame, **options)
     return {record.key: exact(record.value) for record in memory.sync.records()}
@@ -51,11 +51,11 @@ def values(**expected: dict) -> dict[str, str]:
 
 
 def came(made: list[MemoryRecord]) -> list[Difference]:
-    """All of them as records that were added."""
+    """Returns the values as records that were added."""
     return [Difference(record.key, "added", None, entry_of(record)) for record in made]
 
 
-# ---------------------------------------------------------------- out and in again
+# ---------------------------------------------------------------- round trips
 
 
 @given(records(integers) | records(fractions))
@@ -157,7 +157,7 @@ def test_a_renamed_index_makes_a_record_under_the_new_key():
     assert imported(frame) == values(**{"bob:mon": {"x": 1}})
 
 
-# ---------------------------------------------------------------- what a frame looks like
+# ---------------------------------------------------------------- columns and types
 
 
 def test_meta_columns_come_first_and_describe_the_record():

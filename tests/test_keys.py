@@ -1,4 +1,4 @@
-"""Keys keep the form they always had, and say when they cannot be taken apart."""
+"""Keys keep their form for ever, and warn when they cannot be parsed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ids = any_text.filter(lambda text: text and ":" not in text)
     ],
 )
 def test_keys_never_change_their_form(context, key):
-    # Fixed texts: keys that are stored somewhere must be found again for ever.
+    # Fixed texts: stored keys must be found by every later version.
     assert create_memory_key("alice", "monday", context) == key
 
 

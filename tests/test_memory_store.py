@@ -1,4 +1,4 @@
-"""What is peculiar to the in-memory backend."""
+"""Behaviour of the in-memory backend alone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tta_memory_nb.search.substring.signature import SignatureIndex
 
 
 def find(store: InMemoryStore, text: str | None = None, limit: int | None = None) -> list[Entry]:
-    """The entries that a search finds, newest first."""
+    """Returns the entries that a search finds, newest first."""
     return [hit.entry for hit in store.contents.find(Search(text, limit=limit))]
 
 
 def index_of(store: InMemoryStore) -> SubstringIndex:
-    """The substring index of a store."""
+    """Returns the substring index of a store."""
     index = store.contents.indexes.of_mode["keyword"]
     assert isinstance(index, SubstringIndex)
     return index
@@ -83,7 +83,7 @@ def test_rewriting_records_with_a_ttl_does_not_leak(store, clock, rewrite):
 
 def test_an_old_expiry_does_not_delete_what_replaced_it(store, clock):
     store.add("k", {"n": 1}, ttl=5)
-    # Enough rewrites that the old expiries are thrown away on the way.
+    # Enough rewrites that old expiries are discarded meanwhile.
     for n in range(200):
         store.add("k", {"n": n}, ttl=10)
     clock.tick(9)
@@ -99,7 +99,7 @@ def test_the_capacity_can_be_set_as_an_attribute(store):
     assert (store.max_size, store.keys()) == (1, ["b"])
 
 
-# ---- foreign code in the midst of a verb
+# ---- foreign code that runs during a verb
 
 VERBS = [
     lambda store: store.add("k", {}),
@@ -128,14 +128,14 @@ def test_a_clock_may_use_the_memory_that_calls_it(verb):
 
     asked = False
     store = InMemoryStore(clock=clock)
-    store.add("k", {}, ttl=10)  # without any, a get need not know the time
+    store.add("k", {}, ttl=10)  # without an expiry, a get needs no clock
     asked = True
     verb(store)
     assert looks == [1, ["k"]]
 
 
 class Interrupted(OrderedDict):
-    """Raises, or runs foreign code, the nth time that a method is called; once."""
+    """Raises, or runs foreign code, once: when a method is called the nth time."""
 
     method, left = "", 0
 
@@ -254,7 +254,7 @@ def test_the_value_of_a_lost_record_is_freed_before_it_would_expire(store, clock
     assert seen() is None
 
 
-# ---- the index that searches keep
+# ---- the index of searches
 
 
 def filled(count: int, capacity: int, clock: Clock) -> InMemoryStore:
@@ -271,7 +271,7 @@ def test_the_garbage_collector_need_not_visit_entries(store):
 
 def test_building_the_index_reports_how_many_records_are_unindexed(clock):
     few, many = filled(200, 1000, clock), filled(3000, 5000, clock)
-    assert few.contents.build_index() == 0  # so few are quicker looked at
+    assert few.contents.build_index() == 0  # so few records are scanned faster
     assert many.contents.build_index(0) == 3000
     assert many.contents.build_index(1e-9) < 3000
     assert many.contents.build_index() == 0
@@ -283,12 +283,12 @@ def test_building_the_index_reports_how_many_records_are_unindexed(clock):
 
 def test_searches_index_unindexed_records_a_slice_at_a_time(clock):
     store = filled(5000, 5000, clock)
-    waiting = []
-    while not waiting or waiting[-1]:
+    unindexed = []
+    while not unindexed or unindexed[-1]:
         assert len(find(store, "note 4321 of")) == 1
-        waiting.append(store.contents.build_index(0))
-    assert waiting == sorted(waiting, reverse=True)
-    assert len(waiting) > 2
+        unindexed.append(store.contents.build_index(0))
+    assert unindexed == sorted(unindexed, reverse=True)
+    assert len(unindexed) > 2
 
 
 @pytest.mark.parametrize("indexed", [True, False])
@@ -350,31 +350,31 @@ def test_an_error_while_the_index_is_written_makes_no_answer_wrong(clock, monkey
     store.contents.build_index()
     for n in range(100):
         store.get(f"ann:{n}")
-    strike = 1 if step == "grow" else 2
+    calls_left = 1 if step == "grow" else 2
 
-    def strikes(*_args):
-        nonlocal strike
-        strike -= 1
-        if strike == 0:
+    def failing(*_args):
+        nonlocal calls_left
+        calls_left -= 1
+        if calls_left == 0:
             raise error
         return real(*_args)
 
     real = getattr(SignatureIndex, step)
-    monkeypatch.setattr(SignatureIndex, step, strikes)
-    struck = 0
+    monkeypatch.setattr(SignatureIndex, step, failing)
+    interrupted = 0
     for n in range(4000):
         store.add(f"bob:{n}", {"text": f"new {n}"})
         if n % 50 == 0:
             try:
                 store.contents.build_index()
             except KeyboardInterrupt:
-                struck += 1
+                interrupted += 1
             for query in ("new 4", "old 77", f"new {n}", "ne"):
                 found = [entry.key for entry in find(store, query)]
                 expected = [e.key for e in find(store) if query.encode() in e._searchable()]
                 assert found == expected
-    assert strike <= 0
-    assert struck == (error is KeyboardInterrupt)
+    assert calls_left <= 0
+    assert interrupted == (error is KeyboardInterrupt)
 
 
 def test_a_read_makes_a_record_the_newest_in_the_index_as_well(clock):

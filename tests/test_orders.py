@@ -1,4 +1,4 @@
-"""Searches that keys and instants in sorted order answer, against a naive look at every record."""
+"""Searches by sorted keys and instants, compared with a scan of all records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ USERS = ["ann", "ann:x", "an", "bob", "zoë", "😀"]
 
 
 def naive(store: InMemoryStore, search: Search) -> list[Entry]:
-    """What a search finds when it looks at every record."""
+    """Returns what a search finds by a scan of all records."""
     text = (search.text or "").encode()
     filters = search.filters
     found = [
@@ -33,7 +33,7 @@ def naive(store: InMemoryStore, search: Search) -> list[Entry]:
 
 
 def question(chance: random.Random, now: float) -> Search:
-    """A search with at least one bound."""
+    """Returns a search with at least one bound."""
     bounds: dict[str, Any] = {}
     while not bounds:
         if chance.random() < 0.5:
@@ -129,12 +129,12 @@ def test_an_interrupted_update_of_an_order_makes_no_answer_wrong(monkeypatch):
         store.add(f"ann:{n}" if n % 50 else f"bob:{n}", {"n": n})
     real = Orders._narrowest
 
-    def struck(self: Orders, *args: Any) -> Any:
+    def interrupted(self: Orders, *args: Any) -> Any:
         real(self, *args)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Orders, "_narrowest", struck)
+        patched.setattr(Orders, "_narrowest", interrupted)
         with pytest.raises(KeyboardInterrupt):
             store.contents.find(bobs)
     assert len(store.contents.find(bobs)) == 40

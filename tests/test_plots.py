@@ -1,4 +1,4 @@
-"""Pictures of memories: what stands on them, and what they leave alone."""
+"""Charts of memories: their contents, and the settings that they do not change."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def entry(key: str, at: float = NOW, expires: float | None = None, text: bytes =
 
 
 def png(figure: Figure) -> bytes:
-    """The figure drawn; a warning on the way is an error."""
+    """Draws the figure as PNG; a warning is an error."""
     draw: Any = figure  # its method is set on the instance
     data, shown = draw._repr_png_()
     assert data.startswith(PNG)
@@ -50,7 +50,7 @@ def png(figure: Figure) -> bytes:
 
 
 def texts(figure: Figure) -> list[str]:
-    """All that is written on a figure, as it is drawn."""
+    """Returns all texts of a figure, as they are drawn."""
     figure.draw_without_rendering()
     found = [text.get_text() for text in figure.texts]
     for axes in figure.axes:
@@ -176,7 +176,7 @@ def test_any_instants_can_be_drawn(instants):
         png(plot(made))
 
 
-# ---------------------------------------------------------------- what is left alone
+# ---------------------------------------------------------------- settings that stay unchanged
 
 
 def test_pyplot_is_not_imported_and_no_setting_is_changed():
@@ -185,7 +185,7 @@ def test_pyplot_is_not_imported_and_no_setting_is_changed():
         "from tta_memory_nb import plots\n"
         "assert 'matplotlib' not in sys.modules\n"
         "import matplotlib\n"
-        "before = matplotlib.rcParams.copy()\n"  # reading the backend would choose one
+        "before = matplotlib.rcParams.copy()\n"  # reading the backend would select one
         "from tta_memory_nb.stores.base import Entry\n"
         "made = [Entry('a:b', b'{}', 1.0, 1.0, None)]\n"
         "for figure in (plots.plot_timeline(made), plots.plot_sessions(made)):\n"

@@ -1,4 +1,4 @@
-"""The face of a memory: signatures of old, two faces with the same verbs, its policies."""
+"""The public class of a memory: original signatures, two faces with the same verbs, policies."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def joined(records: Sequence[MemoryRecord]) -> str:
 
 
 async def joined_later(records: Sequence[MemoryRecord]) -> str:
-    await asyncio.sleep(0)  # gives way to the loop once, as a call over the network would
+    await asyncio.sleep(0)  # yields to the loop once, as a call over the network would
     return joined(records)
 
 
@@ -87,7 +87,7 @@ def test_the_signatures_of_the_original_stay(verb, parameters):
     positional = found[: len(parameters)]
     assert {parameter.name: parameter.default for parameter in positional} == parameters
     assert {parameter.kind for parameter in positional} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    # Whatever was added later must not be asked of those who wrote for the original.
+    # Parameters that were added later must be optional for code written for the original.
     assert all(parameter.default is not EMPTY for parameter in found[len(parameters) :])
 
 
@@ -128,7 +128,7 @@ def test_every_verb_is_on_both_faces():
 
 def test_both_faces_offer_the_same_verbs():
     awaited, called = public(MemoryPrimitive), public(SyncMemory)
-    # Each face has its own word for closing, as files and sockets do.
+    # Each face has its own name for closing, as files and sockets do.
     own = {"over", "store", "aclose", "close", *OF_THE_ORIGINAL}
     assert set(awaited) ^ set(called) == own
 
@@ -204,18 +204,18 @@ async def test_a_search_can_be_awaited_run_as_a_task_and_streamed():
 async def test_a_long_stream_lets_other_tasks_run():
     memory = MemoryPrimitive()
     await memory.add_many({f"k{n}": {"text": "rain"} for n in range(500)})
-    turns = 0
+    switches = 0
 
     async def other() -> None:
-        nonlocal turns
+        nonlocal switches
         while True:
-            turns += 1
+            switches += 1
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
     assert len([hit async for hit in memory.stream_records("rain")]) == 500
     task.cancel()
-    assert turns >= 5
+    assert switches >= 5
 
 
 def test_a_stream_reads_each_record_when_it_is_reached():
@@ -304,7 +304,7 @@ async def test_a_memory_is_an_async_context_manager_that_lets_errors_through():
 
     with pytest.raises(ZeroDivisionError):
         await fail_inside()
-    # Nothing is lost with the connections of a server: there are none.
+    # There are no connections of a server that could be left open.
     assert await memory.get("k") == {"n": 1}
 
 
@@ -319,11 +319,11 @@ async def test_a_refusal_reaches_the_awaiting_caller():
         await MemoryPrimitive().search("a", limit=0)
 
 
-# ---- a server that is there
+# ---- a reachable server
 
 
 class Scene(NamedTuple):
-    """A memory with something in it, something gone from it, and a place for a file."""
+    """A memory with records, a change that removed one, and a path for a file."""
 
     memory: MemoryPrimitive
     gone: Change
@@ -332,7 +332,7 @@ class Scene(NamedTuple):
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Callable[..., Scene]:
-    """Makes the same scene in any memory."""
+    """Returns a function that prepares any memory in the same way."""
 
     def make_scene(make: Callable[..., MemoryPrimitive]) -> Scene:
         memory = make(max_size=50, namespace="tenant", summarizer=joined, clock=Clock())
@@ -373,11 +373,11 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "get_backend_info": lambda face, _: face.get_backend_info(),
     "reconnect": lambda face, _: face.reconnect(),
 }
-"""A use of each verb, on either face."""
+"""A call of each verb, for either face."""
 
 
 def plain(result: Any) -> Any:
-    """What came of a verb, in a form that can be compared."""
+    """Returns the result of a verb in a form that can be compared."""
     if isinstance(result, Change):
         return [sorted(e.key for e in entries) for entries in (result.written, result.removed)]
     if isinstance(result, ImportReport):
@@ -389,7 +389,7 @@ def plain(result: Any) -> Any:
     return result
 
 
-async def once_it_is_there(result: Any) -> Any:
+async def resolved(result: Any) -> Any:
     if isinstance(result, AsyncIterator):
         return [record async for record in result]
     return await result if inspect.isawaitable(result) else result
@@ -408,10 +408,10 @@ async def test_both_faces_carry_out_the_plans_of_a_server(scene, verb):
         memory._runner.log.clear()
 
     assert plain(use(called.memory.sync, called)) == expected
-    # No loop was needed, and the one that runs here was not used.
+    # The called face needed no loop, and did not use the running one.
     assert {how for how, _ in called.memory._runner.log} == {"called"}
 
-    assert plain(await once_it_is_there(use(awaited.memory, awaited))) == expected
+    assert plain(await resolved(use(awaited.memory, awaited))) == expected
     hows = {how for how, _ in awaited.memory._runner.log}
     assert hows == ({"called"} if verb in PLAIN else {"awaited", "replied"})
     assert called.memory.sync.records() == awaited.memory.sync.records()
@@ -453,14 +453,14 @@ async def test_a_stream_requests_no_batch_before_it_is_needed(limit, taken, batc
 
 async def test_a_summarizer_is_called_once_the_server_has_answered():
     def look(records: Sequence[MemoryRecord]) -> str:
-        # It may use the memory in its turn, and take its time.
+        # A summarizer may use the memory, and may be slow.
         return f"{len(records)} of {memory.size()}: {memory._runner.log[0][0]}"
 
     memory = on_a_stand_in(summarizer=look)
     memory.sync.add_many({"a": {}, "b": {}})
     for how, summarize in (("called", memory.sync.summarize), ("awaited", memory.summarize)):
         memory._runner.log.clear()
-        assert await once_it_is_there(summarize(1)) == f"1 of 2: {how}"
+        assert await resolved(summarize(1)) == f"1 of 2: {how}"
 
 
 async def test_closing_a_memory_closes_the_runner_of_its_plans():
@@ -499,7 +499,7 @@ def test_a_plan_that_needs_a_server_is_refused_without_one():
         InProcessRunner().run(on_a_stand_in()._verbs.get("k"))
 
 
-# ---- a server that is not there
+# ---- an unreachable server
 
 
 def test_an_unreachable_server_leaves_a_memory_that_works_and_one_warning(caplog):
@@ -604,34 +604,34 @@ def test_reprs_show_namespace_and_sizes_and_are_the_same_each_time():
 
 
 class Recording(Local):
-    """An in-memory store that remembers which of its verbs were asked for records."""
+    """An in-memory store that records the calls of its verbs for records."""
 
     def __init__(self) -> None:
         super().__init__(InMemoryStore(max_size=10))
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def write(self, entry: Entry) -> Plan[None]:
-        self.asked.append("write")
+        self.requests.append("write")
         return super().write(entry)
 
     def read(self, key: str) -> Plan[Entry | None]:
-        self.asked.append("read")
+        self.requests.append("read")
         return super().read(key)
 
     def find(self, search: Search) -> Plan[list[Hit]]:
-        self.asked.append(f"find {search.text}")
+        self.requests.append(f"find {search.text}")
         return super().find(search)
 
 
 class Wrapper:
-    """A store that passes on to another what it does not do itself."""
+    """A store that forwards all other verbs to another store."""
 
     def __init__(self, store: Any) -> None:
         self._wrapped = store
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        self.asked.append(name)
+        self.requests.append(name)
         return getattr(self._wrapped, name)
 
 
@@ -643,18 +643,18 @@ async def test_a_store_sees_every_verb_of_the_memory_that_is_made_over_it():
     assert await memory.get("a") == {"text": "rain"}
     assert memory.sync.get("b") == {"text": "sun"}
     assert await memory.search("rain") == memory.sync.search("RAIN") == [{"text": "rain"}]
-    assert store.asked == ["write", "write", "read", "read", "find rain", "find RAIN"]
+    assert store.requests == ["write", "write", "read", "read", "find rain", "find RAIN"]
     assert memory.max_size == 10
 
 
 async def test_a_wrapper_around_a_store_sees_the_requests_of_both_faces():
     wrapper = Wrapper(MemoryPrimitive().store)
     memory = MemoryPrimitive.over(wrapper)
-    wrapper.asked.clear()
+    wrapper.requests.clear()
     memory.sync.add("a", {"n": 1})
     assert await memory.get("a") == memory.sync.get("a") == {"n": 1}
     assert await memory.search("1") == [{"n": 1}]
-    assert wrapper.asked == ["write", "read", "read", "find"]
+    assert wrapper.requests == ["write", "read", "read", "find"]
 
 
 def test_a_memory_can_be_made_over_an_in_memory_store():
@@ -717,7 +717,7 @@ async def test_a_watch_sees_verbs_arguments_results_and_errors_of_both_faces():
 # ---- summaries
 
 
-def told(summarizer: Callable[..., Any]) -> MemoryPrimitive:
+def summarizing(summarizer: Callable[..., Any]) -> MemoryPrimitive:
     memory = MemoryPrimitive(summarizer=summarizer)
     for key in ("ann:1", "bob:1", "ann:2"):
         memory.sync.add(key, {"text": key})
@@ -737,14 +737,14 @@ def told(summarizer: Callable[..., Any]) -> MemoryPrimitive:
     ids=str,
 )
 async def test_both_faces_take_both_kinds_of_summarizer(summarizer, arguments, summary):
-    memory = told(summarizer)
+    memory = summarizing(summarizer)
     # This test runs on a loop, as every cell of a notebook does, and the called face still works.
     assert memory.sync.summarize(**arguments) == summary
     assert await memory.summarize(**arguments) == summary
 
 
 def test_the_called_face_takes_an_async_summarizer_without_any_loop():
-    assert told(joined_later).sync.summarize() == "ann:1; bob:1; ann:2"
+    assert summarizing(joined_later).sync.summarize() == "ann:1; bob:1; ann:2"
 
 
 async def test_an_async_summarizer_runs_on_the_loop_that_awaits_it():
@@ -754,7 +754,7 @@ async def test_an_async_summarizer_runs_on_the_loop_that_awaits_it():
         seen.append((asyncio.get_running_loop(), threading.current_thread()))
         return "seen"
 
-    memory = told(look)
+    memory = summarizing(look)
     assert await memory.summarize() == "seen"
     assert memory.sync.summarize() == "seen"
     (own_loop, own_thread), (other_loop, other_thread) = seen
@@ -768,7 +768,7 @@ async def test_an_error_of_a_summarizer_reaches_the_caller():
     async def fail(records: Sequence[MemoryRecord]) -> str:
         raise KeyError("quota")
 
-    memory = told(fail)
+    memory = summarizing(fail)
     with pytest.raises(KeyError, match="quota"):
         await memory.summarize()
     with pytest.raises(KeyError, match="quota"):
@@ -781,7 +781,7 @@ async def test_the_error_names_a_summarizer_that_returns_no_text_and_its_result(
         return given
 
     for summarizer in (later, lambda records: given):
-        memory = told(summarizer)
+        memory = summarizing(summarizer)
         with pytest.raises(InvalidArgument, match=f"summarizer: it gave <{type(given).__name__}>"):
             memory.sync.summarize()
         with pytest.raises(InvalidArgument, match=f"summarizer: it gave <{type(given).__name__}>"):
@@ -805,7 +805,7 @@ async def test_the_error_without_a_summarizer_says_how_to_set_one():
 
 
 def test_a_summary_does_not_refresh_recency():
-    memory = told(joined)
+    memory = summarizing(joined)
     before = memory.sync.records()
     memory.sync.summarize(user="ann")
     assert memory.sync.records() == before

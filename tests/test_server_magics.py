@@ -1,4 +1,4 @@
-"""The magic on a server: addresses, outages and errors, as a person at a notebook meets them."""
+"""The magic on a server: addresses, outages and errors, as they appear in a notebook."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "s3cret"
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    """A network that fails, before a server with a password."""
+    """A proxy that injects faults, before a server with a password."""
     need("valkey")
     server = Server(valkey(), "--requirepass", SECRET)
     with Proxy(server.port) as it, patch.object(outage.Outages, "_watch", lambda _: None):
@@ -34,11 +34,11 @@ def proxy() -> Iterator[Proxy]:
 def run(shell, proxy, monkeypatch):  # noqa: F811
     """Runs cells on the server, whose address is in the environment."""
     monkeypatch.setenv("TEAM_MEMORY", f"redis://:{SECRET}@127.0.0.1:{proxy.port}")
-    told = []
+    outputs = []
 
     def run_cell(cell: str) -> Ran:
         ran = Ran(shell, cell)
-        told.append(f"{ran.text} {ran.result!r} {ran.error}")
+        outputs.append(f"{ran.text} {ran.result!r} {ran.error}")
         return ran
 
     assert run_cell("memory = %memory use $TEAM_MEMORY").success
@@ -46,7 +46,7 @@ def run(shell, proxy, monkeypatch):  # noqa: F811
     store: Any = notebook_of(shell).memory._store
     store.outages.current = None
     notebook_of(shell).memory.sync.close()
-    assert not [text for text in told if SECRET in text]
+    assert not [text for text in outputs if SECRET in text]
 
 
 def test_an_address_comes_from_the_environment_and_its_password_is_never_shown(run):

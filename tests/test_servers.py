@@ -1,4 +1,4 @@
-"""The servers of the tests do what the tests believe of them."""
+"""The servers of the tests behave as the tests assume."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from redis.cluster import RedisCluster
 from redis.sentinel import Sentinel
 
 TESTS = Path(__file__).parent
-PATIENCE = 60.0  # seconds that no machine needs
+PATIENCE = 60.0  # seconds, more than any machine needs
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def durable() -> Iterator[Server]:
     it.stop()
 
 
-# ---- each is what its name says
+# ---- kinds of servers
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_tls_connections_need_a_client_that_trusts_the_certificate():
     with redis.Redis.from_url(server.url, ssl_ca_certs=str(server.ca_file)) as client:
         assert client.ping()
         assert client.set("servers:k", b"x" * 1_000_000)
-        # All is sent before anything is read, and more than sockets hold.
+        # Sends everything before it reads, and more than sockets can buffer.
         with client.pipeline(transaction=False) as pipeline:
             for _ in range(50):
                 pipeline.set("servers:k", b"y" * 1_000_000, get=True)
@@ -211,7 +211,7 @@ def test_a_durable_server_keeps_what_it_has_acknowledged(durable):
     assert durable.pid != pid
     with durable.client() as client:
         assert client.dbsize() == 100
-    durable.restart()  # of one that runs
+    durable.restart()  # of a server that runs
     with durable.client() as client:
         assert client.dbsize() == 100
 
@@ -235,7 +235,7 @@ def test_a_frozen_server_ends_by_itself_when_it_is_stopped_and_leaves_nothing(du
     durable.freeze()
     monkeypatch.setattr(real_servers, "_GRACE", PATIENCE)
     durable.stop()
-    assert process.returncode == 0  # not killed, so it heard that it was to end
+    assert process.returncode == 0  # not killed, so it has handled SIGTERM
     durable.stop()  # again
     assert not psutil.pid_exists(pid)
     assert not folder.exists()
@@ -258,7 +258,7 @@ def test_the_error_says_why_a_server_cannot_start():
     assert before == {*real_servers._RUNNING}
 
 
-# ---- ends
+# ---- end of the tests
 
 STARTS = """
 import signal, sys, warnings
@@ -296,7 +296,7 @@ def test_a_server_does_not_outlive_the_tests(end):
         assert not Path(folder).exists()
 
 
-# ---- what is missing
+# ---- missing servers
 
 
 def missing() -> None:

@@ -1,4 +1,4 @@
-"""Signatures name every text that may contain a needle, and the ring gives each its column."""
+"""Signatures find every text that may contain a needle, and the ring assigns each a column."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tta_memory_nb.search.substring.grams import ROWS, Signer, is_exact, owner_r
 from tta_memory_nb.search.substring.signature import SignatureIndex
 from tta_memory_nb.text import BORDER, fold, to_utf8
 
-# Few letters meet often; the others are of one to four bytes, and half a character.
+# Few letters, so that they meet often; the others have one to four bytes, and one is a surrogate.
 odd_text = st.text("abc .,7'\né߿ж天記🙂\ud83d").map(fold).map(to_utf8)
 texts_of_all_kinds = st.lists(odd_text, min_size=1, max_size=64)
 
 
 def bits_of(signer: Signer, texts: list[bytes], first: int = 0) -> np.ndarray:
-    """Which text (column) has which row."""
+    """Returns which text (column) has which row."""
     word = signer.word(texts, [()] * len(texts), first)
     octets = word.view(np.uint8).reshape(ROWS, 8)
     return np.unpackbits(octets, axis=1, bitorder="little")[:, first : first + len(texts)] == 1
 
 
 def cuts(data: st.DataObject, text: bytes) -> bytes:
-    """A part of a text that does not cross a border, or nothing."""
+    """Returns a piece of a text that does not cross a border, or nothing."""
     start = data.draw(st.integers(0, len(text)))
     part = text[start : start + data.draw(st.sampled_from([1, 2, 3, 4, 5, 9, 200]))]
     part = part.split(BORDER.encode())[0]
-    return part if len(part) > 1 or part.isascii() else b""  # half a character is no needle
+    return part if len(part) > 1 or part.isascii() else b""  # a lone surrogate is no needle
 
 
 @settings(max_examples=300)
@@ -126,7 +126,7 @@ def test_users_and_sessions_have_rows_of_their_own():
 
 
 class Ring:
-    """An index, and what should be in it: texts by column, the oldest first."""
+    """An index, and its expected contents: texts by column, the oldest first."""
 
     def __init__(self, words: int) -> None:
         self.index = SignatureIndex(words)
@@ -173,7 +173,7 @@ def test_a_ring_returns_all_its_texts_newest_first(seed):
                 ring.grow(ring.index.columns // 64 + chance.randint(1, 9))
             case _:
                 ring.append(some_texts(chance, chance.randint(1, 100)))
-        # Not every time: a matrix that has grown is copied when it is looked at.
+        # Not every time, because reading a matrix that has grown copies it.
         if chance.random() < 0.4:
             for needle in (b"umbrella", b"n", b"th", b"rain sun", "á".encode(), b"nowhere"):
                 ring.check(needle, chance.choice([None, 1, 5, 100]))
@@ -183,7 +183,7 @@ def test_many_words_are_scanned_range_by_range():
     ring = Ring(words=200)
     chance = random.Random(1)
     for _ in range(24):
-        ring.append(some_texts(chance, 640))  # writes over the oldest words in the end
+        ring.append(some_texts(chance, 640))  # finally overwrites the oldest words
     for needle in (b"umbrella", b"rain", b"q", b"the umbrella rain"):
         for wanted in (1, 5, None):
             ring.check(needle, wanted)

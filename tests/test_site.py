@@ -1,7 +1,7 @@
-"""The documentation as it was built by ``make docs``: nothing leads nowhere, nothing comes from elsewhere.
+"""The documentation built by ``make docs`` has no broken link and loads nothing from other hosts.
 
-No tool is used for the links: those that know #anchors of files take longer for them than all the rest of
-the documentation takes to be made.
+The links are checked here, because tools that know #anchors of files take longer than the whole
+build of the documentation.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ TOO_WIDE = """() => [...document.querySelectorAll(".bd-article :is(h1, h2, h3, p
 
 @dataclass
 class Html(HTMLParser):
-    """What a page points at and can be pointed at.
+    """The links and anchors of a page.
 
     Attributes:
         anchors: the ids of its elements.
-        links: addresses as they are written.
+        links: addresses as they are in the source.
         loads: those of them that a browser fetches with the page.
     """
 
@@ -66,7 +66,7 @@ class Html(HTMLParser):
 
 
 def broken(pages: dict[Path, Html], site: Path) -> list[str]:
-    """What is wrong with the links of these pages, each with the page it stands on."""
+    """Yields the broken links of these pages, each with its page and the reason."""
     return [
         f"{path.relative_to(site)}: {link}: {why}"
         for path, page in pages.items()
@@ -96,7 +96,7 @@ def _wrong_with(link: str, path: Path, pages: dict[Path, Html], site: Path) -> s
 
 @pytest.fixture(scope="module")
 def pages() -> dict[Path, Html]:
-    """Every page of the site, by its path."""
+    """All pages of the site, by path."""
     if not (SITE / "index.html").is_file():
         reason = "the documentation is not built: make docs"
         if os.environ.get("CI") == "true":

@@ -1,4 +1,4 @@
-"""What every backend promises, written once and run over each of them."""
+"""The contract of all backends, written once and run on each of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def store(memory: SyncMemory) -> Calls:
 
 
 def fill(memory: SyncMemory, *keys: str) -> None:
-    """A record under each key, in turn, whose text is the key."""
+    """Adds a record under each key, in order, whose text is the key."""
     for key in keys:
         memory.add(key, {"text": key})
 
@@ -62,11 +62,11 @@ def keys_of(records: list[MemoryRecord]) -> list[str]:
 
 
 def everything(memory: SyncMemory) -> tuple[list[str], list[MemoryRecord], int, int | None]:
-    """All that can be seen of a memory."""
+    """Returns all that a user can read from a memory."""
     return memory.keys(), memory.records(), memory.size(), memory.max_size
 
 
-# ---- encoded, and whether there is anything new
+# ---- encoded entries and change tokens
 
 
 def test_entries_are_the_same_records_still_encoded(memory):
@@ -96,7 +96,7 @@ def test_peek_returns_existing_records_and_keeps_their_recency(memory, clock):
 def test_the_change_token_differs_after_every_visible_change(memory, clock):
     fill(memory, "a", "b", "c")
     memory.add("d", {"text": "d"}, ttl=60)
-    marks = [memory.change_token()]
+    tokens = [memory.change_token()]
     gone: list[Change] = []
     for step in (
         lambda: memory.add("e", {"text": "e"}),
@@ -110,10 +110,10 @@ def test_the_change_token_differs_after_every_visible_change(memory, clock):
         lambda: memory.resize(1),
         memory.clear,
     ):
-        assert memory.change_token() == marks[-1]
+        assert memory.change_token() == tokens[-1]
         step()
-        marks.append(memory.change_token())
-    assert len(set(marks)) == len(marks)
+        tokens.append(memory.change_token())
+    assert len(set(tokens)) == len(tokens)
 
 
 @pytest.mark.parametrize(
@@ -526,7 +526,7 @@ def test_a_ttl_is_taken_in_every_form(memory, clock, ttl):
     assert memory.ttl("k") is None
 
 
-# What each verb says when the only record expires at this very instant.
+# The result of each verb when the only record expires at this very instant.
 LOOKS: dict[str, tuple[Callable[[SyncMemory], Any], Any]] = {
     "get": (lambda memory: memory.get("k"), None),
     "get_many": (lambda memory: memory.get_many(["k"]), {}),
@@ -801,7 +801,7 @@ def test_a_limit_counts_what_the_filters_accept(talk):
     assert keys_of(talk.search_records("rain", 1, session="monday")) == [B1]
 
 
-# ---- taking out and putting back
+# ---- remove and undo
 
 
 def test_remove_returns_the_removed_records(memory):
@@ -960,7 +960,7 @@ def test_undoing_a_write_keeps_later_writes(memory, store, clock):
     assert memory.get("a") == {"text": "2"}
 
 
-# ---- the verbs of a store, one floor below
+# ---- the verbs of a store, one layer below
 
 
 def test_a_store_fetches_finds_and_counts_entries(memory, store):
@@ -1047,7 +1047,7 @@ REFUSED: list[tuple[str, Callable[[SyncMemory], Any]]] = [
     ("value: <NoneType>", lambda memory: memory.add("a", None)),
     ("value['x']: <object>", lambda memory: memory.add("a", {"x": object()})),
     ("value['x']: nan", lambda memory: memory.add("a", {"x": float("nan")})),
-    # Neither or both; a filter that is None is none, or a lost variable would delete everything.
+    # Neither or both. A filter that is None does not count, or an unset variable would delete all.
     ("either keys or filters", lambda memory: memory.remove()),
     ("either keys or filters", lambda memory: memory.remove(user=None, where={})),
     ("either keys or filters", lambda memory: memory.remove(["a"], prefix="b")),

@@ -1,4 +1,4 @@
-"""Flat rows of records, and records of flat rows."""
+"""Conversion of records to flat rows and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search compares what a reader sees, in folded form, piece by piece."""
+"""A search compares the folded texts that a reader sees, piece by piece."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tta_memory_nb.text import (
     to_utf8,
 )
 
-# Letters that fold in odd ways meet often here, and so do marks that compose with them.
+# These letters fold in unusual ways, and the marks compose with them.
 odd_text = st.text(
     'aAZzsSßſẞıİIiσςΣΐΰᾳᾼﬁﬀŉǰK\u0345\u0301\u0308\u0327é\ud83d\ude42🙂天ｶガ"\\:,{} 1.e'
 )
@@ -97,7 +97,7 @@ def test_the_fast_path_for_ascii_gives_the_same_result(text):
 def test_a_search_answers_as_the_naive_definition(data):
     value = data.draw(json_objects(leaves | odd_text))
     texts = list(pieces(value)) or [""]
-    # Half of the queries are cut out of the value itself, or there would be few hits.
+    # Half of the queries are pieces of the value itself; others rarely match.
     part = data.draw(st.sampled_from(texts))
     start = data.draw(st.integers(0, len(part)))
     cut = part[start : data.draw(st.integers(start, len(part)))]
@@ -182,11 +182,11 @@ def test_a_value_as_deep_as_the_codec_allows_is_searched():
     assert matching_paths(value, "bottom") == ("a." * 199 + "text",)
 
 
-# ---- the same, read off the JSON text
+# ---- the same for JSON text
 
 
 def test_no_text_folds_to_a_quote_or_composes_with_one():
-    # Which is why a JSON text can be folded as a whole and then taken apart at its quotes.
+    # Therefore JSON text can be folded as a whole and then split at its quotes.
     wrong = []
     for code in range(sys.maxunicode + 1):
         folded = fold(chr(code))
@@ -205,7 +205,7 @@ def test_json_text_gives_the_same_pieces_as_the_value_in_it(value):
     text = snapshot(value)
     there = searchable_json(text).split(BORDER.encode())
     expected = [to_utf8(fold(piece)) for piece in pieces(value)]
-    # Without a piece, there is the empty one.
+    # A text without pieces has the empty piece.
     assert sorted(there) == sorted(expected or [b""])
 
 
@@ -227,7 +227,7 @@ def test_the_quick_check_of_json_text_skips_most_texts_without_a_match():
     assert not Needle("málaga").at_a_glance()(snapshot({"text": "Malaga"}))
 
 
-# ---- where it matches
+# ---- spans of matches
 
 
 @pytest.mark.parametrize(

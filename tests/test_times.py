@@ -1,4 +1,4 @@
-"""Durations and instants, in every form in which people write them."""
+"""Durations and instants in all accepted forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import and export: what comes back, what is refused and why, and what undo restores."""
+"""Import and export: round trips, refused files and records, and undo."""
 
 from __future__ import annotations
 
@@ -306,7 +306,7 @@ def test_a_value_that_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp
 def test_an_export_goes_into_a_pipe_and_leaves_it_in_its_place(name, tmp_path):
     path = tmp_path / name
     os.mkfifo(path)
-    # Open for both, so that neither side waits for the other.
+    # Open for both, so that neither side blocks.
     end = os.open(path, os.O_RDWR)
     try:
         made = [MemoryRecord("a", {"x": 1})]

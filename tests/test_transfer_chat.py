@@ -1,4 +1,4 @@
-"""Chat transcripts of many shapes: whose words, in which turn, under which key."""
+"""Chat transcripts in many forms: speakers, turns and keys."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_an_object_of_a_list_comes_under_the_key_it_has(tmp_path):
     row = {"key": "mykey", "user": "bob", "text": "hi"}
     expected = {"mykey": {"user": "bob", "text": "hi"}}
     assert values_of([row]) == values_of(written(tmp_path / "a.json", [row])) == expected
-    # A message may have a field of that name; who names one means it.
+    # A message may have a field of that name; only an explicit `key` makes it the key.
     message = {"key": 1, "role": "user"}
     assert list(values_of([message])) == [create_memory_key("user", "chat", {"turn": 0})]
     assert values_of([{"id": 1, "role": "user"}], key="id") == {"1": {"role": "user"}}

@@ -1,4 +1,4 @@
-"""CSV, Parquet, Arrow and DataFrames: what tables of ours and of others become."""
+"""CSV, Parquet, Arrow and DataFrames: round trips, and tables of other programs."""
 
 from __future__ import annotations
 
