@@ -53,7 +53,7 @@ def until(
 ) -> Any:
     """Calls `holds` until its result is true, and returns that result.
 
-    `what` says what the error message names after a timeout: a text, or a function that returns it.
+    After a timeout, the error message contains `what`: a text, or a function that returns one.
     """
     deadline = time.monotonic() + patience
     while True:

@@ -81,7 +81,7 @@ def test_add_takes_a_ttl_as_people_write_it(nb, clock):
         ([1, 2], NotStorable, "value: <list> is not a JSON object"),
     ],
 )
-def test_add_refuses_what_is_no_value_and_changes_nothing(nb, written, error, message):
+def test_add_refuses_an_invalid_value_and_changes_nothing(nb, written, error, message):
     before = nb.memory.sync.records()
     with pytest.raises(error, match=message):
         add(nb, "alice:mon", written)
@@ -159,7 +159,7 @@ def test_clear_only_previews_without_yes(nb):
     assert keys(nb) == ["alice:mon", "bob:mon", "alice:tue"]
 
 
-def test_undo_keeps_what_was_written_since(nb):
+def test_undo_keeps_later_writes(nb):
     writing.clear(nb, yes=True)
     nb.memory.sync.add("bob:mon", {"text": "new"})
     assert writing.undo(nb).text == (
@@ -193,7 +193,7 @@ def test_export_and_import_bring_everything_back(nb, tmp_path):
     assert keys(nb) == []
 
 
-def test_import_lists_what_it_skips(nb, tmp_path):
+def test_import_lists_skipped_records(nb, tmp_path):
     path = tmp_path / "broken.jsonl"
     path.write_text('{"key": "ok", "value": {"a": 1}}\nnot json\n{"value": {}}\n')
     before = nb.memory.sync.records()
@@ -243,7 +243,7 @@ def test_use_takes_the_memory_of_an_agent(nb):
 
 
 @pytest.mark.parametrize("what", ["nonsense", 42, {"a": 1}])
-def test_use_refuses_what_is_no_memory(nb, what):
+def test_use_refuses_anything_but_a_memory(nb, what):
     home = nb.memory
     with pytest.raises(InvalidArgument, match=r"MEMORY: .* no MemoryPrimitive"):
         memories.use(nb, what)
@@ -533,7 +533,7 @@ def test_tab_requests_nothing_when_the_word_cannot_be_a_key(remote, requests, li
         ("sizes", "2 records by size"),
     ],
 )
-def test_plot_draws_what_the_filters_accept(nb, kind, title):
+def test_plot_draws_the_records_that_the_filters_accept(nb, kind, title):
     reply = views.plot(nb, kind, user="alice")
     assert reply.text == ""
     assert reply.value.axes[0].get_title(loc="left") == title
@@ -558,7 +558,7 @@ def test_plot_lists_the_charts_it_can_draw(nb, kind, message):
         views.plot(nb, kind)
 
 
-def test_diff_shows_what_has_changed_since_the_snapshot(nb, clock):
+def test_diff_shows_the_changes_since_the_snapshot(nb, clock):
     nb.memory.sync.add("brief", {"x": 1}, ttl=60)
     assert views.snapshot(nb).text == (
         "snapshot 'last' of 4 records in namespace 'default'; %memory diff shows what changes "

@@ -195,7 +195,7 @@ def test_field_changes_lead_from_one_value_to_the_other(before, after):
 
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
-def test_every_backend_reports_what_has_happened(make, clock):
+def test_every_backend_reports_all_changes(make, clock):
     notebook = Notebook(make(5), clock=clock)
     memory = notebook.memory.sync
     memory.add("brief", {"x": 1}, ttl=10)

@@ -64,7 +64,7 @@ def _one_server(password: str | None) -> Iterator[Server]:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
-def test_a_pages_code_runs_and_gives_what_it_shows(page, tmp_path):
+def test_the_code_of_a_page_runs_and_gives_the_output_on_the_page(page, tmp_path):
     shown = Shown.of(page.read_text(encoding="utf-8"))
     code = [example.code for example in shown.examples]
     with servers_of("\n".join([*code, *shown.exports.values()])) as places:

@@ -283,7 +283,7 @@ def test_writes_of_other_clients_appear_without_a_request(front, memory):
     front.when(lambda: front.keys()[0] == "ann:tue")
 
 
-def test_a_view_that_is_not_live_stays_as_it_is(front, memory):
+def test_a_view_that_is_not_live_does_not_update(front, memory):
     front.ask("set", live=False)
     memory.sync.add("new:one", {})
     front.ask("set", window=[0, 60])
@@ -605,7 +605,7 @@ def test_deleting_the_selection_and_undoing_it(front, memory):
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
 
 
-def test_an_export_is_what_export_writes(front, memory, tmp_path):
+def test_the_exported_file_equals_that_of_the_verb_export(front, memory, tmp_path):
     front.ask("select", keys=["ann:tue"])
     file = front.ask("export", selected=True)
     memory.sync.remove(["ann:mon", "bob:mon"])

@@ -114,7 +114,7 @@ def test_a_column_that_a_user_adds_to_some_rows_holds_the_integers_they_wrote():
     assert imported(frame) == values(a={"x": 2.0, "rating": 3}, b={"y": "t"})
 
 
-def test_floats_from_elsewhere_are_integers_only_when_a_missing_cell_explains_them():
+def test_foreign_floats_are_integers_only_when_a_missing_cell_explains_them():
     frame = pd.DataFrame(
         {"key": ["a", "b"], "whole": [1.0, 2.0], "gaps": [1.0, None], "half": [0.5, None]}
     )

@@ -81,7 +81,7 @@ def test_rewriting_records_with_a_ttl_does_not_leak(store, clock, rewrite):
     assert len(store.contents._expiries) <= 2 * 3 + 65
 
 
-def test_an_old_expiry_does_not_delete_what_replaced_it(store, clock):
+def test_an_old_expiry_does_not_delete_the_new_record(store, clock):
     store.add("k", {"n": 1}, ttl=5)
     # Enough rewrites that old expiries are discarded meanwhile.
     for n in range(200):
@@ -118,20 +118,20 @@ VERBS = [
 
 @pytest.mark.parametrize("verb", VERBS, ids=range(len(VERBS)))
 def test_a_clock_may_use_the_memory_that_calls_it(verb):
-    looks = []
+    found = []
 
     def clock() -> float:
-        if asked and not looks:
-            looks.append(1)
-            looks.append(store.keys())
+        if is_tested and not found:
+            found.append(1)
+            found.append(store.keys())
         return 1.0
 
-    asked = False
+    is_tested = False
     store = InMemoryStore(clock=clock)
     store.add("k", {}, ttl=10)  # without an expiry, a get needs no clock
-    asked = True
+    is_tested = True
     verb(store)
-    assert looks == [1, ["k"]]
+    assert found == [1, ["k"]]
 
 
 class Interrupted(OrderedDict):

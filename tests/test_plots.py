@@ -116,7 +116,7 @@ def test_only_the_most_recent_sessions_are_drawn():
     assert (len(names), names[0]) == (30, "u1499 · s")
 
 
-def test_times_to_live_and_what_never_expires():
+def test_the_chart_of_times_to_live_counts_records_that_never_expire():
     figure = plot_ttl([entry("a", expires=NOW + 3600), entry("b"), entry("c")], NOW)
     assert heights(figure) == [0, 0, 0, 1, 0, 0, 0, 0, 0, 2]
     assert "never expire" in texts(figure)

@@ -100,7 +100,7 @@ def test_the_attributes_of_the_original_stay():
     assert memory.redis_client is None
 
 
-def test_what_the_constructor_takes_besides_is_keyword_only():
+def test_additional_arguments_of_the_constructor_are_keyword_only():
     found = list(inspect.signature(MemoryPrimitive).parameters.values())[3:]
     assert [(parameter.name, parameter.default) for parameter in found[:-1]] == [
         ("namespace", "default"),

@@ -8,7 +8,7 @@ from pages import Example, Shown, run
 
 
 @pytest.mark.kernel
-def test_the_readmes_code_runs_and_gives_what_it_shows(tmp_path):
+def test_the_code_of_the_readme_runs_and_gives_the_output_it_shows(tmp_path):
     shown = run(ROOT / "README.md", tmp_path)
     assert len(shown.examples) >= 3
     assert any(example.output for example in shown.examples)

@@ -354,7 +354,7 @@ def test_the_texts_make_hits_and_misses_of_all_kinds():
     assert sum(size > 100 for size in sizes) > 50
 
 
-def test_the_oracle_looks_at_each_piece_by_itself():
+def test_the_oracle_compares_each_piece_by_itself():
     chance = random.Random(2)
     oracle = Oracle(300, Clock())
     oracle.write([(f"k{n}", value_of(chance, n)) for n in range(300)], None)

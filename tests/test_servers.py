@@ -198,7 +198,7 @@ def test_a_frozen_server_makes_its_clients_time_out(durable):
         assert patient.ping()
 
 
-def test_a_durable_server_keeps_what_it_has_acknowledged(durable):
+def test_a_durable_server_keeps_acknowledged_writes(durable):
     port, pid = durable.port, durable.pid
     with durable.client() as client:
         for n in range(100):

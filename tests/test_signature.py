@@ -92,7 +92,7 @@ def test_no_needle_is_found_across_a_border():
     assert bits[rows].all(axis=0).tolist() == [False, True]
 
 
-def test_rare_n_grams_do_not_share_their_rows_with_what_is_in_every_text():
+def test_rare_n_grams_share_no_rows_with_n_grams_of_every_text():
     chance = random.Random(3)
     sample = [
         b"weather forecast" + BORDER.encode() + bytes(chance.choices(b"abcdefgh", k=12))

@@ -136,7 +136,7 @@ def test_a_broken_link_is_found(link, why, tmp_path):
     assert broken(pages, tmp_path) == ([f"a.html: {link}: {why}"] if why else [])
 
 
-def test_no_page_loads_anything_from_elsewhere(pages):
+def test_no_page_loads_anything_from_another_host(pages):
     loads = [load for page in pages.values() for load in page.loads]
     assert len(loads) > len(pages)
     assert [load for load in loads if urlsplit(load).scheme not in ("", "data")] == []

@@ -269,7 +269,7 @@ def test_a_capacity_of_zero_keeps_nothing(make):
     assert memory.get("a") is None
 
 
-def test_a_smaller_capacity_evicts_at_once_and_undo_brings_back_what_fits(memory):
+def test_a_smaller_capacity_evicts_at_once_and_undo_restores_the_evicted_records(memory):
     fill(memory, "a", "b", "c")
     change = memory.resize(1)
     assert memory.max_size == 1
@@ -796,7 +796,7 @@ def test_each_kind_of_filter_is_understood_on_every_backend(talk):
     assert talk.keys() == [A3, B1, B2, NOTE]
 
 
-def test_a_limit_counts_what_the_filters_accept(talk):
+def test_a_limit_counts_only_records_that_the_filters_accept(talk):
     assert keys_of(talk.records(2, user="alice")) == [A3, A2]
     assert keys_of(talk.search_records("rain", 1, session="monday")) == [B1]
 
@@ -834,7 +834,7 @@ def test_undo_takes_back_every_way_of_deleting(memory, taken):
     assert everything(memory) == before
 
 
-def test_undo_keeps_what_was_written_since_then(memory):
+def test_undo_keeps_records_that_were_written_later(memory):
     fill(memory, "a", "b", "c")
     change = memory.remove(["a", "b"])
     memory.add("a", {"text": "later"})
@@ -845,7 +845,7 @@ def test_undo_keeps_what_was_written_since_then(memory):
     assert [entry.key for entry in back.written] == ["b"]
 
 
-def test_undo_does_not_bring_back_what_has_expired_since(memory, clock):
+def test_undo_does_not_restore_records_that_have_expired_since(memory, clock):
     memory.add("a", {}, ttl=10)
     memory.add("b", {}, ttl=20)
     change = memory.take_all()
@@ -858,7 +858,7 @@ def test_undo_does_not_bring_back_what_has_expired_since(memory, clock):
     assert memory.keys() == []
 
 
-def test_undo_restores_where_what_was_written_since_then_has_expired(memory, clock):
+def test_undo_restores_a_record_if_its_replacement_has_expired(memory, clock):
     fill(memory, "a")
     change = memory.remove(["a"])
     memory.add("a", {"text": "later"}, ttl=10)
@@ -913,7 +913,7 @@ def test_an_undo_can_be_undone(memory):
     assert everything(memory) == before
 
 
-def test_an_undo_into_a_full_memory_reports_only_what_came_back(make):
+def test_an_undo_into_a_full_memory_reports_only_the_restored_records(make):
     memory = make(max_size=2)
     fill(memory, "a", "b")
     change = memory.remove(["a"])

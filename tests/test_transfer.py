@@ -404,7 +404,7 @@ def test_an_invalid_option_is_refused(options, message):
     assert str(caught.value) == message
 
 
-def test_an_import_never_brings_back_what_has_expired():
+def test_an_import_never_restores_expired_records():
     made = [
         MemoryRecord("over", {}, "n", 1.0, 1.0, NOW),
         MemoryRecord("still", {}, "n", 1.0, 1.0, NOW + 0.001),
@@ -442,7 +442,7 @@ def test_an_import_that_does_not_fit_is_refused_unless_it_may_grow():
     assert (report.added, report.updated, report.evicted) == (3, 1, 0)
 
 
-def test_growing_makes_room_for_what_is_there_already():
+def test_growing_makes_room_for_the_present_records():
     memory = new_memory(max_size=3)
     memory.sync.add_many({"a": {}, "b": {}})
     report = memory.sync.import_([MemoryRecord("c", {}), MemoryRecord("d", {})], grow=True)

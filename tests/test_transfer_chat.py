@@ -65,7 +65,7 @@ def test_conversations_by_name_are_read_in_every_common_form(tmp_path):
         ]
 
 
-def test_a_transcript_imported_again_and_longer_only_adds_what_is_new():
+def test_importing_a_longer_transcript_again_only_adds_the_new_messages():
     messages = [{"role": "user", "content": str(turn)} for turn in range(3)]
     memory, _ = imported(messages)
     report = memory.sync.import_([*messages, {"role": "user", "content": "3"}])

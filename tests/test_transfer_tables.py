@@ -24,7 +24,7 @@ from tta_memory_nb.transfer.items import Options
 from tta_memory_nb.transfer.tables import read_csv, write_csv
 
 
-def test_a_csv_cell_means_what_it_reads_as(tmp_path):
+def test_a_csv_cell_is_parsed_as_json_if_it_reads_as_json(tmp_path):
     text = 'key,a,b,c,d,e,f,g\n007,3,"""3""",007,,null,"[1, {""x"": 2}]",NaN\n'
     assert values_of(written(tmp_path / "a.csv", text)) == {
         "007": {"a": 3, "b": "3", "c": "007", "e": None, "f": [1, {"x": 2}], "g": "NaN"}
@@ -224,7 +224,7 @@ def test_a_single_column_is_refused(column, message):
     assert message in str(refused(column))
 
 
-def test_nan_in_arrow_means_what_it_means_in_a_dataframe(tmp_path):
+def test_nan_in_arrow_is_treated_as_in_a_dataframe(tmp_path):
     table = pyarrow.table({"key": ["a", "b"], "x": [float("nan"), 0.5]})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
     expected = {"a": {}, "b": {"x": 0.5}}

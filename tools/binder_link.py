@@ -23,9 +23,9 @@ ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- binder -->", "<!-- /binder -->"
 FIRST = "01_quickstart.ipynb"
 
-# What GitHub takes for names of accounts and of repositories.
+# Names that GitHub allows for accounts and repositories.
 _REPO = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/(?!\.{1,2}$)[\w.-]{1,100}", re.ASCII)
-# What git refuses in the name of a branch; see `git help check-ref-format`.
+# Strings that git refuses in the name of a branch; see `git help check-ref-format`.
 _NO_BRANCH = re.compile(r"^[-/.]|[/.]$|\.lock(/|$)|\.\.|//|/\.|@\{|^@$|[\x00-\x20\x7f~^:?*\[\\]|^$")
 _PLACE = re.compile(f"({re.escape(BEGIN)})(.*?)({re.escape(END)})")
 # The table in pyproject.toml: its heading, and its entries up to an empty line or the next heading.
