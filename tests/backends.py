@@ -30,12 +30,12 @@ from tta_memory_nb.stores.plan import Plan, aanswer, adrive, answer, as_plan, dr
 
 
 def on_server(name: str) -> Callable[..., MemoryPrimitive]:
-    """What makes memories on one of the servers, each in a namespace that nothing is in."""
+    """Returns a function that makes memories on one of the servers, each in an empty namespace."""
 
     def make(max_size: int = 1000, **arguments: Any) -> MemoryPrimitive:
         # A busy machine is no outage: those have tests of their own, with the time they need.
         memory = MemoryPrimitive(need(name).url, **{"timeout": 60.0, **arguments})
-        # More than `clear` would: evictions are counted anew as well.
+        # `clear` would keep the count of evictions.
         store: Any = memory._store
         memory.redis_client.unlink(*store.commands.keys)
         memory.sync.resize(max_size)
@@ -51,7 +51,7 @@ BACKENDS: dict[str, Callable[..., MemoryPrimitive]] = {
 """Name -> factory that takes ``max_size``, ``namespace`` and ``clock`` as keywords."""
 
 ONE_SERVER = "valkey"
-"""The server that stands for all servers where the kind of server makes no difference."""
+"""The server of tests for which the kind of server makes no difference."""
 
 DEEP = 10 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 1
 """How many times as many random programs as usual are run; see ``conftest.py``."""
@@ -73,7 +73,7 @@ def examples(backend: str, many: int) -> int:
 
 
 class Clock:
-    """Gives Unix seconds, as `time.time`; time stands still until it is ticked."""
+    """Returns Unix seconds, as `time.time` does, but only `tick` lets time pass."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.now = now
@@ -82,16 +82,16 @@ class Clock:
         return self.now
 
     def tick(self, seconds: float = 1.0) -> float:
-        """Lets time pass; gives the new instant."""
+        """Lets seconds pass, and returns the new instant."""
         self.now += seconds
         return self.now
 
 
-# ---- the verbs of a store, called
+# ---- calling the verbs of a store
 
 
 class Calls:
-    """The verbs of a store without their plans: each is carried out, and gives what it gives."""
+    """The verbs of a store as plain functions: each runs the plan and returns its result."""
 
     def __init__(self, memory: MemoryPrimitive | SyncMemory) -> None:
         self._store = memory._store
@@ -110,20 +110,20 @@ class Calls:
 
 
 def calls(memory: MemoryPrimitive | SyncMemory) -> Calls:
-    """The verbs of a memory's store, to be called."""
+    """Returns the verbs of a memory's store as plain functions."""
     return Calls(memory)
 
 
 # ---- a server's stand-in
 
 BATCH = 3
-"""So many entries come in one batch of a stream from the stand-in."""
+"""Number of entries in one batch of a stream from the stand-in."""
 
 
 class StandIn:
     """A store whose every plan asks its server first; its records are in this process.
 
-    Nothing of it is in reach without a plan, so the verbs have to be carried out as on a server.
+    Without a plan no record can be reached, so the verbs run as they do on a server.
     """
 
     def __init__(self, store: InMemoryStore) -> None:
@@ -169,7 +169,7 @@ class StandIn:
 
 
 class Line:
-    """The runner of plans that ask a stand-in; remembers what was asked in which way."""
+    """The runner of plans that send requests to a stand-in; logs each request and its face."""
 
     def __init__(self) -> None:
         self.log: list[tuple[str, str]] = []

@@ -1,8 +1,8 @@
-"""Binder, but for the container: ``make binder-check``.
+"""Builds what Binder would build, without the container: ``make binder-check``.
 
-repo2docker, the program by which Binder builds images, says what it would do. Its steps are then
-done in an environment that begins with the versions that Binder begins with, and every tutorial
-is run there in a browser. This takes minutes, and so is no part of ``make test``.
+repo2docker, the program by which Binder builds images, prints the steps it would take. They are
+then done in an environment that begins with the versions that Binder begins with, and every
+tutorial is run there in a browser. This takes minutes, and so is no part of ``make test``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 FROZEN = Path(
     str(metadata.distribution("jupyter-repo2docker").locate_file("repo2docker/buildpacks/conda"))
 )
-# What conda-forge calls otherwise than PyPI.
+# Packages that have another name on conda-forge than on PyPI.
 CONDA_NAMES = {
     "jupyterhub-base": "jupyterhub",
     "jupyterhub-singleuser": "jupyterhub",
@@ -45,7 +45,7 @@ CONDA_NAMES = {
 MEGABYTE = 1_000_000
 TRACKER = "@jupyterlab/notebook-extension:tracker"
 
-# The steps between which Binder looks for an image it already has.
+# Before each of these steps Binder looks for an image that it already has.
 REQUIREMENTS_COPIED = (
     "COPY --chown=... src/binder/requirements.txt ${REPO_DIR}/binder/requirements.txt"
 )
@@ -57,7 +57,7 @@ REPOSITORY_COPIED = "COPY --chown=... src/ ${REPO_DIR}/"
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that git would commit, as they are now."""
+    """A copy of the files that git would commit, as they are now."""
     listing = subprocess.check_output(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
     )
@@ -71,7 +71,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dockerfile(checkout: Path) -> list[str]:
-    """The lines of the Dockerfile that repo2docker would build; long ones joined."""
+    """The lines of the Dockerfile that repo2docker would build; continued lines are joined."""
     command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(checkout)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -80,7 +80,7 @@ def dockerfile(checkout: Path) -> list[str]:
 
 
 def steps(dockerfile: list[str]) -> list[str]:
-    """What is done once the base is there."""
+    """The steps after those that build the base image."""
     return dockerfile[dockerfile.index(REQUIREMENTS_COPIED) :]
 
 
@@ -88,7 +88,7 @@ def commands(steps: list[str]) -> list[str]:
     return [step.removeprefix("RUN ") for step in steps if step.startswith("RUN ")]
 
 
-def test_binder_takes_the_python_of_runtime_txt(dockerfile):
+def test_binder_uses_the_python_version_of_runtime_txt(dockerfile):
     version = (BINDER / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
     escaped = version.replace(".", "-2e")
     bases = [line for line in dockerfile if line.endswith(" /tmp/env/environment.lock")]
@@ -105,19 +105,19 @@ def test_the_requirements_are_installed_before_the_repository_is_there_and_then_
     assert commands(after[copied:]) == ["chmod +x binder/postBuild", "./binder/postBuild"]
 
 
-# ---------------------------------------------------------------- and what comes of it
+# ---------------------------------------------------------------- the built environment
 
 
 @dataclass
 class Image:
-    """What Binder would have built.
+    """The environment that Binder would have built.
 
     Attributes:
-        frozen: what repo2docker has for its base, versions by canonical name.
-        base: what of that is installed there.
+        frozen: versions that repo2docker pins for its base image, by canonical name.
+        base: those of them that were installed first.
         sizes: of the environment, in bytes, by the step after which it was measured.
         times: of the steps, in seconds.
-        outside: is connected to by whoever looks for the internet.
+        outside: a socket that receives every connection to the internet.
     """
 
     prefix: Path
@@ -135,7 +135,7 @@ class Image:
 
     def environment(self) -> dict[str, str]:
         env = private_environment(self.home)
-        # What is imported here is what was installed here.
+        # Imports must find only packages of this environment.
         for name in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"):
             env.pop(name, None)
         env["KERNEL_PYTHON_PREFIX"] = str(self.prefix)
@@ -170,21 +170,21 @@ class Image:
 
 
 def frozen_versions() -> dict[str, str]:
-    """Which version of what Binder's base has, under the names of PyPI."""
+    """Returns the versions of the packages in Binder's base image, by their names on PyPI."""
     lock = (FROZEN / f"environment.py-{PYTHON}-linux-64.lock").read_text(encoding="utf-8")
     versions = {}
     for name, version in re.findall(r"/([^/]+)-([^-/]+)-[^-/]+\.(?:conda|tar\.bz2)#", lock):
         try:
             Version(version)
-        except InvalidVersion:  # of no Python package
+        except InvalidVersion:  # the line names no Python package
             continue
         versions[canonicalize_name(CONDA_NAMES.get(name, name))] = version
-    # A library's name with an underscore in front is none that pip would read.
+    # pip cannot read a library's name that begins with an underscore.
     return {name: version for name, version in versions.items() if name[0].isalnum()}
 
 
 def base_packages() -> list[str]:
-    """What Binder's base is made of, but for Python and node themselves."""
+    """Returns the packages of Binder's base image, except Python and node."""
     text = (FROZEN / f"environment.py-{PYTHON}.yml").read_text(encoding="utf-8")
     names = re.findall(r"^- ([\w-]+)", text.partition("dependencies:")[2], re.MULTILINE)
     assert "jupyterlab" in names, text
@@ -195,7 +195,7 @@ def base_packages() -> list[str]:
 def image(
     dockerfile: list[str], checkout: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Image]:
-    """Takes the steps of the Dockerfile; what they have made is removed at the end."""
+    """Runs the steps of the Dockerfile, and removes the environment at the end."""
     folder = tmp_path_factory.mktemp("binder")
     outside = socket.create_server(("127.0.0.1", 0))
     image = Image(
@@ -234,7 +234,7 @@ def image(
 class Launched(LabServer):
     """JupyterLab as Binder starts it: in the repository, with no settings but what tests need."""
 
-    settings = {TRACKER: LabServer.settings[TRACKER]}  # noqa: RUF012 - as above, nobody changes it
+    settings = {TRACKER: LabServer.settings[TRACKER]}  # noqa: RUF012 - as above, it is constant
 
     def __init__(self, root: Path, home: Path, python: str, env: dict[str, str]) -> None:
         super().__init__(root, home)
@@ -255,14 +255,14 @@ class Launched(LabServer):
 @pytest.fixture(scope="module")
 def launched(image: Image) -> Iterator[LabServer]:
     for path in image.repository.glob("notebooks/*.ipynb"):
-        # A cell that shows a number has then been run here, and not by whoever committed it.
+        # Without outputs, a cell that shows a number was run by this test.
         nbformat.write(without_outputs(path), path)
     make = partial(Launched, python=str(image.python), env=image.environment_without_network())
     with running_lab(image.repository, image.home, make) as server:
         yield server
 
 
-def test_what_binder_begins_with_stays_unless_it_is_too_old(image, capsys):
+def test_preinstalled_packages_are_kept_unless_they_are_too_old(image, capsys):
     assert image.base.items() <= image.frozen.items()
     installed = image.installed()
     for requirement in listed():
@@ -282,7 +282,7 @@ def test_what_binder_begins_with_stays_unless_it_is_too_old(image, capsys):
             print(f"  {name} {installed[name]}{note}")
 
 
-def test_nothing_that_is_replaced_is_missed_by_others(image):
+def test_replaced_packages_break_no_dependency(image):
     image.run("pip check", [str(image.python), "-m", "pip", "check"], image.environment())
 
 
@@ -296,17 +296,19 @@ def test_the_environment_is_small(image, capsys):
     assert not [name for name in image.installed() if name.startswith(("torch", "nvidia", "cuda"))]
 
 
-def test_fonts_have_been_looked_for_when_the_image_was_built(image):
+def test_the_font_cache_is_built_with_the_image(image):
     assert list(image.home.glob("**/matplotlib/fontlist-*.json"))
 
 
 @pytest.mark.parametrize("name", [path.name for path in sorted(NOTEBOOKS.glob("*.ipynb"))])
-def test_a_tutorial_runs_to_its_end_and_asks_nobody_outside(name, page, launched, image, traffic):
+def test_a_tutorial_runs_to_its_end_and_contacts_no_other_host(
+    name, page, launched, image, traffic
+):
     compiled = image.bytecode()
 
     panel = open_notebook(page, launched, f"notebooks/{name}")
     run_all(page, panel, ERRORS)
-    # Not even a question whether news may be fetched. It would have come when the page did.
+    # JupyterLab must not even ask whether it may fetch news. It would have asked by now.
     assert page.locator(".Toastify__toast").all_inner_texts() == []
     take_picture(page, panel, f"binder-{Path(name).stem}.png")
 
@@ -314,5 +316,5 @@ def test_a_tutorial_runs_to_its_end_and_asks_nobody_outside(name, page, launched
     image.outside.setblocking(False)
     with pytest.raises(BlockingIOError):
         image.outside.accept()
-    # Nobody waits for Python to compile what has been installed.
+    # The installed packages were compiled when the image was built.
     assert image.bytecode() == compiled

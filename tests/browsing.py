@@ -1,4 +1,4 @@
-"""What tests do in a browser: open a notebook, run it, read it, take pictures; and watch whom it asks."""
+"""Opens, runs, reads and photographs notebooks in a browser, and records their requests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_play
 
 MILLISECONDS = 1000
 WIDTH, HEIGHT = 1280, 1000
-# JupyterLab shows an error as it shows what is written to stderr: on red. Even an empty one is a
-# red bar, so that none is allowed.
+# JupyterLab shows errors and output to stderr alike: on red. Even an empty one is a red bar, so
+# that none is allowed.
 ERRORS = ".jp-CodeCell [data-mime-type$='.error']"
 WARNINGS = ".jp-CodeCell [data-mime-type$='.stderr']"
 COMPLAINTS = f"{ERRORS}, {WARNINGS}"
@@ -25,7 +25,7 @@ expect.set_options(timeout=PATIENCE * MILLISECONDS)
 
 @contextlib.contextmanager
 def running_browser() -> Iterator[Browser]:
-    """A headless Chromium for as long as the block lasts."""
+    """Runs a headless Chromium while the block lasts."""
     path = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -34,7 +34,7 @@ def running_browser() -> Iterator[Browser]:
                 "--no-sandbox",  # Chromium refuses its sandbox to root, as in most containers
                 "--disable-gpu",
                 "--disable-background-networking",
-                # What is not ours has no address, so that it cannot even be asked.
+                # The names of other hosts do not resolve, so no request can leave this machine.
                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             ],
         )
@@ -43,18 +43,18 @@ def running_browser() -> Iterator[Browser]:
 
 
 def picture_all(browser: Browser, name: str) -> None:
-    """A picture of what each open page shows, for whoever has to find out why a test has failed."""
+    """Takes a picture of each open page, to find out why a test has failed."""
     pages = [page for context in browser.contexts for page in context.pages]
     ARTEFACTS.mkdir(exist_ok=True)
     for number, page in enumerate(pages):
-        with contextlib.suppress(Error):  # a page that has crashed shows nothing
+        with contextlib.suppress(Error):  # a page that has crashed cannot be pictured
             path = ARTEFACTS / f"{name}-{number}.png"
             page.screenshot(path=path, timeout=10 * MILLISECONDS)
 
 
 @dataclass
 class Traffic:
-    """The addresses a page has asked for."""
+    """The addresses that a page has requested."""
 
     urls: list[str] = field(default_factory=list)
 
@@ -63,7 +63,7 @@ class Traffic:
         page.on("websocket", lambda socket: self.urls.append(socket.url))
 
     def hosts(self) -> set[str | None]:
-        """Every host but those of addresses that carry their content: data:, blob:."""
+        """Every requested host. Addresses that carry their content (data:, blob:) have none."""
         return {
             urlsplit(url).hostname
             for url in self.urls
@@ -76,7 +76,7 @@ def open_notebook(page: Page, lab: LabServer, name: str) -> Locator:
     page.goto(lab.page(name))
     panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     expect(panel.locator(".jp-Cell").first).to_be_visible()
-    # Only the status bar waits for the kernel's own word; a restart before it is lost.
+    # Only the status bar waits for the kernel itself; a restart before that is lost.
     expect(
         page.locator("#jp-main-statusbar").get_by_text("Python 3 (ipykernel) | Idle")
     ).to_be_visible()
@@ -100,7 +100,7 @@ def run_all(page: Page, panel: Locator, complaints: str = COMPLAINTS) -> None:
 
 def wait_until_run(page: Page, panel: Locator, complaints: str = COMPLAINTS) -> None:
     """Waits until every cell has run to its end; fails when one complains."""
-    # An error stops the run, and would leave the cells after it waiting for ever.
+    # An error stops the run, so that the cells after it would be pending for ever.
     page.wait_for_function(
         """([prompts, complaints]) => {
             const all = [...document.querySelectorAll(prompts)];
@@ -113,14 +113,14 @@ def wait_until_run(page: Page, panel: Locator, complaints: str = COMPLAINTS) -> 
 
 
 def read_table(table: Locator) -> list[list[str]]:
-    """The cells of a rendered table, row by row, headings first."""
+    """Returns the cells of a rendered table, row by row, headings first."""
     return table.evaluate(
         "table => [...table.rows].map(row => [...row.cells].map(cell => cell.innerText.trim()))"
     )
 
 
 def take_picture(page: Page, panel: Locator, name: str) -> None:
-    """A picture of JupyterLab, made tall enough for the whole notebook."""
+    """Takes a picture of JupyterLab, made tall enough for the whole notebook."""
     notebook = panel.locator(".jp-WindowedPanel-outer")
     hidden = notebook.evaluate("outer => outer.scrollHeight - outer.clientHeight")
     page.set_viewport_size({"width": WIDTH, "height": min(HEIGHT + hidden, TALLEST)})
@@ -134,7 +134,7 @@ def take_picture(page: Page, panel: Locator, name: str) -> None:
 
 
 def take_pictures(page: Page, panel: Locator, name: str) -> None:
-    """A picture in each theme."""
+    """Takes a picture in each theme."""
     for theme, is_light in (("Light", "true"), ("Dark", "false")):
         choose(page, "Settings", "Theme", f"JupyterLab {theme}")
         expect(page.locator(f"body[data-jp-theme-light='{is_light}']")).to_be_attached()

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from browsing import Traffic
     from playwright.sync_api import Browser, Page
 
-# A busy machine is no bug, so no example has a deadline. People explore new examples with each
-# run; a change is judged by the same ones every time, so that it is not blamed for another's bug.
+# A busy machine is no bug, so no example has a deadline. Local runs explore new examples each
+# time. CI runs the same examples every time, so that a change does not fail because of an older
+# bug.
 settings.register_profile("tta", deadline=None, derandomize=os.environ.get("CI") == "true")
 # Ten times as many random programs (`backends.DEEP`), always new ones: HYPOTHESIS_PROFILE=deep.
 settings.register_profile("deep", deadline=None)
@@ -64,12 +65,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves out the modules of `NEED_MORE`, whose imports may be missing, in a local run."""
+    """In a local run, leaves out the modules of `NEED_MORE`, whose imports may be missing."""
     return True if config.getoption("--local") and collection_path.name in NEED_MORE else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the tests on servers in a local run."""
+    """In a local run, leaves out the tests on servers."""
     if config.getoption("--local"):
         left_out = [item for item in items if item.get_closest_marker("server")]
         config.hook.pytest_deselected(items=left_out)
@@ -90,14 +91,14 @@ def threads_take_turns_often() -> Iterator[None]:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives memories a timeout that no busy machine reaches, unless a test names another one."""
+    """Gives memories a timeout that no busy machine reaches, unless a test passes another one."""
     defaults: Any = MemoryPrimitive.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "timeout", 60.0)
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Ticked by tests: nothing expires between two looks."""
+    """A clock that only tests move, so that nothing expires between two reads."""
     return Clock()
 
 
@@ -141,7 +142,7 @@ def make(
 
 @pytest.fixture(scope="module")
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A browser that knows no address but this machine's."""
+    """A browser that can reach no address but those of this machine."""
     from browsing import running_browser
 
     with running_browser() as browser:
@@ -154,7 +155,7 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keeps a picture of every page that a failed test leaves open."""
+    """Takes a picture of every page that a failed test leaves open."""
     report = yield
     browser = item.config.stash.get(OPEN_BROWSER, None)
     if browser is not None and report.failed:
@@ -166,7 +167,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture
 def traffic() -> Traffic:
-    """What the page asks for."""
+    """The requests of the page."""
     from browsing import Traffic
 
     return Traffic()

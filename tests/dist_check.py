@@ -1,4 +1,4 @@
-"""The wheel and the sdist, built and looked into: ``make dist-check``.
+"""Builds the wheel and the sdist, and checks their contents: ``make dist-check``.
 
 This takes a minute and fetches packages, and so is no part of ``make test``.
 """
@@ -24,7 +24,7 @@ from tta_memory_nb import __version__
 KILOBYTE = 1_000
 NAME = f"tta_memory_nb-{__version__}"
 
-# Tests of files that lie about, which need neither a kernel nor a browser nor a server.
+# Tests of files in the repository, which need neither a kernel nor a browser nor a server.
 OF_FILES = [
     "tests/test_architecture.py",
     "tests/test_binder.py",
@@ -47,14 +47,14 @@ print(MemoryExplorer(tta_memory_nb.MemoryPrimitive()).records)
 
 
 def run(*command: object, cwd: Path, **env: str) -> str:
-    """What a program prints; it has to succeed."""
+    """Runs a program, which has to succeed, and returns its output."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return output_of(command, cwd, kept | env)
 
 
 @dataclass
 class Built:
-    """What `python -m build` makes: an sdist, and a wheel from that; and a wheel made directly."""
+    """The sdist and the wheel of `python -m build`, and a wheel built from the repository."""
 
     sdist: Path
     wheel: Path
@@ -99,15 +99,15 @@ def test_the_wheel_from_the_sdist_is_the_one_from_the_repository(built):
     assert files(built.wheel) == files(built.direct)
 
 
-def test_indexes_take_both_and_show_the_readme(built):
+def test_package_indexes_accept_both_files_and_render_the_readme(built):
     run(sys.executable, "-m", "twine", "check", "--strict", built.sdist, built.wheel, cwd=ROOT)
 
 
-def test_nothing_is_wrong_with_the_wheel(built):
+def test_the_wheel_has_no_known_packaging_mistakes(built):
     run(sys.executable, "-m", "check_wheel_contents", "--no-config", built.wheel, cwd=ROOT)
 
 
-def test_the_wheel_runs_alone_in_a_new_environment(built, tmp_path):
+def test_the_wheel_works_in_a_new_environment(built, tmp_path):
     venv.create(tmp_path / "env", symlinks=True)
     python = tmp_path / "env" / "bin" / "python"
     run(sys.executable, "-m", "pip", "--python", python, "install", built.wheel, cwd=tmp_path)

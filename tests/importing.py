@@ -32,7 +32,7 @@ def values_of(source: Any, *args: Any, **options: Any) -> dict[str, Any]:
 
 
 def refused(source: Any, *args: Any, **options: Any) -> TransferError:
-    """The error of an import that must leave the memory as it was."""
+    """Returns the error of an import, which must leave the memory as it was."""
     memory = new_memory()
     memory.sync.add("before", {"x": 1})
     before = stored(memory)
@@ -43,7 +43,7 @@ def refused(source: Any, *args: Any, **options: Any) -> TransferError:
 
 
 def written(path: Path, content: bytes | str | dict[str, Any] | list[Any]) -> Path:
-    """A file with bytes, with text, or with JSON."""
+    """Writes a file with bytes, text or JSON, and returns its path."""
     if not isinstance(content, (bytes, str)):
         content = json.dumps(content)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())

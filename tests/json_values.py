@@ -1,4 +1,4 @@
-"""Arbitrary JSON, and a plain reading of what a search looks at."""
+"""Arbitrary JSON, and a naive definition of the texts that a search reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-# Every code point may come, lone surrogates too: transcripts cut in the middle have them.
+# Every code point may occur, lone surrogates too: truncated transcripts have them.
 any_text = st.text(st.characters(exclude_categories=()))
 
 leaves = st.one_of(
@@ -31,7 +31,7 @@ def json_objects(leaves: st.SearchStrategy[Any] = leaves) -> st.SearchStrategy[d
 
 
 def pieces(value: Any) -> Iterator[str]:
-    """Each field name and each leaf as JSON writes it, strings without quotes."""
+    """Yields each field name and each leaf as JSON writes it, strings without quotes."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield name

@@ -27,13 +27,13 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 ARTEFACTS = ROOT / "test-output"
 
-# Long enough for the slowest machine that is still working; nobody waits for it otherwise.
+# Long enough for the slowest machine; a test takes that long only if something is broken.
 PATIENCE = 180.0  # seconds
-_GRACE = 20.0  # seconds that a stopped server has to end by itself
+_GRACE = 20.0  # seconds in which a stopped server must end by itself
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-# What would open windows of its own, ask the network, or hide a part of a notebook.
+# Extensions that open windows of their own, use the network, or hide a part of a notebook.
 _LAB_SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
@@ -51,12 +51,12 @@ T = TypeVar("T")
 
 
 def private_environment(home: Path) -> dict[str, str]:
-    """The environment for Jupyter processes that neither see nor touch the user's settings."""
+    """Returns an environment in which Jupyter neither reads nor changes the user's settings."""
     env = {
         name: value
         for name, value in os.environ.items()
-        # Which kernels, settings and colours there are is decided here; a display or a debugger
-        # that the tests run in is not theirs.
+        # Kernels, settings and colours are set here; Jupyter uses neither the display nor the
+        # debugger of the test run.
         if not name.startswith(("JUPYTER", "IPYTHON", "PYDEVD", "MPLBACKEND"))
     }
     env["HOME"] = str(home)
@@ -66,8 +66,8 @@ def private_environment(home: Path) -> dict[str, str]:
     for name in ("CONFIG", "DATA", "RUNTIME"):
         env[f"JUPYTER_{name}_DIR"] = str(home / f"jupyter-{name.lower()}")
     env["JUPYTER_PLATFORM_DIRS"] = "1"  # silences a warning about the choice
-    # Kernels run in other directories, where a relative path would lead nowhere; the checkout
-    # comes first so that it is what is tested, installed or not.
+    # Kernels run in other directories, so the path must be absolute. The checkout comes first, so
+    # that it is tested even if another version is installed.
     inherited = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), *map(os.path.abspath, inherited)])
     for path in map(Path, [home, env["IPYTHONDIR"], env["JUPYTER_RUNTIME_DIR"]]):
@@ -80,7 +80,7 @@ def private_environment(home: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a kernel said to one cell.
+    """The messages of a kernel about one cell.
 
     Attributes:
         content: the ``execute_reply``.
@@ -96,7 +96,7 @@ class Reply:
 
     @property
     def printed(self) -> str:
-        """All a reader sees as text: streams, errors and plain results."""
+        """All text that a reader sees: streams, errors and plain results."""
         parts = []
         for kind, content in self.outputs:
             if kind == "stream":
@@ -109,21 +109,21 @@ class Reply:
 
 
 class Kernel:
-    """A running kernel and one client of it."""
+    """A running kernel with one client."""
 
     def __init__(self, client: BlockingKernelClient) -> None:
         self._client = client
 
     def send(self, code: str, *, stop_on_error: bool = False) -> str:
-        """Queues a cell without waiting for anything; returns the id of the request."""
+        """Queues a cell without waiting for a reply; returns the id of the request."""
         return self._client.execute(code, allow_stdin=False, stop_on_error=stop_on_error)
 
     def run(self, code: str) -> Reply:
-        """Runs a cell to its end, whatever that is."""
+        """Runs a cell to its end, in success or error."""
         return self.collect([self.send(code)])[0]
 
     def value(self, expression: str) -> Any:
-        """What a Python expression is worth in the kernel, carried over as JSON."""
+        """Returns the value of a Python expression in the kernel, transferred as JSON."""
         reply = self.run(f"import json as _json\nprint(_json.dumps({expression}))")
         assert reply.status == "ok", reply.printed
         return json.loads(reply.printed)
@@ -139,11 +139,11 @@ class Kernel:
                 return
 
     def has_answered(self) -> bool:
-        """Whether a reply lies ready to be collected."""
+        """Returns whether a reply can be collected now."""
         return bool(self._client.shell_channel.msg_ready())
 
     def collect(self, requests: list[str]) -> list[Reply]:
-        """The replies to these requests, in the order in which the kernel gave them."""
+        """Returns the replies to these requests, in the order in which the kernel sent them."""
         outputs: dict[str, list[tuple[str, dict[str, Any]]]] = {name: [] for name in requests}
         waiting = set(requests)
         while waiting:
@@ -166,7 +166,7 @@ class Kernel:
         return replies
 
     def complete(self, code: str) -> list[str]:
-        """What Tab at the end of the code offers, each as the whole line it would make."""
+        """Returns what Tab offers at the end of the code, each as the whole resulting line."""
         answer = self._client.complete(code, len(code), reply=True, timeout=PATIENCE)["content"]
         assert answer["status"] == "ok", answer
         head = code[: answer["cursor_start"]]
@@ -175,13 +175,13 @@ class Kernel:
 
 @contextlib.contextmanager
 def running_kernel(directory: Path, home: Path) -> Iterator[Kernel]:
-    """A kernel of this Python that works in a directory."""
+    """Runs a kernel of this Python in a directory."""
     with pytest.MonkeyPatch.context() as patch:
-        # The client, too, reads where connection files belong.
+        # The client reads from the environment, too, where connection files belong.
         env = private_environment(home)
         patch.setenv("JUPYTER_RUNTIME_DIR", env["JUPYTER_RUNTIME_DIR"])
         manager = KernelManager(kernel_name="python3")
-        # A file rather than a pipe: nobody would empty a pipe, and a full one stops the kernel.
+        # A file, because a pipe that is not read fills up and stops the kernel.
         log = home / "kernel.log"
         with log.open("wb") as sink:
             manager.start_kernel(cwd=str(directory), env=env, stdout=sink, stderr=sink)
@@ -222,14 +222,14 @@ class LabServer:
         (settings / "overrides.json").write_text(json.dumps(self.settings))
         command = self._command(settings)
         if hasattr(os, "geteuid") and os.geteuid() == 0:
-            command.append("--allow-root")  # who one is in most containers
+            command.append("--allow-root")  # most containers run as root
         with self._log.open("wb") as sink:
             self._process = subprocess.Popen(
                 command, cwd=self.root, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
             )
-        # The server tells its port here: it takes another when ours was snatched meanwhile.
-        told = Path(env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{self._process.pid}.json"
-        self.url = self._when(lambda: _server_url(told), "writes down its address")
+        # The server writes its port to this file: it takes another one if ours is in use by now.
+        info_file = Path(env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{self._process.pid}.json"
+        self.url = self._when(lambda: _server_url(info_file), "writes down its address")
         self._when(lambda: self.api("status"), "answers")
 
     def _environment(self) -> dict[str, str]:
@@ -261,19 +261,19 @@ class LabServer:
             return
         self._process.terminate()
         try:
-            # Its kernels have ended long before; on a busy machine it may wait for ever for a
-            # thread of anyio that nobody tells to end.
+            # Its kernels ended long before. On a busy machine the server may wait for ever for a
+            # thread of anyio that is never stopped.
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
     def page(self, notebook: str) -> str:
-        """The address of a notebook in a fresh workspace."""
+        """Returns the address of a notebook in a new workspace."""
         return f"{self.url}lab/tree/{notebook}?reset&token={self.token}"
 
     def api(self, path: str) -> Any:
-        """A GET request to the server's API; None while nobody answers."""
+        """Returns the answer of the server's API to a GET request; None if there is no answer."""
         request = urllib.request.Request(
             f"{self.url}api/{path}", headers={"Authorization": f"token {self.token}"}
         )
@@ -292,7 +292,7 @@ class LabServer:
             result = condition()
             if result:
                 return result
-            # Doubles as the pause between two tries.
+            # The timeout is also the pause between two tries.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.05)
                 break
@@ -318,7 +318,7 @@ class NotebookServer(LabServer):
 def running_lab(
     root: Path, home: Path, make: Callable[[Path, Path], LabServer] = LabServer
 ) -> Iterator[LabServer]:
-    """A JupyterLab server, or another one, for as long as the block lasts."""
+    """Runs a JupyterLab server, or another one, while the block lasts."""
     server = make(root, home)
     try:
         server.start()
@@ -333,10 +333,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _server_url(told: Path) -> str | None:
+def _server_url(info_file: Path) -> str | None:
     try:
-        return str(json.loads(told.read_text())["url"])
-    except (FileNotFoundError, json.JSONDecodeError):  # not there, or half written
+        return str(json.loads(info_file.read_text())["url"])
+    except (FileNotFoundError, json.JSONDecodeError):  # missing, or half written
         return None
 
 
@@ -344,7 +344,7 @@ def _server_url(told: Path) -> str | None:
 
 
 def chromium() -> str:
-    """The path of an installed Chromium; without one the test is skipped, or fails in CI."""
+    """Returns the path of an installed Chromium. Without one, skips the test; fails in CI."""
     for name in _BROWSERS:
         path = shutil.which(name)
         if path:

@@ -13,15 +13,15 @@ from typing import Literal, Self, TypeAlias
 Kind: TypeAlias = Literal[
     "reset",  # before the server has seen the command
     "lose reply",  # after the server has carried it out
-    "half request",  # the server gets half of it
-    "half reply",  # the client gets half of the answer
-    "hang",  # nobody ever answers
-    "delay",  # likewise, and the server gets it when `release` is called
-    "trickle",  # the answer comes byte by byte
-    "error",  # the server says what stands in `error`
+    "half request",  # the server receives half of the command
+    "half reply",  # the client receives half of the reply
+    "hang",  # no reply ever comes
+    "delay",  # likewise, but the server receives the command when `release` is called
+    "trickle",  # the reply comes byte by byte
+    "error",  # the reply is `error`
 ]
 
-# What a client says when it connects.
+# Commands that a client sends when it connects.
 _HANDSHAKE = {b"CLIENT", b"HELLO", b"AUTH", b"SELECT", b"PING"}
 
 
@@ -79,7 +79,7 @@ class Proxy:
         for thread in self._threads:
             thread.join(5)
 
-    # ---- what tests ask for
+    # ---- for tests
 
     def fault(
         self,

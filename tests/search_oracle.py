@@ -1,7 +1,7 @@
-"""A memory as one would write it first, texts that are hard to search, and a comparison of the two.
+"""A naive model of a memory, texts that are hard to search, and a comparison of model and memory.
 
-Nothing here uses the package's own search: a record matches when the folded query stands in one of
-its folded pieces, and every record is looked at every time.
+The model does not use the package's search: a record matches when the folded query occurs in one of
+its folded pieces, and every search reads every record.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from json_values import pieces
 from tta_memory_nb.entry import new_entry
 from tta_memory_nb.stores.base import Change
 
-# A code point that is no character: it stands in no text here, so no match crosses it.
+# A code point that is no character. No text here contains it, so no match crosses it.
 NOWHERE = "\U0010fffe"
 
 
 def folded(text: str) -> str:
-    """The definition (The Unicode Standard, D145), without the short ways of the package."""
+    """Folds a text by definition (The Unicode Standard, D145), without the package's fast paths."""
     return normalize("NFC", normalize("NFD", text).casefold())
 
 
@@ -65,7 +65,7 @@ def sentence(chance: random.Random, most: int = 8) -> str:
 
 
 def value_of(chance: random.Random, number: int) -> dict[str, Any]:
-    """A value; nearly all hold their number, so that an old one shows when it comes back."""
+    """Returns a value. Nearly all contain their number, so that a stale value is recognised."""
     shape = chance.random()
     if shape < 0.02:
         return {}
@@ -96,7 +96,7 @@ SESSIONS = ("s1", "s2", "S1", "\ud83d")
 
 
 def key_of(chance: random.Random, number: int) -> str:
-    """A key of any shape there is, different for each number."""
+    """Returns a key of any possible shape, different for each number."""
     user, session = chance.choice(USERS), chance.choice(SESSIONS)
     match chance.randrange(6):
         case 0 | 1 | 2:
@@ -104,7 +104,7 @@ def key_of(chance: random.Random, number: int) -> str:
         case 3:
             return f"{user}:{session}{number}"
         case 4:
-            return f"{user}:{session}:{number}"  # reads as no key of a user: no 8 hex digits
+            return f"{user}:{session}:{number}"  # not the key of a user: no 8 hex digits
         case _:
             return f"{user}{number}"
 
@@ -116,7 +116,7 @@ ABSENT = object()
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """A record; `shown` tells 1 from 1.0 and true, `used` is the place in the order of recency."""
+    """A record; `shown` distinguishes 1 from 1.0 and true, `used` is the position by recency."""
 
     key: str
     value: dict[str, Any]
@@ -133,7 +133,7 @@ class Item:
 
 @dataclass(slots=True)
 class Taken:
-    """What a change wrote, what it removed, and the capacity it changed, else None."""
+    """The records that a change wrote and removed, and the capacity if it changed, else None."""
 
     written: list[Item]
     removed: list[Item]
@@ -141,22 +141,22 @@ class Taken:
 
 
 class Oracle:
-    """A dict in the order of recency, and everything looked at each time.
+    """A memory that keeps a dict in the order of recency, and reads all of it each time.
 
     Args:
         max_size: the capacity.
-        clock: gives Unix seconds.
-        part: what is written at once is evicted for after so many keys; None: after all of them.
+        clock: returns Unix seconds.
+        batch: number of keys after which a write evicts records; None: it evicts once, at its end.
     """
 
-    def __init__(self, max_size: int, clock: Clock, part: int | None = None) -> None:
+    def __init__(self, max_size: int, clock: Clock, batch: int | None = None) -> None:
         self.max_size = max_size
         self.clock = clock
-        self._part = part
+        self._batch = batch
         self.items: OrderedDict[str, Item] = OrderedDict()  # oldest first
-        self.past: deque[Item] = deque(maxlen=60)  # some that are gone: what they held is asked for
+        self.past: deque[Item] = deque(maxlen=60)  # some lost records, whose texts are searched for
         self._used = 0
-        self._soonest = inf  # nothing expires before
+        self._soonest = inf  # no record expires before
 
     def alive(self, item: Item) -> bool:
         return item.expires_at is None or item.expires_at > self.clock()
@@ -178,12 +178,12 @@ class Oracle:
         before = self._used
         written: list[Item] = []
         removed: list[Item] = []
-        for part in in_parts(pairs, self._part):
-            self._write_part(part, ttl, before, written, removed)
+        for batch in in_batches(pairs, self._batch):
+            self._write_batch(batch, ttl, before, written, removed)
         self.past.extend(removed)
         return Taken(written, removed)
 
-    def _write_part(
+    def _write_batch(
         self,
         pairs: Iterable[tuple[str, dict[str, Any]]],
         ttl: float | None,
@@ -250,7 +250,7 @@ class Oracle:
         return Taken([item for item in back if item not in fell], taken + pushed_out, before)
 
     def find(self, query: str | None, filters: dict[str, Any]) -> list[Item]:
-        """All that match, newest first."""
+        """Returns all records that match, newest first."""
         self.expire()
         return matching(reversed(self.items.values()), query, filters)
 
@@ -276,24 +276,24 @@ class Oracle:
         return before
 
 
-def in_parts(
+def in_batches(
     pairs: Iterable[tuple[str, dict[str, Any]]], most: int | None
 ) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """The pairs in parts of so many keys, each once in its part, where it comes last."""
+    """Yields batches of at most so many keys. A repeated key counts once, at its last position."""
     if most is None:
         yield list(pairs)
         return
-    part: dict[str, dict[str, Any]] = {}
+    batch: dict[str, dict[str, Any]] = {}
     for key, value in pairs:
-        if part.pop(key, None) is None and len(part) == most:
-            yield list(part.items())
-            part = {}
-        part[key] = value
-    yield list(part.items())
+        if batch.pop(key, None) is None and len(batch) == most:
+            yield list(batch.items())
+            batch = {}
+        batch[key] = value
+    yield list(batch.items())
 
 
 def matching(items: Iterable[Item], query: str | None, filters: dict[str, Any]) -> list[Item]:
-    """The items that a query (None: any) and filters accept, in the order given."""
+    """Returns the items that a query (None: any) and filters accept, in the order given."""
     if query == "":
         return []
     if query is not None:
@@ -342,7 +342,7 @@ def holds(found: Any, wanted: Any) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equality of JSON: true is not 1, but 1 is 1.0."""
+    """Returns whether two values are equal as JSON: true is not 1, but 1 is 1.0."""
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
@@ -391,20 +391,20 @@ def cut(chance: random.Random, text: str) -> str:
 
 
 def query_about(chance: random.Random, items: list[Item]) -> str:
-    """A query that is likely to find, or likely to nearly find, one of the items."""
+    """Returns a query that is likely to find, or to barely miss, one of the items."""
     if not items or chance.random() < 0.12:
         return chance.choice(FIXED)
     found = list(pieces(chance.choice(items).value)) or [""]
     place = chance.randrange(len(found))
     text = found[place] or max(found, key=len)
     match chance.randrange(12):
-        case 0:  # across two fields: must not match, unless it stands elsewhere as well
+        case 0:  # across two fields: must not match, unless it occurs elsewhere as well
             rest = found[(place + 1) % len(found)]
             return text[-3:] + chance.choice(("", "", "Z", ",", ":", '","')) + rest[:3]
         case 1:  # across the border of two words
             at = text.find(" ", chance.randrange(len(text) + 1))
             return text[max(0, at - 3) : at + 4] if at > 0 else text[:2]
-        case 2 | 3:  # every three letters of it stand in the record, mostly not in this order
+        case 2 | 3:  # the record contains every three letters of it, mostly in another order
             return recombined(chance, "\n".join(found))
         case 4:  # a letter more or less
             part = cut(chance, text)
@@ -414,7 +414,7 @@ def query_about(chance: random.Random, items: list[Item]) -> str:
 
 
 def recombined(chance: random.Random, text: str) -> str:
-    """A walk from each pair of letters to one that follows the same pair somewhere in the text."""
+    """Builds a text in which each three letters occur in a row in the given text."""
     if len(text) < 4:
         return text[::-1]
     text = text[:400]
@@ -433,7 +433,7 @@ def recombined(chance: random.Random, text: str) -> str:
 
 
 def filters_about(chance: random.Random, items: list[Item], now: float) -> dict[str, Any]:
-    """Filters that some of the items are likely to pass."""
+    """Returns filters that some of the items are likely to pass."""
     if not items:
         return {"user": "ann"}
     item = chance.choice(items)
@@ -483,20 +483,20 @@ def condition(chance: random.Random, item: Item) -> tuple[str, Any]:
     return name, chance.choice((value, {"$in": ["sun", value]}, {"$exists": False}, {"$ne": value}))
 
 
-# ---- both at once
+# ---- memory and model together
 
 
 class Twin:
-    """Does everything in a memory and in the oracle, and compares what they say."""
+    """Runs every verb on a memory and on the oracle, and compares the results."""
 
-    def __init__(self, memory: Any, clock: Clock, max_size: int, part: int | None = None) -> None:
+    def __init__(self, memory: Any, clock: Clock, max_size: int, batch: int | None = None) -> None:
         self.memory = memory  # the called face
         self.clock = clock
-        self.oracle = Oracle(max_size, clock, part)
+        self.oracle = Oracle(max_size, clock, batch)
         self.changes: list[tuple[Change, Taken]] = []
         self.number = 0
 
-    # ---- made up by chance
+    # ---- random arguments
 
     def present(self) -> list[Item]:
         self.oracle.expire()
@@ -506,7 +506,7 @@ class Twin:
         return [self._pair(chance, None) for _ in range(many)]
 
     def some_keys(self, chance: random.Random, many: int) -> list[str]:
-        """Of any age, of the oldest, or of the newest."""
+        """Returns keys of any age, the oldest keys, or the newest keys."""
         present = list(self.oracle.items)
         many = min(many, len(present))
         match chance.randrange(4):
@@ -538,7 +538,7 @@ class Twin:
         self.oracle.write(pairs, ttl)
 
     def put(self, pairs: list[tuple[str, dict[str, Any]]], ttl: float | None = None) -> None:
-        """As `add_many`, in a way that `undo` can take back."""
+        """As `add_many`, but `undo` can revert it."""
         now = self.clock()
         real = calls(self.memory).put([new_entry(key, value, now, ttl) for key, value in pairs])
         self._changed(real, self.oracle.write(pairs, ttl))
@@ -581,7 +581,7 @@ class Twin:
             self._changed(self.memory.undo(real), self.oracle.undo(taken))
 
     def _changed(self, real: Change, taken: Taken) -> None:
-        # Not how often: a batch to a server has each key once.
+        # As sets, because a batch to a server contains each key once.
         found, wanted = (sorted({*keys_of(each.written)}) for each in (real, taken))
         check(found, wanted, "what a change wrote")
         check(keys_of(real.removed), keys_of(taken.removed), "what a change removed")
@@ -589,17 +589,17 @@ class Twin:
         self.changes.append((real, taken))
 
     def build(self, seconds: float) -> None:
-        """Lets the memory do work that it has put off, when there is such a verb."""
-        waiting = getattr(self.memory, "build_index", lambda _: 0)(seconds)
-        check(waiting >= 0, True, f"build_index({seconds}) gave {waiting}")
+        """Lets the memory index records, if it has this verb."""
+        unindexed = getattr(self.memory, "build_index", lambda _: 0)(seconds)
+        check(unindexed >= 0, True, f"build_index({seconds}) gave {unindexed}")
 
     # ---- questions
 
     def ask(self, chance: random.Random, times: int = 1) -> None:
         present = self.present()
         for _ in range(times):
-            asked = [*self.oracle.past] if chance.random() < 0.25 else present
-            query = query_about(chance, asked or present)
+            about = [*self.oracle.past] if chance.random() < 0.25 else present
+            query = query_about(chance, about or present)
             filters = filters_about(chance, present, self.clock()) if chance.random() < 0.4 else {}
             if chance.random() < 0.9:
                 self.same_answers(query, filters, chance.choice((None, 1, 5, 100)))
@@ -608,21 +608,25 @@ class Twin:
 
     def same_answers(self, query: str | None, filters: dict[str, Any], limit: int | None) -> None:
         found = self.oracle.find(query, filters)
-        asked = f"query={query!r}, filters={filters!r}"
-        check(self.memory.count(query, **filters), len(found), f"count, {asked}")
-        if limit is None and len(found) > 150:  # decoding them takes longer than finding them
+        question = f"query={query!r}, filters={filters!r}"
+        check(self.memory.count(query, **filters), len(found), f"count, {question}")
+        if limit is None and len(found) > 150:  # decoding takes longer than finding
             limit = 149
         wanted = [item.facts() for item in found[:limit]]
         if query is None:
             hits = self.memory.records(limit, **filters)
-            check(self.memory.keys(**filters), [item.key for item in found[::-1]], f"keys, {asked}")
+            check(
+                self.memory.keys(**filters), [item.key for item in found[::-1]], f"keys, {question}"
+            )
         else:
             hits = self.memory.search_records(query, limit, **filters)
-        check(list(map(facts, hits)), wanted, f"limit={limit}, {asked}")
+        check(list(map(facts, hits)), wanted, f"limit={limit}, {question}")
         if query is not None and not filters:
             values = self.memory.search(query, limit)
             check(
-                list(map(repr, values)), [item.shown for item in found[:limit]], f"search, {asked}"
+                list(map(repr, values)),
+                [item.shown for item in found[:limit]],
+                f"search, {question}",
             )
 
     def same_everything(self) -> None:
@@ -647,21 +651,21 @@ def facts(record: Any) -> tuple[Any, ...]:
 
 
 def keys_of(things: Iterable[Any]) -> list[str]:
-    # A change promises no order: the stamps of its entries say where they belong.
+    # The order in a change is undefined: its entries have their recency.
     return sorted(thing.key for thing in things)
 
 
 def check(found: Any, wanted: Any, what: str) -> None:
-    """As an assert, but with the first difference in place of two lists of thousands."""
+    """Asserts equality; the error shows the first difference instead of two long lists."""
     if found == wanted:
         return
     if isinstance(found, list) and isinstance(wanted, list):
         differences = _differences(found, wanted)
         where = next(differences, "nowhere")
-        told = f"{len(found)} found, {len(wanted)} wanted; {where}"
+        difference = f"{len(found)} found, {len(wanted)} wanted; {where}"
     else:
-        told = f"{found!r:.500} found, {wanted!r:.500} wanted"
-    raise AssertionError(f"{what}: {told}")
+        difference = f"{found!r:.500} found, {wanted!r:.500} wanted"
+    raise AssertionError(f"{what}: {difference}")
 
 
 def _differences(found: list[Any], wanted: list[Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The layers of the package: imports only point down, and heavy packages wait until asked for."""
+"""The layers of the package: imports only point down, and heavy packages are imported on demand."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pyarrow": ("transfer",),
     "tqdm": ("transfer", "notebook"),
     "nest_asyncio2": ("nesting",),
-    "msgspec": ("codec", "entry", "search.request", "transfer.datasets"),
+    "msgspec": ("codec", "entry", "search.request", "stores.records", "transfer.datasets"),
     "numpy": (
         *(f"search.substring.{name}" for name in ("grams", "signature", "columns")),
         "frames",
@@ -56,7 +56,7 @@ HEAVY = {*HOMES, "asyncio"} - {"msgspec"}
 
 
 class Import(NamedTuple):
-    """One import: of which module, by which, and when it is carried out."""
+    """One import: the imported module, the importing one, and when the import runs."""
 
     importer: str
     imported: str
@@ -72,7 +72,7 @@ def module_name(path: Path) -> str:
 def statements(
     node: ast.AST, when: Literal["import", "call", "types"] = "import"
 ) -> Iterator[tuple[ast.Import | ast.ImportFrom, Literal["import", "call", "types"]]]:
-    """Every import below a node, with the moment at which it is carried out."""
+    """Yields every import below a node, with the time at which it runs."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child, when
@@ -118,7 +118,7 @@ def layer(module: str) -> int:
 # ---- the layers
 
 
-def test_imports_are_seen_wherever_they_stand():
+def test_imports_are_found_in_modules_functions_and_type_checking_blocks():
     # The tests below pass on an empty list as well: these three must be in it.
     assert Import("stores.memory", "filters", ours=True, when="import") in IMPORTS
     assert Import("frames", "pandas", ours=False, when="types") in IMPORTS
@@ -132,11 +132,11 @@ def test_every_module_is_in_a_layer():
 
 
 def test_imports_only_point_down():
-    # Imports for types count too: what a signature names is known to the module.
+    # Imports for types count too: a signature that names a type depends on its module.
     assert [found for found in OURS if layer(found.imported) > layer(found.importer)] == []
 
 
-def test_only_the_server_backends_know_the_server():
+def test_only_the_server_backends_import_server_modules():
     backends = ("stores.redis", "stores.embedded")
     strangers = [
         found
@@ -151,7 +151,7 @@ def test_modules_import_each_other_by_relative_names():
     assert [found for found in THEIRS if found.imported.startswith("tta_memory_nb")] == []
 
 
-def test_no_module_waits_for_itself_to_be_imported():
+def test_imports_form_no_cycle():
     graph: dict[str, set[str]] = {}
     for found in OURS:
         if found.when == "import":
@@ -161,7 +161,7 @@ def test_no_module_waits_for_itself_to_be_imported():
     assert order.index("errors") < order.index("stores.memory") < order.index("memory.faces")
 
 
-def test_the_ground_needs_only_the_standard_library_and_the_json_engine():
+def test_the_lowest_layer_needs_only_the_standard_library_and_the_json_engine():
     early = [found for found in THEIRS if layer(found.importer) == 0 and found.when == "import"]
     assert [(found.importer, found.imported) for found in early] == [
         ("codec", "msgspec"),
@@ -169,7 +169,7 @@ def test_the_ground_needs_only_the_standard_library_and_the_json_engine():
     ]
 
 
-def test_the_opt_in_for_nested_loops_knows_nothing_but_the_errors():
+def test_the_opt_in_for_nested_loops_imports_nothing_but_the_errors():
     assert {found.imported for found in OURS if found.importer == "nesting"} == {"errors"}
 
 
@@ -177,7 +177,7 @@ def test_the_opt_in_for_nested_loops_knows_nothing_but_the_errors():
 
 
 @pytest.mark.parametrize("package", HOMES)
-def test_a_package_is_imported_only_where_it_is_at_home(package):
+def test_a_package_is_imported_only_in_the_modules_meant_for_it(package):
     def at_home(found: Import) -> bool:
         names = (found.importer, f"{found.importer} for {found.when}")
         return any(
@@ -189,8 +189,8 @@ def test_a_package_is_imported_only_where_it_is_at_home(package):
 
 
 def test_other_packages_are_imported_when_they_are_needed():
-    # In the notebook IPython is there already; a server's client is what its store is made of, and
-    # numpy what the signatures are made of, which are themselves imported when they are needed.
+    # IPython is already imported in a notebook. The stores of servers need their client at once,
+    # as signatures need numpy; these modules are themselves imported on demand.
     early = {found.importer for found in THEIRS if found.when == "import"} - {*HOMES["msgspec"]}
     homes = ("notebook.", "stores.redis", "search.substring.")
     assert [name for name in early if not name.startswith(homes)] == []
@@ -202,7 +202,7 @@ def test_other_packages_are_imported_when_they_are_needed():
 
 ARCHITECTURE = PACKAGE.parent / "docs" / "architecture.md"
 
-# What a line of the map may name: a folder, or a file of one of these kinds.
+# A line of the map may name a folder, or a file of one of these kinds.
 NAME = re.compile(r"(?:\w+/)*(?:\w+/|\w+\.(?:py|js|css|lua))")
 
 
@@ -213,7 +213,7 @@ def paths_on_the_map(drawn: str) -> set[str]:
     What is indented below a folder is in this folder.
 
     Raises:
-        ValueError: a line begins with something that is no name of a file or a folder.
+        ValueError: a line does not begin with the name of a file or a folder.
     """
     top, *lines = drawn.splitlines()
     assert NAME.fullmatch(top), f"the map begins with {top!r}, which is no folder"
@@ -236,8 +236,8 @@ def paths_on_the_map(drawn: str) -> set[str]:
 def covers(paths: set[str], file: str) -> bool:
     """Whether the map shows a file.
 
-    A folder of which the map shows no content stands for all that is in it. A package's
-    ``__init__.py`` is shown by whatever is shown of its folder.
+    A folder without contents on the map includes all its files. The ``__init__.py`` of a package
+    counts as shown if its folder is on the map.
     """
     if file in paths or file == "py.typed":
         return True
@@ -263,7 +263,7 @@ def drawn_map() -> str:
     return found[1]
 
 
-def test_nothing_on_the_map_is_missing():
+def test_every_path_on_the_map_exists():
     assert [
         path for path in sorted(paths_on_the_map(drawn_map())) if not (PACKAGE / path).exists()
     ] == []
@@ -333,7 +333,7 @@ def test_every_error_is_public():
     assert names <= set(tta_memory_nb.__all__)
 
 
-# ---- what an import costs
+# ---- what an import loads
 
 
 def loaded_by(code: str) -> set[str]:
@@ -400,7 +400,8 @@ def test_a_memory_works_where_nothing_but_the_json_engine_is_installed():
         "print(memory.sync.build_index(), awaited(memory.search('s 3999')))"
     )
     installed = str(Path(msgspec.__file__).parent.parent)
-    # -S leaves out everything that was installed, -X dev and -W error show what is left open.
+    # -S leaves out all installed packages; -X dev and -W error report resources that are left
+    # open.
     done = subprocess.run(
         [sys.executable, "-S", "-X", "dev", "-W", "error", "-c", program, installed],
         cwd=PACKAGE.parent,

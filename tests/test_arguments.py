@@ -1,4 +1,4 @@
-"""How a command line is taken apart."""
+"""Parsing of command lines."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def test_an_unknown_variable_is_named():
     "line",
     ['k --ttl 60 {"a": 1}', '--ttl 60 k {"a": 1}', 'k {"a": 1} --ttl 60', 'k {"a": 1} --ttl=60'],
 )
-def test_flags_stand_before_between_or_after_operands(line):
+def test_flags_may_come_before_between_or_after_operands(line):
     result = parsed("add", line)
     assert result.operands == ["k", {"a": 1}]
     assert result.flags == {"ttl": "60"}
@@ -82,7 +82,7 @@ def test_two_dashes_end_the_flags():
     assert parsed("search", "-- --limit 3 -o x").operands == ["--limit 3 -o x"]
 
 
-def test_words_alone_in_braces_are_a_variable_only_when_there_is_one():
+def test_a_word_that_reads_like_a_variable_is_text_unless_the_variable_exists():
     assert parsed("search", "$name").operands == ["alice"]
     assert parsed("search", "$5").operands == ["$5"]
     assert parsed("search", "{ghost}").operands == ["{ghost}"]
@@ -147,12 +147,12 @@ def test_a_line_that_does_not_fit_is_explained(command, line, body, message):
 
 
 @pytest.mark.parametrize("line", ["-h", "--help", "-h x", "x --help y"])
-def test_help_is_asked_for_anywhere(line):
+def test_the_help_flag_may_come_anywhere(line):
     assert parsed("search", line).wants_help
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_tells_every_flag_and_what_it_is_for(name):
+def test_help_lists_every_flag_and_its_purpose(name):
     described = syntax(name)
     text = described.help()
     assert described.summary.endswith(".")
@@ -184,7 +184,7 @@ def test_a_new_command_is_one_function():
     )
 
 
-def test_variables_inside_a_word_stand_for_their_text():
+def test_variables_inside_a_word_are_replaced_by_their_text():
     result = parsed("add", "{name}:$name:s --ttl 60 by {name}: $name")
     assert result.operands == ["alice:alice:s", {"text": "by {name}: $name"}]
     assert parsed("list", '--prefix {name}: --user "the $name"').flags == {
@@ -221,7 +221,7 @@ def test_a_python_dict_may_be_followed_by_flags():
     assert parsed("list", "--where {'a': 1} --limit 2").flags == {"where": {"a": 1}, "limit": 2}
 
 
-def test_nesting_without_end_is_no_crash():
+def test_very_deep_nesting_does_not_crash():
     deep = '{"a":' * 5000
     with pytest.raises(InvalidArgument, match="nested too deeply"):
         parsed("add", f"k {deep}")

@@ -1,4 +1,4 @@
-"""What Binder is given agrees with the package. Whether it works there: tests/binder_check.py."""
+"""The files for Binder agree with the package. `tests/binder_check.py` runs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROJECT = PYPROJECT["project"]
 
 
 def needed_by(requirements: list[str]) -> Iterator[Requirement]:
-    """Requirements, with extras of the package itself replaced by what these require."""
+    """Returns requirements, with extras of the package itself replaced by what they require."""
     for requirement in map(Requirement, requirements):
         if requirement.name == PROJECT["name"]:
             for extra in requirement.extras:
@@ -31,19 +31,19 @@ def listed() -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
 
-def test_binder_is_given_what_the_package_and_its_tutorials_need_and_no_more():
+def test_binder_installs_exactly_what_the_package_and_its_tutorials_need():
     tutorials = [f"{PROJECT['name']}[tutorials]", *PROJECT["dependencies"]]
     building = PYPROJECT["build-system"]["requires"]
     wanted = {str(each) for each in needed_by([*tutorials, *building])}
 
     given = [str(each) for each in listed()]
     assert len(given) == len(set(given))
-    # Binder's own kernel is older than the tutorials want; elsewhere pip takes a new one by itself.
+    # Binder's own kernel is too old for the tutorials; elsewhere pip installs a new one.
     assert set(given) - wanted == {"ipykernel>=7.3"}
     assert wanted - set(given) == set()
 
 
-def test_binder_takes_a_python_that_the_package_and_ci_know():
+def test_binder_uses_a_python_version_that_the_package_and_ci_support():
     runtime = (BINDER / "runtime.txt").read_text(encoding="utf-8").strip()
     version = re.fullmatch(r"python-(3\.\d+)", runtime)
     assert version, runtime

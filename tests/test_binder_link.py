@@ -1,4 +1,4 @@
-"""`make binder-link` puts the link to Binder where it belongs, and changes nothing else."""
+"""`make binder-link` writes the link to Binder into its placeholders, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PYPROJECT = '[project]\nname = "a"\n# Málaga\n[project.urls]\n\n[tool.x]\ny = 1
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    """A project of two notebooks, one without a place for a link."""
+    """A project with two notebooks, one of them without a placeholder for the link."""
     for folder in ("tools", "notebooks"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / "tools" / "binder_link.py", tmp_path / "tools")
@@ -83,7 +83,7 @@ def test_a_notebook_gets_a_link_to_itself_without_a_picture_and_keeps_every_othe
     assert url in json.loads(text)["cells"][0]["source"][1]
 
 
-def test_a_notebook_without_a_place_is_named_and_left_as_it_is(project):
+def test_a_notebook_without_a_placeholder_is_reported_and_not_changed(project):
     before = contents(project)["other.ipynb"]
     done = link(project, "REPO=ada/memories")
     assert "notebooks/other.ipynb has no place for it" in done.stdout
@@ -139,7 +139,7 @@ def test_another_repository_replaces_the_first(project):
         ["REPO=ada/memories", "BRANCH=-x"],
     ],
 )
-def test_what_is_no_repository_or_branch_is_named_and_changes_nothing(project, arguments):
+def test_an_invalid_repository_or_branch_is_reported_and_changes_nothing(project, arguments):
     before = contents(project)
     done = link(project, *arguments)
     assert done.returncode != 0
@@ -151,7 +151,7 @@ def test_what_is_no_repository_or_branch_is_named_and_changes_nothing(project, a
 
 
 @pytest.mark.parametrize("broken", [PLACE.replace(END, ""), PLACE.replace(BEGIN, ""), END + BEGIN])
-def test_a_place_without_beginning_or_end_is_named_and_no_file_changes(project, broken):
+def test_a_placeholder_without_beginning_or_end_is_reported_and_no_file_changes(project, broken):
     path = project / "notebooks" / "02_redis.ipynb"
     path.write_bytes(NOTEBOOK.replace(PLACE, broken).encode())
     before = contents(project)
@@ -161,7 +161,7 @@ def test_a_place_without_beginning_or_end_is_named_and_no_file_changes(project, 
     assert contents(project) == before
 
 
-def test_a_project_without_any_place_is_told_so(project):
+def test_a_project_without_placeholders_is_reported(project):
     for path in (project / "README.md", project / "notebooks" / "02_redis.ipynb"):
         path.write_text(path.read_text(encoding="utf-8").replace(PLACE, ""), encoding="utf-8")
     (project / "pyproject.toml").write_text('[project]\nname = "a"\n')
@@ -172,17 +172,17 @@ def test_a_project_without_any_place_is_told_so(project):
     assert contents(project) == before
 
 
-def test_the_readme_has_a_place_for_the_link_and_contributors_read_how_to_fill_it():
+def test_the_readme_has_a_placeholder_for_the_link_and_contributing_says_how_to_fill_it():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     # A line that begins with the comment is an HTML block, and Markdown renders no link inside one.
     [link] = re.findall(f"^[^<\n].*{BEGIN}(.*){END}$", readme, re.MULTILINE)
-    # Before the repository has an address, the place is empty and a reader sees nothing of it.
+    # Before the repository has an address, the placeholder is empty and invisible to readers.
     assert link == "" or link.startswith("[![Launch on Binder]")
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert "`make binder-link REPO=owner/name`" in contributing
 
 
-def test_an_empty_place_gets_the_link_as_well(project):
+def test_an_empty_placeholder_gets_the_link_as_well(project):
     path = project / "README.md"
     path.write_text(f"# A project\n\nWhat it is. {BEGIN}{END}\n", encoding="utf-8")
     assert link(project, "REPO=ada/memories").returncode == 0

@@ -1,4 +1,4 @@
-"""The tutorials as a newcomer meets them: JupyterLab, a browser, and nothing from elsewhere."""
+"""The tutorials as a newcomer runs them: JupyterLab, a browser, and no request to other hosts."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def lab(tmp_path_factory) -> Iterator[LabServer]:
     root = tmp_path_factory.mktemp("lab") / "notebooks"
     shutil.copytree(NOTEBOOKS, root, ignore=shutil.ignore_patterns(".*"))
     for path in root.glob("*.ipynb"):
-        # A cell that shows a number has then been run here, and not by whoever committed it.
+        # Without outputs, a cell that shows a number was run by this test.
         nbformat.write(without_outputs(path), path)
-    # Completion also offers words that stand in the notebook; here stands none that matters.
+    # Completion also offers words of the notebook; this one contains none that matters.
     cells = [nbformat.v4.new_code_cell(code) for code in ("%load_ext tta_memory_nb", "pass")]
     scratch = nbformat.v4.new_notebook(cells=cells)
     scratch.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
@@ -59,7 +59,7 @@ def test_the_quickstart_runs_to_its_end_and_shows_its_tables(page, lab, traffic)
     assert traffic.hosts() == {"127.0.0.1"}
 
 
-def test_the_tutorial_on_servers_runs_to_its_end_and_says_when_the_server_is_away(
+def test_the_tutorial_on_servers_runs_to_its_end_and_reports_an_unreachable_server(
     page, lab, traffic
 ):
     panel = open_notebook(page, lab, SERVERS)
@@ -81,7 +81,7 @@ def test_the_tutorial_on_servers_runs_to_its_end_and_says_when_the_server_is_awa
     assert traffic.hosts() == {"127.0.0.1"}
 
 
-def test_the_tutorial_on_the_explorer_runs_to_its_end_and_is_alive(page, lab, traffic):
+def test_the_tutorial_on_the_explorer_runs_to_its_end_and_its_widget_responds(page, lab, traffic):
     panel = open_notebook(page, lab, EXPLORER)
     run_all(page, panel)
     explorer = panel.locator(".tta-explorer")
@@ -96,9 +96,9 @@ def test_the_tutorial_on_agents_runs_to_its_end_and_the_agent_remembers(page, la
     panel = open_notebook(page, lab, AGENT)
     run_all(page, panel)
 
-    said = "\n".join(panel.locator(".jp-OutputArea").all_inner_texts())
-    assert "bob - You have not told me." in said
-    assert "You told me: I prefer trains to planes." in said  # after the restart
+    outputs = "\n".join(panel.locator(".jp-OutputArea").all_inner_texts())
+    assert "bob - You have not told me." in outputs
+    assert "You told me: I prefer trains to planes." in outputs  # after the restart
     headings, *rows = read_table(panel.locator("table.dataframe", has_text="facts.budget"))
     budgets = {row[headings.index("task")]: row[headings.index("facts.budget")] for row in rows}
     assert budgets == {"trip": "900 euros", "party": "150 euros"}
@@ -124,7 +124,7 @@ def test_the_tutorial_on_wrong_answers_runs_to_its_end_and_the_answer_is_right(p
         for table in panel.locator("table.dataframe", has_text="before").all()
     )
     assert ("facts.budget" in before, "facts.budget" in after) == (True, False)
-    # The record that it was about, beside the turns of its session.
+    # The record in question, beside the turns of its session.
     explorer = panel.locator(".tta-explorer")
     explorer.locator(".tta-canvas .tta-row", has_text="trip").click()
     expect(explorer.locator(".tta-detail")).to_contain_text("museum")
@@ -134,8 +134,8 @@ def test_the_tutorial_on_wrong_answers_runs_to_its_end_and_the_answer_is_right(p
 
 
 def test_every_tutorial_is_run_in_the_browser():
-    told = {QUICKSTART, SERVERS, EXPLORER, AGENT, DEBUGGING}
-    assert told == {path.name for path in NOTEBOOKS.glob("*.ipynb")}
+    covered = {QUICKSTART, SERVERS, EXPLORER, AGENT, DEBUGGING}
+    assert covered == {path.name for path in NOTEBOOKS.glob("*.ipynb")}
 
 
 def test_tab_completes_a_subcommand(page, lab, traffic):

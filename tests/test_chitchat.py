@@ -1,4 +1,4 @@
-"""The sample conversations: all of them, as they were said."""
+"""The sample conversations are imported completely and unchanged."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def chitchat() -> list[tuple[str, dict[str, Any]]]:
     """Key and value of each utterance, oldest first, read without the importer."""
     text = files("chitchat_dataset").joinpath("dataset.json").read_text(encoding="utf-8")
     utterances = [
-        (said["timestamp"], name, turn, said)
+        (utterance["timestamp"], name, turn, utterance)
         for name, conversation in json.loads(text).items()
-        for turn, said in enumerate(s for part in conversation["messages"] for s in part)
+        for turn, utterance in enumerate(s for part in conversation["messages"] for s in part)
     ]
     utterances.sort(key=lambda utterance: utterance[0])
     return [
         (
-            create_memory_key(said["sender"], name, {"turn": turn}),
-            {"turn": turn, "text": said["text"], "timestamp": at},
+            create_memory_key(utterance["sender"], name, {"turn": turn}),
+            {"turn": turn, "text": utterance["text"], "timestamp": at},
         )
-        for at, name, turn, said in utterances
+        for at, name, turn, utterance in utterances
     ]
 
 
 @pytest.fixture(scope="module")
 def folded(chitchat) -> list[str]:
-    """What a search looks at in each utterance."""
+    """The folded text that a search reads, for each utterance."""
     return ["\n".join(map(fold, pieces(value))) for _, value in chitchat]
 
 
@@ -87,7 +87,7 @@ def test_searches_of_real_conversations_agree_with_a_plain_scan(query, loaded, c
     assert loaded[0].sync.count(query) == len(matching)
 
 
-def test_the_dataset_can_be_taken_back_and_put_back(loaded):
+def test_the_import_of_the_dataset_can_be_undone_and_redone(loaded):
     memory, report = loaded
     before = memory.sync.keys()
     undone = memory.sync.undo(report.change)
@@ -96,14 +96,14 @@ def test_the_dataset_can_be_taken_back_and_put_back(loaded):
     assert memory.sync.keys() == before
 
 
-def test_a_missing_dataset_names_the_way_to_install_it(monkeypatch):
+def test_the_error_for_a_missing_dataset_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "chitchat_dataset", None)
     with pytest.raises(MissingPackage, match=r"pip install 'tta-memory-nb\[tutorials\]'"):
         imported("chitchat")
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
-def test_an_export_goes_through_the_progress_bar_it_is_given(tmp_path, suffix):
+def test_an_export_uses_the_progress_bar_that_is_passed_to_it(tmp_path, suffix):
     seen = []
 
     def bar(items, total, what):

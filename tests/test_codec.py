@@ -1,4 +1,4 @@
-"""What goes in comes back as JSON would give it, and everything else is refused by its path."""
+"""Stored values read as after a round trip through JSON; errors name the path of other values."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Holder(BaseModel):
 
 
 def nested(depth: int, leaf: Any = 1) -> dict[str, Any]:
-    """An object of so many levels, itself counted."""
+    """Returns an object of so many levels, itself included."""
     value = leaf
     for _ in range(depth):
         value = {"a": value}
@@ -106,9 +106,9 @@ def ring() -> dict[str, Any]:
     return value
 
 
-# ---- what JSON gives back
+# ---- round trips through JSON
 
-# Names of every kind JSON has a text for. Names that would collide are refused, see below.
+# Names of every type that JSON writes as text. Names that would collide are refused, see below.
 names = (
     any_text
     | st.integers()
@@ -122,8 +122,8 @@ tuples_too = st.recursive(
 
 
 @given(json_objects(tuples_too))
-def test_what_comes_back_is_what_json_gives_back(value):
-    # repr tells 1 from 1.0 and True, and 0.0 from -0.0, where == does not.
+def test_a_stored_value_reads_as_after_a_round_trip_through_json(value):
+    # repr distinguishes 1 from 1.0 and True, and 0.0 from -0.0; == does not.
     assert repr(from_json(to_json(to_plain(value)))) == repr(json.loads(json.dumps(value)))
 
 
@@ -231,7 +231,7 @@ def test_each_type_is_encoded_by_its_rule(value, plain):
         (OrderedDict(a=1), {"a": 1}),
     ],
 )
-def test_whatever_becomes_an_object_can_be_a_value(value, plain):
+def test_everything_that_is_encoded_as_an_object_can_be_a_value(value, plain):
     assert to_plain(value) == plain
 
 
@@ -263,7 +263,7 @@ def test_text_of_a_subclass_becomes_plain_text():
     assert [type(found) for found in plain.values()] == [str, str]
 
 
-# ---- what is refused, and where it stands
+# ---- refused values and their paths
 
 
 REFUSED: list[tuple[Any, str]] = [
@@ -322,13 +322,13 @@ REFUSED: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(
     ("value", "message"), REFUSED, ids=[f"{n} {case[1]}" for n, case in enumerate(REFUSED)]
 )
-def test_what_is_not_json_is_refused_by_its_path(value, message):
+def test_an_error_names_the_path_of_what_is_not_json(value, message):
     with pytest.raises(NotStorable) as refused:
         to_plain(value)
     assert message in str(refused.value)
 
 
-def test_the_error_holds_path_and_reason_apart():
+def test_the_error_has_path_and_reason_as_separate_attributes():
     with pytest.raises(NotStorable) as refused:
         to_plain({"agent": {"client": object()}}, "items['k']")
     assert refused.value.path == "items['k']['agent']['client']"
@@ -463,17 +463,17 @@ def test_the_deepest_value_is_stored_and_one_level_more_is_refused():
         assert refused.value.reason == "nested deeper than 200 levels"
 
 
-def test_hopelessly_deep_values_are_refused_all_the_same():
+def test_extremely_deep_values_are_refused_as_well():
     with pytest.raises(NotStorable, match="nested deeper than 200 levels"):
         to_plain(nested(50_000))
 
 
 @given(json_objects(leaves | st.floats() | st.decimals() | st.timedeltas() | st.binary()))
-def test_a_value_is_either_stored_for_good_or_refused(value):
+def test_a_value_is_either_stored_or_refused(value):
     try:
         plain = to_plain(value)
     except NotStorable as refused:
-        assert refused.path.startswith("value")  # noqa: PT017  both outcomes are right
+        assert refused.path.startswith("value")  # noqa: PT017  both outcomes are valid
     else:
         assert from_json(to_json(plain)) == plain
         assert all(math.isfinite(leaf) for leaf in plain.values() if isinstance(leaf, float))

@@ -1,4 +1,4 @@
-"""The subcommands as plain functions: what they do, say and refuse."""
+"""The subcommands as plain functions: their effects, replies and errors."""
 
 from threading import Event
 
@@ -81,7 +81,7 @@ def test_add_takes_a_ttl_as_people_write_it(nb, clock):
         ([1, 2], NotStorable, "value: <list> is not a JSON object"),
     ],
 )
-def test_add_refuses_what_is_no_value_and_changes_nothing(nb, written, error, message):
+def test_add_refuses_an_invalid_value_and_changes_nothing(nb, written, error, message):
     before = nb.memory.sync.records()
     with pytest.raises(error, match=message):
         add(nb, "alice:mon", written)
@@ -104,14 +104,14 @@ def test_get_gives_values_for_code(nb):
 
 
 @pytest.mark.parametrize("command", [reading.get, writing.delete])
-def test_a_missing_key_is_named_with_the_nearest_one_and_nothing_happens(nb, command):
+def test_a_missing_key_is_named_with_the_most_similar_one_and_nothing_changes(nb, command):
     before = keys(nb)
     with pytest.raises(InvalidArgument, match=r"no record under 'bob:mn' \(did you mean 'bob:mon'"):
         command(nb, ("alice:mon", "bob:mn"))
     assert keys(nb) == before
 
 
-def test_search_tells_how_many_there_are(nb):
+def test_search_reports_how_many_records_match(nb):
     reply = reading.search(nb, "RAIN", limit=1)
     assert reply.text == "1 of 2 records matching 'RAIN', newest first"
     assert list(reply.value.index) == ["alice:tue"]
@@ -145,7 +145,7 @@ def test_delete_is_undone_at_the_same_place(nb):
     assert (keys(nb), nb.memory.sync.records()) == before
 
 
-def test_clear_only_shows_until_it_is_told_yes(nb):
+def test_clear_only_previews_without_yes(nb):
     reply = writing.clear(nb, user="alice")
     assert reply.text.startswith("would delete 2 records of 3 in namespace 'default'; nothing")
     assert list(reply.value.index) == ["alice:tue", "alice:mon"]
@@ -159,7 +159,7 @@ def test_clear_only_shows_until_it_is_told_yes(nb):
     assert keys(nb) == ["alice:mon", "bob:mon", "alice:tue"]
 
 
-def test_undo_keeps_what_was_written_since(nb):
+def test_undo_keeps_later_writes(nb):
     writing.clear(nb, yes=True)
     nb.memory.sync.add("bob:mon", {"text": "new"})
     assert writing.undo(nb).text == (
@@ -173,7 +173,7 @@ def test_undo_without_a_change_says_so(nb):
         writing.undo(nb)
 
 
-def test_undo_belongs_to_the_memory_that_was_changed(nb):
+def test_undo_restores_the_memory_that_was_changed(nb):
     first = nb.memory
     writing.clear(nb, yes=True)
     memories.use(nb, namespace="other")
@@ -193,7 +193,7 @@ def test_export_and_import_bring_everything_back(nb, tmp_path):
     assert keys(nb) == []
 
 
-def test_import_lists_what_it_skips(nb, tmp_path):
+def test_import_lists_skipped_records(nb, tmp_path):
     path = tmp_path / "broken.jsonl"
     path.write_text('{"key": "ok", "value": {"a": 1}}\nnot json\n{"value": {}}\n')
     before = nb.memory.sync.records()
@@ -208,7 +208,7 @@ def test_import_lists_what_it_skips(nb, tmp_path):
         transfer.import_(nb, str(path), on_error="ignore")
 
 
-def test_status_and_info_tell_about_the_memory(nb):
+def test_status_and_info_describe_the_memory(nb):
     facts = memories.status(nb).value["value"]
     assert facts.to_dict() == {
         "backend": "in-memory",
@@ -224,7 +224,7 @@ def test_status_and_info_tell_about_the_memory(nb):
     assert more["undoable"] == "nothing"
 
 
-def test_use_goes_between_namespaces_and_finds_them_again(nb):
+def test_use_switches_between_namespaces_that_keep_their_records(nb):
     home = nb.memory
     assert memories.use(nb, namespace="lab").value is nb.memory
     assert nb.memory.namespace == "lab"
@@ -243,7 +243,7 @@ def test_use_takes_the_memory_of_an_agent(nb):
 
 
 @pytest.mark.parametrize("what", ["nonsense", 42, {"a": 1}])
-def test_use_refuses_what_is_no_memory(nb, what):
+def test_use_refuses_anything_but_a_memory(nb, what):
     home = nb.memory
     with pytest.raises(InvalidArgument, match=r"MEMORY: .* no MemoryPrimitive"):
         memories.use(nb, what)
@@ -265,7 +265,7 @@ def test_help_has_one_line_for_each_command():
     assert commands.help_(Notebook(), "search").text.startswith("%memory search WORDS")
 
 
-def test_a_mistyped_command_is_told_the_nearest():
+def test_a_mistyped_command_suggests_the_most_similar_one():
     with pytest.raises(InvalidArgument, match=r"no subcommand 'serch' \(did you mean 'search'\?\)"):
         commands.help_(Notebook(), "serch")
 
@@ -289,7 +289,7 @@ def test_clearing_nothing_leaves_nothing_to_undo(nb):
     assert list(nb.undo_stack.verbs()) == []
 
 
-def test_use_without_a_memory_stays_on_the_one_it_was_given(nb):
+def test_use_without_a_memory_keeps_the_current_one(nb):
     home, mine = nb.memory, MemoryPrimitive(max_size=50, namespace="mine")
     memories.use(nb, mine)
     assert memories.use(nb).value is mine
@@ -340,7 +340,7 @@ def test_a_long_key_is_printed_short(nb):
     assert len(add(nb, "k" * 1_000_000, "x").text) < 200
 
 
-def test_a_long_ttl_is_told_in_full(nb):
+def test_a_long_ttl_is_printed_in_full(nb):
     assert add(nb, "k", "x", ttl="30d").text == "stored k, expires in 2,592,000 s"
 
 
@@ -355,12 +355,12 @@ def test_text_that_begins_with_many_brackets_is_text(nb):
     assert nb.memory.sync.get("k") == {"text": "[" * 100_000}
 
 
-def test_keys_that_expire_between_the_check_and_the_read_are_no_crash(nb, clock):
+def test_keys_that_expire_between_the_check_and_the_read_cause_no_crash(nb, clock):
     nb.memory.sync.add_many({"brief": {"x": 1}, "short": {"x": 2}}, ttl=1)
     peek = nb.memory.sync.peek
 
-    def peek_then_later(asked):
-        found = peek(asked)
+    def peek_then_later(wanted):
+        found = peek(wanted)
         clock.tick(1)
         return found
 
@@ -372,43 +372,43 @@ def test_keys_that_expire_between_the_check_and_the_read_are_no_crash(nb, clock)
         writing.delete(nb, ("brief", "short"))
 
 
-# ---------------------------------------------------------------- what the store is asked
+# ---------------------------------------------------------------- requests to the store
 
 
 @pytest.fixture
-def distant():
-    """A notebook whose memory is on a server's stand-in."""
+def remote():
+    """A notebook with a memory on the stand-in for a server."""
     notebook = Notebook(on_a_stand_in(max_size=5000))
     notebook.memory.sync.add_many({f"user{n}:s": {"n": n} for n in range(3000)})
     return notebook
 
 
 @pytest.fixture
-def asked(distant):
-    """The verbs that the store is asked after the records have been added."""
-    log = distant.memory._runner.log
+def requests(remote):
+    """The log of the requests to the store after the records were added."""
+    log = remote.memory._runner.log
     log.clear()
-    return Asked(log)
+    return RequestLog(log)
 
 
-class Asked:
-    """The log of a stand-in's server."""
+class RequestLog:
+    """The log of the requests to a stand-in."""
 
     def __init__(self, log):
         self._log = log
 
     def verbs(self):
-        """What has been asked since the last look."""
-        asked = [name for _, name in self._log]
+        """Returns the verbs requested since the last call."""
+        names = [name for _, name in self._log]
         self._log.clear()
-        return asked
+        return names
 
 
 @pytest.fixture
-def listings(distant, monkeypatch):
-    """The listings that are asked for; one that has neither a limit nor a prefix is an error."""
+def listings(remote, monkeypatch):
+    """Records the requested listings; one with neither a limit nor a prefix is an error."""
     found = []
-    entries, keys = distant.memory.sync.entries, distant.memory.sync.keys
+    entries, keys = remote.memory.sync.entries, remote.memory.sync.keys
 
     def limited(*, limit, **filters):
         assert limit <= 1000
@@ -420,8 +420,8 @@ def listings(distant, monkeypatch):
         found.append(prefix)
         return keys(prefix=prefix)
 
-    monkeypatch.setattr(distant.memory.sync, "entries", limited)
-    monkeypatch.setattr(distant.memory.sync, "keys", with_prefix)
+    monkeypatch.setattr(remote.memory.sync, "entries", limited)
+    monkeypatch.setattr(remote.memory.sync, "keys", with_prefix)
     return found
 
 
@@ -434,29 +434,29 @@ def listings(distant, monkeypatch):
         (writing.delete, ("user7:s", "user8:s"), ["peek", "remove"]),
     ],
 )
-def test_keys_that_exist_are_read_without_listing_others(distant, asked, command, words, verbs):
-    command(distant, words)
-    assert asked.verbs() == verbs
+def test_keys_that_exist_are_read_without_listing_others(remote, requests, command, words, verbs):
+    command(remote, words)
+    assert requests.verbs() == verbs
 
 
 @pytest.mark.parametrize("command", [reading.get, writing.delete])
 @pytest.mark.parametrize("words", [("user2999:z",), ("user7:s", "user2999:z")])
 def test_a_missing_key_is_compared_with_a_limited_number_of_others(
-    distant, asked, listings, command, words
+    remote, requests, listings, command, words
 ):
     message = r"no record under 'user2999:z' \(did you mean 'user2999:s'"
     with pytest.raises(InvalidArgument, match=message):
-        command(distant, words)
+        command(remote, words)
     assert listings == ["user2999:"]
-    assert len(asked.verbs()) == 2
+    assert len(requests.verbs()) == 2
     with pytest.raises(InvalidArgument, match=r"no record under 'qqq:qqq'$"):
-        command(distant, ("qqq:qqq",))
+        command(remote, ("qqq:qqq",))
     assert listings == ["user2999:", "qqq:", 1000]
 
 
-# `nest` asks no memory, and would patch asyncio for all other tests.
+# `nest` uses no memory, and would patch asyncio for all other tests.
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "nest"])
-def test_no_other_command_lists_all_keys(distant, asked, name, tmp_path, monkeypatch):
+def test_no_other_command_lists_all_keys(remote, requests, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     operands = {
         "add": ("user7:s", {"n": 1}),
@@ -468,13 +468,13 @@ def test_no_other_command_lists_all_keys(distant, asked, name, tmp_path, monkeyp
         "export": ("out.jsonl",),
     }
     if name == "undo":
-        writing.delete(distant, ("user7:s",))
+        writing.delete(remote, ("user7:s",))
     if name == "diff":
-        views.snapshot(distant)
-    reply = COMMANDS[name](distant, *operands.get(name, ()))
+        views.snapshot(remote)
+    reply = COMMANDS[name](remote, *operands.get(name, ()))
     if name == "explore":
         reply.value.close()
-    assert "keys" not in asked.verbs()
+    assert "keys" not in requests.verbs()
 
 
 @pytest.mark.parametrize(
@@ -491,9 +491,11 @@ def test_no_other_command_lists_all_keys(distant, asked, name, tmp_path, monkeyp
         ("get us", [f"user{n}:s" for n in range(2999, 2799, -1)]),
     ],
 )
-def test_tab_asks_for_one_listing_with_a_limit_or_a_prefix(distant, asked, listings, line, offered):
-    assert complete(f"%memory {line}", distant)[1] == offered
-    assert len(asked.verbs()) == len(listings) == 1
+def test_tab_requests_one_listing_with_a_limit_or_a_prefix(
+    remote, requests, listings, line, offered
+):
+    assert complete(f"%memory {line}", remote)[1] == offered
+    assert len(requests.verbs()) == len(listings) == 1
 
 
 @pytest.mark.parametrize(
@@ -514,9 +516,9 @@ def test_tab_asks_for_one_listing_with_a_limit_or_a_prefix(distant, asked, listi
         "get -- us",
     ],
 )
-def test_tab_asks_nothing_when_the_word_cannot_be_a_key(distant, asked, line):
-    complete(f"%memory {line}", distant)
-    assert asked.verbs() == []
+def test_tab_requests_nothing_when_the_word_cannot_be_a_key(remote, requests, line):
+    complete(f"%memory {line}", remote)
+    assert requests.verbs() == []
 
 
 # ---------------------------------------------------------------- views
@@ -531,13 +533,13 @@ def test_tab_asks_nothing_when_the_word_cannot_be_a_key(distant, asked, line):
         ("sizes", "2 records by size"),
     ],
 )
-def test_plot_draws_what_the_filters_accept(nb, kind, title):
+def test_plot_draws_the_records_that_the_filters_accept(nb, kind, title):
     reply = views.plot(nb, kind, user="alice")
     assert reply.text == ""
     assert reply.value.axes[0].get_title(loc="left") == title
 
 
-def test_plot_tells_a_time_to_live_by_the_notebooks_clock(nb, clock):
+def test_plot_measures_times_to_live_by_the_notebooks_clock(nb, clock):
     add(nb, "brief", "x", ttl="1h")
     clock.tick(3000)
     bars = views.plot(nb, "ttl").value.axes[0].patches
@@ -551,12 +553,12 @@ def test_plot_tells_a_time_to_live_by_the_notebooks_clock(nb, clock):
         (["ttl"], r"KIND \['ttl'\]: give one of timeline, sessions, ttl, sizes"),
     ],
 )
-def test_plot_names_what_there_is_to_draw(nb, kind, message):
+def test_plot_lists_the_charts_it_can_draw(nb, kind, message):
     with pytest.raises(InvalidArgument, match=message):
         views.plot(nb, kind)
 
 
-def test_diff_shows_what_has_changed_since_the_snapshot(nb, clock):
+def test_diff_shows_the_changes_since_the_snapshot(nb, clock):
     nb.memory.sync.add("brief", {"x": 1}, ttl=60)
     assert views.snapshot(nb).text == (
         "snapshot 'last' of 4 records in namespace 'default'; %memory diff shows what changes "
@@ -590,7 +592,7 @@ def test_diff_shows_what_has_changed_since_the_snapshot(nb, clock):
     ]
 
 
-def test_diff_tells_an_eviction_from_a_deletion(nb):
+def test_diff_distinguishes_evictions_from_deletions(nb):
     views.snapshot(nb)
     memories.use(nb, max_size=2, yes=True)
     assert views.diff(nb).text.startswith("1 evicted since")
@@ -606,7 +608,7 @@ def test_diff_shows_some_of_many_and_all_when_asked(nb):
     assert len(views.diff(nb, limit=None).value) == 50
 
 
-def test_diff_looks_where_the_snapshot_was_taken(nb):
+def test_diff_reads_the_namespace_of_the_snapshot(nb):
     views.snapshot(nb, "before")
     writing.delete(nb, ("bob:mon",))
     memories.use(nb, namespace="other")
@@ -616,7 +618,7 @@ def test_diff_looks_where_the_snapshot_was_taken(nb):
     assert list(reply.value.index) == ["bob:mon"]
 
 
-def test_diff_without_a_name_lists_what_there_is(nb):
+def test_diff_without_a_name_lists_the_snapshots(nb):
     with pytest.raises(InvalidArgument, match="no snapshot yet: %memory snapshot takes one"):
         views.diff(nb)
     views.snapshot(nb, "before-\nimport")
@@ -632,7 +634,7 @@ def test_diff_without_a_name_lists_what_there_is(nb):
         views.snapshot(nb, 3)
 
 
-def test_a_snapshot_of_the_same_name_takes_the_place_of_the_first(nb):
+def test_a_snapshot_of_the_same_name_replaces_the_first(nb):
     assert "%memory diff 'mine' shows" in views.snapshot(nb, "mine").text
     writing.clear(nb, yes=True)
     views.snapshot(nb, "mine")
@@ -641,7 +643,7 @@ def test_a_snapshot_of_the_same_name_takes_the_place_of_the_first(nb):
     assert views.diff(nb, "mine").text.startswith("3 added since")
 
 
-def test_explore_looks_at_the_memory_in_use_and_shares_what_can_be_undone(nb):
+def test_explore_shows_the_current_memory_and_shares_its_undo_stack(nb):
     explorer = views.explore(nb, "rain", user="alice").value
     assert explorer.memory is nb.memory
     assert [record.key for record in explorer.records] == ["alice:tue", "alice:mon"]

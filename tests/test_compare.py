@@ -1,4 +1,4 @@
-"""What has changed since a snapshot, held against a model that remembers what it did."""
+"""Differences since a snapshot, compared with a model that records its steps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Watched:
         )
 
     def differences(self) -> list[Difference]:
-        # The entries first: what expires right now is gone for both.
+        # Reads the entries first, so that a record that expires now is gone for both.
         entries = self.memory.entries()
         return compare(self.snapshot, entries, self.clock(), self.memory.evictions)
 
@@ -48,14 +48,14 @@ def watched():
     return made
 
 
-def test_nothing_has_changed(watched):
+def test_an_unchanged_memory_has_no_differences(watched):
     watched.memory.get("a")
     watched.memory.search("a")
     watched.clock.tick(1000)
     assert watched.differences() == []
 
 
-def test_what_is_there_comes_first_newest_first_and_then_what_is_gone(watched):
+def test_present_records_come_newest_first_and_lost_ones_after_them(watched):
     watched.memory.delete("b")
     watched.memory.add("new", {"x": 1})
     watched.memory.add("a", {"text": "a", "turn": 2})
@@ -68,7 +68,7 @@ def test_what_is_there_comes_first_newest_first_and_then_what_is_gone(watched):
     assert summary([]) == ""
 
 
-def test_fields_are_told_by_their_path(watched):
+def test_changed_fields_are_named_by_their_path(watched):
     watched.memory.add("a", {"text": "a", "agent": {"name": "x", "tags": [1]}})
     [difference] = watched.differences()
     assert difference.fields == [
@@ -104,7 +104,7 @@ def test_a_record_that_came_or_is_gone_has_all_its_fields(watched):
         ([{"x": 1}], [{}]),
     ],
 )
-def test_what_python_calls_equal_and_json_does_not_is_a_change(watched, before, after):
+def test_values_equal_in_python_but_not_in_json_are_a_change(watched, before, after):
     watched.memory.add("a", {"v": before})
     watched.look()
     watched.memory.add("a", {"v": after})
@@ -121,7 +121,7 @@ def test_an_equal_value_written_again_is_no_difference(watched):
     assert watched.differences() == []
 
 
-def test_another_expiry_is_a_change_of_its_own(watched):
+def test_a_new_expiry_alone_is_a_change(watched):
     watched.memory.add("a", {"text": "a", "turn": 1}, ttl=60)
     [difference] = watched.differences()
     assert (difference.what, difference.fields) == (
@@ -137,7 +137,7 @@ def test_a_deletion_that_was_undone_is_no_difference(watched):
     assert watched.differences() == []
 
 
-def test_what_has_expired_is_told_from_what_was_deleted(watched):
+def test_expired_records_are_distinguished_from_deleted_ones(watched):
     watched.memory.add("brief", {}, ttl=10)
     watched.memory.add("long", {}, ttl=1000)
     watched.look()
@@ -146,17 +146,17 @@ def test_what_has_expired_is_told_from_what_was_deleted(watched):
     assert watched.what() == {"brief": "expired", "long": "deleted"}
 
 
-def test_what_was_evicted_is_told_from_what_was_deleted(watched):
+def test_evicted_records_are_distinguished_from_deleted_ones(watched):
     watched.memory.get("a")
     watched.memory.resize(3)
     watched.memory.delete("c")
     watched.memory.add("d", {})
     watched.memory.add("e", {})
-    # "b" was not used for longest; "c" was used later than it, and "a" later than both.
+    # "b" is the least recently used; "c" was used after it, and "a" after both.
     assert watched.what() == {"d": "added", "e": "added", "b": "evicted", "c": "deleted"}
 
 
-def test_no_more_is_called_evicted_than_was(watched):
+def test_no_more_records_are_called_evicted_than_were(watched):
     watched.memory.clear()
     watched.memory.resize(1)
     watched.memory.add("d", {})
@@ -195,7 +195,7 @@ def test_field_changes_lead_from_one_value_to_the_other(before, after):
 
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
-def test_every_backend_tells_what_has_happened(make, clock):
+def test_every_backend_reports_all_changes(make, clock):
     notebook = Notebook(make(5), clock=clock)
     memory = notebook.memory.sync
     memory.add("brief", {"x": 1}, ttl=10)
@@ -233,7 +233,7 @@ programs = st.lists(steps, max_size=25)
 
 @dataclass
 class Model:
-    """A memory that remembers how everything ended; least recently used first."""
+    """A memory that records how each record was lost; least recently used first."""
 
     max_size: int
     now: float = 0.0
@@ -306,18 +306,18 @@ def test_random_programs_are_compared_as_a_model_remembers_them(first, second, m
         **{key: "changed" for key, kept in model.kept.items() if before.get(key, kept) != kept},
     }
     alive = {}
-    for key, told in gone.items():
+    for key, outcome in gone.items():
         expires = before[key][1]
         if expires is not None and expires <= model.now:
-            assert told == "expired"
+            assert outcome == "expired"
         else:
-            alive[key] = told
-            assert told in ("evicted", "deleted")
+            alive[key] = outcome
+            assert outcome in ("evicted", "deleted")
     ends = list(alive.values())
     assert ends.count("evicted") <= model.evictions
     if not model.evictions:
         assert "evicted" not in ends
     if not model.deletions:
-        # Another record under the same key may have ended in another way than the snapshot's.
+        # A later record under the same key may have been lost in another way than the snapshot's.
         for key, ended in alive.items():
             assert ended == model.ends[key] or key in model.written

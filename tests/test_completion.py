@@ -1,4 +1,4 @@
-"""What Tab offers."""
+"""Completion with Tab."""
 
 import pytest
 
@@ -66,7 +66,7 @@ def nb():
         ),
     ],
 )
-def test_what_fits_is_offered(nb, line, fragment, offered):
+def test_all_that_fits_is_offered(nb, line, fragment, offered):
     assert complete(line, nb) == (fragment, offered)
 
 
@@ -76,7 +76,7 @@ def test_what_fits_is_offered(nb, line, fragment, offered):
      "%memory nonsense x", "%memory add k val", "%memory search -- --li",
      "%memory plot ttl x"],
 )  # fmt: skip
-def test_other_lines_are_left_to_others(nb, line):
+def test_lines_without_a_word_to_complete_are_left_to_ipython(nb, line):
     assert complete(line, nb) is None
 
 
@@ -88,7 +88,7 @@ def test_a_large_memory_offers_only_as_much_as_is_read(nb):
     assert offered[0] == "user2999"
 
 
-def test_what_cannot_be_typed_is_quoted_or_not_offered(nb):
+def test_keys_that_cannot_be_typed_are_quoted_or_not_offered(nb):
     for key in ("{v}", "$v", "--yes", "'q'", "new\nline"):
         nb.memory.sync.add(key, {})
     _, offered = complete("%memory get ", nb) or (None, [])

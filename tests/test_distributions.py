@@ -1,4 +1,4 @@
-"""What the charts count, held against loops that anybody can read."""
+"""The counts of the charts, compared with simple loops."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def entry(key: str, at: float = NOW, expires: float | None = None, text: bytes =
 
 
 def check(bins: Bins, total: int) -> None:
-    """What holds for all bins: they are plain numbers, ascend and hold every record once."""
+    """Checks what holds for all bins: plain ascending numbers, and every record counted once."""
     assert sum(bins.counts) == total
     assert len(bins.edges) == len(bins.counts) + bool(bins.edges)
     assert all(low < high for low, high in pairwise(bins.edges))
@@ -125,7 +125,7 @@ def test_times_to_live_are_counted_up_to_each_step(entries):
         )
 
 
-def test_a_ttl_of_an_hour_is_up_to_an_hour_and_what_has_expired_is_about_to():
+def test_a_step_includes_its_upper_edge_and_the_first_one_counts_expired_records():
     found, never = time_to_live([entry("a", expires=NOW + 3600), entry("b", expires=NOW - 5)], NOW)
     assert (found.counts, never) == ((1, 0, 0, 1, 0, 0, 0, 0, 0), 0)
     assert time_to_live([], NOW)[0].counts == (0,) * 9
@@ -147,7 +147,7 @@ def test_sessions_are_found_as_a_loop_finds_them(entries, most):
     assert [span.last for span in spans] == last[:most]
 
 
-def test_a_span_tells_who_and_when():
+def test_a_span_has_the_user_the_session_and_its_times():
     made = [entry("bob:x", 3.0), entry("alice:x:0123abcd", 9.0), entry("bob:x:89abcdef", 5.0)]
     assert session_spans([*made, entry("loose", 10.0)], 1) == (
         [SessionSpan("alice", "x", 9.0, 9.0, 1)],

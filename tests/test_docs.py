@@ -1,4 +1,4 @@
-"""The code in the documentation does what its pages say (see `pages`), and nothing is left out."""
+"""The code in the documentation gives the output on its pages (see `pages`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGES = [
     if Shown.of(page.read_text(encoding="utf-8")).examples
 ]
 
-# Where a page says there is a server. Others, such as localhost:1, are meant to be where none is.
+# Addresses of servers on pages. At others, such as localhost:1, there is no server on purpose.
 ADDRESS = re.compile(
     r"(?P<scheme>rediss?(?:\+\w+)?)://(?:\w*:(?P<password>[^@/\s]*)@)?"
     r"(?P<hosts>(?:[\w.-]+\.example\.org|localhost):\d{4,}(?:,[\w.-]+:\d+)*)"
@@ -34,7 +34,7 @@ SHARED = {"redis+cluster": "cluster", "redis+sentinel": "sentinel"}
 
 @contextmanager
 def servers_of(text: str) -> Iterator[dict[str, str]]:
-    """Hosts on a page -> those of a real server of the same kind, with the same password."""
+    """Returns hosts on a page -> those of a real server of the same kind and password."""
     with ExitStack() as stack:
         places: dict[str, str] = {}
         for scheme, password, hosts in ADDRESS.findall(text):
@@ -64,7 +64,7 @@ def _one_server(password: str | None) -> Iterator[Server]:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
-def test_a_pages_code_runs_and_gives_what_it_shows(page, tmp_path):
+def test_the_code_of_a_page_runs_and_gives_the_output_on_the_page(page, tmp_path):
     shown = Shown.of(page.read_text(encoding="utf-8"))
     code = [example.code for example in shown.examples]
     with servers_of("\n".join([*code, *shown.exports.values()])) as places:
@@ -72,7 +72,7 @@ def test_a_pages_code_runs_and_gives_what_it_shows(page, tmp_path):
 
 
 def rows(page: str) -> set[str]:
-    """What stands in backticks in the first cells of a page's tables."""
+    """Returns the code in the first cells of a page's tables."""
     text = (DOCS / page).read_text(encoding="utf-8")
     return {found[1] for found in re.finditer(r"^\| `([^`]+)` \|", text, re.MULTILINE)}
 

@@ -1,11 +1,11 @@
 """Code for `tta_dev_primitives.performance.memory` runs when only its import line is changed.
 
-The scenarios use that package as its README, its example and the page of its primitives document it:
-the same calls with the same arguments, for what they promised. They are source, whose import lines
-are replaced as text, and nothing else. They end with assertions of what was promised to come back.
+The scenarios use that package as its README, its example and the page of its primitives document
+it: the same calls with the same arguments and results. They are source code in which only the
+import lines are replaced. They end with assertions of the documented results.
 
-Each runs in memory, and again as that README's own advice would have it: with a ``redis_url`` in the
-call that makes the memory. There it is a real server.
+Each runs in memory, and again with a ``redis_url`` in the call that makes the memory, as that
+README recommends. This address is that of a real server.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ assert [turn["content"] for turn in history] == [f"turn number {i}" for i in (11
 assert (await memory.get(f"conv:{session_id}:turn:0"))["content"] == "turn number 0"
 """
 
-WHAT_WAS_SAID_AS_KEY = """
+UTTERANCE_AS_KEY = """
 from tta_dev_primitives.performance import MemoryPrimitive, InMemoryStore, create_memory_key
 
 memory = MemoryPrimitive(max_size=100)
@@ -274,7 +274,7 @@ each_memory = pytest.mark.parametrize(
             "quick start": QUICK_START,
             "conversation": CONVERSATION,
             "conversation with keys of its own": CONVERSATION_WITH_KEYS_OF_ITS_OWN,
-            "what was said as key": WHAT_WAS_SAID_AS_KEY,
+            "what was said as key": UTTERANCE_AS_KEY,
             "agent": AGENT,
             "task": TASK,
             "personality": PERSONALITY,
@@ -286,7 +286,7 @@ each_memory = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Server]:
-    """A server of these tests' own: they use the namespace that everybody begins with."""
+    """A server for these tests alone, because they use the default namespace."""
     need("redis")
     server = Server(redis_8())
     yield server
@@ -301,7 +301,7 @@ def empty_database(database: Server) -> Server:
 
 
 async def carry_out(source: str, **names: Any) -> dict[str, Any]:
-    """Runs what was written for the other package, with its import lines replaced; gives its names."""
+    """Runs code for the other package with its import lines replaced, and returns its variables."""
     replaced, count = IMPORT.subn("from tta_memory_nb import ", source)
     assert count == 1
     code = compile(replaced, "<drop-in>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -327,7 +327,7 @@ async def test_documented_code_runs_on_a_server(source, empty_database):
     assert names["memory"].is_using_redis()
 
 
-async def test_what_was_added_is_there_for_the_next_process(empty_database):
+async def test_records_are_there_for_the_next_process(empty_database):
     source = QUICK_START.replace(
         "MemoryPrimitive()", f'MemoryPrimitive(redis_url="{DOCUMENTED_ADDRESS}")'
     ).replace(DOCUMENTED_ADDRESS, empty_database.url)
@@ -343,14 +343,14 @@ async def test_documented_code_that_needs_no_server_runs(source):
     await carry_out(source)
 
 
-async def test_an_unreachable_server_is_a_warning_and_work_goes_on(caplog):
+async def test_an_unreachable_server_causes_a_warning_and_the_memory_still_works(caplog):
     with caplog.at_level(logging.WARNING):
         await carry_out(UNREACHABLE)
     assert [record.levelname for record in caplog.records].count("WARNING") >= 1
     assert "127.0.0.1:1" in caplog.text
 
 
-def test_signatures_take_what_they_took():
+def test_signatures_accept_the_arguments_of_the_original():
     taken = {
         "MemoryPrimitive": ["redis_url", "max_size", "enable_redis"],
         "InMemoryStore": ["max_size"],

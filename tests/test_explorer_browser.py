@@ -1,4 +1,4 @@
-"""The explorer in JupyterLab and Notebook 7: seen, clicked, typed into, and asked for nothing from elsewhere."""
+"""The explorer in JupyterLab and Notebook 7, used by mouse and keyboard without other hosts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ sync.add_many((f"user{n % 3}:s{n % 40}:{n:08x}", {"text": f"note {n}", "turn": n
 """
 FRONT_ENDS: dict[str, type[LabServer]] = {"lab": LabServer, "notebook7": NotebookServer}
 
-# What the widget can do it can do in both; what only the browser matters for is tested in one of them.
+# What may differ between the two is tested in both; what depends only on the browser, in one.
 everywhere = pytest.mark.parametrize("open_page", FRONT_ENDS, indirect=True)
 
 
@@ -69,7 +69,7 @@ def shared(browser: Browser, server) -> Iterator[SharedNotebook]:
 
 @pytest.fixture
 def open_page(root: Path, request, server) -> Iterator[Callable[..., NotebookPage]]:
-    """Opens a notebook of some cells, in JupyterLab unless `everywhere` says otherwise."""
+    """Opens a notebook of some cells, in JupyterLab or in the front ends of `everywhere`."""
     if getattr(request, "param", "lab") == "notebook7":
         shared = request.getfixturevalue("shared")
         yield shared.open_page
@@ -191,7 +191,7 @@ def test_the_chooser_keeps_the_keyboard_and_a_drag_does_not_sort(open_page):
 
 
 @everywhere
-def test_who_opens_a_facet_sees_the_newest_counts(open_page):
+def test_an_opened_facet_shows_the_newest_counts(open_page):
     here = open_page(FILL, OPEN)
     choices = here.widget.locator(".tta-popover li button")
     here.at("facet-user").click()
@@ -209,12 +209,12 @@ def test_who_opens_a_facet_sees_the_newest_counts(open_page):
 
 
 @everywhere
-def test_what_is_read_and_typed_stays_while_others_write(open_page):
+def test_the_open_record_and_typed_text_stay_while_others_write(open_page):
     here = open_page(
         FILL, "sync.add('ann:mon:00000002', {'n': 2**53 + 1, 'deep': {'a': {'b': 'c'}}})", OPEN
     )
     detail = here.open_record("ann:mon:00000002")
-    # JavaScript itself knows no such integer.
+    # JavaScript itself has no such integer.
     expect(detail.locator(".tta-tree")).to_contain_text("n: 9007199254740993")
     detail.locator(".tta-branch", has_text="a: ").last.click()
     expect(detail.locator(".tta-tree")).to_contain_text("b: c")
@@ -285,7 +285,7 @@ def test_a_record_is_read_edited_kept_and_brought_back(open_page):
 
 
 @everywhere
-def test_what_has_changed_meanwhile_is_not_overwritten_unasked(open_page):
+def test_a_record_changed_meanwhile_is_overwritten_only_on_request(open_page):
     here = open_page(FILL, OPEN)
     detail = here.open_record("bob:mon")
     here.at("detail-edit").click()
@@ -309,7 +309,7 @@ def test_what_has_changed_meanwhile_is_not_overwritten_unasked(open_page):
 
 
 @everywhere
-def test_a_running_cell_is_watched(open_page):
+def test_changes_of_a_running_cell_appear(open_page):
     here = open_page(FILL, "import threading\ngate = threading.Event()", OPEN)
     output = here.start(
         "sync.add('new:one', {'text': 'one'})\n"
@@ -323,13 +323,13 @@ def test_a_running_cell_is_watched(open_page):
 
 
 @everywhere
-def test_it_can_be_searched_while_a_cell_runs(open_page):
+def test_the_widget_can_be_searched_while_a_cell_runs(open_page):
     here = open_page(
         FILL,
         "import threading\ngate = threading.Event()",
         f"{OPEN.splitlines()[0]}\n{GATED}\nexplorer",
     )
-    # The cell ends only because the widget is heard meanwhile.
+    # The cell ends only if the widget's messages arrive meanwhile.
     output = here.start(f"assert gate.wait({PATIENCE})\nprint('ended')")
     here.search.fill("deploy")
     expect(output.last).to_contain_text("ended")
@@ -337,7 +337,7 @@ def test_it_can_be_searched_while_a_cell_runs(open_page):
 
 
 @everywhere
-def test_it_is_heard_from_its_first_moment_in_a_cell_that_goes_on(open_page):
+def test_the_kernel_receives_messages_at_once_from_a_widget_in_a_running_cell(open_page):
     here = open_page(FILL, "import threading\ngate = threading.Event()", shows=False)
     output = here.start(
         f"{OPEN.splitlines()[0]}\n{GATED}\n"
@@ -345,23 +345,23 @@ def test_it_is_heard_from_its_first_moment_in_a_cell_that_goes_on(open_page):
         f"assert gate.wait({PATIENCE})\nprint('ended')"
     )
     here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
-    # The cell ends only because the widget is heard meanwhile.
+    # The cell ends only if the widget's messages arrive meanwhile.
     here.search.fill("deploy")
     expect(output.filter(has_text="ended")).to_have_count(1)
     here.expect_keys("bob:mon")
 
 
-def test_what_was_said_before_it_was_heard_is_said_again_and_counts_once(open_page):
-    # What is said in the first moments may have to wait for a cell where later words need not.
+def test_messages_sent_before_the_kernel_listens_are_sent_again_and_count_once(open_page):
+    # Early messages may be delivered only after a running cell, later ones during it.
     here = open_page(
         FILL,
         f"{OPEN.splitlines()[0]}\n"
-        "late, hear = [], explorer._received\n"
-        "def hear_late(*message):\n"
+        "late, receive = [], explorer._received\n"
+        "def receive_late(*message):\n"
         "    is_typed = any(each[1]['do'] == 'set' for each in late)\n"
-        "    (hear if is_typed else lambda *message: late.append(message))(*message)\n"
-        "explorer.on_msg(hear, remove=True)\n"
-        "explorer.on_msg(hear_late)\n"
+        "    (receive if is_typed else lambda *message: late.append(message))(*message)\n"
+        "explorer.on_msg(receive, remove=True)\n"
+        "explorer.on_msg(receive_late)\n"
         "explorer",
         shows=False,
     )
@@ -370,16 +370,16 @@ def test_what_was_said_before_it_was_heard_is_said_again_and_counts_once(open_pa
     here.expect_keys("bob:mon")
     here.search.fill("umbrella")
     here.expect_keys("ann:mon:00000001")
-    said = here.value("[hear(*message) or message[1]['do'] for message in late]")
-    assert said[0] == "hello"
-    assert said[-1] == "set"
+    sent = here.value("[receive(*message) or message[1]['do'] for message in late]")
+    assert sent[0] == "hello"
+    assert sent[-1] == "set"
     assert here.value("explorer.query") == "umbrella"
     here.expect_keys("ann:mon:00000001")
 
 
 @everywhere
-def test_whoever_has_to_wait_for_a_cell_is_told_so(open_page):
-    # Kernels without subshells hear a widget when the cell has ended; this one is made to.
+def test_the_widget_says_that_it_waits_for_a_running_cell(open_page):
+    # Kernels without subshells receive messages only after a cell, and so does this one.
     here = open_page(
         FILL,
         OPEN.splitlines()[0],
@@ -423,7 +423,7 @@ def test_code_and_widget_see_one_state(open_page):
 
 
 @everywhere
-def test_the_keyboard_is_enough_and_the_notebook_keeps_its_cells(open_page):
+def test_the_keyboard_reaches_everything_and_changes_no_cells(open_page):
     here = open_page(FILL, OPEN)
     cells = here.panel.locator(".jp-Cell").count()
     here.grid.focus()
@@ -472,11 +472,11 @@ def test_the_keyboard_is_enough_and_the_notebook_keeps_its_cells(open_page):
     assert here.panel.locator(".jp-Cell").count() == cells
 
 
-# ---- what is the matter
+# ---- outages, progress and errors
 
 
 @everywhere
-def test_a_server_that_is_away_is_seen_and_can_be_tried(open_page):
+def test_an_outage_is_shown_and_the_server_can_be_tried_again(open_page):
     here = open_page(
         "from tta_memory_nb import MemoryExplorer, MemoryPrimitive\n"
         "import logging; logging.getLogger('tta_memory_nb').setLevel(logging.ERROR)\n"
@@ -499,7 +499,7 @@ def test_a_server_that_is_away_is_seen_and_can_be_tried(open_page):
 
 
 @everywhere
-def test_long_work_shows_how_far_it_is_and_can_be_cancelled(open_page):
+def test_long_work_shows_its_progress_and_can_be_cancelled(open_page):
     here = open_page(
         FILL,
         "import tta_memory_nb.notebook.explorer.lister as module, threading\n"
@@ -526,7 +526,7 @@ def test_long_work_shows_how_far_it_is_and_can_be_cancelled(open_page):
 
 
 @everywhere
-def test_errors_and_emptiness_are_told_and_another_namespace_is_one_click_away(open_page):
+def test_errors_and_empty_results_are_shown_and_the_namespace_can_be_switched(open_page):
     here = open_page(FILL, "%memory use --namespace other", OPEN)
     expect(here.widget.locator(".tta-empty")).to_contain_text("This memory is empty")
     picture(here.widget, "empty-light")
@@ -547,7 +547,7 @@ def test_errors_and_emptiness_are_told_and_another_namespace_is_one_click_away(o
     expect(here.widget.locator(".tta-banner")).to_be_hidden()
 
 
-def test_a_memory_that_cannot_be_read_is_told_by_the_widget(open_page):
+def test_the_widget_shows_that_a_memory_cannot_be_read(open_page):
     here = open_page(
         FILL,
         "explorer = %memory explore\n"
@@ -631,7 +631,7 @@ def test_hostile_records_run_nothing_in_an_exported_page(open_page, root):
 
 
 def save(page: Page, root: Path) -> dict[str, Any]:
-    """Saves the notebook; gives what has been written."""
+    """Saves the notebook, and returns what was written."""
     is_writing = lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url  # noqa: E731
     with page.expect_response(is_writing) as writing:
         choose(page, "File", "Save Notebook")
@@ -640,7 +640,7 @@ def save(page: Page, root: Path) -> dict[str, Any]:
 
 
 @everywhere
-def test_a_saved_notebook_shows_the_page_and_no_lost_widget(open_page, root):
+def test_a_saved_notebook_shows_the_static_table_and_no_lost_widget(open_page, root):
     here = open_page(FILL, OPEN)
     page = here.page
     static = here.panel.locator(".tta-explorer-static")
@@ -655,7 +655,7 @@ def test_a_saved_notebook_shows_the_page_and_no_lost_widget(open_page, root):
     expect(here.panel.get_by_text("model not found")).to_be_hidden()
 
 
-def test_a_widget_that_is_saved_as_well_has_no_rows_and_none_bring_it_to_life(open_page, root):
+def test_a_saved_widget_has_no_rows_and_is_not_revived_by_saved_rows(open_page, root):
     here = open_page(FILL, OPEN)
     page = here.page
     choose(page, "Settings", "Save Widget State Automatically")
@@ -664,7 +664,7 @@ def test_a_widget_that_is_saved_as_well_has_no_rows_and_none_bring_it_to_life(op
     (state,) = (each["state"] for each in states.values() if "_esm" in each["state"])
     assert state["_opening"] is None
     assert "umbrella" not in json.dumps(widgets)
-    # Nobody takes the rows in a notebook that is run without a browser: then they are saved.
+    # In a notebook that runs without a browser no view takes the rows, so they are saved.
     assert here.value("setattr(explorer, '_opening', {**explorer.state(), 'now': 0})") is None
     assert "umbrella" in json.dumps(save(page, root)["metadata"]["widgets"])
     choose(page, "Kernel", "Shut Down Kernel")
@@ -677,7 +677,7 @@ def test_a_widget_that_is_saved_as_well_has_no_rows_and_none_bring_it_to_life(op
 
 
 def expect_lost(here: NotebookPage) -> None:
-    """The widget says that it is of the past, and nothing can be done with it."""
+    """Checks that the widget says it has lost its kernel, and that its controls are disabled."""
     lost = here.widget.locator(".tta-warning")
     expect(here.widget).to_have_class(LOST)
     expect(lost).to_have_text(
@@ -702,7 +702,7 @@ def test_a_widget_whose_kernel_was_restarted_says_so_until_it_is_run_again(open_
     page.locator(".jp-Dialog .jp-mod-accept").click()
     expect_lost(here)
     picture(here.widget, "lost-light")
-    # What was written is not lost with the kernel, but it can only be copied.
+    # Typed text is not lost with the kernel, but it can only be copied.
     expect(detail.locator(".tta-editor")).to_have_value('{"text": "not saved yet"}')
     expect(detail.locator(".tta-editor")).not_to_be_editable()
     for name in ("save", "reset"):
@@ -733,9 +733,9 @@ def test_a_widget_whose_kernel_was_killed_says_so(open_page):
     here.expect_keys("ann:mon:00000001")
 
 
-def test_a_widget_that_is_heard_again_goes_on(open_page):
+def test_a_widget_resumes_when_the_kernel_answers_again(open_page):
     here = open_page(FILL, OPEN)
-    # As with a connection that is lost for a while, or a kernel that is stopped by the system.
+    # As after a lost connection, or when the system suspends the kernel.
     kernel = here.value("__import__('os').getpid()")
     os.kill(kernel, signal.SIGSTOP)
     try:
@@ -747,7 +747,7 @@ def test_a_widget_that_is_heard_again_goes_on(open_page):
     here.expect_keys("ann:mon:00000001")
 
 
-# ---- seen by everybody
+# ---- accessibility and themes
 
 
 def choose_theme(page: Page, theme: str) -> None:
@@ -757,7 +757,7 @@ def choose_theme(page: Page, theme: str) -> None:
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)
 
 
-def test_nothing_grave_stands_in_the_way_of_assistive_technology(open_page):
+def test_there_are_no_serious_accessibility_violations(open_page):
     here = open_page(
         FILL,
         "sync.add('soon:gone', {'text': 'bye'}, ttl=50_000)\n"
@@ -766,7 +766,7 @@ def test_nothing_grave_stands_in_the_way_of_assistive_technology(open_page):
         OPEN,
     )
     page = here.page
-    # In the end it is light again, as the tests after this one expect it.
+    # The last theme is the light one, which later tests expect.
     for theme in ("Dark", "Light"):
         choose_theme(page, theme)
 
@@ -860,7 +860,7 @@ def test_a_narrow_cell_has_all_of_it(open_page):
     picture(here.widget, "narrow-light")
 
 
-def test_a_view_taken_through_other_states_shows_what_a_fresh_one_shows(open_page):
+def test_a_view_that_went_through_other_states_equals_a_new_view(open_page):
     here = open_page(MANY, OPEN)
     counts = here.widget.locator(".tta-counts")
     turn = here.widget.locator(".tta-heading", has_text="turn")
@@ -890,7 +890,7 @@ def test_a_view_taken_through_other_states_shows_what_a_fresh_one_shows(open_pag
     expect(fresh.locator(".tta-counts")).to_have_text("38 of 4,999 records")
 
     def texts(widget: Locator) -> list[list[str]]:
-        # How long ago it was is told by a clock.
+        # Relative times depend on the clock.
         return widget.locator(ROWS).evaluate_all(
             "rows => rows.map(row => [...row.querySelectorAll('.tta-cell:not(.tta-is-time)')]"
             ".map(cell => cell.innerText))"

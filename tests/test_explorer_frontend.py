@@ -1,4 +1,4 @@
-"""The front end of the explorer: its modules, and the one module that they are joined to."""
+"""The front end of the explorer: its modules, and the module that joins them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def join_files(tmp_path):
     return join_texts
 
 
-# ---- what is joined
+# ---- joining
 
 
 def test_a_module_comes_after_those_that_it_imports_and_each_comes_once(join_files):
@@ -83,7 +83,7 @@ def test_words_in_comments_and_texts_are_no_statements(join_files):
     assert "// import { z }" in join_files(part=part)
 
 
-# ---- what is refused
+# ---- refused modules
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_words_in_comments_and_texts_are_no_statements(join_files):
         ("const a = `\nexport const b = 1;`;\n", "line 1: a text between backticks ends"),
     ],
 )
-def test_what_would_mean_something_else_is_refused(join_files, part, problem):
+def test_code_that_joining_would_change_is_refused(join_files, part, problem):
     with pytest.raises(CannotJoin, match=rf"^part\.js, .*{problem}"):
         join_files(part=f"{part}export const shown = 1;\n", a="export const a = 1;\n")
 
@@ -126,7 +126,7 @@ def test_two_modules_cannot_define_the_same_name(join_files):
         )
 
 
-def test_modules_cannot_import_each_other_in_a_circle(join_files):
+def test_modules_cannot_import_each_other_in_a_cycle(join_files):
     with pytest.raises(
         CannotJoin, match=r"^b\.js, line 1: imports form a cycle: part\.js -> b\.js -> part\.js$"
     ):
@@ -160,7 +160,7 @@ def test_the_front_end_knows_no_address_but_the_name_of_svg():
     assert set(re.findall(r"\w+://[^\s\"'`)]+", "".join(texts))) == {"http://www.w3.org/2000/svg"}
 
 
-def test_parts_without_a_page_use_none():
+def test_modules_that_work_without_a_page_use_none():
     pure = {"channel", "chart-layout", "columns", "filters", "format", "json", "keyboard"}
     for name in pure | {"scrolling", "text"}:
         text = (FRONTEND / f"{name}.js").read_text("utf-8")

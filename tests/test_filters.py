@@ -1,4 +1,4 @@
-"""Filters are checked once, and then only look."""
+"""Filters are validated when they are built, and then only match."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def holds(condition: Any, value: dict[str, Any], field: str = "x") -> bool:
 
 
 def same_json(left: Any, right: Any) -> bool:
-    """Equal as JSON: 1 and 1.0 are, True and 1 are not."""
+    """Returns whether two values are equal as JSON: 1 and 1.0 are, True and 1 are not."""
 
     def normal(value: Any) -> Any:
         if isinstance(value, float) and value.is_integer():
@@ -106,7 +106,7 @@ def test_a_field_is_looked_up_by_its_own_name_first():
     assert holds({"$exists": False}, value, "a.")
 
 
-def test_a_dotted_name_comes_back_when_the_first_way_leads_nowhere():
+def test_a_dotted_name_is_found_when_its_first_path_leads_nowhere():
     value = {"a": {"b": 1}, "a.b": {"c": 2}}
     assert holds(2, value, "a.b.c")
 
@@ -173,7 +173,7 @@ def test_no_filters_let_everything_pass():
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )
-def test_a_filter_that_means_nothing_is_refused_by_name_and_value(filters, named):
+def test_an_invalid_filter_is_refused_with_its_name_and_value(filters, named):
     with pytest.raises(InvalidArgument) as refused:
         Filters.build(NOW, **filters)
     assert named in str(refused.value)
@@ -188,6 +188,6 @@ def test_an_error_keeps_its_parameter_across_processes():
         assert (str(again), again.parameter) == (str(refused.value), next(iter(filters)))
 
 
-def test_an_unknown_operator_is_answered_with_the_known_ones():
+def test_the_error_for_an_unknown_operator_lists_the_known_ones():
     with pytest.raises(InvalidArgument, match=r"\$eq \$ne \$gt \$gte \$lt \$lte \$in \$nin"):
         Filters.build(NOW, where={"turn": {"$regex": "a"}})

@@ -40,7 +40,7 @@ def frame_of(**values: dict) -> pd.DataFrame:
 
 
 def imported(frame: pd.DataFrame, **options) -> dict[str, str]:
-    """What an import of the frame makes of it: exact values by key."""
+    """Returns the result of importing the frame: exact values by key."""
     memory = MemoryPrimitive(clock=Clock(NOW))
     memory.sync.import_(frame, **options)
     return {record.key: exact(record.value) for record in memory.sync.records()}
@@ -51,15 +51,15 @@ def values(**expected: dict) -> dict[str, str]:
 
 
 def came(made: list[MemoryRecord]) -> list[Difference]:
-    """All of them as records that were added."""
+    """Returns the values as records that were added."""
     return [Difference(record.key, "added", None, entry_of(record)) for record in made]
 
 
-# ---------------------------------------------------------------- out and in again
+# ---------------------------------------------------------------- round trips
 
 
 @given(records(integers) | records(fractions))
-def test_a_frame_that_nobody_edits_changes_nothing(made):
+def test_an_unedited_frame_changes_nothing(made):
     memory = memory_of(*made)
     before = stored(memory)
     memory.sync.import_(records_frame(memory.sync.records()))
@@ -80,7 +80,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
-def test_what_pandas_users_do_to_a_frame_leaves_the_values_alone(edit):
+def test_common_pandas_operations_keep_the_values(edit):
     frame = frame_of(a={"turn": 3, "ok": True, "a.b": {"c": 1.5}}, b={"turn": 0, "x": [1]})
     after = imported(edit(frame))
     assert after["a"] == exact({"turn": 3, "ok": True, "a.b": {"c": 1.5}})
@@ -114,7 +114,7 @@ def test_a_column_that_a_user_adds_to_some_rows_holds_the_integers_they_wrote():
     assert imported(frame) == values(a={"x": 2.0, "rating": 3}, b={"y": "t"})
 
 
-def test_floats_from_elsewhere_are_integers_only_when_a_missing_cell_explains_them():
+def test_foreign_floats_are_integers_only_when_a_missing_cell_explains_them():
     frame = pd.DataFrame(
         {"key": ["a", "b"], "whole": [1.0, 2.0], "gaps": [1.0, None], "half": [0.5, None]}
     )
@@ -157,10 +157,10 @@ def test_a_renamed_index_makes_a_record_under_the_new_key():
     assert imported(frame) == values(**{"bob:mon": {"x": 1}})
 
 
-# ---------------------------------------------------------------- what a frame looks like
+# ---------------------------------------------------------------- columns and types
 
 
-def test_meta_columns_come_first_and_tell_about_the_record():
+def test_meta_columns_come_first_and_describe_the_record():
     made = [
         MemoryRecord("ann:mon:0123abcd", {"x": 1}, "n", 1.000001, 2.0, 3.0),
         MemoryRecord("loose", {"y": "t"}, "n", 4.0, 5.5),
@@ -206,7 +206,7 @@ def test_no_field_takes_the_place_of_a_meta_column():
         assert imported(table) == {"ann:mon": exact(value)}
 
 
-def test_hits_tell_where_they_matched_before_their_fields():
+def test_the_column_of_matches_comes_before_the_fields():
     memory = memory_of(MemoryRecord("ann:mon", {"text": "Rain", "rain": {"mm": "rain"}}))
     frame = hits_frame(memory.sync.search_records("rain"))
     assert list(frame.columns[4:7]) == ["expires", "matches", "text"]

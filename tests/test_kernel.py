@@ -35,18 +35,18 @@ def kernel(bare_kernel) -> Kernel:
 
 
 class SlowFile:
-    """A JSONL file whose end comes when the test says so.
+    """A JSONL file whose end a test writes when it is ready.
 
     It is a named pipe: a magic that imports it waits for more lines for as long as needed, so
     that the cells behind it are queued while it runs, on every machine.
     """
 
-    LINES = 20_000  # more than a pipe holds, so that writing them all needs a reader
+    LINES = 20_000  # more than a pipe can buffer, so that writing them all needs a reader
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
         self.path = path
-        # Open for reading, too: there is always a reader then, and opening waits for none.
+        # Open for reading, too, so that there is always a reader and opening does not block.
         self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
 
     def finish(self) -> None:
@@ -110,8 +110,8 @@ def test_cells_sent_while_a_magic_runs_are_all_answered_in_order(kernel, slow_fi
     assert_answered_in_order(replies, numbers)
 
 
-def turns(waiting: str) -> tuple[list[str], list[str]]:
-    """Cells that take turns between code that waits for a call and magics; what each prints."""
+def alternating_cells(waiting: str) -> tuple[list[str], list[str]]:
+    """Returns cells that alternate between waiting for a call and a magic, and their output."""
     cells = []
     printed = []
     for number in range(0, QUEUED, 2):
@@ -125,7 +125,7 @@ def turns(waiting: str) -> tuple[list[str], list[str]]:
 
 def test_cells_that_await_the_memory_between_magics_are_all_answered_in_order(kernel, slow_file):
     kernel.run(SHARE)
-    cells, printed = turns("await {}")
+    cells, printed = alternating_cells("await {}")
 
     imported, *replies = run_behind(kernel, slow_file, IMPORT, cells)
 
@@ -137,7 +137,7 @@ def test_cells_that_await_the_memory_between_magics_are_all_answered_in_order(ke
     "slow",
     [
         IMPORT,
-        # The loop turns meanwhile, inside a cell: the kernel's own loop must not be confused.
+        # The loop runs inside a cell meanwhile, which must not disturb the kernel's own loop.
         "import asyncio\nasyncio.run(asyncio.to_thread(open('slow.jsonl').read))",
         "import asyncio\nawait asyncio.to_thread(open('slow.jsonl').read)",
     ],
@@ -146,7 +146,7 @@ def test_cells_that_await_the_memory_between_magics_are_all_answered_in_order(ke
 def test_no_cell_is_lost_when_cells_call_asyncio_run_after_nest(kernel, slow_file, slow):
     kernel.run(SHARE)
     assert kernel.run("%memory nest").status == "ok"
-    cells, printed = turns("import asyncio\nasyncio.run({})")
+    cells, printed = alternating_cells("import asyncio\nasyncio.run({})")
 
     first, *replies = run_behind(kernel, slow_file, slow, cells)
 
@@ -168,7 +168,7 @@ def test_a_whole_dataset_can_be_imported_while_cells_wait(kernel):
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "message"),
     [
         ("%memory serch rain", "did you mean 'search'?"),
         ("%memory get nobody:nowhere", "nobody:nowhere"),
@@ -179,12 +179,12 @@ def test_a_whole_dataset_can_be_imported_while_cells_wait(kernel):
         ('%%memory add\n{"a": 1}', "missing argument KEY"),
     ],
 )
-def test_a_magic_that_fails_says_so_in_one_line_and_the_next_cell_runs(kernel, cell, said):
+def test_a_magic_that_fails_says_so_in_one_line_and_the_next_cell_runs(kernel, cell, message):
     failed, after = kernel.collect([kernel.send(cell), kernel.send("print('still here')")])
 
     assert failed.status == "error"
     assert [kind for kind, _ in failed.outputs] == ["error"]
-    assert said in failed.printed
+    assert message in failed.printed
     assert "Traceback" not in failed.printed
     assert "File " not in failed.printed
     assert len(failed.printed.splitlines()) == 1
@@ -193,7 +193,7 @@ def test_a_magic_that_fails_says_so_in_one_line_and_the_next_cell_runs(kernel, c
 
 
 def test_a_magic_that_fails_stops_the_cells_queued_behind_it_as_any_error_does(kernel, slow_file):
-    # There is room for 1,000 records, so the import fails once it knows how many come.
+    # The capacity is 1,000 records, so the import fails once it knows how many there are.
     failing = kernel.send(f"%memory import {slow_file.path.name}", stop_on_error=True)
     kernel.wait_until_started(failing)
     queued = kernel.send("print('not run')")
@@ -220,7 +220,7 @@ def test_loading_the_extension_imports_none_of_the_heavy_packages(bare_kernel):
     assert not added & heavy
 
 
-def test_what_the_explorer_needs_is_imported_meanwhile_by_the_first_command(bare_kernel):
+def test_the_first_command_imports_the_packages_of_the_explorer_in_the_background(bare_kernel):
     explorer = "'tta_memory_nb.notebook.explorer.widget' in __import__('sys').modules"
     assert bare_kernel.run(LOAD).status == "ok"
     assert not bare_kernel.value(explorer)
@@ -235,7 +235,7 @@ def test_loading_the_extension_leaves_only_the_magic_in_the_users_namespace(bare
     assert bare_kernel.run(LOAD).status == "ok"
     added = set(bare_kernel.value("sorted(globals())")) - before
 
-    # IPython numbers what has been typed and what came of it.
+    # IPython adds numbered variables for inputs and outputs.
     assert not {name for name in added if not name.startswith("_")}
 
 
@@ -272,7 +272,7 @@ def test_tab_offers_exactly_what_fits(filled_kernel, typed, offered):
     assert filled_kernel.complete(typed) == offered
 
 
-def test_tab_leaves_other_code_alone(filled_kernel):
+def test_tab_does_not_affect_other_code(filled_kernel):
     filled_kernel.run("search_engine = 1")
     assert "search_engine" in filled_kernel.complete("search_en")
     assert filled_kernel.complete("%memory get alice:monday\nsearch_en") == [
@@ -281,7 +281,7 @@ def test_tab_leaves_other_code_alone(filled_kernel):
 
 
 @pytest.mark.parametrize("first", ["", "%matplotlib inline", "import matplotlib.pyplot"])
-def test_a_plot_is_shown_once_whatever_matplotlib_is_told(kernel, first):
+def test_a_plot_is_shown_once_whatever_backend_matplotlib_uses(kernel, first):
     assert kernel.run(first).status == "ok"
     kernel.run("%memory add alice:monday rain")
     for kind in ("timeline", "sessions", "ttl", "sizes"):
@@ -296,7 +296,7 @@ def test_a_plot_is_shown_once_whatever_matplotlib_is_told(kernel, first):
     assert saved.printed == "True"
     [(message, content)] = kernel.run("display(figure)").outputs
     assert (message, "image/png" in content["data"]) == ("display_data", True)
-    # A figure of the user's own is drawn as ever, and ours not along with it.
+    # A figure of the user's own is drawn as usual, without ours.
     if first == "%matplotlib inline":
         own = kernel.run("import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])").outputs
         assert [kind for kind, _ in own] == ["display_data"]

@@ -1,4 +1,4 @@
-"""Keys keep the form they always had, and say when they cannot be taken apart."""
+"""Keys keep their form for ever, and warn when they cannot be parsed."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ ids = any_text.filter(lambda text: text and ":" not in text)
         ({"when": date(2026, 11, 22)}, "alice:monday:9eb41e9a"),
     ],
 )
-def test_keys_stay_what_they_always_were(context, key):
-    # Fixed texts: keys that are stored somewhere must be found again for ever.
+def test_keys_never_change_their_form(context, key):
+    # Fixed texts: stored keys must be found by every later version.
     assert create_memory_key("alice", "monday", context) == key
 
 

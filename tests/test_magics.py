@@ -1,4 +1,4 @@
-"""The magic in a real shell: what a cell gives, prints and fails with."""
+"""The magic in a real shell: results, output and errors of cells."""
 
 import ast
 import json
@@ -20,7 +20,7 @@ from tta_memory_nb.notebook.magics import notebook_of
 
 @pytest.fixture
 def shell():
-    """A shell of its own with the extension loaded."""
+    """A new shell with the extension loaded."""
     InteractiveShell.clear_instance()
     instance = InteractiveShell.instance()
     instance.run_line_magic("load_ext", "tta_memory_nb")
@@ -30,7 +30,7 @@ def shell():
 
 
 class Ran:
-    """What running a cell gave: its result, success and printed text."""
+    """The outcome of a cell: its result, success and printed text."""
 
     def __init__(self, shell, cell):
         with capture_output() as printed:
@@ -56,7 +56,7 @@ def test_a_cell_magic_takes_its_body_and_keeps_its_result(shell):
     assert Ran(shell, "%memory get k --json").result == {"text": "plain text\n  second line"}
 
 
-def test_python_variables_are_stored_themselves(shell):
+def test_python_variables_are_stored_as_objects(shell):
     Ran(shell, "ctx = {'n': (1, 2), 'text': '$ctx {ctx}'}\n%memory add a $ctx\n%memory add b {ctx}")
     assert Ran(shell, "%memory get a b --json").result == {
         "a": {"n": [1, 2], "text": "$ctx {ctx}"},
@@ -154,7 +154,7 @@ def test_an_error_names_the_flag_that_was_typed(shell, tmp_path, monkeypatch, co
         ("import broken.jsonl", "or import the other records with --on-error skip."),
         ("import $table", "name the one that holds the keys with --key"),
         ("import $many", "import with --grow, or make"),
-        # What a person has typed is never taken for the name of an argument.
+        # Typed text is never mistaken for the name of an argument.
         ("get since=1", "no record under 'since=1'"),
     ],
 )
@@ -169,9 +169,9 @@ def test_an_error_in_a_magic_speaks_of_flags(shell, tmp_path, monkeypatch, line,
         "table": DataFrame({"a": [1]}),
         "many": messages,
     }
-    said = refusal(shell, f"%memory {line}")
-    assert message in said
-    assert "%memory:" not in said
+    text = refusal(shell, f"%memory {line}")
+    assert message in text
+    assert "%memory:" not in text
 
 
 # ---- each text is parsed once
@@ -180,7 +180,7 @@ PARSED = {"ttl", "since", "until", "where"}
 """Flags whose text is parsed further than to a word or a whole number."""
 
 LIVE = {("explore", "since"), ("explore", "until")}
-"""Read again at each look: the table is live, so "the last 2 hours" move on with the clock."""
+"""Parsed again by each listing: the table is live, so "the last 2 hours" follow the clock."""
 
 TYPED = {
     "VALUE": ['{"marker": {"n": [1]}}', "{'marker': (1,)}", "marker", "[marker", "$held"],
@@ -193,7 +193,7 @@ TYPED = {
 
 @pytest.fixture
 def parses(monkeypatch):
-    """The calls of everything that parses JSON, durations and instants: its name and the text."""
+    """Records the calls of all functions that parse JSON, durations and instants."""
     calls = []
 
     def count(owner, name, position):
@@ -234,7 +234,7 @@ def test_the_text_of_a_flag_is_parsed_once(
     monkeypatch.chdir(tmp_path)
     for key in ("k", "l"):
         Ran(shell, f"%memory add {key} {{'marker': 1, 'text': 'rain'}}")
-    # With a limit, the command asks the memory again for the total.
+    # With a limit, the command requests the total in a second call.
     limit = "--limit 1" if command in ("search", "list") else ""
     parses.clear()
     ran = Ran(shell, f"%memory {command} {OPERANDS.get(command, '')} --{flag} {typed} {limit}")
@@ -256,7 +256,7 @@ def test_the_text_of_a_value_is_parsed_at_most_once(shell, parses, typed, cell):
     assert len(parsed) == len(set(parsed)), parsed
 
 
-def test_a_bug_of_ours_keeps_its_traceback(shell, monkeypatch):
+def test_a_bug_in_the_package_keeps_its_traceback(shell, monkeypatch):
     from tta_memory_nb.notebook import commands
 
     def broken(nb):
@@ -291,7 +291,7 @@ def html(shell, table):
     return data["text/html"]
 
 
-def wears_our_style(shell, table):
+def has_our_style(shell, table):
     return "tta-memory" in html(shell, table)
 
 
@@ -304,14 +304,14 @@ def test_a_table_is_shown_in_one_line_a_row_and_hostile_text_in_it_is_harmless(s
     assert "<th>&lt;b&gt;k&lt;/b&gt;</th>" in shown
     assert "<th>&lt;img onerror=x&gt;</th>" in shown
     assert "mathjax_ignore" in shown
-    # Instants to the second; the exact ones stay in the table.
+    # Instants are shown to the second; the table keeps the exact ones.
     assert re.search(r"<td>\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ</td>", shown)
 
 
-def test_other_peoples_tables_look_as_ever(shell):
+def test_tables_of_the_user_keep_their_style(shell):
     frame = DataFrame({"a": [1]})
     assert html(shell, frame) == frame._repr_html_()
-    assert wears_our_style(shell, Ran(shell, "df = %memory list\ndf[['user']].head(3)").result)
+    assert has_our_style(shell, Ran(shell, "df = %memory list\ndf[['user']].head(3)").result)
 
 
 def test_unloading_removes_everything_and_reloading_forgets_nothing(shell):
@@ -321,7 +321,7 @@ def test_unloading_removes_everything_and_reloading_forgets_nothing(shell):
             "memory" in shell.magics_manager.magics["cell"],
             "MemoryMagics" in shell.magics_manager.registry,
             len(shell.Completer.custom_matchers),
-            wears_our_style(shell, table),
+            has_our_style(shell, table),
         )
 
     Ran(shell, "%memory add k v")
@@ -383,7 +383,7 @@ def test_a_command_without_a_table_leaves_its_message_in_the_variable(shell):
     assert shell.user_ns["said"] == "stored k"
 
 
-def test_a_cell_without_a_command_says_what_it_needs(shell):
+def test_a_cell_without_a_command_is_explained(shell):
     assert "a cell magic needs a command" in Ran(shell, "%%memory\ntext").text
 
 
@@ -402,7 +402,7 @@ def test_the_notebooks_own_display_settings_are_respected(shell):
         assert "text/html" not in shell.display_formatter.format(other)[0]
     long = concat([frame] * 100)
     with option_context("display.max_rows", 10, "display.min_rows", None):
-        # Ten rows, and one that stands for the others.
+        # Ten rows, and one in place of the others.
         assert html(shell, long).count("<tr>") == 10 + 1
         assert "100 rows" in html(shell, long)
 

@@ -1,4 +1,4 @@
-"""What is peculiar to the in-memory backend."""
+"""Behaviour of the in-memory backend alone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tta_memory_nb.search.substring.signature import SignatureIndex
 
 
 def find(store: InMemoryStore, text: str | None = None, limit: int | None = None) -> list[Entry]:
-    """The entries that a search finds, newest first."""
+    """Returns the entries that a search finds, newest first."""
     return [hit.entry for hit in store.contents.find(Search(text, limit=limit))]
 
 
 def index_of(store: InMemoryStore) -> SubstringIndex:
-    """The substring index of a store."""
+    """Returns the substring index of a store."""
     index = store.contents.indexes.of_mode["keyword"]
     assert isinstance(index, SubstringIndex)
     return index
@@ -58,7 +58,7 @@ def test_a_store_is_a_memory_of_its_own(store, clock):
     assert (store.size(), store.keys(), store.get("a")) == (0, [], None)
 
 
-def test_the_repr_tells_namespace_and_sizes(store):
+def test_the_repr_shows_namespace_and_sizes(store):
     store.add("a", {})
     assert repr(store) == "InMemoryStore(namespace='tenant', size=1, max_size=3)"
 
@@ -81,9 +81,9 @@ def test_rewriting_records_with_a_ttl_does_not_leak(store, clock, rewrite):
     assert len(store.contents._expiries) <= 2 * 3 + 65
 
 
-def test_an_old_expiry_does_not_delete_what_replaced_it(store, clock):
+def test_an_old_expiry_does_not_delete_the_new_record(store, clock):
     store.add("k", {"n": 1}, ttl=5)
-    # Enough rewrites that the old expiries are thrown away on the way.
+    # Enough rewrites that old expiries are discarded meanwhile.
     for n in range(200):
         store.add("k", {"n": n}, ttl=10)
     clock.tick(9)
@@ -99,7 +99,7 @@ def test_the_capacity_can_be_set_as_an_attribute(store):
     assert (store.max_size, store.keys()) == (1, ["b"])
 
 
-# ---- foreign code in the midst of a verb
+# ---- foreign code that runs during a verb
 
 VERBS = [
     lambda store: store.add("k", {}),
@@ -117,25 +117,25 @@ VERBS = [
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=range(len(VERBS)))
-def test_a_clock_may_use_the_memory_it_is_the_clock_of(verb):
-    looks = []
+def test_a_clock_may_use_the_memory_that_calls_it(verb):
+    found = []
 
     def clock() -> float:
-        if asked and not looks:
-            looks.append(1)
-            looks.append(store.keys())
+        if is_tested and not found:
+            found.append(1)
+            found.append(store.keys())
         return 1.0
 
-    asked = False
+    is_tested = False
     store = InMemoryStore(clock=clock)
-    store.add("k", {}, ttl=10)  # without any, a get need not know the time
-    asked = True
+    store.add("k", {}, ttl=10)  # without an expiry, a get needs no clock
+    is_tested = True
     verb(store)
-    assert looks == [1, ["k"]]
+    assert found == [1, ["k"]]
 
 
 class Interrupted(OrderedDict):
-    """Raises, or runs foreign code, the nth time that a method is called; once."""
+    """Raises, or runs foreign code, once: when a method is called the nth time."""
 
     method, left = "", 0
 
@@ -185,7 +185,7 @@ def test_an_interrupted_write_leaves_everything_as_it_was(store, clock, method, 
     assert store.records() == []
 
 
-def test_records_that_foreign_code_deletes_in_the_midst_of_an_undo_are_no_error(store):
+def test_records_deleted_by_foreign_code_during_an_undo_are_no_error(store):
     class Deleting(Interrupted):
         def foreign(self) -> None:
             self.clear()
@@ -209,7 +209,7 @@ class Writing(bytes):
         return super().__contains__(needle)
 
 
-def test_a_search_survives_what_is_written_in_the_midst_of_it(clock):
+def test_a_search_survives_writes_made_while_it_runs(clock):
     store = InMemoryStore(clock=clock)
     for key in "ab":
         store.add(key, {"text": "rain"})
@@ -221,7 +221,7 @@ def test_a_search_survives_what_is_written_in_the_midst_of_it(clock):
     assert store.contents.count(Search("rain")) == 2
 
 
-def test_a_filtered_deletion_spares_what_is_written_while_it_decides(clock):
+def test_a_filtered_deletion_keeps_records_written_while_it_runs(clock):
     store = InMemoryStore(clock=clock)
 
     class Overwritten(Entry):
@@ -241,7 +241,7 @@ class Watched(str):
 
 
 @pytest.mark.parametrize("gone", ["deleted", "overwritten"])
-def test_a_record_that_is_gone_does_not_stay_in_memory_until_it_expires(store, clock, gone):
+def test_the_value_of_a_lost_record_is_freed_before_it_would_expire(store, clock, gone):
     text = Watched("{}")
     seen = weakref.ref(text)
     store.put([Entry("k", text, None, clock.now, clock.now + 1000)])
@@ -254,7 +254,7 @@ def test_a_record_that_is_gone_does_not_stay_in_memory_until_it_expires(store, c
     assert seen() is None
 
 
-# ---- the index that searches keep
+# ---- the index of searches
 
 
 def filled(count: int, capacity: int, clock: Clock) -> InMemoryStore:
@@ -269,9 +269,9 @@ def test_the_garbage_collector_need_not_visit_entries(store):
     assert not gc.is_tracked(store.contents.entries["k"])
 
 
-def test_building_the_index_says_how_many_records_wait(clock):
+def test_building_the_index_reports_how_many_records_are_unindexed(clock):
     few, many = filled(200, 1000, clock), filled(3000, 5000, clock)
-    assert few.contents.build_index() == 0  # so few are quicker looked at
+    assert few.contents.build_index() == 0  # so few records are scanned faster
     assert many.contents.build_index(0) == 3000
     assert many.contents.build_index(1e-9) < 3000
     assert many.contents.build_index() == 0
@@ -281,19 +281,19 @@ def test_building_the_index_says_how_many_records_wait(clock):
         many.contents.build_index(-1)
 
 
-def test_searches_index_what_waits_a_slice_at_a_time(clock):
+def test_searches_index_unindexed_records_a_slice_at_a_time(clock):
     store = filled(5000, 5000, clock)
-    waiting = []
-    while not waiting or waiting[-1]:
+    unindexed = []
+    while not unindexed or unindexed[-1]:
         assert len(find(store, "note 4321 of")) == 1
-        waiting.append(store.contents.build_index(0))
-    assert waiting == sorted(waiting, reverse=True)
-    assert len(waiting) > 2
+        unindexed.append(store.contents.build_index(0))
+    assert unindexed == sorted(unindexed, reverse=True)
+    assert len(unindexed) > 2
 
 
 @pytest.mark.parametrize("indexed", [True, False])
 @pytest.mark.parametrize("gone", ["evicted", "deleted", "overwritten", "expired"])
-def test_an_index_keeps_no_value_that_is_gone(clock, gone, indexed):
+def test_an_index_keeps_no_value_of_a_lost_record(clock, gone, indexed):
     store = filled(400, 400, clock)
     text = Watched('{"text": "watched"}')
     seen = weakref.ref(text)
@@ -344,40 +344,40 @@ def test_an_empty_memory_keeps_no_index(clock):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("step", ["append", "clear_oldest", "grow", "_copy"])
-def test_what_strikes_while_the_index_is_written_costs_no_answer(clock, monkeypatch, step, error):
+def test_an_error_while_the_index_is_written_makes_no_answer_wrong(clock, monkeypatch, step, error):
     store = InMemoryStore(1500, clock=clock)
     store.put([new_entry(f"ann:{n}", {"text": f"old {n}"}, 0, None) for n in range(800)])
     store.contents.build_index()
     for n in range(100):
         store.get(f"ann:{n}")
-    strike = 1 if step == "grow" else 2
+    calls_left = 1 if step == "grow" else 2
 
-    def strikes(*_args):
-        nonlocal strike
-        strike -= 1
-        if strike == 0:
+    def failing(*_args):
+        nonlocal calls_left
+        calls_left -= 1
+        if calls_left == 0:
             raise error
         return real(*_args)
 
     real = getattr(SignatureIndex, step)
-    monkeypatch.setattr(SignatureIndex, step, strikes)
-    struck = 0
+    monkeypatch.setattr(SignatureIndex, step, failing)
+    interrupted = 0
     for n in range(4000):
         store.add(f"bob:{n}", {"text": f"new {n}"})
         if n % 50 == 0:
             try:
                 store.contents.build_index()
             except KeyboardInterrupt:
-                struck += 1
+                interrupted += 1
             for query in ("new 4", "old 77", f"new {n}", "ne"):
                 found = [entry.key for entry in find(store, query)]
                 expected = [e.key for e in find(store) if query.encode() in e._searchable()]
                 assert found == expected
-    assert strike <= 0
-    assert struck == (error is KeyboardInterrupt)
+    assert calls_left <= 0
+    assert interrupted == (error is KeyboardInterrupt)
 
 
-def test_a_record_that_is_read_is_the_newest_for_the_index_too(clock):
+def test_a_read_makes_a_record_the_newest_in_the_index_as_well(clock):
     store = filled(1000, 1000, clock)
     store.contents.build_index()
     for n in (3, 500, 3, 10):
@@ -386,7 +386,7 @@ def test_a_record_that_is_read_is_the_newest_for_the_index_too(clock):
     assert found == ["ann:10", "ann:3", "ann:500"]
 
 
-def test_reads_are_noted_only_so_many_at_a_time(clock):
+def test_the_list_of_recorded_reads_is_bounded(clock):
     store = filled(10, 10, clock)
     for _ in range(2000):
         store.get("ann:1")

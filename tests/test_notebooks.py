@@ -1,7 +1,7 @@
-"""The committed notebooks run from a clean kernel, and their files hold what they should.
+"""The committed notebooks run in a clean kernel, and their files are in the required form.
 
-Whether they still give the outputs they show is compared by nbval (see the Makefile). It takes
-a cell whose magic raised a UsageError for a good one, so that no cell fails is checked here.
+Whether they still give the outputs they show is compared by nbval (see the Makefile). It accepts a
+cell whose magic raised a UsageError, so these tests check that no cell fails.
 """
 
 from __future__ import annotations
@@ -106,12 +106,12 @@ BINDER = re.compile(r"^[^<\n].*<!-- binder -->(.*)<!-- /binder -->$", re.MULTILI
 
 
 @each_notebook
-def test_a_tutorial_begins_with_its_title_its_binder_link_and_what_one_learns(path):
+def test_a_tutorial_begins_with_its_title_its_binder_link_and_its_goals(path):
     cell = committed(path).cells[0]
     assert cell.cell_type == "markdown"
     assert cell.source.startswith(f"# {int(path.name[:2])} · ")
     [badge] = BINDER.findall(cell.source)
-    # Before the repository has an address, the place is empty and a reader sees nothing of it.
+    # Before the repository has an address, the placeholder is empty and invisible to readers.
     assert badge == "" or path.name in badge
     goals = re.split(r"you\s+learn\s+to", cell.source, maxsplit=1)[1]
     assert re.findall(r"^(\d)\. ", goals, re.MULTILINE)[:3] == ["1", "2", "3"]
@@ -119,7 +119,7 @@ def test_a_tutorial_begins_with_its_title_its_binder_link_and_what_one_learns(pa
 
 
 @each_notebook
-def test_a_tutorial_ends_with_an_exercise_its_folded_solution_and_the_way_on(path):
+def test_a_tutorial_ends_with_an_exercise_its_folded_solution_and_further_links(path):
     cell = committed(path).cells[-1]
     assert cell.cell_type == "markdown"
     exercise, _, rest = cell.source.partition("<details><summary>Solution</summary>\n\n")
@@ -133,7 +133,7 @@ def test_a_tutorial_ends_with_an_exercise_its_folded_solution_and_the_way_on(pat
 
 
 @each_notebook
-def test_links_of_a_tutorial_lead_to_files_that_are_there(path):
+def test_links_of_a_tutorial_lead_to_existing_files(path):
     prose = "\n".join(c.source for c in committed(path).cells if c.cell_type == "markdown")
     for target in re.findall(r"\]\(([^)#]+)", prose):
         assert "://" in target or (NOTEBOOKS / target).is_file(), target
@@ -143,7 +143,7 @@ def test_links_of_a_tutorial_lead_to_files_that_are_there(path):
 
 
 def solution_blocks(path: Path) -> list[str]:
-    """The blocks of code in the folded solution, in order."""
+    """Returns the blocks of code in the folded solution, in order."""
     folded = committed(path).cells[-1].source.partition("<details>")[2].partition("</details>")[0]
     return re.findall(r"^```python\n(.*?)^```$", folded, re.MULTILINE | re.DOTALL)
 
@@ -158,20 +158,20 @@ class Solver:
         self.blocks = blocks
 
     def run(self, *blocks: str, kernel: Kernel | None = None) -> Reply:
-        """The reply to the last of some blocks; all must succeed."""
+        """Runs the blocks, which must all succeed; returns the reply to the last one."""
         replies = [(kernel or self.kernel).run(block) for block in blocks]
         for block, reply in zip(blocks, replies, strict=True):
             assert reply.status == "ok", f"{block}\n{reply.printed}"
         return replies[-1]
 
     def value(self, *blocks: str, kernel: Kernel | None = None) -> Any:
-        """What the last of some blocks results in; it must be a literal."""
+        """Runs the blocks; returns the value of the last one, which must be a literal."""
         outputs = self.run(*blocks, kernel=kernel).outputs
         [result] = [content for kind, content in outputs if kind == "execute_result"]
         return ast.literal_eval(result["data"]["text/plain"])
 
 
-def bob_is_saved_and_nobody_else_is_gone(solver: Solver) -> None:
+def bob_is_saved_and_all_others_are_kept(solver: Solver) -> None:
     before = solver.value("dict(sorted((r.key, r.value) for r in memory.sync.records()))")
     solver.run(*solver.blocks)
     after = solver.value("dict(sorted((r.key, r.value) for r in memory.sync.records()))")
@@ -208,9 +208,9 @@ def the_model_answers_with_every_line(solver: Solver) -> None:
 
 def both_departures_are_known(solver: Solver) -> None:
     assert "on Friday at 8:12" in solver.run(solver.blocks[0]).printed  # as it was before
-    told = solver.run(*solver.blocks[1:]).printed
-    assert "The departure is on Friday at 8:12." in told
-    assert "The return is on Sunday at 18:20." in told
+    printed = solver.run(*solver.blocks[1:]).printed
+    assert "The departure is on Friday at 8:12." in printed
+    assert "The return is on Sunday at 18:20." in printed
     facts = solver.value("memory.sync.get(trip.key)['facts']")
     assert facts["departure"] == "on Friday at 8:12"
     assert facts["return"] == "on Sunday at 18:20"
@@ -218,7 +218,7 @@ def both_departures_are_known(solver: Solver) -> None:
 
 
 SOLVED: dict[str, Callable[[Solver], None]] = {
-    "01_quickstart.ipynb": bob_is_saved_and_nobody_else_is_gone,
+    "01_quickstart.ipynb": bob_is_saved_and_all_others_are_kept,
     "02_redis.ipynb": another_kernel_sees_the_seconds_left,
     "03_explorer.ipynb": the_longest_text_is_found,
     "04_agent.ipynb": the_model_answers_with_every_line,
@@ -243,7 +243,7 @@ def test_the_solution_of_the_exercise_solves_it(path, tmp_path):
 
 
 def agent_cells(name: str) -> list[str]:
-    """The cells that define the model and the agents."""
+    """Returns the cells that define the model and the agents."""
     cells = code_cells(committed(NOTEBOOKS / name))
     return [
         cell.source
@@ -260,10 +260,10 @@ def test_both_tutorials_on_the_agent_have_the_same_one():
 def test_the_one_commented_line_plugs_in_a_real_model(monkeypatch):
     cell = agent_cells("04_agent.ipynb")[0]
     assert cell.count("openai.") == 1
-    asked: list[dict[str, Any]] = []
+    requests: list[dict[str, Any]] = []
 
     def create(**request):
-        asked.append(request)
+        requests.append(request)
         return SimpleNamespace(output_text="Nuts.")
 
     client = SimpleNamespace(responses=SimpleNamespace(create=create))
@@ -271,6 +271,6 @@ def test_the_one_commented_line_plugs_in_a_real_model(monkeypatch):
     scope: dict[str, Any] = {}
     exec(cell.replace("# import openai", "import openai"), scope)
     assert scope["model"](["I am allergic to nuts."], "What am I allergic to?") == "Nuts."
-    [request] = asked
+    [request] = requests
     assert request["input"] == "What am I allergic to?"
     assert "I am allergic to nuts." in request["instructions"]

@@ -1,4 +1,4 @@
-"""Searches that keys and instants in sorted order answer, against a naive look at every record."""
+"""Searches by sorted keys and instants, compared with a scan of all records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USERS = ["ann", "ann:x", "an", "bob", "zoë", "😀"]
 
 
 def naive(store: InMemoryStore, search: Search) -> list[Entry]:
-    """What a search finds when it looks at every record."""
+    """Returns what a search finds by a scan of all records."""
     text = (search.text or "").encode()
     filters = search.filters
     found = [
@@ -36,7 +36,7 @@ def naive(store: InMemoryStore, search: Search) -> list[Entry]:
 
 
 def question(chance: random.Random, now: float) -> Search:
-    """A search with at least one bound."""
+    """Returns a search with at least one bound."""
     bounds: dict[str, Any] = {}
     while not bounds:
         if chance.random() < 0.5:
@@ -61,7 +61,7 @@ def question(chance: random.Random, now: float) -> Search:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_whatever_is_done_a_bounded_search_finds_what_a_look_at_every_record_finds(seed):
+def test_a_bounded_search_finds_the_same_records_as_a_scan(seed):
     chance = random.Random(seed)
     clock = Clock()
     store = InMemoryStore(1200, clock=clock)
@@ -103,7 +103,7 @@ def test_whatever_is_done_a_bounded_search_finds_what_a_look_at_every_record_fin
             assert {entry.key for entry in found} <= candidates
 
 
-def test_a_narrow_bound_looks_at_no_other_record(monkeypatch):
+def test_a_search_with_narrow_bounds_reads_few_other_records(monkeypatch):
     memory = MemoryPrimitive(max_size=5000).sync
     memory.add_many({f"user{n % 500}:s{n}": {"n": n} for n in range(5000)})
     instant = memory.records(1, prefix="user499:")[0].updated_at
@@ -122,7 +122,7 @@ def test_a_narrow_bound_looks_at_no_other_record(monkeypatch):
     assert len(looked) < 200
 
 
-def test_what_strikes_while_an_order_is_brought_up_to_date_costs_no_answer(monkeypatch):
+def test_an_interrupted_update_of_an_order_makes_no_answer_wrong(monkeypatch):
     store = InMemoryStore(3000)
     for n in range(1000):
         store.add(f"ann:{n}" if n % 50 else f"bob:{n}", {"n": n})
@@ -132,12 +132,12 @@ def test_what_strikes_while_an_order_is_brought_up_to_date_costs_no_answer(monke
         store.add(f"ann:{n}" if n % 50 else f"bob:{n}", {"n": n})
     real = Orders._narrowest
 
-    def struck(self: Orders, *args: Any) -> Any:
+    def interrupted(self: Orders, *args: Any) -> Any:
         real(self, *args)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Orders, "_narrowest", struck)
+        patched.setattr(Orders, "_narrowest", interrupted)
         with pytest.raises(KeyboardInterrupt):
             store.contents.find(bobs)
     assert len(store.contents.find(bobs)) == 40
@@ -155,11 +155,11 @@ def test_what_strikes_while_an_order_is_brought_up_to_date_costs_no_answer(monke
         ({"session": "s1"}, ""),
     ],
 )
-def test_the_prefix_that_filters_name(bounds, prefix):
+def test_the_prefix_is_derived_from_the_filters(bounds, prefix):
     assert prefix_of(Filters(**bounds)) == prefix
 
 
-def test_a_search_can_leave_out_the_first_hits_and_begin_with_the_oldest():
+def test_a_search_has_an_offset_and_an_order():
     memory = MemoryPrimitive()
     for n in range(6):
         memory.sync.add(f"k{n}", {"text": "rain" if n % 2 else "sun"})

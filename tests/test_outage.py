@@ -1,10 +1,10 @@
-"""What a caller sees when the server is away, and what is on the server when it is back.
+"""Results of calls while the server is unreachable, and the server's records after an outage.
 
-A proxy and signals do to the connection and to the server what networks and machines do. Tests try
-to reach the server themselves, by `reconnect`, so that nothing depends on when a thread does.
+A proxy and signals disturb the connection and the server as networks and machines do. Tests call
+`reconnect` themselves, so that nothing depends on the timing of a thread.
 
-No test measures time. Memories have a timeout that no busy machine reaches (`PATIENT`). Only where the
-server says nothing at all does a memory have a short one (`HASTY`), which has to run out: nothing
+No test measures time. Memories have a timeout that no busy machine reaches (`PATIENT`). Only if the
+server sends no reply at all does a memory have a short one (`HASTY`), which must run out: nothing
 else could end the call.
 """
 
@@ -38,7 +38,7 @@ HASTY = 1.0
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Server]:
-    """A server that these tests may freeze and kill; what it has acknowledged it keeps."""
+    """A server that these tests may freeze and kill; it keeps all acknowledged writes."""
     need("valkey")
     it = Server(valkey(), durable=True)
     yield it
@@ -52,7 +52,7 @@ def proxy(database: Server) -> Iterator[Proxy]:
 
 
 @pytest.fixture(autouse=True)
-def nobody_else_reconnects(request: pytest.FixtureRequest) -> Iterator[None]:
+def no_automatic_reconnect(request: pytest.FixtureRequest) -> Iterator[None]:
     if "watched" in request.keywords:
         yield
     else:
@@ -69,7 +69,7 @@ def clock() -> Clock:
 def open_memory(
     request: pytest.FixtureRequest, database: Server, clock: Clock
 ) -> Iterator[Callable[..., MemoryPrimitive]]:
-    """Opens memories of a test's own namespace, by the address of proxy or server."""
+    """Opens memories in a namespace of the test, by the address of the proxy or the server."""
     opened: list[MemoryPrimitive] = []
     namespace = request.node.name
 
@@ -81,13 +81,13 @@ def open_memory(
     yield open_one
     for memory in opened:
         store: Any = memory._store
-        store.outages.current = None  # what a test leaves unsent is not for the next one
+        store.outages.current = None  # pending writes of a test must not reach the next one
         memory.sync.close()
 
 
 @pytest.fixture
 def memory(open_memory: Callable[..., MemoryPrimitive], proxy: Proxy) -> MemoryPrimitive:
-    """Over the proxy."""
+    """A memory that is connected through the proxy."""
     return open_memory(proxy.url)
 
 
@@ -101,14 +101,14 @@ def everything(memory: MemoryPrimitive) -> dict[str, Any]:
     return {record.key: record.value for record in memory.sync.records()}
 
 
-async def in_turn(memory: MemoryPrimitive, face: str, verb: str, *arguments: Any) -> Any:
-    """A verb, awaited or called."""
+async def run_verb(memory: MemoryPrimitive, face: str, verb: str, *arguments: Any) -> Any:
+    """Runs a verb on the awaited or the called face."""
     found = getattr(memory if face == "awaited" else memory.sync, verb)(*arguments)
     return await found if isinstance(found, Awaitable) else found
 
 
 async def until_awaited(holds: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Awaits again and again until something holds; fails with what it waited for."""
+    """Awaits `holds` until its result is true; the error after a timeout names `what`."""
     try:
         async with asyncio.timeout(PATIENT):
             while not await holds():  # noqa: ASYNC110  another process sets no event
@@ -127,8 +127,8 @@ OUTAGES: dict[str, Callable[[Proxy], object]] = {
     "half an answer": lambda proxy: proxy.fault("half reply", times=None),
     "hangs": lambda proxy: proxy.fault("hang", times=None),
     **{
-        said: partial(Proxy.fault, kind="error", times=None, error=said.encode())
-        for said in (
+        error: partial(Proxy.fault, kind="error", times=None, error=error.encode())
+        for error in (
             "LOADING Redis is loading the dataset in memory",
             "READONLY You can't write against a read only replica.",
             "CLUSTERDOWN The cluster is down",
@@ -141,13 +141,13 @@ OUTAGES: dict[str, Callable[[Proxy], object]] = {
 
 @pytest.mark.parametrize("face", ["awaited", "called"])
 @pytest.mark.parametrize("kind", OUTAGES)
-async def test_work_goes_on_in_an_outage_and_reaches_the_server_afterwards(
+async def test_verbs_work_in_an_outage_and_their_writes_reach_the_server_afterwards(
     kind, face, open_memory, other, proxy, clock, caplog
 ):
     memory = open_memory(proxy.url, timeout=HASTY if kind == "hangs" else PATIENT)
 
     def do(verb: str, *arguments: Any) -> Awaitable[Any]:
-        return in_turn(memory, face, verb, *arguments)
+        return run_verb(memory, face, verb, *arguments)
 
     await do("add", "kept", {"text": "It rains"})
     await do("add", "gone", {"text": "nothing"})
@@ -163,7 +163,7 @@ async def test_work_goes_on_in_an_outage_and_reaches_the_server_afterwards(
         assert await do("get", "gone") is None
         found = [record.key for record in memory.sync.search_records("RAIN")]
         assert sorted(found) == ["kept", "new"]
-    assert [record.levelname for record in caplog.records] == ["WARNING"]  # one, not one a verb
+    assert [record.levelname for record in caplog.records] == ["WARNING"]  # not one per verb
     info = memory.get_backend_info()
     assert (info["backend"], info["degraded"], info["writes_waiting"]) == ("in-memory", True, 5)
     assert info["degraded_since"] == clock.now
@@ -183,19 +183,19 @@ async def test_work_goes_on_in_an_outage_and_reaches_the_server_afterwards(
 
 @pytest.mark.parametrize("face", ["awaited", "called"])
 @pytest.mark.parametrize("kind", ["reset", "lose reply", "half request", "half reply", "trickle"])
-async def test_one_broken_connection_is_no_outage_and_nothing_is_done_twice(
+async def test_one_broken_connection_is_no_outage_and_no_write_is_done_twice(
     kind, face, memory, other, proxy
 ):
-    await in_turn(memory, face, "add", "k", {"n": 0})
+    await run_verb(memory, face, "add", "k", {"n": 0})
     for number, verb in enumerate(("add", "get", "delete")):
         fault = proxy.fault(kind, lambda command: command[0] == b"EVALSHA")
         match verb:
             case "add":
-                await in_turn(memory, face, "add", "k", {"n": number})
+                await run_verb(memory, face, "add", "k", {"n": number})
             case "get":
-                assert await in_turn(memory, face, "get", "k") == {"n": 0}
+                assert await run_verb(memory, face, "get", "k") == {"n": 0}
             case "delete":
-                assert await in_turn(memory, face, "delete", "k") is True
+                assert await run_verb(memory, face, "delete", "k") is True
         assert fault.count == 1
         assert memory.is_using_redis()
     assert everything(other) == {}
@@ -204,7 +204,7 @@ async def test_one_broken_connection_is_no_outage_and_nothing_is_done_twice(
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("error", "code"),
     [
         ("OOM command not allowed when used memory > 'maxmemory'.", "OOM"),
         ("WRONGTYPE Operation against a key holding the wrong kind of value", "WRONGTYPE"),
@@ -215,13 +215,13 @@ async def test_one_broken_connection_is_no_outage_and_nothing_is_done_twice(
         ("ERR something else", ""),
     ],
 )
-def test_an_error_that_is_no_outage_is_shown_and_changes_nothing(memory, other, proxy, said, code):
+def test_an_error_that_is_no_outage_is_shown_and_changes_nothing(memory, other, proxy, error, code):
     memory.sync.add("k", {"n": 1})
-    proxy.fault("error", error=said.encode())
+    proxy.fault("error", error=error.encode())
     with pytest.raises(ServerError) as raised:
         memory.sync.add("k", {"n": 2})
     assert raised.value.code == code
-    assert said.split()[-1].rstrip(".") in str(raised.value)
+    assert error.split()[-1].rstrip(".") in str(raised.value)
     assert memory.is_using_redis()
     assert memory.outage() is None
     assert everything(other) == {"k": {"n": 1}}
@@ -238,11 +238,11 @@ def test_a_key_of_another_kind_is_an_error_and_not_an_outage(memory, other):
     memory.redis_client.delete(memory._store.commands.keys[0])
 
 
-# ---- when it begins and when it ends
+# ---- begin and end of an outage
 
 
 @pytest.mark.watched
-def test_a_server_that_is_away_at_the_start_is_found_without_being_asked(
+def test_a_server_that_was_unreachable_at_the_start_is_found_automatically(
     open_memory, other, proxy, caplog
 ):
     proxy.refuse()
@@ -257,29 +257,29 @@ def test_a_server_that_is_away_at_the_start_is_found_without_being_asked(
     assert everything(other) == {"k": {"n": 1}}
 
 
-def test_a_write_that_is_heard_of_when_others_have_gone_on_alone_has_its_place_before_theirs(
+def test_a_write_acknowledged_before_an_outage_is_ordered_before_offline_writes(
     memory, other, proxy
 ):
     memory.sync.add("old", {"n": 0})
     commands = memory._store.commands
     entry = new_entry("late", {"n": 1}, 1.0, None)
-    take_note = memory._runner.run(commands.put((entry,), commands.write_ids.begin()))
+    acknowledge = memory._runner.run(commands.put((entry,), commands.write_ids.begin()))
     proxy.refuse()
-    memory.sync.add("alone", {"n": 2})
-    take_note()
-    assert [record.key for record in memory.sync.records()] == ["alone", "late", "old"]
-    assert [record.key for record in memory.sync.search_records("n")] == ["alone", "late", "old"]
+    memory.sync.add("offline", {"n": 2})
+    acknowledge()
+    assert [record.key for record in memory.sync.records()] == ["offline", "late", "old"]
+    assert [record.key for record in memory.sync.search_records("n")] == ["offline", "late", "old"]
 
 
 async def test_a_called_reconnect_does_not_wait_for_a_task_of_its_own_loop(memory, other, proxy):
     proxy.refuse()
     memory.sync.add("k", {"n": 1})
     proxy.heal()
-    for turns_of_the_loop in range(12):
+    for yields in range(12):
         task = asyncio.create_task(memory.reconnect())
-        for _ in range(turns_of_the_loop):
+        for _ in range(yields):
             await asyncio.sleep(0)
-        memory.sync.reconnect()  # tells how it stands, if the task is at it
+        memory.sync.reconnect()  # returns at once if the task is reconnecting
         assert await task
         assert memory.sync.reconnect()
     assert everything(other) == {"k": {"n": 1}}
@@ -316,7 +316,7 @@ def test_a_call_to_a_frozen_server_returns_while_the_server_is_still_frozen(data
     assert memory.sync.get("k") == {"n": 2}
 
 
-async def test_other_tasks_go_on_while_calls_wait_for_a_frozen_server(database, open_memory):
+async def test_other_tasks_run_while_calls_wait_for_a_frozen_server(database, open_memory):
     memory = open_memory(database.url)
     await memory.add("k", {"n": 1})
     gone_on = asyncio.Event()
@@ -328,7 +328,8 @@ async def test_other_tasks_go_on_while_calls_wait_for_a_frozen_server(database, 
 
     database.freeze()
     try:
-        # The server says nothing before it is released, so only the loop can let the other task go on.
+        # The server sends nothing before it is released, so the other task runs only if the loop
+        # is free.
         calls = [asyncio.create_task(memory.add(f"k{n}", {"n": n})) for n in range(1000)]
         other_task = asyncio.create_task(go_on())
         async with asyncio.timeout(PATIENT):
@@ -346,7 +347,7 @@ async def test_many_calls_to_a_frozen_server_do_not_wait_one_after_the_other(dat
     await memory.add("k", {"n": 1})
     database.freeze()
     try:
-        # One timeout after the other would be a thousand timeouts, and more than the patience.
+        # A thousand timeouts one after the other would take longer than the patience.
         async with asyncio.timeout(PATIENT):
             await asyncio.gather(*(memory.add(f"k{n}", {"n": n}) for n in range(1000)))
         assert not memory.is_using_redis()
@@ -356,7 +357,7 @@ async def test_many_calls_to_a_frozen_server_do_not_wait_one_after_the_other(dat
     assert await memory.count() == 1001
 
 
-def test_what_a_killed_server_has_acknowledged_is_there_when_it_is_back(database, memory, other):
+def test_acknowledged_writes_survive_when_the_server_is_killed(database, memory, other):
     memory.sync.add("before", {"n": 1})
     database.kill()
     memory.sync.add("meanwhile", {"n": 2})
@@ -376,7 +377,7 @@ def test_a_server_that_was_restarted_between_two_calls_is_no_outage(database, me
     assert memory.is_using_redis()
 
 
-# ---- two who write
+# ---- two clients that write
 
 
 def test_a_write_that_arrives_late_is_not_carried_out_a_second_time(open_memory, other, proxy):
@@ -384,7 +385,7 @@ def test_a_write_that_arrives_late_is_not_carried_out_a_second_time(open_memory,
     memory.sync.add("k", {"n": 0})
     memory.sync.add("k", {"n": 1})
     proxy.fault("delay", lambda command: command[0] == b"EVALSHA")
-    memory.sync.add("k", {"n": 2})  # not answered, so it is written to memory
+    memory.sync.add("k", {"n": 2})  # there is no reply, so the write goes to memory
     assert not memory.is_using_redis()
     proxy.heal()
     assert memory.sync.reconnect()
@@ -405,7 +406,7 @@ def test_a_write_whose_answer_was_lost_does_not_come_back_when_others_deleted_it
     memory.sync.add("k", {"n": 1})
     assert not memory.is_using_redis()
     assert everything(other) == {"k": {"n": 1}}
-    clock.now -= 10  # the other one's clock is behind
+    clock.now -= 10  # the other client's clock is behind
     other.sync.delete("k")
     clock.tick(20)
     proxy.heal()
@@ -433,12 +434,12 @@ def test_the_newest_instant_wins(memory, other, proxy, clock, first, its, others
             case "clear":
                 who.sync.clear()
 
-    turns = [(memory, its, "memory"), (other, others, "other")]
-    for who, verb, name in turns if first == "memory" else reversed(turns):
+    writers = [(memory, its, "memory"), (other, others, "other")]
+    for who, verb, name in writers if first == "memory" else reversed(writers):
         do(who, verb, name)
     proxy.heal()
     assert memory.sync.reconnect()
-    _, last, name = turns[1] if first == "memory" else turns[0]
+    _, last, name = writers[1] if first == "memory" else writers[0]
     assert everything(other) == ({"k": {"by": name}} if last == "add" else {})
     assert everything(memory) == everything(other)
 
@@ -462,11 +463,11 @@ def test_changes_are_undone_across_an_outage(memory, other, proxy, clock):
 
 
 @pytest.mark.parametrize("searched", [False, True], ids=["never searched", "searched"])
-def test_what_this_process_did_last_is_known_in_an_outage(memory, other, proxy, searched):
+def test_the_latest_writes_of_this_process_are_known_in_an_outage(memory, other, proxy, searched):
     memory.sync.add_many({"a": {"n": 1}, "b": {"n": 2}, "c": {"n": 3}})
     if searched:
         everything(memory)
-    other.sync.add("others", {"n": 9})  # from here on the replica has to ask
+    other.sync.add("others", {"n": 9})  # from here on the replica has to sync
     memory.sync.undo(memory.sync.remove(["a"]))
     memory.sync.delete("b")
     memory.sync.add("c", {"n": 4})
@@ -488,7 +489,9 @@ def test_what_this_process_did_last_is_known_in_an_outage(memory, other, proxy, 
     assert everything(memory) == everything(other) == {"f": {"n": 7}}
 
 
-def test_a_write_that_was_loaded_anew_is_taken_back_in_an_outage(memory, other, proxy, clock):
+def test_a_write_is_undone_in_an_outage_after_its_record_was_loaded_again(
+    memory, other, proxy, clock
+):
     memory.sync.add("old", {"n": 0})
     written = [
         new_entry("k", {"n": 1}, clock.now, None),
@@ -511,7 +514,7 @@ def test_a_write_that_was_loaded_anew_is_taken_back_in_an_outage(memory, other, 
 # ---- the journal
 
 
-def test_a_full_journal_refuses_writes_and_forgets_none(memory, other, proxy):
+def test_a_full_journal_refuses_writes_and_loses_none(memory, other, proxy):
     with patch.object(outage, "MOST_PENDING", 3):
         proxy.refuse()
         memory.sync.add_many({"a": {}, "b": {}})
@@ -539,7 +542,7 @@ def test_writing_a_key_over_and_over_does_not_fill_the_journal(memory, other, pr
     assert everything(other) == {"k": {"n": 49}}
 
 
-def test_large_values_that_wait_are_sent_a_few_at_a_time(memory, other, proxy):
+def test_large_pending_values_are_sent_a_few_at_a_time(memory, other, proxy):
     proxy.refuse()
     for number in range(20):
         memory.sync.add(f"k{number}", {"text": "x" * 1_000_000, "n": number})
@@ -550,7 +553,7 @@ def test_large_values_that_wait_are_sent_a_few_at_a_time(memory, other, proxy):
     assert [record.value["n"] for record in other.sync.records()] == list(range(20))[::-1]
 
 
-def test_what_waits_is_kept_when_the_server_is_back_but_refuses_it(memory, other, proxy):
+def test_pending_writes_are_kept_when_the_server_is_back_but_refuses_them(memory, other, proxy):
     memory.sync.add("k", {"n": 1})
     proxy.refuse()
     memory.sync.add("k", {"n": 2})
@@ -565,7 +568,7 @@ def test_what_waits_is_kept_when_the_server_is_back_but_refuses_it(memory, other
     assert everything(other) == {"k": {"n": 2}}
 
 
-def test_an_answer_lost_in_the_replay_replays_nothing_twice(memory, other, proxy):
+def test_a_reply_lost_in_the_replay_replays_no_write_twice(memory, other, proxy):
     proxy.refuse()
     memory.sync.add_many({f"k{n}": {"n": n} for n in range(1200)})
     memory.sync.delete("k7")
@@ -579,13 +582,13 @@ def test_an_answer_lost_in_the_replay_replays_nothing_twice(memory, other, proxy
 
     proxy.fault("lose reply", third, times=None)
     assert memory.sync.reconnect() is False
-    other.sync.delete("k3")  # it has reached the server already
+    other.sync.delete("k3")  # the write has already reached the server
     proxy.heal()
     assert memory.sync.reconnect()
     assert set(everything(other)) == {f"k{n}" for n in range(1200)} - {"k3", "k7"}
 
 
-def test_what_never_reached_the_server_is_said_at_the_end(open_memory, proxy, caplog):
+def test_closing_warns_of_writes_that_never_reached_the_server(open_memory, proxy, caplog):
     memory = open_memory(proxy.url)
     proxy.refuse()
     memory.sync.add("k", {})
@@ -600,8 +603,8 @@ def test_what_never_reached_the_server_is_said_at_the_end(open_memory, proxy, ca
 
 def is_replicated(primary: Server) -> bool:
     with primary.client() as client:
-        said = client.info("replication")
-    return bool(said["slave0"]["offset"] == said["master_repl_offset"])
+        error = client.info("replication")
+    return bool(error["slave0"]["offset"] == error["master_repl_offset"])
 
 
 def test_a_memory_follows_the_sentinels_to_the_new_primary():
@@ -652,7 +655,7 @@ class Schedule(RuleBasedStateMachine):
     """Two clients of one namespace, one of them over a network that fails at any time.
 
     The model is one sentence: of all acknowledged writes to a key the one with the newest instant
-    counts. Each step has an instant of its own.
+    wins. Each step has an instant of its own.
     """
 
     database: Server
@@ -664,38 +667,38 @@ class Schedule(RuleBasedStateMachine):
         Schedule.runs += 1
         self.clock = Clock()
         arguments = {"namespace": f"schedule {Schedule.runs}", "clock": self.clock}
-        self.near = MemoryPrimitive(self.database.url, timeout=PATIENT, **arguments)
-        # What hangs has to time out hundreds of times. An outage more, on a busy machine, is one
-        # more thing that the network does: the model says nothing of when there is one.
-        self.far = MemoryPrimitive(self.proxy.url, timeout=0.08, **arguments)
+        self.direct = MemoryPrimitive(self.database.url, timeout=PATIENT, **arguments)
+        # Commands without a reply have to time out hundreds of times. One more outage on a busy
+        # machine is harmless: the model does not depend on when outages happen.
+        self.proxied = MemoryPrimitive(self.proxy.url, timeout=0.08, **arguments)
         self.writes: dict[str, Any] = {}
         self.number = 0
         self.own: dict[str, Any] | None = None
 
     def teardown(self):
-        if not hasattr(self, "far"):
+        if not hasattr(self, "proxied"):
             return
         self.proxy.heal()
         self.proxy.release()
         try:
-            until(self.far.sync.reconnect, "the journal is replayed")
-            assert everything(self.near) == self.writes
-            until(self.sees_the_server, "the far client reads from the server")
+            until(self.proxied.sync.reconnect, "the journal is replayed")
+            assert everything(self.direct) == self.writes
+            until(self.sees_the_server, "the proxied client reads from the server")
             assert self.seen == self.writes
             self.proxy.release()
-            assert everything(self.near) == self.writes
+            assert everything(self.direct) == self.writes
         finally:
-            store: Any = self.far._store
+            store: Any = self.proxied._store
             store.outages.current = None
-            for memory in (self.near, self.far):
+            for memory in (self.direct, self.proxied):
                 memory.sync.clear()
                 memory.sync.close()
 
     def sees_the_server(self) -> bool:
-        """Whether what the far client sees now comes from the server."""
-        self.far.sync.reconnect()
-        self.seen = everything(self.far)
-        return self.far.is_using_redis()
+        """Returns whether the proxied client now reads from the server."""
+        self.proxied.sync.reconnect()
+        self.seen = everything(self.proxied)
+        return self.proxied.is_using_redis()
 
     def value(self) -> dict[str, Any]:
         self.clock.tick()
@@ -711,66 +714,66 @@ class Schedule(RuleBasedStateMachine):
     @rule(key=keys)
     def add(self, key):
         value = self.value()
-        self.far.sync.add(key, value)
+        self.proxied.sync.add(key, value)
         self.wrote(key, value)
-        assert self.far.sync.get(key) == value
+        assert self.proxied.sync.get(key) == value
 
     @rule(some=st.lists(keys, min_size=1, max_size=3, unique=True))
     def add_many(self, some):
         items = {key: self.value() for key in some}
         self.clock.tick()
-        self.far.sync.add_many(items)
+        self.proxied.sync.add_many(items)
         for key, value in items.items():
             self.wrote(key, value)
 
     @rule(key=keys)
     def delete(self, key):
         self.clock.tick()
-        self.far.sync.delete(key)
+        self.proxied.sync.delete(key)
         self.wrote(key, None)
-        assert self.far.sync.get(key) is None
+        assert self.proxied.sync.get(key) is None
 
     @rule()
     def clear(self):
         self.clock.tick()
-        self.far.sync.clear()
+        self.proxied.sync.clear()
         self.writes.clear()
-        assert self.far.sync.keys() == []
+        assert self.proxied.sync.keys() == []
 
     @rule(key=keys)
     def get(self, key):
-        found = self.far.sync.get(key)
-        if self.far.is_using_redis():
+        found = self.proxied.sync.get(key)
+        if self.proxied.is_using_redis():
             assert found == self.writes.get(key)
 
     @rule()
     def search(self):
-        found = {hit.key: hit.value for hit in self.far.sync.search_records("n", None)}
-        if self.far.is_using_redis():
+        found = {hit.key: hit.value for hit in self.proxied.sync.search_records("n", None)}
+        if self.proxied.is_using_redis():
             assert found == self.writes
 
     @rule(key=keys)
-    def add_nearby(self, key):
+    def add_directly(self, key):
         value = self.value()
-        self.near.sync.add(key, value)
+        self.direct.sync.add(key, value)
         self.wrote(key, value)
 
     @rule(key=keys)
-    def delete_nearby(self, key):
+    def delete_directly(self, key):
         self.clock.tick()
-        if self.near.sync.delete(key):  # else it found nothing, and what arrives later stays
+        if self.direct.sync.delete(key):  # else an add that arrives later stays
             self.wrote(key, None)
 
     @rule()
-    def clear_nearby(self):
+    def clear_directly(self):
         self.clock.tick()
-        self.near.sync.clear()
+        self.direct.sync.clear()
         self.writes.clear()
 
     @rule(kind=kinds)
     def fail(self, kind):
-        said = b"LOADING Redis is loading the dataset in memory"
-        self.proxy.fault(kind, lambda command: command[0] == b"EVALSHA", error=said)
+        error = b"LOADING Redis is loading the dataset in memory"
+        self.proxy.fault(kind, lambda command: command[0] == b"EVALSHA", error=error)
 
     @rule()
     def vanish(self):
@@ -779,14 +782,14 @@ class Schedule(RuleBasedStateMachine):
     @rule()
     def come_back(self):
         self.proxy.heal()
-        self.far.sync.reconnect()
+        self.proxied.sync.reconnect()
 
     @rule()
-    def late_ones_arrive(self):
+    def release_delayed_commands(self):
         self.proxy.release()
 
 
-def test_random_schedules_lose_nothing_and_bring_nothing_back(database, proxy):
+def test_random_schedules_lose_no_write_and_bring_no_deleted_record_back(database, proxy):
     Schedule.database, Schedule.proxy = database, proxy
     run_state_machine_as_test(
         Schedule,

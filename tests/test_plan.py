@@ -35,7 +35,7 @@ def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
 
 @pytest.fixture(params=["called", "awaited"])
 def carry_out(request: pytest.FixtureRequest, runner: Runner) -> Callable[[Plan[Any]], Any]:
-    """Carries a plan out by one of the two faces."""
+    """Runs a plan on one of the two faces."""
     if request.param == "called":
         return runner.run
 
@@ -47,8 +47,8 @@ def carry_out(request: pytest.FixtureRequest, runner: Runner) -> Callable[[Plan[
     return lambda plan: asyncio.run(awaited(plan))
 
 
-def asks(*requests: object) -> Generator[object, Any, list[Any]]:
-    """A plan that makes some requests and returns the replies."""
+def plan_of(*requests: object) -> Generator[object, Any, list[Any]]:
+    """Returns a plan that makes some requests and returns the replies."""
     replies = []
     for request in requests:
         reply = yield request
@@ -66,11 +66,11 @@ class Doubles:
         return await doubled(number)
 
 
-def test_a_plan_that_asks_nothing_is_done(carry_out):
+def test_a_plan_without_requests_returns_its_result(carry_out):
     assert carry_out(as_plan(lambda: 5)()) == 5
 
 
-def test_what_a_called_function_returns_is_the_reply(carry_out):
+def test_the_result_of_a_called_function_is_the_reply(carry_out):
     calls = (
         Call(lambda a, b: (a, b), 1, "two"),
         Call(dict),
@@ -79,12 +79,12 @@ def test_what_a_called_function_returns_is_the_reply(carry_out):
         Call(Doubles(), 4),
         Call(lambda: doubled(5)),  # not async, but its result can be awaited
     )
-    assert carry_out(asks(*calls)) == [(1, "two"), {}, 4, 6, 8, 10]
+    assert carry_out(plan_of(*calls)) == [(1, "two"), {}, 4, 6, 8, 10]
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), StopIteration(1), StopAsyncIteration()])
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_what_a_called_function_raises_is_raised_inside_the_plan(carry_out, kind, error):
+def test_an_error_of_a_called_function_is_raised_inside_the_plan(carry_out, kind, error):
     def plain() -> None:
         raise error
 
@@ -102,7 +102,7 @@ def test_what_a_called_function_raises_is_raised_inside_the_plan(carry_out, kind
 
     assert carry_out(plan()) == "the plan goes on"
     with pytest.raises((type(error), RuntimeError)):
-        carry_out(asks(Call(plain)))
+        carry_out(plan_of(Call(plain)))
 
 
 def test_the_called_face_calls_in_its_own_thread_and_awaits_beside_a_running_loop(runner):
@@ -112,7 +112,7 @@ def test_the_called_face_calls_in_its_own_thread_and_awaits_beside_a_running_loo
 
         here = (threading.get_ident(), id(asyncio.get_running_loop()))
         thread, (other_thread, other_loop) = runner.run(
-            asks(Call(threading.get_ident), Call(other))
+            plan_of(Call(threading.get_ident), Call(other))
         )
         return [thread == here[0], other_thread == here[0], other_loop == here[1]]
 
@@ -127,15 +127,15 @@ async def test_the_awaited_face_awaits_on_its_loop_and_calls_in_a_thread(runner)
         return here()
 
     on_loop = await here()
-    found = await runner.arun(asks(Call(here), Call(plain), Call(threading.get_ident)))
+    found = await runner.arun(plan_of(Call(here), Call(plain), Call(threading.get_ident)))
     assert found[:2] == [on_loop, on_loop]
     assert found[2] != on_loop[0]
     await runner.aclose()
 
 
-async def test_a_function_that_blocks_does_not_hold_the_loop_up(runner):
+async def test_a_function_that_blocks_does_not_block_the_loop(runner):
     released = threading.Event()
-    task = asyncio.create_task(runner.arun(asks(Call(released.wait, 30))))
+    task = asyncio.create_task(runner.arun(plan_of(Call(released.wait, 30))))
     await asyncio.sleep(0)  # the task has begun, and the function may be running
     released.set()  # only this task can end the wait
     assert await task == [True]
@@ -150,7 +150,7 @@ def test_context_variables_are_those_of_the_caller(carry_out):
 
     token = variable.set("the caller's")
     try:
-        assert carry_out(asks(Call(variable.get), Call(awaited))) == ["the caller's"] * 2
+        assert carry_out(plan_of(Call(variable.get), Call(awaited))) == ["the caller's"] * 2
     finally:
         variable.reset(token)
 
@@ -165,11 +165,11 @@ def test_a_called_function_may_use_the_memory(request):
         async def awaited(memory: MemoryPrimitive = memory) -> Any:
             return await memory.get("k")
 
-        found = memory._runner.run(asks(Call(memory.sync.get, "k"), Call(awaited)))
+        found = memory._runner.run(plan_of(Call(memory.sync.get, "k"), Call(awaited)))
         assert found == [{"n": 1}, {"n": 1}]
 
         async def both(memory: MemoryPrimitive = memory, call: Any = awaited) -> Any:
-            found = await memory._runner.arun(asks(Call(memory.sync.get, "k"), Call(call)))
+            found = await memory._runner.arun(plan_of(Call(memory.sync.get, "k"), Call(call)))
             await memory.aclose()
             return found
 
@@ -202,23 +202,23 @@ async def test_a_cancelled_task_is_cancelled_inside_the_plan(runner):
     await runner.aclose()
 
 
-def test_a_plan_may_wait(carry_out):
+def test_a_plan_may_pause_and_wait(carry_out):
     done: Future[None] = Future()
     done.set_result(None)
     open_one: Future[None] = Future()
     elsewhere = threading.get_ident() + 1
     assert carry_out(
-        asks(Pause(0), WaitFor(done, 30, elsewhere), WaitFor(open_one, 0, elsewhere))
+        plan_of(Pause(0), WaitFor(done, 30, elsewhere), WaitFor(open_one, 0, elsewhere))
     ) == [None, None, None]
     failed: Future[None] = Future()
     failed.set_exception(ValueError("x"))
     with pytest.raises(ValueError, match="x"):
-        carry_out(asks(WaitFor(failed, 30, elsewhere)))
+        carry_out(plan_of(WaitFor(failed, 30, elsewhere)))
 
 
 @pytest.mark.parametrize("face", ["called", "awaited"])
-def test_records_in_this_process_have_no_server_to_ask(face):
-    runner, plan = InProcessRunner(), asks(("PING",))
+def test_the_in_process_runner_refuses_server_requests(face):
+    runner, plan = InProcessRunner(), plan_of(("PING",))
     carry_out = runner.run if face == "called" else lambda plan: asyncio.run(runner.arun(plan))
     with pytest.raises(AssertionError, match=r"needs a server: .* cannot answer <tuple>"):
         carry_out(plan)

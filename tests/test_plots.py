@@ -1,4 +1,4 @@
-"""Pictures of memories: what stands on them, and what they leave alone."""
+"""Charts of memories: their contents, and the settings that they do not change."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def entry(key: str, at: float = NOW, expires: float | None = None, text: bytes =
 
 
 def png(figure: Figure) -> bytes:
-    """The figure drawn; a warning on the way is an error."""
+    """Draws the figure as PNG; a warning is an error."""
     draw: Any = figure  # its method is set on the instance
     data, shown = draw._repr_png_()
     assert data.startswith(PNG)
@@ -50,7 +50,7 @@ def png(figure: Figure) -> bytes:
 
 
 def texts(figure: Figure) -> list[str]:
-    """All that is written on a figure, as it is drawn."""
+    """Returns all texts of a figure, as they are drawn."""
     figure.draw_without_rendering()
     found = [text.get_text() for text in figure.texts]
     for axes in figure.axes:
@@ -80,7 +80,7 @@ def test_keys_without_sessions_say_why_there_is_nothing_to_show():
     assert texts(plot_sessions([entry("loose")])) == ["nothing to show: no key reads user:session"]
 
 
-def test_a_timeline_stands_on_dates_in_utc():
+def test_the_axis_of_a_timeline_has_dates_in_utc():
     # The 15th of January 2027, 08:00, and two days later.
     figure = plot_timeline([entry("a"), entry("b"), entry("c", NOW + 2 * 86400)])
     shown = texts(figure)
@@ -91,7 +91,7 @@ def test_a_timeline_stands_on_dates_in_utc():
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.000001, 0.5, 3.0])
-def test_instants_that_are_near_are_seen(apart):
+def test_instants_that_are_close_together_are_visible(apart):
     figure = plot_timeline([entry("a"), entry("b", NOW + apart)])
     assert "08:00" in " ".join(texts(figure))
     [axes] = figure.axes
@@ -116,7 +116,7 @@ def test_only_the_most_recent_sessions_are_drawn():
     assert (len(names), names[0]) == (30, "u1499 · s")
 
 
-def test_times_to_live_and_what_never_expires():
+def test_the_chart_of_times_to_live_counts_records_that_never_expire():
     figure = plot_ttl([entry("a", expires=NOW + 3600), entry("b"), entry("c")], NOW)
     assert heights(figure) == [0, 0, 0, 1, 0, 0, 0, 0, 0, 2]
     assert "never expire" in texts(figure)
@@ -145,7 +145,7 @@ def test_sizes_are_named_by_their_lower_edge():
         ("مرحبا", "مرحبا"),
     ],
 )
-def test_a_name_is_drawn_as_it_stands_and_harmless(user, shown):
+def test_a_name_is_drawn_literally_and_without_effect(user, shown):
     figure = plot_sessions([entry(f"{user}:s")])
     assert f"{shown} · s" in texts(figure)
     png(figure)
@@ -176,7 +176,7 @@ def test_any_instants_can_be_drawn(instants):
         png(plot(made))
 
 
-# ---------------------------------------------------------------- what is left alone
+# ---------------------------------------------------------------- settings that stay unchanged
 
 
 def test_pyplot_is_not_imported_and_no_setting_is_changed():
@@ -185,7 +185,7 @@ def test_pyplot_is_not_imported_and_no_setting_is_changed():
         "from tta_memory_nb import plots\n"
         "assert 'matplotlib' not in sys.modules\n"
         "import matplotlib\n"
-        "before = matplotlib.rcParams.copy()\n"  # reading the backend would choose one
+        "before = matplotlib.rcParams.copy()\n"  # reading the backend would select one
         "from tta_memory_nb.stores.base import Entry\n"
         "made = [Entry('a:b', b'{}', 1.0, 1.0, None)]\n"
         "for figure in (plots.plot_timeline(made), plots.plot_sessions(made)):\n"
@@ -229,7 +229,7 @@ def test_without_matplotlib_the_error_has_the_line_to_type(plot, monkeypatch):
         plot([entry("a:b")])
 
 
-def test_colours_are_told_from_the_page():
+def test_colours_contrast_with_the_background():
     def luminance(colour: str) -> float:
         channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]

@@ -1,4 +1,4 @@
-"""The face of a memory: signatures of old, two faces with the same verbs, its policies."""
+"""The public class of a memory: original signatures, two faces with the same verbs, policies."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def joined(records: Sequence[MemoryRecord]) -> str:
 
 
 async def joined_later(records: Sequence[MemoryRecord]) -> str:
-    await asyncio.sleep(0)  # gives way to the loop once, as a call over the network would
+    await asyncio.sleep(0)  # yields to the loop once, as a call over the network would
     return joined(records)
 
 
@@ -87,7 +87,7 @@ def test_the_signatures_of_the_original_stay(verb, parameters):
     positional = found[: len(parameters)]
     assert {parameter.name: parameter.default for parameter in positional} == parameters
     assert {parameter.kind for parameter in positional} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    # Whatever was added later must not be asked of those who wrote for the original.
+    # Parameters that were added later must be optional for code written for the original.
     assert all(parameter.default is not EMPTY for parameter in found[len(parameters) :])
 
 
@@ -100,7 +100,7 @@ def test_the_attributes_of_the_original_stay():
     assert memory.redis_client is None
 
 
-def test_what_the_constructor_takes_besides_is_keyword_only():
+def test_additional_arguments_of_the_constructor_are_keyword_only():
     found = list(inspect.signature(MemoryPrimitive).parameters.values())[3:]
     assert [(parameter.name, parameter.default) for parameter in found[:-1]] == [
         ("namespace", "default"),
@@ -115,7 +115,7 @@ def test_what_the_constructor_takes_besides_is_keyword_only():
 
 @pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
-def test_what_was_never_awaited_is_not_awaited_on_either_face(face, name):
+def test_synchronous_members_of_the_original_stay_synchronous_on_both_faces(face, name):
     assert not inspect.iscoroutinefunction(getattr(face, name))
 
 
@@ -128,7 +128,7 @@ def test_every_verb_is_on_both_faces():
 
 def test_both_faces_offer_the_same_verbs():
     awaited, called = public(MemoryPrimitive), public(SyncMemory)
-    # Each face has its own word for closing, as files and sockets do.
+    # Each face has its own name for closing, as files and sockets do.
     own = {"over", "store", "aclose", "close", *OF_THE_ORIGINAL}
     assert set(awaited) ^ set(called) == own
 
@@ -141,7 +141,7 @@ def test_both_faces_offer_the_same_verbs():
         if inspect.isfunction(member) and name not in ("close", *PLAIN, *STREAMS)
     ),
 )
-def test_each_verb_of_the_awaited_face_is_the_called_one_to_be_awaited(name):
+def test_each_verb_has_the_same_signature_on_both_faces(name):
     awaited, called = getattr(MemoryPrimitive, name), getattr(SyncMemory, name)
     assert inspect.iscoroutinefunction(awaited)
     assert not inspect.iscoroutinefunction(called)
@@ -151,7 +151,7 @@ def test_each_verb_of_the_awaited_face_is_the_called_one_to_be_awaited(name):
 
 
 @pytest.mark.parametrize("name", public(Verbs))
-def test_a_verb_is_called_with_the_words_in_which_it_is_written(name):
+def test_each_called_verb_has_the_docstring_and_parameters_of_its_plan(name):
     called, verb = getattr(SyncMemory, name), getattr(Verbs, name)
     assert called.__doc__ == verb.__doc__
     assert inspect.signature(called).parameters == inspect.signature(verb).parameters
@@ -161,7 +161,7 @@ def test_a_verb_is_called_with_the_words_in_which_it_is_written(name):
 
 @pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
 @pytest.mark.parametrize("name", public(Verbs))
-def test_a_face_gives_what_comes_of_a_plan_and_no_plan(face, name):
+def test_a_face_returns_the_result_of_a_plan_and_no_plan(face, name):
     method = getattr(face, name)
     returns = inspect.signature(method).return_annotation
     assert "Plan" not in returns
@@ -176,7 +176,7 @@ def test_the_annotations_of_a_face_can_be_resolved(face):
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_what_streams_takes_the_same_arguments_on_both_faces(name):
+def test_streaming_verbs_take_the_same_arguments_on_both_faces(name):
     awaited, called = (
         inspect.signature(getattr(face, name)) for face in (MemoryPrimitive, SyncMemory)
     )
@@ -204,21 +204,21 @@ async def test_a_search_can_be_awaited_run_as_a_task_and_streamed():
 async def test_a_long_stream_lets_other_tasks_run():
     memory = MemoryPrimitive()
     await memory.add_many({f"k{n}": {"text": "rain"} for n in range(500)})
-    turns = 0
+    switches = 0
 
     async def other() -> None:
-        nonlocal turns
+        nonlocal switches
         while True:
-            turns += 1
+            switches += 1
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
     assert len([hit async for hit in memory.stream_records("rain")]) == 500
     task.cancel()
-    assert turns >= 5
+    assert switches >= 5
 
 
-def test_a_stream_takes_each_record_as_it_is_when_its_turn_comes():
+def test_a_stream_reads_each_record_when_it_is_reached():
     clock = Clock()
     sync = MemoryPrimitive(clock=clock).sync
     for key in ("last", "read", "deleted", "expires", "overwritten", "changed", "first"):
@@ -304,7 +304,7 @@ async def test_a_memory_is_an_async_context_manager_that_lets_errors_through():
 
     with pytest.raises(ZeroDivisionError):
         await fail_inside()
-    # Nothing is lost with the connections of a server: there are none.
+    # There are no connections of a server that could be left open.
     assert await memory.get("k") == {"n": 1}
 
 
@@ -319,11 +319,11 @@ async def test_a_refusal_reaches_the_awaiting_caller():
         await MemoryPrimitive().search("a", limit=0)
 
 
-# ---- a server that is there
+# ---- a reachable server
 
 
 class Scene(NamedTuple):
-    """A memory with something in it, something gone from it, and a place for a file."""
+    """A memory with records, a change that removed one, and a path for a file."""
 
     memory: MemoryPrimitive
     gone: Change
@@ -332,7 +332,7 @@ class Scene(NamedTuple):
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Callable[..., Scene]:
-    """Makes the same scene in any memory."""
+    """Returns a function that prepares any memory in the same way."""
 
     def make_scene(make: Callable[..., MemoryPrimitive]) -> Scene:
         memory = make(max_size=50, namespace="tenant", summarizer=joined, clock=Clock())
@@ -373,11 +373,11 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "get_backend_info": lambda face, _: face.get_backend_info(),
     "reconnect": lambda face, _: face.reconnect(),
 }
-"""A use of each verb, on either face."""
+"""A call of each verb, for either face."""
 
 
 def plain(result: Any) -> Any:
-    """What came of a verb, in a form that can be compared."""
+    """Returns the result of a verb in a form that can be compared."""
     if isinstance(result, Change):
         return [sorted(e.key for e in entries) for entries in (result.written, result.removed)]
     if isinstance(result, ImportReport):
@@ -389,7 +389,7 @@ def plain(result: Any) -> Any:
     return result
 
 
-async def once_it_is_there(result: Any) -> Any:
+async def resolved(result: Any) -> Any:
     if isinstance(result, AsyncIterator):
         return [record async for record in result]
     return await result if inspect.isawaitable(result) else result
@@ -408,17 +408,17 @@ async def test_both_faces_carry_out_the_plans_of_a_server(scene, verb):
         memory._runner.log.clear()
 
     assert plain(use(called.memory.sync, called)) == expected
-    # No loop was needed, and the one that runs here was not used.
+    # The called face needed no loop, and did not use the running one.
     assert {how for how, _ in called.memory._runner.log} == {"called"}
 
-    assert plain(await once_it_is_there(use(awaited.memory, awaited))) == expected
+    assert plain(await resolved(use(awaited.memory, awaited))) == expected
     hows = {how for how, _ in awaited.memory._runner.log}
     assert hows == ({"called"} if verb in PLAIN else {"awaited", "replied"})
     assert called.memory.sync.records() == awaited.memory.sync.records()
     assert called.memory.sync.records() == local.memory.sync.records()
 
 
-async def test_while_one_task_waits_for_the_server_another_has_its_turn():
+async def test_other_tasks_run_while_one_task_waits_for_the_server():
     memory = on_a_stand_in()
     await memory.add_many({"a": {"n": 1}, "b": {"n": 2}})
     memory._runner.log.clear()
@@ -431,7 +431,7 @@ async def test_while_one_task_waits_for_the_server_another_has_its_turn():
     ("limit", "taken", "batches"),
     [(None, 1, 1), (None, BATCH, 1), (None, BATCH + 1, 2), (BATCH, 99, 1), (BATCH + 1, 99, 2)],
 )
-async def test_a_stream_asks_for_no_batch_before_its_turn(limit, taken, batches):
+async def test_a_stream_requests_no_batch_before_it_is_needed(limit, taken, batches):
     memory = on_a_stand_in()
     memory.sync.add_many({f"k{n}": {"text": "rain"} for n in range(3 * BATCH)})
     expected = memory.sync.records()[:limit][:taken]
@@ -453,17 +453,17 @@ async def test_a_stream_asks_for_no_batch_before_its_turn(limit, taken, batches)
 
 async def test_a_summarizer_is_called_once_the_server_has_answered():
     def look(records: Sequence[MemoryRecord]) -> str:
-        # It may use the memory in its turn, and take its time.
+        # A summarizer may use the memory, and may be slow.
         return f"{len(records)} of {memory.size()}: {memory._runner.log[0][0]}"
 
     memory = on_a_stand_in(summarizer=look)
     memory.sync.add_many({"a": {}, "b": {}})
     for how, summarize in (("called", memory.sync.summarize), ("awaited", memory.summarize)):
         memory._runner.log.clear()
-        assert await once_it_is_there(summarize(1)) == f"1 of 2: {how}"
+        assert await resolved(summarize(1)) == f"1 of 2: {how}"
 
 
-async def test_closing_a_memory_closes_what_its_plans_are_carried_out_with():
+async def test_closing_a_memory_closes_the_runner_of_its_plans():
     async with on_a_stand_in() as memory:
         memory.sync.close()
         assert memory._runner.log == [("called", "before_close"), ("called", "close")]
@@ -475,14 +475,14 @@ async def test_closing_a_memory_closes_what_its_plans_are_carried_out_with():
     assert memory.sync.close() is None
 
 
-def test_the_repr_of_a_memory_on_a_server_asks_it_nothing():
+def test_the_repr_of_a_memory_on_a_server_sends_no_request():
     memory = on_a_stand_in(namespace="tenant")
     assert repr(memory) == ("MemoryPrimitive(backend='redis', namespace='tenant', store=StandIn())")
     assert repr(memory.sync) == "SyncMemory(namespace='tenant', store=StandIn())"
     assert memory._runner.log == []
 
 
-def test_whether_the_records_are_on_a_server_is_known_without_asking_it():
+def test_is_using_redis_sends_no_request():
     memory = on_a_stand_in()
     assert memory.is_using_redis() is memory.using_redis is memory.sync.is_using_redis() is True
     assert memory._runner.log == []
@@ -494,12 +494,12 @@ async def test_in_memory_there_is_no_server_to_reconnect_to():
     assert await memory.reconnect() is False
 
 
-def test_a_plan_that_needs_a_server_is_not_carried_out_without_one():
+def test_a_plan_that_needs_a_server_is_refused_without_one():
     with pytest.raises(AssertionError, match="needs a server"):
         InProcessRunner().run(on_a_stand_in()._verbs.get("k"))
 
 
-# ---- a server that is not there
+# ---- an unreachable server
 
 
 def test_an_unreachable_server_leaves_a_memory_that_works_and_one_warning(caplog):
@@ -515,7 +515,7 @@ def test_an_unreachable_server_leaves_a_memory_that_works_and_one_warning(caplog
     assert "s3cret" not in caplog.text
 
 
-def test_an_outage_can_be_told_to_raise():
+def test_an_outage_raises_if_the_memory_is_configured_so():
     with pytest.raises(StoreUnavailable, match=r"redis://alice:\*\*\*@invalid:9999") as raised:
         MemoryPrimitive(UNREACHABLE, on_outage="raise")
     assert "s3cret" not in str(raised.value)
@@ -532,14 +532,14 @@ def test_an_outage_can_be_told_to_raise():
     ],
     ids=["nothing", "None", "empty", "switched off", "switched off, raise"],
 )
-def test_a_memory_that_asks_for_no_server_is_silent(caplog, arguments):
+def test_a_memory_without_a_server_logs_nothing(caplog, arguments):
     with caplog.at_level(logging.DEBUG):
         memory = MemoryPrimitive(**arguments)
     assert caplog.records == []
     assert memory.is_using_redis() is False
 
 
-def test_the_backend_info_tells_what_it_runs_on_and_no_password():
+def test_the_backend_info_names_the_backend_and_no_password():
     memory = MemoryPrimitive(UNREACHABLE, 1, namespace="tenant")
     memory.sync.add_many({"a": {}, "b": {}})
     info = memory.get_backend_info()
@@ -580,7 +580,7 @@ def test_the_backend_info_tells_what_it_runs_on_and_no_password():
         ({"redis_url": 7}, "redis_url: <int>"),
     ],
 )
-def test_a_memory_is_not_made_with_what_means_nothing(arguments, named):
+def test_a_memory_is_not_made_with_invalid_arguments(arguments, named):
     with pytest.raises(InvalidArgument, match=named):
         MemoryPrimitive(**arguments)
 
@@ -591,7 +591,7 @@ def test_an_address_in_bytes_is_refused_without_showing_its_password():
     assert "s3cret" not in str(refused.value)
 
 
-def test_reprs_tell_namespace_and_sizes_and_are_the_same_each_time():
+def test_reprs_show_namespace_and_sizes_and_are_the_same_each_time():
     memory = MemoryPrimitive(max_size=7, namespace="it's")
     memory.sync.add("k", {})
     assert repr(memory) == (
@@ -604,34 +604,34 @@ def test_reprs_tell_namespace_and_sizes_and_are_the_same_each_time():
 
 
 class Recording(Local):
-    """An in-memory store that remembers which of its verbs were asked for records."""
+    """An in-memory store that records the calls of its verbs for records."""
 
     def __init__(self) -> None:
         super().__init__(InMemoryStore(max_size=10))
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def write(self, entry: Entry) -> Plan[None]:
-        self.asked.append("write")
+        self.requests.append("write")
         return super().write(entry)
 
     def read(self, key: str) -> Plan[Entry | None]:
-        self.asked.append("read")
+        self.requests.append("read")
         return super().read(key)
 
     def find(self, search: Search) -> Plan[list[Hit]]:
-        self.asked.append(f"find {search.text}")
+        self.requests.append(f"find {search.text}")
         return super().find(search)
 
 
 class Wrapper:
-    """A store that passes on to another what it does not do itself."""
+    """A store that forwards all other verbs to another store."""
 
     def __init__(self, store: Any) -> None:
         self._wrapped = store
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        self.asked.append(name)
+        self.requests.append(name)
         return getattr(self._wrapped, name)
 
 
@@ -643,18 +643,18 @@ async def test_a_store_sees_every_verb_of_the_memory_that_is_made_over_it():
     assert await memory.get("a") == {"text": "rain"}
     assert memory.sync.get("b") == {"text": "sun"}
     assert await memory.search("rain") == memory.sync.search("RAIN") == [{"text": "rain"}]
-    assert store.asked == ["write", "write", "read", "read", "find rain", "find RAIN"]
+    assert store.requests == ["write", "write", "read", "read", "find rain", "find RAIN"]
     assert memory.max_size == 10
 
 
-async def test_a_wrapper_around_the_store_of_a_memory_sees_what_both_faces_ask():
+async def test_a_wrapper_around_a_store_sees_the_requests_of_both_faces():
     wrapper = Wrapper(MemoryPrimitive().store)
     memory = MemoryPrimitive.over(wrapper)
-    wrapper.asked.clear()
+    wrapper.requests.clear()
     memory.sync.add("a", {"n": 1})
     assert await memory.get("a") == memory.sync.get("a") == {"n": 1}
     assert await memory.search("1") == [{"n": 1}]
-    assert wrapper.asked == ["write", "read", "read", "find"]
+    assert wrapper.requests == ["write", "read", "read", "find"]
 
 
 def test_a_memory_can_be_made_over_an_in_memory_store():
@@ -668,7 +668,7 @@ def test_a_memory_can_be_made_over_an_in_memory_store():
     )
 
 
-def test_what_is_no_store_is_refused_with_the_verbs_that_it_lacks():
+def test_an_object_that_is_no_store_is_refused_with_the_verbs_that_it_lacks():
     with pytest.raises(
         InvalidArgument, match=r"store=\{\}: it lacks about, before_close,.* write;"
     ):
@@ -717,7 +717,7 @@ async def test_a_watch_sees_verbs_arguments_results_and_errors_of_both_faces():
 # ---- summaries
 
 
-def told(summarizer: Callable[..., Any]) -> MemoryPrimitive:
+def summarizing(summarizer: Callable[..., Any]) -> MemoryPrimitive:
     memory = MemoryPrimitive(summarizer=summarizer)
     for key in ("ann:1", "bob:1", "ann:2"):
         memory.sync.add(key, {"text": key})
@@ -737,24 +737,24 @@ def told(summarizer: Callable[..., Any]) -> MemoryPrimitive:
     ids=str,
 )
 async def test_both_faces_take_both_kinds_of_summarizer(summarizer, arguments, summary):
-    memory = told(summarizer)
+    memory = summarizing(summarizer)
     # This test runs on a loop, as every cell of a notebook does, and the called face still works.
     assert memory.sync.summarize(**arguments) == summary
     assert await memory.summarize(**arguments) == summary
 
 
 def test_the_called_face_takes_an_async_summarizer_without_any_loop():
-    assert told(joined_later).sync.summarize() == "ann:1; bob:1; ann:2"
+    assert summarizing(joined_later).sync.summarize() == "ann:1; bob:1; ann:2"
 
 
-async def test_an_async_summarizer_runs_on_the_loop_of_who_awaits_it():
+async def test_an_async_summarizer_runs_on_the_loop_that_awaits_it():
     seen: list[tuple[asyncio.AbstractEventLoop, threading.Thread]] = []
 
     async def look(records: Sequence[MemoryRecord]) -> str:
         seen.append((asyncio.get_running_loop(), threading.current_thread()))
         return "seen"
 
-    memory = told(look)
+    memory = summarizing(look)
     assert await memory.summarize() == "seen"
     assert memory.sync.summarize() == "seen"
     (own_loop, own_thread), (other_loop, other_thread) = seen
@@ -764,11 +764,11 @@ async def test_an_async_summarizer_runs_on_the_loop_of_who_awaits_it():
     assert not other_thread.is_alive()
 
 
-async def test_what_a_summarizer_raises_reaches_the_caller():
+async def test_an_error_of_a_summarizer_reaches_the_caller():
     async def fail(records: Sequence[MemoryRecord]) -> str:
         raise KeyError("quota")
 
-    memory = told(fail)
+    memory = summarizing(fail)
     with pytest.raises(KeyError, match="quota"):
         await memory.summarize()
     with pytest.raises(KeyError, match="quota"):
@@ -776,19 +776,19 @@ async def test_what_a_summarizer_raises_reaches_the_caller():
 
 
 @pytest.mark.parametrize("given", [None, 7, b"text", ["text"]])
-async def test_a_summarizer_that_gives_no_text_is_named_with_what_it_gave(given):
+async def test_the_error_names_a_summarizer_that_returns_no_text_and_its_result(given):
     async def later(records: Sequence[MemoryRecord]) -> Any:
         return given
 
     for summarizer in (later, lambda records: given):
-        memory = told(summarizer)
+        memory = summarizing(summarizer)
         with pytest.raises(InvalidArgument, match=f"summarizer: it gave <{type(given).__name__}>"):
             memory.sync.summarize()
         with pytest.raises(InvalidArgument, match=f"summarizer: it gave <{type(given).__name__}>"):
             await memory.summarize()
 
 
-def test_a_key_among_many_is_looked_at_before_it_stands_in_an_error():
+def test_keys_in_errors_of_add_many_are_checked_and_shortened():
     memory = MemoryPrimitive()
     with pytest.raises(InvalidArgument, match=r"key=<int>: a key is a non-empty str"):
         memory.sync.add_many([(10**5000, {})])
@@ -796,7 +796,7 @@ def test_a_key_among_many_is_looked_at_before_it_stands_in_an_error():
         memory.sync.add_many({"x" * 1000: 7})
 
 
-async def test_a_summary_without_a_summarizer_is_refused_with_the_way_out():
+async def test_the_error_without_a_summarizer_says_how_to_set_one():
     memory = MemoryPrimitive()
     with pytest.raises(InvalidArgument, match=r"MemoryPrimitive\(summarizer=f\)"):
         memory.sync.summarize()
@@ -805,12 +805,12 @@ async def test_a_summary_without_a_summarizer_is_refused_with_the_way_out():
 
 
 def test_a_summary_does_not_refresh_recency():
-    memory = told(joined)
+    memory = summarizing(joined)
     before = memory.sync.records()
     memory.sync.summarize(user="ann")
     assert memory.sync.records() == before
 
 
-def test_an_unknown_filter_is_named_with_those_there_are():
+def test_the_error_for_an_unknown_filter_lists_the_known_ones():
     with pytest.raises(TypeError, match=r"'usr' is no argument and no filter; .* user, session"):
         MemoryPrimitive().sync.records(usr="alice")  # type: ignore[call-arg]

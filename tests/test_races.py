@@ -1,4 +1,4 @@
-"""Many threads and many tasks on one memory lose nothing and mix nothing up."""
+"""Many threads and tasks on one memory lose no record and mix up no values."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ TASKS = 200
 
 
 def value_of(key: str, version: int) -> dict[str, Any]:
-    """A value that shows whether it belongs to its key and is whole."""
+    """Returns a value that shows whether it belongs to its key and is complete."""
     return {"key": key, "version": version, "again": [key, version], "text": f"Note {version}"}
 
 
 def assert_whole(memory: MemoryPrimitive) -> None:
-    """Every value belongs to its key, and all ways of looking see the same records."""
+    """Checks that every value belongs to its key, and that all verbs read the same records."""
     records = memory.sync.records()
     for record in records:
         assert record.value == value_of(record.key, record.value["version"])
@@ -44,7 +44,7 @@ def assert_whole(memory: MemoryPrimitive) -> None:
 
 
 def together(work: Callable[[int], None]) -> list[BaseException]:
-    """Runs the work in all threads at once; gives what they raised."""
+    """Runs the work in all threads at once, and returns their errors."""
     barrier = threading.Barrier(THREADS)
     raised: list[BaseException] = []
 
@@ -52,7 +52,7 @@ def together(work: Callable[[int], None]) -> list[BaseException]:
         barrier.wait()
         try:
             work(number)
-        except BaseException as error:  # asserted to be none, so that no thread dies unseen
+        except BaseException as error:  # tests assert that none occurred
             raised.append(error)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
@@ -64,7 +64,7 @@ def together(work: Callable[[int], None]) -> list[BaseException]:
 
 
 def churn(memory: MemoryPrimitive, clock: Clock, seed: int, steps: int) -> None:
-    """A little of everything on keys that all threads share."""
+    """Runs random verbs on keys that all threads share."""
     chance = random.Random(seed)
     sync = memory.sync
     for step in range(steps):
@@ -179,7 +179,7 @@ async def test_tasks_find_everything_they_wrote(make):
         for step in range(8):
             key = f"own:{number}"
             await memory.add(key, value_of(key, step))
-            await asyncio.sleep(0)  # the next task's turn, as a round trip to a server would be
+            await asyncio.sleep(0)  # yields to the next task, as a round trip to a server would
             assert await memory.get(key) == value_of(key, step)
             shared = f"shared:{(number + step) % 7}"
             await memory.add(shared, value_of(shared, number))

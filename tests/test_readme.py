@@ -1,4 +1,4 @@
-"""The code in the README does what the README says; see `pages`."""
+"""The code in the README gives the output that the README shows; see `pages`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pages import Example, Shown, run
 
 
 @pytest.mark.kernel
-def test_the_readmes_code_runs_and_gives_what_it_shows(tmp_path):
+def test_the_code_of_the_readme_runs_and_gives_the_output_it_shows(tmp_path):
     shown = run(ROOT / "README.md", tmp_path)
     assert len(shown.examples) >= 3
-    assert any(example.gives for example in shown.examples)
+    assert any(example.output for example in shown.examples)
 
 
 def test_blocks_are_paired_with_the_output_right_below_them():

@@ -1,4 +1,4 @@
-"""Searches in memories of any size and history find what looking at every record finds."""
+"""Searches in memories of any size and history find the same records as a scan."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ from tta_memory_nb.stores.redis.operations import BATCH
 EXAMPLES = 400
 """Random programs for a backend in this process; `examples` says how many a server runs."""
 
-# Below 64 records an index may have nothing to do; thousands take their time and come seldom.
+# Below 64 records the index may be unused; memories of thousands are slow, and so are rare.
 CAPACITIES = (
     *([0, 1, 3, 20, 63, 64, 65] + [100, 128, 130, 200, 256] * 2),
     *(300, 400, 500, 600, 700, 1200),
 )
-# In the midst of the numbers: Hypothesis is fond of those at the ends.
+# The middle of the range, because Hypothesis prefers its ends.
 LARGE = {61: 3000, 97: 5000, 143: 4096}
 
 capacities = st.integers(0, 199).map(
     lambda place: LARGE.get(place, CAPACITIES[place % len(CAPACITIES)])
 )
-# On a server each record is a round trip or a part of one; the index is that of every backend.
+# On a server each record costs round trips, and the index is the same in every backend.
 small_capacities = st.sampled_from(CAPACITIES)
 KINDS = (
     *("add", "add", "add", "overwrite", "overwrite", "touch", "touch", "delete", "put", "remove"),
     *("remove matching", "undo", "undo", "tick", "tick", "build", "build", "churn", "churn", "ask"),
     *("take all", "clear", "resize"),
 )
-# What is done, to which part of the capacity in percent, and by which chances.
+# A verb, the share of the capacity that it concerns in percent, and a random seed.
 steps = st.tuples(st.sampled_from(KINDS), st.integers(0, 100), st.integers(0, 2**32))
 
 
@@ -66,7 +66,7 @@ def ttl_of(chance: random.Random) -> float | None:
 
 
 def write(twin: Twin, chance: random.Random, pairs: list[tuple[str, dict[str, Any]]]) -> None:
-    """One by one, or all at once."""
+    """Writes pairs one by one, or all at once."""
     if chance.random() < 0.5:
         twin.add_many(pairs, ttl_of(chance))
     else:
@@ -122,7 +122,7 @@ def step(twin: Twin, kind: str, percent: int, chance: random.Random) -> None:
 
 
 def small_step(twin: Twin, chance: random.Random) -> None:
-    """One to three records, so that what is asked next meets them in an unfinished index."""
+    """Changes one to three records, so that the next search meets an incomplete index."""
     key = next(iter(twin.some_keys(chance, 1)), "none")
     match chance.randrange(14):
         case 0 | 1 | 2:
@@ -151,8 +151,8 @@ def small_step(twin: Twin, chance: random.Random) -> None:
 
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
-def test_random_programs_find_what_looking_at_every_record_finds(backend):
-    # Shrinking takes minutes at these sizes: the program that fails is short enough to read.
+def test_random_programs_find_the_same_records_as_a_scan(backend):
+    # Shrinking would take minutes at these sizes, and a failing program is short enough to read.
     @settings(
         max_examples=examples(backend, EXAMPLES),
         suppress_health_check=list(HealthCheck),
@@ -184,21 +184,21 @@ def test_random_programs_find_what_looking_at_every_record_finds(backend):
         for seed in range(examples(name, 8))
     ],
 )
-def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(backend, seed):
+def test_searches_in_heavy_churn_find_the_same_records_as_a_scan(backend, seed):
     chance = random.Random(seed)
     capacity = (3000, 4095, 4096, 5000)[seed % 4]
     twin = twin_of(backend, capacity)
-    # Grows from nothing, with questions on the way in half of the cases only.
+    # Grows from nothing; searches run meanwhile in only half of the cases.
     while twin.number < capacity:
         write(twin, chance, twin.new_pairs(chance, chance.choice((1, 63, 64, 65, 500))))
         if seed % 2:
             twin.ask(chance)
     twin.ask(chance)
-    for turn in range(50):
+    for step_number in range(50):
         for _ in range(3):
             small_step(twin, chance)
         match chance.randrange(16):
-            case 0:  # enough for a ring to come round in a few turns
+            case 0:  # enough that the ring wraps around after a few steps
                 write(twin, chance, twin.new_pairs(chance, chance.choice((200, 1000))))
             case 1:
                 write(twin, chance, twin.other_pairs(chance, 150))
@@ -214,9 +214,9 @@ def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(bac
                 twin.clock.tick(2)
             case 7:
                 twin.build(chance.choice((0.001, 5)))
-            case 8 if turn % 3 == 0:
+            case 8 if step_number % 3 == 0:
                 twin.resize(capacity + chance.choice((-500, -1, 1, 700)))
-            case 9 if turn % 5 == 0:
+            case 9 if step_number % 5 == 0:
                 twin.take_all()
                 twin.ask(chance)
                 twin.undo()
@@ -225,11 +225,11 @@ def test_thousands_of_records_in_heavy_churn_are_found_as_by_looking_at_each(bac
     twin.same_everything()
 
 
-class TwinOfParts(Twin):
-    """Asks about parts of the namespace alone, which a server can tell from others by itself.
+class PartialTwin(Twin):
+    """Only queries with filters that a server can apply, so that partial replicas answer them.
 
     Args:
-        another: a memory on the same records, which only asks.
+        another: a memory on the same records, which only reads.
     """
 
     def __init__(self, writer: Any, another: Any, clock: Clock, max_size: int) -> None:
@@ -237,7 +237,7 @@ class TwinOfParts(Twin):
         self.memories = (writer, another)
 
     def build(self, seconds: float) -> None:
-        """Would load everything."""
+        """Does nothing, because an index would load the whole namespace."""
 
     def some_filters(self, chance: random.Random) -> dict[str, Any]:
         filters: dict[str, Any] = {}
@@ -255,7 +255,7 @@ class TwinOfParts(Twin):
 
 
 @pytest.mark.backends(*SERVERS)
-def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_rest(backend):
+def test_random_programs_find_the_same_records_in_partial_replicas(backend):
     loaded = []
 
     @settings(
@@ -269,7 +269,7 @@ def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_res
         made = {"max_size": capacity, "namespace": "parts", "clock": clock}
         writer = BACKENDS[backend](**made).sync
         another = MemoryPrimitive(need(backend).url, timeout=60.0, **made).sync
-        twin = TwinOfParts(writer, another, clock, capacity)
+        twin = PartialTwin(writer, another, clock, capacity)
         chance = random.Random(seed)
         step(twin, "add", chance.choice((50, 100, 120)), chance)
         for kind, percent, step_seed in program:
@@ -277,8 +277,8 @@ def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_res
             twin.ask(chance, 3)
         twin.ask(chance, 3)
         if all(kind != "take all" for kind, *_ in program):
-            floors = [each._store.replica.position().oldest_held for each in twin.memories]
-            loaded.append(floors != [None, None])
+            oldest_held = [each._store.replica.position().oldest_held for each in twin.memories]
+            loaded.append(oldest_held != [None, None])
         twin.same_everything()
         for each in twin.memories:
             each.close()
@@ -289,8 +289,8 @@ def test_random_programs_find_the_same_in_parts_that_are_not_loaded_with_the_res
 
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
-def test_what_many_new_records_push_out_before_it_is_written_anew_is_a_new_record(backend):
-    # In memory a batch is evicted for once; a server is sent it in parts, each of which it evicts for.
+def test_a_record_that_a_batch_evicts_and_writes_again_is_a_new_record(backend):
+    # In memory a batch evicts once. A server receives it in smaller batches, each of which evicts.
     twin = twin_of(backend, 1000)
     twin.add_many([(f"old:{n}", {"n": n}) for n in range(1000)])
     twin.clock.tick()
@@ -342,7 +342,7 @@ def look_for_any_json(backend, values, data):
 
 
 def test_the_texts_make_hits_and_misses_of_all_kinds():
-    # Questions that nothing or everything answers would compare little.
+    # Queries that match no record or all records would compare little.
     chance = random.Random(1)
     oracle = Oracle(500, Clock())
     oracle.write([(f"k{n}", value_of(chance, n)) for n in range(500)], None)
@@ -354,7 +354,7 @@ def test_the_texts_make_hits_and_misses_of_all_kinds():
     assert sum(size > 100 for size in sizes) > 50
 
 
-def test_the_oracle_looks_at_each_piece_by_itself():
+def test_the_oracle_compares_each_piece_by_itself():
     chance = random.Random(2)
     oracle = Oracle(300, Clock())
     oracle.write([(f"k{n}", value_of(chance, n)) for n in range(300)], None)
@@ -370,7 +370,7 @@ def test_the_oracle_looks_at_each_piece_by_itself():
 
 
 class Wrong:
-    """A memory whose answers one function spoils."""
+    """A memory in which one function falsifies the results of a verb."""
 
     def __init__(self, right: Any, spoil: Callable[..., Any], verb: str) -> None:
         self._right = right
@@ -385,18 +385,18 @@ class Wrong:
 
 
 def with_a_stale_value(seen: dict[str, Any]) -> Callable[..., Any]:
-    """Gives the first value it has ever found under a key."""
+    """Returns the first value that was ever found under a key."""
 
-    def spoil(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+    def spoil(memory: Any, hits: list[Any], *arguments: Any) -> list[Any]:
         return [replace(hit, value=seen.setdefault(hit.key, hit.value)) for hit in hits]
 
     return spoil
 
 
 def with_a_deleted_record(kept: dict[str, Any]) -> Callable[..., Any]:
-    """Finds again what it has found before with the same query."""
+    """Finds again what an earlier search with the same query has found."""
 
-    def spoil(memory: Any, hits: list[Any], query: str, *asked: Any) -> list[Any]:
+    def spoil(memory: Any, hits: list[Any], query: str, *arguments: Any) -> list[Any]:
         before = kept.setdefault(query, hits)
         found = {hit.key for hit in hits}
         return hits + [hit for hit in before if hit.key not in found]
@@ -404,36 +404,36 @@ def with_a_deleted_record(kept: dict[str, Any]) -> Callable[..., Any]:
     return spoil
 
 
-def without_the_last(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+def without_the_last(memory: Any, hits: list[Any], *arguments: Any) -> list[Any]:
     return hits[:-1]
 
 
-def without_the_newest(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+def without_the_newest(memory: Any, hits: list[Any], *arguments: Any) -> list[Any]:
     return hits[1:]
 
 
-def without_one_in_a_hundred(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+def without_one_in_a_hundred(memory: Any, hits: list[Any], *arguments: Any) -> list[Any]:
     return [hit for hit in hits if hash(hit.value.get("n")) % 100]
 
 
-def oldest_first(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+def oldest_first(memory: Any, hits: list[Any], *arguments: Any) -> list[Any]:
     return hits[::-1]
 
 
-def by_the_time_of_writing(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+def by_the_time_of_writing(memory: Any, hits: list[Any], *arguments: Any) -> list[Any]:
     """As if `get` did not make a record the newest."""
     return sorted(hits, key=lambda hit: -hit.value.get("n", 0))
 
 
-def twice(memory: Any, hits: list[Any], *asked: Any) -> list[Any]:
+def twice(memory: Any, hits: list[Any], *arguments: Any) -> list[Any]:
     return hits + hits[-1:]
 
 
-def with_what_only_shares_letters(memory: Any, hits: list[Any], query: str, *asked: Any) -> Any:
-    """An index that takes candidates for hits: each two letters of the query somewhere."""
+def with_what_only_shares_letters(memory: Any, hits: list[Any], query: str, *arguments: Any) -> Any:
+    """An index that returns candidates: records with each two letters of the query somewhere."""
     needle = folded(query)
     pairs = {needle[place : place + 2] for place in range(len(needle) - 1)} or {needle}
-    limit = asked[0] if asked else 5
+    limit = arguments[0] if arguments else 5
     found = [
         record
         for record in memory.records()
@@ -442,7 +442,7 @@ def with_what_only_shares_letters(memory: Any, hits: list[Any], query: str, *ask
     return found[:limit] if len(hits) < len(found) else hits
 
 
-def one_too_many(memory: Any, number: int, *asked: Any) -> int:
+def one_too_many(memory: Any, number: int, *arguments: Any) -> int:
     return number + 1
 
 
@@ -463,7 +463,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", [None, *FAULTS])
-def test_a_memory_that_answers_wrongly_is_found_out(fault):
+def test_wrong_answers_of_a_memory_are_detected(fault):
     twin = twin_of("in-memory", 300)
     if fault is not None:
         twin.memory = Wrong(twin.memory, *FAULTS[fault])
@@ -482,7 +482,7 @@ def test_a_memory_that_answers_wrongly_is_found_out(fault):
             run()
 
 
-def test_a_difference_is_told_by_its_place():
+def test_a_difference_is_reported_with_its_position():
     check([1, 2, 3], [1, 2, 3], "nothing")
     with pytest.raises(AssertionError, match=r"keys: 2 found, 3 wanted; at 1 \[3\] found, \[2\]"):
         check([1, 3], [1, 2, 3], "keys")

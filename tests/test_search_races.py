@@ -1,4 +1,4 @@
-"""Searches among writers find what was there at some instant while they ran, and nothing else."""
+"""Searches during writes find what existed at some instant while they ran, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("threads_take_turns_often")
 
 @pytest.fixture
 def make(clock: Clock) -> Callable[..., MemoryPrimitive]:
-    """Makes memories in this process, where each verb is one step however much it is about."""
+    """Makes in-memory memories, in which each verb is atomic whatever its size."""
     return functools.partial(MemoryPrimitive, namespace="races", clock=clock)
 
 
@@ -32,7 +32,7 @@ SIZE = 1200
 WRITERS = 3
 SEARCHERS = 4
 
-# A record's word changes with its version, so that an old one is found under the wrong word.
+# A record's word depends on its version, so that a stale value has the wrong word.
 COLOURS = ("Ámbar", "STRASSE", "σίγμα", "violet", "天気", "gr\u0301een", "ıvory", "🙂rose")
 
 
@@ -45,7 +45,7 @@ def key_of(number: int) -> str:
 
 
 def value_of(number: int, version: int) -> dict[str, Any]:
-    """A value that shows whether it belongs to its key and is whole."""
+    """Returns a value that shows whether it belongs to its key and is complete."""
     return {
         "key": key_of(number),
         "version": version,
@@ -56,7 +56,7 @@ def value_of(number: int, version: int) -> dict[str, Any]:
 
 @functools.cache
 def text_of(number: int, version: int) -> str:
-    """What a search looks at, each piece by itself."""
+    """Returns the texts that a search reads, separated by borders."""
     return NOWHERE.join(folded(text) for text in pieces(value_of(number, version)))
 
 
@@ -65,7 +65,7 @@ def number_of(key: str) -> int:
 
 
 def together(*work: Callable[[], None]) -> list[BaseException]:
-    """Runs all at once, each in a thread; gives what they raised."""
+    """Runs all jobs at once, each in a thread, and returns their errors."""
     barrier = threading.Barrier(len(work))
     raised: list[BaseException] = []
 
@@ -73,7 +73,7 @@ def together(*work: Callable[[], None]) -> list[BaseException]:
         barrier.wait()
         try:
             job()
-        except BaseException as error:  # asserted to be none, so that no thread dies unseen
+        except BaseException as error:  # tests assert that none occurred
             raised.append(error)
 
     threads = [threading.Thread(target=run, args=(job,)) for job in work]
@@ -105,7 +105,7 @@ def filters_of(chance: random.Random) -> dict[str, Any]:
 
 
 def assert_quiet(memory: MemoryPrimitive, chance: random.Random) -> None:
-    """When all is still, searches find what looking at every record finds."""
+    """Checks that searches find the same as a scan once all writers have ended."""
     records = memory.sync.records()
     assert [record.key for record in reversed(records)] == memory.sync.keys()
     assert len({record.key for record in records}) == len(records) == memory.size()
@@ -128,12 +128,12 @@ def assert_quiet(memory: MemoryPrimitive, chance: random.Random) -> None:
             getattr(memory.sync, "build_index", lambda _: 0)(5)
 
 
-# ---- one writer: every answer is that of one instant
+# ---- one writer: every answer fits one instant
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a search gave, and the states it may have seen: from ``first`` to ``last``."""
+    """The result of a search, and the states it may have read: from ``first`` to ``last``."""
 
     verb: str
     query: str | None
@@ -156,7 +156,7 @@ class Log:
 
 
 def search_and_note(memory: Any, log: Log, chance: random.Random, most: int) -> None:
-    """Searches until the writer is done, and notes when each search began and ended."""
+    """Searches until the writer has ended, and records when each search began and ended."""
     for _ in range(most):
         if log.over:
             return
@@ -187,7 +187,7 @@ def answer_in(state: tuple[Item, ...], asked: Answer) -> Any:
 
 
 def unexplained(log: Log) -> list[str]:
-    """The answers that no instant between their beginning and their end can give."""
+    """Returns the answers that fit no instant between their beginning and their end."""
     return [
         f"{asked.verb} {asked.query!r} {asked.filters} limit={asked.limit}, states {asked.first} "
         f"to {asked.last}: {asked.found!r:.300}; first: {answer_in(log.states[asked.first], asked)!r:.300}"
@@ -200,7 +200,7 @@ def unexplained(log: Log) -> list[str]:
 
 
 class Writer:
-    """The one that writes: each step changes the memory once, and is published."""
+    """The only writer: each step changes the memory once, and is published in the log."""
 
     def __init__(self, memory: MemoryPrimitive, clock: Clock, log: Log) -> None:
         self.twin = Twin(memory.sync, clock, memory.max_size)
@@ -218,7 +218,7 @@ class Writer:
         return key_of(number), value_of(number, self.version)
 
     def fill(self) -> None:
-        """In batches: searches meet a memory that grows."""
+        """Adds records in batches, so that searches read a growing memory."""
         for start in range(0, SIZE, 100):
             self.step(self.twin.add_many, [self.pair(start + n) for n in range(100)])
 
@@ -290,7 +290,7 @@ def test_with_one_writer_each_answer_is_that_of_one_instant(make, clock, seed):
     assert_quiet(memory, random.Random(seed))
 
 
-def test_an_answer_that_no_instant_gives_is_found_out(make, clock):
+def test_an_answer_that_fits_no_instant_is_detected(make, clock):
     log = Log()
     memory = make(max_size=SIZE)
     writer = Writer(memory, clock, log)
@@ -309,12 +309,12 @@ def test_an_answer_that_no_instant_gives_is_found_out(make, clock):
         assert len(unexplained(log)) == 1
 
 
-# ---- many writers, each with its own keys: every hit is one of the versions of the time
+# ---- many writers, each with its own keys: every hit is a version of that time
 
 
 @dataclass
 class Histories:
-    """Per record the versions it has had, None where it was deleted; written down beforehand."""
+    """The versions of each record, None where it was deleted; each is recorded before its write."""
 
     versions: list[list[int | None]] = field(default_factory=lambda: [[0] for _ in range(SIZE)])
     done: list[int] = field(default_factory=lambda: [0] * SIZE)
@@ -331,7 +331,7 @@ class Histories:
 
 
 def write_own(memory: Any, book: Histories, writer: int, steps: int) -> None:
-    """Overwrites, deletes, takes out and puts back the records that are this writer's."""
+    """Overwrites, deletes, removes and restores the records of this writer."""
     chance = random.Random(writer)
     last: dict[int, int | None] = {}
     try:
@@ -339,7 +339,7 @@ def write_own(memory: Any, book: Histories, writer: int, steps: int) -> None:
             number = chance.randrange(SIZE // WRITERS) * WRITERS + writer
             key = key_of(number)
             now = last.get(number, 0)
-            memory.get(key_of(chance.randrange(SIZE)))  # of any writer: it only becomes the newest
+            memory.get(key_of(chance.randrange(SIZE)))  # a record of any writer
             match chance.randrange(6):
                 case 0 | 1 | 2:
                     last[number] = version = book.next_version(number)
@@ -361,7 +361,7 @@ def write_own(memory: Any, book: Histories, writer: int, steps: int) -> None:
 
 
 def fits(number: int, version: int | None, needle: str, filters: dict[str, Any]) -> bool:
-    """Whether a version of a record matches."""
+    """Returns whether a version of a record matches."""
     if version is None or needle not in text_of(number, version):
         return False
     key, colour, where = key_of(number), colour_of(number, version), filters.get("where", {})
@@ -376,7 +376,7 @@ def fits(number: int, version: int | None, needle: str, filters: dict[str, Any])
 
 
 def search_own(memory: Any, book: Histories, seed: int, counted: list[int]) -> None:
-    """Each answer holds what was there all the while, and nothing that was not there for a while."""
+    """Checks that answers have all records that were present all the time, and no others."""
     chance = random.Random(f"searcher {seed}")
     while book.over < WRITERS:
         query, filters = query_of(chance), filters_of(chance)
@@ -415,7 +415,7 @@ def search_own(memory: Any, book: Histories, seed: int, counted: list[int]) -> N
         counted[seed] += 1
 
 
-def test_with_many_writers_each_hit_is_a_version_of_the_time_and_none_is_missing(make):
+def test_with_many_writers_each_hit_is_a_version_of_that_time_and_none_is_missing(make):
     memory = make(max_size=SIZE)
     memory.sync.add_many({key_of(number): value_of(number, 0) for number in range(SIZE)})
     book = Histories()
@@ -437,75 +437,77 @@ def test_with_many_writers_each_hit_is_a_version_of_the_time_and_none_is_missing
     assert_quiet(memory, random.Random(0))
 
 
-# ---- many writers at the same keys: nothing older than what was known before
+# ---- many writers of the same keys: no version older than one known before
 
 
 @dataclass
-class Floors:
-    """What is known of each record: the version completely written, and the one surely gone."""
+class KnownVersions:
+    """Lower bounds for each record: the newest version written, and the newest one deleted."""
 
     written: dict[int, int] = field(default_factory=dict)
     gone: dict[int, int] = field(default_factory=dict)
-    over: int = 0
+    finished: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def bury(self, versions: dict[int, int]) -> None:
+    def note_deletion(self, versions: dict[int, int]) -> None:
         with self.lock:
             for number, version in versions.items():
                 self.gone[number] = max(version, self.gone.get(number, -1))
 
 
-def write_anything(memory: Any, clock: Clock, floors: Floors, writer: int, steps: int) -> None:
-    """Writes versions of its own records, and deletes, evicts and touches those of all."""
+def write_anything(
+    memory: Any, clock: Clock, known: KnownVersions, writer: int, steps: int
+) -> None:
+    """Writes versions of its own records, and deletes, evicts and reads those of all writers."""
     chance = random.Random(f"writer {writer}")
     version = 0
-    many = SIZE + 600  # more than there is room for
+    many = SIZE + 600  # more than the capacity
     try:
-        for turn in range(steps):
+        for step in range(steps):
             number = chance.randrange(many)
             own = number - number % WRITERS + writer
             match chance.randrange(12):
                 case 0 | 1 | 2 | 3 | 4:
                     version += 1
                     memory.add(key_of(own), value_of(own, version), chance.choice((None, 2, 5)))
-                    floors.written[own] = version
+                    known.written[own] = version
                 case 5:
                     version += 1
                     several = [own + WRITERS * n for n in range(20)]
                     memory.add_many({key_of(n): value_of(n, version) for n in several})
-                    floors.written.update(dict.fromkeys(several, version))
+                    known.written.update(dict.fromkeys(several, version))
                 case 6 | 7:
                     memory.get(key_of(number))
                 case 8:
-                    seen = floors.written.get(number, -1)
+                    seen = known.written.get(number, -1)
                     memory.delete(key_of(number))
-                    floors.bury({number: seen})
+                    known.note_deletion({number: seen})
                 case 9:
                     several = [number + n for n in range(10)]
-                    removed = {n: floors.written[n] for n in several if n in floors.written}
+                    removed = {n: known.written[n] for n in several if n in known.written}
                     memory.remove(map(key_of, several))
-                    floors.bury(removed)
+                    known.note_deletion(removed)
                 case 10:
                     clock.tick(0.05)
-                case 11 if turn % 40 == 0:
+                case 11 if step % 40 == 0:
                     memory.resize(SIZE - 200)
                     memory.resize(SIZE)
-                case 11 if turn % 100 == 1:
-                    cleared = dict(floors.written)
+                case 11 if step % 100 == 1:
+                    cleared = dict(known.written)
                     memory.clear()
-                    floors.bury(cleared)
+                    known.note_deletion(cleared)
     finally:
-        floors.over += 1
+        known.finished += 1
 
 
 def search_anything(
-    memory: Any, clock: Clock, floors: Floors, seed: int, counted: list[int]
+    memory: Any, clock: Clock, known: KnownVersions, seed: int, counted: list[int]
 ) -> None:
     chance = random.Random(f"searcher {seed}")
-    while floors.over < WRITERS:
+    while known.finished < WRITERS:
         query, filters = query_of(chance), filters_of(chance)
         limit = chance.choice((None, None, 1, 5, 100))
-        written, gone, now = dict(floors.written), dict(floors.gone), clock()
+        written, gone, now = dict(known.written), dict(known.gone), clock()
         if chance.random() < 0.3:
             values = memory.search(query, limit)
             hits = [(value["key"], value, None) for value in values]
@@ -524,16 +526,16 @@ def search_anything(
         counted[seed] += 1
 
 
-def test_no_search_finds_what_was_overwritten_deleted_or_expired_before(make, clock):
+def test_no_search_finds_a_value_that_was_overwritten_deleted_or_expired_before(make, clock):
     memory = make(max_size=SIZE)
-    floors = Floors()
+    known = KnownVersions()
     counted = [0] * SEARCHERS
     writers = [
-        lambda writer=writer: write_anything(memory.sync, clock, floors, writer, 1500)
+        lambda writer=writer: write_anything(memory.sync, clock, known, writer, 1500)
         for writer in range(WRITERS)
     ]
     searchers = [
-        lambda seed=seed: search_anything(memory.sync, clock, floors, seed, counted)
+        lambda seed=seed: search_anything(memory.sync, clock, known, seed, counted)
         for seed in range(SEARCHERS)
     ]
     assert together(*writers, *searchers) == []
@@ -547,7 +549,7 @@ def test_no_search_finds_what_was_overwritten_deleted_or_expired_before(make, cl
 
 @pytest.fixture
 def full(make) -> MemoryPrimitive:
-    """All with a word in common; every third one expires."""
+    """A memory whose records have a word in common; every third one expires."""
     memory = make(max_size=SIZE)
     for number in range(SIZE):
         memory.sync.add(key_of(number), value_of(number, 0), 5 if number % 3 == 0 else None)
@@ -571,7 +573,9 @@ async def test_a_stream_gives_the_records_that_awaiting_gives(full):
 @pytest.mark.parametrize(
     "how", ["delete", "remove", "filter", "expire", "overwrite", "evict", "clear", "come and go"]
 )
-async def test_a_stream_does_not_give_what_is_gone_before_it_is_reached(full, clock, how, reached):
+async def test_a_stream_skips_records_that_are_lost_before_they_are_reached(
+    full, clock, how, reached
+):
     sync = full.sync
     stream = aiter(full.stream_records("note"))
     before = [(await anext(stream)).key for _ in range(reached)]
@@ -634,20 +638,20 @@ async def test_a_stream_never_gives_an_overwritten_value_and_no_key_twice(full):
     assert set(found) >= {number for number in range(SIZE) if versions[number] == 0}
 
 
-async def test_a_stream_that_is_left_early_holds_nothing_up(full):
+async def test_a_stream_that_is_left_early_holds_no_lock(full):
     async for record in full.stream_records("note"):
         assert record.key == key_of(SIZE - 1)
         break
     waiting = aiter(full.stream_records("note"))
     await anext(waiting)
-    # From another thread, which a lock that is still held would keep waiting.
+    # From another thread, which would block if the lock were still held.
     work = asyncio.to_thread(full.sync.add, "last", value_of(5000, 0))
     async with asyncio.timeout(60):
         await work
     assert [hit.key async for hit in full.stream_records("note", 1)] == ["last"]
 
 
-async def test_streams_among_writers_give_what_stays_once_and_nothing_stale(make, clock):
+async def test_streams_among_writers_give_each_lasting_record_once_and_nothing_stale(make, clock):
     memory = make(max_size=SIZE)
     stays = set(range(0, SIZE, 2))
     await memory.add_many({key_of(number): value_of(number, 0) for number in range(SIZE)})
@@ -658,7 +662,7 @@ async def test_streams_among_writers_give_what_stays_once_and_nothing_stale(make
         chance = random.Random(writer)
         version = 0
         while not over.is_set():
-            number = chance.randrange(SIZE // 4) * 4 + 1 + 2 * writer  # odd: the even ones stay
+            number = chance.randrange(SIZE // 4) * 4 + 1 + 2 * writer  # only even numbers stay
             version += 1
             memory.sync.add(key_of(number), value_of(number, version))
             written[number] = version

@@ -1,4 +1,4 @@
-"""A memory on a server: addresses, loops and threads, hostile names, rights, compression, loading."""
+"""Memories on servers: addresses, loops, threads, hostile names, rights, compression, loading."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SECRET = "s3cret-pässword/@:"
 
 @pytest.fixture
 def open_memory(request: pytest.FixtureRequest) -> Iterator[Callable[..., MemoryPrimitive]]:
-    """Opens memories on the Valkey that tests share, in a test's own namespace."""
+    """Opens memories on the Valkey server that tests share, in a namespace of the test."""
     opened: list[MemoryPrimitive] = []
 
     def open_one(url: str | None = None, **arguments: Any) -> MemoryPrimitive:
@@ -57,7 +57,7 @@ def open_memory(request: pytest.FixtureRequest) -> Iterator[Callable[..., Memory
 
 
 def replica_of(memory: MemoryPrimitive) -> Replica:
-    """What this process knows of the memory's namespace."""
+    """Returns the replica of the memory's namespace in this process."""
     store: Any = memory.store
     replica: Replica = store.replica
     return replica
@@ -84,7 +84,7 @@ def memory(open_memory: Callable[..., MemoryPrimitive]) -> MemoryPrimitive:
         f"mysql://root:{SECRET}@h/0",
     ],
 )
-def test_an_address_that_means_no_server_is_refused_without_its_password(url):
+def test_an_invalid_address_is_refused_without_showing_its_password(url):
     with pytest.raises(InvalidArgument, match="redis_url=") as raised:
         MemoryPrimitive(url)
     assert SECRET not in str(raised.value)
@@ -107,7 +107,7 @@ def test_an_address_says_how_a_server_is_reached(url, kind, hosts, service):
     assert "p@" not in repr(found)
 
 
-def test_an_embedded_server_keeps_what_another_process_finds(tmp_path):
+def test_records_of_an_embedded_server_are_found_by_another_process(tmp_path):
     need("valkey")
     memory = MemoryPrimitive(f"embedded:{tmp_path}", namespace="n")
     memory.sync.add("k", {"text": "rain"})
@@ -120,13 +120,13 @@ def test_an_embedded_server_keeps_what_another_process_finds(tmp_path):
     )
     assert done.stdout == "[{'text': 'rain'}]\n"
     memory.sync.close()
-    assert memory.sync.get("k") == {"text": "rain"}  # starts it again
+    assert memory.sync.get("k") == {"text": "rain"}  # starts the server again
     memory.sync.close()
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize("server", ["valkey", "redis"])
-async def test_both_protocols_say_the_same(open_memory, clock, server, protocol):
+async def test_both_protocols_give_the_same_answers(open_memory, clock, server, protocol):
     memory = open_memory(f"{need(server).url}?protocol={protocol}", clock=clock)
     await memory.add("k", {"text": "rain"}, ttl=60)
     memory.sync.add("j", {"text": "sun"})
@@ -152,13 +152,13 @@ def test_a_unix_socket_and_a_password_are_part_of_an_address(tmp_path):
             return found
 
         assert asyncio.run(awaited()) == {"n": 1}
-        told = [
+        texts = [
             repr(memory),
             repr(memory.sync),
             str(memory.get_backend_info()),
             repr(memory._store),
         ]
-        assert not [text for text in told if SECRET in text or quote(SECRET, safe="") in text]
+        assert not [text for text in texts if SECRET in text or quote(SECRET, safe="") in text]
         memory.sync.close()
         with pytest.raises(ServerError) as raised:
             MemoryPrimitive(f"redis://:wrong@127.0.0.1:{server.port}")
@@ -168,7 +168,7 @@ def test_a_unix_socket_and_a_password_are_part_of_an_address(tmp_path):
         server.stop()
 
 
-def test_a_user_who_may_touch_nothing_but_our_keys_is_enough():
+def test_a_user_limited_to_the_keys_of_memories_is_sufficient():
     need("redis")
     server = Server(redis_8())
     try:
@@ -206,7 +206,7 @@ def test_a_user_without_a_right_gets_an_error_that_names_it(request, name, right
         user = f"lacking-{abs(hash(request.node.name))}"
         namespace = "is the eval unknown"  # a name that reads like a refusal
         try:
-            client.script_flush()  # a script that the server has needs no EVAL
+            client.script_flush()  # a script that the server has cached needs no EVAL
             client.execute_command(f"ACL SETUSER {user} on >pw resetchannels -@all +ping {rights}")
             url = f"redis://{user}:pw@127.0.0.1:{server.port}"
 
@@ -289,7 +289,7 @@ async def test_keys_that_moved_to_another_node_are_found_there(open_memory, face
     with target.client(decode_responses=True) as client:
         name = client.execute_command("CLUSTER MYID")
         client.execute_command("CLUSTER SETSLOT", slot, "NODE", name)
-        # The newest epoch wins; with an older one the nodes' own gossip would undo the move.
+        # The newest epoch wins; with an older one the gossip of the nodes would revert the move.
         client.execute_command("CLUSTER BUMPEPOCH")
     for client in primaries:
         client.execute_command("CLUSTER SETSLOT", slot, "NODE", name)
@@ -302,7 +302,7 @@ async def test_keys_that_moved_to_another_node_are_found_there(open_memory, face
     await memory.aclose()
 
 
-def test_tls_is_verified_unless_its_user_says_otherwise():
+def test_tls_is_verified_unless_the_address_says_otherwise():
     server = tls()
     with pytest.raises(StoreUnavailable, match=r"(?i)certificate verify failed"):
         MemoryPrimitive(server.url, on_outage="raise")
@@ -323,7 +323,7 @@ def test_tls_is_verified_unless_its_user_says_otherwise():
 
 LOOPS = """
 import asyncio, logging, sys, threading
-logging.getLogger("asyncio").setLevel(logging.ERROR)  # with -X dev it tells of every slow step
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # with -X dev it reports every slow step
 from tta_memory_nb import MemoryPrimitive
 memory = MemoryPrimitive(sys.argv[1], namespace="loops", timeout=60.0)
 
@@ -384,7 +384,7 @@ async def test_a_cancelled_call_leaves_a_memory_that_works(memory):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_process_counts_its_writes_as_its_own(memory):
+def test_a_forked_process_uses_write_ids_of_its_own(memory):
     memory.sync.add("parent", {"n": 0})
     child = os.fork()
     if not child:
@@ -412,7 +412,7 @@ for step in range(300):
 """
 
 
-def test_processes_that_write_the_same_keys_leave_a_memory_that_is_whole(open_memory):
+def test_processes_that_write_the_same_keys_leave_a_consistent_memory(open_memory):
     memory = open_memory(namespace="shared")
     url = need("valkey").url
     processes = [
@@ -430,7 +430,7 @@ def test_processes_that_write_the_same_keys_leave_a_memory_that_is_whole(open_me
     records = watched.records()
     assert [record.key for record in records] == watched.keys()[::-1]
     assert len(records) == watched.size() == watched.count("again")
-    # As somebody sees it who has never looked before.
+    # A new client, which has never read the namespace.
     fresh = open_memory(namespace="shared")
     assert fresh.sync.records() == records
 
@@ -453,7 +453,7 @@ NAMES = [
 ]
 
 
-def test_no_name_reaches_another_ones_records(open_memory):
+def test_no_namespace_reaches_the_records_of_another(open_memory):
     memories = {name: open_memory(namespace=name) for name in NAMES}
     for number, memory in enumerate(memories.values()):
         memory.sync.add_many({key: {"of": number, "key": key[:50]} for key in NAMES})
@@ -480,7 +480,7 @@ def test_keys_of_namespaces_are_different_short_and_in_one_slot():
         assert key.isprintable()
 
 
-def test_clear_deletes_nothing_but_its_own(memory):
+def test_clear_deletes_only_the_keys_of_its_namespace(memory):
     client = memory.redis_client
     client.set("somebody else's", "value")
     client.set(f"tta:{{{memory.namespace}}}x:values", "value")
@@ -493,7 +493,7 @@ def test_clear_deletes_nothing_but_its_own(memory):
 
 
 @pytest.mark.parametrize("engine", ["zstd", "zlib"])
-def test_long_values_are_compressed_and_nobody_notices(open_memory, engine):
+def test_long_values_are_compressed_without_visible_effect(open_memory, engine):
     long = {"text": "It rains in Málaga. " * 1000, "half": "\ud83d"}
     short = {"text": "short"}
     noise = {"text": random.Random(0).randbytes(6000).hex()}
@@ -509,17 +509,17 @@ def test_long_values_are_compressed_and_nobody_notices(open_memory, engine):
         stats = memory.stats()
         assert stats["bytes"] > 30_000
         assert stats["stored"] < stats["bytes"] / 3
-    # Whatever the next one has, it can read it.
+    # The next memory can read the value whatever its own setting is.
     assert open_memory().sync.get("long") == long
 
 
-def test_values_are_not_compressed_where_that_saves_nothing_or_is_not_asked_for(open_memory):
+def test_values_are_not_compressed_if_that_saves_nothing_or_is_switched_off(open_memory):
     memory = open_memory(compress_over=10**9).sync
     memory.add("long", {"text": "It rains. " * 1000})
     assert memory.stats()["stored"] == memory.stats()["bytes"]
 
 
-def test_a_value_that_cannot_be_decompressed_here_says_what_to_install(open_memory):
+def test_the_error_for_a_value_that_cannot_be_decompressed_says_what_to_install(open_memory):
     owner = open_memory(compress_over=10)
     memory = owner.sync
     memory.add("long", {"text": "It rains. " * 1000})
@@ -530,7 +530,7 @@ def test_a_value_that_cannot_be_decompressed_here_says_what_to_install(open_memo
     assert zlib.decompress(zlib.compress(b"x")) == b"x"
 
 
-# ---- loading, in parts
+# ---- loading and partial replicas
 
 
 def test_a_first_search_loads_no_more_than_it_needs(open_memory):
@@ -544,7 +544,7 @@ def test_a_first_search_loads_no_more_than_it_needs(open_memory):
     replica = replica_of(other)
     assert replica.records.size() < 1000
     assert not replica.position().is_complete
-    memory.sync.get("k3")  # newer now than all that is loaded
+    memory.sync.get("k3")  # now newer than all loaded records
     memory.sync.add("k4990", {"text": "changed"})
     memory.sync.delete("k4998")
     assert [hit["text"] for hit in other.sync.search("e", limit=4)] == [
@@ -558,7 +558,7 @@ def test_a_first_search_loads_no_more_than_it_needs(open_memory):
     assert other.sync.search("true") == [{"text": "note 7", "rare": True}]
 
 
-def test_many_who_search_at_once_load_once(open_memory):
+def test_concurrent_searches_load_the_namespace_once(open_memory):
     memory = open_memory()
     memory.sync.add_many({f"k{n}": {"text": f"note {n}"} for n in range(3000)})
     other = open_memory()
@@ -575,12 +575,12 @@ def test_many_who_search_at_once_load_once(open_memory):
     assert sum(loaded) == 3000
 
 
-def test_a_filtered_search_loads_only_what_its_filters_may_accept(open_memory, clock):
+def test_a_filtered_search_loads_only_records_that_its_filters_may_accept(open_memory, clock):
     memory = open_memory(clock=clock)
-    for turn in range(5):
+    for number in range(5):
         clock.tick()
         memory.sync.add_many(
-            (f"u{n % 40}:s{n % 3}:{turn:08x}", {"text": f"note {n}", "n": n}) for n in range(1000)
+            (f"u{n % 40}:s{n % 3}:{number:08x}", {"text": f"note {n}", "n": n}) for n in range(1000)
         )
     for filters in (
         {"user": "u7"},
@@ -626,8 +626,8 @@ def test_listing_keys_by_filters_loads_no_value(open_memory, clock):
         assert apply.called
 
 
-def test_what_is_known_of_parts_is_known_in_an_outage_as_it_was_last(open_memory):
-    memory = open_memory(max_size=0)  # so that nothing else is kept in mind
+def test_partial_replicas_answer_in_an_outage_with_their_latest_records(open_memory):
+    memory = open_memory(max_size=0)  # so that only partial replicas have records
     memory.sync.add_many((f"ann:{n}", {"text": f"note {n}"}) for n in range(20))
     memory.sync.add_many((f"bob:{n}", {"text": f"note {n}"}) for n in range(20))
     assert memory.sync.count("note", prefix="ann:") == 20
@@ -643,18 +643,18 @@ def test_what_is_known_of_parts_is_known_in_an_outage_as_it_was_last(open_memory
 async def test_a_called_search_does_not_wait_for_a_task_of_its_own_loop(open_memory):
     memory = open_memory()
     memory.sync.add_many({f"k{n}": {"text": f"note {n}"} for n in range(3000)})
-    for turns_of_the_loop in range(12):
+    for yields in range(12):
         other = open_memory()
         task = asyncio.create_task(other.count("note"))
-        for _ in range(turns_of_the_loop):
+        for _ in range(yields):
             await asyncio.sleep(0)
-        # The task has begun to load, perhaps, and cannot go on while this thread waits.
+        # The task may have begun to load, and cannot continue while this thread waits.
         assert other.sync.count("note") == 3000
         assert await task == 3000
         await other.aclose()
 
 
-def test_many_who_load_the_same_do_each_other_no_harm(open_memory):
+def test_concurrent_loads_of_the_same_records_do_no_harm(open_memory):
     memory = open_memory()
     memory.sync.add_many({f"k{n}": {"text": f"note {n}"} for n in range(5000)})
     for _ in range(5):
@@ -662,7 +662,7 @@ def test_many_who_load_the_same_do_each_other_no_harm(open_memory):
         with (
             patch.object(
                 AdvisoryLock, "_grant", lambda self, ticket: ticket.set_result(None)
-            ),  # to everybody
+            ),  # to every waiter
             ThreadPoolExecutor(8) as pool,
         ):
             assert list(pool.map(other.sync.count, ["note"] * 8)) == [5000] * 8
@@ -670,16 +670,16 @@ def test_many_who_load_the_same_do_each_other_no_harm(open_memory):
         assert other.sync.keys(prefix="k") == memory.sync.keys()
 
 
-def test_what_others_clear_and_fill_again_is_seen(open_memory):
+def test_a_clear_and_new_records_of_another_client_are_seen(open_memory):
     memory, other = open_memory(), open_memory()
-    for turn in range(5):
+    for number in range(5):
         memory.sync.clear()
-        memory.sync.add_many({f"k{turn}:{n}": {"text": f"{turn}"} for n in range(turn)})
+        memory.sync.add_many({f"k{number}:{n}": {"text": f"{number}"} for n in range(number)})
         assert sorted(other.sync.keys(prefix="k")) == sorted(memory.sync.keys())
-        assert other.sync.count(str(turn)) == turn
+        assert other.sync.count(str(number)) == number
 
 
-def test_expired_records_are_removed_from_the_server_by_whoever_comes_by(open_memory):
+def test_any_client_removes_expired_records_from_the_server(open_memory):
     clock = Clock()
     memory = open_memory(clock=clock)
     memory.sync.add_many({f"k{n}": {"n": n} for n in range(50)}, ttl=10)
@@ -699,12 +699,12 @@ def test_tombstones_do_not_grow_without_bounds(open_memory):
     assert memory.size() == 0
     assert memory.redis_client.zcard(log) < 6000
     assert memory.redis_client.hlen(values) < 6000
-    # One that has not looked for so long starts over.
+    # A client that has not synced for so long loads everything again.
     other = open_memory()
     assert other.sync.count(prefix="k") == 0
 
 
-def test_the_verbs_of_a_store_take_threads_in_turn(memory):
+def test_the_verbs_of_a_store_can_be_called_from_several_threads(memory):
     memory.sync.add("counter", {"n": 0})
     errors: list[BaseException] = []
 
@@ -714,7 +714,7 @@ def test_the_verbs_of_a_store_take_threads_in_turn(memory):
                 memory.sync.add(f"{number}", {"n": step})
                 assert memory.sync.get(f"{number}") == {"n": step}
                 assert memory.sync.search_records("n", 1)
-        except BaseException as error:  # asserted to be none below
+        except BaseException as error:  # asserted below to be none
             errors.append(error)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]

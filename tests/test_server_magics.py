@@ -1,4 +1,4 @@
-"""The magic on a server: addresses, outages and errors, as a person at a notebook meets them."""
+"""The magic on a server: addresses, outages and errors, as they appear in a notebook."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "s3cret"
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    """A network that fails, before a server with a password."""
+    """A proxy that injects faults, before a server with a password."""
     need("valkey")
     server = Server(valkey(), "--requirepass", SECRET)
     with Proxy(server.port) as it, patch.object(outage.Outages, "_watch", lambda _: None):
@@ -34,11 +34,11 @@ def proxy() -> Iterator[Proxy]:
 def run(shell, proxy, monkeypatch):  # noqa: F811
     """Runs cells on the server, whose address is in the environment."""
     monkeypatch.setenv("TEAM_MEMORY", f"redis://:{SECRET}@127.0.0.1:{proxy.port}")
-    told = []
+    outputs = []
 
     def run_cell(cell: str) -> Ran:
         ran = Ran(shell, cell)
-        told.append(f"{ran.text} {ran.result!r} {ran.error}")
+        outputs.append(f"{ran.text} {ran.result!r} {ran.error}")
         return ran
 
     assert run_cell("memory = %memory use $TEAM_MEMORY").success
@@ -46,10 +46,10 @@ def run(shell, proxy, monkeypatch):  # noqa: F811
     store: Any = notebook_of(shell).memory._store
     store.outages.current = None
     notebook_of(shell).memory.sync.close()
-    assert not [text for text in told if SECRET in text]
+    assert not [text for text in outputs if SECRET in text]
 
 
-def test_an_address_is_taken_from_the_environment_and_its_password_is_never_shown(run):
+def test_an_address_comes_from_the_environment_and_its_password_is_never_shown(run):
     ran = run("memory")
     assert isinstance(ran.result, MemoryPrimitive)
     assert "redis://:***@127.0.0.1" in repr(ran.result)
@@ -62,7 +62,7 @@ def test_an_address_is_taken_from_the_environment_and_its_password_is_never_show
     assert run("%memory use $NOWHERE").success is False
 
 
-def test_what_a_variable_holds_goes_before_the_environment(run, proxy):
+def test_a_variable_takes_precedence_over_the_environment(run, proxy):
     url = f"redis://:{SECRET}@localhost:{proxy.port}"
     assert (
         run(f"TEAM_MEMORY = {url!r}\nsame = %memory use $TEAM_MEMORY\nsame is memory").result
@@ -70,7 +70,7 @@ def test_what_a_variable_holds_goes_before_the_environment(run, proxy):
     )
 
 
-def test_every_command_says_that_the_server_is_away_until_info_finds_it(run, proxy):
+def test_every_command_reports_the_outage_until_info_reconnects(run, proxy):
     assert run("%memory add a {'text': 'rain'}").text == "stored a\n"
     proxy.refuse()
     ran = run("%memory add b more rain")
@@ -95,7 +95,7 @@ def test_every_command_says_that_the_server_is_away_until_info_finds_it(run, pro
     assert sorted(run("%memory list").result.index) == ["a", "b"]
 
 
-def test_an_error_of_the_server_is_one_line_and_fails_the_cell(run, proxy):
+def test_an_error_of_the_server_is_printed_in_one_line_and_fails_the_cell(run, proxy):
     proxy.fault("error", error=b"OOM command not allowed when used memory > 'maxmemory'.")
     ran = run("%memory add k text")
     assert not ran.success
@@ -105,7 +105,7 @@ def test_an_error_of_the_server_is_one_line_and_fails_the_cell(run, proxy):
 
 
 @pytest.mark.parametrize("command", ["list", "search x", "info", "", "clear", "export x.jsonl"])
-def test_hostile_names_of_a_namespace_are_only_text(run, command, tmp_path, monkeypatch):
+def test_hostile_names_of_namespaces_are_only_text(run, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("%memory use --namespace '<img src=x onerror=alert(1)>*{'").success
     assert run("%memory add k <b>x</b>").success

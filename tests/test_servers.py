@@ -1,4 +1,4 @@
-"""The servers of the tests do what the tests believe of them."""
+"""The servers of the tests behave as the tests assume."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from redis.cluster import RedisCluster
 from redis.sentinel import Sentinel
 
 TESTS = Path(__file__).parent
-PATIENCE = 60.0  # seconds that no machine needs
+PATIENCE = 60.0  # seconds, more than any machine needs
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def durable() -> Iterator[Server]:
     it.stop()
 
 
-# ---- each is what its name says
+# ---- kinds of servers
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def durable() -> Iterator[Server]:
         ("valkey", "valkey_version", "9.1"),
     ],
 )
-def test_a_server_is_of_its_version_and_started_once(name, kind, version):
+def test_a_server_has_its_version_and_is_started_once(name, kind, version):
     server = need(name)
     assert need(name) is server
     with redis.Redis.from_url(server.url, decode_responses=True) as client:
@@ -81,7 +81,7 @@ def test_a_cluster_has_three_primaries_with_a_replica_each():
             assert client.info("replication")["master_link_status"] == "up"
 
 
-def test_sentinels_name_the_other_server_when_the_primary_is_gone():
+def test_sentinels_name_the_other_server_after_the_primary_was_killed():
     need("valkey")
     sentinels = Sentinels(valkey())
     before = sentinels.primary
@@ -104,7 +104,7 @@ def test_sentinels_name_the_other_server_when_the_primary_is_gone():
         sentinels.stop()
 
 
-def test_what_a_user_named_is_there_only_then(monkeypatch):
+def test_the_server_of_the_environment_exists_only_if_it_is_named(monkeypatch):
     assert ("env" in real_servers.SERVERS) == bool(os.environ.get("TTA_TEST_REDIS_URL"))
     monkeypatch.setenv("TTA_TEST_REDIS_URL", "redis://somewhere:1")
     assert real_servers._Elsewhere().url == "redis://somewhere:1"
@@ -116,7 +116,7 @@ def test_what_a_user_named_is_there_only_then(monkeypatch):
 # ---- passwords, rights, TLS
 
 
-def test_a_secured_server_wants_a_password():
+def test_a_secured_server_requires_a_password():
     server = secured()
     with (
         server.client(password=None, retry=None) as client,
@@ -129,7 +129,7 @@ def test_a_secured_server_wants_a_password():
         assert client.ping()
 
 
-def test_a_limited_user_may_touch_no_other_keys_and_do_no_harm():
+def test_a_limited_user_may_use_no_other_keys_and_no_dangerous_commands():
     with redis.Redis.from_url(secured().limited_url) as client:
         assert client.set("tta:servers", 1)
         assert client.eval("return redis.call('GET', KEYS[1])", 1, "tta:servers") == b"1"
@@ -144,7 +144,7 @@ def test_a_limited_user_may_touch_no_other_keys_and_do_no_harm():
                 refused()
 
 
-def test_tls_refuses_whoever_does_not_verify_it():
+def test_tls_connections_need_a_client_that_trusts_the_certificate():
     server = tls()
     assert server.url.startswith("rediss://")
     with (
@@ -160,7 +160,7 @@ def test_tls_refuses_whoever_does_not_verify_it():
     with redis.Redis.from_url(server.url, ssl_ca_certs=str(server.ca_file)) as client:
         assert client.ping()
         assert client.set("servers:k", b"x" * 1_000_000)
-        # All is sent before anything is read, and more than sockets hold.
+        # Sends everything before it reads, and more than sockets can buffer.
         with client.pipeline(transaction=False) as pipeline:
             for _ in range(50):
                 pipeline.set("servers:k", b"y" * 1_000_000, get=True)
@@ -169,7 +169,7 @@ def test_tls_refuses_whoever_does_not_verify_it():
         assert client.delete("servers:k") == 1
 
 
-def test_the_certificate_is_strictly_right():
+def test_the_certificate_passes_strict_verification():
     server = tls()
     context = ssl.create_default_context(cafile=str(server.ca_file))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
@@ -198,7 +198,7 @@ def test_a_frozen_server_makes_its_clients_time_out(durable):
         assert patient.ping()
 
 
-def test_a_durable_server_keeps_what_it_has_acknowledged(durable):
+def test_a_durable_server_keeps_acknowledged_writes(durable):
     port, pid = durable.port, durable.pid
     with durable.client() as client:
         for n in range(100):
@@ -211,12 +211,12 @@ def test_a_durable_server_keeps_what_it_has_acknowledged(durable):
     assert durable.pid != pid
     with durable.client() as client:
         assert client.dbsize() == 100
-    durable.restart()  # of one that runs
+    durable.restart()  # of a server that runs
     with durable.client() as client:
         assert client.dbsize() == 100
 
 
-def test_others_keep_nothing():
+def test_other_servers_keep_nothing():
     need("redis")
     server = Server(real_servers.redis_8())
     try:
@@ -235,13 +235,13 @@ def test_a_frozen_server_ends_by_itself_when_it_is_stopped_and_leaves_nothing(du
     durable.freeze()
     monkeypatch.setattr(real_servers, "_GRACE", PATIENCE)
     durable.stop()
-    assert process.returncode == 0  # not killed, so it heard that it was to end
+    assert process.returncode == 0  # not killed, so it has handled SIGTERM
     durable.stop()  # again
     assert not psutil.pid_exists(pid)
     assert not folder.exists()
 
 
-def test_a_port_that_is_taken_is_not_insisted_on(monkeypatch):
+def test_a_server_takes_another_port_if_the_first_is_in_use(monkeypatch):
     taken, free = need("valkey").port, real_servers.free_port()
     ports = iter([taken, free])
     monkeypatch.setattr(real_servers, "free_port", lambda: next(ports))
@@ -250,7 +250,7 @@ def test_a_port_that_is_taken_is_not_insisted_on(monkeypatch):
     server.stop()
 
 
-def test_a_server_that_cannot_start_says_why():
+def test_the_error_says_why_a_server_cannot_start():
     need("valkey")
     before = {*real_servers._RUNNING}
     with pytest.raises(AssertionError, match="no-such-option"):
@@ -258,7 +258,7 @@ def test_a_server_that_cannot_start_says_why():
     assert before == {*real_servers._RUNNING}
 
 
-# ---- ends
+# ---- end of the tests
 
 STARTS = """
 import signal, sys, warnings
@@ -296,7 +296,7 @@ def test_a_server_does_not_outlive_the_tests(end):
         assert not Path(folder).exists()
 
 
-# ---- what is missing
+# ---- missing servers
 
 
 def missing() -> None:

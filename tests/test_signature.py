@@ -1,4 +1,4 @@
-"""Signatures name every text that may contain a needle, and the ring gives each its column."""
+"""Signatures find every text that may contain a needle, and the ring assigns each a column."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from tta_memory_nb.search.substring.grams import ROWS, Signer, is_exact, owner_r
 from tta_memory_nb.search.substring.signature import SignatureIndex
 from tta_memory_nb.text import BORDER, fold, to_utf8
 
-# Few letters meet often; the others are of one to four bytes, and half a character.
+# Few letters, so that they meet often; the others have one to four bytes, and one is a surrogate.
 odd_text = st.text("abc .,7'\né߿ж天記🙂\ud83d").map(fold).map(to_utf8)
 texts_of_all_kinds = st.lists(odd_text, min_size=1, max_size=64)
 
 
 def bits_of(signer: Signer, texts: list[bytes], first: int = 0) -> np.ndarray:
-    """Which text (column) has which row."""
+    """Returns which text (column) has which row."""
     word = signer.word(texts, [()] * len(texts), first)
     octets = word.view(np.uint8).reshape(ROWS, 8)
     return np.unpackbits(octets, axis=1, bitorder="little")[:, first : first + len(texts)] == 1
 
 
 def cuts(data: st.DataObject, text: bytes) -> bytes:
-    """A part of a text that does not cross a border, or nothing."""
+    """Returns a piece of a text that does not cross a border, or nothing."""
     start = data.draw(st.integers(0, len(text)))
     part = text[start : start + data.draw(st.sampled_from([1, 2, 3, 4, 5, 9, 200]))]
     part = part.split(BORDER.encode())[0]
-    return part if len(part) > 1 or part.isascii() else b""  # half a character is no needle
+    return part if len(part) > 1 or part.isascii() else b""  # a lone surrogate is no needle
 
 
 @settings(max_examples=300)
 @given(st.data())
-def test_a_text_has_the_rows_of_whatever_it_contains(data):
+def test_a_text_has_the_rows_of_everything_it_contains(data):
     texts = data.draw(texts_of_all_kinds)
     signer = Signer(texts if data.draw(st.booleans()) else ())
     first = data.draw(st.integers(0, 64 - len(texts)))
@@ -62,7 +62,7 @@ def test_one_or_two_common_characters_are_answered_exactly(texts, needle):
     assert found.tolist() == [needle in text for text in texts]
 
 
-def test_needles_that_share_their_class_are_not_called_exact():
+def test_needles_that_share_a_class_are_not_called_exact():
     assert not any(map(is_exact, (b"abc", "é".encode(), b'a"', b"!?")))
     signer = Signer()
     bits = bits_of(signer, [b"what?!", b"what!?", b"~~", b"!!"])
@@ -92,7 +92,7 @@ def test_no_needle_is_found_across_a_border():
     assert bits[rows].all(axis=0).tolist() == [False, True]
 
 
-def test_rare_n_grams_do_not_share_their_rows_with_what_is_in_every_text():
+def test_rare_n_grams_share_no_rows_with_n_grams_of_every_text():
     chance = random.Random(3)
     sample = [
         b"weather forecast" + BORDER.encode() + bytes(chance.choices(b"abcdefgh", k=12))
@@ -126,7 +126,7 @@ def test_users_and_sessions_have_rows_of_their_own():
 
 
 class Ring:
-    """An index, and what should be in it: texts by column, the oldest first."""
+    """An index, and its expected contents: texts by column, the oldest first."""
 
     def __init__(self, words: int) -> None:
         self.index = SignatureIndex(words)
@@ -162,7 +162,7 @@ def some_texts(chance: random.Random, count: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_ring_gives_all_its_texts_newest_first_whatever_is_written(seed):
+def test_a_ring_returns_all_its_texts_newest_first(seed):
     chance = random.Random(seed)
     ring = Ring(words=chance.randint(2, 12))
     for _ in range(40):
@@ -173,17 +173,17 @@ def test_a_ring_gives_all_its_texts_newest_first_whatever_is_written(seed):
                 ring.grow(ring.index.columns // 64 + chance.randint(1, 9))
             case _:
                 ring.append(some_texts(chance, chance.randint(1, 100)))
-        # Not every time: a matrix that has grown is copied when it is looked at.
+        # Not every time, because reading a matrix that has grown copies it.
         if chance.random() < 0.4:
             for needle in (b"umbrella", b"n", b"th", b"rain sun", "á".encode(), b"nowhere"):
                 ring.check(needle, chance.choice([None, 1, 5, 100]))
 
 
-def test_many_words_are_looked_at_range_by_range():
+def test_many_words_are_scanned_range_by_range():
     ring = Ring(words=200)
     chance = random.Random(1)
     for _ in range(24):
-        ring.append(some_texts(chance, 640))  # writes over the oldest words in the end
+        ring.append(some_texts(chance, 640))  # finally overwrites the oldest words
     for needle in (b"umbrella", b"rain", b"q", b"the umbrella rain"):
         for wanted in (1, 5, None):
             ring.check(needle, wanted)

@@ -1,7 +1,7 @@
-"""The documentation as it was built by ``make docs``: nothing leads nowhere, nothing comes from elsewhere.
+"""The documentation built by ``make docs`` has no broken link and loads nothing from other hosts.
 
-No tool is used for the links: those that know #anchors of files take longer for them than all the rest of
-the documentation takes to be made.
+The links are checked here, because tools that know #anchors of files take longer than the whole
+build of the documentation.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ TOO_WIDE = """() => [...document.querySelectorAll(".bd-article :is(h1, h2, h3, p
 
 @dataclass
 class Html(HTMLParser):
-    """What a page points at and can be pointed at.
+    """The links and anchors of a page.
 
     Attributes:
         anchors: the ids of its elements.
-        links: addresses as they are written.
+        links: addresses as they are in the source.
         loads: those of them that a browser fetches with the page.
     """
 
@@ -66,7 +66,7 @@ class Html(HTMLParser):
 
 
 def broken(pages: dict[Path, Html], site: Path) -> list[str]:
-    """What is wrong with the links of these pages, each with the page it stands on."""
+    """Yields the broken links of these pages, each with its page and the reason."""
     return [
         f"{path.relative_to(site)}: {link}: {why}"
         for path, page in pages.items()
@@ -96,7 +96,7 @@ def _wrong_with(link: str, path: Path, pages: dict[Path, Html], site: Path) -> s
 
 @pytest.fixture(scope="module")
 def pages() -> dict[Path, Html]:
-    """Every page of the site, by its path."""
+    """All pages of the site, by path."""
     if not (SITE / "index.html").is_file():
         reason = "the documentation is not built: make docs"
         if os.environ.get("CI") == "true":
@@ -136,7 +136,7 @@ def test_a_broken_link_is_found(link, why, tmp_path):
     assert broken(pages, tmp_path) == ([f"a.html: {link}: {why}"] if why else [])
 
 
-def test_no_page_loads_anything_from_elsewhere(pages):
+def test_no_page_loads_anything_from_another_host(pages):
     loads = [load for page in pages.values() for load in page.loads]
     assert len(loads) > len(pages)
     assert [load for load in loads if urlsplit(load).scheme not in ("", "data")] == []
@@ -144,7 +144,7 @@ def test_no_page_loads_anything_from_elsewhere(pages):
 
 
 @pytest.mark.browser
-def test_a_browser_asks_nobody_and_nothing_sticks_out(browser, traffic, pages):
+def test_pages_contact_no_other_host_and_nothing_overflows(browser, traffic, pages):
     page = browser.new_page(viewport={"width": 400, "height": 800})
     traffic.watch(page)
     problems = []

@@ -1,4 +1,4 @@
-"""What every backend promises, written once and run over each of them."""
+"""The contract of all backends, written once and run on each of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def store(memory: SyncMemory) -> Calls:
 
 
 def fill(memory: SyncMemory, *keys: str) -> None:
-    """A record under each key, in turn, whose text is the key."""
+    """Adds a record under each key, in order, whose text is the key."""
     for key in keys:
         memory.add(key, {"text": key})
 
@@ -62,11 +62,11 @@ def keys_of(records: list[MemoryRecord]) -> list[str]:
 
 
 def everything(memory: SyncMemory) -> tuple[list[str], list[MemoryRecord], int, int | None]:
-    """All that can be seen of a memory."""
+    """Returns all that a user can read from a memory."""
     return memory.keys(), memory.records(), memory.size(), memory.max_size
 
 
-# ---- encoded, and whether there is anything new
+# ---- encoded entries and change tokens
 
 
 def test_entries_are_the_same_records_still_encoded(memory):
@@ -80,7 +80,7 @@ def test_entries_are_the_same_records_still_encoded(memory):
         memory.entries(limit=0)
 
 
-def test_peeking_gives_what_is_there_and_leaves_it_where_it_is(memory, clock):
+def test_peek_returns_existing_records_and_keeps_their_recency(memory, clock):
     memory.add("short", {"text": "short"}, ttl=60)
     fill(memory, "a", "b")
     peeked = memory.peek(["b", "nobody", "short", "a"])
@@ -93,10 +93,10 @@ def test_peeking_gives_what_is_there_and_leaves_it_where_it_is(memory, clock):
         memory.peek("short")
 
 
-def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
+def test_the_change_token_differs_after_every_visible_change(memory, clock):
     fill(memory, "a", "b", "c")
     memory.add("d", {"text": "d"}, ttl=60)
-    marks = [memory.change_token()]
+    tokens = [memory.change_token()]
     gone: list[Change] = []
     for step in (
         lambda: memory.add("e", {"text": "e"}),
@@ -110,10 +110,10 @@ def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
         lambda: memory.resize(1),
         memory.clear,
     ):
-        assert memory.change_token() == marks[-1]
+        assert memory.change_token() == tokens[-1]
         step()
-        marks.append(memory.change_token())
-    assert len(set(marks)) == len(marks)
+        tokens.append(memory.change_token())
+    assert len(set(tokens)) == len(tokens)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_the_mark_is_another_after_everything_that_can_be_seen(memory, clock):
     ],
     ids=["search", "records", "count", "ttl", "get"],
 )
-def test_looking_leaves_the_mark_as_it_is(memory, look):
+def test_reading_keeps_the_change_token(memory, look):
     fill(memory, "a", "b")
     before = memory.change_token()
     look(memory)
@@ -141,7 +141,7 @@ def test_a_missing_key_gives_none(memory):
     assert memory.get("nobody:never") is None
 
 
-def test_what_was_added_is_given_back(memory):
+def test_a_stored_value_is_returned(memory):
     value = {"text": "It rains in Málaga", "turn": 3, "tags": ["rain", None], "deep": {"x": 1.5}}
     memory.add("alice:monday", value)
     assert memory.get("alice:monday") == value
@@ -196,7 +196,7 @@ def test_a_stored_value_shares_nothing_with_its_readers_and_its_writer(memory, r
     assert read(memory) == {"text": "rain", "tags": ["a"], "deep": {"x": [1]}}
 
 
-def test_a_delete_says_whether_there_was_a_record(memory):
+def test_delete_returns_whether_there_was_a_record(memory):
     fill(memory, "a", "b")
     assert memory.delete("a") is True
     assert memory.delete("a") is False
@@ -255,7 +255,7 @@ def test_reading_many_makes_each_newest_in_the_order_asked(memory, verb):
     ],
     ids=["search", "search_records", "records", "keys", "count", "ttl", "stats", "get of missing"],
 )
-def test_looking_does_not_refresh_recency(memory, look):
+def test_reading_does_not_refresh_recency(memory, look):
     fill(memory, "a", "b")
     look(memory)
     assert memory.keys() == ["a", "b"]
@@ -269,7 +269,7 @@ def test_a_capacity_of_zero_keeps_nothing(make):
     assert memory.get("a") is None
 
 
-def test_a_smaller_capacity_evicts_at_once_and_undo_brings_back_what_fits(memory):
+def test_a_smaller_capacity_evicts_at_once_and_undo_restores_the_evicted_records(memory):
     fill(memory, "a", "b", "c")
     change = memory.resize(1)
     assert memory.max_size == 1
@@ -308,7 +308,7 @@ def test_a_change_can_be_given_the_capacity_that_its_undo_restores(memory, store
     assert (memory.max_size, memory.keys(), memory.evictions) == (1, ["a"], 0)
 
 
-def test_what_undo_brings_back_only_to_fall_out_at_once_is_no_eviction(make):
+def test_records_that_undo_restores_beyond_the_capacity_are_not_counted_as_evictions(make):
     memory = make(max_size=2)
     fill(memory, "a", "b")
     change = memory.remove(["a"])
@@ -329,7 +329,7 @@ def test_numbers_of_numpy_are_numbers(memory):
         memory.records(np.True_)
 
 
-def test_clear_deletes_everything_and_the_memory_goes_on(memory):
+def test_clear_deletes_everything_and_the_memory_stays_usable(memory):
     fill(memory, "a", "b")
     memory.add("c", {"text": "c"}, ttl=10)
     memory.clear()
@@ -338,7 +338,7 @@ def test_clear_deletes_everything_and_the_memory_goes_on(memory):
     assert memory.keys() == ["d"]
 
 
-def test_clearing_is_no_eviction(memory):
+def test_cleared_records_are_not_counted_as_evictions(memory):
     fill(memory, "a", "b")
     memory.clear()
     assert memory.evictions == 0
@@ -372,7 +372,7 @@ def test_an_empty_query_finds_nothing(memory):
         ("\u2028", "one\u2028two"),
     ],
 )
-def test_a_search_compares_as_a_reader_does(memory, query, text):
+def test_a_search_ignores_case_and_unicode_composition(memory, query, text):
     memory.add("k", {"text": text})
     memory.add("other", {"text": "nothing of the kind"})
     assert memory.search(query) == [{"text": text}]
@@ -406,7 +406,7 @@ def test_hits_come_newest_first_where_reading_counts_too(memory):
 
 
 @pytest.mark.backends(*ONE_OF_EACH_KIND)
-def test_a_search_gives_five_unless_told(memory):
+def test_a_search_returns_five_records_by_default(memory):
     fill(memory, *(f"rain {n}" for n in range(9)))
     assert len(memory.search("rain")) == 5
     assert memory.search("rain", limit=2) == [{"text": "rain 8"}, {"text": "rain 7"}]
@@ -415,7 +415,7 @@ def test_a_search_gives_five_unless_told(memory):
     assert len(memory.search_records("rain")) == 5
 
 
-def test_a_replaced_value_is_found_no_more(memory):
+def test_a_replaced_value_is_not_found_any_more(memory):
     memory.add("k", {"text": "rain"})
     memory.add("k", {"text": "sun"})
     assert memory.search("rain") == []
@@ -423,7 +423,7 @@ def test_a_replaced_value_is_found_no_more(memory):
 
 
 @pytest.mark.backends(*ONE_OF_EACH_KIND)
-def test_a_hit_tells_where_it_matched(memory):
+def test_a_hit_says_where_it_matched(memory):
     memory.add("k", {"rain": 1, "agent": {"tags": ["sun", "Rain"]}, "text": "no"})
     [hit] = memory.search_records("rain")
     assert hit.matches == ("rain", "agent.tags[1]")
@@ -526,7 +526,7 @@ def test_a_ttl_is_taken_in_every_form(memory, clock, ttl):
     assert memory.ttl("k") is None
 
 
-# What each verb says when the only record expires at this very instant.
+# The result of each verb when the only record expires at this very instant.
 LOOKS: dict[str, tuple[Callable[[SyncMemory], Any], Any]] = {
     "get": (lambda memory: memory.get("k"), None),
     "get_many": (lambda memory: memory.get_many(["k"]), {}),
@@ -613,7 +613,7 @@ def test_an_expired_record_is_created_anew(memory, clock):
     assert memory.records()[0].created_at == clock.now
 
 
-def test_the_expired_make_room_before_anything_is_evicted(make, clock):
+def test_expired_records_are_removed_before_anything_is_evicted(make, clock):
     memory = make(max_size=2)
     fill(memory, "a")
     memory.add("b", {}, ttl=10)
@@ -796,15 +796,15 @@ def test_each_kind_of_filter_is_understood_on_every_backend(talk):
     assert talk.keys() == [A3, B1, B2, NOTE]
 
 
-def test_a_limit_counts_what_the_filters_accept(talk):
+def test_a_limit_counts_only_records_that_the_filters_accept(talk):
     assert keys_of(talk.records(2, user="alice")) == [A3, A2]
     assert keys_of(talk.search_records("rain", 1, session="monday")) == [B1]
 
 
-# ---- taking out and putting back
+# ---- remove and undo
 
 
-def test_removing_says_what_was_there(memory):
+def test_remove_returns_the_removed_records(memory):
     fill(memory, "a", "b", "c")
     change = memory.remove(["c", "missing", "a", "c"])
     assert sorted(entry.key for entry in change.removed) == ["a", "c"]
@@ -834,7 +834,7 @@ def test_undo_takes_back_every_way_of_deleting(memory, taken):
     assert everything(memory) == before
 
 
-def test_undo_keeps_what_was_written_since_then(memory):
+def test_undo_keeps_records_that_were_written_later(memory):
     fill(memory, "a", "b", "c")
     change = memory.remove(["a", "b"])
     memory.add("a", {"text": "later"})
@@ -845,7 +845,7 @@ def test_undo_keeps_what_was_written_since_then(memory):
     assert [entry.key for entry in back.written] == ["b"]
 
 
-def test_undo_does_not_bring_back_what_has_expired_since(memory, clock):
+def test_undo_does_not_restore_records_that_have_expired_since(memory, clock):
     memory.add("a", {}, ttl=10)
     memory.add("b", {}, ttl=20)
     change = memory.take_all()
@@ -858,7 +858,7 @@ def test_undo_does_not_bring_back_what_has_expired_since(memory, clock):
     assert memory.keys() == []
 
 
-def test_undo_restores_where_what_was_written_since_then_has_expired(memory, clock):
+def test_undo_restores_a_record_if_its_replacement_has_expired(memory, clock):
     fill(memory, "a")
     change = memory.remove(["a"])
     memory.add("a", {"text": "later"}, ttl=10)
@@ -867,7 +867,7 @@ def test_undo_restores_where_what_was_written_since_then_has_expired(memory, clo
     assert memory.get("a") == {"text": "a"}
 
 
-def test_what_undo_restored_is_searched_and_expires_as_before(memory, clock):
+def test_restored_records_are_searched_and_expire_as_before(memory, clock):
     memory.add("a", {"text": "rain"}, ttl=10)
     memory.undo(memory.remove(["a"]))
     assert memory.search("rain") == [{"text": "rain"}]
@@ -875,7 +875,7 @@ def test_what_undo_restored_is_searched_and_expires_as_before(memory, clock):
     assert memory.search("rain") == []
 
 
-def test_a_change_is_taken_back_only_by_the_memory_that_was_changed(make):
+def test_a_change_is_undone_only_by_the_memory_that_was_changed(make):
     mine, other = make(), make()
     mine.add("k", {"v": 1})
     change = mine.take_all()
@@ -888,7 +888,7 @@ def test_a_change_is_taken_back_only_by_the_memory_that_was_changed(make):
 
 @pytest.mark.backends(*ONE_OF_EACH_KIND)
 @pytest.mark.parametrize("items", [["ab"], [("a", {}), "k"], [("a", {}, 1)], [None]])
-def test_add_many_refuses_what_is_no_pair_and_adds_nothing(memory, items):
+def test_add_many_refuses_items_that_are_no_pairs_and_adds_nothing(memory, items):
     with pytest.raises(InvalidArgument, match=r"items\[\d\]: <\w+> is no \(key, value\) pair"):
         memory.add_many(items)
     assert memory.size() == 0
@@ -913,7 +913,7 @@ def test_an_undo_can_be_undone(memory):
     assert everything(memory) == before
 
 
-def test_an_undo_into_a_full_memory_reports_only_what_came_back(make):
+def test_an_undo_into_a_full_memory_reports_only_the_restored_records(make):
     memory = make(max_size=2)
     fill(memory, "a", "b")
     change = memory.remove(["a"])
@@ -923,7 +923,7 @@ def test_an_undo_into_a_full_memory_reports_only_what_came_back(make):
     assert back == Change()
 
 
-def test_an_undo_that_pushes_others_out_can_be_undone(make):
+def test_an_undo_that_evicts_other_records_can_be_undone(make):
     memory = make(max_size=2)
     fill(memory, "a", "b")
     memory.get("a")
@@ -936,7 +936,7 @@ def test_an_undo_that_pushes_others_out_can_be_undone(make):
     assert memory.keys() == ["b", "c"]
 
 
-def test_a_write_can_be_taken_back_with_what_it_replaced_and_evicted(make, clock):
+def test_undoing_a_write_restores_replaced_and_evicted_records(make, clock):
     memory = make(max_size=2)
     fill(memory, "a", "b")
     before = everything(memory)
@@ -951,7 +951,7 @@ def test_a_write_can_be_taken_back_with_what_it_replaced_and_evicted(make, clock
     assert everything(memory) == before
 
 
-def test_taking_a_write_back_keeps_what_was_written_over_it(memory, store, clock):
+def test_undoing_a_write_keeps_later_writes(memory, store, clock):
     fill(memory, "a")
     change = store.put([new_entry(key, {"text": "1"}, clock.now, None) for key in "ab"])
     memory.add("a", {"text": "2"})
@@ -960,7 +960,7 @@ def test_taking_a_write_back_keeps_what_was_written_over_it(memory, store, clock
     assert memory.get("a") == {"text": "2"}
 
 
-# ---- the verbs of a store, one floor below
+# ---- the verbs of a store, one layer below
 
 
 def test_a_store_fetches_finds_and_counts_entries(memory, store):
@@ -1047,7 +1047,7 @@ REFUSED: list[tuple[str, Callable[[SyncMemory], Any]]] = [
     ("value: <NoneType>", lambda memory: memory.add("a", None)),
     ("value['x']: <object>", lambda memory: memory.add("a", {"x": object()})),
     ("value['x']: nan", lambda memory: memory.add("a", {"x": float("nan")})),
-    # Neither or both; a filter that is None is none, or a lost variable would delete everything.
+    # Neither or both. A filter that is None does not count, or an unset variable would delete all.
     ("either keys or filters", lambda memory: memory.remove()),
     ("either keys or filters", lambda memory: memory.remove(user=None, where={})),
     ("either keys or filters", lambda memory: memory.remove(["a"], prefix="b")),

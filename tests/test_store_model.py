@@ -1,4 +1,4 @@
-"""Random programs give the same answers in every backend as in a naive model."""
+"""Random programs give the same results on every backend and in a naive model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tta_memory_nb.text import fold
 
 NAMESPACE = "model"
 
-# Few of each, so that programs meet the same key, the same text and the same instant often.
+# Few of each, so that programs often use the same key, text and instant again.
 keys = st.sampled_from(["ann:1", "ann:2", "bob:1", "x"])
 texts = st.sampled_from(["Rain", "rain in Málaga", "sun", "", "STRASSE", "straße"])
 values = st.fixed_dictionaries({}, optional={"text": texts, "turn": st.integers(0, 2)})
@@ -40,7 +40,7 @@ filters = st.sampled_from(
 
 @dataclass(eq=False)
 class Item:
-    """A record of the model; `used` is the place in the order of recency."""
+    """A record of the model; `used` is its position by recency."""
 
     key: str
     value: dict[str, Any]
@@ -61,7 +61,7 @@ Taken: TypeAlias = tuple[list[Item], list[Item]]
 
 @dataclass
 class Model:
-    """A memory as one would write it first: a dict, and everything looked at each time."""
+    """A naive memory: a dict, all of which is read each time."""
 
     max_size: int
     clock: Clock
@@ -140,7 +140,7 @@ class Model:
 
 
 class Program(RuleBasedStateMachine):
-    """Does everything twice, in the backend and in the model, and compares the answers."""
+    """Runs every verb on the backend and on the model, and compares the results."""
 
     changes = Bundle("changes")
 
@@ -164,8 +164,8 @@ class Program(RuleBasedStateMachine):
 
     def same(self, real: Change, expected: Taken) -> tuple[Change, Taken]:
         written, removed = expected
-        # A change promises no order: the stamps of its entries say where they belong. Nor does it say
-        # how often a key was written on the way.
+        # The order in a change is undefined: its entries have their recency. How often a key was
+        # written is undefined, too.
         assert {entry.key for entry in real.written} == {item.key for item in written}
         assert sorted(entry.key for entry in real.removed) == sorted(item.key for item in removed)
         return real, expected
@@ -177,7 +177,8 @@ class Program(RuleBasedStateMachine):
 
     @rule(key=keys, value=values, ttl=st.sampled_from([1, 2]))
     def add_and_wait_until_it_expires(self, key, value, ttl):
-        # Whichever verb comes next must see at once that it is gone; chance alone seldom does this.
+        # The next verb, whichever it is, must see at once that the record has expired. Random
+        # steps alone rarely test this.
         self.add(key, value, ttl)
         self.clock.tick(ttl)
 

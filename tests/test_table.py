@@ -1,4 +1,4 @@
-"""Flat rows of records, and records of flat rows."""
+"""Conversion of records to flat rows and back."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_fields_come_in_the_order_of_their_first_appearance():
     assert list(columns_of({"b": 1}, {"a": 1, "b": 2}, {"c": 1})) == ["b", "a", "c"]
 
 
-def test_a_row_tells_null_from_absent():
+def test_a_row_distinguishes_null_from_absent():
     table = flat_table([MemoryRecord("a", {"x": None}), MemoryRecord("b", {})])
     assert table.cells(("x",)) == [None, ABSENT]
     assert [record.value for record in read_back(table)] == [{"x": None}, {}]
@@ -125,7 +125,7 @@ def test_a_marked_table_may_lack_meta_columns():
     assert (record.value, record.updated_at) == ({"text": "hi"}, NOW)
 
 
-def test_names_from_elsewhere_nest_as_long_as_they_read_as_paths():
+def test_foreign_column_names_are_nested_if_they_read_as_paths():
     reader = RowReader(["id", "agent.name", "No. of people", "a", "a.1", ".5", "x..y"], key="id")
     assert reader.record([7, "ann", 3, "one", "two", 0, 1]) == MemoryRecord(
         "7",
@@ -159,7 +159,7 @@ def test_a_row_without_a_key_is_refused(nothing):
         RowReader(["id", "a"], key="id").record([nothing, 1])
 
 
-def test_an_instant_that_is_none_is_refused_by_its_column():
+def test_an_invalid_instant_is_refused_with_its_column():
     with pytest.raises(InvalidArgument, match="updated='yesterday'"):
         RowReader(["key", *META]).record(["k", None, None, None, "yesterday", None])
 

@@ -1,4 +1,4 @@
-"""A search compares what a reader sees, in folded form, piece by piece."""
+"""A search compares the folded texts that a reader sees, piece by piece."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tta_memory_nb.text import (
     to_utf8,
 )
 
-# Letters that fold in odd ways meet often here, and so do marks that compose with them.
+# These letters fold in unusual ways, and the marks compose with them.
 odd_text = st.text(
     'aAZzsSßſẞıİIiσςΣΐΰᾳᾼﬁﬀŉǰK\u0345\u0301\u0308\u0327é\ud83d\ude42🙂天ｶガ"\\:,{} 1.e'
 )
@@ -55,7 +55,7 @@ def test_texts_a_reader_calls_the_same_fold_to_the_same(one, other):
 
 
 @pytest.mark.parametrize(("one", "other"), [("e", "é"), ("ı", "i"), ("１", "1"), ("カ", "ガ")])
-def test_texts_a_reader_tells_apart_stay_apart(one, other):
+def test_texts_a_reader_distinguishes_stay_different(one, other):
     assert fold(one) != fold(other)
 
 
@@ -88,16 +88,16 @@ def test_composed_and_decomposed_text_fold_to_the_same(text):
 
 
 @given(any_text)
-def test_ascii_takes_the_short_way_to_the_same_place(text):
+def test_the_fast_path_for_ascii_gives_the_same_result(text):
     ascii_only = "".join(character for character in text if character.isascii())
     assert fold(ascii_only) == normalize("NFC", normalize("NFD", ascii_only).casefold())
 
 
 @given(st.data())
-def test_a_search_answers_as_the_naive_reading(data):
+def test_a_search_answers_as_the_naive_definition(data):
     value = data.draw(json_objects(leaves | odd_text))
     texts = list(pieces(value)) or [""]
-    # Half of the queries are cut out of the value itself, or there would be few hits.
+    # Half of the queries are pieces of the value itself; others rarely match.
     part = data.draw(st.sampled_from(texts))
     start = data.draw(st.integers(0, len(part)))
     cut = part[start : data.draw(st.integers(start, len(part)))]
@@ -138,7 +138,7 @@ def test_punctuation_escapes_and_borders_never_match(query):
 
 
 @pytest.mark.parametrize("query", ['say "hi"', "{curly}", "a:b", "back\\slash", "line\nbreak"])
-def test_punctuation_that_stands_in_the_text_itself_does_match(query):
+def test_punctuation_inside_a_text_does_match(query):
     value = {"text": f"x {query} y"}
     assert fold(query) in searchable(value)
     assert matching_paths(value, fold(query)) == ("text",)
@@ -182,11 +182,11 @@ def test_a_value_as_deep_as_the_codec_allows_is_searched():
     assert matching_paths(value, "bottom") == ("a." * 199 + "text",)
 
 
-# ---- the same, read off the JSON text
+# ---- the same for JSON text
 
 
 def test_no_text_folds_to_a_quote_or_composes_with_one():
-    # Which is why a JSON text can be folded as a whole and then taken apart at its quotes.
+    # Therefore JSON text can be folded as a whole and then split at its quotes.
     wrong = []
     for code in range(sys.maxunicode + 1):
         folded = fold(chr(code))
@@ -205,12 +205,12 @@ def test_json_text_gives_the_same_pieces_as_the_value_in_it(value):
     text = snapshot(value)
     there = searchable_json(text).split(BORDER.encode())
     expected = [to_utf8(fold(piece)) for piece in pieces(value)]
-    # Without a piece, there is the empty one.
+    # A text without pieces has the empty piece.
     assert sorted(there) == sorted(expected or [b""])
 
 
 @given(json_objects(leaves | odd_text | numbers), st.data())
-def test_a_glance_at_json_text_misses_nothing(value, data):
+def test_the_quick_check_of_json_text_misses_nothing(value, data):
     text = snapshot(value)
     there = data.draw(st.sampled_from([*pieces(value), "e", "1e", "+1", '"', "\\", "\n", "k"]))
     start = data.draw(st.integers(0, max(0, len(there) - 1)))
@@ -220,14 +220,14 @@ def test_a_glance_at_json_text_misses_nothing(value, data):
         assert needle.at_a_glance()(text) or needle.utf8 not in searchable_json(text)
 
 
-def test_a_glance_at_json_text_passes_most_of_what_does_not_match():
+def test_the_quick_check_of_json_text_skips_most_texts_without_a_match():
     glance = Needle("umbrella").at_a_glance()
     assert glance(snapshot({"text": "My UMBRELLA"}))
     assert not glance(snapshot({"text": "the sun", "n": 1.5}))
     assert not Needle("málaga").at_a_glance()(snapshot({"text": "Malaga"}))
 
 
-# ---- where it matches
+# ---- spans of matches
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_glance_at_json_text_passes_most_of_what_does_not_match():
         ("\u1112\u1161\u11ab", "한", ["\u1112\u1161\u11ab"]),
     ],
 )
-def test_matches_are_marked_in_the_text_as_it_was_written(text, query, marked):
+def test_matches_are_located_in_the_original_text(text, query, marked):
     spans = match_spans(text, fold(query))
     assert [text[start:end] for start, end in spans] == marked
 
@@ -253,7 +253,7 @@ def test_matches_are_marked_in_the_text_as_it_was_written(text, query, marked):
     st.text("aAß́eÉσςΣ한ᆫ 🙂i\u0130", max_size=12),
     st.text("aAß́eÉσς한 🙂i\u0307", min_size=1, max_size=3),
 )
-def test_something_is_marked_where_a_search_finds_and_nothing_else(text, query):
+def test_spans_are_located_exactly_where_a_search_finds_a_match(text, query):
     needle = fold(query)
     spans = match_spans(text, needle)
     assert bool(spans) == (needle in fold(text))

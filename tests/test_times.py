@@ -1,4 +1,4 @@
-"""Durations and instants, in every form in which people write them."""
+"""Durations and instants in all accepted forms."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_numbers_that_are_no_duration_are_refused(value):
     NO_DURATIONS,
     ids=lambda value: repr(value)[:20],
 )
-def test_what_is_no_duration_is_refused_by_name_and_value(value):
+def test_an_invalid_duration_is_refused_with_its_name_and_value(value):
     with pytest.raises(InvalidArgument) as refused:
         duration(value, "--ttl")
     assert f"--ttl={brief(value)}" in str(refused.value)
@@ -130,7 +130,7 @@ def test_a_datetime_its_text_and_its_seconds_are_the_same_instant(moment):
     NO_INSTANTS,
     ids=lambda value: repr(value)[:20],
 )
-def test_what_is_no_instant_is_refused_by_name_and_value(value):
+def test_an_invalid_instant_is_refused_with_its_name_and_value(value):
     with pytest.raises(InvalidArgument) as refused:
         instant(value, NOW, "since")
     assert f"since={brief(value)}" in str(refused.value)

@@ -1,4 +1,4 @@
-"""Import and export: what comes back, what is refused and why, and what undo restores."""
+"""Import and export: round trips, refused files and records, and undo."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORMATS = ["jsonl", "csv", "parquet"]
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_what_is_exported_is_imported_again_exactly(suffix, tmp_path):
+def test_an_export_is_imported_again_exactly(suffix, tmp_path):
     path = tmp_path / f"memory.{suffix}"
 
     @given(records())
@@ -60,7 +60,7 @@ def test_jsonl_keeps_instants_that_are_finer_than_a_microsecond(tmp_path):
     assert stored(imported(tmp_path / "a.jsonl")[0]) == facts([record])
 
 
-def test_jsonl_tells_the_namespace_and_a_record_goes_where_it_is_imported(tmp_path):
+def test_jsonl_names_the_namespace_but_records_go_into_the_importing_one(tmp_path):
     memory = new_memory(namespace="tenant")
     memory.sync.add("k", {"x": 1})
     memory.sync.export(tmp_path / "a.jsonl")
@@ -123,7 +123,7 @@ def test_an_expiry_a_key_or_instants_can_be_left_out_of_a_record(tmp_path):
     assert times == {"a": (NOW, NOW), "b": (1, 1), "c": (2, 2), "d": (0, 0)}
 
 
-def test_broken_lines_are_told_by_their_numbers(tmp_path):
+def test_broken_lines_are_reported_by_their_numbers(tmp_path):
     lines = [
         b'{"key": "a", "value": {"x": 1}}',
         b'{"key": "b", "value": {"x": 1}',
@@ -187,14 +187,14 @@ def test_a_damaged_gzip_is_refused_in_every_format(suffix, damage, tmp_path):
     assert f"a.{suffix}.gz" in str(error)
 
 
-def test_a_cut_gzip_is_told_as_such(tmp_path):
+def test_a_truncated_gzip_is_reported_as_such(tmp_path):
     lines = b'{"key": "a", "value": {}}\n' * 1000
     error = refused(written(tmp_path / "a.jsonl.gz", gzip.compress(lines)[:-20]), on_error="skip")
     assert "cannot read" in str(error)
     assert "ended before the end-of-stream marker" in str(error)
 
 
-def test_gzip_is_told_by_its_content_and_not_by_its_name(tmp_path):
+def test_gzip_is_recognised_by_its_content_and_not_by_its_name(tmp_path):
     line = b'{"key": "a", "value": {}}\n'
     assert values_of(written(tmp_path / "a.jsonl", gzip.compress(line))) == {"a": {}}
     assert values_of(written(tmp_path / "b.jsonl.gz", line)) == {"a": {}}
@@ -233,7 +233,7 @@ def test_an_empty_jsonl_file_holds_no_records(tmp_path):
         (None, "cannot import from <NoneType>"),
     ],
 )
-def test_a_source_that_cannot_be_is_refused_by_name(source, message, tmp_path, monkeypatch):
+def test_an_invalid_source_is_refused_by_name(source, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("folder.csv").mkdir()
     written(Path("notes.txt"), "x")
@@ -267,7 +267,7 @@ def test_a_folder_of_the_name_of_a_dataset_does_not_hide_it(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("path", [None, 5, b"a.jsonl"])
-def test_what_is_no_path_is_refused_by_name(path):
+def test_an_object_that_is_no_path_is_refused_by_name(path):
     with pytest.raises(TransferError, match=f"{path!r} does not name a file"):
         new_memory().sync.export(path, "jsonl")
 
@@ -306,7 +306,7 @@ def test_a_value_that_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp
 def test_an_export_goes_into_a_pipe_and_leaves_it_in_its_place(name, tmp_path):
     path = tmp_path / name
     os.mkfifo(path)
-    # Open for both, so that neither side waits for the other.
+    # Open for both, so that neither side blocks.
     end = os.open(path, os.O_RDWR)
     try:
         made = [MemoryRecord("a", {"x": 1})]
@@ -398,13 +398,13 @@ def test_the_instants_of_a_record_may_be_written_in_any_way():
         ({"session": ""}, "session='': give non-empty text"),
     ],
 )
-def test_an_option_that_means_nothing_is_refused(options, message):
+def test_an_invalid_option_is_refused(options, message):
     with pytest.raises(InvalidArgument) as caught:
         imported([], **options)
     assert str(caught.value) == message
 
 
-def test_an_import_never_brings_back_what_has_expired():
+def test_an_import_never_restores_expired_records():
     made = [
         MemoryRecord("over", {}, "n", 1.0, 1.0, NOW),
         MemoryRecord("still", {}, "n", 1.0, 1.0, NOW + 0.001),
@@ -442,7 +442,7 @@ def test_an_import_that_does_not_fit_is_refused_unless_it_may_grow():
     assert (report.added, report.updated, report.evicted) == (3, 1, 0)
 
 
-def test_growing_makes_room_for_what_is_there_already():
+def test_growing_makes_room_for_the_present_records():
     memory = new_memory(max_size=3)
     memory.sync.add_many({"a": {}, "b": {}})
     report = memory.sync.import_([MemoryRecord("c", {}), MemoryRecord("d", {})], grow=True)
@@ -460,7 +460,7 @@ def test_where_there_is_no_limit_nothing_has_to_grow(grow):
     assert report.change.max_size is None
 
 
-def test_undo_takes_back_the_growth_as_well():
+def test_undo_restores_the_capacity_as_well():
     memory = new_memory(max_size=3)
     memory.sync.add_many({"a": {}, "b": {}})
     before = stored(memory)
@@ -500,7 +500,7 @@ def test_undo_restores_values_instants_and_the_order_of_recency():
     assert stored(memory) == before
 
 
-def test_progress_is_told_of_every_record():
+def test_progress_is_reported_for_every_record():
     calls = []
 
     def bar(items, total, what):

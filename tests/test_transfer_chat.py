@@ -1,4 +1,4 @@
-"""Chat transcripts of many shapes: whose words, in which turn, under which key."""
+"""Chat transcripts in many forms: speakers, turns and keys."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_file_with_a_conversation_gives_it_its_name(suffix, wrapped, tmp_path)
     assert [(record.user, record.session) for record in memory.sync.records()] == [("ann", "mon")]
 
 
-def test_conversations_by_name_come_in_every_form_that_is_about(tmp_path):
+def test_conversations_by_name_are_read_in_every_common_form(tmp_path):
     def said(text):
         return {"sender": "ann", "text": text}
 
@@ -65,7 +65,7 @@ def test_conversations_by_name_come_in_every_form_that_is_about(tmp_path):
         ]
 
 
-def test_a_transcript_imported_again_and_longer_only_adds_what_is_new():
+def test_importing_a_longer_transcript_again_only_adds_the_new_messages():
     messages = [{"role": "user", "content": str(turn)} for turn in range(3)]
     memory, _ = imported(messages)
     report = memory.sync.import_([*messages, {"role": "user", "content": "3"}])
@@ -92,7 +92,7 @@ def test_conversations_in_a_list_are_called_by_their_ids_or_numbered(name, tmp_p
         assert found[-1].value == {"turn": 1, **said}
 
 
-def test_broken_messages_of_conversations_in_a_list_are_told_by_their_places(tmp_path):
+def test_broken_messages_of_conversations_in_a_list_are_reported_by_their_positions(tmp_path):
     content = [{"messages": [{"role": "user"}, 5]}]
     assert refused(content).problems[0].startswith("conversation 1, message 2: found ")
     path = written(tmp_path / "a.jsonl", json.dumps(content[0]))
@@ -104,7 +104,7 @@ def test_a_conversation_under_its_other_name_is_one(tmp_path):
     assert [(r.user, r.session) for r in memory.sync.records()] == [("human", "mon")]
 
 
-def test_message_objects_are_taken_as_the_json_they_stand_for():
+def test_message_objects_are_read_as_the_json_they_encode_to():
     class Said(pydantic.BaseModel):
         type: str
         content: str
@@ -120,7 +120,7 @@ def test_an_object_of_a_list_comes_under_the_key_it_has(tmp_path):
     row = {"key": "mykey", "user": "bob", "text": "hi"}
     expected = {"mykey": {"user": "bob", "text": "hi"}}
     assert values_of([row]) == values_of(written(tmp_path / "a.json", [row])) == expected
-    # A message may have a field of that name; who names one means it.
+    # A message may have a field of that name; only an explicit `key` makes it the key.
     message = {"key": 1, "role": "user"}
     assert list(values_of([message])) == [create_memory_key("user", "chat", {"turn": 0})]
     assert values_of([{"id": 1, "role": "user"}], key="id") == {"1": {"role": "user"}}
@@ -175,19 +175,19 @@ def test_turns_whose_keys_would_be_equal_are_kept_apart():
     ],
     ids=repr,
 )
-def test_the_instant_of_a_message_is_taken_where_one_is_written(written_time, at):
+def test_the_instant_of_a_message_is_read_from_its_fields(written_time, at):
     memory, _ = imported([{"role": "user", "ts": written_time}])
     assert [record.updated_at for record in memory.sync.records()] == [at]
 
 
-def test_the_first_field_that_tells_a_time_counts():
+def test_the_first_field_with_a_time_counts():
     memory, _ = imported([{"role": "user", "timestamp": "soon", "date": "2026-01-02"}])
     assert (
         memory.sync.records()[0].updated_at == datetime.fromisoformat("2026-01-02T00Z").timestamp()
     )
 
 
-def test_broken_messages_are_told_by_their_places():
+def test_broken_messages_are_reported_by_their_positions():
     content = {
         "mon": [{"role": "user", "text": "x"}, "hello", {"text": "y"}],
         "tue": "no list",

@@ -1,4 +1,4 @@
-"""CSV, Parquet, Arrow and DataFrames: what tables of ours and of others become."""
+"""CSV, Parquet, Arrow and DataFrames: round trips, and tables of other programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tta_memory_nb.transfer.items import Options
 from tta_memory_nb.transfer.tables import read_csv, write_csv
 
 
-def test_a_csv_cell_means_what_it_reads_as(tmp_path):
+def test_a_csv_cell_is_parsed_as_json_if_it_reads_as_json(tmp_path):
     text = 'key,a,b,c,d,e,f,g\n007,3,"""3""",007,,null,"[1, {""x"": 2}]",NaN\n'
     assert values_of(written(tmp_path / "a.csv", text)) == {
         "007": {"a": 3, "b": "3", "c": "007", "e": None, "f": [1, {"x": 2}], "g": "NaN"}
@@ -61,7 +61,7 @@ def test_a_csv_cell_may_be_longer_than_the_csv_module_likes(tmp_path):
     assert values_of(written(tmp_path / "a.csv", f"key,x\nk,{long}\n")) == {"k": {"x": long}}
 
 
-def test_an_import_that_ends_leaves_long_cells_to_the_others(tmp_path):
+def test_an_import_that_ends_keeps_the_cell_limit_of_concurrent_imports(tmp_path):
     csv.field_size_limit(131_072)
     path = written(tmp_path / "a.csv", f"key,x\na,1\nb,{'x' * 200_000}\n")
     first, second = read_csv(path, Options()), read_csv(path, Options())
@@ -69,7 +69,7 @@ def test_an_import_that_ends_leaves_long_cells_to_the_others(tmp_path):
     assert [type(record) for _, record in [*first, *second]] == [MemoryRecord, MemoryRecord]
 
 
-def test_broken_csv_rows_are_told_by_their_lines(tmp_path):
+def test_broken_csv_rows_are_reported_by_their_lines(tmp_path):
     rows = [
         b"key,a,b",
         b"good,1,2",
@@ -156,7 +156,7 @@ def test_a_table_of_any_library_that_speaks_arrow_is_imported():
     assert values_of(table, key="id") == {"1": {}, "2": {"x": 3}}
 
 
-def test_a_dataframe_of_others_is_imported_with_its_key_column_or_named_index():
+def test_a_foreign_dataframe_is_imported_with_its_key_column_or_named_index():
     frame = pd.DataFrame({"id": [1, 2], "text": ["x", None], "at": pd.Timestamp("2026-01-02")})
     expected = {
         "1": {"text": "x", "at": "2026-01-02T00:00:00"},
@@ -183,13 +183,13 @@ def test_a_table_without_a_usable_header_is_refused(frame, message):
     assert message in str(refused(frame))
 
 
-def test_broken_rows_of_a_dataframe_are_told_by_their_places():
+def test_broken_rows_of_a_dataframe_are_reported_by_their_positions():
     frame = pd.DataFrame({"key": ["a", None, "c"], "x": [1, 2, {3}]}, dtype=object)
     assert refused(frame).problems[0] == "row 2: no key: the cell in column 'key' is empty"
     assert refused(frame).problems[1].startswith("row 3: value['x']: <set> is not JSON")
 
 
-def test_broken_rows_of_parquet_are_told_by_their_places(tmp_path):
+def test_broken_rows_of_parquet_are_reported_by_their_positions(tmp_path):
     table = pyarrow.table({"key": ["a", None], "x": [1, 2]})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
     problem = "row 2: no key: the cell in column 'key' is empty"
@@ -204,7 +204,7 @@ def test_broken_rows_of_parquet_are_told_by_their_places(tmp_path):
     ],
     ids=["year", "text"],
 )
-def test_what_arrow_holds_and_python_cannot_is_refused_by_its_column(column, tmp_path):
+def test_arrow_values_that_python_cannot_hold_are_refused_with_their_column(column, tmp_path):
     table = pyarrow.table({"key": ["a"], "odd": column})
     assert "Table: cannot read column 'odd'" in str(refused(table))
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
@@ -220,11 +220,11 @@ def test_what_arrow_holds_and_python_cannot_is_refused_by_its_column(column, tmp
     ],
     ids=["pandas", "array", "chunks"],
 )
-def test_a_single_column_is_refused_as_no_table(column, message):
+def test_a_single_column_is_refused(column, message):
     assert message in str(refused(column))
 
 
-def test_nan_in_arrow_means_what_it_means_in_a_dataframe(tmp_path):
+def test_nan_in_arrow_is_treated_as_in_a_dataframe(tmp_path):
     table = pyarrow.table({"key": ["a", "b"], "x": [float("nan"), 0.5]})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
     expected = {"a": {}, "b": {"x": 0.5}}
@@ -238,7 +238,7 @@ def test_only_numbers_that_were_integers_become_integers_again():
     assert exact(memory.sync.get("a")) == '{"n": 3, "x": 1e+300}'
 
 
-def test_parquet_without_pyarrow_names_the_way_to_install_it(tmp_path, monkeypatch):
+def test_the_error_without_pyarrow_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingPackage, match=r"pip install 'tta-memory-nb\[parquet\]'"):
         new_memory().sync.export(tmp_path / "a.parquet")

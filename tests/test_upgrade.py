@@ -1,4 +1,4 @@
-"""Records that earlier versions have stored, and the refusal of those that only later versions know."""
+"""Records of earlier versions are read, and formats of later versions are refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAMPLES = sorted((Path(__file__).parent / "data").glob("format-*.json"))
 
 @pytest.fixture(params=SAMPLES, ids=lambda path: path.stem)
 def sample(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What a version that wrote this format has stored, and what it found there itself."""
+    """The keys that a version with this format has stored, and the records that it read back."""
     found: dict[str, Any] = json.loads(request.param.read_text("utf-8"))
     return found
 
@@ -40,7 +40,7 @@ def client(url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def loaded(sample: dict[str, Any], client: redis.Redis) -> Iterator[dict[str, Any]]:
-    """The sample, once a server has it."""
+    """The sample, after it was loaded into a server."""
     decoded = base64.b64decode
     client.unlink(*sample["stored"])
     for name, contents in sample["stored"].items():
@@ -74,7 +74,7 @@ def as_lists(memory: MemoryPrimitive) -> list[list[Any]]:
     ]
 
 
-# ---- what earlier versions have stored
+# ---- records of earlier versions
 
 
 def test_all_records_are_read_as_the_earlier_version_read_them(loaded, open_memory):
@@ -109,7 +109,7 @@ def test_an_expired_record_is_gone_and_others_stay(loaded, open_memory):
     keys = set(loaded["expected"]["various"]["keys"]) - {"expires soon"}
     assert memory.sync.get("expires soon") is None
     assert set(memory.sync.keys()) == keys
-    memory.sync.add("new", {})  # which deletes what has expired
+    memory.sync.add("new", {})  # deletes the expired record
     assert memory.size() == len(keys) + 1
     assert memory.sync.stats()["expiring"] == 1
 
@@ -154,7 +154,7 @@ def test_a_namespace_without_a_format_is_written_to_and_stays_as_it_is(loaded, o
     assert client.hget(keys_of("cleared").meta, "format") is None
 
 
-# ---- what only later versions know
+# ---- formats of later versions
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ from tta_memory_nb.urls import masked_url
             "redis+sentinel://h/m?sentinel_password=***&db=1",
         ),
         ("redis://alice:pw@h/0?auth_token=pw", "redis://alice:***@h/0?auth_token=***"),
-        # What is not known to be harmless is not shown, whatever it is called.
+        # Parameters are hidden unless they are known to be harmless.
         ("x.redis.cache.windows.net:6380,password=pw=,ssl=True", "***"),
         ("x.redis.cache.windows.net:6380,password=p:w@x", "x.redis.cache.windows.net:***@***"),
         ("redis://default:pw", "redis://***"),
@@ -66,7 +66,7 @@ def test_an_address_is_shown_without_its_password(url, shown):
     assert masked_url(url) == shown
 
 
-# Long enough not to stand in the rest of the address by chance.
+# Long enough not to occur in the rest of the address by chance.
 secrets = st.text(st.sampled_from("Qq@:/?#=%&\n é"), min_size=1, max_size=8).map(
     lambda text: f"S3{text}7Z"
 )
@@ -90,8 +90,8 @@ def test_no_part_of_a_password_in_the_credentials_is_shown(secret, address):
 
 
 @given(secrets.filter(lambda secret: ":" not in secret))
-def test_no_part_of_a_token_that_stands_for_the_user_is_shown(secret):
-    # What reads like a parameter may hold the @: then the host is hidden as well.
+def test_no_part_of_a_token_in_place_of_the_user_is_shown(secret):
+    # The @ may be inside what reads like a parameter: then the host is hidden as well.
     assert masked_url(f"redis://{secret}@host") in ("redis://:***@host", "redis://:***@***")
     assert masked_url(f"{secret}@host") in (":***@host", ":***@***")
 

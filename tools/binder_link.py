@@ -23,9 +23,9 @@ ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- binder -->", "<!-- /binder -->"
 FIRST = "01_quickstart.ipynb"
 
-# What GitHub takes for names of accounts and of repositories.
+# Names that GitHub allows for accounts and repositories.
 _REPO = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/(?!\.{1,2}$)[\w.-]{1,100}", re.ASCII)
-# What git refuses in the name of a branch; see `git help check-ref-format`.
+# Strings that git refuses in the name of a branch; see `git help check-ref-format`.
 _NO_BRANCH = re.compile(r"^[-/.]|[/.]$|\.lock(/|$)|\.\.|//|/\.|@\{|^@$|[\x00-\x20\x7f~^:?*\[\\]|^$")
 _PLACE = re.compile(f"({re.escape(BEGIN)})(.*?)({re.escape(END)})")
 # The table in pyproject.toml: its heading, and its entries up to an empty line or the next heading.
@@ -33,10 +33,10 @@ _URLS = re.compile(r"^(\[project\.urls\]\r?\n)((?:[^\[\s].*\r?\n)*)", re.MULTILI
 
 
 def address(repo: str, branch: str, notebook: str) -> str:
-    """Where Binder opens a notebook of the repository, in JupyterLab.
+    """Returns the address at which Binder opens a notebook of the repository in JupyterLab.
 
     Raises:
-        ValueError: no repository or branch on GitHub has such a name.
+        ValueError: GitHub allows no repository or branch of that name.
     """
     if not _REPO.fullmatch(repo) or repo.endswith(".git"):
         raise ValueError(
@@ -52,10 +52,10 @@ def address(repo: str, branch: str, notebook: str) -> str:
 
 
 def linked(text: str, link: str) -> str:
-    """The text with the link in the places for it; unchanged where there is none.
+    """Returns the text with the link in its placeholders; unchanged if there is none.
 
     Raises:
-        ValueError: a place has no end, or an end no beginning, on its line.
+        ValueError: a placeholder has no end, or no beginning, on its line.
     """
     places = len(_PLACE.findall(text))
     if not places == text.count(BEGIN) == text.count(END):
@@ -79,7 +79,7 @@ def with_urls(text: str, repo: str, branch: str) -> str | None:
 
 
 def changes(root: Path, repo: str, branch: str) -> dict[Path, str | None]:
-    """What the README, the notebooks and ``pyproject.toml`` become; None for those without a place.
+    """Returns the new texts of the files that may have placeholders; None if a file has none.
 
     Raises:
         ValueError: as `address` and `linked`.
@@ -91,13 +91,13 @@ def changes(root: Path, repo: str, branch: str) -> dict[Path, str | None]:
         links[path] = f"[Launch on Binder]({address(repo, branch, path.name)})"
     found: dict[Path, str | None] = {}
     for path, link in links.items():
-        before = path.read_bytes().decode("utf-8")  # read_text would change ends of lines
+        before = path.read_bytes().decode("utf-8")  # read_text would change line endings
         try:
             after = linked(before, link)
             if path.suffix == ".ipynb":
                 json.loads(
                     after
-                )  # nothing in a link is special in JSON; a broken file is left alone
+                )  # nothing in a link is special in JSON; a broken file is not changed
         except ValueError as error:
             raise ValueError(f"{path.relative_to(root)}: {error}") from error
         found[path] = after if BEGIN in before else None
@@ -107,7 +107,7 @@ def changes(root: Path, repo: str, branch: str) -> dict[Path, str | None]:
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
-    """Writes the link; or says what is the matter, and writes nothing."""
+    """Writes the link, or prints an error and writes nothing."""
     repo, branch = [*arguments, "main"][:2] if arguments else ("", "main")
     try:
         found = changes(root, repo, branch)

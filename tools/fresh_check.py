@@ -1,8 +1,8 @@
-"""What somebody sees who has just cloned the repository: ``make fresh-check``.
+"""Checks a new clone of the repository as a newcomer would use it: ``make fresh-check``.
 
 The last commit is cloned into an empty folder. There, with an empty home, no caches and none of
 the caller's variables but those that lead to the packages, `make lab` has to show the quickstart
-and `make test` has to pass. Needs python3, make and git, and nothing that is installed already.
+and `make test` has to pass. It needs python3, make and git, and no installed packages.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ARTEFACTS = "test-output"
-PATIENCE = 600  # seconds that `make lab` may take on the slowest machine that is still working
+PATIENCE = 600  # seconds that `make lab` may take on the slowest machine
 
-# How a machine reaches its package index, which language it speaks, and that it is CI.
+# Variables for the package index, the language and CI.
 _KEPT = re.compile(
     r"PIP_\w+|NPM_CONFIG_\w+|npm_config_\w+|NODE_EXTRA_CA_CERTS|\w+_proxy|\w+_PROXY|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
     r"|CI|LANG|LC_\w+|TZ|TERM|COLUMNS|PY_COLORS|FORCE_COLOR|NO_COLOR"
-    r"|LD_LIBRARY_PATH"  # where some Pythons find themselves
+    r"|LD_LIBRARY_PATH"  # some Pythons need it to find their library
 )
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 def empty_environment(home: Path) -> dict[str, str]:
-    """The variables of a machine on which nobody has done anything yet."""
+    """Returns the environment variables of a machine without caches or settings."""
     env = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
-    # The interpreter itself, and not a venv or a manager's shim that would need its home.
+    # The interpreter itself, because a venv or a version manager's shim would need its own home.
     python = Path(getattr(sys, "_base_executable", sys.executable)).resolve().parent
     env["PATH"] = os.pathsep.join([str(python), *_SYSTEM])
     env["HOME"] = str(home)
-    # npm reads where its registry is from a file in the home directory.
+    # npm reads the address of its registry from a file in the home directory.
     npm = Path.home() / ".npmrc"
     if npm.is_file():
         env.setdefault("NPM_CONFIG_USERCONFIG", str(npm))
@@ -54,7 +54,7 @@ def empty_environment(home: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens at now."""
+    """Returns a port that no process listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -64,7 +64,7 @@ def free_port() -> int:
 def running(
     command: list[str], folder: Path, env: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program, and whatever it starts, for as long as the block lasts."""
+    """Runs a program, and all processes that it starts, while the block lasts."""
     process = subprocess.Popen(
         command, cwd=folder, env=env, stdin=subprocess.DEVNULL, start_new_session=True
     )
@@ -82,7 +82,7 @@ def running(
 
 
 def opened_page(home: Path) -> str | None:
-    """The address that JupyterLab would have opened in a browser; None before it knows."""
+    """Returns the address that JupyterLab would open in a browser; None until it is known."""
     for page in home.glob("**/jpserver-file-to-run-*-open.html"):
         found = re.search(r'url=([^"]+)"', page.read_text(encoding="utf-8"))
         if found:
@@ -91,8 +91,8 @@ def opened_page(home: Path) -> str | None:
 
 
 def answers(url: str) -> bool:
-    """Whether an address gives a page. Any answer but 200 ends the check."""
-    # Proxies know nothing of this machine's own addresses.
+    """Returns whether a page answers at an address. Any status but 200 ends the check."""
+    # Proxies cannot reach the local addresses of this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=60) as answer:
@@ -101,7 +101,7 @@ def answers(url: str) -> bool:
             return True
     except urllib.error.HTTPError as error:
         sys.exit(f"{url} answered {error.code}")
-    except OSError:  # nobody listens yet
+    except OSError:  # no process listens yet
         return False
 
 
@@ -115,13 +115,13 @@ def check_lab(clone: Path, env: dict[str, str]) -> str:
     with running(["make", "lab", f"LAB_FLAGS=--no-browser --port={port}"], clone, env) as process:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            # Doubles as the pause between two tries.
+            # The timeout is also the pause between two tries.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 sys.exit(f"make lab ended with {process.wait(0.2)} before it showed a page")
             url = opened_page(Path(env["HOME"]))
             if url is None or not answers(url):
                 continue
-            # The page itself is the same for every path, so the file is asked for, too.
+            # The page is the same for every path, so the file is requested, too.
             page, _, token = url.partition("?")
             name = page.partition("/lab/tree/")[2]
             contents = f"{page.partition('/lab/')[0]}/api/contents/{name}?content=0&{token}"
@@ -132,8 +132,8 @@ def check_lab(clone: Path, env: dict[str, str]) -> str:
 
 
 def main() -> int:
-    """Does both, and says how long they have taken."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("fresh-check was stopped"))  # and cleans up
+    """Runs both checks, and prints how long they took."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("fresh-check was stopped"))  # cleans up, too
     if subprocess.check_output(["git", "status", "--porcelain"], cwd=ROOT):
         print("fresh-check takes the last commit; what has changed since is not in it", flush=True)
     with tempfile.TemporaryDirectory(prefix="fresh-") as folder:

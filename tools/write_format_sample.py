@@ -1,4 +1,4 @@
-"""Writes a file with all that the installed version stores on a server, for the upgrade test.
+"""Writes a file with all data that the installed version stores on a server, for the upgrade test.
 
     python tools/write_format_sample.py redis://localhost:6379 tests/data/format-1.json
 
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def everything(memory: SyncMemory) -> dict[str, Any]:
-    """What the version under test has to find."""
+    """Returns the records that the version under test has to find."""
     return {
         "max_size": memory.max_size,
         "evictions": memory.evictions,
@@ -104,7 +104,7 @@ def everything(memory: SyncMemory) -> dict[str, Any]:
 
 
 def contents(client: redis.Redis, name: bytes) -> dict[str, Any]:
-    """The contents of a key, in a form that JSON can hold."""
+    """Returns the contents of a key, in a form that JSON can represent."""
     kind = client.type(name)
     if kind == b"hash":
         found = client.hgetall(name)
@@ -115,7 +115,7 @@ def contents(client: redis.Redis, name: bytes) -> dict[str, Any]:
 
 
 def encoded(data: bytes) -> str:
-    """Bytes as text."""
+    """Returns bytes as text."""
     return base64.b64encode(data).decode()
 
 

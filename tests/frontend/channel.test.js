@@ -48,7 +48,7 @@ test("an answer goes to the function that waits for it, once", () => {
   assert.deepEqual(answers.map(({ message }) => message), ["this one"]);
 });
 
-test("the user waits for the last request alone", () => {
+test("only the answer to the last request ends the waiting", () => {
   const { channel } = open();
   channel.request("set", { query: "r" });
   const first = channel.last;
@@ -59,7 +59,7 @@ test("the user waits for the last request alone", () => {
   assert.equal(channel.settle({ kind: "state", for: channel.last, view: 1, state: { now: 0 } }), true);
 });
 
-test("an answer to another view ends no waiting here", () => {
+test("an answer to another view settles no request of this one", () => {
   const { channel } = open();
   channel.request("set", { query: "r" });
   assert.equal(channel.settle({ kind: "state", for: (channel.view + 1) * 1_000_000 + 1, view: channel.view + 1, state: { now: 0 } }), false);

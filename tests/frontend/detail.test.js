@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Detail } from "../../tta_memory_nb/notebook/explorer/frontend/detail.js";
 
-/** The part of a page that an empty panel needs. */
+/** The elements of a page that an empty panel needs. */
 const page = { createElement: () => ({ hidden: true, setAttribute() {}, addEventListener() {}, append() {} }) };
 
 test("a kernel that is lost before it has sent a record leaves nothing to draw", (context) => {

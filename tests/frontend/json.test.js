@@ -9,7 +9,7 @@ test("numbers that JavaScript would round keep their digits", () => {
   assert.deepEqual(value.list, [new ExactNumber("1e2"), 0.1]);
 });
 
-test("a field named like a part of every object is a field", () => {
+test("a field named like a property of every object is a field", () => {
   const value = parseExactly('{"__proto__": {"polluted": true}}');
   assert.deepEqual(Object.keys(value), ["__proto__"]);
   assert.equal({}.polluted, undefined);

@@ -33,7 +33,7 @@ test("nothing moves out of the table, whose top are the headings", () => {
   assert.deepEqual(move("ArrowDown", HEADINGS, 0, false, { ...SIZE, rows: 0 }), [0, 0]);
 });
 
-test("other keys do not move, also those named like a part of every object", () => {
+test("other keys do not move, not even those named like a property of every object", () => {
   for (const key of ["a", "Enter", "Escape", "constructor", "__proto__"]) assert.equal(move(key, 0, 0), null);
 });
 
