@@ -120,6 +120,17 @@ class Replicas:
                 self._partial.popitem(last=False)
         return synced
 
+    def holds(self, filters: Filters) -> bool:
+        """Returns whether a replica has all that filters accept, as of its last sync."""
+        if self.whole.replica.position().is_complete:
+            return True
+        subset = Subset.of(filters)
+        with self._lock:
+            partial = list(self._partial.values())
+        return any(
+            each.subset.covers(subset) and each.replica.position().is_complete for each in partial
+        )
+
     # ---- what this process does on the server; for the arguments see `Replica`
 
     def wrote(self, entries: Sequence[Entry], start: int, end: int) -> None:
