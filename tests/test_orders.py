@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from tta_memory_nb import InMemoryStore, InvalidArgument, MemoryPrimitive
 from tta_memory_nb.entry import Entry
 from tta_memory_nb.filters import Filters
 from tta_memory_nb.search.indexes import INDEXES
-from tta_memory_nb.search.orders import Orders, prefix_of
+from tta_memory_nb.search.orders import _Order, prefix_of
 from tta_memory_nb.search.query import Entries, Query
 from tta_memory_nb.search.request import Hit, Search
 
@@ -122,25 +124,50 @@ def test_a_search_with_narrow_bounds_reads_few_other_records(monkeypatch):
     assert len(looked) < 200
 
 
-def test_an_interrupted_update_of_an_order_makes_no_answer_wrong(monkeypatch):
-    store = InMemoryStore(3000)
-    for n in range(1000):
-        store.add(f"ann:{n}" if n % 50 else f"bob:{n}", {"n": n})
-    bobs = Search(filters=Filters(prefix="bob:"))
-    assert len(store.contents.find(bobs)) == 20
-    for n in range(1000, 2000):
-        store.add(f"ann:{n}" if n % 50 else f"bob:{n}", {"n": n})
-    real = Orders._narrowest
+def interrupted_at(step: int) -> Callable[..., Any]:
+    """A trace function that raises KeyboardInterrupt at a line of an order's update."""
+    lines = 0
 
-    def interrupted(self: Orders, *args: Any) -> Any:
-        real(self, *args)
-        raise KeyboardInterrupt
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal lines
+        if frame.f_code is not _Order._update.__code__:
+            return None
+        if event == "line":
+            lines += 1
+            if lines == step:
+                raise KeyboardInterrupt
+        return trace
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Orders, "_narrowest", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            store.contents.find(bobs)
-    assert len(store.contents.find(bobs)) == 40
+    return trace
+
+
+@pytest.mark.parametrize("bound", [{"prefix": "bob:"}, {"until": 1_800_000_100.0}], ids=str)
+@pytest.mark.parametrize("step", range(1, 60, 3))
+def test_an_interrupted_update_of_an_order_makes_no_answer_wrong(step, bound):
+    clock = Clock()
+    store = InMemoryStore(3000, clock=clock)
+    search = Search(filters=Filters(**bound))
+
+    def add(first: int, last: int) -> None:
+        for n in range(first, last):
+            clock.tick(1)
+            store.add(f"ann:{n}" if n % 50 else f"bob:{n}", {"n": n})
+
+    add(0, 1000)
+    for interrupted in (False, True, True):
+        if interrupted:
+            traced = sys.gettrace()
+            sys.settrace(interrupted_at(step))
+            try:
+                store.contents.find(search)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.settrace(traced)
+        assert [hit.entry for hit in store.contents.find(search)] == naive(store, search)
+        add(store.size(), store.size() + 500)
+        store.get("bob:50")
+        store.remove(["bob:0", "bob:100"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ entry under its key still has this term, so nothing that was overwritten, evicte
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import inf
 from operator import attrgetter, itemgetter
@@ -32,7 +32,6 @@ _COST = 3
 Instant: TypeAlias = tuple[float, str]
 
 T = TypeVar("T", str, Instant)
-R = TypeVar("R")
 
 
 class _Terms(Protocol[T]):
@@ -119,10 +118,14 @@ class _Order(Generic[T]):
             self._unsorted += map(self._by.of, entries)
 
     def _update(self, entries: Entries) -> list[T]:
-        """Takes in what was written since the last search; returns the sorted terms."""
+        """Takes in what was written since the last search; returns the sorted terms.
+
+        The steps are in an order in which an interrupt between any two of them costs nothing but a
+        term that is here twice, or a new start.
+        """
         terms, of = self._sorted, self._by.of
         if terms is None or len(terms) > 2 * len(entries) + _UNSORTED:
-            self._unsorted = []
+            self.clear()
             terms = sorted(map(of, entries.values()))
             self._seen = next(map(recency, reversed(entries.values())), 0)
             self._sorted = terms
@@ -138,11 +141,11 @@ class _Order(Generic[T]):
                 self._unsorted.append(term)
             self._seen = fresh[-1]._recency
         if len(self._unsorted) > _UNSORTED + len(terms) // _UNSORTED_SHARE:
-            # Timsort finds the run that is sorted already. What strikes here is dealt with by
-            # `Orders`, which starts over.
-            terms += self._unsorted
-            self._unsorted = []
+            # Timsort finds the run that is sorted already.
+            terms = terms + self._unsorted
             terms.sort()
+            self._sorted = terms
+            self._unsorted = []
         return terms
 
     def size(self, entries: Entries, filters: Filters) -> int:
@@ -196,7 +199,7 @@ class Orders:
         Returns:
             None when no order is narrow enough to help.
         """
-        narrowest = self._guarded(self._narrowest, entries, query.filters, most)
+        narrowest = self._narrowest(entries, query.filters, most)
         if narrowest is None:
             return None
         order, size = narrowest
@@ -212,7 +215,7 @@ class Orders:
 
     def candidates(self, entries: Entries, query: Query, most: float = inf) -> list[Entry] | None:
         """Returns all entries that may match, newest first; None when no order is narrow enough."""
-        narrowest = self._guarded(self._narrowest, entries, query.filters, most)
+        narrowest = self._narrowest(entries, query.filters, most)
         return None if narrowest is None else self._named(narrowest[0], entries, query)
 
     def _named(
@@ -236,19 +239,6 @@ class Orders:
         if found is None or found[1] > most or found[1] * _COST >= len(entries):
             return None
         return found
-
-    def _guarded(
-        self,
-        look: Callable[[Entries, Filters, float], R],
-        entries: Entries,
-        filters: Filters,
-        most: float,
-    ) -> R:
-        try:
-            return look(entries, filters, most)
-        except BaseException:  # Ctrl-C as well: half of a change is worse than no order
-            self.clear()
-            raise
 
 
 def prefix_of(filters: Filters) -> str:
