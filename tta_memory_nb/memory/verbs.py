@@ -498,8 +498,9 @@ class Verbs:
 
         ``backend`` ("in-memory" or "redis"), ``fallback_available`` (whether work goes on without a
         server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``. With
-        a server also ``redis_url``, ``server`` (name and version, as far as it tells), ``degraded``
-        (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
+        a server also ``redis_url``, ``server`` (name and version, as far as it tells),
+        ``reads_not_noted`` (records read while the server could not write, which the order of use lacks),
+        ``degraded`` (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
         ``degraded_because`` and ``writes_waiting`` (records); size and evictions are then those
         known here.
         """

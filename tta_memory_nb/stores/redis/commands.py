@@ -7,6 +7,7 @@ may be sent again when its reply was lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from struct import Struct
 from time import monotonic
 from typing import Any, TypeAlias
@@ -52,6 +53,8 @@ class Commands:
         seen: the server's counter, as far as this process has seen it.
         max_size: the capacity of the namespace as it was seen last; None for no limit.
         evictions: how many records the server has evicted, as it was seen last.
+        reads_not_noted: how many records were read from a server that could not write, so that the
+            order of use does not have these reads.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Commands:
         self.seen = 0
         self.max_size: int | None = None
         self.evictions = 0
+        self.reads_not_noted = 0
         self._namespace = namespace
         self._replicas = replicas
         self._payloads = payloads
@@ -270,6 +274,8 @@ class Commands:
                     missing.append(key)
                 else:
                     here.append(entry)
+            if here and start == end:  # the server cannot write now
+                self.reads_not_noted += len(here)
             self._replicas.whole.replica.read(here, missing, start, end)
             found += here
         return found
@@ -282,8 +288,11 @@ class Commands:
             self._replicas.whole.replica.read((), (key,), reply, reply)
             return None
         place = int(_DOUBLE.unpack_from(reply)[0])
-        entry = unpack(key, reply[8:], place)
+        entry = unpack(key, reply[8:], abs(place))
         assert entry is not None
+        if place < 0:  # the server cannot write now
+            self.reads_not_noted += 1
+            return entry
         self.note(place)
         self._replicas.whole.replica.read((entry,), (), place - 1, place)
         return entry
@@ -393,8 +402,9 @@ class Commands:
 
     def stats(self) -> Plan[dict[str, int]]:
         """Returns what `Store.stats` does; ``stored`` are the bytes that the server keeps."""
-        more = True
-        while more:
+        before, more = inf, 1
+        while 0 < more < before:  # a server that cannot write now deletes no expired records
+            before = more
             _, expiring, *_, more = yield from self._about()
         size = stored = 0
         place: bytes = b"0"

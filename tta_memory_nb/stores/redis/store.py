@@ -475,6 +475,7 @@ class RedisStore:
             "size": size,
             "max_size": self.max_size,
             "evictions": self.evictions,
+            "reads_not_noted": self.commands.reads_not_noted,
             "redis_url": self._shown,
             "server": server or None,
             "degraded": outage is not None,

@@ -4,7 +4,9 @@
 if call('EXISTS', META) == 0 then return {0, 0, 0, -1, 0} end
 local refused = open()
 if refused then return refused end
-if sweep(tonumber(ARGV[2])) > 0 then
+-- A server that cannot write now still counts.
+if call('ZCOUNT', EXPIRIES, '-inf', ARGV[1]) > 0 and type(redis.pcall('HDEL', META, '')) ~= 'table' then
+  sweep(tonumber(ARGV[2]))
   trim()
   call('HSET', META, 'seq', whole(seq))
 end

@@ -2,6 +2,9 @@
 -- Returns for one key its recency as 8 bytes followed by its blob, or the counter if there is no record. Returns for several
 -- keys the counter before and after, and recency (0: no record) and blob of each. A record with a flag that only later
 -- versions know is returned with a recency of 0 (one key) or -1 and keeps its own; the client refuses it.
+--
+-- A server that cannot write now (no room left, a failed snapshot, too few replicas, a read-only replica) is still read
+-- from: then the counter stays, and a record comes with the recency that it has, for one key as a negative number.
 local now = tonumber(ARGV[1])
 if #ARGV == 2 then
   local blob = redis.call('HGET', KEYS[1], ARGV[2])
@@ -10,7 +13,14 @@ if #ARGV == 2 then
   if flags % 2 == 0 then
     local expires = struct.unpack('>d', blob, 18)
     if expires == 0 or expires > now then
-      local seq = redis.call('HINCRBY', KEYS[4], 'seq', 1)
+      local seq = redis.pcall('HINCRBY', KEYS[4], 'seq', 1)
+      if type(seq) == 'table' and type(redis.pcall('HDEL', KEYS[4], '')) ~= 'table' then
+        -- There is no room. A script that has begun with a command that frees may go on; these two need no room.
+        seq = redis.pcall('HINCRBY', KEYS[4], 'seq', 1)
+      end
+      if type(seq) == 'table' then
+        return struct.pack('>d', -tonumber(redis.call('ZSCORE', KEYS[2], ARGV[2]) or 1)) .. blob
+      end
       redis.call('ZADD', KEYS[2], string.format('%.0f', seq), ARGV[2])
       return struct.pack('>d', seq) .. blob
     end
@@ -20,7 +30,7 @@ end
 local meta = redis.call('HMGET', KEYS[4], 'seq', 'format')
 if meta[2] and meta[2] ~= '1' then return redis.error_reply('FORMAT ' .. meta[2]) end
 local start = tonumber(meta[1] or 0)
-local seq, out = start, {}
+local seq, out, writes = start, {}, nil
 for i = 2, #ARGV do
   local key = ARGV[i]
   local blob = redis.call('HGET', KEYS[1], key)
@@ -31,9 +41,15 @@ for i = 2, #ARGV do
   elseif flags % 2 == 0 then
     local expires = struct.unpack('>d', blob, 18)
     if expires == 0 or expires > now then
-      seq = seq + 1
-      recency = seq
-      redis.call('ZADD', KEYS[2], string.format('%.0f', seq), key)
+      -- The first write is one that frees, so that a server without room allows the others.
+      if writes == nil then writes = type(redis.pcall('HDEL', KEYS[4], '')) ~= 'table' end
+      if writes then
+        seq = seq + 1
+        recency = seq
+        redis.call('ZADD', KEYS[2], string.format('%.0f', seq), key)
+      else
+        recency = tonumber(redis.call('ZSCORE', KEYS[2], key) or 1)
+      end
     end
   end
   out[#out + 1] = recency

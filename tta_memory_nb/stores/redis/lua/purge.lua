@@ -3,6 +3,7 @@
 -- Returns the recency at which the next call has to go on, '' at the end.
 local refused = open()
 if refused then return refused end
+make_way()
 if is_done(ARGV[2]) then return '' end
 local base, at = tonumber(ARGV[6]), tonumber(ARGV[7])
 local rows = call('ZRANGEBYSCORE', ORDER, '(' .. ARGV[8], '+inf', 'WITHSCORES', 'LIMIT', 0, MOST)

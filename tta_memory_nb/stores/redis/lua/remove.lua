@@ -3,6 +3,7 @@
 -- Returns the counter before and after, and the deleted records; false if this write had been applied before.
 local refused = open()
 if refused then return refused end
+make_way()
 if is_done(ARGV[2]) then return false end
 local keys, versions = {}, nil
 if ARGV[6] == '1' then

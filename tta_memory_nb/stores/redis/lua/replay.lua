@@ -8,7 +8,12 @@
 local refused = open()
 if refused then return refused end
 local base = tonumber(ARGV[6])
-sweep(100)
+local frees, i = true, 7
+while frees and i <= #ARGV do
+  frees = ARGV[i + 1] == 'delete'
+  i = i + 4 + ARGV[i + 3]
+end
+if frees then make_way() end
 local cleared = call('HMGET', META, 'cleared', 'cleared_seq')
 local cleared_at, cleared_seq = tonumber(cleared[1] or 0), tonumber(cleared[2] or 0)
 
@@ -19,7 +24,7 @@ end
 
 -- The version that each record has got; 0 for a record that was not set.
 local versions = {}
-local i = 7
+i = 7
 while i <= #ARGV do
   local write_id, kind, at, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
   i = i + 4
@@ -49,6 +54,7 @@ while i <= #ARGV do
   i = i + count * width
 end
 evict(2 * MOST, false)
+sweep(100)  -- last, as in put.lua
 done = done or '0:'
 close()
 return {start, seq, evicted, max or -1, versions}

@@ -3,6 +3,7 @@
 -- records to evict, and the evicted records; false if this write had been applied before.
 local refused = open()
 if refused then return refused end
+make_way()
 if is_done(ARGV[2]) then return false end
 local before = max or -1
 max = tonumber(ARGV[6])

@@ -7,6 +7,7 @@ local refused = open()
 if refused then return refused end
 if is_done(ARGV[2]) then return false end
 local before = -1
+if #ARGV == 7 + 2 * tonumber(ARGV[7]) then make_way() end  -- nothing is to be restored
 if ARGV[6] ~= '' then
   before = max or -1
   max = tonumber(ARGV[6])

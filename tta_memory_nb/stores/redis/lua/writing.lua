@@ -66,6 +66,10 @@ local function mark_done(write_id, settled_below)
   done = whole(settled) .. ':' .. applied
 end
 
+-- Begins a script that frees room, or that has nothing to write but these counters, with a command that frees: then a
+-- server without room allows all that follow.
+local function make_way() call('HDEL', META, '') end
+
 local function close()
   call('HSET', META, 'seq', whole(seq), 'evicted', whole(evicted), client, done)
 end
@@ -155,8 +159,8 @@ local function remove(keys, versions, at)
     end
   end
   if #gone > 0 then
+    unlist(gone)  -- frees, so it comes first: see make_way
     call('HSET', VALUES, unpack(tombstones))
-    unlist(gone)
     trim()
   end
   return out
