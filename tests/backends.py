@@ -24,6 +24,7 @@ from real_servers import SERVERS, need
 from tta_memory_nb import MemoryPrimitive, SyncMemory
 from tta_memory_nb.entry import Entry
 from tta_memory_nb.search.request import ALL, Hit, Search
+from tta_memory_nb.stores.base import SimulatedTime
 from tta_memory_nb.stores.local import Local
 from tta_memory_nb.stores.memory import InMemoryStore
 from tta_memory_nb.stores.plan import Plan, aanswer, adrive, answer, as_plan, drive
@@ -72,7 +73,7 @@ def examples(backend: str, many: int) -> int:
     return DEEP * max(1, many // share)
 
 
-class Clock:
+class Clock(SimulatedTime):
     """Returns Unix seconds, as `time.time` does, but only `tick` lets time pass."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:

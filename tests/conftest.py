@@ -45,6 +45,7 @@ NEED_MORE = {
     "test_outage.py": "servers",
     "test_readme.py": "kernels",
     "test_server.py": "servers",
+    "test_server_clock.py": "servers",
     "test_server_magics.py": "servers",
     "test_servers.py": "servers",
     "test_site.py": "the pages that Sphinx has built, and a browser",

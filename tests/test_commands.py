@@ -29,7 +29,7 @@ def clock():
 @pytest.fixture
 def nb(clock):
     """A notebook with three records, written a minute apart."""
-    notebook = Notebook(MemoryPrimitive(clock=clock), clock=clock)
+    notebook = Notebook(MemoryPrimitive(clock=clock))
     for key, text in (("alice:mon", "rain"), ("bob:mon", "sun"), ("alice:tue", "More rain")):
         notebook.memory.sync.add(key, {"text": text})
         clock.tick(60)

@@ -196,7 +196,7 @@ def test_field_changes_lead_from_one_value_to_the_other(before, after):
 
 @pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
 def test_every_backend_reports_all_changes(make, clock):
-    notebook = Notebook(make(5), clock=clock)
+    notebook = Notebook(make(5))
     memory = notebook.memory.sync
     memory.add("brief", {"x": 1}, ttl=10)
     for key in "abcd":

@@ -554,6 +554,7 @@ def test_the_backend_info_names_the_backend_and_no_password():
         "max_size": None,
         "evictions": 0,
         "reads_not_noted": 0,
+        "clock_skew": None,
         "redis_url": "redis://alice:***@invalid:9999/0?password=***",
         "server": None,
         "degraded": True,

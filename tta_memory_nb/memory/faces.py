@@ -196,6 +196,11 @@ class SyncMemory:
         self._verbs.watch = watch
 
     @property
+    def clock(self) -> Clock:
+        """Gives the instant that counts for this memory in Unix seconds: on a server, its time."""
+        return self._verbs.clock
+
+    @property
     def namespace(self) -> str:
         """The tenant whose records this memory sees."""
         return self._store.namespace
@@ -285,7 +290,8 @@ class MemoryPrimitive:
         summarizer: makes a text of records, for `summarize`; may be async.
         compress_over: values of more bytes of JSON are compressed on a server, with zstd where
             there is zstandard, else with zlib; in this process they never are.
-        clock: gives Unix seconds; for tests.
+        clock: gives Unix seconds; for tests. On a server the server's time decides, unless this is
+            a `stores.base.SimulatedTime`.
 
     Raises:
         InvalidArgument: an address that is none, a capacity below 0, an empty namespace, ...
@@ -365,7 +371,8 @@ class MemoryPrimitive:
 
     def _set_up(self, store: Store, clock: Clock, summarizer: Summarizer | None) -> None:
         self._store = store
-        self._verbs = Verbs(store, clock, summarizer)
+        # A store on a server counts by the clock of that server.
+        self._verbs = Verbs(store, getattr(store, "clock", clock), summarizer)
         self.sync = SyncMemory(store, self._verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
@@ -472,6 +479,11 @@ class MemoryPrimitive:
     def store(self) -> Store:
         """The store of this memory, for a wrapper that is given to `over`."""
         return self._store
+
+    @property
+    def clock(self) -> Clock:
+        """Gives the instant that counts for this memory in Unix seconds: on a server, its time."""
+        return self._verbs.clock
 
     @property
     def namespace(self) -> str:

@@ -500,6 +500,7 @@ class Verbs:
         server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``. With
         a server also ``redis_url``, ``server`` (name and version, as far as it tells),
         ``reads_not_noted`` (records read while the server could not write, which the order of use lacks),
+        ``clock_skew`` (seconds by which the clock of this machine is ahead of the server's, or None),
         ``degraded`` (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
         ``degraded_because`` and ``writes_waiting`` (records); size and evictions are then those
         known here.

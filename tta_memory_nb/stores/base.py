@@ -15,6 +15,19 @@ from .plan import Plan, Runner
 Clock: TypeAlias = Callable[[], float]
 """Gives the present instant in Unix seconds."""
 
+
+class SimulatedTime:
+    """Base class of clocks for tests: what such a clock says is the time on servers as well.
+
+    On a server the server's own time decides when records expire. A test that lets an hour pass
+    derives its clock from this class; every client of the namespace has to use that clock then.
+
+        >>> class Later(SimulatedTime):
+        ...     def __call__(self) -> float:
+        ...         return time.time() + 3600
+    """
+
+
 OutagePolicy: TypeAlias = Literal["fallback", "raise"]
 """Whether a memory works without its server while that is away, or raises."""
 

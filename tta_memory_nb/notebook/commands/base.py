@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,7 +10,7 @@ from ...errors import InvalidArgument, harmless
 from ...filters import FilterArgs
 from ...memory.compare import Snapshot
 from ...memory.faces import MemoryPrimitive
-from ...stores.base import Change, Clock
+from ...stores.base import Change
 from ...times import instant
 from ..parsing import Lookup
 from ..undo import UndoStack
@@ -40,7 +39,6 @@ class Notebook:
         memories: the memories made by ``use``, by backend and namespace.
         undo_stack: the changes that ``undo`` can take back.
         snapshots: by name, what ``diff`` can compare with, and the memory it was taken of.
-        clock: returns the present instant in Unix seconds; an argument for tests.
     """
 
     memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
@@ -50,10 +48,13 @@ class Notebook:
     memories: dict[tuple[str, str], MemoryPrimitive] = field(default_factory=dict)
     undo_stack: UndoStack = field(default_factory=UndoStack)
     snapshots: dict[str, tuple[MemoryPrimitive, Snapshot]] = field(default_factory=dict)
-    clock: Clock = time.time
 
     def __post_init__(self) -> None:
         self.memories[self.backend, self.memory.namespace] = self.memory
+
+    def clock(self) -> float:
+        """Returns the instant that counts for the memory in use, in Unix seconds."""
+        return self.memory.sync.clock()
 
     def remember(self, verb: str, change: Change) -> None:
         """Puts a change to the memory in use on the undo stack."""

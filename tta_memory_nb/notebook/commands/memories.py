@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import InvalidArgument, brief, harmless
 from ...memory.faces import MemoryPrimitive
 from ...stores.redis.addresses import is_address
+from ...stores.redis.clock import MOST_SKEW
 from ...times import shown_instant
 from ..arguments import Word
 from ..parsing import Lookup
@@ -135,6 +136,12 @@ def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
         "capacity": "no limit" if about["max_size"] is None else about["max_size"],
         "evictions": about["evictions"],
     }
+    if abs(about.get("clock_skew") or 0) > MOST_SKEW:
+        skew = about["clock_skew"]
+        where = "ahead of" if skew > 0 else "behind"
+        facts["clock"] = f"{abs(skew):,.0f} s {where} the server's, which decides"
+    if unnoted := about.get("reads_not_noted"):
+        facts["reads not noted"] = f"{unnoted:,}, since the server could not write"
     if about.get("degraded"):
         facts["degraded since"] = shown_instant(about["degraded_since"])
         facts["degraded because"] = harmless(about["degraded_because"])

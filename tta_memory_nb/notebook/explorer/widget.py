@@ -8,7 +8,6 @@ changes, so that a running cell can be watched, and each view has one of its own
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
@@ -57,7 +56,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         memories: further memories that the widget offers, by the names it shows for them.
         changes: where changes are kept until they are undone; the magic shares it with
             ``%memory undo``.
-        clock: gives Unix seconds.
+        clock: gives Unix seconds; None for the clock of the memory.
         **traits: initial values of the traits.
 
     Raises:
@@ -83,14 +82,14 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         *,
         memories: Mapping[str, MemoryPrimitive] | None = None,
         changes: UndoStack | None = None,
-        clock: Clock = time.time,
+        clock: Clock | None = None,
         **traits: Any,
     ) -> None:
         # Made first: if anything below fails, the widget is closed, which stops the worker.
         self._worker = Worker(self._look_around, self._beat, _BEAT)
         self._views = Views(self._look, self._tell)
         memory = MemoryPrimitive() if memory is None else _checked(memory)
-        self._clock = clock
+        self._clock = clock or (lambda: self.memory.sync.clock())  # noqa: PLW0108  of the memory shown then
         self._undo_stack = UndoStack() if changes is None else changes
         self._memories = dict(memories or {})
         if memory not in self._memories.values():

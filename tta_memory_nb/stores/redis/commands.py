@@ -7,18 +7,18 @@ may be sent again when its reply was lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import inf
+from math import inf, nan
 from struct import Struct
-from time import monotonic
 from typing import Any, TypeAlias
 
 from ...entry import Entry
 from ...errors import ServerError, StoreUnavailable
 from ...filters import Filters
 from ...text import to_utf8
-from ..base import Change, Clock
+from ..base import Change
 from ..plan import Plan
 from . import scripts
+from .clock import ServerClock, steady
 from .faults import explained, other_format
 from .keys import FORMAT, keys_of
 from .operations import BATCH, Write, WriteIds, pages
@@ -44,7 +44,7 @@ class Commands:
         namespace: name of the tenant.
         replicas: what this process knows of the namespace.
         payloads: makes the bytes of records.
-        clock: gives Unix seconds.
+        clock: of the server.
         timeout: seconds after which this process does not wait for a reply any more.
 
     Attributes:
@@ -52,6 +52,7 @@ class Commands:
         write_ids: of this process's writes.
         seen: the server's counter, as far as this process has seen it.
         max_size: the capacity of the namespace as it was seen last; None for no limit.
+        clock: the server's.
         evictions: how many records the server has evicted, as it was seen last.
         reads_not_noted: how many records were read from a server that could not write, so that the
             order of use does not have these reads.
@@ -62,7 +63,7 @@ class Commands:
         namespace: str,
         replicas: Replicas,
         payloads: Payloads,
-        clock: Clock,
+        clock: ServerClock,
         timeout: float,
     ) -> None:
         self.write_ids = WriteIds()
@@ -73,19 +74,13 @@ class Commands:
         self._namespace = namespace
         self._replicas = replicas
         self._payloads = payloads
-        self._clock = clock
+        self.clock = clock
         self._timeout = timeout
-        # Added to this process's own clock, it gives the server's.
-        self._offset: float | None = None
         self.keys = tuple(key.encode() for key in keys_of(namespace))
         self._head = (b"5", *self.keys)
         # How each script is called, but for its arguments.
         self._calls: dict[bytes, Prepared] = {}
         self._server: str | None = None
-
-    def now(self) -> str:
-        """Returns the instant of this process's clock, as scripts take it."""
-        return repr(self._clock())
 
     # ---- scripts
 
@@ -96,17 +91,20 @@ class Commands:
 
         Args:
             script: what the server carries out in one step.
-            *args: its arguments.
+            *args: its arguments, but for the first one, which is the instant.
             work: what to do while the server is at it.
 
         Raises:
             ServerError: the server refuses; the message names the right that is missing.
         """
+        if self.clock.needs_measuring and script is not scripts.TIME:
+            yield from self.measure_time()
         call = self._calls.get(script.sha)
         if call is None:
             call = self._calls[script.sha] = Prepared((script.sha, *self._head))
         # The name by itself: redis-py looks at it before it sends a command to a Cluster.
-        command: Command = ("EVALSHA", call, *args)
+        now = self.clock.argument()
+        command: Command = ("EVALSHA", call, now, *args)
         try:
             return (yield Meanwhile(command, work) if work else command)
         except ServerError as error:
@@ -114,7 +112,7 @@ class Commands:
                 raise explained(error, self._namespace) from None
         # Loads it as well. SCRIPT LOAD would have to find out which node of a Cluster needs it.
         try:
-            return (yield ("EVAL", script.source, *self._head, *args))
+            return (yield ("EVAL", script.source, *self._head, now, *args))
         except ServerError as error:
             raise explained(error, self._namespace) from None
 
@@ -128,17 +126,16 @@ class Commands:
         """Returns the reply to a write; None when it had been applied and the reply was lost."""
         ids = self.write_ids
         for is_last in (False, True):
-            if self._offset is None:
-                yield from self._compare_clocks()
+            if self.clock.needs_measuring:
+                yield from self.measure_time()
             try:
                 return (
                     yield from self.run(
                         script,
-                        self.now(),
                         write_id,
                         ids.settled_below(),
                         ids.client,
-                        self._deadline(),
+                        self.clock.deadline(self._timeout),
                         *args,
                         work=work,
                     )
@@ -148,29 +145,15 @@ class Commands:
                     raise
                 if is_last:
                     raise StoreUnavailable(f"the server is too slow: {error}") from None
-            self._offset = None  # its clock may have been set
+            self.clock.distrust()
         raise AssertionError  # the last one has raised or returned
 
-    def _deadline(self) -> int:
-        """Returns until when a write that is sent now may be applied.
-
-        The server refuses it later, when this process does not wait for it any more. In
-        microseconds of the server's clock; 0 for no deadline.
-        """
-        if not self._offset:
-            return 0
-        return int((monotonic() + self._timeout + self._offset) * 1e6)
-
-    def _compare_clocks(self) -> Plan[None]:
-        try:
-            seconds, micros = yield from self.run(scripts.TIME)
-        except ServerError as error:
-            if error.code != "NOPERM":
-                raise
-            self._offset = 0.0  # not every user may ask; then there are no deadlines
-        else:
-            # Afterwards, so that what comes in time is at worst taken for late.
-            self._offset = int(seconds) + int(micros) / 1e6 - monotonic()
+    def measure_time(self) -> Plan[float]:
+        """Asks for the server's time; returns what `ServerClock.measured` does."""
+        asked = steady()
+        seconds, micros, may_ask = yield from self.run(scripts.TIME)
+        server = int(seconds) + int(micros) / 1e6 if seconds else nan
+        return self.clock.measured(server, asked, may_ask=bool(may_ask))
 
     def ping(self) -> Plan[None]:
         """Checks that the server answers, and that this version knows the layout of the records."""
@@ -263,7 +246,7 @@ class Commands:
             names = [to_utf8(key) for key in batch]
             # Naming the first key twice changes nothing, but gives a single key the reply of many.
             again = names[:1] if len(names) == 1 else []
-            start, end, rows = yield from self.run(scripts.GET, self.now(), *names, *again)
+            start, end, rows = yield from self.run(scripts.GET, *names, *again)
             self.note(end)
             here: list[Entry] = []
             missing: list[str] = []
@@ -282,7 +265,7 @@ class Commands:
 
     def get_one(self, key: str) -> Plan[Entry | None]:
         """Returns the entry of one key, made the newest; None when there is none."""
-        reply = yield from self.run(scripts.GET, self.now(), to_utf8(key))
+        reply = yield from self.run(scripts.GET, to_utf8(key))
         if type(reply) is int:
             self.note(reply)
             self._replicas.whole.replica.read((), (key,), reply, reply)
@@ -299,7 +282,7 @@ class Commands:
 
     def peek(self, keys: Sequence[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist; their order of use stays."""
-        now = self._clock()
+        now = self.clock()
         blobs = yield ("HMGET", self.keys[0], *(to_utf8(key) for key in keys))
         entries = [unpack(key, blob) for key, blob in zip(keys, blobs, strict=True) if blob]
         return [
@@ -409,12 +392,12 @@ class Commands:
         size = stored = 0
         place: bytes = b"0"
         while place:
-            some, some_stored, place = yield from self.run(scripts.SIZES, self.now(), place, PAGE)
+            some, some_stored, place = yield from self.run(scripts.SIZES, place, PAGE)
             size, stored = size + some, stored + some_stored
         return {"bytes": size, "expiring": expiring, "stored": stored}
 
     def _about(self) -> Plan[Any]:
-        reply = yield from self.run(scripts.ABOUT, self.now(), PAGE, b"", b"", 0)
+        reply = yield from self.run(scripts.ABOUT, PAGE, b"", b"", 0)
         self.evictions = reply[2]
         self.max_size = None if reply[3] < 0 else reply[3]
         return reply
@@ -435,7 +418,7 @@ class Commands:
         No value crosses the wire: the server looks at keys and headers.
         """
         subset = Subset.of(filters)
-        keys, expired = yield from self.run(scripts.KEYS, self.now(), *subset.arguments())
+        keys, expired = yield from self.run(scripts.KEYS, *subset.arguments())
         gone = set(expired)
         found = [key.decode("utf-8", "surrogatepass") for key in keys if key not in gone]
         if filters.user is None and filters.session is None:
@@ -447,7 +430,7 @@ class Commands:
     def change_token(self) -> Plan[object]:
         """Returns a token made of the counter that every write and read takes a number from."""
         counters = yield ("HMGET", self.keys[3], "epoch", "seq", "max")
-        expired = yield ("ZCOUNT", self.keys[2], "-inf", self.now())
+        expired = yield ("ZCOUNT", self.keys[2], "-inf", repr(self.clock()))
         return (*counters, expired)
 
     def expires_at(self, key: str) -> Plan[float | None]:
@@ -456,7 +439,7 @@ class Commands:
         if reply is None:
             return None
         expires_at = float(reply)
-        return expires_at if expires_at > self._clock() else None
+        return expires_at if expires_at > self.clock() else None
 
     # ---- after an outage
 

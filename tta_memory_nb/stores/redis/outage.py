@@ -30,6 +30,7 @@ from ...times import shown_instant
 from ..base import Clock, OutagePolicy
 from ..locks import AdvisoryLock
 from ..plan import Plan, Runner
+from .clock import MOST_SKEW
 from .commands import Commands
 from .operations import BATCH, MOST_BYTES, Write
 from .partial import Replicas
@@ -86,6 +87,19 @@ class Journal:
         self.size -= write.size
         self._on_settled(write.write_id)
 
+    def move(self, since: float, seconds: float) -> None:
+        """Moves the instants of all writes; of their entries, those that are not earlier than `since`."""
+        for write in self._writes.values():
+            write.at += seconds
+            for entry in {id(entry): entry for entry in (*write.entries, *write.kept)}.values():
+                if entry.updated_at < since:  # an imported one
+                    continue
+                entry.updated_at += seconds
+                if entry.created_at is not None and entry.created_at >= since:
+                    entry.created_at += seconds
+                if entry.expires_at is not None:
+                    entry.expires_at += seconds
+
     def _forget_key(self, write: Write) -> None:
         key = write.only_key
         if key is not None and self._unsent.get(key) == write.write_id:
@@ -125,6 +139,13 @@ class Outage:
     reason: str
     base: int
     journal: Journal = field(repr=False)
+
+    def move(self, seconds: float) -> None:
+        """Moves the instants that were taken in this outage, by a clock that was not the server's."""
+        if abs(seconds) <= MOST_SKEW:
+            return
+        self.journal.move(self.since, seconds)
+        self.since += seconds
 
 
 _open: WeakSet[Outages] = WeakSet()
@@ -318,9 +339,12 @@ class Outages:
         outage, commands = self.current, self._commands
         if outage is None:
             yield from commands.ping()
+            with suppress(ServerError):  # a verb meets it again and says what is missing
+                yield from commands.measure_time()
             return True
         replayed = 0
         try:
+            outage.move((yield from commands.measure_time()))
             # Writes nothing, but finds out whether the server accepts writes.
             yield from commands.replay([], outage.base)
             while True:

@@ -18,6 +18,7 @@ from ..memory import InMemoryStore
 from ..opening import Settings
 from ..plan import Plan
 from .addresses import parse_address
+from .clock import ServerClock
 from .commands import Commands
 from .operations import Write, batches, pages
 from .outage import Outages
@@ -69,7 +70,7 @@ class RedisStore:
         runner: carries the plans out.
         payloads: makes the bytes of records.
         max_known: how many records this process keeps before the first search, for an outage.
-        clock: gives Unix seconds.
+        clock: of this process, gives Unix seconds.
         timeout: seconds that the server may take for a reply.
         shown: the server's address, without any password.
         policy: what to do in an outage.
@@ -91,7 +92,7 @@ class RedisStore:
     ) -> None:
         self.namespace = namespace
         self.runner = runner
-        self._clock = clock
+        self.clock = clock = ServerClock(clock)
         self._shown = shown
         self.replica = Replica(max_known, namespace=namespace, clock=clock)
         self._replicas = replicas = Replicas(
@@ -437,7 +438,7 @@ class RedisStore:
     def _pending(
         self, write_id: int, kind: Literal["set", "delete", "clear", "resize"], **what: Any
     ) -> Write:
-        return Write(write_id, kind, self._clock(), **what)
+        return Write(write_id, kind, self.clock(), **what)
 
     def _joined(self, changes: Sequence[Change]) -> Change:
         """Returns one change for those that the batches of a verb have made."""
@@ -478,6 +479,7 @@ class RedisStore:
             "reads_not_noted": self.commands.reads_not_noted,
             "redis_url": self._shown,
             "server": server or None,
+            "clock_skew": self.clock.skew,
             "degraded": outage is not None,
             **(outage or dict.fromkeys(("degraded_since", "degraded_because"))),
             "writes_waiting": self.outages.pending,

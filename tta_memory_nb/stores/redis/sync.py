@@ -92,7 +92,6 @@ class Sync:
         asked = replica.position()
         reply = yield from commands.run(
             scripts.SYNC,
-            commands.now(),
             asked.epoch,
             asked.cursor,
             asked.log_cursor,

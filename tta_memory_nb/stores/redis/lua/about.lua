@@ -5,10 +5,10 @@ if call('EXISTS', META) == 0 then return {0, 0, 0, -1, 0} end
 local refused = open()
 if refused then return refused end
 -- A server that cannot write now still counts.
-if call('ZCOUNT', EXPIRIES, '-inf', ARGV[1]) > 0 and type(redis.pcall('HDEL', META, '')) ~= 'table' then
+if call('ZCOUNT', EXPIRIES, '-inf', NOW) > 0 and type(redis.pcall('HDEL', META, '')) ~= 'table' then
   sweep(tonumber(ARGV[2]))
   trim()
   call('HSET', META, 'seq', whole(seq))
 end
-local more = call('ZCOUNT', EXPIRIES, '-inf', ARGV[1])
+local more = call('ZCOUNT', EXPIRIES, '-inf', NOW)
 return {call('ZCARD', ORDER) - more, call('ZCARD', EXPIRIES) - more, evicted, max or -1, more}

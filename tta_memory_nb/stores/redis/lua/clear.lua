@@ -6,7 +6,7 @@ if is_done(ARGV[2]) then return false end
 call('UNLINK', VALUES, ORDER, EXPIRIES, LOG)
 seq = seq + 1
 -- A new epoch makes the replicas start over. The instant is for clients that replay writes after an outage.
-call('HSET', META, 'epoch', whole(seq), 'cleared', ARGV[1], 'cleared_seq', whole(seq))
+call('HSET', META, 'epoch', whole(seq), 'cleared', NOW, 'cleared_seq', whole(seq))
 call('HDEL', META, 'trimmed')
 mark_done(ARGV[2], ARGV[3])
 close()

@@ -6,6 +6,10 @@
 -- A server that cannot write now (no room left, a failed snapshot, too few replicas, a read-only replica) is still read
 -- from: then the counter stays, and a record comes with the recency that it has, for one key as a negative number.
 local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] + time[2] / 1000000
+end
 if #ARGV == 2 then
   local blob = redis.call('HGET', KEYS[1], ARGV[2])
   local flags = blob and string.byte(blob, 1) or 1

@@ -8,7 +8,14 @@
 local call, byte, char, sub = redis.call, string.byte, string.char, string.sub
 local pack, unpacked = struct.pack, struct.unpack
 local VALUES, ORDER, EXPIRIES, META, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+
+-- The server's time decides. A client that may not ask for it sends what it takes for it.
 local now = tonumber(ARGV[1])
+if not now then
+  local time = call('TIME')
+  now = time[1] + time[2] / 1000000
+end
+local NOW = string.format('%.17g', now)
 
 -- The format number of the records that these scripts read and write, see keys.py.
 local FORMAT = '1'

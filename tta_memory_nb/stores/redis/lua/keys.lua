@@ -27,4 +27,4 @@ if from or to then
   end
   keys = picked
 end
-return {keys, call('ZRANGEBYSCORE', EXPIRIES, '-inf', ARGV[1])}
+return {keys, call('ZRANGEBYSCORE', EXPIRIES, '-inf', NOW)}

@@ -17,12 +17,12 @@ end
 local settled = tonumber(string.match(done, '^(%d+):'))
 if write_id <= settled then return false end
 if string.find(done, ',', 1, true) then return {} end
-local deadline = tonumber(ARGV[5])
+local deadline, now = tonumber(ARGV[5]), tonumber(ARGV[1])
 if deadline > 0 then
   local time = redis.call('TIME')  -- a client that may not call TIME sends no deadline
-  if time[1] * 1000000 + time[2] > deadline then
-    return redis.error_reply('LATE the time for this write is over')
-  end
+  local micros = time[1] * 1000000 + time[2]
+  if micros > deadline then return redis.error_reply('LATE the time for this write is over') end
+  now = now or micros / 1000000
 end
 local old = redis.call('HGET', KEYS[1], key)
 local flags = string.byte(head, 1)
@@ -33,7 +33,7 @@ if old then
   local old_expires = struct.unpack('>d', old, 18)
   if string.byte(old, 1) % 2 == 1 then
     redis.call('ZREM', KEYS[5], key)
-  elseif flags >= 16 and (old_expires == 0 or old_expires > tonumber(ARGV[1])) then
+  elseif flags >= 16 and (old_expires == 0 or old_expires > now) then
     created = string.sub(old, 2, 9)
     kept = created
   end

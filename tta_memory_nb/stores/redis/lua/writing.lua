@@ -52,7 +52,7 @@ local function mark_done(write_id, settled_below)
     applied = table.concat(kept)
   end
   if not done or number % 64 == 0 then
-    call('HSET', META, 'seen:' .. ARGV[4], ARGV[1])
+    call('HSET', META, 'seen:' .. ARGV[4], NOW)
   end
   -- Forget clients that have not written for three days.
   if not done and call('HLEN', META) > 500 then
@@ -97,7 +97,7 @@ end
 
 -- Deletes at most `most` expired records; returns how many it has deleted.
 local function sweep(most)
-  local keys = call('ZRANGEBYSCORE', EXPIRIES, '-inf', ARGV[1], 'LIMIT', 0, most)
+  local keys = call('ZRANGEBYSCORE', EXPIRIES, '-inf', NOW, 'LIMIT', 0, most)
   if #keys > 0 then forget(keys) end
   return #keys
 end
