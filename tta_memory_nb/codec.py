@@ -23,14 +23,18 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from .errors import NotStorable, brief
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 Snapshot: TypeAlias = bytes | str
 """A value as compact JSON in UTF-8; a str if an unpaired surrogate makes UTF-8 impossible."""
@@ -265,15 +269,23 @@ def _plain_other(value: Any, depth: int) -> Any:
 
 
 def _refuse_infinite(node: Any) -> None:
-    """Raises `_NotJson` if a tree of containers holds a NaN or an infinity."""
-    if isinstance(node, dict):
-        children = [(f"[{brief(name)}]", child) for name, child in node.items()]
-    elif isinstance(node, (list, tuple)):
-        children = [(f"[{position}]", child) for position, child in enumerate(node)]
-    else:
-        if isinstance(node, float):
-            _plain_float(node)
+    """Raises `_NotJson` if the fields of a model hold a NaN or an infinity, in containers of any kind."""
+    children: list[tuple[str, Any]] = []
+    if isinstance(node, (str, bytes, bytearray)):
         return
+    if isinstance(node, Mapping):
+        for name, child in node.items():
+            children += [(f"[{brief(name)}]", name), (f"[{brief(name)}]", child)]
+    elif isinstance(node, Collection):  # a list, a set, a deque
+        children = [(f"[{position}]", child) for position, child in enumerate(node)]
+    elif isinstance(node, Iterator):
+        raise _NotJson("an iterator is used up when it is read; store a list")
+    elif isinstance(node, Enum):
+        children = [("", node.value)]
+    elif isinstance(node, float):
+        _plain_float(node)
+    elif _is_decimal(node):
+        _plain_decimal(node)
     for step, child in children:
         try:
             _refuse_infinite(child)
@@ -282,16 +294,25 @@ def _refuse_infinite(node: Any) -> None:
             raise
 
 
+def _is_decimal(value: Any) -> bool:
+    decimal = sys.modules.get("decimal")
+    return decimal is not None and isinstance(value, decimal.Decimal)
+
+
+def _plain_decimal(value: Decimal) -> str:
+    if not value.is_finite():
+        raise _NotJson(f"{value} is not JSON; leave the field out or store None")
+    return str(value)
+
+
 def _plain_foreign(value: Any) -> Any:
     """Encodes types of modules that the program has imported; this function imports none of them."""
     if (pathlib := sys.modules.get("pathlib")) and isinstance(value, pathlib.PurePath):
         return str(value)
     if (uuid := sys.modules.get("uuid")) and isinstance(value, uuid.UUID):
         return str(value)
-    if (decimal := sys.modules.get("decimal")) and isinstance(value, decimal.Decimal):
-        if not value.is_finite():
-            raise _NotJson(f"{value} is not JSON; leave the field out or store None")
-        return str(value)
+    if _is_decimal(value):
+        return _plain_decimal(value)
     if (numpy := sys.modules.get("numpy")) and isinstance(value, numpy.generic):
         if isinstance(value, numpy.datetime64) and not numpy.isnat(value):
             return str(value)

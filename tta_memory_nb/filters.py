@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict
 
-from .codec import to_plain
 from .errors import InvalidArgument, NotStorable, brief
 from .keys import parse_memory_key
-from .times import Instant, instant
+from .operands import Amount, Moment, has_order, operand
+from .times import Instant, earliest, latest, span
 
 Where: TypeAlias = Mapping[str, Any]
 """``{field: value}`` or ``{field: {"$gt": value, ...}}``; a record must fulfil all conditions."""
@@ -35,7 +35,7 @@ class Condition:
     Attributes:
         field: name of the field, or the dotted path to it.
         operator: such as ``"$gt"``.
-        operand: what the field is compared with, as plain JSON.
+        operand: what the field is compared with, as `operands.operand` returns it.
     """
 
     field: str
@@ -86,13 +86,14 @@ class Filters:
             user: first part of a key made by `create_memory_key`.
             session: second part of such a key.
             prefix: beginning of the key.
-            since: earliest instant of the last write, inclusive.
-            until: latest instant of the last write, inclusive.
+            since: earliest instant of the last write. Both ends are inclusive at the precision at which
+                they are given, see `times.span`.
+            until: latest instant of the last write.
             where: conditions on fields. A nested field is written with dots:
                 ``"agent.name"``. Operators: ``$eq $ne $gt $gte $lt $lte $in $nin $exists
-                $contains``. Numbers compare with numbers and text with text. If a field is missing or
-                has another type, every condition on it fails except ``$ne``, ``$nin`` and
-                ``$exists: False``.
+                $contains``. Numbers compare with numbers and text with text, Decimals and instants as
+                `operands` describes. If a field is missing or has another type, every condition on it
+                fails except ``$ne``, ``$nin`` and ``$exists: False``.
 
         Raises:
             InvalidArgument: a filter that has no meaning; ``parameter`` names the filter.
@@ -104,8 +105,8 @@ class Filters:
             user=user,
             session=session,
             prefix=prefix,
-            since=None if since is None else instant(since, now, "since"),
-            until=None if until is None else instant(until, now, "until"),
+            since=None if since is None else earliest(span(since, now, "since")[0]),
+            until=None if until is None else latest(span(until, now, "until")[1]),
             where=() if where is None else _conditions(where),
         )
 
@@ -176,30 +177,33 @@ def _each_condition(where: Where) -> Iterator[Condition]:
                 "an operator belongs inside a field: {'turn': {'$gt': 3}}; all conditions must "
                 "hold, there is no $or",
             )
-        # The codec converts the operand as it converts values, so that a date compares with a stored date.
-        operand = to_plain({field: wanted}, "where")[field]
-        if isinstance(operand, dict) and any(name.startswith("$") for name in operand):
-            for operator, right in operand.items():
-                if (rule := _rule_broken_by(operator, right)) is not None:
+        compared = operand(wanted, field)
+        if isinstance(compared, dict) and any(name.startswith("$") for name in compared):
+            given = wanted if isinstance(wanted, Mapping) else compared
+            for operator, right in compared.items():
+                if (rule := _rule_broken_by(operator, right, given.get(operator))) is not None:
                     place = f"where[{field!r}][{operator!r}]={brief(right)}"
                     error = InvalidArgument(f"{place}: {rule}")
                     error.parameter = "where"
                     raise error
                 yield Condition(field, operator, right)
         else:
-            yield Condition(field, "$eq", operand)
+            yield Condition(field, "$eq", compared)
 
 
-def _rule_broken_by(operator: str, operand: Any) -> str | None:
-    """What is wrong with an operator and its operand; None if they are valid."""
+def _rule_broken_by(operator: str, operand: Any, given: Any) -> str | None:
+    """What is wrong with an operator and its operand, which the caller gave as ``given``; None if they are valid."""
     if operator not in _OPERATORS:
         return f"unknown operator; there are {' '.join(_OPERATORS)}"
     if operator in ("$in", "$nin") and not isinstance(operand, list):
         return "give a list of values"
     if operator == "$exists" and not isinstance(operand, bool):
         return "give True or False"
-    if operator in ("$gt", "$gte", "$lt", "$lte") and _kind(operand) not in ("number", "text"):
-        return "only numbers and text have an order"
+    if operator in ("$gt", "$gte", "$lt", "$lte"):
+        if _kind(operand) not in ("number", "text") and not isinstance(operand, (Amount, Moment)):
+            return "only numbers and text have an order"
+        if not has_order(given):
+            return "the text that it is stored as has another order; compare a number or text"
     return None
 
 
@@ -231,7 +235,8 @@ def _kind(value: Any) -> str:
 def _equal(left: Any, right: Any) -> bool:
     # True and 1 are equal in Python, but not in JSON.
     if _kind(left) != _kind(right):
-        return False
+        pair = right.pair(left) if isinstance(right, (Amount, Moment)) else None
+        return pair is not None and bool(pair[0] == pair[1])
     if isinstance(left, list):
         return len(left) == len(right) and all(map(_equal, left, right))
     if isinstance(left, dict):
@@ -240,12 +245,19 @@ def _equal(left: Any, right: Any) -> bool:
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda left, right: _kind(left) == _kind(right) and compare(left, right)
+    def ordered(left: Any, right: Any) -> bool:
+        if _kind(left) == _kind(right):
+            return compare(left, right)
+        pair = right.pair(left) if isinstance(right, (Amount, Moment)) else None
+        return pair is not None and compare(*pair)
+
+    return ordered
 
 
 def _contains(left: Any, right: Any) -> bool:
     if isinstance(left, str):
-        return isinstance(right, str) and right in left
+        text = right.text if isinstance(right, (Amount, Moment)) else right
+        return isinstance(text, str) and text in left
     return isinstance(left, list) and any(_equal(item, right) for item in left)
 
 

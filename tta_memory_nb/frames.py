@@ -15,10 +15,10 @@ from .table import (
     field_name,
     flat_table,
     instants_of,
-    microseconds,
     moment,
     portable,
 )
+from .times import microseconds
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .errors import AmbiguousKeyWarning, InvalidArgument, brief
@@ -33,13 +34,15 @@ def create_memory_key(user_id: str, session_id: str, context: dict[str, Any] | N
     Args:
         user_id: the user, non-empty and without ``:``.
         session_id: the session, non-empty and without ``:``.
-        context: any JSON-like dict that tells keys of one session apart.
+        context: any JSON-like dict that tells keys of one session apart. What JSON lacks counts as
+            its ``str``, a set as its elements in sorted order.
 
     Returns:
         The key.
 
     Raises:
-        InvalidArgument: the context cannot be written as JSON.
+        InvalidArgument: the context cannot be written as JSON, or holds an object whose text is
+            another in each process.
 
     Warns:
         AmbiguousKeyWarning: an id is empty or contains ``:``. ``("a:b", "c")`` and
@@ -71,15 +74,64 @@ def _warn_if_ambiguous(user_id: str, session_id: str) -> None:
             )
 
 
+# The address of an object in memory, as `repr` shows it.
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def _lasting_text(value: Any, write: Callable[[Any], str] = str) -> str:
+    """Returns the text of an object that JSON lacks, which has to be the same in every process.
+
+    Raises:
+        TypeError: the text is another in each process.
+    """
+    if isinstance(value, (set, frozenset)) and value:
+        # As Python writes a set, but sorted: its own order depends on the hashes of this process.
+        are_numbers = all(isinstance(element, (int, float)) for element in value)
+        texts = (
+            map(repr, sorted(value))
+            if are_numbers
+            else sorted(_lasting_text(element, repr) for element in value)
+        )
+        elements = f"{{{', '.join(texts)}}}"
+        return elements if type(value) is set else f"{type(value).__name__}({elements})"
+    text = write(value)
+    if _ADDRESS.search(text) or any(repr(each) in text for each in _sets_in(value)):
+        raise TypeError(
+            f"the text of <{type(value).__name__}> is another in each process; give text, numbers, "
+            "lists and dicts, or a set of them"
+        )
+    return text
+
+
+def _sets_in(value: Any) -> Iterator[Any]:
+    """Yields the sets of several elements that an object consists of."""
+    seen: set[int] = set()
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (str, bytes, bytearray, int, float)) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, (set, frozenset)) and len(node) > 1:
+            yield node
+        if isinstance(node, Mapping):
+            stack.extend((*node.keys(), *node.values()))
+        elif isinstance(node, Collection):
+            stack.extend(node)
+        else:
+            stack.extend(getattr(node, "__dict__", {}).values())
+            stack.extend(getattr(node, name, None) for name in getattr(node, "__match_args__", ()))
+
+
 # Equivalent to `json.dumps` with these arguments, without a new encoder for each call.
-_sorted_json = json.JSONEncoder(sort_keys=True, default=str).encode
+_sorted_json = json.JSONEncoder(sort_keys=True, default=_lasting_text).encode
 
 
 def context_hash(context: dict[str, Any]) -> str:
     """Returns the ``hash8`` of a key made with a context.
 
     Raises:
-        InvalidArgument: the context cannot be written as JSON.
+        InvalidArgument: the context cannot be written as JSON, or not as the same in every process.
     """
     import hashlib  # imported here: takes 11 ms, and nothing else in the package needs it
 
@@ -87,7 +139,7 @@ def context_hash(context: dict[str, Any]) -> str:
         text = _sorted_json(context)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(
-            f"context={brief(context)}: cannot be written as JSON: {error}"
+            f"context={brief(context)}: no key can be made of it: {error}"
         ) from error
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8]
 

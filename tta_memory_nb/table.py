@@ -20,7 +20,7 @@ from typing import Any
 
 from .errors import InvalidArgument
 from .record import NOT_YET, MemoryRecord
-from .times import instant
+from .times import instant, microseconds
 
 META = ("user", "session", "created", "updated", "expires")
 INSTANTS = META[2:]
@@ -254,13 +254,8 @@ def instants_of(record: MemoryRecord) -> tuple[float | None, float | None, float
 
 
 def moment(at: float) -> datetime:
-    """Converts Unix seconds to a datetime, rounded to the microsecond."""
+    """Converts Unix seconds to a datetime in UTC, rounded to the microsecond."""
     return _EPOCH + timedelta(microseconds=microseconds(at))
-
-
-def microseconds(at: float) -> int:
-    """Converts Unix seconds to microseconds."""
-    return round(at * 1_000_000)
 
 
 def is_utf8(text: str) -> bool:

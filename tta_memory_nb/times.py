@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from datetime import date, datetime, timedelta, timezone
@@ -19,6 +20,9 @@ Instant: TypeAlias = float | date | timedelta | str
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PARTS = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
+# The end of ISO 8601 text that has a time of day: seconds with a fraction, perhaps, then the zone.
+_FRACTION = re.compile(r":\d\d[.,](\d+)(?:Z|[+-][\d:.]+)?", re.ASCII)
+_YEAR_AND_DASH = re.compile(r"\d{4}-", re.ASCII)
 
 # The range of datetime: the years 1 to 9999. Now plus the longest duration stays inside it.
 _FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800.0, 253_402_300_799.0
@@ -59,8 +63,8 @@ def duration(value: Duration, name: str = "ttl") -> float:
 def instant(value: Instant, now: float, name: str = "instant") -> float:
     """Reads an instant.
 
-    A datetime without a time zone is local time, as everywhere in Python. Text without a time zone is
-    UTC, as in the tables that this package shows.
+    A datetime without a time zone is local time, as everywhere in Python, also if it is a Timestamp of
+    pandas. Text without a time zone is UTC, as in the tables that this package shows.
 
     Args:
         value: the instant as the caller wrote it.
@@ -80,7 +84,7 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
         elif isinstance(value, timedelta):
             seconds = now - value.total_seconds()
         elif isinstance(value, datetime):
-            seconds = value.timestamp()
+            seconds = _seconds(value)
         elif isinstance(value, date):
             seconds = datetime(value.year, value.month, value.day, tzinfo=timezone.utc).timestamp()
         elif _is_number(value):
@@ -95,6 +99,60 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
             "'2026-11-22T15:00Z', or how long ago: '15m', '2h', '7d'",
         )
     return seconds
+
+
+def span(value: Instant, now: float, name: str = "instant") -> tuple[float, float]:
+    """Reads an instant as the span of time that shows as this instant.
+
+    Tables and files show instants to the microsecond, notebooks and messages to the second. ISO 8601 text
+    stands for as much time as its last digit: ``2026-11-22 15:00:00Z`` for a second. Text without
+    seconds stands for the first second of its minute or day. Everything else stands for a microsecond.
+
+    Args:
+        value: the instant as the caller wrote it.
+        now: Unix seconds from which a relative instant such as "2h" counts back.
+        name: the argument's name, for the error.
+
+    Returns:
+        The first and the last microsecond of the span, in Unix seconds.
+
+    Raises:
+        InvalidArgument: not an instant, or outside the years 1 to 9999.
+    """
+    first = instant(value, now, name)
+    if not isinstance(value, str) or not _YEAR_AND_DASH.match(value.strip()):
+        return first, first
+    found = _FRACTION.search(value)
+    digits = len(found[1]) if found else 0
+    return first, (microseconds(first) + 10 ** max(6 - digits, 0) - 1) / 1_000_000
+
+
+def earliest(at: float) -> float:
+    """Returns the earliest float that is the same microsecond as an instant, both in Unix seconds."""
+    return _last_of_microsecond(at, -math.inf)
+
+
+def latest(at: float) -> float:
+    """Returns the latest float that is the same microsecond as an instant, both in Unix seconds."""
+    return _last_of_microsecond(at, math.inf)
+
+
+def _last_of_microsecond(at: float, towards: float) -> float:
+    wanted = microseconds(at)
+    # A microsecond is some floats long in our time: the neighbours of its border decide.
+    border = (2 * wanted + (1 if towards > 0 else -1)) / 2_000_000
+    while microseconds(border) != wanted and border != at:
+        border = math.nextafter(border, at)
+    while microseconds(beyond := math.nextafter(border, towards)) == wanted:
+        border = beyond
+    return border
+
+
+def microseconds(at: float) -> int:
+    """Rounds Unix seconds to microseconds, as datetime does."""
+    # The product of all seconds and a million would be rounded before it is rounded to an integer.
+    fraction, seconds = math.modf(at)
+    return int(seconds) * 1_000_000 + round(fraction * 1_000_000)
 
 
 def shown_instant(seconds: float) -> str:
@@ -112,6 +170,13 @@ def shown_instant(seconds: float) -> str:
     # Not fromtimestamp(), which fails for early years on Windows.
     moment = (_EPOCH + timedelta(seconds=seconds)).replace(microsecond=0, tzinfo=None)
     return f"{moment.isoformat(' ')}Z"
+
+
+def _seconds(value: datetime) -> float:
+    if value.tzinfo is None and type(value) is not datetime and value == value:  # noqa: PLR0124  NaT
+        # pandas has its own rule, by which a Timestamp without a time zone is UTC.
+        value = datetime.combine(value.date(), value.time())
+    return value.timestamp()
 
 
 def _is_number(value: object) -> bool:

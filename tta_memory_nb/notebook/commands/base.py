@@ -11,7 +11,7 @@ from ...filters import FilterArgs
 from ...memory.compare import Snapshot
 from ...memory.faces import MemoryPrimitive
 from ...stores.base import Change
-from ...times import instant
+from ...times import span
 from ..parsing import Lookup
 from ..undo import UndoStack
 
@@ -72,9 +72,9 @@ class Notebook:
         fixed = filters.copy()
         now = self.clock()
         if (since := filters.get("since")) is not None:
-            fixed["since"] = instant(since, now, "since")
+            fixed["since"] = span(since, now, "since")[0]
         if (until := filters.get("until")) is not None:
-            fixed["until"] = instant(until, now, "until")
+            fixed["until"] = span(until, now, "until")[1]
         return fixed
 
 

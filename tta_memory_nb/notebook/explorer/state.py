@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ...filters import FilterArgs, Filters
+from ...filters import FilterArgs
 from ...memory.faces import MemoryPrimitive
 from ...search.indexes import INDEXES
 from ...table import portable
+from ...times import span
 from .cells import ABOUT, KEY, MATCHES, NO_FIELDS, Column, Fields, Rows, column_called, sendable
 from .listing import Listing
 from .versions import Versions
@@ -140,9 +141,11 @@ class ExplorerState:
 
 def _instants_of(now: float, filters: Mapping[str, Any]) -> dict[str, float]:
     """``since`` and ``until`` in Unix seconds, in whichever form the user gave them."""
-    given = {name: filters[name] for name in ("since", "until") if name in filters}
-    built = Filters.build(now, **given)
-    return {name: getattr(built, name) for name in given}
+    return {
+        name: span(filters[name], now, name)[end]
+        for end, name in enumerate(("since", "until"))
+        if filters.get(name) is not None
+    }
 
 
 def _status_of(memory: MemoryPrimitive) -> dict[str, Any]:
