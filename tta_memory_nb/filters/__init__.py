@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict
 
-from .errors import InvalidArgument, NotStorable, brief
-from .keys import parse_memory_key
+from ..errors import InvalidArgument, NotStorable, brief
+from ..keys import parse_memory_key
+from ..times import Instant, earliest, latest, span
 from .operands import Amount, Moment, has_order, operand
-from .times import Instant, earliest, latest, span
 
 Where: TypeAlias = Mapping[str, Any]
 """``{field: value}`` or ``{field: {"$gt": value, ...}}``; a record must fulfil all conditions."""

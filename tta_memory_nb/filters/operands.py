@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .codec import to_plain
+from ..codec import to_plain
 
 if TYPE_CHECKING:
     from decimal import Decimal
