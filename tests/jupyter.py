@@ -204,6 +204,7 @@ class LabServer:
     """A JupyterLab on 127.0.0.1, with a directory of its own and settings of its own."""
 
     python = sys.executable
+    app = "LabApp"
     settings = _LAB_SETTINGS
 
     def __init__(self, root: Path, home: Path) -> None:
@@ -241,6 +242,8 @@ class LabServer:
             f"--ServerApp.port={_free_port()}",
             f"--ServerApp.root_dir={self.root}",
             f"--IdentityProvider.token={self.token}",
+            # Whether a kernel is ready cannot be read off the page of Notebook 7.
+            f"--{self.app}.expose_app_in_browser=True",
         ]
 
     def _command(self, settings: Path) -> list[str]:
@@ -302,6 +305,8 @@ class LabServer:
 class NotebookServer(LabServer):
     """A Notebook 7, likewise."""
 
+    app = "JupyterNotebookApp"
+
     def page(self, notebook: str) -> str:
         return f"{self.url}notebooks/{notebook}?token={self.token}"
 
@@ -310,7 +315,6 @@ class NotebookServer(LabServer):
             *(self.python, "-m", "notebook", "--no-browser"),
             *self._options(),
             f"--JupyterNotebookApp.app_settings_dir={settings}",
-            "--JupyterNotebookApp.expose_app_in_browser=True",  # it has no status bar to read
         ]
 
 

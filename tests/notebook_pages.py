@@ -111,23 +111,35 @@ class Watch:
         page.on("dialog", note_dialog)
 
     def check(self) -> None:
-        """Fails if any of it has happened."""
-        assert self.errors == []
-        assert self.dialogs == []
+        """Fails if any of it has happened since the last check."""
+        errors, dialogs = self.errors.copy(), self.dialogs.copy()
+        self.errors.clear()
+        self.dialogs.clear()
+        assert errors == []
+        assert dialogs == []
         assert self.traffic.hosts() == {"127.0.0.1"}
 
 
 class SharedNotebook:
-    """One notebook in one page of Notebook 7. All tests share it; each begins with an empty memory."""
+    """One notebook in one page, which all tests of a front end share, since a page takes long to load.
 
-    def __init__(self, page: Page, server: LabServer) -> None:
+    Each test begins with an empty memory.
+
+    Args:
+        page: an empty page of the browser.
+        server: serves the notebook, and runs its kernel.
+        name: the file name of the notebook, which is written.
+    """
+
+    def __init__(self, page: Page, server: LabServer, name: str) -> None:
         self.page = page
         traffic = Traffic()
         traffic.watch(page)
         # Notebook 7 has errors of its own as it starts; a widget's code comes from a blob.
         self.watch = Watch(page, traffic, source="blob:")
-        write_notebook(server.root / "shared.ipynb", ())
-        page.goto(server.page("shared.ipynb"))
+        self.path = server.root / name
+        write_notebook(self.path, ())
+        page.goto(server.page(name))
         self.panel = page.locator(".jp-NotebookPanel")
         expect(self.panel.locator(".jp-Cell")).to_have_count(2)
         self.wait_for_kernel()
@@ -137,8 +149,8 @@ class SharedNotebook:
         # The indicator beside the kernel's name proves nothing: it is idle before a kernel exists.
         self.page.wait_for_function(
             """() => {
-                const session = jupyterapp.shell.currentWidget.context.sessionContext;
-                return session.isReady && session.kernelDisplayStatus === "idle";
+                const session = jupyterapp.shell.currentWidget?.context?.sessionContext;
+                return session?.isReady && session.kernelDisplayStatus === "idle";
             }"""
         )
 

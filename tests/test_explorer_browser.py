@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import HEIGHT, MILLISECONDS, WIDTH, choose, open_notebook, run_all
+from browsing import HEIGHT, MILLISECONDS, WIDTH, choose
 from jupyter import ARTEFACTS, PATIENCE, LabServer, NotebookServer, running_lab
-from notebook_pages import LIVE, LOST, ROWS, NotebookPage, SharedNotebook, Watch, write_notebook
+from notebook_pages import LIVE, LOST, ROWS, NotebookPage, SharedNotebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -60,41 +60,47 @@ def server(root, tmp_path_factory) -> Iterator[Callable[[str], LabServer]]:
 
 
 @pytest.fixture(scope="module")
-def shared(browser: Browser, server) -> Iterator[SharedNotebook]:
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-    page.set_default_timeout(PATIENCE * MILLISECONDS)
-    yield SharedNotebook(page, server("notebook7"))
-    page.close()
+def shared(browser: Browser, server) -> Iterator[Callable[[str], SharedNotebook]]:
+    """The notebook of a front end, opened for the first test that needs it."""
+    opened: dict[str, SharedNotebook] = {}
+
+    def notebook_of(name: str) -> SharedNotebook:
+        if name not in opened:
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+            page.set_default_timeout(PATIENCE * MILLISECONDS)
+            opened[name] = SharedNotebook(page, server(name), f"shared-{name}.ipynb")
+        return opened[name]
+
+    yield notebook_of
+    for notebook in opened.values():
+        notebook.page.close()
 
 
 @pytest.fixture
-def open_page(root: Path, request, server) -> Iterator[Callable[..., NotebookPage]]:
-    """Opens a notebook of some cells, in JupyterLab or in the front ends of `everywhere`."""
-    if getattr(request, "param", "lab") == "notebook7":
-        shared = request.getfixturevalue("shared")
-        yield shared.open_page
-        shared.watch.check()
-        return
-    page: Page = request.getfixturevalue("page")
-    watch = Watch(page, request.getfixturevalue("traffic"))
-
-    def open_page(*cells: str, shows: bool = True) -> NotebookPage:
-        name = f"{request.node.originalname}.ipynb"
-        write_notebook(root / name, cells)
-        panel = open_notebook(page, server("lab"), name)
-        run_all(page, panel)
-        made = NotebookPage(page, panel, lambda: choose(page, "Run", "Run All Cells"))
-        if shows:
-            expect(made.widget).to_have_class(LIVE)
-        return made
-
-    yield open_page
-    watch.check()
+def open_page(request, shared) -> Iterator[Callable[..., NotebookPage]]:
+    """Runs some cells in the notebook of JupyterLab, or of the front ends of `everywhere`."""
+    notebook: SharedNotebook = shared(getattr(request, "param", "lab"))
+    yield notebook.open_page
+    notebook.watch.check()
 
 
 def picture(target: Locator, name: str) -> None:
     ARTEFACTS.mkdir(exist_ok=True)
     target.screenshot(path=ARTEFACTS / f"explorer-{name}.png")
+
+
+def save(page: Page, root: Path) -> Path:
+    """Saves the notebook, and returns the file."""
+    is_writing = lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url  # noqa: E731
+    with page.expect_response(is_writing) as writing:
+        choose(page, "File", "Save Notebook")
+    assert writing.value.ok
+    return root / writing.value.json()["path"]
+
+
+def saved_widgets(page: Page, root: Path) -> dict[str, Any]:
+    """Saves the notebook, and returns the state of its widgets that was written."""
+    return json.loads(save(page, root).read_text())["metadata"]["widgets"]
 
 
 def check_accessible(page: Page) -> None:
@@ -604,10 +610,7 @@ def test_hostile_records_run_nothing_and_keep_their_place(open_page):
 
 def test_hostile_records_run_nothing_in_an_exported_page(open_page, root):
     here = open_page(HOSTILE, OPEN)
-    here.grid.focus()
-    here.page.keyboard.press("ControlOrMeta+s")
-    path = root / "test_hostile_records_run_nothing_in_an_exported_page.ipynb"
-    here.page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    path = save(here.page, root)
     subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", str(path)],
         check=True,
@@ -630,15 +633,6 @@ def test_hostile_records_run_nothing_in_an_exported_page(open_page, root):
 # ---- without a kernel
 
 
-def save(page: Page, root: Path) -> dict[str, Any]:
-    """Saves the notebook, and returns what was written."""
-    is_writing = lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url  # noqa: E731
-    with page.expect_response(is_writing) as writing:
-        choose(page, "File", "Save Notebook")
-    assert writing.value.ok
-    return json.loads((root / writing.value.json()["path"]).read_text())
-
-
 @everywhere
 def test_a_saved_notebook_shows_the_static_table_and_no_lost_widget(open_page, root):
     here = open_page(FILL, OPEN)
@@ -659,14 +653,14 @@ def test_a_saved_widget_has_no_rows_and_is_not_revived_by_saved_rows(open_page, 
     here = open_page(FILL, OPEN)
     page = here.page
     choose(page, "Settings", "Save Widget State Automatically")
-    widgets = save(page, root)["metadata"]["widgets"]
+    widgets = saved_widgets(page, root)
     (states,) = (each["state"] for each in widgets.values())
     (state,) = (each["state"] for each in states.values() if "_esm" in each["state"])
     assert state["_opening"] is None
     assert "umbrella" not in json.dumps(widgets)
     # In a notebook that runs without a browser no view takes the rows, so they are saved.
     assert here.value("setattr(explorer, '_opening', {**explorer.state(), 'now': 0})") is None
-    assert "umbrella" in json.dumps(save(page, root)["metadata"]["widgets"])
+    assert "umbrella" in json.dumps(saved_widgets(page, root))
     choose(page, "Kernel", "Shut Down Kernel")
     page.reload()
     expect(here.widget).to_have_count(1)
