@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 import pytest
 from jupyter import NOTEBOOKS, Kernel, Reply, running_kernel
-from run_notebooks import executed, normalised
+from run_notebooks import normalised
 
 # Homes, temporary directories and drives; a path such as /api/contents names no machine.
 MACHINE_PATH = re.compile(
@@ -42,21 +42,6 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 def test_there_is_a_quickstart():
     assert (NOTEBOOKS / "01_quickstart.ipynb").is_file()
-
-
-@each_notebook
-@pytest.mark.kernel
-def test_every_cell_succeeds_in_a_clean_kernel_and_leaves_no_files(path, tmp_path):
-    copies = shutil.copytree(
-        path.parent, tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*")
-    )
-    before = sorted(copies.rglob("*"))
-
-    notebook = executed(copies / path.name, tmp_path / "home")
-
-    cells = code_cells(notebook)
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    assert sorted(copies.rglob("*")) == before
 
 
 @each_notebook
@@ -229,13 +214,17 @@ SOLVED: dict[str, Callable[[Solver], None]] = {
 
 @each_notebook
 @pytest.mark.kernel
-def test_the_solution_of_the_exercise_solves_it(path, tmp_path):
+def test_every_cell_succeeds_and_leaves_no_files_and_the_solution_solves_the_exercise(
+    path, tmp_path
+):
     folder = shutil.copytree(
         path.parent, tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*")
     )
+    before = sorted(folder.rglob("*"))
     with running_kernel(folder, tmp_path / "home") as kernel:
         solver = Solver(kernel, folder, tmp_path / "home-of-another", solution_blocks(path))
         solver.run(*(cell.source for cell in code_cells(committed(path))))
+        assert sorted(folder.rglob("*")) == before
         SOLVED[path.name](solver)
 
 

@@ -165,7 +165,7 @@ def test_any_name_can_be_drawn(names):
     png(plot_sessions([entry(f"{name}:{name}") for name in names]))
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(st.floats(EARLIEST, LATEST), min_size=1, max_size=5))
 @example([EARLIEST, LATEST])
 @example([LATEST])
