@@ -48,6 +48,12 @@ def watched():
     return made
 
 
+def test_the_repr_of_a_snapshot_has_its_instant_as_a_date(watched):
+    assert repr(watched.snapshot) == (
+        "Snapshot('last', taken_at='2027-01-15 08:00:00Z', namespace='default', 3 records)"
+    )
+
+
 def test_an_unchanged_memory_has_no_differences(watched):
     watched.memory.get("a")
     watched.memory.search("a")

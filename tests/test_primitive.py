@@ -593,6 +593,19 @@ def test_an_address_in_bytes_is_refused_without_showing_its_password():
     assert "s3cret" not in str(refused.value)
 
 
+def test_the_repr_of_a_record_has_its_instants_as_dates():
+    memory = MemoryPrimitive(clock=Clock())
+    memory.sync.add("a:b", {"text": "fog"}, ttl=60)
+    [record] = memory.sync.records()
+    assert repr(record) == (
+        "MemoryRecord('a:b', {'text': 'fog'}, namespace='default', created_at='2027-01-15 08:00:00Z', "
+        "updated_at='2027-01-15 08:00:00Z', expires_at='2027-01-15 08:01:00Z')"
+    )
+    [hit] = memory.sync.search_records("fog")
+    assert repr(hit).endswith(", score=1.0, matches=('text',))")
+    assert repr(MemoryRecord("k", {})) == "MemoryRecord('k', {}, namespace='default')"
+
+
 def test_reprs_show_namespace_and_sizes_and_are_the_same_each_time():
     memory = MemoryPrimitive(max_size=7, namespace="it's")
     memory.sync.add("k", {})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .keys import parse_memory_key
+from .times import shown_instant
 
 DEFAULT_NAMESPACE = "default"
 
@@ -37,6 +38,19 @@ class MemoryRecord:
     expires_at: float | None = None
     score: float | None = None
     matches: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Returns what the record holds, with instants as dates; fields at their defaults are left out."""
+        shown = [f"{self.key!r}, {self.value!r}, namespace={self.namespace!r}"]
+        for name in ("created_at", "updated_at", "expires_at"):
+            seconds = getattr(self, name)
+            if seconds not in (None, NOT_YET):
+                shown.append(f"{name}='{shown_instant(seconds)}'")
+        if self.score is not None:
+            shown.append(f"score={self.score!r}")
+        if self.matches:
+            shown.append(f"matches={self.matches!r}")
+        return f"MemoryRecord({', '.join(shown)})"
 
     @property
     def user(self) -> str | None:

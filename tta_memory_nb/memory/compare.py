@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..entry import Entry, recency
 from ..table import ABSENT, Path, flatten
+from ..times import shown_instant
 
 What: TypeAlias = Literal["added", "changed", "deleted", "evicted", "expired"]
 KINDS: tuple[What, ...] = ("added", "changed", "deleted", "evicted", "expired")
@@ -37,8 +38,15 @@ class Snapshot:
     name: str
     taken_at: float
     namespace: str
-    entries: Mapping[str, Entry] = field(repr=False)
+    entries: Mapping[str, Entry]
     evictions: int = 0
+
+    def __repr__(self) -> str:
+        """Returns what the snapshot is of; its instant as a date."""
+        return (
+            f"Snapshot({self.name!r}, taken_at='{shown_instant(self.taken_at)}', "
+            f"namespace={self.namespace!r}, {len(self.entries):,} records)"
+        )
 
     @classmethod
     def of(
