@@ -50,6 +50,7 @@ NEED_MORE = {
     "test_servers.py": "servers",
     "test_site.py": "the pages that Sphinx has built, and a browser",
     "test_transactions.py": "servers",
+    "test_unreadable_records.py": "servers",
     "test_unwritable_servers.py": "servers",
 }
 """Modules that ``--local`` leaves out, and what they need. Of all other modules ``--local`` leaves

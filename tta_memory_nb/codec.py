@@ -136,6 +136,38 @@ def from_json(text: Snapshot) -> dict[str, Any]:
     return value
 
 
+def check_json(text: Snapshot) -> None:
+    """Checks text that another program may have written.
+
+    Raises:
+        ValueError: the text is not a JSON object that `from_json` can decode, or is nested deeper than
+            `MAX_DEPTH`; the message says why.
+    """
+    try:
+        value = from_json(text)
+    except RecursionError:
+        raise ValueError(f"its value is {_TOO_DEEP}") from None
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise ValueError(f"its value is not JSON: {error}") from None
+    if type(value) is not dict:
+        raise ValueError("its value is not a JSON object")
+    # Every level has a bracket of its own.
+    brackets = (b"{", b"[") if isinstance(text, bytes) else ("{", "[")
+    if len(text) < 2 * MAX_DEPTH or sum(map(text.count, brackets)) <= MAX_DEPTH:  # type: ignore[arg-type]
+        return
+    if _depth(value) > MAX_DEPTH:
+        raise ValueError(f"its value is {_TOO_DEEP}")
+
+
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        children = (node.values() if isinstance(node, dict) else node for node in level)
+        level = [child for each in children for child in each if isinstance(child, (dict, list))]
+    return depth
+
+
 def _is_plain(items: Any, depth: int) -> bool:
     """Returns whether a dict's items are JSON already, so that the encoder can write them directly.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from .codec import Snapshot, from_json, snapshot
+from .errors import InvalidArgument, MissingPackage, ServerError, brief
 from .keys import check_key
 from .record import MemoryRecord
 from .text import searchable_json, to_utf8
@@ -72,6 +74,41 @@ class Entry(msgspec.Struct, eq=False, gc=False):
         )
 
 
+class Unreadable(Entry, eq=False, gc=False):
+    """A record that cannot be read, as a store shows it: with its reason in place of its value.
+
+    Attributes:
+        reason: why it cannot be read.
+        code: the code of the error that says so.
+        raw: the bytes that are kept of it.
+    """
+
+    reason: str = ""
+    code: str = "UNREADABLE"
+    raw: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept of the record."""
+        return len(self.raw)
+
+    def error(self) -> ServerError | MissingPackage:
+        """Returns the error for a caller who asks for the value of this very record."""
+        message = f"the record {brief(self.key)} cannot be read: {self.reason}"
+        if self.code == "PACKAGE":
+            return MissingPackage(message)
+        return ServerError(message, self.code)
+
+    def _searchable(self) -> bytes:
+        """Returns nothing: no text finds the record."""
+        return b""
+
+    def record(self, namespace: str) -> MemoryRecord:
+        """Returns the record as its user sees it."""
+        shown = super().record(namespace)
+        return replace(shown, unreadable=self.reason, raw=self.raw)
+
+
 recency = attrgetter("_recency")
 """Gives the place of an entry in the order of use, as an int; a higher one was used later.
 
@@ -100,7 +137,17 @@ def new_entry(
 
 
 def entry_of(record: MemoryRecord) -> Entry:
-    """Returns an entry that keeps the instants of an existing record, as an import does."""
+    """Returns an entry that keeps the instants of an existing record, as an import does.
+
+    Raises:
+        InvalidArgument: the record is one that could not be read.
+        NotStorable: the value holds what JSON cannot hold.
+    """
+    if record.unreadable is not None:
+        raise InvalidArgument(
+            f"key={brief(record.key)}: this record could not be read ({record.unreadable}), so it "
+            "cannot be written; leave it out"
+        )
     entry = new_entry(record.key, record.value, record.updated_at, None)
     entry.created_at = record.created_at
     entry.expires_at = record.expires_at

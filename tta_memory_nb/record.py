@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .keys import parse_memory_key
@@ -28,6 +28,10 @@ class MemoryRecord:
         score: relevance of a search hit; higher is better. A keyword search does not rank its
             hits, so each has 1.0. None for a record that is not a search hit.
         matches: paths of the fields that matched a search, such as ``agent.tags[0]``.
+        unreadable: why the record cannot be read, which only happens on a server: another program
+            has written it, or its bytes are damaged. None for any other record. The value is then
+            ``{"unreadable": reason}``.
+        raw: the bytes that the server keeps of a record that cannot be read.
     """
 
     key: str
@@ -38,6 +42,8 @@ class MemoryRecord:
     expires_at: float | None = None
     score: float | None = None
     matches: tuple[str, ...] = ()
+    unreadable: str | None = None
+    raw: bytes = field(default=b"", repr=False)
 
     def __repr__(self) -> str:
         """Returns what the record holds, with instants as dates; fields at their defaults are left out."""

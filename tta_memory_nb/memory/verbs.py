@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack
 
 from ..codec import from_json
-from ..entry import Entry, new_entry
+from ..entry import Entry, Unreadable, new_entry
 from ..errors import InvalidArgument, NotStorable, brief
 from ..filters import EVERYTHING, FilterArgs, Filters
 from ..record import MemoryRecord
@@ -104,8 +104,14 @@ class Verbs:
         return self._store.write(entry_for(key, value, ttl, self.clock()))
 
     def get(self, key: str) -> Plan[dict[str, Any] | None]:
-        """Returns a fresh copy of the value and makes it the newest; None when there is none."""
-        return value_of((yield from self._store.read(key)))
+        """Returns a fresh copy of the value and makes it the newest; None when there is none.
+
+        Raises:
+            ServerError: the record on the server cannot be read; the message says why.
+            MissingPackage: it cannot be read without a package, which the message names.
+        """
+        entry = yield from self._store.read(key)
+        return None if entry is None else _readable(entry).value()
 
     def delete(self, key: str) -> Plan[bool]:
         """Deletes a record; returns whether there was one."""
@@ -158,9 +164,13 @@ class Verbs:
         return len(entries)
 
     def get_many(self, keys: Iterable[str]) -> Plan[dict[str, dict[str, Any]]]:
-        """Returns fresh values by key, of the keys that exist, and makes each the newest in order."""
+        """Returns fresh values by key, of the keys that exist, and makes each the newest in order.
+
+        Raises:
+            ServerError, MissingPackage: as `get`.
+        """
         found = yield from self._fetched(keys)
-        return {entry.key: entry.value() for entry in found}
+        return {entry.key: _readable(entry).value() for entry in found}
 
     def get_records(self, keys: Iterable[str]) -> Plan[list[MemoryRecord]]:
         """Returns the records of the keys that exist, in the order asked, and makes them newest."""
@@ -557,6 +567,13 @@ class Verbs:
 def entry_for(key: str, value: dict[str, Any], ttl: Duration | None, now: float) -> Entry:
     """Returns what `Verbs.add` writes to the store, checked."""
     return new_entry(key, value, now, None if ttl is None else duration(ttl))
+
+
+def _readable(entry: Entry) -> Entry:
+    """Returns the entry, or raises the error that says why it cannot be read."""
+    if isinstance(entry, Unreadable):
+        raise entry.error()
+    return entry
 
 
 def value_of(entry: Entry | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, brief
 from ..record import NOT_YET, MemoryRecord
 from ..times import instant
 
@@ -83,6 +83,9 @@ def parsed_json(data: bytes) -> Any:
         raise InvalidArgument(f"not JSON that can be read: {error}") from None
 
 
+RAW = "raw"
+"""The field of an export that holds the bytes, in base64, of a record that could not be read."""
+
 _LOSSLESS = {
     *("key", "value", "namespace", "created_at", "updated_at", "expires_at"),
     *("score", "matches"),  # of a search hit
@@ -100,6 +103,11 @@ def record_from_object(row: Mapping[str, Any], key: str) -> MemoryRecord:
     Raises:
         InvalidArgument: the object has no key, or an instant in it is invalid.
     """
+    if RAW in row and is_lossless({name: row[name] for name in row if name != RAW}):
+        raise InvalidArgument(
+            f"the record {brief(row['key'])} could not be read when it was exported: "
+            f"{brief(row['value'])}; its bytes are in the field {RAW!r}"
+        )
     if not is_lossless(row):
         if key not in row:
             names = ", ".join(map(repr, row)) or "nothing"

@@ -6,6 +6,7 @@ A line without a key may hold a conversation, as in files for fine-tuning models
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +17,7 @@ from ..record import MemoryRecord
 from ..table import instants_of, is_utf8
 from .chat import NumberedConversations, messages_of
 from .files import open_for_reading
-from .items import DEFAULT_KEY, Item, Options, attempt, parsed_json, record_from_object
+from .items import DEFAULT_KEY, RAW, Item, Options, attempt, parsed_json, record_from_object
 
 
 def read_jsonl(path: Path, options: Options) -> Iterator[Item]:
@@ -56,16 +57,17 @@ def write_jsonl(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
     for record in records:
         count += 1
         created, updated, expires = instants_of(record)
-        line = json_text(
-            {
-                "key": record.key,
-                "value": record.value,
-                "namespace": record.namespace,
-                "created_at": created,
-                "updated_at": updated,
-                "expires_at": expires,
-            }
-        )
+        row: dict[str, Any] = {
+            "key": record.key,
+            "value": record.value,
+            "namespace": record.namespace,
+            "created_at": created,
+            "updated_at": updated,
+            "expires_at": expires,
+        }
+        if record.unreadable is not None:
+            row[RAW] = b64encode(record.raw).decode()
+        line = json_text(row)
         file.write(line.encode() + b"\n")
     return count
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+from ...entry import Unreadable
 from ...errors import InvalidArgument, TTAMemoryError
 from ...record import MemoryRecord
 from ...stores.base import Change, Clock
@@ -88,6 +89,8 @@ class Actions:
         entry = peek(memory.sync, unportable(content["key"]))
         if entry is None:
             return _edited(ok=False, problem="the record is gone")
+        if isinstance(entry, Unreadable):
+            return _edited(ok=False, problem=sendable(str(entry.error())))
         if peek(memory.sync, new) is not None:
             return _edited(ok=False, problem="there is already a record with this key")
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
-from ...entry import Entry
+from ...entry import Entry, Unreadable
 from ...errors import InvalidArgument
 from ...memory.faces import SyncMemory
 from ...record import MemoryRecord
@@ -100,9 +100,13 @@ class Repair:
         Raises:
             Conflict: the record is not what the user has seen.
             InvalidArgument: the ttl is not a duration.
+            ServerError, MissingPackage: the record cannot be read.
         """
         expires_at = None if ttl is None else now + duration(ttl)
-        record = self._seen().record(self.memory.namespace)
+        seen = self._seen()
+        if isinstance(seen, Unreadable):
+            raise seen.error()
+        record = seen.record(self.memory.namespace)
         return self._replace(replace(record, expires_at=expires_at))
 
     def _seen(self) -> Entry:

@@ -11,16 +11,15 @@ from math import inf, nan
 from struct import Struct
 from typing import Any, TypeAlias
 
-from ...entry import Entry
+from ...entry import Entry, Unreadable
 from ...errors import ServerError, StoreUnavailable
 from ...filters import Filters
-from ...text import to_utf8
 from ..base import Change
 from ..plan import Plan
 from . import scripts
 from .clock import ServerClock, steady
 from .faults import explained, other_format
-from .keys import FORMAT, keys_of
+from .keys import FORMAT, decode_key, encode_key, keys_of
 from .operations import BATCH, Write, WriteIds, pages
 from .partial import Replicas, Subset
 from .payload import Payloads, unpack
@@ -169,7 +168,7 @@ class Commands:
     def set(self, entry: Entry, write_id: int) -> Plan[None]:
         """Writes one record in a way that cannot be taken back."""
         header, text = self._payloads.pack(entry)
-        reply = yield from self._write(scripts.SET, write_id, to_utf8(entry.key), header, text)
+        reply = yield from self._write(scripts.SET, write_id, encode_key(entry.key), header, text)
         if reply is None:
             return
         if type(reply) is list:
@@ -188,7 +187,7 @@ class Commands:
         """Returns a batch of entries as `put` sends it."""
         args: list[bytes] = []
         for entry in entries:
-            args += (to_utf8(entry.key), *self._payloads.pack(entry))
+            args += (encode_key(entry.key), *self._payloads.pack(entry))
         return Prepared(args)
 
     def put(
@@ -243,7 +242,7 @@ class Commands:
             return [entry] if entry else []
         found: list[Entry] = []
         for batch in pages(keys):
-            names = [to_utf8(key) for key in batch]
+            names = [encode_key(key) for key in batch]
             # Naming the first key twice changes nothing, but gives a single key the reply of many.
             again = names[:1] if len(names) == 1 else []
             start, end, rows = yield from self.run(scripts.GET, *names, *again)
@@ -252,20 +251,20 @@ class Commands:
             missing: list[str] = []
             it = iter(rows)
             for key, place, blob in zip(batch, it, it, strict=not again):
-                entry = unpack(key, blob, place) if place else None
+                entry = unpack(key, blob, max(0, place)) if place else None
                 if entry is None:
                     missing.append(key)
                 else:
                     here.append(entry)
-            if here and start == end:  # the server cannot write now
-                self.reads_not_noted += len(here)
+            if start == end:  # the server cannot write now
+                self.reads_not_noted += sum(not isinstance(entry, Unreadable) for entry in here)
             self._replicas.whole.replica.read(here, missing, start, end)
             found += here
         return found
 
     def get_one(self, key: str) -> Plan[Entry | None]:
         """Returns the entry of one key, made the newest; None when there is none."""
-        reply = yield from self.run(scripts.GET, to_utf8(key))
+        reply = yield from self.run(scripts.GET, encode_key(key))
         if type(reply) is int:
             self.note(reply)
             self._replicas.whole.replica.read((), (key,), reply, reply)
@@ -273,8 +272,8 @@ class Commands:
         place = int(_DOUBLE.unpack_from(reply)[0])
         entry = unpack(key, reply[8:], abs(place))
         assert entry is not None
-        if place < 0:  # the server cannot write now
-            self.reads_not_noted += 1
+        if place <= 0:  # its header is damaged, or the server cannot write now
+            self.reads_not_noted += place < 0
             return entry
         self.note(place)
         self._replicas.whole.replica.read((entry,), (), place - 1, place)
@@ -283,8 +282,10 @@ class Commands:
     def peek(self, keys: Sequence[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist; their order of use stays."""
         now = self.clock()
-        blobs = yield ("HMGET", self.keys[0], *(to_utf8(key) for key in keys))
-        entries = [unpack(key, blob) for key, blob in zip(keys, blobs, strict=True) if blob]
+        blobs = yield ("HMGET", self.keys[0], *(encode_key(key) for key in keys))
+        entries = [
+            unpack(key, blob) for key, blob in zip(keys, blobs, strict=True) if blob is not None
+        ]
         return [
             entry
             for entry in entries
@@ -293,14 +294,14 @@ class Commands:
 
     def remove(self, keys: Sequence[str], write_id: int) -> Plan[Change]:
         """Deletes those of a batch of keys that exist."""
-        reply = yield from self._write(scripts.REMOVE, write_id, b"0", *map(to_utf8, keys))
+        reply = yield from self._write(scripts.REMOVE, write_id, b"0", *map(encode_key, keys))
         return self._removed(reply, keys)
 
     def remove_versions(self, entries: Sequence[Entry], write_id: int) -> Plan[Change]:
         """Deletes a batch of records, but not what has been written under their keys since."""
         args: list[bytes | int] = []
         for entry in entries:
-            args += (to_utf8(entry.key), entry._write_seq)
+            args += (encode_key(entry.key), entry._write_seq)
         reply = yield from self._write(scripts.REMOVE, write_id, b"1", *args)
         return self._removed(reply, [entry.key for entry in entries])
 
@@ -343,11 +344,11 @@ class Commands:
         """Takes back at most a batch of a change."""
         args: list[bytes | int] = []
         for entry in written:
-            args += (to_utf8(entry.key), entry._write_seq)
+            args += (encode_key(entry.key), entry._write_seq)
         for entry in removed:
             # A recency that was given in an outage is not the server's.
             place = min(entry._recency, self.seen)
-            args += (to_utf8(entry.key), place, *self._payloads.pack(entry))
+            args += (encode_key(entry.key), place, *self._payloads.pack(entry))
         capacity = b"" if max_size is None else max_size
         reply = yield from self._write(scripts.REVERT, write_id, capacity, len(written), *args)
         if reply is None:
@@ -420,7 +421,7 @@ class Commands:
         subset = Subset.of(filters)
         keys, expired = yield from self.run(scripts.KEYS, *subset.arguments())
         gone = set(expired)
-        found = [key.decode("utf-8", "surrogatepass") for key in keys if key not in gone]
+        found = [decode_key(key) for key in keys if key not in gone]
         if filters.user is None and filters.session is None:
             return found
         # The server finds keys that contain both names; which of them are owned is decided here.
@@ -435,7 +436,7 @@ class Commands:
 
     def expires_at(self, key: str) -> Plan[float | None]:
         """Returns when a record expires."""
-        reply = yield ("ZSCORE", self.keys[2], to_utf8(key))
+        reply = yield ("ZSCORE", self.keys[2], encode_key(key))
         if reply is None:
             return None
         expires_at = float(reply)
@@ -454,8 +455,8 @@ class Commands:
         for write in writes:
             args += (write.write_id, write.kind, repr(write.at), len(write.entries or write.keys))
             for entry in write.entries:
-                args += (to_utf8(entry.key), *self._payloads.pack(entry))
-            args += map(to_utf8, write.keys)
+                args += (encode_key(entry.key), *self._payloads.pack(entry))
+            args += map(encode_key, write.keys)
         # No id of its own: the server looks up the id of each write.
         reply = yield from self._write(scripts.REPLAY, 0, base, *args)
         _start, end, self.evictions, capacity, write_seqs = reply
@@ -480,7 +481,7 @@ def _entries(rows: Sequence[Any]) -> list[Entry]:
 def _named(rows: Sequence[Any]) -> Iterator[tuple[str, int]]:
     it = iter(rows)
     for key, number in zip(it, it, strict=True):
-        yield key.decode("utf-8", "surrogatepass"), number
+        yield decode_key(key), number
 
 
 def _name_of(info: Any) -> str:

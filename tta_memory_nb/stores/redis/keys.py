@@ -16,6 +16,8 @@ from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
 
+from ...text import to_utf8
+
 FORMAT = 1
 """The layout of records, keys and fields that this version reads and writes.
 
@@ -42,6 +44,36 @@ def keys_of(namespace: str) -> Keys:
     """The keys of a namespace, whose name may be any text."""
     prefix = _prefix(namespace)
     return Keys(*(f"{prefix}{name}" for name in Keys._fields))
+
+
+# Keys that other programs have put into a namespace and that are no text: as they are shown -> their bytes.
+_foreign: dict[str, bytes] = {}
+_MOST_FOREIGN = 10_000
+
+
+def decode_key(raw: bytes) -> str:
+    """Returns the key of a record as text; bytes that are no text are spelled out."""
+    try:
+        key = raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        key = raw.decode("utf-8", "backslashreplace")
+    else:
+        if key:
+            return key
+        key = "(empty key)"
+    if len(_foreign) < _MOST_FOREIGN:
+        _foreign[key] = raw
+    return key
+
+
+def encode_key(key: str) -> bytes:
+    """Returns a key as the server has it; also one that `decode_key` has spelled out."""
+    return to_utf8(key) if key not in _foreign else _foreign[key]
+
+
+def is_foreign(key: str) -> bool:
+    """Returns whether a key was spelled out by `decode_key`."""
+    return key in _foreign
 
 
 def _prefix(namespace: str) -> str:

@@ -23,7 +23,8 @@ from ...search.request import ALL
 from ..base import Clock
 from ..memory import InMemoryStore
 from ..records import Records
-from .payload import unpack
+from .keys import decode_key
+from .payload import MOST_SEQ, unpack
 
 _EMPTY = b""
 
@@ -293,7 +294,7 @@ class Replica:
             loaded = self._apply_older(older)
             if reached and self._oldest_held is not None:
                 # Two may have asked from the same position; the first may have loaded more since.
-                self._oldest_held = min(self._oldest_held, int(float(reached)))
+                self._oldest_held = min(self._oldest_held, _reached(reached))
             self._cursor, self._log_cursor = cursor, log_cursor
             ahead = self._ahead.items()
             self._ahead = {key: known for key, known in ahead if known[0] > seq}
@@ -417,4 +418,17 @@ def triples(rows: Sequence[Any]) -> Iterator[tuple[str, int, bytes]]:
     """Yields key, recency and blob of a flat list."""
     it = iter(rows)
     for key, place, blob in zip(it, it, it, strict=True):
-        yield key.decode("utf-8", "surrogatepass"), int(float(place)), blob
+        yield decode_key(key), _place(place), blob
+
+
+def _reached(written: bytes) -> float:
+    at = float(written)
+    return at if abs(at) == inf else int(at)
+
+
+def _place(written: Any) -> int:
+    """Returns a recency; 0 for what another program has put in its place."""
+    try:
+        return min(max(0, int(float(written))), MOST_SEQ)
+    except (TypeError, ValueError, OverflowError):
+        return 0

@@ -1,5 +1,6 @@
 -- Deletes every record of the namespace. ARGV: now, write_id, settled_below, client, deadline.
 -- Returns the counter before and after; false if this write had been applied before.
+make_way()
 local refused = open()
 if refused then return refused end
 if is_done(ARGV[2]) then return false end

@@ -1,7 +1,7 @@
 -- Reads records, and makes each one the most recently used, in the order of the keys. ARGV: now, then keys.
 -- Returns for one key its recency as 8 bytes followed by its blob, or the counter if there is no record. Returns for several
 -- keys the counter before and after, and recency (0: no record) and blob of each. A record with a flag that only later
--- versions know is returned with a recency of 0 (one key) or -1 and keeps its own; the client refuses it.
+-- versions know, or with a damaged header, is returned with a recency of 0 (one key) or -1 and keeps its own.
 --
 -- A server that cannot write now (no room left, a failed snapshot, too few replicas, a read-only replica) is still read
 -- from: then the counter stays, and a record comes with the recency that it has, for one key as a negative number.
@@ -12,11 +12,11 @@ if not now then
 end
 if #ARGV == 2 then
   local blob = redis.call('HGET', KEYS[1], ARGV[2])
-  local flags = blob and string.byte(blob, 1) or 1
+  local flags = blob and (#blob < 37 and 16 or string.byte(blob, 1)) or 1
   if flags > 15 then return struct.pack('>d', 0) .. blob end
   if flags % 2 == 0 then
     local expires = struct.unpack('>d', blob, 18)
-    if expires == 0 or expires > now then
+    if expires == 0 or not (expires <= now) then
       local seq = redis.pcall('HINCRBY', KEYS[4], 'seq', 1)
       if type(seq) == 'table' and type(redis.pcall('HDEL', KEYS[4], '')) ~= 'table' then
         -- There is no room. A script that has begun with a command that frees may go on; these two need no room.
@@ -39,12 +39,12 @@ for i = 2, #ARGV do
   local key = ARGV[i]
   local blob = redis.call('HGET', KEYS[1], key)
   local recency = 0
-  local flags = blob and string.byte(blob, 1) or 1
+  local flags = blob and (#blob < 37 and 16 or string.byte(blob, 1)) or 1
   if flags > 15 then
     recency = -1
   elseif flags % 2 == 0 then
     local expires = struct.unpack('>d', blob, 18)
-    if expires == 0 or expires > now then
+    if expires == 0 or not (expires <= now) then
       -- The first write is one that frees, so that a server without room allows the others.
       if writes == nil then writes = type(redis.pcall('HDEL', KEYS[4], '')) ~= 'table' end
       if writes then

@@ -24,9 +24,17 @@ local FORMAT = '1'
 local MOST = 1000
 
 local function whole(number) return string.format('%.0f', number) end
-local function expires_of(blob) return (unpacked('>d', blob, 18)) end
-local function version_of(blob) return (unpacked('>d', blob, 26)) end
-local function is_tombstone(blob) return byte(blob, 1) % 2 == 1 end
+
+-- Another program may have written anything. A record whose header is damaged exists, never expires and is as old as can
+-- be; clients show it as unreadable, and anybody may delete or replace it.
+local function number_at(blob, at)
+  local number = #blob >= 37 and unpacked('>d', blob, at) or 0
+  return number == number and number or 0
+end
+local function updated_of(blob) return number_at(blob, 10) end
+local function expires_of(blob) return number_at(blob, 18) end
+local function version_of(blob) return number_at(blob, 26) end
+local function is_tombstone(blob) return #blob >= 37 and byte(blob, 1) % 2 == 1 end
 
 local function is_live(blob)
   if not blob or is_tombstone(blob) then return false end

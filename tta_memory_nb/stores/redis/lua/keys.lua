@@ -19,7 +19,7 @@ if from or to then
   for first = 1, #keys, MOST do
     local page = {unpack(keys, first, math.min(first + MOST - 1, #keys))}
     for i, blob in ipairs(call('HMGET', VALUES, unpack(page))) do
-      local updated = blob and unpacked('>d', blob, 10)
+      local updated = blob and updated_of(blob)
       if updated and (not from or updated >= from) and (not to or updated <= to) then
         picked[#picked + 1] = page[i]
       end

@@ -1,9 +1,9 @@
 -- Replays a `clear` that a client made in an outage: deletes up to 1000 of the records that are not newer, see
 -- replay.lua. ARGV: now, write_id, settled_below, client, deadline, base, at, from.
 -- Returns the recency at which the next call has to go on, '' at the end.
+make_way()
 local refused = open()
 if refused then return refused end
-make_way()
 if is_done(ARGV[2]) then return '' end
 local base, at = tonumber(ARGV[6]), tonumber(ARGV[7])
 local rows = call('ZRANGEBYSCORE', ORDER, '(' .. ARGV[8], '+inf', 'WITHSCORES', 'LIMIT', 0, MOST)
@@ -11,7 +11,7 @@ local keys, gone = {}, {}
 for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
 if #keys > 0 then
   for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
-    if blob and not (version_of(blob) > base and unpacked('>d', blob, 10) > at) then
+    if blob and not (version_of(blob) > base and updated_of(blob) > at) then
       gone[#gone + 1] = keys[i]
     end
   end

@@ -1,9 +1,9 @@
 -- Deletes records. ARGV: now, write_id, settled_below, client, deadline, by version ('1' or '0'), then keys, each followed
 -- by the version to delete if `by version`.
 -- Returns the counter before and after, and the deleted records; false if this write had been applied before.
+make_way()
 local refused = open()
 if refused then return refused end
-make_way()
 if is_done(ARGV[2]) then return false end
 local keys, versions = {}, nil
 if ARGV[6] == '1' then

@@ -19,7 +19,7 @@ local cleared_at, cleared_seq = tonumber(cleared[1] or 0), tonumber(cleared[2] o
 
 local function is_newer(blob, at)
   if not blob then return cleared_seq > base and cleared_at > at end
-  return version_of(blob) > base and unpacked('>d', blob, 10) > at
+  return version_of(blob) > base and updated_of(blob) > at
 end
 
 -- The version that each record has got; 0 for a record that was not set.

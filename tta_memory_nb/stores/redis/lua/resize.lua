@@ -1,9 +1,9 @@
 -- Sets the capacity, and evicts at most `most` records. ARGV: now, write_id, settled_below, client, deadline, capacity, most.
 -- Returns the counter before and after, the capacity before (-1: none), the evictions in all, whether there are more
 -- records to evict, and the evicted records; false if this write had been applied before.
+make_way()
 local refused = open()
 if refused then return refused end
-make_way()
 if is_done(ARGV[2]) then return false end
 local before = max or -1
 max = tonumber(ARGV[6])

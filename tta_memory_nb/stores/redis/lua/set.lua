@@ -30,12 +30,16 @@ local created = string.sub(head, flags < 16 and 2 or 10, flags < 16 and 9 or 17)
 local expires = struct.unpack('>d', head, 18)
 local kept = ''
 if old then
+  if #old < 37 then return {} end
   local old_expires = struct.unpack('>d', old, 18)
   if string.byte(old, 1) % 2 == 1 then
     redis.call('ZREM', KEYS[5], key)
   elseif flags >= 16 and (old_expires == 0 or old_expires > now) then
-    created = string.sub(old, 2, 9)
-    kept = created
+    local first = struct.unpack('>d', old, 2)
+    if first > -1e11 and first < 1e12 then  -- not that of a damaged header
+      created = string.sub(old, 2, 9)
+      kept = created
+    end
   end
   if old_expires ~= 0 and expires == 0 then redis.call('ZREM', KEYS[3], key) end
 end

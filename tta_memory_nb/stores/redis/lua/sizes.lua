@@ -7,8 +7,8 @@ for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
 if #keys == 0 then return {0, 0, ''} end
 for _, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
   if is_live(blob) then
-    bytes = bytes + unpacked('>I4', blob, 34)
-    stored = stored + #blob - 37
+    bytes = bytes + (#blob >= 37 and unpacked('>I4', blob, 34) or 0)
+    stored = stored + math.max(0, #blob - 37)
   end
 end
 return {bytes, stored, rows[#rows]}

@@ -42,8 +42,9 @@ local function filled(rows, known, in_time)
   if #keys == 0 then return out end
   for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
     if used > most and #out > 0 then return out, rows[2 * i - 2] end
+    if blob == '' then blob = '\0' end  -- '' means something else here; either is unreadable
     if blob then
-      local updated = in_time and unpacked('>d', blob, 10)
+      local updated = in_time and updated_of(blob)
       if not updated or ((not from or updated >= from) and (not to or updated <= to)) then
         if known and version_of(blob) <= since then blob = '' end
         used = used + #blob
@@ -76,7 +77,7 @@ if not reset and math.min(since, log_since) < seq then
   for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
   local blobs = #keys > 0 and call('HMGET', VALUES, unpack(keys)) or {}
   for i, key in ipairs(keys) do
-    local blob = blobs[i]
+    local blob = blobs[i] == '' and '\0' or blobs[i]
     local recency = blob and not is_tombstone(blob) and call('ZSCORE', ORDER, key)
     gone[#gone + 1] = key
     gone[#gone + 1] = recency or 0

@@ -132,7 +132,7 @@ local function evict(most, want)
       for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
         out[#out + 1] = keys[i]
         out[#out + 1] = rows[2 * i]
-        out[#out + 1] = blob
+        out[#out + 1] = blob or ''
       end
     end
     forget(keys)
@@ -146,18 +146,21 @@ end
 -- Deletes records and leaves tombstones; returns key, recency, blob of each deleted record.
 -- `versions` holds for each key the only version that may be deleted, or is nil.
 local function remove(keys, versions, at)
-  local out, gone, tombstones = {}, {}, {}
+  local out, gone, tombstones, lost = {}, {}, {}, {}
   for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
     local key = keys[i]
     if is_live(blob) and not (versions and version_of(blob) ~= versions[i]) then
       out[#out + 1] = key
-      out[#out + 1] = call('ZSCORE', ORDER, key)
+      out[#out + 1] = call('ZSCORE', ORDER, key) or 0
       out[#out + 1] = blob
       gone[#gone + 1] = key
       tombstones[#tombstones + 1] = key
       tombstones[#tombstones + 1] = pack('>BddddI4', 1, 0, at, 0, seq + #gone, 0)
+    elseif not blob then
+      lost[#lost + 1] = key
     end
   end
+  if #lost > 0 then call('ZREM', ORDER, unpack(lost)) end  -- listed without a value, by another program
   if #gone > 0 then
     unlist(gone)  -- frees, so it comes first: see make_way
     call('HSET', VALUES, unpack(tombstones))
@@ -185,7 +188,8 @@ local function put(keys, heads, texts, want)
     else
       flags = flags - 16
       created = sub(head, 10, 17)
-      if live then
+      local first = live and number_at(old, 2) or 0
+      if live and first > -1e11 and first < 1e12 and #old >= 37 then  -- not that of a damaged header
         created = sub(old, 2, 9)
         kept[#kept + 1] = i
         kept[#kept + 1] = created
@@ -195,7 +199,7 @@ local function put(keys, heads, texts, want)
     if old then
       if live and want then
         replaced[#replaced + 1] = key
-        replaced[#replaced + 1] = call('ZSCORE', ORDER, key)
+        replaced[#replaced + 1] = call('ZSCORE', ORDER, key) or 0
         replaced[#replaced + 1] = old
       end
       if expires == NEVER and expires_of(old) ~= 0 then lasting[#lasting + 1] = key end
