@@ -15,6 +15,8 @@ Kind: TypeAlias = Literal[
     "lose reply",  # after the server has carried it out
     "half request",  # the server receives half of the command
     "half reply",  # the client receives half of the reply
+    "stall",  # likewise, and the rest when `let_go` is called
+    "hold",  # the client receives the reply when `let_go` is called
     "hang",  # no reply ever comes
     "delay",  # likewise, but the server receives the command when `release` is called
     "trickle",  # the reply comes byte by byte
@@ -59,6 +61,8 @@ class Proxy:
         self._faults: list[Fault] = []
         self._sockets: set[socket.socket] = set()
         self._held: list[bytes] = []
+        self._go_on = threading.Event()
+        self._forgotten: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener: socket.socket | None = None
         self.commands = 0
@@ -76,6 +80,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self.refuse()
+        self.let_go()
         for thread in self._threads:
             thread.join(5)
 
@@ -98,20 +103,40 @@ class Proxy:
         """Closes all connections and accepts no new ones, as a server that is down."""
         with self._lock:
             listener, self._listener = self._listener, None
-            sockets, self._sockets = self._sockets, set()
         if listener is not None:
             with suppress(OSError):  # wakes the thread that waits for connections
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Closes all connections, and accepts new ones."""
+        with self._lock:
+            sockets, self._sockets = self._sockets, set()
         for each in sockets:
             _reset(each)
 
+    def forget(self) -> None:
+        """Passes nothing on any more over the connections there are, and closes none of them.
+
+        A NAT gateway forgets idle connections in this way.
+        """
+        with self._lock:
+            self._forgotten |= self._sockets
+
     def heal(self) -> None:
-        """Removes all faults, and listens on the same port again."""
+        """Removes all faults, sends all replies, and listens on the same port again."""
         with self._lock:
             self._faults.clear()
+        self.let_go()
         if self._listener is None:
             self._listen()
+
+    def let_go(self) -> None:
+        """Sends the replies that were held back to their clients."""
+        with self._lock:
+            waiting, self._go_on = self._go_on, threading.Event()
+        waiting.set()
 
     def release(self) -> None:
         """Sends the delayed commands to the server, and drops the replies."""
@@ -164,6 +189,8 @@ class Proxy:
             requests, replies = _Reader(client), _Reader(server)
             while True:
                 request, command = requests.command()
+                if client in self._forgotten:
+                    continue  # until the client gives up
                 fault = self._fault_for(command)
                 if not self._pass_on(fault, request, client, server, replies):
                     return
@@ -172,6 +199,7 @@ class Proxy:
         finally:
             with self._lock:
                 self._sockets -= {client, server}
+                self._forgotten -= {client, server}
             _reset(client)
             _reset(server)
 
@@ -208,7 +236,9 @@ class Proxy:
         else:
             server.sendall(request)
             reply = replies.reply()
-            if kind == "half reply":
+            if kind in ("stall", "hold"):
+                self._send_later(reply, client, 0 if kind == "hold" else max(1, len(reply) // 2))
+            elif kind == "half reply":
                 client.sendall(reply[: max(1, len(reply) // 2)])
             elif kind == "trickle":
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -221,7 +251,14 @@ class Proxy:
         if kind in ("hang", "delay"):
             client.recv(1)  # until the client gives up
             return False
-        return kind in (None, "error", "trickle")
+        return kind in (None, "error", "trickle", "stall", "hold")
+
+    def _send_later(self, reply: bytes, client: socket.socket, at_once: int) -> None:
+        with self._lock:
+            go_on = self._go_on
+        client.sendall(reply[:at_once])
+        go_on.wait()
+        client.sendall(reply[at_once:])
 
 
 class _Reader:

@@ -1,0 +1,406 @@
+"""Clients of a schedule: each carries verbs out in its own way, and can be interrupted in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import dis
+import json
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb.entry import new_entry
+from tta_memory_nb.stores.base import Change
+
+T = TypeVar("T")
+
+Answer: TypeAlias = dict[str, Any]
+"""What a verb said of keys: ``reads`` (number or None), ``exists``, ``deleted``; of a change that can be taken
+back ``written`` and ``removed``; of an undo ``restored`` and ``taken``."""
+
+PATIENCE = 20.0
+"""Seconds after which a call hangs for certain."""
+
+
+def value_of(number: int) -> dict[str, Any]:
+    """Returns the value that is written for a number."""
+    return {"n": number, "text": "note"}
+
+
+def _numbers(found: Iterable[Any]) -> dict[str, int]:
+    return {each.key: each.value["n"] for each in found}
+
+
+def _entries(entries: Iterable[Any]) -> dict[str, int]:
+    return {entry.key: entry.value()["n"] for entry in entries}
+
+
+def call_of(
+    memory: MemoryPrimitive, keys: Iterable[str], changes: dict[int, Change], name: str, args: tuple[Any, ...]
+) -> tuple[Callable[[bool], Any], Callable[[Any], Answer]]:
+    """Returns how to carry a verb out, and how to make the answer of its result.
+
+    Args:
+        memory: the client's memory.
+        keys: all keys that there are.
+        changes: of this client that can be taken back, by their number.
+        name: of the verb.
+        args: its arguments.
+
+    Returns:
+        A function that is told whether to await, and returns the result or what is to be awaited; and a
+        function of that result.
+    """
+    keys = list(keys)
+
+    def on(verb: str, *arguments: Any, **options: Any) -> Callable[[bool], Any]:
+        return lambda awaited: getattr(memory if awaited else memory.sync, verb)(*arguments, **options)
+
+    def nothing(_: Any) -> Answer:
+        return {}
+
+    def all_of(asked: Iterable[str], found: dict[str, int]) -> Answer:
+        return {"reads": {key: found.get(key) for key in asked}}
+
+    def changed(number: int, deleted: Iterable[str] = ()) -> Callable[[Change], Answer]:
+        def answer(change: Change) -> Answer:
+            changes[number] = change
+            removed = _entries(change.removed)
+            told: Answer = {"written": _entries(change.written), "removed": removed}
+            if name == "remove":
+                told["deleted"] = {key: key in removed for key in deleted}
+            elif name == "take_all":
+                told["deleted"] = dict.fromkeys(removed, True)
+            return told
+
+        return answer
+
+    match name, args:
+        case "add", (key, number, ttl):
+            return on("add", key, value_of(number), ttl), nothing
+        case "add_many", (items, ttl):
+            return on("add_many", {key: value_of(number) for key, number in items}, ttl), nothing
+        case "put", (number, items):
+            entries = [new_entry(key, value_of(n), memory._verbs.clock(), None) for key, n in items]
+            plan = memory._store.put
+            run, arun = memory._store.runner.run, memory._store.runner.arun
+            return lambda awaited: (arun if awaited else run)(plan(entries)), changed(number)
+        case "delete", (key,):
+            return on("delete", key), lambda existed: {"deleted": {key: existed}}
+        case "remove", (number, *asked):
+            return on("remove", list(asked)), changed(number, asked)
+        case "take_all", (number,):
+            return on("take_all"), changed(number)
+        case "undo", (number,):
+            return on("undo", changes[number]), lambda change: {
+                "restored": _entries(change.written),
+                "taken": [entry.key for entry in change.removed],
+            }
+        case "get", (key,):
+            return on("get", key), lambda value: {"reads": {key: value and value["n"]}}
+        case "get_many", asked:
+            return on("get_many", list(asked)), lambda found: all_of(
+                asked, {key: value["n"] for key, value in found.items()}
+            )
+        case "search", ():
+            return on("search_records", "NOTE", None), lambda hits: all_of(keys, _numbers(hits))
+        case "search", (limit,):
+            return on("search_records", "note", limit), lambda hits: {"reads": _numbers(hits)}
+        case "search_user", (user,):
+            here = [key for key in keys if key.startswith(f"{user}:")]
+            return on("search_records", "note", None, user=user), lambda hits: all_of(
+                here, _numbers(hits)
+            )
+        case "records", ():
+            return on("records"), lambda found: all_of(keys, _numbers(found))
+        case "peek", ():
+            return on("peek", keys), lambda entries: all_of(keys, _entries(entries))
+        case "keys", ():
+            return on("keys"), lambda found: {"exists": {key: key in found for key in keys}}
+        case "resize", (max_size,):
+            return on("resize", max_size), nothing
+        case ("clear" | "reconnect" | "build_index" | "stats"), ():
+            return on(name), nothing
+        case "close", ():
+            return lambda awaited: memory.aclose() if awaited else memory.sync.close(), nothing
+        case ("size" | "get_backend_info" | "outage"), ():  # these are called on either face
+            return lambda awaited: _done(getattr(memory, name)(), awaited), nothing
+    raise AssertionError(f"no verb {name}{args}")
+
+
+def _done(result: Any, awaited: bool) -> Any:
+    async def give() -> Any:
+        return result
+
+    return give() if awaited else result
+
+
+# ---- in the middle of a call
+
+
+class _Interrupting:
+    """Raises `KeyboardInterrupt` in the middle of a call, where Ctrl-C can.
+
+    Python handles signals when a function begins, and after a call of a function that is written in C. These
+    are also the events of a profiler, and what a profiler raises is raised there.
+
+    Args:
+        event: at which of these events, counted from the beginning of the call.
+    """
+
+    def __init__(self, event: int) -> None:
+        self._left = event
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._see)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _see(self, frame: types.FrameType, event: str, _: object) -> None:
+        if event == "c_return" or (event == "call" and _begins(frame)):
+            self._left -= 1
+            if self._left == 0:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+
+def _begins(frame: types.FrameType) -> bool:
+    """Returns whether a signal is handled where a frame is entered: not in a ``yield from``."""
+    operation, kind = frame.f_code.co_code[frame.f_lasti : frame.f_lasti + 2]
+    return operation == dis.opmap["RESUME"] and kind & 3 < 2
+
+
+@types.coroutine
+def _cancelled_at(
+    work: Coroutine[Any, Any, T], wait: int
+) -> Generator[Any, Any, T]:
+    """Carries a coroutine out, and cancels its task while it waits for a certain time."""
+    send: Callable[[], Any] = lambda: work.send(None)
+    while True:
+        try:
+            waited_for = send()
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        wait -= 1
+        if wait == 0:
+            task = asyncio.current_task()
+            assert task
+            asyncio.get_running_loop().call_soon(task.cancel)
+        try:
+            reply = yield waited_for
+        except BaseException as error:
+            send = lambda error=error: work.throw(error)  # type: ignore[misc]
+        else:
+            send = lambda reply=reply: work.send(reply)  # type: ignore[misc]
+
+
+# ---- the clients
+
+
+class Called:
+    """A client that calls verbs in threads.
+
+    Args:
+        memory: its memory.
+        keys: all keys that there are.
+    """
+
+    awaits = False
+
+    def __init__(self, memory: MemoryPrimitive, keys: Iterable[str]) -> None:
+        self.memory = memory
+        self._keys = list(keys)
+        self._changes: dict[int, Change] = {}
+
+    def perform(self, name: str, args: tuple[Any, ...], stop_at: int = 0) -> Answer:
+        """Carries a verb out, and returns the answer.
+
+        Args:
+            name: of the verb.
+            args: its arguments.
+            stop_at: the event or the wait at which the call is interrupted; 0 for none.
+        """
+        call, answer = call_of(self.memory, self._keys, self._changes, name, args)
+        if not stop_at:
+            return answer(call(False))
+        with _Interrupting(stop_at):
+            result = call(False)
+        return answer(result)
+
+    def is_online(self) -> bool:
+        """Returns whether the memory is connected."""
+        return self.memory.is_using_redis()
+
+    def close(self) -> None:
+        """Closes the memory."""
+        self.memory.sync.close()
+
+
+class Awaited(Called):
+    """A client that awaits verbs on a loop, which runs in a thread of its own."""
+
+    awaits = True
+
+    def __init__(self, memory: MemoryPrimitive, keys: Iterable[str], loop: Loop) -> None:
+        super().__init__(memory, keys)
+        self._loop = loop
+
+    def perform(self, name: str, args: tuple[Any, ...], stop_at: int = 0) -> Answer:
+        """As `Called.perform`; the calling thread waits for the loop."""
+        call, answer = call_of(self.memory, self._keys, self._changes, name, args)
+
+        async def work() -> Any:
+            if not stop_at:
+                return await call(True)
+            return await _cancelled_at(call(True), stop_at)
+
+        return answer(self._loop.run(work()))
+
+    def close(self) -> None:
+        """Closes the memory."""
+        self._loop.run(self.memory.aclose())
+        self.memory.sync.close()
+
+
+class Loop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self.problems: list[str] = []
+        self._loop.set_exception_handler(
+            lambda _, context: self.problems.append(f"on the loop: {context['message']}: {context.get('exception')!r}")
+        )
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="chaos-loop")
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Carries a coroutine out on the loop; the calling thread waits."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def stop(self) -> None:
+        """Ends the loop and its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+
+class Process:
+    """A client in a process of its own, which can be killed."""
+
+    awaits = False
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from chaos.clients import serve; serve()"],
+            cwd=Path(__file__).parent.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._lock = threading.Lock()
+        self._online = True
+        self.tell_clock: Callable[[], float] = float
+
+    def _ask(self, *what: Any) -> Any:
+        assert self._process.stdin and self._process.stdout
+        with self._lock:
+            self._process.stdin.write(json.dumps([self.tell_clock(), *what]) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        if not line:
+            raise ProcessEnded
+        told = json.loads(line)
+        self._online = told["online"]
+        if told.get("error"):
+            raise ProcessRaised(told["error"], told["text"])
+        return told["answer"]
+
+    def open(self, clock: Callable[[], float], keys: Iterable[str], url: str, **options: Any) -> None:
+        """Opens a memory in the process."""
+        self.tell_clock = clock
+        self._ask("open", list(keys), url, options)
+
+    def perform(self, name: str, args: tuple[Any, ...], stop_at: int = 0) -> Answer:
+        """As `Called.perform`."""
+        answer: Answer = self._ask("perform", name, args, stop_at)
+        return answer
+
+    def is_online(self) -> bool:
+        """Returns whether the memory was connected after the last call."""
+        return self._online
+
+    def close(self) -> None:
+        """Closes the memory; the process goes on."""
+        self._ask("close")
+
+    def kill(self) -> None:
+        """Kills the process."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe
+            try:
+                pipe.close()
+            except OSError:
+                pass  # what was not sent yet
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+
+class ProcessEnded(Exception):
+    """The process was killed before it answered."""
+
+
+class ProcessRaised(Exception):
+    """The verb raised in the process.
+
+    Args:
+        kind: name of the error's class.
+        text: the error's message.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+def serve() -> None:
+    """Carries out what comes on the standard input; runs in the process of a client."""
+    client: Called | None = None
+    now = 0.0
+    from unittest.mock import patch
+
+    from tta_memory_nb.stores.redis import outage
+
+    with patch.object(outage.Outages, "_watch", lambda _: None):
+        for line in sys.stdin:
+            now, what, *args = json.loads(line)
+            told: dict[str, Any] = {"answer": None}
+            try:
+                if what == "open":
+                    keys, url, options = args
+                    client = Called(MemoryPrimitive(url, clock=lambda: now, **options), keys)
+                elif client and what == "close":
+                    client.close()
+                elif client:
+                    name, arguments, stop_at = args
+                    told["answer"] = client.perform(name, _tuples(arguments), stop_at)
+            except BaseException as error:  # whatever it is, the other process has to know
+                told.update(error=type(error).__name__, text=str(error))
+            told["online"] = client is not None and client.is_online()
+            print(json.dumps(told), flush=True)
+
+
+def _tuples(data: Any) -> Any:
+    return tuple(map(_tuples, data)) if isinstance(data, list) else data

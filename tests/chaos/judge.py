@@ -1,0 +1,380 @@
+"""Says what was wrong in a history.
+
+For each key the judge looks for an order of all that has happened to it (a linearization): one in
+which each call takes effect at one moment between its beginning and its answer, and in which each
+answer is the one that a single copy of the record would have given. These rules of the memory are part of
+that copy:
+
+- A write that was acknowledged in an outage takes effect at any moment until its client was seen
+  connected again, and only if no newer write or deletion has taken effect by then.
+- A call that was cancelled or interrupted takes effect at any later moment, or never. So does one
+  that waited in a process that was killed.
+- A call that the server has refused never takes effect.
+- A server that has evicted records may have lost any record, but only as many as it says.
+- A server that was rolled back has lost everything since its snapshot.
+
+The records that the server has in the end are the answer of one more read. So an acknowledged write that is
+missing, and a deleted record that is back, leave no such order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from typing import NamedTuple, TypeAlias
+
+from .history import Call, History, overlap
+
+MOST_STATES = 200_000
+"""After so many states the judge gives up on a key, and says so."""
+
+
+class Copy(NamedTuple):
+    """The one copy of a record.
+
+    Attributes:
+        number: of its value; None without a record.
+        instant: of the last write or deletion.
+        expires: when it expires.
+        saved: the copy in the snapshot.
+    """
+
+    number: int | None = None
+    instant: float = -inf
+    expires: float = inf
+    saved: Copy | None = None
+
+
+Effect: TypeAlias = Callable[[Copy], list[Copy]]
+"""Gives the copies that there may be afterwards; none if this cannot have happened."""
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """Something that took effect on a key at one moment.
+
+    Attributes:
+        begin: the earliest time.
+        end: the latest time.
+        must: whether it has taken effect for certain.
+        effect: what it did.
+        text: what it is called in a report.
+    """
+
+    begin: float
+    end: float
+    must: bool
+    effect: Effect
+    text: str
+
+
+# ---- the order of events
+
+
+def disorder(events: Sequence[Event]) -> str | None:
+    """Returns why no order explains events of one key; None if one does."""
+    events = sorted(events, key=lambda event: event.begin)
+    musts = sum(1 << i for i, event in enumerate(events) if event.must)
+    # What was done, the copy there is, and the latest beginning of what was done: nothing that has
+    # ended before may follow.
+    todo: list[tuple[int, Copy, float]] = [(0, Copy(), -inf)]
+    seen: set[tuple[int, Copy]] = set()
+    best: tuple[int, Copy] = (0, Copy())
+    while todo:
+        done, copy, latest = todo.pop()
+        if done & musts == musts:
+            return None
+        if (done & musts).bit_count() > (best[0] & musts).bit_count():
+            best = (done, copy)
+        for number, event in _possible(events, done, latest):
+            for after in event.effect(copy):
+                reached = (done | 1 << number, after)
+                if reached not in seen:
+                    seen.add(reached)
+                    todo.append((*reached, max(latest, event.begin)))
+        if len(seen) > MOST_STATES:
+            return f"the judge gives up after {MOST_STATES:,} states"
+    done, copy = best
+    open_events = [e for i, e in enumerate(events) if e.must and not done >> i & 1]
+    return (
+        f"no order explains {open_events[0].text}\n      where the record may be "
+        f"{copy.number} of instant {copy.instant:g}; before: "
+        + "; ".join(e.text for i, e in enumerate(events) if done >> i & 1 and e.begin <= open_events[0].begin)
+    )
+
+
+def _possible(
+    events: Sequence[Event], done: int, latest: float
+) -> Iterator[tuple[int, Event]]:
+    """Yields the events that may come next; the last one is tried first."""
+    first_end = inf
+    certain = []
+    for number, event in enumerate(events):
+        if event.begin > first_end:
+            break
+        if not done >> number & 1:
+            if event.must:
+                first_end = min(first_end, event.end)
+                certain.append((number, event))
+            elif event.end >= latest:
+                yield number, event
+    yield from reversed(certain)
+
+
+# ---- effects
+
+
+def _lives(copy: Copy, start: float, end: float) -> tuple[bool, ...]:
+    """Returns whether a record may exist between two instants, and whether it may not."""
+    if copy.number is None or copy.expires <= start:
+        return (False,)
+    return (True,) if copy.expires > end else (True, False)
+
+
+def _reads(number: int | None, start: float, end: float, copy: Copy) -> list[Copy]:
+    found = [copy.number if lives else None for lives in _lives(copy, start, end)]
+    return [copy] if number in found else []
+
+
+def _exists(exists: bool, start: float, end: float, copy: Copy) -> list[Copy]:
+    return [copy] if exists in _lives(copy, start, end) else []
+
+
+def _sets(number: int | None, instant: float, expires: float, copy: Copy) -> list[Copy]:
+    """Writes a record, or deletes it."""
+    return [copy._replace(number=number, instant=instant, expires=expires)]
+
+
+def _sets_if_newest(number: int | None, instant: float, expires: float, copy: Copy) -> list[Copy]:
+    """Does the same if nothing newer is there; of two with one instant either may win."""
+    after = _sets(number, instant, expires, copy)
+    if instant > copy.instant:
+        return after
+    return [copy, *after] if instant == copy.instant else [copy]
+
+
+def _deletes(existed: bool | None, start: float, end: float, copy: Copy) -> list[Copy]:
+    gone = copy._replace(number=None, instant=max(copy.instant, start), expires=inf)
+    lives = _lives(copy, start, end)
+    # Where there is nothing to delete, nothing is noted either.
+    return [gone if each else copy for each in lives if existed is None or each is existed]
+
+
+def _evicts(copy: Copy) -> list[Copy]:
+    return [Copy(saved=copy.saved)] if copy.number is not None else []
+
+
+def _snapshot(copy: Copy) -> list[Copy]:
+    return [copy._replace(saved=copy._replace(saved=None))]
+
+
+def _rollback(copy: Copy) -> list[Copy]:
+    return [(copy.saved or Copy())._replace(saved=copy.saved)]
+
+
+def _loses_all(copy: Copy) -> list[Copy]:
+    return [Copy(saved=copy.saved)]
+
+
+def _any_of(*effects: Effect) -> Effect:
+    def either(copy: Copy) -> list[Copy]:
+        return list(dict.fromkeys(after for effect in effects for after in effect(copy)))
+
+    return either
+
+
+# ---- from calls to events
+
+
+class Judge:
+    """Judges one history.
+
+    Args:
+        history: what happened.
+        keys: all keys that there are.
+    """
+
+    def __init__(self, history: History, keys: Iterable[str]) -> None:
+        self._history = history
+        self._keys = list(keys)
+        self._written = {
+            number: (call.at, inf if ttl is None else call.at + ttl)
+            for call in history.calls
+            for number, ttl in call.sets.values()
+        }
+
+    def problems(self) -> list[str]:
+        """Returns what was wrong, each in one paragraph."""
+        found = []
+        for key in self._keys:
+            reason = disorder(self._events(key))
+            if reason:
+                found.append(f"{key}: {reason}")
+        return found + list(self._stale_reads())
+
+    def _events(self, key: str) -> list[Event]:
+        history = self._history
+        events = [event for call in history.calls for event in self._of_call(key, call)]
+        if history.evictions:
+            first = min(
+                (call.begin for call in history.calls if call.verb == "resize"), default=0
+            )
+            for _ in range(min(history.evictions, 3)):
+                events.append(Event(first, inf, False, _evicts, "an eviction"))
+        effects = {"snapshot": _snapshot, "rollback": _rollback, "lost": _loses_all}
+        events += [
+            Event(mark.begin, mark.end, True, effects[mark.kind], f"{mark.begin} {mark.kind}")
+            for mark in history.marks
+        ]
+        end, now = history.time(), history.now
+        final = partial(_reads, history.truth.get(key), now, now)
+        told = f"what the server has in the end: {history.truth.get(key)}"
+        return [*events, Event(end, end, True, final, told)]
+
+    def _of_call(self, key: str, call: Call) -> Iterator[Event]:
+        """Yields what a call did to a key, and what its answer says of the key."""
+        if call.outcome == "refused":
+            return
+        online = self._history.is_surely_online(call)
+        answered = call.outcome == "ok" and call.end is not None
+        if answered and online:
+            yield from self._of_answer(key, call)
+        if key in call.sets:
+            number, _ = call.sets[key]
+            at, expires = self._written[number]
+            yield self._write(call, number, at, expires, online)
+        elif call.deletes is None or key in call.deletes:
+            if not (answered and online and "deleted" in call.result):
+                yield self._write(call, None, call.at, inf, online)
+        if call.verb == "undo":
+            yield from self._of_undo(key, call, online and answered)
+
+    def _of_answer(self, key: str, call: Call) -> Iterator[Event]:
+        assert call.end is not None
+        during = (call.at, call.until)
+        for name, effect in (("reads", _reads), ("exists", _exists), ("deleted", _deletes)):
+            told = call.result.get(name, {})
+            if key in told:
+                text = f"{call.begin} {call.client}.{call.verb} {name} {key}: {told[key]}"
+                yield Event(call.begin, call.end, True, partial(effect, told[key], *during), text)
+
+    def _write(
+        self, call: Call, number: int | None, at: float, expires: float, online: bool
+    ) -> Event:
+        what = "deletes" if number is None else f"writes {number}"
+        text = f"{call.begin} {call.client}.{call.verb} {what}"
+        effect: Effect = partial(_sets, number, at, expires)
+        if call.outcome == "ok" and online:
+            assert call.end is not None
+            return Event(call.begin, call.end, True, effect, text)
+        if_newest = partial(_sets_if_newest, number, at, expires)
+        if call.outcome != "ok" or call.end is None:
+            return Event(call.begin, inf, False, _any_of(effect, if_newest), f"{text}, unknown")
+        if call.was_online or call.is_online:
+            # It may have reached the server before the outage began.
+            if_newest = _any_of(effect, if_newest)
+        back = self._history.back_at(call.client, call.end)
+        killed = self._history.ended.get(call.client, inf)
+        return Event(
+            call.begin, min(back, killed), back < killed, if_newest, f"{text} in an outage"
+        )
+
+    def _of_undo(self, key: str, call: Call, certain: bool) -> Iterator[Event]:
+        """Yields what an undo did: it deletes what was written, and restores what was removed."""
+        end = call.end if certain and call.end is not None else inf
+        restored, taken = (call.result or {}).get("restored", {}), (call.result or {}).get("taken", ())
+
+        def takes(number: int, copy: Copy) -> list[Copy]:
+            is_there = copy.number == number and True in _lives(copy, call.at, call.until)
+            after = copy._replace(number=None, instant=max(copy.instant, call.at), expires=inf)
+            if not certain:
+                return [copy, after] if is_there else [copy]
+            if key in taken:
+                return [after] if is_there else []
+            return [] if copy.number == number and _lives(copy, call.at, call.until) == (True,) else [copy]
+
+        def restores(number: int, copy: Copy) -> list[Copy]:
+            at, expires = self._written[number]
+            after = [
+                copy._replace(number=number, instant=instant, expires=expires)
+                for instant in dict.fromkeys((at, call.at))
+            ]
+            may_be_gone = False in _lives(copy, call.at, call.until)
+            if not certain:
+                return [copy, *after] if may_be_gone else [copy]
+            if key in restored:
+                return after if may_be_gone else []
+            is_gone = _lives(copy, call.at, call.until) == (False,)
+            return [] if is_gone and expires > call.until else [copy]
+
+        for name, numbers, effect in (
+            ("takes back", call.written, takes),
+            ("restores", call.removed, restores),
+        ):
+            if key in numbers:
+                text = f"{call.begin} {call.client}.undo {name} {numbers[key]}"
+                yield Event(call.begin, end, certain, partial(effect, numbers[key]), text)
+
+    # ---- reads in an outage
+
+    def _stale_reads(self) -> Iterator[str]:
+        """Yields reads in an outage that gave what the client itself had replaced before."""
+        for call in self._history.calls:
+            if call.outcome != "ok" or call.was_online or call.is_online:
+                continue
+            for key, number in call.result.get("reads", {}).items():
+                last = self._last_own_change(key, call)
+                if last is not None and not self._may_read(key, number, last, call):
+                    yield f"{key}: {call} reads {number}, though the client had done {last}"
+
+    def _last_own_change(self, key: str, read: Call) -> Call | None:
+        """Returns the last change of a key by the client before a read; None if it is unclear."""
+        last = None
+        for call in self._history.of(read.client):
+            if call.verb != "undo" and not _changes(call, key):
+                continue
+            if overlap(call, read) or (last is not None and overlap(call, last)):
+                return None
+            if call.begin < read.begin and call.outcome != "refused":
+                if call.verb == "undo" or call.outcome != "ok":
+                    last = None
+                    continue
+                last = call
+        return last
+
+    def _may_read(self, key: str, number: int | None, last: Call, read: Call) -> bool:
+        own = last.sets.get(key, (None, None))[0]
+        if number == own:
+            return True
+        others = [
+            call
+            for call in self._history.calls
+            if call.client != read.client
+            and call.outcome != "refused"
+            and call.begin < (read.end or inf)
+            and self._settled_at(call) >= last.begin
+        ]
+        if number is None:
+            deleted = any(not call.sets.get(key) and _changes(call, key) for call in others)
+            expires = self._written[own][1] if own is not None else inf
+            return bool(deleted or expires <= read.until or self._history.marks or self._history.evictions)
+        return any(call.sets.get(key, (None,))[0] == number for call in others) or any(
+            call.removed.get(key) == number for call in others
+        )
+
+    def _settled_at(self, call: Call) -> float:
+        """Returns after which time a call has no effect any more."""
+        if call.outcome != "ok" or call.end is None:
+            return inf
+        if self._history.is_surely_online(call):
+            return call.end
+        return self._history.back_at(call.client, call.end)
+
+
+def _changes(call: Call, key: str) -> bool:
+    """Returns whether a call writes or deletes a key."""
+    if call.verb == "undo":
+        return key in call.written or key in call.removed
+    return key in call.sets or call.deletes is None or key in call.deletes

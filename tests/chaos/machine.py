@@ -1,0 +1,330 @@
+"""Carries schedules out, heals everything, and collects what was wrong."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+from backends import Clock
+from real_servers import until
+
+from tta_memory_nb import MemoryPrimitive, ServerError
+from tta_memory_nb.stores.redis import outage
+
+from .clients import PATIENCE, Awaited, Called, Process, ProcessEnded, ProcessRaised
+from .history import Call, History
+from .judge import Judge
+from .schedule import KEYS, WORLD, Schedule, Step
+from .world import World
+
+TIMEOUT = 0.25
+"""Seconds that the server may take for an answer. On a busy machine there are more outages, which is
+harmless: the judge does not expect any."""
+
+_names = count(1)
+
+
+def problems_of(schedule: Schedule, world: World) -> list[str]:
+    """Carries a schedule out; returns what was wrong."""
+    world.start_over()
+    with patch.object(outage.Outages, "_watch", _watch):
+        return _Run(schedule, world).problems()
+
+
+_watch_of_the_package = outage.Outages._watch
+_watched: set[int] = set()
+
+
+def _watch(outages: outage.Outages) -> None:
+    """Connects again by itself in schedules that say so; otherwise steps do it."""
+    if id(outages) in _watched:
+        _watch_of_the_package(outages)
+
+
+class _Run:
+    """One schedule that is carried out."""
+
+    def __init__(self, schedule: Schedule, world: World) -> None:
+        self._schedule = schedule
+        self._world = world
+        self._namespace = f"schedule {schedule.seed}-{next(_names)}"
+        self._clock = Clock()
+        self._history = History()
+        if "watched" in schedule.traits:
+            self._history.watched = frozenset({"called", "awaited"})
+        self._clients: dict[str, Called | Process] = {}
+        self._names: dict[str, str] = {}
+        self._answers: dict[tuple[str, int], dict[str, Any]] = {}
+        self._aside: list[tuple[threading.Thread, Call]] = []
+        self._problems: list[str] = []
+        self._threads = set(threading.enumerate())
+
+    def problems(self) -> list[str]:
+        """Carries all steps out, and returns what was wrong."""
+        hooks = threading.excepthook, sys.unraisablehook
+        threading.excepthook = lambda args: self._problems.append(
+            f"a thread ended with {args.exc_type.__name__}: {args.exc_value}"
+        )
+        sys.unraisablehook = lambda args: self._problems.append(f"unraisable: {args.exc_value}")
+        try:
+            for step in self._schedule.steps:
+                self._clock.tick()
+                self._carry_out(step)
+                if self._hangs():
+                    return self._problems
+            self._recover()
+            if not self._problems:
+                self._compare()
+                self._close()
+        finally:
+            self._clients.clear()
+            gc.collect()  # what was left open says so
+            threading.excepthook, sys.unraisablehook = hooks
+            _watched.clear()
+        self._problems += self._world.loop.problems
+        self._world.loop.problems.clear()
+        return self._problems
+
+    def _hangs(self) -> bool:
+        return any("hangs" in each for each in self._problems)
+
+    # ---- steps
+
+    def _carry_out(self, step: Step) -> None:
+        if step.parts:
+            self._wait_for([self._start(part) for part in step.parts])
+        elif step.who != WORLD:
+            started = self._start(step)
+            if step.aside:
+                self._aside += started and [started]
+            else:
+                self._wait_for([started])
+        elif step.what == "tick":
+            self._clock.tick(*step.args)
+        elif step.what == "join":
+            self._join()
+        elif step.what == "kill the process":
+            self._kill()
+        else:
+            self._world.happens(step.what, step.args, self._history)
+
+    def _kill(self) -> None:
+        client = self._clients.pop("process", None)
+        if isinstance(client, Process):
+            client.kill()
+            self._history.ended[self._names["process"]] = self._history.time()
+
+    def _client(self, who: str) -> Called | Process:
+        """Returns a client, and opens its memory first if it has none."""
+        if who not in self._clients:
+            self._names[who] = who if who not in self._names else f"{who}'"
+            self._clients[who] = self._open(who)
+            self._history.see(self._names[who], self._clients[who].is_online())
+        return self._clients[who]
+
+    def _open(self, who: str) -> Called | Process:
+        skew = self._schedule.skews[who]
+        options: dict[str, Any] = {"namespace": self._namespace, "timeout": TIMEOUT}
+        url = self._world.url_of(who)
+
+        def clock() -> float:
+            return self._clock() + skew
+
+        if who == "process":
+            process = self._world.process()
+            process.open(clock, KEYS, url, **options)
+            return process
+        memory = MemoryPrimitive(url, clock=clock, **options)
+        if who in self._history.watched:
+            store: Any = memory._store
+            _watched.add(id(store.outages))
+        return Awaited(memory, KEYS, self._world.loop) if who == "awaited" else Called(memory, KEYS)
+
+    def _start(self, step: Step) -> tuple[threading.Thread, Call] | None:
+        """Begins a verb in a thread of its own; None if there is nothing to do."""
+        client = self._client(step.who)
+        name = self._names[step.who]
+        call = _call_of(name, step)
+        if step.what == "undo":
+            answer = self._answers.get((name, step.args[0]))
+            if answer is None:
+                return None
+            call.written, call.removed = answer["written"], answer["removed"]
+        self._history.calls.append(call)
+
+        def work() -> None:
+            self._perform(client, call, step)
+
+        thread = threading.Thread(target=work, daemon=True, name=f"chaos {call.client}.{call.verb}")
+        thread.start()
+        return thread, call
+
+    def _perform(self, client: Called | Process, call: Call, step: Step) -> None:
+        call.was_online = client.is_online()
+        call.begin = self._history.see(call.client, call.was_online)
+        call.at = self._clock()
+        try:
+            call.result = client.perform(step.what, step.args, step.stop_at)
+        except ProcessEnded:
+            return  # it was killed; nothing is known
+        except BaseException as error:
+            call.outcome = self._outcome_of(error, call, step)
+        else:
+            call.outcome = "ok"
+            if "written" in call.result:
+                self._answers[call.client, step.args[0]] = call.result
+        call.until = self._clock()
+        call.is_online = client.is_online()
+        call.end = self._history.see(call.client, call.is_online)
+
+    def _outcome_of(self, error: BaseException, call: Call, step: Step) -> Any:
+        """Returns what a caller has to think of an error; one that must not be is a problem."""
+        name = error.kind if isinstance(error, ProcessRaised) else type(error).__name__
+        if step.stop_at and name in {"KeyboardInterrupt", "CancelledError"}:
+            return "raised"
+        if name == "ServerError" and "full" in self._schedule.traits:
+            frees = {"get", "delete", "remove", "clear", "search", "records", "keys", "peek", "size"}
+            if step.what not in frees:
+                return "refused"
+        said = "".join(traceback.format_exception(error)[-3:])
+        self._problems.append(f"{call} raised {name}: {error}\n{said}")
+        return "raised"
+
+    def _wait_for(self, started: list[tuple[threading.Thread, Call] | None]) -> None:
+        for each in started:
+            if each is None:
+                continue
+            thread, call = each
+            thread.join(PATIENCE)
+            if thread.is_alive():
+                stack = traceback.format_stack(sys._current_frames()[thread.ident or 0])
+                self._problems.append(f"{call} hangs:\n{''.join(stack[-4:])}")
+
+    def _join(self) -> None:
+        aside, self._aside = self._aside, []
+        for proxy in self._world.proxies.values():
+            proxy.let_go()
+        self._wait_for(list(aside))
+
+    # ---- afterwards
+
+    def _recover(self) -> None:
+        """Heals everything, and connects all clients again."""
+        self._world.heal()
+        self._join()
+        self._clock.tick()
+        for who in list(self._clients):
+            self._until(lambda who=who: self._is_back(who), who)
+
+    def _until(self, holds: Callable[[], bool], who: str) -> None:
+        """Waits until a client is connected; a problem if it never is."""
+        try:
+            until(holds, f"{who} is connected", PATIENCE)
+        except AssertionError as error:
+            client = self._clients[who]
+            info = client.memory.outage() if isinstance(client, Called) else None
+            self._problems.append(f"{error}: {info}")
+
+    def _is_back(self, who: str) -> bool:
+        if self._hangs():
+            return True
+        before = len(self._problems)
+        self._carry_out(Step(who, "reconnect"))
+        return self._clients[who].is_online() or len(self._problems) > before
+
+    def _compare(self) -> None:
+        """Compares what each client finds with what the server has, and judges the history."""
+        history, world = self._history, self._world
+        with_patience: dict[str, Any] = {"namespace": self._namespace, "timeout": PATIENCE}
+        memory = MemoryPrimitive(world.server.url, clock=self._clock, **with_patience)
+        fresh = Called(memory, KEYS)
+        truth = fresh.perform("peek", ())["reads"]
+        history.truth = {key: number for key, number in truth.items() if number is not None}
+        history.now = self._clock()
+        history.evictions = memory.get_backend_info()["evictions"]
+        self._problems += Judge(history, KEYS).problems()
+        for who, client in self._clients.items():
+            for name, args in (
+                ("peek", ()),
+                ("keys", ()),
+                ("search", ()),
+                ("search_user", ("u",)),
+                ("records", ()),
+                ("get_many", KEYS),
+            ):
+                self._agrees(who, client, name, args)
+        expected = {key: key in history.truth for key in KEYS}
+        if fresh.perform("keys", ())["exists"] != expected:
+            self._problems.append("the server has changed while it was only read")
+        fresh.close()
+
+    def _agrees(self, who: str, client: Called | Process, name: str, args: tuple[Any, ...]) -> None:
+        truth = self._history.truth
+        found: list[Any] = []
+
+        def look() -> bool:
+            # One more outage on a busy machine is no fault.
+            client.perform("reconnect", ())
+            found[:] = [client.perform(name, args)]
+            return client.is_online()
+
+        self._until(look, who)
+        for kind, told in found[0].items():
+            expected = {key: key in truth if kind == "exists" else truth.get(key) for key in told}
+            if told != expected:
+                self._problems.append(
+                    f"in the end {who} finds by {name}{args} {told}, and the server has {expected}"
+                )
+
+    def _close(self) -> None:
+        """Closes all memories, and looks for what is left."""
+        for who, client in self._clients.items():
+            if isinstance(client, Called):
+                self._problems += _left_in(who, client.memory)
+            client.close()
+        ours: Callable[[], list[str]] = lambda: [
+            each.name for each in set(threading.enumerate()) - self._threads if "tta" in each.name
+        ]
+        try:
+            until(lambda: not ours(), lambda: f"threads end: {ours()}", PATIENCE / 2)
+        except AssertionError as error:
+            self._problems.append(str(error))
+
+
+def _call_of(client: str, step: Step) -> Call:
+    """Returns the call of a step, before it begins."""
+    call = Call(client, step.what)
+    match step.what, step.args:
+        case "add", (key, number, ttl):
+            call.sets = {key: (number, ttl)}
+        case "add_many", (items, ttl):
+            call.sets = {key: (number, ttl) for key, number in items}
+        case "put", (_, items):
+            call.sets = {key: (number, None) for key, number in items}
+        case "delete", (key,):
+            call.deletes = (key,)
+        case "remove", (_, *keys):
+            call.deletes = tuple(keys)
+        case ("clear", _) | ("take_all", _):
+            call.deletes = None
+    return call
+
+
+def _left_in(who: str, memory: MemoryPrimitive) -> list[str]:
+    """Returns what a memory that has nothing to do any more still holds."""
+    store: Any = memory._store
+    found = []
+    info = memory.get_backend_info()
+    if info["writes_waiting"]:
+        found.append(f"{who}: {info['writes_waiting']} writes wait, though nothing is wrong")
+    if store.commands.write_ids._open:
+        found.append(f"{who}: writes {list(store.commands.write_ids._open)} are never settled")
+    if store.outages._recovering._holder is not None:
+        found.append(f"{who}: the lock for recovery stays taken")
+    return found

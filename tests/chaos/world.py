@@ -1,0 +1,171 @@
+"""The server and the network of schedules, with what can happen to them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from network import Proxy
+from real_servers import Server
+
+from .clients import Loop, Process
+from .history import History, Mark
+
+_BUSY = b"LOADING Redis is loading the dataset in memory"
+
+
+class World:
+    """One server, a proxy for each of two clients, and what clients run on; used by one schedule after another.
+
+    Args:
+        binary: the server.
+    """
+
+    def __init__(self, binary: str) -> None:
+        self.server = Server(binary)
+        self.proxies = {name: Proxy(self.server.port) for name in ("called", "awaited")}
+        self.loop = Loop()
+        self._process: Process | None = None
+        self._snapshot = self.server.folder / "snapshot.rdb"
+        self._dump = self.server.folder / "dump.rdb"
+        self._is_frozen = self._is_down = False
+
+    def close(self) -> None:
+        """Ends everything."""
+        if self._process:
+            self._process.kill()
+        for proxy in self.proxies.values():
+            proxy.__exit__()
+        self.loop.stop()
+        self.server.stop()
+
+    def start_over(self) -> None:
+        """Makes the server empty and the network whole for another schedule."""
+        self.heal()
+        with self.server.client() as client:
+            client.flushall()
+        for file in (self._snapshot, self._dump):
+            file.unlink(missing_ok=True)
+
+    def process(self) -> Process:
+        """Returns the process of a client, and starts it if there is none."""
+        if self._process is None or not self._process.is_running:
+            self._process = Process()
+        return self._process
+
+    def url_of(self, client: str) -> str:
+        """Returns the address by which a client reaches the server."""
+        return self.proxies[client].url if client in self.proxies else self.server.url
+
+    # ---- what happens
+
+    def happens(self, what: str, args: tuple[Any, ...], history: History) -> None:
+        """Lets something happen.
+
+        Args:
+            what: a name from a step.
+            args: its arguments.
+            history: where it is kept if it changes records.
+        """
+        match what, args:
+            case "fault", (line, kind, times):
+                self.proxies[line].fault(
+                    kind, lambda command: command[0] in {b"EVALSHA", b"EVAL"}, times, _BUSY
+                )
+            case ("refuse" | "cut" | "forget" | "heal" | "let go"), (line,):
+                getattr(self.proxies[line], what.replace(" ", "_"))()
+            case ("freeze" | "thaw" | "down" | "up" | "restart" | "full" | "room"), ():
+                getattr(self, f"_{what}")()
+            case "snapshot", ():
+                self._while_paused(history, "snapshot", self._take_snapshot)
+            case "roll back", ():
+                self._comes_back(history, "rollback")
+            case "lose all", ():
+                self._comes_back(history, "lost")
+            case _:
+                raise AssertionError(f"unknown: {what}{args}")
+
+    def heal(self) -> None:
+        """Makes everything work again."""
+        self._thaw()
+        self._up()
+        self._room()
+        for proxy in self.proxies.values():
+            proxy.heal()
+            proxy.release()
+
+    def _freeze(self) -> None:
+        if not self._is_down:
+            self.server.freeze()
+            self._is_frozen = True
+
+    def _thaw(self) -> None:
+        if self._is_frozen:
+            self.server.thaw()
+            self._is_frozen = False
+
+    def _down(self) -> None:
+        """Kills the server, which keeps its data."""
+        self._thaw()
+        if not self._is_down:
+            # Writes wait from before the data is saved until the server is killed.
+            with self.server.client() as client:
+                client.client_pause(60_000, all=False)
+                client.save()
+            self.server.kill()
+            self._is_down = True
+
+    def _up(self) -> None:
+        if self._is_down:
+            self.server.restart()
+            self._is_down = False
+
+    def _restart(self) -> None:
+        self._down()
+        self._up()
+
+    def _full(self) -> None:
+        self._set_room(1)
+
+    def _room(self) -> None:
+        self._set_room(0)
+
+    def _set_room(self, most: int) -> None:
+        if not (self._is_down or self._is_frozen):
+            with self.server.client() as client:
+                client.config_set("maxmemory", most)
+
+    def _while_paused(
+        self, history: History, kind: Literal["snapshot"], work: Callable[[], None]
+    ) -> None:
+        if self._is_down or self._is_frozen:
+            return
+        begin = history.time()
+        with self.server.client() as client:
+            client.client_pause(60_000, all=False)
+            work()
+            client.client_unpause()
+        history.marks.append(Mark(kind, begin, history.time()))
+
+    def _take_snapshot(self) -> None:
+        with self.server.client() as client:
+            client.save()
+        shutil.copy(self._dump, self._snapshot)
+
+    def _comes_back(self, history: History, kind: Literal["rollback", "lost"]) -> None:
+        """Kills the server, which comes back older or empty."""
+        if kind == "rollback" and not self._snapshot.exists():
+            return
+        self._thaw()
+        begin = history.time()
+        if not self._is_down:
+            self.server.kill()
+        self._dump.unlink(missing_ok=True)
+        if kind == "rollback":
+            shutil.copy(self._snapshot, self._dump)
+        history.marks.append(Mark(kind, begin, history.time()))
+        self.server.restart()
+        self._is_down = False
+

@@ -1,0 +1,40 @@
+"""Random schedules of verbs and faults lose no acknowledged write and undo no deletion; see ``chaos``.
+
+``make chaos`` runs thousands of them. One that fails here is run again, and made smaller, by
+``make chaos SEED=... SCHEDULES=1``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from chaos.machine import problems_of
+from chaos.schedule import schedule_of
+from chaos.world import World
+from real_servers import need, valkey
+
+MANY = 200
+TOGETHER = 20
+"""So many schedules are one test, of which each worker of pytest takes some."""
+
+KEPT_OUT: dict[str, str] = {}
+"""Traits that no schedule has here, each with the fault of the package that is the reason."""
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    need("valkey")
+    it = World(valkey())
+    yield it
+    it.close()
+
+
+@pytest.mark.parametrize("first", range(0, MANY, TOGETHER))
+def test_random_schedules_lose_no_acknowledged_write_and_undo_no_deletion(world, first):
+    for seed in range(first, first + TOGETHER):
+        schedule = schedule_of(seed, KEPT_OUT)
+        found = problems_of(schedule, world)
+        assert not found, "\n".join([str(schedule), *found])

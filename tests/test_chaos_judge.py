@@ -1,0 +1,334 @@
+"""The judge of random schedules finds what is wrong in a history, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from chaos.history import Call, History, Mark
+from chaos.judge import Judge
+from chaos.schedule import Schedule, Step, schedule_of
+from chaos.shrink import smallest
+
+K = "k"
+
+
+class Told:
+    """Writes a history down, call by call."""
+
+    def __init__(self) -> None:
+        self.history = History()
+
+    def call(
+        self,
+        client: str,
+        verb: str,
+        *,
+        sets: int | None = None,
+        ttl: float | None = None,
+        deletes: bool = False,
+        online: tuple[bool, bool] = (True, True),
+        outcome: Any = "ok",
+        at: float | None = None,
+        **result: Any,
+    ) -> Call:
+        """Adds a call that begins and ends before the next one."""
+        call = self.begin(client, verb, sets=sets, ttl=ttl, deletes=deletes, online=online[0], at=at)
+        return self.end(call, online=online[1], outcome=outcome, **result)
+
+    def begin(
+        self,
+        client: str,
+        verb: str,
+        *,
+        sets: int | None = None,
+        ttl: float | None = None,
+        deletes: bool = False,
+        online: bool = True,
+        at: float | None = None,
+    ) -> Call:
+        call = Call(client, verb, was_online=online, is_online=online)
+        if sets is not None:
+            call.sets = {K: (sets, ttl)}
+        call.deletes = (K,) if deletes else ()
+        call.begin = self.history.see(client, online)
+        call.at = call.until = call.begin if at is None else at
+        self.history.calls.append(call)
+        return call
+
+    def end(self, call: Call, *, online: bool = True, outcome: Any = "ok", **result: Any) -> Call:
+        call.is_online, call.outcome = online, outcome
+        call.result = {name: {K: told} for name, told in result.items()}
+        call.end = self.history.see(call.client, online)
+        return call
+
+    def mark(self, kind: Any) -> None:
+        self.history.marks.append(Mark(kind, self.history.time(), self.history.time()))
+
+    def back(self, client: str) -> None:
+        self.history.see(client, True)
+
+    def problems(self, truth: int | None, now: float = 10_000.0) -> list[str]:
+        """Returns what the judge says when the server has a number in the end."""
+        self.history.truth = {} if truth is None else {K: truth}
+        self.history.now = now
+        return Judge(self.history, [K]).problems()
+
+
+OFF = (False, False)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+# ---- connected
+
+
+def test_an_acknowledged_write_has_to_be_there(told):
+    told.call("a", "add", sets=1)
+    assert told.problems(None)
+    assert not told.problems(1)
+
+
+def test_a_deleted_record_stays_deleted(told):
+    told.call("a", "add", sets=1)
+    told.call("b", "delete", deletes=True, deleted=True)
+    assert told.problems(1)
+    assert not told.problems(None)
+
+
+def test_a_delete_has_to_say_whether_there_was_a_record(told):
+    told.call("a", "add", sets=1)
+    told.call("b", "delete", deletes=True, deleted=False)
+    assert told.problems(None)
+    assert told.problems(1)
+
+
+def test_a_later_write_replaces_an_earlier_one(told):
+    told.call("a", "add", sets=1)
+    told.call("b", "add", sets=2)
+    assert told.problems(1)
+    assert not told.problems(2)
+
+
+def test_of_two_writes_at_once_either_may_be_the_last(told):
+    first, second = told.begin("a", "add", sets=1), told.begin("b", "add", sets=2)
+    told.end(first)
+    told.end(second)
+    assert not told.problems(1)
+    assert not told.problems(2)
+    assert told.problems(None)
+
+
+def test_a_read_gives_the_last_write(told):
+    told.call("a", "add", sets=1)
+    told.call("a", "add", sets=2)
+    told.call("b", "get", reads=1)
+    assert told.problems(2)
+
+
+def test_two_readers_see_two_writes_at_once_in_the_same_order(told):
+    writes = [told.begin("a", "add", sets=1), told.begin("b", "add", sets=2)]
+    for client, number in (("c", 1), ("c", 2), ("d", 1)):
+        told.call(client, "get", reads=number)
+    for write in writes:
+        told.end(write)
+    assert told.problems(2)
+
+
+def test_a_write_that_a_read_has_seen_stays(told):
+    write = told.begin("a", "add", sets=1)
+    told.call("b", "get", reads=1)
+    told.call("b", "get", reads=None)
+    told.end(write)
+    assert told.problems(1)
+
+
+def test_a_key_that_is_listed_exists(told):
+    told.call("a", "keys", exists=True)
+    assert told.problems(None)
+
+
+def test_a_refused_write_changes_nothing(told):
+    told.call("a", "add", sets=1, outcome="refused")
+    assert told.problems(1)
+    assert not told.problems(None)
+
+
+@pytest.mark.parametrize("outcome", ["raised", "open"])
+def test_an_interrupted_write_may_have_been_done_or_may_still_be_but_once(told, outcome):
+    told.call("a", "add", sets=1, outcome=outcome)
+    told.call("b", "get", reads=None)
+    assert not told.problems(1)
+    assert not told.problems(None)
+    told.call("b", "get", reads=1)
+    told.call("b", "delete", deletes=True, deleted=True)
+    assert told.problems(1)
+    assert not told.problems(None)
+
+
+# ---- in outages
+
+
+def test_a_write_in_an_outage_arrives_when_its_client_is_back(told):
+    told.call("a", "add", sets=1, online=OFF)
+    told.call("b", "get", reads=None)
+    told.back("a")
+    assert told.problems(None)
+    assert not told.problems(1)
+    told.call("b", "get", reads=None)
+    assert told.problems(1)
+
+
+@pytest.mark.parametrize("kind", ["add", "delete"])
+def test_of_a_write_in_an_outage_and_others_the_newest_instant_wins(told, kind):
+    told.call("a", "add", sets=1)
+    told.call("a", "add", sets=2, online=OFF)
+    what = {"sets": 3} if kind == "add" else {"deletes": True, "deleted": True}
+    told.call("b", kind, **what)
+    told.back("a")
+    assert told.problems(2)
+    assert not told.problems(3 if kind == "add" else None)
+
+
+def test_the_newest_instant_wins_whoever_is_back_first(told):
+    told.call("a", "add", sets=1, online=OFF)
+    told.call("b", "delete", deletes=True, online=OFF, deleted=False)
+    told.back("b")
+    told.back("a")
+    assert told.problems(1)
+    assert not told.problems(None)
+
+
+def test_a_write_in_flight_when_an_outage_begins_may_be_seen_at_once_or_later(told):
+    told.call("a", "add", sets=1, online=(True, False))
+    told.call("b", "get", reads=1)
+    told.back("a")
+    assert not told.problems(1)
+    assert told.problems(None)
+
+
+def test_what_waits_in_a_killed_process_may_be_lost_and_may_have_arrived(told):
+    told.call("a", "add", sets=1, online=OFF)
+    told.history.ended["a"] = told.history.time()
+    assert not told.problems(None)
+    assert not told.problems(1)
+
+
+def test_a_client_reads_its_own_writes_in_an_outage(told):
+    told.call("a", "add", sets=1)
+    told.call("a", "add", sets=2)
+    told.call("a", "get", online=OFF, reads=1)
+    told.back("a")
+    assert told.problems(2)
+
+
+def test_a_client_does_not_read_in_an_outage_what_it_has_deleted(told):
+    told.call("a", "add", sets=1)
+    told.call("a", "delete", deletes=True, deleted=True)
+    told.call("a", "get", online=OFF, reads=1)
+    told.back("a")
+    assert told.problems(None)
+
+
+def test_a_client_may_read_in_an_outage_what_others_wrote_after_it(told):
+    told.call("a", "add", sets=1)
+    told.call("b", "add", sets=2)
+    told.call("a", "get", online=OFF, reads=2)
+    told.back("a")
+    assert not told.problems(2)
+
+
+# ---- expiry, eviction, a server that is older
+
+
+def test_a_record_is_there_until_it_expires(told):
+    told.call("a", "add", sets=1, ttl=10, at=100.0)
+    told.call("b", "get", at=109.0, reads=1)
+    told.call("b", "get", at=110.0, reads=None)
+    assert not told.problems(None)
+    assert told.problems(1)
+    told.call("b", "get", at=109.0, reads=None)
+    assert told.problems(None)
+
+
+def test_a_record_may_be_missing_only_if_records_were_evicted(told):
+    told.call("a", "add", sets=1)
+    assert told.problems(None)
+    told.history.evictions = 1
+    assert not told.problems(None)
+
+
+def test_a_rollback_loses_what_came_after_the_snapshot_and_nothing_else(told):
+    told.call("a", "add", sets=1)
+    told.mark("snapshot")
+    told.call("a", "add", sets=2)
+    told.mark("rollback")
+    assert not told.problems(1)
+    assert told.problems(2)
+    assert told.problems(None)
+
+
+def test_a_server_that_lost_everything_has_nothing(told):
+    told.call("a", "add", sets=1)
+    told.mark("lost")
+    assert not told.problems(None)
+    assert told.problems(1)
+
+
+# ---- undo
+
+
+def test_an_undone_delete_brings_the_record_back_unless_another_was_written(told):
+    told.call("a", "add", sets=1)
+    told.call("a", "remove", deletes=True, deleted=True)
+    undo = told.begin("a", "undo")
+    undo.removed = {K: 1}
+    told.end(undo, restored=1)
+    assert not told.problems(1)
+    assert told.problems(None)
+
+
+def test_an_undo_that_restores_says_so(told):
+    told.call("a", "add", sets=1)
+    told.call("a", "remove", deletes=True, deleted=True)
+    undo = told.begin("a", "undo")
+    undo.removed = {K: 1}
+    told.end(undo)
+    assert told.problems(1)
+    assert told.problems(None)
+
+
+def test_an_undone_write_goes_unless_another_was_written(told):
+    told.call("a", "put", sets=1)
+    undo = told.begin("a", "undo")
+    undo.written = {K: 1}
+    told.end(undo, taken=True)
+    assert not told.problems(None)
+    assert told.problems(1)
+
+
+# ---- schedules
+
+
+def test_a_seed_determines_its_schedule():
+    assert [str(schedule_of(seed)) for seed in range(50)] == [
+        str(schedule_of(seed)) for seed in range(50)
+    ]
+    assert len({str(schedule_of(seed)) for seed in range(50)}) == 50
+
+
+def test_a_failing_schedule_is_made_as_small_as_possible():
+    needed = {"full", "kill the process"}
+    steps = [Step("world", f"step {number}") for number in range(20)]
+    steps[3:3] = [Step("world", "full")]
+    steps[15:15] = [Step("", "", parts=(Step("world", "x"), Step("world", "kill the process")))]
+
+    def fails(schedule: Schedule) -> bool:
+        flat = [part for step in schedule.steps for part in (step.parts or (step,))]
+        return needed <= {step.what for step in flat}
+
+    found = smallest(Schedule(0, frozenset(), {}, tuple(steps)), fails)
+    assert [step.what for step in found.steps] == ["full", "kill the process"]
