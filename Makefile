@@ -11,12 +11,16 @@ PYTHONS ?= $(PYTHON)
 REPO =
 BRANCH = main
 export REPO BRANCH
+# Which random schedules `make chaos` carries out; any, if no seed is given.
+SEED ?=
+SCHEDULES ?= 2000
+export SEED SCHEDULES WORKERS
 # How many tests run at a time; WORKERS=0 for one, with a debugger. Three on two cores, because most
 # tests wait for a server, a kernel or a page.
 WORKERS ?= 3
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-.PHONY: lab test test-frontend test-local coverage lint format notebooks notebooks-check docs bench fresh-check binder-check dist-check binder-link clean help
+.PHONY: lab test test-frontend test-local coverage lint format notebooks notebooks-check docs bench chaos fresh-check binder-check dist-check binder-link clean help
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -74,6 +78,9 @@ bench: .venv/bench  ## search, cache, server and explorer beside their peers, ha
 	$(BIN)/python benchmarks/cache.py
 	$(BIN)/python benchmarks/server.py
 	$(BIN)/python benchmarks/explorer.py
+
+chaos: .venv/dev  ## random schedules of faults, many minutes; SEED=1 for the same ones, SCHEDULES=2000
+	cd tests && ../$(BIN)/python -W error -m chaos
 
 fresh-check:  ## make lab and make test in a fresh clone of the last commit, as if on a new machine
 	@$(PYTHON) tools/fresh_check.py

@@ -34,6 +34,7 @@ NEED_MORE = {
     "test_binder.py": "the files of the repository",
     "test_binder_link.py": "make",
     "test_browser.py": "a browser",
+    "test_chaos.py": "servers",
     "test_docs.py": "kernels and servers",
     "test_documentation.py": "the files of the repository",
     "test_dropin.py": "servers",

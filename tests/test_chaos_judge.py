@@ -33,7 +33,9 @@ class Told:
         **result: Any,
     ) -> Call:
         """Adds a call that begins and ends before the next one."""
-        call = self.begin(client, verb, sets=sets, ttl=ttl, deletes=deletes, online=online[0], at=at)
+        call = self.begin(
+            client, verb, sets=sets, ttl=ttl, deletes=deletes, online=online[0], at=at
+        )
         return self.end(call, online=online[1], outcome=outcome, **result)
 
     def begin(

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 
 from .trial import failure_of
 
+
 def _results(seeds: range, workers: int) -> Iterator[str | None]:
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         yield from pool.map(failure_of, seeds)

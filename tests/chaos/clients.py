@@ -10,8 +10,12 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
+
+from backends import Clock
 
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.entry import new_entry
@@ -41,7 +45,11 @@ def _entries(entries: Iterable[Any]) -> dict[str, int]:
 
 
 def call_of(
-    memory: MemoryPrimitive, keys: Iterable[str], changes: dict[int, Change], name: str, args: tuple[Any, ...]
+    memory: MemoryPrimitive,
+    keys: Iterable[str],
+    changes: dict[int, Change],
+    name: str,
+    args: tuple[Any, ...],
 ) -> tuple[Callable[[bool], Any], Callable[[Any], Answer]]:
     """Returns how to carry a verb out, and how to make the answer of its result.
 
@@ -59,7 +67,9 @@ def call_of(
     keys = list(keys)
 
     def on(verb: str, *arguments: Any, **options: Any) -> Callable[[bool], Any]:
-        return lambda awaited: getattr(memory if awaited else memory.sync, verb)(*arguments, **options)
+        return lambda awaited: getattr(memory if awaited else memory.sync, verb)(
+            *arguments, **options
+        )
 
     def nothing(_: Any) -> Answer:
         return {}
@@ -124,11 +134,11 @@ def call_of(
             return on("keys"), lambda found: {"exists": {key: key in found for key in keys}}
         case "resize", (max_size,):
             return on("resize", max_size), nothing
-        case ("clear" | "reconnect" | "build_index" | "stats"), ():
+        case (("clear" | "reconnect" | "build_index" | "stats"), ()):
             return on(name), nothing
         case "close", ():
             return lambda awaited: memory.aclose() if awaited else memory.sync.close(), nothing
-        case ("size" | "get_backend_info" | "outage"), ():  # these are called on either face
+        case (("size" | "get_backend_info" | "outage"), ()):  # these are called on either face
             return lambda awaited: _done(getattr(memory, name)(), awaited), nothing
     raise AssertionError(f"no verb {name}{args}")
 
@@ -177,14 +187,12 @@ def _begins(frame: types.FrameType) -> bool:
 
 
 @types.coroutine
-def _cancelled_at(
-    work: Coroutine[Any, Any, T], wait: int
-) -> Generator[Any, Any, T]:
+def _cancelled_at(work: Coroutine[Any, Any, T], wait: int) -> Generator[Any, Any, T]:
     """Carries a coroutine out, and cancels its task while it waits for a certain time."""
-    send: Callable[[], Any] = lambda: work.send(None)
+    go_on: Callable[[], Any] = partial(work.send, None)
     while True:
         try:
-            waited_for = send()
+            waited_for = go_on()
         except StopIteration as done:
             result: T = done.value
             return result
@@ -194,11 +202,9 @@ def _cancelled_at(
             assert task
             asyncio.get_running_loop().call_soon(task.cancel)
         try:
-            reply = yield waited_for
+            go_on = partial(work.send, (yield waited_for))
         except BaseException as error:
-            send = lambda error=error: work.throw(error)  # type: ignore[misc]
-        else:
-            send = lambda reply=reply: work.send(reply)  # type: ignore[misc]
+            go_on = partial(work.throw, error)
 
 
 # ---- the clients
@@ -276,9 +282,13 @@ class Loop:
         self._loop = asyncio.new_event_loop()
         self.problems: list[str] = []
         self._loop.set_exception_handler(
-            lambda _, context: self.problems.append(f"on the loop: {context['message']}: {context.get('exception')!r}")
+            lambda _, context: self.problems.append(
+                f"on the loop: {context['message']}: {context.get('exception')!r}"
+            )
         )
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="chaos-loop")
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, daemon=True, name="chaos-loop"
+        )
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -310,7 +320,8 @@ class Process:
         self.tell_clock: Callable[[], float] = float
 
     def _ask(self, *what: Any) -> Any:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         with self._lock:
             self._process.stdin.write(json.dumps([self.tell_clock(), *what]) + "\n")
             self._process.stdin.flush()
@@ -323,7 +334,9 @@ class Process:
             raise ProcessRaised(told["error"], told["text"])
         return told["answer"]
 
-    def open(self, clock: Callable[[], float], keys: Iterable[str], url: str, **options: Any) -> None:
+    def open(
+        self, clock: Callable[[], float], keys: Iterable[str], url: str, **options: Any
+    ) -> None:
         """Opens a memory in the process."""
         self.tell_clock = clock
         self._ask("open", list(keys), url, options)
@@ -347,10 +360,8 @@ class Process:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe
-            try:
+            with suppress(OSError):  # what was not sent yet
                 pipe.close()
-            except OSError:
-                pass  # what was not sent yet
 
     @property
     def is_running(self) -> bool:
@@ -378,19 +389,19 @@ class ProcessRaised(Exception):
 def serve() -> None:
     """Carries out what comes on the standard input; runs in the process of a client."""
     client: Called | None = None
-    now = 0.0
+    clock = Clock()
     from unittest.mock import patch
 
     from tta_memory_nb.stores.redis import outage
 
     with patch.object(outage.Outages, "_watch", lambda _: None):
         for line in sys.stdin:
-            now, what, *args = json.loads(line)
+            clock.now, what, *args = json.loads(line)
             told: dict[str, Any] = {"answer": None}
             try:
                 if what == "open":
                     keys, url, options = args
-                    client = Called(MemoryPrimitive(url, clock=lambda: now, **options), keys)
+                    client = Called(MemoryPrimitive(url, clock=clock, **options), keys)
                 elif client and what == "close":
                     client.close()
                 elif client:

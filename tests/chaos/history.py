@@ -129,7 +129,8 @@ class History:
         end = float("inf") if call.end is None else call.end
         during = (online for at, online in self.seen[call.client] if call.begin <= at <= end)
         return all(during) and not any(
-            other.verb in {"reconnect", "close"} and overlap(call, other) for other in self.of(call.client)
+            other.verb in {"reconnect", "close"} and overlap(call, other)
+            for other in self.of(call.client)
         )
 
     def of(self, client: str) -> Iterable[Call]:

@@ -20,7 +20,7 @@ missing, and a deleted record that is back, leave no such order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from typing import NamedTuple, TypeAlias
@@ -101,13 +101,15 @@ def disorder(events: Sequence[Event]) -> str | None:
     return (
         f"no order explains {open_events[0].text}\n      where the record may be "
         f"{copy.number} of instant {copy.instant:g}; before: "
-        + "; ".join(e.text for i, e in enumerate(events) if done >> i & 1 and e.begin <= open_events[0].begin)
+        + "; ".join(
+            e.text
+            for i, e in enumerate(events)
+            if done >> i & 1 and e.begin <= open_events[0].begin
+        )
     )
 
 
-def _possible(
-    events: Sequence[Event], done: int, latest: float
-) -> Iterator[tuple[int, Event]]:
+def _possible(events: Sequence[Event], done: int, latest: float) -> Iterator[tuple[int, Event]]:
     """Yields the events that may come next; the last one is tried first."""
     first_end = inf
     certain = []
@@ -218,11 +220,9 @@ class Judge:
         history = self._history
         events = [event for call in history.calls for event in self._of_call(key, call)]
         if history.evictions:
-            first = min(
-                (call.begin for call in history.calls if call.verb == "resize"), default=0
-            )
-            for _ in range(min(history.evictions, 3)):
-                events.append(Event(first, inf, False, _evicts, "an eviction"))
+            first = min((call.begin for call in history.calls if call.verb == "resize"), default=0)
+            eviction = Event(first, inf, False, _evicts, "an eviction")
+            events += [replace(eviction) for _ in range(min(history.evictions, 3))]
         effects = {"snapshot": _snapshot, "rollback": _rollback, "lost": _loses_all}
         events += [
             Event(mark.begin, mark.end, True, effects[mark.kind], f"{mark.begin} {mark.kind}")
@@ -245,9 +245,10 @@ class Judge:
             number, _ = call.sets[key]
             at, expires = self._written[number]
             yield self._write(call, number, at, expires, online)
-        elif call.deletes is None or key in call.deletes:
-            if not (answered and online and "deleted" in call.result):
-                yield self._write(call, None, call.at, inf, online)
+        elif (call.deletes is None or key in call.deletes) and not (
+            answered and online and "deleted" in call.result
+        ):
+            yield self._write(call, None, call.at, inf, online)
         if call.verb == "undo":
             yield from self._of_undo(key, call, online and answered)
 
@@ -269,7 +270,7 @@ class Judge:
         if call.outcome == "ok" and online:
             assert call.end is not None
             return Event(call.begin, call.end, True, effect, text)
-        if_newest = partial(_sets_if_newest, number, at, expires)
+        if_newest: Effect = partial(_sets_if_newest, number, at, expires)
         if call.outcome != "ok" or call.end is None:
             return Event(call.begin, inf, False, _any_of(effect, if_newest), f"{text}, unknown")
         if call.was_online or call.is_online:
@@ -284,7 +285,10 @@ class Judge:
     def _of_undo(self, key: str, call: Call, certain: bool) -> Iterator[Event]:
         """Yields what an undo did: it deletes what was written, and restores what was removed."""
         end = call.end if certain and call.end is not None else inf
-        restored, taken = (call.result or {}).get("restored", {}), (call.result or {}).get("taken", ())
+        restored, taken = (
+            (call.result or {}).get("restored", {}),
+            (call.result or {}).get("taken", ()),
+        )
 
         def takes(number: int, copy: Copy) -> list[Copy]:
             is_there = copy.number == number and True in _lives(copy, call.at, call.until)
@@ -293,7 +297,11 @@ class Judge:
                 return [copy, after] if is_there else [copy]
             if key in taken:
                 return [after] if is_there else []
-            return [] if copy.number == number and _lives(copy, call.at, call.until) == (True,) else [copy]
+            return (
+                []
+                if copy.number == number and _lives(copy, call.at, call.until) == (True,)
+                else [copy]
+            )
 
         def restores(number: int, copy: Copy) -> list[Copy]:
             at, expires = self._written[number]
@@ -359,7 +367,9 @@ class Judge:
         if number is None:
             deleted = any(not call.sets.get(key) and _changes(call, key) for call in others)
             expires = self._written[own][1] if own is not None else inf
-            return bool(deleted or expires <= read.until or self._history.marks or self._history.evictions)
+            return bool(
+                deleted or expires <= read.until or self._history.marks or self._history.evictions
+            )
         return any(call.sets.get(key, (None,))[0] == number for call in others) or any(
             call.removed.get(key) == number for call in others
         )

@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any
 from unittest.mock import patch
@@ -14,7 +15,7 @@ from unittest.mock import patch
 from backends import Clock
 from real_servers import until
 
-from tta_memory_nb import MemoryPrimitive, ServerError
+from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis import outage
 
 from .clients import PATIENCE, Awaited, Called, Process, ProcessEnded, ProcessRaised
@@ -189,7 +190,17 @@ class _Run:
         if step.stop_at and name in {"KeyboardInterrupt", "CancelledError"}:
             return "raised"
         if name == "ServerError" and "full" in self._schedule.traits:
-            frees = {"get", "delete", "remove", "clear", "search", "records", "keys", "peek", "size"}
+            frees = {
+                "get",
+                "delete",
+                "remove",
+                "clear",
+                "search",
+                "records",
+                "keys",
+                "peek",
+                "size",
+            }
             if step.what not in frees:
                 return "refused"
         said = "".join(traceback.format_exception(error)[-3:])
@@ -220,7 +231,7 @@ class _Run:
         self._join()
         self._clock.tick()
         for who in list(self._clients):
-            self._until(lambda who=who: self._is_back(who), who)
+            self._until(partial(self._is_back, who), who)
 
     def _until(self, holds: Callable[[], bool], who: str) -> None:
         """Waits until a client is connected; a problem if it never is."""
@@ -288,9 +299,11 @@ class _Run:
             if isinstance(client, Called):
                 self._problems += _left_in(who, client.memory)
             client.close()
-        ours: Callable[[], list[str]] = lambda: [
-            each.name for each in set(threading.enumerate()) - self._threads if "tta" in each.name
-        ]
+
+        def ours() -> list[str]:
+            new = set(threading.enumerate()) - self._threads
+            return [each.name for each in new if "tta" in each.name]
+
         try:
             until(lambda: not ours(), lambda: f"threads end: {ours()}", PATIENCE / 2)
         except AssertionError as error:

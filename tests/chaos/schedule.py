@@ -97,7 +97,9 @@ class Schedule:
         skews = {who: skew for who, skew in self.skews.items() if skew}
         if skews:
             lines.append(f"  clocks ahead by seconds: {skews}")
-        return "\n".join([*lines, *(f"  {number:2} {step}" for number, step in enumerate(self.steps))])
+        return "\n".join(
+            [*lines, *(f"  {number:2} {step}" for number, step in enumerate(self.steps))]
+        )
 
     def with_steps(self, steps: Iterable[Step]) -> Schedule:
         """Returns the schedule with other steps."""

@@ -27,9 +27,7 @@ def smallest(schedule: Schedule, fails: Callable[[Schedule], bool]) -> Schedule:
         size //= 2
     for at, step in enumerate(schedule.steps):
         for simpler in _simpler(step):
-            other = schedule.with_steps(
-                (*schedule.steps[:at], simpler, *schedule.steps[at + 1 :])
-            )
+            other = schedule.with_steps((*schedule.steps[:at], simpler, *schedule.steps[at + 1 :]))
             if fails(other):
                 schedule = other
                 break

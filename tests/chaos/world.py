@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal
 
 from network import Proxy
@@ -74,9 +73,9 @@ class World:
                 self.proxies[line].fault(
                     kind, lambda command: command[0] in {b"EVALSHA", b"EVAL"}, times, _BUSY
                 )
-            case ("refuse" | "cut" | "forget" | "heal" | "let go"), (line,):
+            case (("refuse" | "cut" | "forget" | "heal" | "let go"), (line,)):
                 getattr(self.proxies[line], what.replace(" ", "_"))()
-            case ("freeze" | "thaw" | "down" | "up" | "restart" | "full" | "room"), ():
+            case (("freeze" | "thaw" | "down" | "up" | "restart" | "full" | "room"), ()):
                 getattr(self, f"_{what}")()
             case "snapshot", ():
                 self._while_paused(history, "snapshot", self._take_snapshot)
@@ -168,4 +167,3 @@ class World:
         history.marks.append(Mark(kind, begin, history.time()))
         self.server.restart()
         self._is_down = False
-
