@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
@@ -335,11 +336,25 @@ class Process:
         return told["answer"]
 
     def open(
-        self, clock: Callable[[], float], keys: Iterable[str], url: str, **options: Any
+        self,
+        clock: Callable[[], float],
+        skew: float | None,
+        keys: Iterable[str],
+        url: str,
+        **options: Any,
     ) -> None:
-        """Opens a memory in the process."""
+        """Opens a memory in the process.
+
+        Args:
+            clock: gives the simulated time.
+            skew: seconds by which the clock of the process is ahead of the real time; None to have it
+                use the simulated time.
+            keys: all keys that there are.
+            url: address of the server.
+            **options: further arguments of the memory.
+        """
         self.tell_clock = clock
-        self._ask("open", list(keys), url, options)
+        self._ask("open", skew, list(keys), url, options)
 
     def perform(self, name: str, args: tuple[Any, ...], stop_at: int = 0) -> Answer:
         """As `Called.perform`."""
@@ -400,8 +415,9 @@ def serve() -> None:
             told: dict[str, Any] = {"answer": None}
             try:
                 if what == "open":
-                    keys, url, options = args
-                    client = Called(MemoryPrimitive(url, clock=clock, **options), keys)
+                    skew, keys, url, options = args
+                    options["clock"] = clock if skew is None else partial(_ahead, skew)
+                    client = Called(MemoryPrimitive(url, **options), keys)
                 elif client and what == "close":
                     client.close()
                 elif client:
@@ -411,6 +427,10 @@ def serve() -> None:
                 told.update(error=type(error).__name__, text=str(error))
             told["online"] = client is not None and client.is_online()
             print(json.dumps(told), flush=True)
+
+
+def _ahead(seconds: float) -> float:
+    return time.time() + seconds
 
 
 def _tuples(data: Any) -> Any:

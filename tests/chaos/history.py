@@ -93,6 +93,8 @@ class History:
         evictions: how many records the server says it has evicted.
         truth: number of the value of each record that the server has in the end.
         now: instant of the end.
+        slack: seconds by which clients may err about the time. Of two writes that are closer, either
+            may be taken for the newer one.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -103,6 +105,7 @@ class History:
     evictions: int = 0
     truth: dict[str, int] = field(default_factory=dict)
     now: float = 0.0
+    slack: float = 0.0
 
     def __post_init__(self) -> None:
         self._times = count(1)

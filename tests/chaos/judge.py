@@ -149,12 +149,14 @@ def _sets(number: int | None, instant: float, expires: float, copy: Copy) -> lis
     return [copy._replace(number=number, instant=instant, expires=expires)]
 
 
-def _sets_if_newest(number: int | None, instant: float, expires: float, copy: Copy) -> list[Copy]:
-    """Does the same if nothing newer is there; of two with one instant either may win."""
+def _sets_if_newest(
+    number: int | None, instant: float, expires: float, slack: float, copy: Copy
+) -> list[Copy]:
+    """Does the same if nothing newer is there; of two at the same time either may win."""
     after = _sets(number, instant, expires, copy)
-    if instant > copy.instant:
+    if instant > copy.instant + slack:
         return after
-    return [copy, *after] if instant == copy.instant else [copy]
+    return [copy, *after] if instant >= copy.instant - slack else [copy]
 
 
 def _deletes(existed: bool | None, start: float, end: float, copy: Copy) -> list[Copy]:
@@ -270,7 +272,7 @@ class Judge:
         if call.outcome == "ok" and online:
             assert call.end is not None
             return Event(call.begin, call.end, True, effect, text)
-        if_newest: Effect = partial(_sets_if_newest, number, at, expires)
+        if_newest: Effect = partial(_sets_if_newest, number, at, expires, self._history.slack)
         if call.outcome != "ok" or call.end is None:
             return Event(call.begin, inf, False, _any_of(effect, if_newest), f"{text}, unknown")
         if call.was_online or call.is_online:

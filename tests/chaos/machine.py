@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import Any
@@ -55,8 +57,10 @@ class _Run:
         self._schedule = schedule
         self._world = world
         self._namespace = f"schedule {schedule.seed}-{next(_names)}"
-        self._clock = Clock()
-        self._history = History()
+        # With a simulated time no client asks the server for its own, which a wrong clock needs.
+        self._has_real_time = "skewed" in schedule.traits
+        self._simulated = Clock()
+        self._history = History(slack=TIMEOUT if self._has_real_time else 0.0)
         if "watched" in schedule.traits:
             self._history.watched = frozenset({"called", "awaited"})
         self._clients: dict[str, Called | Process] = {}
@@ -75,7 +79,7 @@ class _Run:
         sys.unraisablehook = lambda args: self._problems.append(f"unraisable: {args.exc_value}")
         try:
             for step in self._schedule.steps:
-                self._clock.tick()
+                self._simulated.tick()
                 self._carry_out(step)
                 if self._hangs():
                     return self._problems
@@ -84,6 +88,8 @@ class _Run:
                 self._compare()
                 self._close()
         finally:
+            if self._problems and not self._hangs():
+                self._abandon()
             self._clients.clear()
             gc.collect()  # what was left open says so
             threading.excepthook, sys.unraisablehook = hooks
@@ -92,8 +98,18 @@ class _Run:
         self._world.loop.problems.clear()
         return self._problems
 
+    def _abandon(self) -> None:
+        """Closes memories that something is wrong with."""
+        for client in self._clients.values():
+            with suppress(Exception):
+                client.close()
+
     def _hangs(self) -> bool:
         return any("hangs" in each for each in self._problems)
+
+    def _clock(self) -> float:
+        """Returns the instant of now; no client has a better clock."""
+        return time.time() if self._has_real_time else self._simulated()
 
     # ---- steps
 
@@ -107,7 +123,7 @@ class _Run:
             else:
                 self._wait_for([started])
         elif step.what == "tick":
-            self._clock.tick(*step.args)
+            self._simulated.tick(*step.args)
         elif step.what == "join":
             self._join()
         elif step.what == "kill the process":
@@ -135,13 +151,16 @@ class _Run:
         url = self._world.url_of(who)
 
         def clock() -> float:
-            return self._clock() + skew
+            return time.time() + skew
 
         if who == "process":
             process = self._world.process()
-            process.open(clock, KEYS, url, **options)
+            process.open(
+                self._simulated, skew if self._has_real_time else None, KEYS, url, **options
+            )
             return process
-        memory = MemoryPrimitive(url, clock=clock, **options)
+        options["clock"] = clock if self._has_real_time else self._simulated
+        memory = MemoryPrimitive(url, **options)
         if who in self._history.watched:
             store: Any = memory._store
             _watched.add(id(store.outages))
@@ -229,7 +248,7 @@ class _Run:
         """Heals everything, and connects all clients again."""
         self._world.heal()
         self._join()
-        self._clock.tick()
+        self._simulated.tick()
         for who in list(self._clients):
             self._until(partial(self._is_back, who), who)
 
@@ -253,7 +272,8 @@ class _Run:
         """Compares what each client finds with what the server has, and judges the history."""
         history, world = self._history, self._world
         with_patience: dict[str, Any] = {"namespace": self._namespace, "timeout": PATIENCE}
-        memory = MemoryPrimitive(world.server.url, clock=self._clock, **with_patience)
+        clock = time.time if self._has_real_time else self._simulated
+        memory = MemoryPrimitive(world.server.url, clock=clock, **with_patience)
         fresh = Called(memory, KEYS)
         truth = fresh.perform("peek", ())["reads"]
         history.truth = {key: number for key, number in truth.items() if number is not None}

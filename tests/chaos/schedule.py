@@ -33,7 +33,7 @@ TRAITS = {
     "undo": "changes that are taken back",
     "bounded": "a namespace with few records at most",
     "expiring": "records that expire",
-    "skewed": "clients whose clocks are ahead or behind",
+    "skewed": "clients whose clocks are ahead or behind; the time is real",
     "watched": "a thread that connects again by itself",
     "closed": "memories that are closed and used again",
 }
@@ -117,6 +117,8 @@ def schedule_of(seed: int, without: Iterable[str] = ()) -> Schedule:
     traits = {trait for trait in TRAITS if chance.random() < 0.3} - set(without)
     if "process" not in traits:
         traits.discard("killed")
+    if "skewed" in traits:
+        traits.discard("expiring")  # no step lets the time of a real clock pass
     clients = ["called", "awaited", "direct", *(["process"] if "process" in traits else [])]
     skews = dict.fromkeys(clients, 0.0)
     if "skewed" in traits:
