@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -43,7 +44,8 @@ def world() -> Iterator[World]:
 
 
 @pytest.mark.parametrize("first", range(0, MANY, TOGETHER))
-def test_random_schedules_lose_no_acknowledged_write_and_undo_no_deletion(world, first):
+def test_random_schedules_lose_no_acknowledged_write_and_undo_no_deletion(world, first, caplog):
+    caplog.set_level(logging.CRITICAL, "tta_memory_nb")
     for seed in sorted({*range(first, first + TOGETHER)} - {*FAILING}):
         schedule = schedule_of(seed, KEPT_OUT)
         found = problems_of(schedule, world)

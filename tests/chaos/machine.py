@@ -317,7 +317,11 @@ class _Run:
         """Closes all memories, and looks for what is left."""
         for who, client in self._clients.items():
             if isinstance(client, Called):
-                self._problems += _left_in(who, client.memory)
+                memory = client.memory
+                # A thread that has just connected again may not be done.
+                with suppress(AssertionError):
+                    until(partial(_is_idle, memory), patience=PATIENCE / 2)
+                self._problems += _left_in(who, memory)
             client.close()
 
         def ours() -> list[str]:
@@ -347,6 +351,10 @@ def _call_of(client: str, step: Step) -> Call:
         case ("clear", _) | ("take_all", _):
             call.deletes = None
     return call
+
+
+def _is_idle(memory: MemoryPrimitive) -> bool:
+    return not _left_in("", memory)
 
 
 def _left_in(who: str, memory: MemoryPrimitive) -> list[str]:
