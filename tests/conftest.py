@@ -28,6 +28,8 @@ settings.register_profile("tta", deadline=None, derandomize=os.environ.get("CI")
 settings.register_profile("deep", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tta"))
 
+pytest_plugins = ("outages",)
+
 # ---- tests that need nothing but this process
 
 NEED_MORE = {
@@ -41,6 +43,7 @@ NEED_MORE = {
     "test_embedded.py": "servers",
     "test_examples.py": "servers",
     "test_explorer_browser.py": "a browser",
+    "test_journal.py": "servers",
     "test_kernel.py": "kernels",
     "test_notebooks.py": "kernels",
     "test_outage.py": "servers",

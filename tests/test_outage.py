@@ -2,17 +2,13 @@
 
 A proxy and signals disturb the connection and the server as networks and machines do. Tests call
 `reconnect` themselves, so that nothing depends on the timing of a thread.
-
-No test measures time. Memories have a timeout that no busy machine reaches (`PATIENT`). Only if the
-server sends no reply at all does a memory have a short one (`HASTY`), which must run out: nothing
-else could end the call.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -24,81 +20,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from network import Proxy
+from outages import HASTY, PATIENT, everything
 from real_servers import Cluster, Server, need, until, valkey
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable
 from tta_memory_nb.entry import new_entry
 from tta_memory_nb.stores.redis import outage
 from tta_memory_nb.stores.redis.keys import keys_of
-
-PATIENT = 60.0
-HASTY = 1.0
-"""Timeouts in seconds. A busy machine may take some tenths of a second for a round trip."""
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Server]:
-    """A server that these tests may freeze and kill; it keeps all acknowledged writes."""
-    need("valkey")
-    it = Server(valkey(), durable=True)
-    yield it
-    it.stop()
-
-
-@pytest.fixture
-def proxy(database: Server) -> Iterator[Proxy]:
-    with Proxy(database.port) as it:
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def no_automatic_reconnect(request: pytest.FixtureRequest) -> Iterator[None]:
-    if "watched" in request.keywords:
-        yield
-    else:
-        with patch.object(outage.Outages, "_watch", lambda _: None):
-            yield
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def open_memory(
-    request: pytest.FixtureRequest, database: Server, clock: Clock
-) -> Iterator[Callable[..., MemoryPrimitive]]:
-    """Opens memories in a namespace of the test, by the address of the proxy or the server."""
-    opened: list[MemoryPrimitive] = []
-    namespace = request.node.name
-
-    def open_one(url: str, **arguments: Any) -> MemoryPrimitive:
-        arguments = {"timeout": PATIENT, "namespace": namespace, "clock": clock, **arguments}
-        opened.append(MemoryPrimitive(url, **arguments))
-        return opened[-1]
-
-    yield open_one
-    for memory in opened:
-        store: Any = memory._store
-        store.outages.current = None  # pending writes of a test must not reach the next one
-        memory.sync.close()
-
-
-@pytest.fixture
-def memory(open_memory: Callable[..., MemoryPrimitive], proxy: Proxy) -> MemoryPrimitive:
-    """A memory that is connected through the proxy."""
-    return open_memory(proxy.url)
-
-
-@pytest.fixture
-def other(open_memory: Callable[..., MemoryPrimitive], database: Server) -> MemoryPrimitive:
-    """Another client, which is always connected."""
-    return open_memory(database.url)
-
-
-def everything(memory: MemoryPrimitive) -> dict[str, Any]:
-    return {record.key: record.value for record in memory.sync.records()}
 
 
 async def run_verb(memory: MemoryPrimitive, face: str, verb: str, *arguments: Any) -> Any:
@@ -137,6 +65,9 @@ OUTAGES: dict[str, Callable[[Proxy], object]] = {
         )
     },
 }
+
+
+pytestmark = pytest.mark.usefixtures("no_automatic_reconnect")
 
 
 @pytest.mark.parametrize("face", ["awaited", "called"])

@@ -559,6 +559,7 @@ def test_the_backend_info_names_the_backend_and_no_password():
         "server": None,
         "degraded": True,
         "writes_waiting": 2,
+        "writes_refused": {},
     }
     memory.sync.close()
 

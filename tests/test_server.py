@@ -634,7 +634,7 @@ def test_partial_replicas_answer_in_an_outage_with_their_latest_records(open_mem
     memory.sync.add("ann:3", {"text": "another"})
     memory.sync.delete("ann:4")
     assert memory.sync.count("note", prefix="ann:1") == 11
-    memory._store.outages._begin(StoreUnavailable("away"))
+    memory._store.outages._begin(StoreUnavailable("away"), 0)
     assert memory.sync.count("note", prefix="ann:") == 18
     assert memory.sync.get("ann:4") is None
     assert memory.sync.get("ann:5") == {"text": "note 5"}

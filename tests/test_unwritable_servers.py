@@ -162,9 +162,9 @@ def test_an_undo_that_only_takes_out_needs_no_room(unwritable, pair):
 def test_deletes_of_an_outage_reach_a_server_without_room(unwritable):
     store: Any = unwritable._store
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store.outages, "_watches", False)
+        patch.setattr(type(store.outages), "_watch", lambda _: None)
         assert unwritable.sync.count("note") == 3
-        store.outages._begin(StoreUnavailable("away, says the test"))
+        store.outages._begin(StoreUnavailable("away, says the test"), 0)
         assert unwritable.sync.delete("k1") is True
         assert unwritable.sync.reconnect() is True
     assert unwritable.sync.keys() == ["k0", "k2"]

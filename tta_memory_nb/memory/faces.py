@@ -223,7 +223,8 @@ class SyncMemory:
         """Returns what is known of an outage of the server; None while there is none.
 
         ``degraded_since`` (Unix seconds), ``degraded_because`` (text), ``writes_waiting`` (records
-        that reach the server when it is back). The server is not asked.
+        that reach the server when it is back), ``writes_refused`` (as in `get_backend_info`). The
+        server is not asked.
         """
         return self._store.outage()
 

@@ -513,7 +513,8 @@ class Verbs:
         ``clock_skew`` (seconds by which the clock of this machine is ahead of the server's, or None),
         ``degraded`` (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
         ``degraded_because`` and ``writes_waiting`` (records); size and evictions are then those
-        known here.
+        known here. ``writes_refused`` has, by key, the last write of an outage that the server then
+        refused for good: an object with ``kind``, ``reason``, ``at`` (Unix seconds) and ``value``.
         """
         return self._store.about()
 

@@ -142,6 +142,9 @@ def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
         facts["clock"] = f"{abs(skew):,.0f} s {where} the server's, which decides"
     if unnoted := about.get("reads_not_noted"):
         facts["reads not noted"] = f"{unnoted:,}, since the server could not write"
+    if refused := about.get("writes_refused"):
+        names = ", ".join(map(brief, list(refused)[:5]))
+        facts["refused writes"] = f"{len(refused):,}: {names}{', ...' if len(refused) > 5 else ''}"
     if about.get("degraded"):
         facts["degraded since"] = shown_instant(about["degraded_since"])
         facts["degraded because"] = harmless(about["degraded_because"])

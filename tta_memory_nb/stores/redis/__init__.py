@@ -2,7 +2,8 @@
 
     addresses.py   which server a URL means
     store.py       the verbs of the store, on the server or in an outage
-    outage.py      when an outage begins, what is pending, and how it ends
+    outage.py      when an outage begins, and how it ends
+    journal.py     the writes of an outage, and how they reach the server
     commands.py    what the server is asked, and what its replies mean
     operations.py  writes and their ids
     sync.py        searches: bring a replica up to date, then look there

@@ -20,7 +20,7 @@ from . import scripts
 from .clock import ServerClock, steady
 from .faults import explained, other_format
 from .keys import FORMAT, decode_key, encode_key, keys_of
-from .operations import BATCH, Write, WriteIds, pages
+from .operations import BATCH, WriteIds, pages
 from .partial import Replicas, Subset
 from .payload import Payloads, unpack
 from .replica import triples
@@ -48,6 +48,7 @@ class Commands:
 
     Attributes:
         keys: names of the namespace's keys on the server.
+        payloads: makes the bytes of records.
         write_ids: of this process's writes.
         seen: the server's counter, as far as this process has seen it.
         max_size: the capacity of the namespace as it was seen last; None for no limit.
@@ -72,7 +73,7 @@ class Commands:
         self.reads_not_noted = 0
         self._namespace = namespace
         self._replicas = replicas
-        self._payloads = payloads
+        self.payloads = payloads
         self.clock = clock
         self._timeout = timeout
         self.keys = tuple(key.encode() for key in keys_of(namespace))
@@ -115,7 +116,7 @@ class Commands:
         except ServerError as error:
             raise explained(error, self._namespace) from None
 
-    def _write(
+    def write(
         self,
         script: scripts.Script,
         write_id: int,
@@ -167,8 +168,8 @@ class Commands:
 
     def set(self, entry: Entry, write_id: int) -> Plan[None]:
         """Writes one record in a way that cannot be taken back."""
-        header, text = self._payloads.pack(entry)
-        reply = yield from self._write(scripts.SET, write_id, encode_key(entry.key), header, text)
+        header, text = self.payloads.pack(entry)
+        reply = yield from self.write(scripts.SET, write_id, encode_key(entry.key), header, text)
         if reply is None:
             return
         if type(reply) is list:
@@ -187,7 +188,7 @@ class Commands:
         """Returns a batch of entries as `put` sends it."""
         args: list[bytes] = []
         for entry in entries:
-            args += (encode_key(entry.key), *self._payloads.pack(entry))
+            args += (encode_key(entry.key), *self.payloads.pack(entry))
         return Prepared(args)
 
     def put(
@@ -214,7 +215,7 @@ class Commands:
         """
         prepared = prepared or self.prepare(entries)
         flag = b"0" if for_good else b"1"
-        reply = yield from self._write(scripts.PUT, write_id, flag, prepared, work=work)
+        reply = yield from self.write(scripts.PUT, write_id, flag, prepared, work=work)
         if reply is None:
             return lambda: Change(tuple(entries))
         _, end, _, _, _, self.evictions, capacity, *_ = reply
@@ -294,7 +295,7 @@ class Commands:
 
     def remove(self, keys: Sequence[str], write_id: int) -> Plan[Change]:
         """Deletes those of a batch of keys that exist."""
-        reply = yield from self._write(scripts.REMOVE, write_id, b"0", *map(encode_key, keys))
+        reply = yield from self.write(scripts.REMOVE, write_id, b"0", *map(encode_key, keys))
         return self._removed(reply, keys)
 
     def remove_versions(self, entries: Sequence[Entry], write_id: int) -> Plan[Change]:
@@ -302,7 +303,7 @@ class Commands:
         args: list[bytes | int] = []
         for entry in entries:
             args += (encode_key(entry.key), entry._write_seq)
-        reply = yield from self._write(scripts.REMOVE, write_id, b"1", *args)
+        reply = yield from self.write(scripts.REMOVE, write_id, b"1", *args)
         return self._removed(reply, [entry.key for entry in entries])
 
     def _removed(self, reply: Any, keys: Sequence[str]) -> Change:
@@ -316,14 +317,14 @@ class Commands:
 
     def clear(self, write_id: int) -> Plan[None]:
         """Deletes every record."""
-        reply = yield from self._write(scripts.CLEAR, write_id)
+        reply = yield from self.write(scripts.CLEAR, write_id)
         if reply is not None:
             self.note(reply[1])
         self._replicas.cleared(self.seen)
 
     def resize(self, max_size: int, write_id: int) -> Plan[tuple[Change, bool]]:
         """Sets the capacity and evicts; returns whether there is more to evict."""
-        reply = yield from self._write(scripts.RESIZE, write_id, max_size, BATCH)
+        reply = yield from self.write(scripts.RESIZE, write_id, max_size, BATCH)
         if reply is None:
             self.max_size = max_size
             return Change((), (), 0, self), True
@@ -348,9 +349,9 @@ class Commands:
         for entry in removed:
             # A recency that was given in an outage is not the server's.
             place = min(entry._recency, self.seen)
-            args += (encode_key(entry.key), place, *self._payloads.pack(entry))
+            args += (encode_key(entry.key), place, *self.payloads.pack(entry))
         capacity = b"" if max_size is None else max_size
-        reply = yield from self._write(scripts.REVERT, write_id, capacity, len(written), *args)
+        reply = yield from self.write(scripts.REVERT, write_id, capacity, len(written), *args)
         if reply is None:
             return Change(tuple(removed), tuple(written), 0, self)
         _start, end, before, self.evictions, rows, restored, out = reply
@@ -442,34 +443,14 @@ class Commands:
         expires_at = float(reply)
         return expires_at if expires_at > self.clock() else None
 
-    # ---- after an outage
+    def give_up(self, write_id: int) -> Plan[bool]:
+        """Has the server ignore a write that may still be under way.
 
-    def replay(self, writes: Sequence[Write], base: int) -> Plan[None]:
-        """Carries out what was written in an outage.
-
-        Args:
-            writes: at most a batch; each of them sets or deletes.
-            base: the server's counter as it was seen last before the outage.
+        Returns:
+            Whether the server had applied the write before.
         """
-        args: list[bytes | str | int] = []
-        for write in writes:
-            args += (write.write_id, write.kind, repr(write.at), len(write.entries or write.keys))
-            for entry in write.entries:
-                args += (encode_key(entry.key), *self._payloads.pack(entry))
-            args += map(encode_key, write.keys)
-        # No id of its own: the server looks up the id of each write.
-        reply = yield from self._write(scripts.REPLAY, 0, base, *args)
-        _start, end, self.evictions, capacity, write_seqs = reply
-        self.note(end, capacity)
-        kept = (entry for write in writes for entry in write.kept)
-        for entry, write_seq in zip(kept, write_seqs, strict=True):
-            entry._write_seq = write_seq
-
-    def purge(self, write_id: int, at: float, base: int) -> Plan[None]:
-        """Carries out a `clear` that was asked for in an outage."""
-        place = b"0"
-        while place:
-            place = yield from self._write(scripts.PURGE, write_id, base, repr(at), place)
+        applied = yield from self.write(scripts.GIVE_UP, write_id)
+        return bool(applied)
 
 
 def _entries(rows: Sequence[Any]) -> list[Entry]:

@@ -29,6 +29,9 @@ _REFUSED = (AuthenticationError, AuthorizationError)
 
 # Error codes of a server that cannot serve for now. The error of a script has the code further back.
 _OUTAGE_CODES = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN")
+
+# Error codes of a server that refuses writes for a while, whatever is written.
+_PASSING_CODES = (*_OUTAGE_CODES, "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "BUSY", "LATE")
 _CODE = re.compile(r"(?:^|-)(?!ERR\b)([A-Z]{2,})\b")
 
 # How servers, and proxies in front of them, refuse EVAL or EVALSHA. The errors of scripts name neither.
@@ -83,6 +86,16 @@ def is_outage(error: BaseException) -> bool:
         return True
     code = _code_of(error, "")
     return code in _OUTAGE_CODES or (not code and _code_of(error, str(error)) in _OUTAGE_CODES)
+
+
+def is_passing(error: ServerError) -> bool:
+    """Whether a refusal is about the state of the server, and not about what was written."""
+    return error.code in _PASSING_CODES
+
+
+def refusal(message: str) -> ServerError:
+    """The error for a message with which a script has refused one of several writes."""
+    return ServerError(message, _code_of(ServerError(message), message))
 
 
 def may_reconnect(error: redis.ConnectionError) -> bool:

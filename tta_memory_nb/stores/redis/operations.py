@@ -60,29 +60,35 @@ class Write:
     """A write that is pending for the server.
 
     Attributes:
-        write_id: under which the server applies it once.
         kind: what it does.
         at: its instant, in Unix seconds.
         entries: what it sets; copies, as it was meant: the memory has its own.
         kept: the entries in memory, which learn their ``_write_seq`` from the server.
         keys: what it deletes.
         max_size: the capacity it sets.
-        may_be_done: whether it has been sent, so that it must reach the server as it was.
+        write_id: under which it has been sent, so that it must reach the server as it was; 0 if it
+            has not been sent.
+        tries: how often it has failed when it was sent alone.
     """
 
-    write_id: int
     kind: Literal["set", "delete", "clear", "resize"]
     at: float
     entries: Sequence[Entry] = ()
     kept: Sequence[Entry] = ()
     keys: Sequence[str] = ()
     max_size: int = 0
-    may_be_done: bool = False
+    write_id: int = 0
+    tries: int = 0
 
     @property
     def size(self) -> int:
         """How many records it changes."""
         return max(1, len(self.entries) + len(self.keys))
+
+    @property
+    def weight(self) -> int:
+        """How many bytes its texts have."""
+        return sum(len(entry.text) for entry in self.entries)
 
     @property
     def only_key(self) -> str | None:

@@ -8,7 +8,8 @@ then the server counts again. A write that was in flight when the connection bro
 applied or not: it goes to the journal under the write id it was sent with, and the server applies no
 id twice.
 
-Any other error of the server is raised to the caller, and begins no outage.
+What the server refuses for good is set aside and named, so that nothing keeps the other writes from
+it. Any other error of the server is raised to the caller, and begins no outage.
 """
 
 from __future__ import annotations
@@ -16,23 +17,22 @@ from __future__ import annotations
 import atexit
 import logging
 import random
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from threading import Event, RLock, Thread
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from ...errors import ServerError, StoreUnavailable
+from ...errors import ServerError, StoreUnavailable, brief
 from ...times import shown_instant
-from ..base import Clock, OutagePolicy
 from ..locks import AdvisoryLock
+from ..opening import Settings
 from ..plan import Plan, Runner
-from .clock import MOST_SKEW
+from .clock import MOST_SKEW, ServerClock
 from .commands import Commands
-from .operations import BATCH, MOST_BYTES, Write
+from .journal import Journal, RefusedWrite, Replay
+from .operations import Write
 from .partial import Replicas
 
 logger = logging.getLogger("tta_memory_nb")
@@ -44,84 +44,6 @@ MOST_PENDING = 100_000
 
 # Seconds between two tries to reach the server, and how they grow.
 _FIRST_DELAY, _LONGEST_DELAY, _GROWTH = 0.05, 2.0, 1.6
-
-
-class Journal:
-    """Writes that are pending for the server, the oldest first.
-
-    Args:
-        on_settled: called with the id of each write that is not pending any more.
-
-    Attributes:
-        size: how many records are pending.
-    """
-
-    def __init__(self, on_settled: Callable[[int], None]) -> None:
-        self._writes: OrderedDict[int, Write] = OrderedDict()
-        # Writes that were not sent, by key: a later write to the same key replaces them.
-        self._unsent: dict[str, int] = {}
-        self._on_settled = on_settled
-        self.size = 0
-
-    def add(self, write: Write) -> None:
-        """Puts a write behind all others."""
-        if write.kind == "clear":
-            for earlier in [each for each in self._writes.values() if not each.may_be_done]:
-                if earlier.kind != "resize":
-                    self.remove(earlier)
-        key = write.only_key
-        if key is not None:
-            if key in self._unsent:
-                self.remove(self._writes[self._unsent[key]])
-            if not write.may_be_done:
-                self._unsent[key] = write.write_id
-        for other in () if key is not None else chain((e.key for e in write.entries), write.keys):
-            self._unsent.pop(other, None)  # that write is sent before this one
-        self._writes[write.write_id] = write
-        self.size += write.size
-
-    def remove(self, write: Write) -> None:
-        """Takes a write out."""
-        del self._writes[write.write_id]
-        self._forget_key(write)
-        self.size -= write.size
-        self._on_settled(write.write_id)
-
-    def move(self, since: float, seconds: float) -> None:
-        """Moves the instants of all writes; of their entries, those that are not earlier than `since`."""
-        for write in self._writes.values():
-            write.at += seconds
-            for entry in {id(entry): entry for entry in (*write.entries, *write.kept)}.values():
-                if entry.updated_at < since:  # an imported one
-                    continue
-                entry.updated_at += seconds
-                if entry.created_at is not None and entry.created_at >= since:
-                    entry.created_at += seconds
-                if entry.expires_at is not None:
-                    entry.expires_at += seconds
-
-    def _forget_key(self, write: Write) -> None:
-        key = write.only_key
-        if key is not None and self._unsent.get(key) == write.write_id:
-            del self._unsent[key]
-
-    def next(self) -> list[Write]:
-        """Returns the writes to send next: one of any kind, or some that can be sent together."""
-        taken: list[Write] = []
-        size = weight = 0
-        for write in self._writes.values():
-            alone = write.kind in ("clear", "resize")
-            texts = sum(len(entry.text) for entry in write.entries)
-            if taken and (alone or size + write.size > BATCH or weight + texts > MOST_BYTES):
-                break
-            taken.append(write)
-            size, weight = size + write.size, weight + texts
-            if alone:
-                break
-        for write in taken:
-            write.may_be_done = True
-            self._forget_key(write)
-        return taken
 
 
 @dataclass(slots=True)
@@ -155,42 +77,40 @@ class Outages:
     """Begins and ends the outages of one store, and decides where its verbs are carried out.
 
     Args:
+        settings: of the store.
+        clock: the server's, as far as it is known here.
         commands: what asks the server.
         replicas: what this process knows, which work goes on with.
         runner: carries out what no caller waits for: it tries to reach the server again.
-        clock: gives Unix seconds.
-        timeout: seconds to wait for another task that is reconnecting.
         shown: the server's address, without any password.
-        policy: ``"fallback"``, or ``"raise"`` to have outages raised instead.
-        watches: whether a thread tries to reach the server again; tests do it themselves.
 
     Attributes:
         current: the outage there is, or None.
+        refused: by key, the last write that the server has refused for good after an outage.
     """
 
     def __init__(
         self,
+        settings: Settings,
+        clock: ServerClock,
         commands: Commands,
         replicas: Replicas,
         runner: Runner,
-        clock: Clock,
-        timeout: float,
         *,
         shown: str,
-        policy: OutagePolicy = "fallback",
-        watches: bool = True,
     ) -> None:
-        self.policy = policy
         self.current: Outage | None = None
+        self.refused: dict[str, RefusedWrite] = {}
         self._commands = commands
         self._replicas = replicas
         self._runner = runner
         self._clock = clock
-        self._timeout = timeout
+        self._timeout = settings.timeout
+        self._policy = settings.on_outage
         self._shown = shown
-        self._watches = watches
         self._lock = RLock()
         self._recovering = AdvisoryLock()
+        self._ended = 0  # how many outages have ended
         self._closed = Event()
         _open.add(self)
 
@@ -209,6 +129,7 @@ class Outages:
             "degraded_since": outage.since,
             "degraded_because": outage.reason,
             "writes_waiting": outage.journal.size,
+            "writes_refused": dict(self.refused),
         }
 
     # ---- where a verb is carried out
@@ -222,10 +143,11 @@ class Outages:
         """
         while True:
             if self.current is None:
+                ended = self._ended
                 try:
                     return (yield from ask())
                 except StoreUnavailable as error:
-                    self._begin(error)
+                    self._begin(error, ended)
             with self._lock:
                 if self.current is not None:
                     return offline()
@@ -233,15 +155,16 @@ class Outages:
     def change(
         self,
         ask: Callable[[int], Plan[T]],
+        offline: Callable[[], tuple[T, list[Write]]],
         size: int,
-        offline: Callable[[int], tuple[T, list[Write]]],
     ) -> Plan[T]:
         """Carries a write out: on the server, or in memory and in the journal.
 
         Args:
             ask: makes the plan that asks the server, for the id of the write.
+            offline: carries it out in memory; returns its result, and what the journal has to keep:
+                the write itself comes first.
             size: how many records the write changes.
-            offline: carries it out in memory; returns its result, and what the journal has to keep.
         """
         ids = self._commands.write_ids
         write_id = ids.begin()
@@ -249,64 +172,68 @@ class Outages:
         try:
             while True:
                 if self.current is None:
+                    ended = self._ended
                     try:
                         result = yield from ask(write_id)
                     except StoreUnavailable as error:
                         sent = True
-                        self._begin(error)
+                        self._begin(error, ended)
                     else:
                         ids.end(write_id)
                         return result
                 with self._lock:
                     if self.current is not None:
-                        return self._change_offline(self.current, write_id, sent, size, offline)
+                        result, writes = self._change_offline(self.current, offline, size)
+                        if sent and writes:
+                            writes[0].write_id = write_id
+                        else:
+                            ids.end(write_id)
+                        for write in writes:
+                            self.current.journal.add(write)
+                        return result
         except BaseException:
             ids.end(write_id)
             raise
 
     def _change_offline(
-        self,
-        outage: Outage,
-        write_id: int,
-        sent: bool,
-        size: int,
-        offline: Callable[[int], tuple[T, list[Write]]],
-    ) -> T:
+        self, outage: Outage, offline: Callable[[], tuple[T, list[Write]]], size: int
+    ) -> tuple[T, list[Write]]:
         if outage.journal.size + size > MOST_PENDING:
             raise StoreUnavailable(
                 f"{self._shown} has been away since {shown_instant(outage.since)}, and "
                 f"{outage.journal.size:,} writes are pending for it, so {size:,} more cannot be "
                 "kept; nothing was written: make the server reachable, then call reconnect()"
             )
-        result, writes = offline(write_id)
-        if not writes:
-            self._commands.write_ids.end(write_id)
-        for write in writes:
-            write.may_be_done = sent and write.write_id == write_id
-            outage.journal.add(write)
-        return result
+        return offline()
 
     # ---- an outage begins and ends
 
-    def _begin(self, error: StoreUnavailable) -> None:
-        """Begins an outage, or raises it, as the policy says."""
-        if self.policy == "raise":
+    def _begin(self, error: StoreUnavailable, ended: int) -> None:
+        """Begins an outage, or raises it, as the policy says.
+
+        Args:
+            error: what has happened.
+            ended: how many outages had ended when the server was asked. If another one has ended
+                since then, the error is older than what is known now, and the caller asks again.
+        """
+        if self._policy == "raise":
             raise error
         with self._lock:
             if self.current is not None:
                 self.current.reason = str(error)
                 return
+            if ended != self._ended:
+                return
             commands = self._commands
-            journal = Journal(commands.write_ids.end)
             self._replicas.detach(commands.max_size)
+            journal = Journal(commands.write_ids)
             self.current = Outage(self._clock(), str(error), commands.seen, journal)
             self._closed.clear()
         logger.warning(
             "%s; working in memory: what is written now reaches the server when it is back", error
         )
-        if self._watches:
-            with suppress(RuntimeError):  # the interpreter is shutting down
-                Thread(target=self._watch, name="tta-memory-reconnect", daemon=True).start()
+        with suppress(RuntimeError):  # the interpreter is shutting down
+            Thread(target=self._watch, name="tta-memory-reconnect", daemon=True).start()
 
     def _watch(self) -> None:
         """Tries to reach the server until it is back."""
@@ -325,12 +252,13 @@ class Outages:
     def reconnect(self) -> Plan[bool]:
         """Tries the server now; returns whether the records are on it."""
         ticket = yield from self._recovering.acquire(self._timeout)
+        ended = self._ended
         try:
             if not ticket.done():  # another task is at it, which may wait for this very thread
                 return self.current is None
             return (yield from self._recover())
         except StoreUnavailable as error:
-            self._begin(error)
+            self._begin(error, ended)
             return False
         finally:
             self._recovering.release(ticket)
@@ -342,49 +270,49 @@ class Outages:
             with suppress(ServerError):  # a verb meets it again and says what is missing
                 yield from commands.measure_time()
             return True
-        replayed = 0
+        journal = outage.journal
+        replay = Replay(commands, journal, outage.base, self._lock, self._set_aside)
         try:
-            outage.move((yield from commands.measure_time()))
-            # Writes nothing, but finds out whether the server accepts writes.
-            yield from commands.replay([], outage.base)
-            while True:
-                with self._lock:
-                    writes = outage.journal.next()
-                    if not writes:
-                        self._end()
-                        break
-                yield from self._replay(writes, outage.base)
-                with self._lock:
-                    for write in writes:
-                        outage.journal.remove(write)
-                        replayed += write.size
+            moved = yield from commands.measure_time()
+            with self._lock:
+                outage.move(moved)
+            yield from replay.probe()
+            while not self._has_ended(journal):
+                yield from replay.step()
+                self._recovering.progress()
         except ServerError as error:
             # The server is there, but refuses what is pending. If nothing is, the outage is over, and
             # the next caller gets the error.
-            with self._lock:
-                outage.reason = str(error)
-                if outage.journal.size:
-                    return False
-                self._end()
-        logger.info("%s is back; %d writes have reached it", self._shown, replayed)
+            outage.reason = str(error)
+            if not self._has_ended(journal):
+                return False
+        logger.info("%s is back; %d writes have reached it", self._shown, replay.replayed)
         return True
 
-    def _end(self) -> None:
-        # First: a caller who finds the outage over takes the replica for one of the server.
-        self._replicas.whole.replica.start_over()
-        self.current = None
+    def _has_ended(self, journal: Journal) -> bool:
+        """Ends the outage if nothing is pending any more; returns whether nothing is."""
+        with self._lock:
+            if journal.size:
+                return False
+            # First: a caller who finds the outage over takes the replica for one of the server.
+            self._replicas.whole.replica.start_over()
+            self._ended += 1
+            self.current = None
+            return True
 
-    def _replay(self, writes: Sequence[Write], base: int) -> Plan[None]:
-        [first, *_] = writes
-        commands = self._commands
-        if first.kind == "clear":
-            yield from commands.purge(first.write_id, first.at, base)
-        elif first.kind == "resize":
-            more = True
-            while more:
-                _, more = yield from commands.resize(first.max_size, first.write_id)
-        else:
-            yield from commands.replay(writes, base)
+    def _set_aside(self, write: Write, reason: str) -> None:
+        """Keeps a write of one record that the server refuses for good; called with the lock."""
+        key = write.only_key or f"{write.kind}()"
+        [entry] = write.entries or (None,)
+        self.refused[key] = RefusedWrite(write.kind, write.at, reason, entry)
+        for kept in write.kept:
+            self._replicas.whole.replica.forget(kept)
+        logger.warning(
+            "%s refuses a write for good, so it is set aside, and get_backend_info() names it: %s: %s",
+            self._shown,
+            brief(key),
+            reason,
+        )
 
     def before_close(self) -> Plan[None]:
         """Tries the server once more if writes are pending, and stops trying."""

@@ -167,6 +167,12 @@ class Replica:
                 self.records.entries.pop(key, None)
                 self._former.pop(key, None)
 
+    def forget(self, entry: Entry) -> None:
+        """Drops a record that has not reached the server and never will."""
+        with self.records.lock:
+            if self.records.entries.get(entry.key) is entry:
+                del self.records.entries[entry.key]
+
     def cleared(self, end: int) -> None:
         """Takes in an own `clear`."""
         with self.records.lock:

@@ -9,11 +9,12 @@ from itertools import chain
 from typing import Any, Literal
 
 from ...entry import Entry
+from ...errors import ServerError, StoreUnavailable, brief
 from ...filters import EVERYTHING, Filters
 from ...keys import check_key
 from ...search.query import Query, hits_of
 from ...search.request import Hit, Search
-from ..base import Change, Clock, OutagePolicy, check_max_size, check_origin
+from ..base import Change, check_max_size, check_origin
 from ..memory import InMemoryStore
 from ..opening import Settings
 from ..plan import Plan
@@ -32,6 +33,9 @@ from .wire import Prepared
 # So many records a stream looks at in one round trip.
 _STREAMED = 64
 
+# A record of more bytes may be larger than the server takes. Servers allow at least as much.
+_LARGE = 1 << 16
+
 
 def open_store(address: str, settings: Settings) -> RedisStore:
     """Returns the store of the server that an address means.
@@ -44,16 +48,8 @@ def open_store(address: str, settings: Settings) -> RedisStore:
         ServerError: the server refuses.
     """
     server = parse_address(address)
-    store = RedisStore(
-        settings.namespace,
-        RedisRunner(server, settings.timeout),
-        Payloads(settings.compress_over),
-        settings.max_size,
-        settings.clock,
-        settings.timeout,
-        shown=server.shown,
-        policy=settings.on_outage,
-    )
+    runner = RedisRunner(server, settings.timeout)
+    store = RedisStore(settings, runner, shown=server.shown)
     try:
         store.runner.run(store.reconnect())
     except BaseException:
@@ -66,50 +62,30 @@ class RedisStore:
     """The records of one namespace on a server; see `outage` for what it does while that is away.
 
     Args:
-        namespace: name of the tenant.
+        settings: what the memory asks of its store. A memory on a server bounds with ``max_size``
+            how many records this process keeps before the first search, for an outage.
         runner: carries the plans out.
-        payloads: makes the bytes of records.
-        max_known: how many records this process keeps before the first search, for an outage.
-        clock: of this process, gives Unix seconds.
-        timeout: seconds that the server may take for a reply.
         shown: the server's address, without any password.
-        policy: what to do in an outage.
-        watches: whether a thread tries to reach a server that is away; tests do it themselves.
     """
 
-    def __init__(
-        self,
-        namespace: str,
-        runner: RedisRunner,
-        payloads: Payloads,
-        max_known: int,
-        clock: Clock,
-        timeout: float,
-        *,
-        shown: str,
-        policy: OutagePolicy = "fallback",
-        watches: bool = True,
-    ) -> None:
-        self.namespace = namespace
+    def __init__(self, settings: Settings, runner: RedisRunner, *, shown: str) -> None:
+        self.namespace = namespace = settings.namespace
         self.runner = runner
-        self.clock = clock = ServerClock(clock)
+        self._settings = settings
+        self.clock = clock = ServerClock(settings.clock)
         self._shown = shown
-        self.replica = Replica(max_known, namespace=namespace, clock=clock)
-        self._replicas = replicas = Replicas(
-            self.replica, lambda: Replica(0, namespace=namespace, clock=clock)
-        )
-        self.commands = Commands(namespace, replicas, payloads, clock, timeout)
-        self._sync = Sync(self.commands, replicas, timeout)
-        self.outages = Outages(
-            self.commands,
+        self.replica = Replica(settings.max_size, namespace=namespace, clock=clock)
+        replicas = Replicas(self.replica, lambda: Replica(0, namespace=namespace, clock=clock))
+        self._replicas = replicas
+        self.commands = Commands(
+            namespace,
             replicas,
-            runner,
+            Payloads(settings.compress_over),
             clock,
-            timeout,
-            shown=shown,
-            policy=policy,
-            watches=watches,
+            settings.timeout,
         )
+        self._sync = Sync(self.commands, replicas, settings.timeout)
+        self.outages = Outages(settings, clock, self.commands, replicas, runner, shown=shown)
         # In an outage these answer.
         self._records = self.replica.records
         self._offline = self.replica.offline
@@ -154,12 +130,39 @@ class RedisStore:
     def write(self, entry: Entry) -> Plan[None]:
         """Writes one entry in a way that cannot be taken back."""
 
-        def offline(write_id: int) -> tuple[None, list[Write]]:
+        def offline() -> tuple[None, list[Write]]:
             meant = copy(entry)
             self._offline.put((entry,))
-            return None, [self._pending(write_id, "set", entries=(meant,), kept=(entry,))]
+            return None, [self._pending("set", entries=(meant,), kept=(entry,))]
 
-        return self.outages.change(lambda write_id: self.commands.set(entry, write_id), 1, offline)
+        ask = self._set_large if len(entry.text) > _LARGE else self.commands.set
+        return self.outages.change(lambda write_id: ask(entry, write_id), offline, 1)
+
+    def _set_large(self, entry: Entry, write_id: int) -> Plan[None]:
+        """Writes a record that may be larger than the server takes.
+
+        Such a server closes the connection in the middle of the record, as one that goes away does.
+
+        Raises:
+            ServerError: the server answers, but not when this record is sent.
+        """
+        for is_last in (False, True):
+            try:
+                return (yield from self.commands.set(entry, write_id))
+            except (StoreUnavailable, ServerError) as error:
+                if isinstance(error, ServerError) and "Protocol error" not in str(error):
+                    raise
+                yield from self.commands.ping()  # raises if the server is away
+                if not is_last:
+                    continue
+                if (yield from self.commands.give_up(write_id)):
+                    raise  # only the reply is missing
+                raise ServerError(
+                    f"the record {brief(entry.key)} has {entry.size:,} bytes, and the server answers, "
+                    f"but not to this record, so nothing was written ({error}); store less, or raise the "
+                    "limits of the server (proto-max-bulk-len, client-query-buffer-limit) or the timeout"
+                ) from None
+        raise AssertionError  # the last one has raised or returned
 
     def read(self, key: str) -> Plan[Entry | None]:
         """Returns the entry of a key, made the newest; None when there is none."""
@@ -234,13 +237,13 @@ class RedisStore:
             finally:
                 work()  # whatever has happened, before anything else is made of it
 
-        def offline(write_id: int) -> tuple[Callable[[], Change], list[Write]]:
+        def offline() -> tuple[Callable[[], Change], list[Write]]:
             work()
             meant = [copy(entry) for entry in entries]
             change = self._offline.put(entries)
-            return lambda: change, [self._pending(write_id, "set", entries=meant, kept=entries)]
+            return lambda: change, [self._pending("set", entries=meant, kept=entries)]
 
-        return self.outages.change(ask, len(entries), offline)
+        return self.outages.change(ask, offline, len(entries))
 
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""
@@ -344,12 +347,12 @@ class RedisStore:
                 return self.commands.remove(keys, write_id)
             return self.commands.remove_versions(entries, write_id)
 
-        def offline(write_id: int) -> tuple[Change, list[Write]]:
+        def offline() -> tuple[Change, list[Write]]:
             change = self._offline.remove(keys)
             # Also of keys that are not known here: they may be on the server.
-            return change, [self._pending(write_id, "delete", keys=tuple(keys))]
+            return change, [self._pending("delete", keys=tuple(keys))]
 
-        return self.outages.change(ask, len(keys), offline)
+        return self.outages.change(ask, offline, len(keys))
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Plan[Change]:
         """Deletes every record that the filters accept."""
@@ -363,11 +366,11 @@ class RedisStore:
     def clear(self) -> Plan[None]:
         """Deletes every record in a way that cannot be taken back."""
 
-        def offline(write_id: int) -> tuple[None, list[Write]]:
+        def offline() -> tuple[None, list[Write]]:
             self._offline.clear()
-            return None, [self._pending(write_id, "clear")]
+            return None, [self._pending("clear")]
 
-        return self.outages.change(self.commands.clear, 1, offline)
+        return self.outages.change(self.commands.clear, offline, 1)
 
     def revert(self, change: Change) -> Plan[Change]:
         """Takes a change back, but keeps what has been written under a key since then.
@@ -392,29 +395,23 @@ class RedisStore:
     def _revert_batch(
         self, written: Sequence[Entry], removed: Sequence[Entry], max_size: int | None
     ) -> Plan[Change]:
-        def offline(write_id: int) -> tuple[Change, list[Write]]:
+        def offline() -> tuple[Change, list[Write]]:
             memory = self._offline
             back = memory.revert(Change(tuple(written), tuple(removed), 0, memory, max_size))
             # Its `removed` is what was taken out, and what was evicted to make room.
             writes = []
             if back.removed:
                 keys = tuple(entry.key for entry in back.removed)
-                writes.append(self._pending(write_id, "delete", keys=keys))
+                writes.append(self._pending("delete", keys=keys))
             if back.written:
-                writes.append(
-                    self._pending(
-                        self.commands.write_ids.begin() if writes else write_id,
-                        "set",
-                        entries=[copy(entry) for entry in back.written],
-                        kept=back.written,
-                    )
-                )
+                meant = [copy(entry) for entry in back.written]
+                writes.append(self._pending("set", entries=meant, kept=back.written))
             return back, writes
 
         return self.outages.change(
             lambda write_id: self.commands.revert(written, removed, max_size, write_id),
-            len(written) + len(removed),
             offline,
+            len(written) + len(removed),
         )
 
     def resize(self, max_size: int) -> Plan[Change]:
@@ -423,22 +420,20 @@ class RedisStore:
         more = True
         done: list[Change] = []
 
-        def offline(write_id: int) -> tuple[tuple[Change, bool], list[Write]]:
+        def offline() -> tuple[tuple[Change, bool], list[Write]]:
             before, self.commands.max_size = self.commands.max_size, max_size
             change = replace(self._offline.resize(max_size), max_size=before)
-            return (change, False), [self._pending(write_id, "resize", max_size=max_size)]
+            return (change, False), [self._pending("resize", max_size=max_size)]
 
         while more:
             change, more = yield from self.outages.change(
-                lambda write_id: self.commands.resize(max_size, write_id), 1, offline
+                lambda write_id: self.commands.resize(max_size, write_id), offline, 1
             )
             done.append(change)
         return self._joined(done)
 
-    def _pending(
-        self, write_id: int, kind: Literal["set", "delete", "clear", "resize"], **what: Any
-    ) -> Write:
-        return Write(write_id, kind, self.clock(), **what)
+    def _pending(self, kind: Literal["set", "delete", "clear", "resize"], **what: Any) -> Write:
+        return Write(kind, self.clock(), **what)
 
     def _joined(self, changes: Sequence[Change]) -> Change:
         """Returns one change for those that the batches of a verb have made."""
@@ -471,7 +466,7 @@ class RedisStore:
         outage = self.outage()
         return {
             "backend": "in-memory" if outage else "redis",
-            "fallback_available": self.outages.policy == "fallback",
+            "fallback_available": self._settings.on_outage == "fallback",
             "namespace": self.namespace,
             "size": size,
             "max_size": self.max_size,
@@ -483,6 +478,7 @@ class RedisStore:
             "degraded": outage is not None,
             **(outage or dict.fromkeys(("degraded_since", "degraded_because"))),
             "writes_waiting": self.outages.pending,
+            "writes_refused": dict(self.outages.refused),
         }
 
     def reconnect(self) -> Plan[bool]:

@@ -1,7 +1,7 @@
 -- ---- the counters, and idempotency: a client may send a write again when its answer was lost
 --
--- The field `client:...` holds `n:a,b,`: the writes of this client up to number n are settled (applied, or given up
--- for good), and of the later ones a and b were applied.
+-- The field `client:...` holds `n:a-b,c-d,`: the writes of this client up to number n are settled (applied, or given up
+-- for good), and of the later ones those from a to b and from c to d were applied.
 
 local client = 'client:' .. ARGV[4]
 local seq, evicted, max, start, done
@@ -31,25 +31,30 @@ end
 
 local function is_done(write_id)
   if not done then return false end
-  local settled, applied = string.match(done, '^(%d+):(.*)$')
-  return tonumber(write_id) <= tonumber(settled) or string.find(',' .. applied, ',' .. write_id .. ',', 1, true) ~= nil
+  local number, settled, applied = tonumber(write_id), string.match(done, '^(%d+):(.*)$')
+  if number <= tonumber(settled) then return true end
+  for from, to in string.gmatch(applied, '(%d+)-(%d+)') do
+    if number >= tonumber(from) and number <= tonumber(to) then return true end
+  end
+  return false
 end
 
 local function mark_done(write_id, settled_below)
-  local settled, applied = 0, ''
-  if done then
-    settled, applied = string.match(done, '^(%d+):(.*)$')
-    settled = tonumber(settled)
+  local number, settled, applied = tonumber(write_id), string.match(done or '0:', '^(%d+):(.*)$')
+  settled = math.max(tonumber(settled), tonumber(settled_below) - 1)
+  -- Neighbours become one range, so a long replay leaves few of them.
+  local first, last, kept = number, number, {}
+  for from, to in string.gmatch(applied, '(%d+)-(%d+)') do
+    from, to = tonumber(from), tonumber(to)
+    if to + 1 == first then first = from
+    elseif from == last + 1 then last = to
+    elseif from <= settled + 1 then settled = math.max(settled, to)
+    else kept[#kept + 1] = whole(from) .. '-' .. whole(to) .. ',' end
   end
-  settled = math.max(settled, tonumber(settled_below) - 1)
-  local number = tonumber(write_id)
-  if number == settled + 1 then settled = number else applied = applied .. write_id .. ',' end
-  if #applied > 2000 or number == settled then
-    local kept = {}
-    for each in string.gmatch(applied, '%d+') do
-      if tonumber(each) > settled then kept[#kept + 1] = each .. ',' end
-    end
-    applied = table.concat(kept)
+  if first <= settled + 1 then
+    settled = math.max(settled, last)
+  else
+    kept[#kept + 1] = whole(first) .. '-' .. whole(last) .. ','
   end
   if not done or number % 64 == 0 then
     call('HSET', META, 'seen:' .. ARGV[4], NOW)
@@ -63,7 +68,7 @@ local function mark_done(write_id, settled_below)
       end
     end
   end
-  done = whole(settled) .. ':' .. applied
+  done = whole(settled) .. ':' .. table.concat(kept)
 end
 
 -- Begins a script that frees room, or that has nothing to write but these counters, with a command that frees: then a
@@ -91,8 +96,8 @@ end
 
 -- Deletes existing records without leaving tombstones: expired and evicted ones.
 local function forget(keys)
+  unlist(keys)  -- first, as in `remove`
   call('HDEL', VALUES, unpack(keys))
-  unlist(keys)
 end
 
 -- Deletes at most `most` expired records; returns how many it has deleted.
@@ -162,7 +167,7 @@ local function remove(keys, versions, at)
   end
   if #lost > 0 then call('ZREM', ORDER, unpack(lost)) end  -- listed without a value, by another program
   if #gone > 0 then
-    unlist(gone)  -- frees, so it comes first: see make_way
+    unlist(gone)  -- frees, so it comes first: see make_way. A user who may not call ZREM deletes nothing.
     call('HSET', VALUES, unpack(tombstones))
     trim()
   end

@@ -1,0 +1,309 @@
+"""The journal: writes of an outage, and how they reach a server that is back.
+
+A journal is replayed in batches, the oldest write first. A batch that fails although the server answers
+is made smaller, so that it gets through a slow link, and so that one record which the server never
+takes, such as one that is larger than it allows, is found. That record is refused for good: it is set
+aside for the user, and the replay goes on with the others.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any, Literal, TypeAlias
+
+from ...entry import Entry
+from ...errors import ServerError, StoreUnavailable, harmless
+from ..plan import Plan
+from . import scripts
+from .commands import Commands
+from .faults import is_passing, refusal
+from .keys import encode_key
+from .operations import BATCH, MOST_BYTES, Write, WriteIds
+
+# After so many failures of a write that is sent alone to a server that answers, it is set aside.
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedWrite:
+    """A write that was acknowledged in an outage, and that the server then refused for good.
+
+    Attributes:
+        kind: what it was meant to do.
+        at: when it was acknowledged, in Unix seconds.
+        reason: what the server said, or how the connection ended each time it was sent.
+    """
+
+    kind: Literal["set", "delete", "clear", "resize"]
+    at: float
+    reason: str
+    _entry: Entry | None = field(default=None, repr=False)
+
+    @property
+    def value(self) -> dict[str, Any] | None:
+        """A fresh copy of the value that it was meant to set; None if it set none."""
+        return None if self._entry is None else self._entry.value()
+
+
+class Journal:
+    """Writes that are pending for the server, the oldest first.
+
+    Args:
+        ids: of this process's writes. A write gets its id when it is sent, so the ids of a journal
+            rise in the order of its writes, and the server can remember them as one range.
+
+    Attributes:
+        size: how many records are pending.
+    """
+
+    def __init__(self, ids: WriteIds) -> None:
+        self._ids = ids
+        self._writes: OrderedDict[Write, None] = OrderedDict()
+        # Writes that were not sent, by key: a later write to the same key replaces them.
+        self._unsent: dict[str, Write] = {}
+        # What the link has let through: so many records, and so many bytes of texts, are sent together.
+        self._most, self._most_bytes = BATCH, MOST_BYTES
+        self.size = 0
+
+    def add(self, write: Write) -> None:
+        """Puts a write behind all others."""
+        if write.kind == "clear":
+            for earlier in [each for each in self._writes if not each.write_id]:
+                if earlier.kind != "resize":
+                    self.remove(earlier)
+        key = write.only_key
+        if key is not None:
+            if key in self._unsent:
+                self.remove(self._unsent[key])
+            if not write.write_id:
+                self._unsent[key] = write
+        for other in () if key is not None else chain((e.key for e in write.entries), write.keys):
+            self._unsent.pop(other, None)  # that write is sent before this one
+        self._writes[write] = None
+        self.size += write.size
+
+    def remove(self, write: Write) -> None:
+        """Takes a write out, because it was applied or never will be."""
+        del self._writes[write]
+        self._forget_key(write)
+        self.size -= write.size
+        self._ids.end(write.write_id)
+
+    def _forget_key(self, write: Write) -> None:
+        key = write.only_key
+        if key is not None and self._unsent.get(key) is write:
+            del self._unsent[key]
+
+    def move(self, since: float, seconds: float) -> None:
+        """Moves the instants of all writes; of their entries, those that are not earlier than `since`."""
+        for write in self._writes:
+            write.at += seconds
+            for entry in {id(entry): entry for entry in (*write.entries, *write.kept)}.values():
+                if entry.updated_at < since:  # an imported one
+                    continue
+                entry.updated_at += seconds
+                if entry.created_at is not None and entry.created_at >= since:
+                    entry.created_at += seconds
+                if entry.expires_at is not None:
+                    entry.expires_at += seconds
+
+    # ---- what is sent
+
+    def next(self) -> list[Write]:
+        """Returns the writes to send next: one of any kind, or some that can be sent together."""
+        taken: list[Write] = []
+        size = weight = 0
+        first = next(iter(self._writes), None)
+        if first is not None and not first.write_id and first.size > self._most:
+            self.split(first)
+        for write in self._writes:
+            alone = write.kind in ("clear", "resize")
+            if taken and (
+                alone or size + write.size > self._most or weight + write.weight > self._most_bytes
+            ):
+                break
+            taken.append(write)
+            size, weight = size + write.size, weight + write.weight
+            if alone:
+                break
+        for write in taken:
+            if not write.write_id:
+                write.write_id = self._ids.begin()
+                self._forget_key(write)
+        return taken
+
+    def split(self, write: Write) -> None:
+        """Replaces a write, which the server has not applied, by several of its records each."""
+        most = max(1, min(self._most, write.size // 2))
+        parts = list(_parts(write, most))
+        split = ((each,) if each is not write else parts for each in self._writes)
+        self._writes = OrderedDict.fromkeys(chain.from_iterable(split))
+        self._ids.end(write.write_id)
+
+    def got_through(self, writes: Sequence[Write]) -> None:
+        """Takes out writes that the server has answered; the next batch may be larger."""
+        for write in writes:
+            self.remove(write)
+        self._most = min(BATCH, 2 * self._most)
+        self._most_bytes = min(MOST_BYTES, 2 * self._most_bytes)
+
+    def send_less(self, writes: Sequence[Write]) -> None:
+        """Makes the next batch smaller than one that has failed."""
+        self._most = max(1, sum(write.size for write in writes) // 2)
+        self._most_bytes = max(1, sum(write.weight for write in writes) // 2)
+
+
+def _parts(write: Write, most: int) -> Iterator[Write]:
+    for start in range(0, write.size, most):
+        cut = slice(start, start + most)
+        yield replace(
+            write,
+            write_id=0,
+            tries=0,
+            entries=write.entries[cut],
+            kept=write.kept[cut],
+            keys=write.keys[cut],
+        )
+
+
+SetAside: TypeAlias = Callable[[Write, str], None]
+"""Keeps a write that the server refuses for good, with the reason."""
+
+
+class Replay:
+    """Brings the writes of a journal to a server that is back.
+
+    Args:
+        commands: what asks the server.
+        journal: the writes; others may add to it meanwhile.
+        base: the server's counter as it was seen last before the outage.
+        lock: held while the journal is looked at or changed.
+        set_aside: called with each write that the server refuses for good.
+
+    Attributes:
+        replayed: how many records have reached the server.
+    """
+
+    def __init__(
+        self,
+        commands: Commands,
+        journal: Journal,
+        base: int,
+        lock: AbstractContextManager[Any],
+        set_aside: SetAside,
+    ) -> None:
+        self._commands = commands
+        self._journal = journal
+        self._base = base
+        self._lock = lock
+        self._set_aside = set_aside
+        self.replayed = 0
+
+    def probe(self) -> Plan[None]:
+        """Writes nothing, but finds out whether the server is there and accepts writes.
+
+        Raises:
+            StoreUnavailable: the server is away.
+            ServerError: the server refuses any write.
+        """
+        yield from self._send_batch([])
+
+    def step(self) -> Plan[None]:
+        """Sends some of the writes; afterwards fewer are pending, or the next step sends less.
+
+        Raises:
+            StoreUnavailable: the server is away.
+            ServerError: the server refuses any write for now; all that it has not taken stay pending.
+        """
+        with self._lock:
+            writes = self._journal.next()
+        if not writes:
+            return
+        try:
+            refused = yield from self._send(writes)
+        except (StoreUnavailable, ServerError) as error:
+            yield from self.probe()  # raises if this is about the server, and not about these writes
+            yield from self._send_less(writes, str(error))
+            return
+        done = [write for write in writes if write not in refused]
+        with self._lock:
+            self._journal.got_through(done)
+            self.replayed += sum(write.size for write in done)
+        for write, why in refused.items():
+            if not is_passing(why):
+                yield from self._failed(write, str(why))
+        for why in filter(is_passing, refused.values()):
+            raise why
+
+    def _send(self, writes: Sequence[Write]) -> Plan[dict[Write, ServerError]]:
+        """Sends writes, and returns those that the server refuses while it takes the others."""
+        [first, *_] = writes
+        commands = self._commands
+        if first.kind == "clear":
+            place = b"0"
+            while place:
+                place = yield from commands.write(
+                    scripts.PURGE, first.write_id, self._base, repr(first.at), place
+                )
+        elif first.kind == "resize":
+            _, more = yield from commands.resize(first.max_size, first.write_id)
+            while more:  # each step under an id of its own, or the server would take it for done
+                write_id = commands.write_ids.begin()
+                try:
+                    _, more = yield from commands.resize(first.max_size, write_id)
+                finally:
+                    commands.write_ids.end(write_id)
+        else:
+            return (yield from self._send_batch(writes))
+        return {}
+
+    def _send_batch(self, writes: Sequence[Write]) -> Plan[dict[Write, ServerError]]:
+        """Sends writes each of which sets or deletes; returns as `_send` does."""
+        commands = self._commands
+        args: list[bytes | str | int] = []
+        for write in writes:
+            args += (write.write_id, write.kind, repr(write.at), len(write.entries or write.keys))
+            for entry in write.entries:
+                args += (encode_key(entry.key), *commands.payloads.pack(entry))
+            args += map(encode_key, write.keys)
+        # No id of its own: the server looks up the id of each write.
+        reply = yield from commands.write(scripts.REPLAY, 0, self._base, *args)
+        _start, end, commands.evictions, capacity, write_seqs, refused = reply
+        commands.note(end, capacity)
+        kept = (entry for write in writes for entry in write.kept)
+        for entry, write_seq in zip(kept, write_seqs, strict=True):
+            entry._write_seq = write_seq
+        it = iter(refused)
+        return {
+            writes[number - 1]: refusal(message.decode("utf-8", "replace"))
+            for number, message in zip(it, it, strict=True)
+        }
+
+    def _send_less(self, writes: Sequence[Write], reason: str) -> Plan[None]:
+        if len(writes) > 1:
+            with self._lock:
+                self._journal.send_less(writes)
+        else:
+            yield from self._failed(writes[0], reason)
+
+    def _failed(self, write: Write, reason: str) -> Plan[None]:
+        """Splits a write that has failed alone, tries it again, or sets it aside."""
+        write.tries += 1
+        if write.size == 1 and write.tries < _TRIES:
+            return
+        # From here on the server takes nothing under this id any more, also what is still under way.
+        applied = yield from self._commands.give_up(write.write_id)
+        with self._lock:
+            if applied:
+                self._journal.got_through((write,))
+                self.replayed += write.size
+            elif write.size > 1:
+                self._journal.send_less((write,))
+                self._journal.split(write)
+            else:
+                self._journal.remove(write)
+                self._set_aside(write, harmless(reason))
