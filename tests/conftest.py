@@ -45,6 +45,7 @@ NEED_MORE = {
     "test_explorer_browser.py": "a browser",
     "test_journal.py": "servers",
     "test_kernel.py": "kernels",
+    "test_newest_wins.py": "servers",
     "test_notebooks.py": "kernels",
     "test_outage.py": "servers",
     "test_readme.py": "kernels",

@@ -24,6 +24,11 @@ from .faults import is_passing, refusal
 from .keys import encode_key
 from .operations import BATCH, MOST_BYTES, Write, WriteIds
 
+_FORGOTTEN = (
+    "it may have been deleted by another client later than it was written, and the server has forgotten "
+    "the deletions of that time; add it again if it is to exist"
+)
+
 # After so many failures of a write that is sent alone to a server that answers, it is set aside.
 _TRIES = 3
 
@@ -181,10 +186,12 @@ class Replay:
         commands: what asks the server.
         journal: the writes; others may add to it meanwhile.
         base: the server's counter as it was seen last before the outage.
+        since: when the outage began, in Unix seconds.
         lock: held while the journal is looked at or changed.
         set_aside: called with each write that the server refuses for good.
 
     Attributes:
+        since: as given; it may change when the server's time becomes known.
         replayed: how many records have reached the server.
     """
 
@@ -193,12 +200,14 @@ class Replay:
         commands: Commands,
         journal: Journal,
         base: int,
+        since: float,
         lock: AbstractContextManager[Any],
         set_aside: SetAside,
     ) -> None:
         self._commands = commands
         self._journal = journal
         self._base = base
+        self.since = since
         self._lock = lock
         self._set_aside = set_aside
         self.replayed = 0
@@ -271,17 +280,28 @@ class Replay:
                 args += (encode_key(entry.key), *commands.payloads.pack(entry))
             args += map(encode_key, write.keys)
         # No id of its own: the server looks up the id of each write.
-        reply = yield from commands.write(scripts.REPLAY, 0, self._base, *args)
+        reply = yield from commands.write(scripts.REPLAY, 0, self._base, repr(self.since), *args)
         _start, end, commands.evictions, capacity, write_seqs, refused = reply
         commands.note(end, capacity)
         kept = (entry for write in writes for entry in write.kept)
         for entry, write_seq in zip(kept, write_seqs, strict=True):
-            entry._write_seq = write_seq
+            entry._write_seq = max(0, write_seq)
+        self._set_forgotten_aside(writes, write_seqs)
         it = iter(refused)
         return {
             writes[number - 1]: refusal(message.decode("utf-8", "replace"))
             for number, message in zip(it, it, strict=True)
         }
+
+    def _set_forgotten_aside(self, writes: Sequence[Write], write_seqs: Sequence[int]) -> None:
+        """Sets aside what may have been deleted by others at a later instant, which nobody knows any more."""
+        records = ((write, place) for write in writes for place in range(len(write.entries)))
+        for (write, place), write_seq in zip(records, write_seqs, strict=True):
+            if write_seq < 0:
+                here = slice(place, place + 1)
+                alone = replace(write, entries=write.entries[here], kept=write.kept[here])
+                with self._lock:
+                    self._set_aside(alone, _FORGOTTEN)
 
     def _send_less(self, writes: Sequence[Write], reason: str) -> Plan[None]:
         if len(writes) > 1:

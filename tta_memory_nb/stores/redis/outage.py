@@ -271,11 +271,12 @@ class Outages:
                 yield from commands.measure_time()
             return True
         journal = outage.journal
-        replay = Replay(commands, journal, outage.base, self._lock, self._set_aside)
+        replay = Replay(commands, journal, outage.base, outage.since, self._lock, self._set_aside)
         try:
             moved = yield from commands.measure_time()
             with self._lock:
                 outage.move(moved)
+                replay.since = outage.since
             yield from replay.probe()
             while not self._has_ended(journal):
                 yield from replay.step()

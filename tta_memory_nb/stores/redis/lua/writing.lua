@@ -115,12 +115,17 @@ local function trim()
   local rows = call('ZRANGE', LOG, 0, excess - 1, 'WITHSCORES')
   local keys, tombstones = {}, {}
   for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
+  local latest = tonumber(call('HGET', META, 'trimmed_at') or 0) or 0
   for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
-    if blob and is_tombstone(blob) then tombstones[#tombstones + 1] = keys[i] end
+    if blob and is_tombstone(blob) then
+      tombstones[#tombstones + 1] = keys[i]
+      latest = math.max(latest, updated_of(blob))
+    end
   end
   if #tombstones > 0 then call('HDEL', VALUES, unpack(tombstones)) end
   call('ZREMRANGEBYRANK', LOG, 0, excess - 1)
-  call('HSET', META, 'trimmed', rows[#rows])
+  -- The number up to which deletions are forgotten, and the latest of their instants.
+  call('HSET', META, 'trimmed', rows[#rows], 'trimmed_at', string.format('%.17g', latest))
 end
 
 -- Evicts at most `most` of the least recently used records above the capacity; returns key, recency, blob of each.
@@ -149,8 +154,9 @@ local function evict(most, want)
 end
 
 -- Deletes records and leaves tombstones; returns key, recency, blob of each deleted record.
--- `versions` holds for each key the only version that may be deleted, or is nil.
-local function remove(keys, versions, at)
+-- `versions` holds for each key the only version that may be deleted, or is nil. `always`: leaves a tombstone also where
+-- there is no record.
+local function remove(keys, versions, at, always)
   local out, gone, tombstones, lost = {}, {}, {}, {}
   for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
     local key = keys[i]
@@ -158,6 +164,10 @@ local function remove(keys, versions, at)
       out[#out + 1] = key
       out[#out + 1] = call('ZSCORE', ORDER, key) or 0
       out[#out + 1] = blob
+      gone[#gone + 1] = key
+      tombstones[#tombstones + 1] = key
+      tombstones[#tombstones + 1] = pack('>BddddI4', 1, 0, at, 0, seq + #gone, 0)
+    elseif always and not (blob and is_tombstone(blob) and updated_of(blob) >= at) then
       gone[#gone + 1] = key
       tombstones[#tombstones + 1] = key
       tombstones[#tombstones + 1] = pack('>BddddI4', 1, 0, at, 0, seq + #gone, 0)
