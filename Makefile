@@ -78,6 +78,7 @@ bench: .venv/bench  ## search, cache, server and explorer beside their peers, ha
 	$(BIN)/python benchmarks/cache.py
 	$(BIN)/python benchmarks/server.py
 	$(BIN)/python benchmarks/explorer.py
+	$(BIN)/python benchmarks/hostile.py
 
 chaos: .venv/dev  ## random schedules of faults, many minutes; SEED=1 for the same ones, SCHEDULES=2000
 	cd tests && ../$(BIN)/python -W error -m chaos

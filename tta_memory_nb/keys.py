@@ -161,6 +161,18 @@ def check_key(key: str) -> str:
     return _non_empty(key, "key")
 
 
+def key_text(value: Any) -> str:
+    """Returns an id in a file or a table, which may be a number, as the text of a key.
+
+    Raises:
+        InvalidArgument: an integer of more digits than Python writes.
+    """
+    try:
+        return value if isinstance(value, str) else str(value)
+    except ValueError:
+        raise InvalidArgument.about("key", value, "a number of so many digits is no key") from None
+
+
 def check_namespace(namespace: str) -> str:
     """Returns the namespace as a plain str.
 

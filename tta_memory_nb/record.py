@@ -27,7 +27,7 @@ class MemoryRecord:
         expires_at: Unix seconds at which the record expires, or None if it never does.
         score: relevance of a search hit; higher is better. A keyword search does not rank its
             hits, so each has 1.0. None for a record that is not a search hit.
-        matches: paths of the fields that matched a search, such as ``agent.tags[0]``.
+        matches: paths of the fields that matched a search, such as ``agent.tags[0]``; at most 1,000.
         unreadable: why the record cannot be read, which only happens on a server: another program
             has written it, or its bytes are damaged. None for any other record. The value is then
             ``{"unreadable": reason}``.

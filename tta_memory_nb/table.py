@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from .codec import MAX_DEPTH
 from .errors import InvalidArgument
+from .keys import key_text
 from .record import NOT_YET, MemoryRecord
 from .times import instant, microseconds
 
@@ -27,6 +29,14 @@ INSTANTS = META[2:]
 HIT_META = (*META, "score", "matches")
 
 Path = tuple[str, ...]
+
+WHOLE: Path = ()
+"""The path of a value that is not taken apart, since it has too many fields. Its column is named ``[]``."""
+
+MOST_FIELDS = 500
+"""How many columns one record may add to a table. A wider table would be of no use for the other records."""
+
+_MOST_NAMES = 100_000  # characters of the names of these columns
 
 ABSENT = object()
 """The cell of a field that the record lacks."""
@@ -95,17 +105,33 @@ def flat_table(records: Iterable[MemoryRecord], *, for_file: bool = False) -> Fl
 
 
 def flatten(value: dict[str, Any]) -> dict[Path, Any]:
-    """Returns leaves by their path. Lists and empty objects count as leaves."""
+    """Returns leaves by their path. Lists and empty objects count as leaves.
+
+    If there are more than `MOST_FIELDS`, the objects inside the value count as leaves as well; if it has so
+    many fields of its own, all of it is one leaf with the path `WHOLE`. The same applies to long names.
+    """
     flat: dict[Path, Any] = {}
-    stack: list[tuple[Path, Any]] = [((), value)]
+    characters = 0
+    stack: list[tuple[Path, Any]] = [(WHOLE, value)]
     while stack:
         path, node = stack.pop()
         if isinstance(node, dict) and (node or not path):
+            if len(flat) + len(stack) + len(node) > MOST_FIELDS:
+                return _own_fields(value)
             # Reversed, because the stack reverses the order again.
             stack.extend(((*path, name), child) for name, child in reversed(node.items()))
         else:
             flat[path] = node
+            characters += sum(map(len, path))
+            if characters > _MOST_NAMES:
+                return _own_fields(value)
     return flat
+
+
+def _own_fields(value: dict[str, Any]) -> dict[Path, Any]:
+    if len(value) > MOST_FIELDS or sum(map(len, value)) > _MOST_NAMES:
+        return {WHOLE: value}
+    return {(name,): child for name, child in value.items()}
 
 
 def field_name(path: Path) -> str:
@@ -115,7 +141,7 @@ def field_name(path: Path) -> str:
 
 
 def _plain_name(path: Path) -> str:
-    name = ".".join(path)
+    name = ".".join(path) if path else "[]"
     return f"value.{name}" if _RESERVED.fullmatch(name) else name
 
 
@@ -126,7 +152,7 @@ def column_path(name: str) -> Path:
             path = json.loads(name)
         except (ValueError, RecursionError):
             path = None
-        if isinstance(path, list) and path and all(isinstance(step, str) for step in path):
+        if isinstance(path, list) and all(isinstance(step, str) for step in path):
             return tuple(path)
     if name.startswith("value.") and _RESERVED.fullmatch(name):
         name = name.removeprefix("value.")
@@ -162,6 +188,7 @@ class RowReader:
                 "name the one that holds the keys with key= (in %memory: --key)"
             )
         self.columns = tuple(columns)
+        self._names = frozenset(columns)
         self.key = key
         self.is_own = paths is not None or set(META) <= set(columns)
         self._key_at = self.columns.index(key)
@@ -183,9 +210,13 @@ class RowReader:
             return column_path(name)
         steps = tuple(name.split("."))
         # Neither "No. of people" nor the "a.1" that pandas makes of a second "a" is a path.
-        is_no_path = any(step != step.strip() or not step for step in steps)
-        inside = any(".".join(steps[:end]) in self.columns for end in range(1, len(steps)))
-        return (name,) if is_no_path or inside else steps
+        is_no_path = len(steps) > MAX_DEPTH or any(
+            step != step.strip() or not step for step in steps
+        )
+        if is_no_path:
+            return (name,)
+        inside = any(".".join(steps[:end]) in self._names for end in range(1, len(steps)))
+        return (name,) if inside else steps
 
     def record(self, cells: Sequence[Any]) -> MemoryRecord:
         """Returns the record of a row of cells.
@@ -211,7 +242,7 @@ class RowReader:
             if cells[position] is not ABSENT:
                 _set_at(value, path, cells[position], name)
         return MemoryRecord(
-            key if isinstance(key, str) else str(key),
+            key_text(key),
             value,
             created_at=times.get("created", NOT_YET),
             updated_at=times.get("updated", NOT_YET),
@@ -220,6 +251,12 @@ class RowReader:
 
 
 def _set_at(value: dict[str, Any], path: Path, leaf: Any, column: str) -> None:
+    if path == WHOLE:
+        # A cell that is no object was written before values were kept whole, for a field of this name.
+        fields = leaf if isinstance(leaf, dict) else {column: leaf}
+        for name, child in fields.items():
+            _set_at(value, (name,), child, column)
+        return
     node = value
     for step in path[:-1]:
         node = node.setdefault(step, {})
@@ -231,13 +268,7 @@ def _set_at(value: dict[str, Any], path: Path, leaf: Any, column: str) -> None:
     if path[-1] in node:
         raise InvalidArgument(f"two columns of this row give a value for {column!r}")
     # A copy, because a later column may add a field inside it.
-    node[path[-1]] = _copy(leaf)
-
-
-def _copy(leaf: Any) -> Any:
-    if isinstance(leaf, dict):
-        return {name: _copy(child) for name, child in leaf.items()}
-    return leaf
+    node[path[-1]] = _texts_mapped(leaf, str)
 
 
 # ---------------------------------------------------------------- cells
@@ -277,13 +308,18 @@ def unportable(leaf: Any) -> Any:
     return _texts_mapped(leaf, _unescaped)
 
 
-def _texts_mapped(node: Any, change: Callable[[str], str]) -> Any:
+def _texts_mapped(node: Any, change: Callable[[str], str], depth: int = 0) -> Any:
+    """Returns a copy of a tree with other texts; what is too deep to be stored is left as it is."""
     if isinstance(node, str):
         return change(node)
+    if depth > MAX_DEPTH:
+        return node
     if isinstance(node, list):
-        return [_texts_mapped(child, change) for child in node]
+        return [_texts_mapped(child, change, depth + 1) for child in node]
     if isinstance(node, dict):
-        return {change(name): _texts_mapped(child, change) for name, child in node.items()}
+        return {
+            change(name): _texts_mapped(child, change, depth + 1) for name, child in node.items()
+        }
     return node
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, TypeAlias
 from unicodedata import combining, normalize
 
 from .codec import Snapshot, from_json
@@ -17,6 +17,17 @@ from .codec import Snapshot, from_json
 # Folded text contains no ASCII capital. An ASCII capital between two pieces is therefore in no query, and
 # no match crosses the border, whatever characters the pieces contain.
 BORDER = "Z"
+
+# A run of combining marks that is longer is sorted before it is folded.
+_LONG_RUN = 128
+
+MOST_PATHS = 1000
+"""How many paths of matching fields are told of one record."""
+
+_LONGEST_NAME = 200
+
+Place: TypeAlias = "tuple[Place | None, str | int]"
+"""A place in a value: the place of the object or list around it, and the name or position in there."""
 
 
 def fold(text: str) -> str:
@@ -29,7 +40,36 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
+    if len(text) > _LONG_RUN:
+        text = _with_sorted_marks(text)
     return normalize("NFC", normalize("NFD", text).casefold())
+
+
+def _is_mark(character: str) -> bool:
+    # Three vowel signs of Tibetan are no marks, but consist of some.
+    return combining(character) > 0 or character in "\u0f73\u0f75\u0f81"
+
+
+def _with_sorted_marks(text: str) -> str:
+    """Returns an equivalent text in which long runs of combining marks are in canonical order.
+
+    `normalize` orders a run of marks by moving each of them one by one, which takes hours for a text that
+    consists of marks. It has nothing to move in a run that is sorted.
+    """
+    pieces: list[str] = []
+    done, at, end = 0, 0, len(text)
+    while at + _LONG_RUN < end:
+        # Every run of twice this length contains such a stretch.
+        stretch = at + _LONG_RUN
+        if not (_is_mark(text[stretch]) and all(map(_is_mark, text[at:stretch]))):
+            at = stretch
+            continue
+        while stretch < end and _is_mark(text[stretch]):
+            stretch += 1
+        marks = "".join(normalize("NFD", mark) for mark in text[at:stretch])
+        pieces += (text[done:at], "".join(sorted(marks, key=combining)))
+        done = at = stretch
+    return "".join(pieces) + text[done:]
 
 
 def leaf_text(leaf: str | float | bool | None) -> str:
@@ -127,23 +167,57 @@ class Needle:
 def matching_paths(value: dict[str, Any], needle: str) -> tuple[str, ...]:
     """Returns the paths of the fields that contain a folded query, in field order.
 
-    A path reads ``text`` or ``agent.tags[0]``. A field whose name and value both match is listed once.
+    A path reads ``text`` or ``agent.tags[0]``, see `path_of`. A field whose name and value both match is
+    listed once. These are the first `MOST_PATHS`.
     """
-    return tuple(dict.fromkeys(_matching(value, "", needle)))
+    paths: dict[str, None] = {}
+    for place, text, _ in texts_of(value):
+        if needle in fold(text):
+            paths[path_of(place)] = None
+            if len(paths) == MOST_PATHS:
+                break
+    return tuple(paths)
 
 
-def _matching(node: Any, path: str, needle: str) -> Iterator[str]:
-    if isinstance(node, dict):
-        for name, child in node.items():
-            inner = f"{path}.{name}" if path else name
-            if needle in fold(name):
-                yield inner
-            yield from _matching(child, inner, needle)
-    elif isinstance(node, list):
-        for position, child in enumerate(node):
-            yield from _matching(child, f"{path}[{position}]", needle)
-    elif needle in fold(leaf_text(node)):
-        yield path
+def texts_of(value: dict[str, Any]) -> Iterator[tuple[Place, str, bool]]:
+    """Yields the name and the text of each field, in field order.
+
+    Args:
+        value: plain JSON.
+
+    Yields:
+        The place; a field's name or a leaf as `leaf_text` gives it; whether it is the name.
+    """
+    stack = [_parts(None, value)]
+    while stack:
+        for place, node in stack[-1]:
+            if isinstance(place[1], str):
+                yield place, place[1], True
+            if isinstance(node, (dict, list)):
+                stack.append(_parts(place, node))
+                break
+            yield place, leaf_text(node), False
+        else:
+            stack.pop()
+
+
+def _parts(place: Place | None, node: dict[str, Any] | list[Any]) -> Iterator[tuple[Place, Any]]:
+    for step, child in node.items() if isinstance(node, dict) else enumerate(node):
+        yield (place, step), child
+
+
+def path_of(place: Place) -> str:
+    """Returns a place as text: ``agent.tags[0]``. A name of more than 200 characters is cut."""
+    steps: list[str] = []
+    around: Place | None = place
+    while around is not None:
+        around, step = around
+        if isinstance(step, int):
+            steps.append(f"[{step}]")
+        else:
+            name = step if len(step) <= _LONGEST_NAME else f"{step[:_LONGEST_NAME]}…"
+            steps.append(name if around is None else f".{name}")
+    return "".join(reversed(steps))
 
 
 def match_spans(text: str, needle: str) -> list[tuple[int, int]]:

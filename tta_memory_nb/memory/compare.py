@@ -190,8 +190,13 @@ def _differ(before: Entry, after: Entry) -> bool:
 
 
 def _field_changes(before: Entry | None, after: Entry | None) -> Iterator[FieldChange]:
-    old = {} if before is None else flatten(before.value())
-    new = {} if after is None else flatten(after.value())
+    was_value = {} if before is None else before.value()
+    is_value = {} if after is None else after.value()
+    old, new = flatten(was_value), flatten(is_value)
+    if any(leaf and isinstance(leaf, dict) for leaf in (*old.values(), *new.values())):
+        # One of them has too many fields to be taken apart, and neither is.
+        old = {(name,): child for name, child in was_value.items()}
+        new = {(name,): child for name, child in is_value.items()}
     for path in old | new:
         was, is_ = old.get(path, ABSENT), new.get(path, ABSENT)
         if not _same(was, is_):

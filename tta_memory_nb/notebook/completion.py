@@ -16,12 +16,14 @@ from .commands.keys import newest_keys
 from .commands.views import PLOTS
 
 # The magic begins a line, or is assigned; the assignment may be annotated or augmented.
-_MAGIC = re.compile(r"^\s*(?:[^=%]*=\s*)?%{1,2}memory(?P<rest>\s.*)$", re.DOTALL)
+_MAGIC = re.compile(r"^\s*+(?:[^=%]*+=\s*+)?%{1,2}memory(?P<rest>\s.*)$", re.DOTALL)
 
 # The word before the cursor: the text behind a quote that is still open, or behind the last space.
 _OPEN_QUOTE = re.compile(r"(?:(?<=\s)|^)(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)(?:\s|$)).)*)$")
 _BARE = re.compile(r"\S*$")
 
+_LONGEST_LINE = 10_000  # longer than anyone types, and quick to look at
+_LONGEST_OFFERED = 300  # characters, so that one long key does not fill the list
 _MOST_OFFERED = 200  # more than anyone reads, and quick to send
 _MOST_RECORDS = 1000  # whose keys are searched for users and sessions
 
@@ -46,7 +48,7 @@ def complete(before: str, nb: Notebook) -> tuple[str, list[str]] | None:
         The word to replace and its candidates. None if this is no ``%memory`` line, if other completers
         know better (file names, variables), or if the server cannot be asked.
     """
-    line = _MAGIC.match(before)
+    line = _MAGIC.match(before) if len(before) <= _LONGEST_LINE else None
     if line is None:
         return None
     rest = line["rest"]
@@ -136,8 +138,10 @@ def _starting(typed: str, candidates: Iterable[str]) -> list[str]:
     def fitting() -> Iterator[str]:
         seen = set()
         for candidate in candidates:
+            if not candidate.startswith(typed) or candidate in seen:
+                continue
             # A candidate that cannot be printed cannot be typed, and is given by a variable.
-            if candidate.startswith(typed) and candidate not in seen and candidate.isprintable():
+            if len(candidate) <= _LONGEST_OFFERED and candidate.isprintable():
                 seen.add(candidate)
                 yield _typed(candidate)
 
@@ -145,7 +149,14 @@ def _starting(typed: str, candidates: Iterable[str]) -> list[str]:
 
 
 def _typed(word: str) -> str:
-    """A word as it must be typed: in quotes if it would be parsed as something else."""
+    """A word as it must be typed, so that it is taken as it is: keys may be written by anybody."""
     if not re.search(r"[\s${}]", word) and word[:1] not in ("-", '"', "'"):
         return word
-    return f"'{word}'" if "' " not in word and not word.endswith("'") else f'"{word}"'
+    if not re.search(r"'(?:\s|$)", word):
+        return f"'{word}'"
+    if not re.search(r"\"(?:\s|$)|[${}]", word):
+        return f'"{word}"'
+    # Neither quotes can hold the word: in single ones it would end too early, in double ones a part of it
+    # would be evaluated. A Python string of its own is an expression that only gives its text.
+    literal = re.sub(r"['\"\\${}]", lambda found: f"\\x{ord(found[0]):02x}", word)
+    return f"{{'{literal}'}}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections import Counter
 from typing import Any
 
 from ..errors import InvalidArgument, brief
@@ -26,8 +27,8 @@ def unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """
     value = dict(pairs)
     if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        duplicate = next(name for name in names if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        duplicate = next(name for name in times if times[name] > 1)
         raise InvalidArgument(f"duplicate field {brief(duplicate)}")
     return value
 

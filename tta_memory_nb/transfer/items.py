@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from ..errors import InvalidArgument, brief
+from ..keys import key_text
 from ..record import NOT_YET, MemoryRecord
 from ..times import instant
 
@@ -114,7 +115,7 @@ def record_from_object(row: Mapping[str, Any], key: str) -> MemoryRecord:
             raise InvalidArgument(f"the object has no field {key!r} for its key; it has {names}")
         found = row[key]
         # Ids are often integers. Other types are refused later, when the key is checked.
-        name = str(found) if type(found) is int else found
+        name = key_text(found) if type(found) is int else found
         return MemoryRecord(name, {field: row[field] for field in row if field != key})
     return MemoryRecord(
         row["key"],

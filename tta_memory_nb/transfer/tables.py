@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from ..codec import MAX_DEPTH
 from ..errors import InvalidArgument, MissingPackage, TransferError
 from ..record import MemoryRecord
 from ..table import (
@@ -389,12 +390,14 @@ def _is_missing(cell: Any) -> bool:
     return type(cell).__name__ in ("NAType", "NaTType")
 
 
-def _plain(cell: Any) -> Any:
+def _plain(cell: Any, depth: int = 0) -> Any:
     """Returns a cell with lists in place of NumPy arrays, which pandas makes of lists in Parquet files."""
     if hasattr(cell, "tolist"):
         cell = cell.tolist()
+    if depth > MAX_DEPTH:
+        return cell  # too deep to be stored, which is said when it is
     if isinstance(cell, list):
-        return [_plain(child) for child in cell]
+        return [_plain(child, depth + 1) for child in cell]
     if isinstance(cell, dict):
-        return {name: _plain(child) for name, child in cell.items()}
+        return {name: _plain(child, depth + 1) for name, child in cell.items()}
     return cell
