@@ -67,6 +67,12 @@ class Proxy:
         self._listener: socket.socket | None = None
         self.commands = 0
         """How many commands have come, without those of handshakes."""
+        self.connections = self.most_connections = 0
+        """How many connections were made, and how many there were at once."""
+        self.swallowed = 0
+        """How many commands have come on forgotten connections."""
+        self._open_connections = 0
+        self._held_replies: list[tuple[socket.socket, bytes]] | None = None
         self.port = 0
         self._listen()
 
@@ -146,6 +152,26 @@ class Proxy:
                 line.sendall(request)
                 line.recv(1 << 16)
 
+    def hold_replies(self) -> None:
+        """Holds all replies back from now on; commands still reach the server."""
+        with self._lock:
+            self._held_replies = self._held_replies or []
+
+    def pass_replies(self) -> None:
+        """Lets replies pass again, with those that were held back."""
+        with self._lock:
+            held, self._held_replies = self._held_replies or [], None
+            for client, reply in held:
+                with suppress(OSError):
+                    client.sendall(reply)
+
+    def _reply(self, client: socket.socket, reply: bytes) -> None:
+        with self._lock:
+            if self._held_replies is not None:
+                self._held_replies.append((client, reply))
+                return
+        client.sendall(reply)
+
     # ---- connections
 
     def _listen(self) -> None:
@@ -185,11 +211,16 @@ class Proxy:
             self._run(self._serve, client, server)
 
     def _serve(self, client: socket.socket, server: socket.socket) -> None:
+        with self._lock:
+            self.connections += 1
+            self._open_connections += 1
+            self.most_connections = max(self.most_connections, self._open_connections)
         try:
             requests, replies = _Reader(client), _Reader(server)
             while True:
                 request, command = requests.command()
                 if client in self._forgotten:
+                    self.swallowed += 1
                     continue  # until the client gives up
                 fault = self._fault_for(command)
                 if not self._pass_on(fault, request, client, server, replies):
@@ -198,6 +229,7 @@ class Proxy:
             pass
         finally:
             with self._lock:
+                self._open_connections -= 1
                 self._sockets -= {client, server}
                 self._forgotten -= {client, server}
             _reset(client)
@@ -245,7 +277,7 @@ class Proxy:
                 for at in range(len(reply)):
                     client.sendall(reply[at : at + 1])
             elif kind != "lose reply":
-                client.sendall(reply)
+                self._reply(client, reply)
         if fault:
             fault.happened.set()
         if kind in ("hang", "delay"):

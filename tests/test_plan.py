@@ -21,7 +21,7 @@ from tta_memory_nb.stores.redis.runner import RedisRunner
 
 RUNNERS: dict[str, Callable[[], Runner]] = {
     "in-process": InProcessRunner,
-    "redis": lambda: RedisRunner(parse_address(need("valkey").url), 10.0),
+    "redis": lambda: RedisRunner(parse_address(need("valkey").url), 10.0, b"any key"),
     "stand-in": lambda: on_a_stand_in()._runner,
 }
 

@@ -5,6 +5,7 @@
     outage.py      when an outage begins, and how it ends
     journal.py     the writes of an outage, and how they reach the server
     commands.py    what the server is asked, and what its replies mean
+    calls.py       how scripts are called, and how the time is asked for
     operations.py  writes and their ids
     sync.py        searches: bring a replica up to date, then look there
     scripts.py     what the server carries out in one step; lua/ has the sources
@@ -13,9 +14,13 @@
     replica.py     a copy of the namespace in this process
     partial.py     replicas of what filters name
     runner.py      carries plans out, with await or without
-    connections.py clients of redis-py, and the pools that commands are sent over
+    lines.py       the connections of an event loop
+    pool.py        the connections that threads take turns with
+    dialing.py     opens connections to the server that has the namespace
+    silence.py     when a connection counts as silent, and what that means
+    connections.py settings of connections, and clients of redis-py for the user
     faults.py      what the errors of redis-py mean: an outage or a refusal
-    wire.py        commands as plans yield them and as bytes
+    wire.py        commands and replies, as plans know them and as bytes
 
 docs/architecture.md draws how they work together.
 """

@@ -89,9 +89,10 @@ class ServerClock:
         """Whether the server has not been asked for its time, or long ago."""
         return self._offset is None or steady() - self._measured_at > _FRESH
 
-    def distrust(self) -> None:
-        """Records that the server's clock may have been set, so that it is measured again."""
-        self._measured_at = -_FRESH
+    @property
+    def is_known(self) -> bool:
+        """Whether the server's time was measured at all."""
+        return self._offset is not None
 
     def measured(self, server: float, asked: float, *, may_ask: bool) -> float:
         """Takes in the server's time.

@@ -7,34 +7,36 @@ may be sent again when its reply was lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import inf, nan
+from math import inf
 from struct import Struct
-from typing import Any, TypeAlias
+from typing import Any
 
 from ...entry import Entry, Unreadable
-from ...errors import ServerError, StoreUnavailable
+from ...errors import ServerError
 from ...filters import Filters
 from ..base import Change
 from ..plan import Plan
 from . import scripts
-from .clock import ServerClock, steady
+from .calls import Calls
+from .clock import ServerClock
 from .faults import explained, other_format
-from .keys import FORMAT, decode_key, encode_key, keys_of
-from .operations import BATCH, WriteIds, pages
+from .keys import FORMAT, decode_key, encode_key
+from .operations import BATCH, pages
 from .partial import Replicas, Subset
 from .payload import Payloads, unpack
 from .replica import triples
-from .wire import Command, Meanwhile, Prepared
-
-Argument: TypeAlias = bytes | str | float | Prepared
+from .wire import Prepared
 
 PAGE = 1000
 """So many records a script looks at, or loads, in one call."""
 
+KEYS_PAGE = 10_000
+"""So many keys a script looks at in one call."""
+
 _DOUBLE = Struct(">d")
 
 
-class Commands:
+class Commands(Calls):
     """The commands of one namespace on a server, as plans.
 
     What the replies say of records also goes into the replicas.
@@ -47,12 +49,9 @@ class Commands:
         timeout: seconds after which this process does not wait for a reply any more.
 
     Attributes:
-        keys: names of the namespace's keys on the server.
         payloads: makes the bytes of records.
-        write_ids: of this process's writes.
         seen: the server's counter, as far as this process has seen it.
         max_size: the capacity of the namespace as it was seen last; None for no limit.
-        clock: the server's.
         evictions: how many records the server has evicted, as it was seen last.
         reads_not_noted: how many records were read from a server that could not write, so that the
             order of use does not have these reads.
@@ -66,94 +65,14 @@ class Commands:
         clock: ServerClock,
         timeout: float,
     ) -> None:
-        self.write_ids = WriteIds()
+        super().__init__(namespace, clock, timeout)
         self.seen = 0
         self.max_size: int | None = None
         self.evictions = 0
         self.reads_not_noted = 0
-        self._namespace = namespace
         self._replicas = replicas
         self.payloads = payloads
-        self.clock = clock
-        self._timeout = timeout
-        self.keys = tuple(key.encode() for key in keys_of(namespace))
-        self._head = (b"5", *self.keys)
-        # How each script is called, but for its arguments.
-        self._calls: dict[bytes, Prepared] = {}
         self._server: str | None = None
-
-    # ---- scripts
-
-    def run(
-        self, script: scripts.Script, *args: Argument, work: Callable[[], None] | None = None
-    ) -> Plan[Any]:
-        """Returns the reply of a script.
-
-        Args:
-            script: what the server carries out in one step.
-            *args: its arguments, but for the first one, which is the instant.
-            work: what to do while the server is at it.
-
-        Raises:
-            ServerError: the server refuses; the message names the right that is missing.
-        """
-        if self.clock.needs_measuring and script is not scripts.TIME:
-            yield from self.measure_time()
-        call = self._calls.get(script.sha)
-        if call is None:
-            call = self._calls[script.sha] = Prepared((script.sha, *self._head))
-        # The name by itself: redis-py looks at it before it sends a command to a Cluster.
-        now = self.clock.argument()
-        command: Command = ("EVALSHA", call, now, *args)
-        try:
-            return (yield Meanwhile(command, work) if work else command)
-        except ServerError as error:
-            if error.code != "NOSCRIPT":
-                raise explained(error, self._namespace) from None
-        # Loads it as well. SCRIPT LOAD would have to find out which node of a Cluster needs it.
-        try:
-            return (yield ("EVAL", script.source, *self._head, now, *args))
-        except ServerError as error:
-            raise explained(error, self._namespace) from None
-
-    def write(
-        self,
-        script: scripts.Script,
-        write_id: int,
-        *args: Argument,
-        work: Callable[[], None] | None = None,
-    ) -> Plan[Any]:
-        """Returns the reply to a write; None when it had been applied and the reply was lost."""
-        ids = self.write_ids
-        for is_last in (False, True):
-            if self.clock.needs_measuring:
-                yield from self.measure_time()
-            try:
-                return (
-                    yield from self.run(
-                        script,
-                        write_id,
-                        ids.settled_below(),
-                        ids.client,
-                        self.clock.deadline(self._timeout),
-                        *args,
-                        work=work,
-                    )
-                )
-            except ServerError as error:
-                if error.code != "LATE":
-                    raise
-                if is_last:
-                    raise StoreUnavailable(f"the server is too slow: {error}") from None
-            self.clock.distrust()
-        raise AssertionError  # the last one has raised or returned
-
-    def measure_time(self) -> Plan[float]:
-        """Asks for the server's time; returns what `ServerClock.measured` does."""
-        asked = steady()
-        seconds, micros, may_ask = yield from self.run(scripts.TIME)
-        server = int(seconds) + int(micros) / 1e6 if seconds else nan
-        return self.clock.measured(server, asked, may_ask=bool(may_ask))
 
     def ping(self) -> Plan[None]:
         """Checks that the server answers, and that this version knows the layout of the records."""
@@ -168,6 +87,9 @@ class Commands:
 
     def set(self, entry: Entry, write_id: int) -> Plan[None]:
         """Writes one record in a way that cannot be taken back."""
+        if self.max_size is not None:
+            (yield from self.put((entry,), write_id, for_good=True))()
+            return
         header, text = self.payloads.pack(entry)
         reply = yield from self.write(scripts.SET, write_id, encode_key(entry.key), header, text)
         if reply is None:
@@ -417,12 +339,23 @@ class Commands:
     def list_keys(self, filters: Filters) -> Plan[list[str]]:
         """Returns the keys that filters without conditions accept, least recently used first.
 
-        No value crosses the wire: the server looks at keys and headers.
+        No value crosses the wire: the server looks at keys and headers, so many at a time that no
+        other client waits long for it.
         """
         subset = Subset.of(filters)
-        keys, expired = yield from self.run(scripts.KEYS, *subset.arguments())
-        gone = set(expired)
-        found = [decode_key(key) for key in keys if key not in gone]
+        # A key that is used meanwhile moves to the newest end, and is listed again there.
+        listed: dict[bytes, None] = {}
+        after: bytes = b"-inf"
+        while after:
+            keys, expired, after = yield from self.run(
+                scripts.KEYS, after, KEYS_PAGE, *subset.arguments()
+            )
+            for key in keys:
+                listed.pop(key, None)
+                listed[key] = None
+            for key in expired:
+                listed.pop(key, None)
+        found = [decode_key(key) for key in listed]
         if filters.user is None and filters.session is None:
             return found
         # The server finds keys that contain both names; which of them are owned is decided here.

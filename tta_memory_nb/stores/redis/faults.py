@@ -22,16 +22,58 @@ from redis.exceptions import (
 from ...errors import ServerError, StoreUnavailable, brief, harmless
 from .keys import FORMAT
 
+
+class Slow(Exception):
+    """One command has taken too long on a server that answers others.
+
+    Args:
+        seconds: how long this process has waited.
+    """
+
+    code = "SLOW"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self._message = (
+            f"it answers, but has not answered this command within {seconds:g} s, and may carry it out yet; "
+            "look for what was written before you write it again"
+        )
+
+    def __str__(self) -> str:
+        return self._message
+
+
+class Busy(Exception):
+    """A command has waited too long for its turn, and was not sent.
+
+    Args:
+        connections: how many connections there are.
+        seconds: how long the command has waited.
+    """
+
+    code = "BUSY"
+
+    def __init__(self, connections: int, seconds: float) -> None:
+        super().__init__(connections, seconds)
+        self._message = (
+            f"a command has waited {seconds:g} s for its turn on one of {connections} connections and was not "
+            "sent; ask for less at a time, or allow more connections"
+        )
+
+    def __str__(self) -> str:
+        return self._message
+
+
 ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What a command may raise, of redis-py, of sockets and of a loop's timeout."""
 
 _REFUSED = (AuthenticationError, AuthorizationError)
 
 # Error codes of a server that cannot serve for now. The error of a script has the code further back.
-_OUTAGE_CODES = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN")
+_OUTAGE_CODES = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "MOVED", "ASK")
 
 # Error codes of a server that refuses writes for a while, whatever is written.
-_PASSING_CODES = (*_OUTAGE_CODES, "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "BUSY", "LATE")
+_PASSING_CODES = (*_OUTAGE_CODES, "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "BUSY", "SLOW", "LATE")
 _CODE = re.compile(r"(?:^|-)(?!ERR\b)([A-Z]{2,})\b")
 
 # How servers, and proxies in front of them, refuse EVAL or EVALSHA. The errors of scripts name neither.
@@ -61,7 +103,9 @@ def translated(error: BaseException, server: str, timeout: float) -> StoreUnavai
         timeout: seconds that a command may take.
     """
     if isinstance(error, (redis.TimeoutError, TimeoutError)):
-        return timed_out(server, timeout)
+        return StoreUnavailable(f"{server} has not answered within {timeout:g} s")
+    if isinstance(error, (Slow, Busy)):
+        return ServerError(f"{server}: {error}", error.code)
     message = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     if is_outage(error):
         return StoreUnavailable(f"{server} cannot be reached: {message}")
@@ -69,11 +113,6 @@ def translated(error: BaseException, server: str, timeout: float) -> StoreUnavai
     if code and code not in message:
         message = f"{code} {message}"
     return ServerError(f"{server} refuses: {message}", code)
-
-
-def timed_out(server: str, timeout: float) -> StoreUnavailable:
-    """The error of a command that took too long; arguments as for `translated`."""
-    return StoreUnavailable(f"{server} has not answered within {timeout:g} s")
 
 
 def is_outage(error: BaseException) -> bool:
@@ -98,9 +137,14 @@ def refusal(message: str) -> ServerError:
     return ServerError(message, _code_of(ServerError(message), message))
 
 
-def may_reconnect(error: redis.ConnectionError) -> bool:
-    """Whether a command that has failed on an old connection may succeed on a new one."""
-    return not isinstance(error, (*_REFUSED, redis.BusyLoadingError, redis.TimeoutError))
+def is_hopeless(error: BaseException) -> bool:
+    """Whether a command that has failed on one connection would fail on a new one as well."""
+    return isinstance(error, (*_REFUSED, redis.BusyLoadingError, redis.TimeoutError))
+
+
+def has_moved(error: BaseException) -> bool:
+    """Returns whether another node of a Cluster has the keys of a command."""
+    return str(error).startswith("MOVED ")
 
 
 def explained(error: ServerError, namespace: str) -> ServerError:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from typing import Any, TypeVar
 
-from redis.exceptions import MovedError
+from redis.exceptions import ResponseError
 
 from ...errors import ServerError, StoreUnavailable
 from ..plan import Plan, aanswer, adrive, answer, drive
 from .addresses import Address
-from .connections import MOST, ClientFactory, LoopClient, SharedClient, Work
-from .faults import ERRORS, is_outage, timed_out, translated
+from .connections import ClientFactory, close_client
+from .dialing import Dialer
+from .faults import ERRORS, Busy, Slow, has_moved, is_outage, translated
+from .lines import Lines
+from .pool import Pool, Work
 from .wire import Command, Meanwhile
 
 T = TypeVar("T")
@@ -24,28 +27,29 @@ class RedisRunner:
 
     Args:
         address: of the server.
-        timeout: seconds that one command may take.
+        timeout: seconds without a byte after which a connection is taken for dead.
+        key: any key of the namespace that the plans are about; a Cluster has it on one node.
 
     Raises:
         InvalidArgument: the address has an option that redis-py does not know.
     """
 
-    def __init__(self, address: Address, timeout: float) -> None:
+    def __init__(self, address: Address, timeout: float, key: bytes) -> None:
         self._address = address
-        self._is_cluster = address.kind == "cluster"
-        self._timeout = timeout
         self._factory = ClientFactory(address, timeout)
+        self._dialer = Dialer(self._factory, address, key)
+        self._pool = Pool(self._dialer, self._factory.limits)
         self._lock = Lock()
-        self._shared: SharedClient | None = None
-        self._slots = BoundedSemaphore(MOST)
-        self._loops: dict[asyncio.AbstractEventLoop, LoopClient] = {}
-        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
+        self._client: Any = None
+        self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
 
     @property
     def client(self) -> Any:
-        """The client of redis-py that threads share; None before the first command."""
-        shared = self._shared
-        return None if shared is None else shared.client
+        """A client of redis-py for the same server, made when it is asked for first."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._factory.client()
+            return self._client
 
     # ---- called
 
@@ -66,30 +70,17 @@ class RedisRunner:
         return answer(request)
 
     def _ask(self, command: Command, work: Work | None) -> Any:
-        if not self._slots.acquire(timeout=self._timeout):
-            raise timed_out(self._address.shown, self._timeout)
         try:
-            return (self._shared or self._open()).ask(command, work)
-        except ERRORS as error:
-            if self._may_have_moved(error):
-                self._drop()
+            try:
+                return self._pool.ask(command, work)
+            except ResponseError as error:
+                if not has_moved(error):
+                    raise
+                self._move(error)
+            return self._pool.ask(command, None)
+        except (*ERRORS, Slow, Busy) as error:
+            self._note(error)
             raise self._translated(error) from None
-        finally:
-            self._slots.release()
-
-    def _open(self) -> SharedClient:
-        with self._lock:
-            if self._shared is None:
-                client = self._factory.make(awaited=False)
-                self._shared = SharedClient(client, is_cluster=self._is_cluster)
-            return self._shared
-
-    def _drop(self) -> None:
-        """Closes the shared client; the next command makes another one."""
-        with self._lock:
-            shared, self._shared = self._shared, None
-        if shared is not None:
-            shared.close()
 
     # ---- awaited
 
@@ -100,89 +91,67 @@ class RedisRunner:
         except StopIteration as done:
             result: T = done.value
             return result
-        return await adrive(plan, request, self._aanswer)
+        has_begun = False
 
-    async def _aanswer(self, request: object) -> Any:
-        if type(request) is tuple:
-            return await self._aask(request, None)
-        if isinstance(request, Meanwhile):
-            return await self._aask(*request)
-        return await aanswer(request)
+        async def answer(request: object) -> Any:
+            nonlocal has_begun
+            goes_on, has_begun = has_begun, True
+            if type(request) is tuple:
+                return await self._aask(request, None, goes_on)
+            if isinstance(request, Meanwhile):
+                return await self._aask(*request, goes_on)
+            return await aanswer(request)
 
-    async def _aask(self, command: Command, work: Work | None) -> Any:
+        return await adrive(plan, request, answer)
+
+    async def _aask(self, command: Command, work: Work | None, goes_on: bool) -> Any:
+        here = self._loops.get(asyncio.get_running_loop()) or await self._begin_on_loop()
         try:
-            return await self._ask_on_loop(command, work)
-        except MovedError:
-            # Another node has these keys now; a new client knows which.
-            pass
-        try:
-            return await self._ask_on_loop(command, work)
-        except MovedError as error:
-            raise self._translated(error) from None
-
-    async def _ask_on_loop(self, command: Command, work: Work | None) -> Any:
-        """The reply to a command that was sent with the client of the running loop.
-
-        Raises:
-            MovedError: another node of the Cluster has these keys; this client is not used again.
-        """
-        loop = asyncio.get_running_loop()
-        here = self._loops.get(loop) or await self._open_on_loop()
-        here.busy += 1
-        try:
-            async with asyncio.timeout(self._timeout), here.slots:
-                return await here.ask(command, work)
-        except ERRORS as error:
-            if self._may_have_moved(error) and self._loops.get(loop) is here:
-                del self._loops[loop], self._opening[loop]
-            if isinstance(error, MovedError):
-                raise
-            raise self._translated(error) from None
-        finally:
-            here.busy -= 1
-            # The last task that uses a discarded client closes it.
-            if not here.busy and self._loops.get(loop) is not here:
-                await here.closing.aclose()
-
-    async def _open_on_loop(self) -> LoopClient:
-        loop = asyncio.get_running_loop()
-        for other in [other for other in self._loops if other.is_closed()]:
-            del self._loops[other], self._opening[other]
-        # One task opens the client for all: a client of a Cluster that several tasks open at once loses
-        # connections.
-        async with self._opening.setdefault(loop, asyncio.Lock()):
-            if loop in self._loops:
-                return self._loops[loop]
             try:
-                async with asyncio.timeout(self._timeout):
-                    client = self._factory.make(awaited=True)
-                    here = LoopClient(client, is_cluster=self._is_cluster)
-                    await here.open()
-            except ERRORS as error:
-                raise self._translated(error) from None
+                return await here.lines.ask(command, work, goes_on=goes_on)
+            except ResponseError as error:
+                if not has_moved(error):
+                    raise
+                self._move(error)
+                await here.lines.aclose()
+            return await here.lines.ask(command, None, goes_on=True)
+        except (*ERRORS, Slow, Busy) as error:
+            self._note(error)
+            raise self._translated(error) from None
+
+    async def _begin_on_loop(self) -> _OnLoop:
+        loop = asyncio.get_running_loop()
+        here = _OnLoop(Lines(self._dialer, self._factory.limits))
+        with self._lock:
+            for other in [other for other in self._loops if other.is_closed()]:
+                del self._loops[other]
             self._loops[loop] = here
-            # `asyncio.run` closes the asynchronous generators of its loop at the end, and so the client.
-            here.closing = self._closed_with_its_loop(loop, here)
-            await anext(here.closing)
-            return here
+        # `asyncio.run` closes the asynchronous generators of its loop at the end, and so the connections.
+        here.closing = self._closed_with_its_loop(loop, here.lines)
+        await anext(here.closing)
+        return here
 
     async def _closed_with_its_loop(
-        self, loop: asyncio.AbstractEventLoop, here: LoopClient
+        self, loop: asyncio.AbstractEventLoop, lines: Lines
     ) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
-            if self._loops.get(loop) is here:
-                del self._loops[loop], self._opening[loop]
-            await here.aclose()
+            with self._lock:
+                self._loops.pop(loop, None)
+            await lines.aclose()
 
     # ---- both
 
     def close(self) -> None:
         """Closes all connections of threads; a later plan opens new ones."""
-        self._drop()
+        self._pool.close()
         with self._lock:
+            client, self._client = self._client, None
+            self._dialer.forget()
             self._factory.release()
+        if client is not None:
+            close_client(client)
 
     async def aclose(self) -> None:
         """As `close`, including the connections of the running loop."""
@@ -191,9 +160,30 @@ class RedisRunner:
             await here.closing.aclose()
         self.close()
 
-    def _may_have_moved(self, error: BaseException) -> bool:
-        """Whether a new client may find another server, or has to start one."""
-        return self._address.kind != "single" and is_outage(error)
+    def _note(self, error: BaseException) -> None:
+        """Has the server looked for anew after an error that may mean that it is another one now."""
+        if self._address.kind != "single" and is_outage(error):
+            self._dialer.forget()
+            self._pool.close()
+
+    def _move(self, error: ResponseError) -> None:
+        """Looks for the node of a Cluster that has the namespace now."""
+        self._dialer.redirect(str(error))
+        self._pool.close()
 
     def _translated(self, error: BaseException) -> StoreUnavailable | ServerError:
-        return translated(error, self._address.shown, self._timeout)
+        return translated(error, self._address.shown, self._factory.limits.silence)
+
+
+class _OnLoop:
+    """What the runner has on one event loop.
+
+    Attributes:
+        lines: the connections.
+        closing: a generator that closes them when the loop shuts down its generators.
+    """
+
+    closing: AsyncGenerator[None, None]
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines

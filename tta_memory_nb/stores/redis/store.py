@@ -21,6 +21,7 @@ from ..plan import Plan
 from .addresses import parse_address
 from .clock import ServerClock
 from .commands import Commands
+from .keys import keys_of
 from .operations import Write, batches, pages
 from .outage import Outages
 from .partial import Replicas
@@ -48,7 +49,7 @@ def open_store(address: str, settings: Settings) -> RedisStore:
         ServerError: the server refuses.
     """
     server = parse_address(address)
-    runner = RedisRunner(server, settings.timeout)
+    runner = RedisRunner(server, settings.timeout, keys_of(settings.namespace).values.encode())
     store = RedisStore(settings, runner, shown=server.shown)
     try:
         store.runner.run(store.reconnect())

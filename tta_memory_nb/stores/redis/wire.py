@@ -1,9 +1,11 @@
-"""Commands as plans yield them, and as they go over the wire (the Redis serialization protocol)."""
+"""Commands and replies, as plans know them and as they go over the wire (the protocols RESP2 and RESP3)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+from redis.exceptions import InvalidResponse, ResponseError
 
 
 class Prepared:
@@ -20,7 +22,23 @@ class Prepared:
         self.wire = bulk_strings(arguments)
 
 
-Command: TypeAlias = tuple[bytes | str | float | Prepared, ...]
+class AtSending:
+    """An argument of a command that is worked out when the command is sent, each time that it is sent.
+
+    A command may wait for its turn. What depends on the time at which the server gets it, such as the
+    deadline of a write, would be out of date by then.
+
+    Args:
+        value: returns the argument.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Callable[[], int]) -> None:
+        self.value = value
+
+
+Command: TypeAlias = tuple[bytes | str | float | Prepared | AtSending, ...]
 """A request for the reply to a command: its name and its arguments."""
 
 
@@ -46,7 +64,7 @@ def bulk_strings(arguments: Iterable[bytes | str | float]) -> bytes:
 
 
 def packed(command: Command) -> bytes:
-    """Encodes a command."""
+    """Encodes a command, as it is sent now."""
     count, parts = 0, []
     for part in command:
         if isinstance(part, Prepared):
@@ -54,9 +72,146 @@ def packed(command: Command) -> bytes:
             parts.append(part.wire)
         else:
             count += 1
+            if isinstance(part, AtSending):
+                part = part.value()
             data = part if type(part) is bytes else str(part).encode()
             parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
     return b"*%d\r\n%b" % (count, b"".join(parts))
+
+
+def is_in_order(command: Command) -> bool:
+    """Returns whether a command should reach the server in the order in which commands were asked.
+
+    The server does less work for writes whose ids come in order.
+    """
+    return any(isinstance(part, AtSending) for part in command)
+
+
+class _Open:
+    """A collection of which some items have not been received yet.
+
+    Attributes:
+        kind: the character that it begins with.
+        missing: how many items have not been received.
+        items: the others.
+    """
+
+    __slots__ = ("items", "kind", "missing")
+
+    def __init__(self, kind: bytes, missing: int) -> None:
+        self.kind = kind
+        self.missing = missing
+        self.items: list[Any] = []
+
+    def closed(self) -> Any:
+        """Returns the value of the collection, now that all items are there."""
+        if self.kind == b"%":
+            return dict(zip(self.items[::2], self.items[1::2], strict=True))
+        return self.items
+
+
+class Replies:
+    """Takes replies out of the bytes that a server sends.
+
+    Each byte is looked at once, however the replies are cut into pieces: a reply that is not complete
+    is kept with what has been understood of it so far.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+        # So many bytes are needed before anything more can be understood.
+        self._needed = 1
+        self._open: list[_Open] = []
+
+    def feed(self, data: bytes) -> list[Any]:
+        """Takes in bytes, and returns the replies that they complete.
+
+        An error that the server replies is returned as a `ResponseError`.
+
+        Raises:
+            InvalidResponse: the bytes are no replies.
+        """
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size < self._needed:
+            return []
+        if len(self._pieces) > 1:
+            data = b"".join(self._pieces)
+        done: list[Any] = []
+        at = 0
+        while at < len(data):
+            end = data.find(b"\r\n", at)
+            if end < 0:
+                break
+            kind, word = data[at : at + 1], data[at + 1 : end]
+            value: Any
+            try:
+                if kind in b"$=!":
+                    length = int(word)
+                    if length < 0:
+                        value, at = None, end + 2
+                    else:
+                        stop = end + 2 + length
+                        if len(data) < stop + 2:
+                            self._wait(data[at:], stop + 2 - at)
+                            return done
+                        value, at = _bulk(kind, data[end + 2 : stop]), stop + 2
+                elif kind in b"*~%>|":
+                    at = end + 2
+                    items = int(word) * (2 if kind in b"%|" else 1)
+                    if items > 0:
+                        self._open.append(_Open(kind, items))
+                        continue
+                    value = None if items < 0 else _Open(kind, 0).closed()
+                    if kind in b">|":
+                        continue
+                else:
+                    value, at = _SIMPLE[kind](word), end + 2
+            except (KeyError, ValueError):
+                raise InvalidResponse(f"no reply begins with {data[at : at + 40]!r}") from None
+            self._add(value, done)
+        self._wait(data[at:], len(data) - at + 1)
+        return done
+
+    def _wait(self, rest: bytes, needed: int) -> None:
+        self._pieces = [rest] if rest else []
+        self._size, self._needed = len(rest), needed
+
+    def _add(self, value: Any, done: list[Any]) -> None:
+        """Adds a value to the collection that it belongs to, and closes those that are complete."""
+        while self._open:
+            last = self._open[-1]
+            last.items.append(value)
+            last.missing -= 1
+            if last.missing:
+                return
+            self._open.pop()
+            if last.kind in b">|":  # what nobody has asked for, and notes about the next value
+                return
+            value = last.closed()
+        done.append(value)
+
+
+def _error(word: bytes) -> ResponseError:
+    return ResponseError(word.decode("utf-8", "replace").removeprefix("ERR "))
+
+
+def _bulk(kind: bytes, data: bytes) -> Any:
+    if kind == b"!":
+        return _error(data)
+    return data[4:] if kind == b"=" else data
+
+
+_SIMPLE: dict[bytes, Callable[[bytes], Any]] = {
+    b":": int,
+    b"+": bytes,
+    b"-": _error,
+    b"_": lambda _: None,
+    b"#": b"t".__eq__,
+    b",": float,
+    b"(": int,
+}
 
 
 def flat(command: Command) -> Iterator[bytes | str | float]:
@@ -64,5 +219,7 @@ def flat(command: Command) -> Iterator[bytes | str | float]:
     for part in command:
         if isinstance(part, Prepared):
             yield from part.arguments
+        elif isinstance(part, AtSending):
+            yield part.value()
         else:
             yield part

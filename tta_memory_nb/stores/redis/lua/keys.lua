@@ -1,18 +1,18 @@
--- Lists keys, and loads no value. ARGV: now; then, of the subset that is asked for: what its keys begin with, what they contain, and
--- between which instants the records were updated last ('' for any; nothing of this for the whole).
--- Returns the keys, the least recently used first, and the keys of all records that have expired.
+-- Lists keys, and loads no value. ARGV: now; after which recency to go on ('-inf' at first), and how many keys to look at;
+-- then, of the subset that is asked for: what its keys begin with, what they contain, and between which instants the records
+-- were updated last ('' for any; nothing of this for the whole).
+-- Returns the keys, the least recently used first, the keys of all records that have expired (with the last keys only), and the
+-- recency to go on after ('' when there are no more).
 local format = call('HGET', META, 'format')
 if format and format ~= FORMAT then return redis.error_reply('FORMAT ' .. format) end
-local prefix, infix, from, to = ARGV[2] or '', ARGV[3] or '', tonumber(ARGV[4] or ''), tonumber(ARGV[5] or '')
-local keys = call('ZRANGE', ORDER, 0, -1)
-if prefix ~= '' or infix ~= '' then
-  local picked = {}
-  for _, key in ipairs(keys) do
-    if sub(key, 1, #prefix) == prefix and (infix == '' or string.find(key, infix, 1, true)) then
-      picked[#picked + 1] = key
-    end
-  end
-  keys = picked
+local after, wanted = ARGV[2], tonumber(ARGV[3])
+local prefix, infix, from, to = ARGV[4] or '', ARGV[5] or '', tonumber(ARGV[6] or ''), tonumber(ARGV[7] or '')
+local from_recency = after == '-inf' and after or '(' .. after
+local rows = call('ZRANGEBYSCORE', ORDER, from_recency, '+inf', 'WITHSCORES', 'LIMIT', 0, wanted)
+local keys = {}
+for i = 1, #rows, 2 do
+  local key = rows[i]
+  if sub(key, 1, #prefix) == prefix and (infix == '' or string.find(key, infix, 1, true)) then keys[#keys + 1] = key end
 end
 if from or to then
   local picked = {}
@@ -27,4 +27,6 @@ if from or to then
   end
   keys = picked
 end
-return {keys, call('ZRANGEBYSCORE', EXPIRIES, '-inf', NOW)}
+local is_last = #rows < 2 * wanted
+local expired = is_last and call('ZRANGEBYSCORE', EXPIRIES, '-inf', NOW) or {}
+return {keys, expired, is_last and '' or rows[#rows]}

@@ -8,15 +8,16 @@ local META, key, head = KEYS[4], ARGV[6], ARGV[7]
 local field = 'client:' .. ARGV[4]
 local meta = redis.call('HMGET', META, 'seq', 'max', field, 'format')
 local seq, done, write_id, settled_below = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
--- Not simple, so left to put.lua: the first write of a client, a write that overtakes others, a capacity, another
--- format. And each 64th write, which also refreshes the time at which the client was seen.
-if not (seq and done) or meta[2] or (meta[4] and meta[4] ~= '1') or write_id ~= settled_below
-  or write_id % 64 == 0 then
+-- Not simple, so left to put.lua: the first write of all, a capacity, another format, and a new client where there are many.
+if not seq or meta[2] or (meta[4] and meta[4] ~= '1') then return {} end
+local settled, applied = 0, ''
+if done then
+  settled, applied = string.match(done, '^(%d+):(.*)$')
+  settled = tonumber(settled)
+  if write_id <= settled or string.find(',' .. applied, ',' .. ARGV[2] .. ',', 1, true) then return false end
+elseif redis.call('HLEN', META) > 500 then
   return {}
 end
-local settled = tonumber(string.match(done, '^(%d+):'))
-if write_id <= settled then return false end
-if string.find(done, ',', 1, true) then return {} end
 local deadline, now = tonumber(ARGV[5]), tonumber(ARGV[1])
 if deadline > 0 then
   local time = redis.call('TIME')  -- a client that may not call TIME sends no deadline
@@ -49,6 +50,20 @@ redis.call('HSET', KEYS[1], key, string.char(flags % 16) .. created .. string.su
   .. struct.pack('>d', seq) .. string.sub(head, 34, 37) .. ARGV[8])
 redis.call('ZADD', KEYS[2], recency, key)
 if expires ~= 0 then redis.call('ZADD', KEYS[3], expires, key) end
-redis.call('HSET', META, 'seq', recency, field, ARGV[2] .. ':')
+-- Writes that are sent together come in order, so each settles all before it.
+settled = math.max(settled, settled_below - 1)
+if write_id == settled + 1 then settled = write_id else applied = applied .. ARGV[2] .. ',' end
+local first = string.match(applied, '^%d+')
+if first and tonumber(first) <= settled then
+  local kept = {}
+  for each in string.gmatch(applied, '%d+') do
+    if tonumber(each) > settled then kept[#kept + 1] = each .. ',' end
+  end
+  applied = table.concat(kept)
+end
+redis.call('HSET', META, 'seq', recency, field, string.format('%.0f', settled) .. ':' .. applied)
+if not done or write_id % 64 == 0 then
+  redis.call('HSET', META, 'seen:' .. ARGV[4], string.format('%.6f', now))
+end
 if kept ~= '' then return {seq, kept} end
 return seq

@@ -1,0 +1,138 @@
+"""How the scripts of a namespace are called, and how the time is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import nan
+from typing import Any, TypeAlias
+
+from ...errors import ServerError, StoreUnavailable
+from ..plan import Plan
+from . import scripts
+from .clock import ServerClock, steady
+from .faults import explained
+from .keys import keys_of
+from .operations import WriteIds
+from .wire import AtSending, Command, Meanwhile, Prepared
+
+Argument: TypeAlias = bytes | str | float | Prepared | AtSending
+
+# How many times the timeout a write may take to arrive, when it has come too late before.
+_ALLOWANCES = (1, 2, 8, 32)
+
+
+class Calls:
+    """Calls of the scripts of one namespace, as plans.
+
+    Args:
+        namespace: name of the tenant.
+        clock: of the server.
+        timeout: seconds after which a write that arrives must not be carried out any more.
+
+    Attributes:
+        keys: names of the namespace's keys on the server.
+        write_ids: of this process's writes.
+        clock: the server's.
+    """
+
+    def __init__(self, namespace: str, clock: ServerClock, timeout: float) -> None:
+        self.keys = tuple(key.encode() for key in keys_of(namespace))
+        self.write_ids = WriteIds()
+        self.clock = clock
+        self._namespace = namespace
+        self._timeout = timeout
+        self._head = (b"5", *self.keys)
+        # How each script is called, but for its arguments.
+        self._calls: dict[bytes, Prepared] = {}
+        # How many times the source of each script was sent.
+        self._loads: dict[bytes, int] = {}
+        self._is_measuring = False
+
+    def run(
+        self, script: scripts.Script, *args: Argument, work: Callable[[], None] | None = None
+    ) -> Plan[Any]:
+        """Returns the reply of a script.
+
+        Args:
+            script: what the server carries out in one step.
+            *args: its arguments, but for the first one, which is the instant.
+            work: what to do while the server is at it.
+
+        Raises:
+            ServerError: the server refuses; the message names the right that is missing.
+        """
+        # While one asks, the others go on with what was measured before.
+        if (
+            self.clock.needs_measuring
+            and script is not scripts.TIME
+            and not (self._is_measuring and self.clock.is_known)
+        ):
+            yield from self.measure_time()
+        call = self._calls.get(script.sha)
+        if call is None:
+            call = self._calls[script.sha] = Prepared((script.sha, *self._head))
+        now = self.clock.argument()
+        command: Command = ("EVALSHA", call, now, *args)
+        while True:
+            loads = self._loads.get(script.sha, 0)
+            try:
+                return (yield Meanwhile(command, work) if work else command)
+            except ServerError as error:
+                if error.code != "NOSCRIPT":
+                    raise explained(error, self._namespace) from None
+            if self._loads.get(script.sha, 0) == loads:
+                break
+            # Of many calls that are under way together, one brings the source.
+        self._loads[script.sha] = loads + 1
+        # Loads it as well. Not every user may call SCRIPT LOAD.
+        try:
+            return (yield ("EVAL", script.source, *self._head, now, *args))
+        except ServerError as error:
+            raise explained(error, self._namespace) from None
+
+    def write(
+        self,
+        script: scripts.Script,
+        write_id: int,
+        *args: Argument,
+        work: Callable[[], None] | None = None,
+    ) -> Plan[Any]:
+        """Returns the reply to a write; None when it had been applied and the reply was lost."""
+        ids = self.write_ids
+        for allowed in _ALLOWANCES:
+            try:
+                return (
+                    yield from self.run(
+                        script,
+                        write_id,
+                        AtSending(ids.settled_below),
+                        ids.client,
+                        AtSending(partial(self.clock.deadline, self._timeout * allowed)),
+                        *args,
+                        work=work,
+                    )
+                )
+            except ServerError as error:
+                if error.code != "LATE":
+                    raise
+                late = error
+            yield from self.measure_time()  # the server's clock may have been set
+        raise StoreUnavailable(f"the server is too slow: {late}")
+
+    def measure_time(self) -> Plan[float]:
+        """Asks for the server's time; returns what `ServerClock.measured` does."""
+        asked = steady()
+
+        def sent() -> int:
+            nonlocal asked
+            asked = steady()
+            return 0
+
+        self._is_measuring = True
+        try:
+            seconds, micros, may_ask = yield from self.run(scripts.TIME, AtSending(sent))
+        finally:
+            self._is_measuring = False
+        server = int(seconds) + int(micros) / 1e6 if seconds else nan
+        return self.clock.measured(server, asked, may_ask=bool(may_ask))

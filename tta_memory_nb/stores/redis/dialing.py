@@ -1,0 +1,254 @@
+"""Opens connections to the server that has the records of a namespace.
+
+That is the one of the address, the primary that the Sentinels name, or a node of a Cluster. All records of a namespace are in one slot of a Cluster, so one connection to the node of that slot is enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any, NamedTuple, TypeAlias
+
+import redis
+from redis.crc import key_slot
+
+from ..plan import adrive, drive
+from .addresses import Address
+from .connections import ClientFactory
+from .faults import ERRORS
+
+Place: TypeAlias = tuple[str, int]
+"""Host and port of a server."""
+
+Search: TypeAlias = Generator[object, Any, Any]
+"""Yields `_Connect` and `_Ask`, is sent their results, and returns a connection."""
+
+
+class _Connect(NamedTuple):
+    """A request for a connection to a place; None for that of the address."""
+
+    place: Place | None
+    to_sentinel: bool = False
+
+
+class _Ask(NamedTuple):
+    """A request for the reply to a command."""
+
+    connection: Any
+    words: tuple[str | int, ...]
+
+
+class _Leave(NamedTuple):
+    """A request to close a connection."""
+
+    connection: Any
+
+
+class Dialer:
+    """Opens connections to the server that has the records of a namespace.
+
+    Args:
+        factory: has the settings of connections.
+        address: of the server.
+        key: any key of the namespace.
+    """
+
+    def __init__(self, factory: ClientFactory, address: Address, key: bytes) -> None:
+        self._factory = factory
+        self._address = address
+        self._slot = key_slot(key)
+        self._settings: dict[bool, Any] = {}
+        # Where to ask first: what answered last comes first.
+        self._known: list[Place] = list(address.hosts)
+        self.place: Place | None = None
+        """Where the last connection has led to, if there is a choice."""
+
+    def forget(self) -> None:
+        """Has the next connection find out anew where the server is, and start one that is embedded."""
+        self._settings = {}
+
+    def redirect(self, message: str) -> None:
+        """Takes a hint from an error ``MOVED slot host:port``."""
+        host, _, port = message.split()[2].rpartition(":")
+        if not host and self.place is not None:
+            host = self.place[0]
+        if host and host != "?":
+            self._known = list(dict.fromkeys(((host, int(port)), *self._known)))
+
+    def dial(self) -> Any:
+        """Returns a connection of redis-py that is connected.
+
+        Raises:
+            RedisError, OSError: there is none.
+        """
+
+        def answer(request: object) -> Any:
+            if isinstance(request, _Connect):
+                connection = self._connection(request, awaited=False)
+                connection.connect()
+                return connection
+            if isinstance(request, _Ask):
+                request.connection.send_command(*request.words)
+                return request.connection.read_response()
+            assert isinstance(request, _Leave)
+            return request.connection.disconnect()
+
+        search = self._search()
+        return drive(search, next(search), answer)
+
+    async def adial(self) -> Any:
+        """As `dial`, on the running loop.
+
+        A loop that was blocked meanwhile sees its timers run out whatever the server did. So time in
+        which the loop was blocked does not count.
+        """
+        limit = self._factory.limits.silence
+        while True:
+            lag = _Lag(limit / 4)
+            try:
+                search = self._search()
+                return await adrive(search, next(search), self._aanswer)
+            except (redis.TimeoutError, TimeoutError):
+                if not lag.happened():
+                    raise
+            finally:
+                lag.stop()
+
+    async def _aanswer(self, request: object) -> Any:
+        if isinstance(request, _Connect):
+            connection = self._connection(request, awaited=True)
+            try:
+                await connection.connect()
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+            return connection
+        if isinstance(request, _Ask):
+            await request.connection.send_command(*request.words)
+            return await request.connection.read_response()
+        assert isinstance(request, _Leave)
+        return await request.connection.disconnect(nowait=True)
+
+    def _connection(self, request: _Connect, *, awaited: bool) -> Any:
+        settings = self._settings.get(awaited)
+        if settings is None:
+            settings = self._settings[awaited] = self._factory.settings(awaited=awaited)
+        options = {**settings.connection_kwargs, "decode_responses": False}
+        if request.place is not None:
+            options["host"], options["port"] = request.place
+        if request.to_sentinel:
+            options["username"], options["password"] = self._address.sentinel
+            options["db"], options["protocol"] = 0, 2
+        return settings.connection_class(**options)
+
+    # ---- where the server is
+
+    def _search(self) -> Search:
+        if self._address.kind == "sentinel":
+            return self._ask_sentinels()
+        if self._address.kind == "cluster":
+            return self._ask_nodes()
+        return self._as_written()
+
+    def _as_written(self) -> Search:
+        return (yield _Connect(None))
+
+    def _ask_sentinels(self) -> Search:
+        failure: BaseException | None = None
+        for sentinel in list(self._known):
+            try:
+                line = yield _Connect(sentinel, to_sentinel=True)
+                try:
+                    words = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._address.service)
+                    found = yield _Ask(line, words)
+                finally:
+                    yield _Leave(line)
+            except ERRORS as error:
+                failure = failure or error
+                continue
+            if found is None:
+                continue
+            self._known.remove(sentinel)
+            self._known.insert(0, sentinel)
+            place = (found[0].decode(), int(found[1]))
+            connection = yield _Connect(place)
+            self.place = place
+            return connection
+        raise failure or redis.ConnectionError(
+            f"no Sentinel knows a primary of the name {self._address.service!r}"
+        )
+
+    def _ask_nodes(self) -> Search:
+        failure: BaseException | None = None
+        for node in list(dict.fromkeys((*self._known, *self._address.hosts))):
+            connection = None
+            try:
+                connection = yield _Connect(node)
+                slots = yield _Ask(connection, ("CLUSTER", "SLOTS"))
+                owner = self._owner(slots, node)
+                if owner != node:
+                    yield _Leave(connection)
+                    connection = None
+                    if owner is None:
+                        continue
+                    connection = yield _Connect(owner)
+            except BaseException as error:  # the cancellation of a task as well
+                if connection is not None:
+                    yield _Leave(connection)
+                if not isinstance(error, ERRORS):
+                    raise
+                failure = failure or error
+                continue
+            self.place = owner
+            return connection
+        raise failure or redis.ConnectionError("CLUSTERDOWN no node has the namespace's slot")
+
+    def _owner(self, slots: Any, asked: Place) -> Place | None:
+        """Returns which node has the namespace's slot, and keeps the nodes that there are."""
+        owner = None
+        nodes: list[Place] = []
+        for first, last, *there in slots:
+            places = [place for node in there if (place := _place_of(node, asked)) is not None]
+            nodes += places
+            if first <= self._slot <= last and there:
+                owner = _place_of(there[0], asked)
+        if owner is not None:
+            self._known = list(dict.fromkeys((owner, *nodes)))
+        return owner
+
+
+def _place_of(node: Any, asked: Place) -> Place | None:
+    host = node[0].decode() if node[0] else ""
+    if host == "?":
+        return None
+    return host or asked[0], int(node[1])
+
+
+class _Lag:
+    """Notices that the running loop was blocked.
+
+    Args:
+        seconds: how long a block has to last to be noticed.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._seconds = seconds
+        self._happened = False
+        self._next()
+
+    def _next(self) -> None:
+        self._due = self._loop.time() + self._seconds
+        self._timer = self._loop.call_at(self._due, self._tick)
+
+    def _tick(self) -> None:
+        self._happened = self.happened()
+        self._next()
+
+    def happened(self) -> bool:
+        """Returns whether the loop was blocked since this was made."""
+        return self._happened or self._loop.time() > self._due + self._seconds
+
+    def stop(self) -> None:
+        """Stops looking."""
+        self._timer.cancel()

@@ -1,0 +1,279 @@
+"""The connections that threads take turns with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from threading import BoundedSemaphore
+from time import monotonic
+from typing import Any, TypeAlias
+
+import redis
+from redis.exceptions import ResponseError
+
+from .connections import Limits
+from .dialing import Dialer
+from .faults import Busy, Slow, is_hopeless
+from .silence import PATIENCE, PROBE, Silence, unacknowledged
+from .wire import Command, Replies, packed
+
+Work: TypeAlias = Callable[[], None]
+"""What to do after a command was sent and before its reply is read."""
+
+MOST = 64
+"""So many commands of threads are sent at the same time; more would only wait on the server instead of here."""
+
+_PIECE = 1 << 16
+
+
+class Connection:
+    """One connection, for one command at a time.
+
+    redis-py opens it. Its own reading and writing take more time than the server needs for a command, and
+    take the time of a whole command for silence.
+
+    Args:
+        opened: the connection of redis-py.
+        silence: seconds without a byte after which the connection counts as silent.
+    """
+
+    def __init__(self, opened: Any, silence: float) -> None:
+        self._opened = opened
+        self._socket = opened._sock
+        self._socket.settimeout(silence)
+        self._replies = Replies()
+        self._unused_since = monotonic()
+
+    def exchange(self, data: bytes, work: Work | None = None) -> Any:
+        """Sends a command and returns the reply, which may be an error.
+
+        Raises:
+            Silence: no byte came or went for too long; `receive` waits on.
+            OSError: the connection is lost.
+        """
+        self._send(data)
+        if work:
+            work()
+        return self.receive()
+
+    def _send(self, data: bytes) -> None:
+        # Most commands go out in one piece.
+        sent = 0 if len(data) > _PIECE else self._send_piece(data)
+        if sent < len(data):
+            rest = memoryview(data)[sent:]
+            while rest:
+                rest = rest[self._send_piece(rest[:_PIECE]) :]
+
+    def _send_piece(self, data: bytes | memoryview) -> int:
+        before = 0
+        while True:
+            try:
+                sent: int = self._socket.send(data)
+            except TimeoutError:
+                before = self._progress(before)
+            else:
+                return sent
+
+    def receive(self) -> Any:
+        """Returns the reply to the command that was sent; raises as `exchange` does."""
+        before = 0
+        while True:
+            try:
+                data = self._socket.recv(_PIECE)
+            except TimeoutError:
+                before = self._progress(before)
+                continue
+            if not data:
+                raise redis.ConnectionError("the server has closed the connection")
+            if replies := self._replies.feed(data):
+                return replies[0]
+
+    def _progress(self, before: int) -> int:
+        """Returns how many bytes are on their way.
+
+        Args:
+            before: the number when this was asked last.
+
+        Raises:
+            Silence: it is the same number.
+        """
+        now = unacknowledged(self._socket)
+        if now == before:
+            raise Silence
+        return now
+
+    def is_older_than(self, seconds: float) -> bool:
+        """Returns whether the connection has been unused for so many seconds."""
+        return monotonic() - self._unused_since > seconds
+
+    def rest(self) -> None:
+        """Notes that the connection is unused from now on."""
+        self._unused_since = monotonic()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._opened.disconnect()
+
+
+class Pool:
+    """Connections to one server, which threads take turns with.
+
+    Args:
+        dialer: opens connections.
+        limits: what the address says of them.
+    """
+
+    def __init__(self, dialer: Dialer, limits: Limits) -> None:
+        self._dialer = dialer
+        self._limits = limits
+        self._bounded = limits.connections is not None
+        self._most = min(MOST, limits.connections or MOST)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._idle: list[Connection] = []
+        self._slots = BoundedSemaphore(self._most)
+        # How many turns there were; a lost update does no harm, since others follow.
+        self._turns = 0
+        # How many times the server was found to be away, and how.
+        self._failures = 0
+        self._failure: BaseException | None = None
+
+    def ask(self, command: Command, work: Work | None) -> Any:
+        """Sends a command and returns the reply.
+
+        Raises:
+            RedisError, OSError: there is none.
+        """
+        if self._pid != os.getpid():  # after a fork, the connections belong to the parent process
+            self._reset()
+        self._take_turn()
+        try:
+            reply = self._ask(command, work)
+        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+            self._failure, self._failures = error, self._failures + 1
+            raise
+        finally:
+            self._turns += 1
+            self._slots.release()
+        if isinstance(reply, ResponseError):
+            raise reply
+        return reply
+
+    def _take_turn(self) -> None:
+        if self._slots.acquire(blocking=False):
+            return
+        before, longest = self._failures, PATIENCE * self._limits.silence
+        turns = -1
+        while not self._slots.acquire(timeout=longest):
+            if turns == self._turns:  # nobody else has had a turn either
+                raise Busy(self._most, longest)
+            turns = self._turns
+        if self._failures != before and self._failure is not None:
+            # The server went away while this thread waited for its turn. To find that out once more
+            # would take as long again for each.
+            self._slots.release()
+            raise type(self._failure)(*self._failure.args)
+
+    def _ask(self, command: Command, work: Work | None) -> Any:
+        connection = self._idle_one()
+        losses, patience = 0, 1
+        while True:
+            is_new = connection is None
+            try:
+                if connection is None:
+                    # After silence: or is it the server that is silent?
+                    connection = self._dial() if patience == 1 else self._dial_and_probe()
+                elif self._limits.idle and connection.is_older_than(self._limits.idle):
+                    connection.exchange(packed(PROBE))
+                reply = self._wait(connection, packed(command), work, patience)
+            except Silence:
+                if connection is not None:
+                    connection.close()
+                if patience > PATIENCE:
+                    raise Slow(PATIENCE * self._limits.silence) from None
+                patience *= 2
+            except (redis.ConnectionError, OSError) as error:
+                if connection is not None:
+                    connection.close()
+                losses += 1
+                if losses > 1 or (is_new and connection is None) or is_hopeless(error):
+                    raise
+            except BaseException:  # Ctrl-C as well: the rest of the reply may still arrive
+                if connection is not None:
+                    connection.close()
+                raise
+            else:
+                connection.rest()
+                self._idle.append(connection)
+                return reply
+            # What was idle is as dead as this one. A command may be sent twice: the server knows which
+            # writes it has applied.
+            self.close()
+            connection, work = None, None
+
+    def _idle_one(self) -> Connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _dial(self) -> Connection:
+        return Connection(self._dialer.dial(), self._limits.silence)
+
+    def _wait(self, connection: Connection, data: bytes, work: Work | None, patience: int) -> Any:
+        """Returns the reply to a command.
+
+        Args:
+            connection: to send it on.
+            data: the command.
+            work: what to do meanwhile.
+            patience: so many times the limit of silence may pass, if the server answers others.
+
+        Raises:
+            Silence: that time is over.
+            RedisError, OSError: the connection is lost, or the server does not answer others.
+        """
+        try:
+            return connection.exchange(data, work)
+        except Silence:
+            pass
+        for _ in range(patience - 1):
+            self._probe()
+            with suppress(Silence):
+                return connection.receive()
+        raise Silence
+
+    def _probe(self) -> None:
+        """Asks the server by another connection whether it is there.
+
+        Raises:
+            RedisError, OSError: it is not.
+        """
+        if self._bounded and not self._slots.acquire(blocking=False):
+            raise redis.TimeoutError("no answer")
+        try:
+            if self._bounded and (idle := self._idle_one()) is not None:
+                idle.close()
+            self._dial_and_probe().close()
+        finally:
+            if self._bounded:
+                self._slots.release()
+
+    def _dial_and_probe(self) -> Connection:
+        connection = self._dial()
+        try:
+            connection.exchange(packed(PROBE))
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, Silence):
+                raise redis.TimeoutError("no answer") from None
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Closes the connections that are not in use."""
+        while (connection := self._idle_one()) is not None:
+            connection.close()
