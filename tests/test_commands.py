@@ -1,6 +1,8 @@
 """The subcommands as plain functions: their effects, replies and errors."""
 
+import re
 from threading import Event
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -113,10 +115,12 @@ def test_a_missing_key_is_named_with_the_most_similar_one_and_nothing_changes(nb
 
 def test_search_reports_how_many_records_match(nb):
     reply = reading.search(nb, "RAIN", limit=1)
-    assert reply.text == "1 of 2 records matching 'RAIN', newest first"
+    assert re.fullmatch(r"1 of 2 records matching 'RAIN', newest first, in [\d.]+ m?s", reply.text)
     assert list(reply.value.index) == ["alice:tue"]
     assert list(reply.value["matches"]) == ["text"]
-    assert reading.search(nb, "rain").text == "2 records matching 'rain'"
+    assert re.fullmatch(
+        r"2 records matching 'rain', in [\d.]+ m?s", reading.search(nb, "rain").text
+    )
     assert reading.search(nb, "snow").value.empty
 
 
@@ -278,10 +282,45 @@ def test_hostile_text_is_printed_on_one_line(nb):
 
 
 def test_a_search_in_quotes_that_finds_nothing_explains_itself(nb):
-    assert reading.search(nb, '"rain"').text == (
-        "0 records matching '\"rain\"'; the quotes are part of the words, so they were searched for "
-        "as well"
-    )
+    first, second = reading.search(nb, '"rain"').text.split("\n")
+    assert first.startswith("0 records matching '\"rain\"', in ")
+    assert first.endswith("; the quotes are part of the words, so they were searched for as well")
+    assert second == "  all of it is searched for as one text; alone, 'rain' is in 2 records"
+
+
+def after_nothing(nb: Notebook, query: str, **filters: Any) -> list[str]:
+    """Searches for what is not there, and returns the lines that say what to try."""
+    reply = reading.search(nb, query, **filters)
+    assert reply.value.empty
+    return reply.text.split("\n")[1:]
+
+
+def test_a_search_that_finds_nothing_offers_the_nearest_spelling(nb):
+    nb.memory.sync.add("cid:1", {"text": "My favorite book is Emma"})
+    assert after_nothing(nb, "favorit bok") == ["  did you mean: %memory search favorite book"]
+    assert after_nothing(nb, "Emna")[0] == "  did you mean: %memory search emma"
+    assert after_nothing(nb, "quite unheard of") == []
+
+
+def test_a_search_that_finds_nothing_offers_single_words_other_filters_and_other_namespaces(nb):
+    nb.memory.sync.add("cid:1", {"text": "My favorite book"})
+    assert after_nothing(nb, "book favorite") == [
+        "  all of it is searched for as one text; alone, 'book' is in 1 record, 'favorite' is in 1 record"
+    ]
+    assert after_nothing(nb, "book", user="bob") == ["  without the filters, 1 record would match"]
+    for namespace in ("other", "a b; !rm"):
+        memory = nb.memories[nb.backend, namespace] = MemoryPrimitive(namespace=namespace)
+        memory.sync.add("k", {"text": "snow"})
+    assert after_nothing(nb, "snow") == [
+        "  namespace 'other' has 1 record: %memory use --namespace other",
+        "  namespace 'a b; !rm' has 1 record",
+    ]
+
+
+def test_only_letters_and_digits_of_a_memory_are_offered_as_a_command(nb):
+    nb.memory.sync.add("cid:1", {"text": "umbrella{__import__('os').system('x')} $HOME `id`"})
+    [line] = after_nothing(nb, "umbrela")
+    assert line == "  did you mean: %memory search umbrella"
 
 
 def test_clearing_nothing_leaves_nothing_to_undo(nb):

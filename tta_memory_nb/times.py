@@ -172,6 +172,31 @@ def shown_instant(seconds: float) -> str:
     return f"{moment.isoformat(' ')}Z"
 
 
+_DISTANCES = ((3600, 60, "min"), (86_400, 3600, "h"), (7 * 86_400, 86_400, "day"))
+"""Below so many seconds, a distance is counted in units of so many seconds."""
+
+
+def ago(at: float, now: float) -> str:
+    """An instant as people say it: ``just now``, ``5 min ago``, ``in 3 h``, ``2 days ago``, ``2018-05-02``.
+
+    Args:
+        at: the instant in Unix seconds.
+        now: the present in Unix seconds.
+
+    Returns:
+        The distance for a week; beyond that the date in UTC.
+    """
+    distance = abs(now - at)
+    if distance < 60:
+        return "just now" if at < now + 1 else f"in {distance:.0f} s"
+    for below, seconds, unit in _DISTANCES:
+        if distance < below:
+            count = int(distance // seconds)
+            text = f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}"
+            return f"{text} ago" if at < now else f"in {text}"
+    return shown_instant(at).partition(" ")[0]
+
+
 def _seconds(value: datetime) -> float:
     if value.tzinfo is None and type(value) is not datetime and value == value:  # noqa: PLR0124  NaT
         # pandas has its own rule, by which a Timestamp without a time zone is UTC.

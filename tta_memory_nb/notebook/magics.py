@@ -18,7 +18,7 @@ from IPython.core.magic import (
 )
 
 from ..errors import TTAMemoryError, harmless
-from ..frames import frame_html
+from ..frames import frame_html, frame_text
 from . import ipython_completion
 from .arguments import UsageProblem
 from .commands import COMMANDS, Notebook, Reply, help_, overview, syntax
@@ -173,5 +173,4 @@ def _formatters(ipython: InteractiveShell) -> tuple[Any, Any]:
 
 
 def _print_frame(frame: Any, printer: Any, _cycle: bool) -> None:
-    """A table as plain text, with the control characters of keys and cells escaped."""
-    printer.text("\n".join(map(harmless, repr(frame).split("\n"))))
+    printer.text(frame_text(frame))

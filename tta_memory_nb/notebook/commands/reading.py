@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from time import perf_counter
 from typing import Unpack
 
 from ...errors import InvalidArgument
@@ -34,7 +35,7 @@ def get(nb: Notebook, keys: Words, *, json: bool = False) -> Reply:
         return Reply(value=values if len(wanted) > 1 else records[0].value)
     from ...frames import records_frame
 
-    return Reply(value=records_frame(records))
+    return Reply(value=records_frame(records, now=nb.clock()))
 
 
 def search(nb: Notebook, words: Text, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> Reply:
@@ -53,16 +54,30 @@ def search(nb: Notebook, words: Text, *, limit: Limit = 10, **filters: Unpack[Fi
     query = text_of(words, "WORDS")
     memory = nb.memory.sync
     filters = nb.fixed(filters)
+    began = perf_counter()
     hits = memory.search_records(query, limit, **filters)
+    took = perf_counter() - began
     from ...frames import hits_frame
 
     total = len(hits) if limit is None or len(hits) < limit else memory.count(query, **filters)
-    text = _some_of(len(hits), total, f" matching '{shown(query)}'")
+    text = _some_of(len(hits), total, f" matching '{shown(query)}'") + f", in {_duration(took)}"
     if not hits and len(query) > 1 and query[0] == query[-1] and query[0] in "\"'":
         text += "; the quotes are part of the words, so they were searched for as well"
     if not hits and re.fullmatch(r"\$\w+|\{.*\}", query):
         text += "; there is no such variable, so this text itself was searched for"
-    return Reply(text, hits_frame(hits))
+    if not total:
+        from ..next_steps import next_steps
+
+        text = "\n  ".join([text, *next_steps(nb, query, filters)])
+    return Reply(text, hits_frame(hits, query=query, now=nb.clock()))
+
+
+def _duration(seconds: float) -> str:
+    """``0.2 ms``, ``35 ms``, ``1.4 s``."""
+    millis = seconds * 1000
+    if millis < 1000:
+        return f"{millis:.1f} ms" if millis < 10 else f"{millis:.0f} ms"
+    return f"{seconds:.1f} s"
 
 
 def list_(nb: Notebook, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> Reply:
@@ -81,7 +96,7 @@ def list_(nb: Notebook, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> 
     from ...frames import records_frame
 
     total = len(records) if limit is None or len(records) < limit else memory.count(**filters)
-    return Reply(_some_of(len(records), total), records_frame(records))
+    return Reply(_some_of(len(records), total), records_frame(records, now=nb.clock()))
 
 
 def _some_of(count: int, total: int, what: str = "") -> str:

@@ -64,7 +64,7 @@ def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> 
         return Reply(
             f"would delete {count_records(total)} of {memory.size():,} in namespace "
             f"'{shown(memory.namespace)}'; nothing is deleted yet: add --yes to do it",
-            records_frame(memory.records(5, **filters)),
+            records_frame(memory.records(5, **filters), now=nb.clock()),
         )
     change = memory.remove(**filters) if filters else memory.take_all()
     if not change.removed:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from ...codec import to_json
 from ...entry import Entry
 from ...keys import parse_memory_key
+from ...main_field import main_field
 from ...table import ABSENT, FlatTable, Path, column_path, flat_table, flatten, is_utf8, portable
 from ...text import fold, leaf_text, match_spans, matching_paths
 
@@ -93,9 +94,16 @@ class Fields:
             size += len(entry.text)
             sample[entry.key] = entry
         table = flat_table(entry.record(namespace) for entry in sample.values())
-        # The most frequent fields are kept, not the first: a rare field must not displace others.
+        # The most frequent fields are kept, not the first: a rare field must not displace others. The field
+        # that says what the record is about comes before all.
         often = Counter(path for row in table.rows for path in row)
-        names = sorted(table.columns, key=lambda name: -often[table.columns[name]])
+        main = main_field(
+            {path: [row[path] for row in table.rows if path in row] for path in often}
+        )
+        names = sorted(
+            table.columns,
+            key=lambda name: (table.columns[name] != main, -often[table.columns[name]]),
+        )
         columns = tuple(
             Column(name, _kind_of(table, table.columns[name]), table.columns[name])
             for name in names[:MOST_FIELDS]

@@ -8,8 +8,9 @@ from typing import Any
 from ...codec import from_json
 from ...entry import Entry
 from ...keys import parse_memory_key
+from ...main_field import main_field
 from ...memory.faces import SyncMemory
-from ...table import is_utf8, portable
+from ...table import flatten, is_utf8, portable
 from ...text import fold, leaf_text, matching_paths
 from .cells import created_at, sendable
 from .repair import token
@@ -22,9 +23,6 @@ _MOST_MATCHES = 100
 _NEIGHBOURS = 4
 _NEIGHBOUR_CHARACTERS = 120
 _SHOWN_VERSIONS = 10
-
-# Fields that hold what was said, by the names that chats and notes give them.
-_FIELDS_OF_SPEECH = ("text", "content", "message")
 
 
 def pretty(text: bytes | str) -> str:
@@ -99,15 +97,12 @@ def _neighbours(memory: SyncMemory, entry: Entry) -> list[dict[str, Any]]:
 
 
 def _gist(entry: Entry) -> str:
-    """What was said in a record, or its longest text; its first fields if it has no text."""
-    value = entry.value()
-    texts = {name: leaf for name, leaf in value.items() if isinstance(leaf, str)}
-    for name in _FIELDS_OF_SPEECH:
-        if name in texts:
-            return sendable(texts[name][:_NEIGHBOUR_CHARACTERS])
-    if texts:
-        return sendable(max(texts.values(), key=len)[:_NEIGHBOUR_CHARACTERS])
-    leaves = list(value.items())[:4]
+    """What was said in a record; its first fields if it has no text."""
+    flat = flatten(entry.value())
+    path = main_field({path: (leaf,) for path, leaf in flat.items()})
+    if path is not None:
+        return sendable(flat[path][:_NEIGHBOUR_CHARACTERS])
+    leaves = list(entry.value().items())[:4]
     shown = (leaf_text(leaf) if not isinstance(leaf, (list, dict)) else "…" for _, leaf in leaves)
     fields = ", ".join(f"{name}: {text}" for (name, _), text in zip(leaves, shown, strict=True))
     return sendable(fields[:_NEIGHBOUR_CHARACTERS])

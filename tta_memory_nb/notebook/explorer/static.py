@@ -17,6 +17,7 @@ from typing import Any
 
 from ...frames import frame_html, records_frame
 from ...record import MemoryRecord
+from ...table import META
 from .cells import MOST_CHARACTERS, sendable
 
 CLASS = "tta-explorer-static"
@@ -77,8 +78,8 @@ class StaticPage:
     @cached_property
     def html(self) -> str:
         """The table as HTML, made once however often it is shown and compared."""
-        frame = records_frame(self._records)
-        frame = frame.drop(columns=["user", "session", "created"]).iloc[:, : 2 + _MOST_FIELDS]
+        frame = records_frame(self._records, query=self._query)
+        frame = frame.iloc[:, : len(META) + _MOST_FIELDS]
         return f'<div class="{CLASS}">{_STYLE}<p>{escape(self._summary())}</p>{frame_html(frame)}</div>'
 
 

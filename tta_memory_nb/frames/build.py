@@ -1,13 +1,14 @@
-"""Records as pandas DataFrames. Only this module imports pandas."""
+"""Records as pandas DataFrames, which can be edited and imported again."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from .memory.compare import EXPIRY, Difference, FieldChange
-from .record import MemoryRecord
-from .table import (
+from ..memory.compare import EXPIRY, Difference, FieldChange
+from ..record import MemoryRecord
+from ..table import (
     ABSENT,
     INSTANTS,
     PATHS_ATTR,
@@ -18,7 +19,7 @@ from .table import (
     moment,
     portable,
 )
-from .times import microseconds
+from ..times import microseconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
 _MOST_EXACT_INTEGER = 2**53
 
 
-def records_frame(records: Iterable[MemoryRecord]) -> pd.DataFrame:
+SHOWN_ATTR = "tta_memory_nb.shown"
+"""Key in ``attrs`` for what is needed only to show a table: the text that was searched for, and how many
+seconds the clock of the memory is ahead of that of this process."""
+
+
+def records_frame(
+    records: Iterable[MemoryRecord], *, query: str = "", now: float | None = None
+) -> pd.DataFrame:
     """Returns a table with a row for each record, which can be edited and imported again.
 
     The index is ``key``. The columns are ``user`` and ``session`` (from the key; NaN if the key names
@@ -46,18 +54,27 @@ def records_frame(records: Iterable[MemoryRecord]) -> pd.DataFrame:
 
     Args:
         records: the records, in the order of the rows.
+        query: text that is marked where the table is shown; empty for none.
+        now: the present in Unix seconds by the clock of the memory; None for the clock of this process.
     """
-    return _frame(list(records))
+    return _frame(list(records), query, now)
 
 
-def hits_frame(hits: Iterable[MemoryRecord]) -> pd.DataFrame:
+def hits_frame(
+    hits: Iterable[MemoryRecord], *, query: str = "", now: float | None = None
+) -> pd.DataFrame:
     """Returns a table like `records_frame` for search hits, with a column ``matches``.
 
     That column lists the fields that matched. There is no column for the score, which is the same for
     all hits of a keyword search.
+
+    Args:
+        hits: the hits, in the order of the rows.
+        query: as for `records_frame`.
+        now: as for `records_frame`.
     """
     kept = list(hits)
-    frame = _frame(kept)
+    frame = _frame(kept, query, now)
     # After the columns that describe the record, before its fields.
     frame.insert(5, "matches", _column([", ".join(hit.matches) for hit in kept], frame.index))
     return frame
@@ -125,63 +142,7 @@ def _leaf_of(change: FieldChange | None, side: Literal["before", "after"]) -> An
     return moment(leaf)
 
 
-def frame_html(frame: pd.DataFrame) -> str | None:
-    """Returns a table as HTML for a notebook; all of its text is escaped.
-
-    The tables made here, and selections that pandas makes from them, show instants to the second, one
-    line per row, text aligned left, and no cell as a formula. Other frames look as pandas shows them.
-    """
-    import pandas as pd
-
-    max_rows = pd.get_option("display.max_rows")
-    nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
-    # If the notebook's settings do not limit the rows, pandas chooses a limit itself.
-    if PATHS_ATTR not in frame.attrs or nested or not max_rows or not _html_is_enabled():
-        shown: str | None = frame._repr_html_()  # type: ignore[operator]
-        return shown
-    dtypes = zip(frame.columns, frame.dtypes, strict=True)
-    too_long = len(frame) > max_rows
-    # As the name of the columns, the index's name appears in their row and needs no row of its own.
-    name = None if frame.index.name is None else str(frame.index.name)
-    table = frame.rename_axis(index=None, columns=name).to_html(
-        max_rows=(pd.get_option("display.min_rows") or max_rows) if too_long else None,
-        max_cols=pd.get_option("display.max_columns") or None,
-        show_dimensions=too_long,
-        formatters={
-            name: _format_instant for name, dtype in dtypes if isinstance(dtype, pd.DatetimeTZDtype)
-        },
-        border=0,
-        # The two classes that make MathJax leave "$5 and $10" alone.
-        classes=["tta-memory", "tex2jax_ignore", "mathjax_ignore"],
-    )
-    return f"<div>{_STYLE}{table}</div>"
-
-
-# Colours and lines are those of the front end, so that the table fits both themes. A front end that strips
-# the style from untrusted HTML shows a plain table.
-_STYLE = """<style>
-.tta-memory th, .tta-memory td {
-  text-align: left !important; white-space: nowrap; vertical-align: top;
-  max-width: 32em; overflow: hidden; text-overflow: ellipsis;
-}
-.tta-memory tbody th { max-width: 16em; }
-</style>"""
-
-
-def _format_instant(at: Any) -> str:
-    if at != at:  # noqa: PLR0124  NaT, no instant
-        return ""
-    # The user may have converted the column to another time zone.
-    return f"{at:%Y-%m-%d %H:%M:%S}" + (f"{at:%z}" if at.utcoffset() else "Z")
-
-
-def _html_is_enabled() -> bool:
-    import pandas as pd
-
-    return bool(pd.get_option("display.notebook_repr_html"))
-
-
-def _frame(records: Sequence[MemoryRecord]) -> pd.DataFrame:
+def _frame(records: Sequence[MemoryRecord], query: str, now: float | None) -> pd.DataFrame:
     import pandas as pd
 
     table = flat_table(records)
@@ -200,6 +161,9 @@ def _frame(records: Sequence[MemoryRecord]) -> pd.DataFrame:
     frame.attrs[PATHS_ATTR] = {
         name: list(path) for name, path in table.columns.items() if column_path(name) != path
     }
+    ahead = 0 if now is None else round(now - time.time())
+    if query or ahead:
+        frame.attrs[SHOWN_ATTR] = {"query": portable(query), "ahead": ahead}
     return frame
 
 

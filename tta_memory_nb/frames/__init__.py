@@ -1,0 +1,13 @@
+"""Records as pandas DataFrames, and how these are shown. Only this package imports pandas."""
+
+from .build import differences_frame, facts_frame, hits_frame, records_frame
+from .render import frame_html, frame_text
+
+__all__ = [
+    "differences_frame",
+    "facts_frame",
+    "frame_html",
+    "frame_text",
+    "hits_frame",
+    "records_frame",
+]

@@ -1,0 +1,223 @@
+"""What a person sees of a table of records: which columns, in what order, and how short. Without pandas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from ..codec import to_json
+from ..main_field import main_field
+from ..table import ABSENT, INSTANTS, META, Path
+from ..text import fold, match_spans
+from ..times import ago, shown_instant
+
+Kind: TypeAlias = Literal["main", "text", "number", "time", "key"]
+
+MATCHES = "matches"
+"""The column of a table of hits that names the fields that match."""
+
+_MAIN_WIDTH, _TEXT_WIDTH = 160, 40
+# A hover shows no more of a cell than this, so that a page of long texts stays small.
+_MOST_OF_WHOLE = 1000
+_SPACE = re.compile(r"\s")
+# A UUID, a long number in hexadecimal digits, or as many letters and digits without a space.
+_IDENTIFIER = re.compile(
+    r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16,}|(?=\w*[0-9])[\w-]{20,}"
+)
+_SHORTEST_IDENTIFIER = 6
+
+
+class Cell(NamedTuple):
+    """A cell as it is shown.
+
+    Attributes:
+        text: in one line, cut.
+        whole: what the cell stands for, if that is more; empty otherwise.
+        spans: start and end of the places in `text` that match what was searched for.
+    """
+
+    text: str
+    whole: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+EMPTY = Cell("")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as it is shown.
+
+    Attributes:
+        name: the name of the DataFrame's column, or of its index.
+        kind: how wide it may be, and what of it may be cut.
+        cells: one for each row.
+    """
+
+    name: str
+    kind: Kind
+    cells: Sequence[Cell]
+
+
+def lay_out(
+    keys: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    paths: Mapping[str, Path],
+    query: str,
+    now: float,
+) -> list[Column]:
+    """Returns the columns to show, the most telling first.
+
+    First comes the field that matches the query in most rows, or else the field that carries the text.
+    Then come who and when, the key, other fields that match, and all other fields. An instant that is
+    the same in every row, or missing, tells nothing and is left out.
+
+    Args:
+        keys: the index.
+        columns: the cells of each column: leaves, `ABSENT` for none, and for instants Unix seconds.
+        paths: the path of each column that is a field.
+        query: what was searched for; empty for nothing.
+        now: Unix seconds from which relative times are counted.
+    """
+    folded = fold(query) if query else ""
+    fields = {name: _other_field(columns[name], folded) for name in paths}
+    hits = {
+        name: sum(bool(cell.spans) for cell in cells) for name, cells in fields.items() if folded
+    }
+    main = _main(columns, paths, hits)
+    rest = sorted((name for name in fields if name != main), key=lambda name: -hits.get(name, 0))
+    made: list[Column] = []
+    if main is not None:
+        made.append(Column(main, "main", _field(columns[main], folded, _MAIN_WIDTH)))
+    if set(columns.get(MATCHES, ())) - {main, ABSENT}:
+        made.append(Column(MATCHES, "text", _field(columns[MATCHES], "")))
+    made += (
+        Column(name, "text", _short(columns[name]))
+        for name in ("user", "session")
+        if any(cell is not ABSENT for cell in columns[name])
+    )
+    made += (
+        Column(name, "time", [_when(at, now) for at in columns[name]])
+        for name in INSTANTS
+        if _tells(name, columns)
+    )
+    made.append(Column("key", "key", _short(keys)))
+    for name in rest:
+        kind: Kind = "number" if _are_numbers(columns[name]) else "text"
+        made.append(Column(name, kind, fields[name]))
+    return made
+
+
+def _main(
+    columns: Mapping[str, Sequence[Any]], paths: Mapping[str, Path], hits: Mapping[str, int]
+) -> str | None:
+    matching = [name for name, count in hits.items() if count and _has_text(columns[name])]
+    most = max((hits[name] for name in matching), default=0)
+    # Of the fields that match, only those that match as often as any; of all fields, any.
+    candidates = [name for name in matching if hits[name] == most] or list(paths)
+    names = {paths[name]: name for name in candidates}
+    path = main_field({path: columns[name] for path, name in names.items()})
+    return None if path is None else names[path]
+
+
+def _has_text(cells: Sequence[Any]) -> bool:
+    return any(isinstance(cell, str) for cell in cells)
+
+
+def _are_numbers(cells: Sequence[Any]) -> bool:
+    return all(cell is ABSENT or isinstance(cell, (int, float)) for cell in cells)
+
+
+def _tells(name: str, columns: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether a column of instants says something that no other column says."""
+    cells = columns[name]
+    if all(cell is ABSENT for cell in cells):
+        return False
+    if name == "created" and list(cells) == list(columns["updated"]):
+        return False
+    return len(cells) == 1 or len(set(cells)) > 1
+
+
+def _field(cells: Sequence[Any], folded: str, width: int = _TEXT_WIDTH) -> list[Cell]:
+    return [_leaf(cell, folded, width) for cell in cells]
+
+
+def _other_field(cells: Sequence[Any], folded: str) -> list[Cell]:
+    texts = [cell for cell in cells if cell is not ABSENT]
+    if not folded and all(isinstance(text, str) and _is_identifier(text) for text in texts):
+        return _short(cells)
+    return _field(cells, folded)
+
+
+def _leaf(leaf: Any, folded: str, width: int) -> Cell:
+    if leaf is ABSENT:
+        return EMPTY
+    if not isinstance(leaf, str):
+        leaf = to_json(leaf) if isinstance(leaf, (list, dict)) else str(leaf)
+    return cut(leaf, match_spans(leaf, folded) if folded else (), width)
+
+
+def _when(at: Any, now: float) -> Cell:
+    return EMPTY if at is ABSENT else Cell(ago(at, now), shown_instant(at))
+
+
+def cut(text: str, spans: Sequence[tuple[int, int]], width: int) -> Cell:
+    """Returns a text in one line of at most about `width` characters, in which the first match is seen.
+
+    Args:
+        text: any text.
+        spans: start and end of the matches, in order.
+        width: characters.
+    """
+    line = _SPACE.sub(" ", text)  # character by character, so that spans stay where they are
+    whole = "" if line == text and len(text) <= width else text[:_MOST_OF_WHOLE]
+    if len(line) <= width:
+        return Cell(line, whole, tuple(spans))
+    start = 0
+    if spans and spans[0][1] > width - 1:
+        # A third of the room is for what comes before the match.
+        start = max(0, min(spans[0][0] - width // 3, len(line) - width))
+    end = start + width
+    before, after = "…" if start else "", "…" if end < len(line) else ""
+    moved = len(before) - start
+    kept = tuple((a + moved, min(b, end) + moved) for a, b in spans if start <= a < end)
+    return Cell(f"{before}{line[start:end]}{after}", whole, kept)
+
+
+def _short(texts: Sequence[Any]) -> list[Cell]:
+    """Returns keys and names, identifiers in them cut to what tells them apart in this table."""
+    known = {text for text in texts if text is not ABSENT}
+    shorter = _shortened(
+        {part for text in known for part in text.split(":") if _is_identifier(part)}
+    )
+
+    def shown(text: Any) -> Cell:
+        if text is ABSENT:
+            return EMPTY
+        parts = (shorter.get(part, part) for part in text.split(":"))
+        cell = cut(":".join(parts), (), _TEXT_WIDTH)
+        return cell._replace(whole="" if cell.text == text else text[:_MOST_OF_WHOLE])
+
+    return [shown(text) for text in texts]
+
+
+def _is_identifier(text: str) -> bool:
+    return _IDENTIFIER.fullmatch(text) is not None
+
+
+def _shortened(identifiers: set[str]) -> dict[str, str]:
+    """Returns for each identifier its beginning or its end, whichever sooner differs from all others."""
+    longest = max(map(len, identifiers), default=0)
+    for length in range(_SHORTEST_IDENTIFIER, longest - 1):
+        if len({each[:length] for each in identifiers}) == len(identifiers):
+            return {each: f"{each[:length]}…" for each in identifiers}
+        if len({each[-length:] for each in identifiers}) == len(identifiers):
+            return {each: f"…{each[-length:]}" for each in identifiers}
+    return {}
+
+
+def columns_that_are_fields(names: Sequence[str]) -> list[str]:
+    """Returns the names without those of the columns that describe the record or the hit."""
+    return [name for name in names if name not in META and name != MATCHES]

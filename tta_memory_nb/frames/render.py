@@ -1,0 +1,274 @@
+"""DataFrames of records as notebooks and terminals show them.
+
+A table that has all columns of a record is shown as `layout` says: what it says comes first, cut so that it is
+in sight. Selections and other tables keep the columns and the order that their user gave them.
+"""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from typing import TYPE_CHECKING, Any
+from unicodedata import combining, east_asian_width
+
+from ..errors import harmless
+from ..table import ABSENT, INSTANTS, META, PATHS_ATTR, column_path
+from .build import SHOWN_ATTR
+from .layout import Cell, Column, columns_that_are_fields, cut, lay_out
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Colours and lines are those of the front end, so that the table fits both themes. A front end that strips
+# the style from untrusted HTML shows a plain table. Text of any script begins where its script begins.
+_STYLE = """<style>
+.tta-memory th, .tta-memory td {
+  text-align: start !important; white-space: nowrap; vertical-align: top; unicode-bidi: isolate;
+  max-width: 32em; overflow: hidden; text-overflow: ellipsis;
+}
+.tta-memory tbody th { max-width: 16em; }
+.tta-memory .tta-main { white-space: normal; overflow-wrap: anywhere; min-width: 20em; max-width: 34em; }
+.tta-memory .tta-text { max-width: 18em; }
+.tta-memory .tta-number, .tta-memory .tta-time { max-width: none; }
+.tta-memory .tta-key, .tta-memory .tta-time { opacity: 0.75; }
+.tta-memory mark { background: #ffe58f; color: #1a1a1a; padding: 0; border-radius: 2px; }
+</style>"""
+
+# The two last classes make MathJax leave "$5 and $10" alone.
+_CLASSES = ("tta-memory", "tex2jax_ignore", "mathjax_ignore")
+_UTC = ("datetime64[us, UTC]", "datetime64[ns, UTC]")
+_TERMINAL_WIDTH = 80
+_GAP = "  "
+
+
+def frame_html(frame: pd.DataFrame) -> str | None:
+    """Returns a table as HTML for a notebook; all of its text is escaped.
+
+    The tables made by this package, and selections that pandas makes from them, show one record a row, and
+    no cell as a formula. Other frames look as pandas shows them.
+    """
+    import pandas as pd
+
+    max_rows = pd.get_option("display.max_rows")
+    nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
+    # If the notebook's settings do not limit the rows, pandas chooses a limit itself.
+    if PATHS_ATTR not in frame.attrs or nested or not max_rows or not _html_is_enabled():
+        shown: str | None = frame._repr_html_()  # type: ignore[operator]
+        return shown
+    table = _records_html(frame) if len(frame) and _is_whole(frame) else _selection_html(frame)
+    return f"<div>{_STYLE}{table}</div>"
+
+
+def frame_text(frame: pd.DataFrame) -> str:
+    """Returns a table as plain text, with the control characters of keys and cells escaped."""
+    nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
+    if PATHS_ATTR in frame.attrs and not nested and len(frame) and _is_whole(frame):
+        return _records_text(frame)
+    return "\n".join(map(harmless, repr(frame).split("\n")))
+
+
+def _is_whole(frame: pd.DataFrame) -> bool:
+    """Whether a table has all that describes a record, so that nobody has chosen its columns."""
+    return (
+        frame.attrs[PATHS_ATTR] is not None
+        and frame.index.name == "key"
+        and tuple(frame.columns[: len(META)]) == META
+        and frame.columns.is_unique
+        # Whoever has converted instants to another time zone wants to see them in it.
+        and all(str(frame[name].dtype) in _UTC for name in INSTANTS)
+    )
+
+
+# ---- a table of records
+
+
+def _columns(frame: pd.DataFrame) -> tuple[list[Column], int]:
+    """Returns the columns that are shown, and how many are not because a setting limits them."""
+    import pandas as pd
+
+    names = [str(name) for name in frame.columns]
+    unusual = frame.attrs[PATHS_ATTR]
+    paths = {
+        name: tuple(unusual.get(name) or column_path(name))
+        for name in columns_that_are_fields(names)
+    }
+    shown = frame.attrs.get(SHOWN_ATTR, {})
+    cells = {
+        name: _seconds(frame[name]) if name in INSTANTS else _leaves(frame[name]) for name in names
+    }
+    columns = lay_out(
+        [str(key) for key in frame.index],
+        cells,
+        paths,
+        shown.get("query", ""),
+        time.time() + shown.get("ahead", 0),
+    )
+    most = pd.get_option("display.max_columns") or len(columns)
+    return columns[:most], max(0, len(columns) - most)
+
+
+def _leaves(column: pd.Series[Any]) -> list[Any]:
+    import pandas as pd
+
+    # In a column of objects None is JSON's null, and only NaN says that there is nothing.
+    is_object = column.dtype == object
+    missing = [
+        isinstance(cell, float) and cell != cell if is_object else bool(gone)  # noqa: PLR0124
+        for cell, gone in zip(column, pd.isna(column), strict=True)
+    ]
+    return [ABSENT if gone else cell for cell, gone in zip(column.tolist(), missing, strict=True)]
+
+
+def _seconds(column: pd.Series[Any]) -> list[Any]:
+    return [ABSENT if at != at else at.timestamp() for at in column]  # noqa: PLR0124  NaT
+
+
+def _some_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Returns the rows to show, as pandas' settings say, and after how many of them others are left out."""
+    import pandas as pd
+
+    most = pd.get_option("display.max_rows")
+    if not most or len(frame) <= most:
+        return frame, len(frame)
+    half = (pd.get_option("display.min_rows") or most) // 2
+    rows = pd.concat([frame.iloc[:half], frame.iloc[-half:]])
+    rows.attrs = frame.attrs
+    return rows, half
+
+
+def _records_html(frame: pd.DataFrame) -> str:
+    some, half = _some_rows(frame)
+    columns, left_out = _columns(some)
+    head = "".join(f'<th class="tta-{c.kind}">{_html_text(c.name)}</th>' for c in columns)
+    rows = [
+        "<tr>" + "".join(_html_cell(c.kind, c.cells[at]) for c in columns) + "</tr>"
+        for at in range(len(some))
+    ]
+    if half < len(some):
+        rows.insert(half, "<tr>" + "<td>…</td>" * len(columns) + "</tr>")
+    # pandas' own class, which front ends style.
+    table = (
+        f'<table class="dataframe {" ".join(_CLASSES)}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+    if half < len(some) or left_out:
+        more = f", {left_out} of them not shown" if left_out else ""
+        table += f"<p>{len(frame):,} rows × {len(columns) + left_out:,} columns{more}</p>"
+    return table
+
+
+def _html_cell(kind: str, cell: Cell) -> str:
+    title = f' title="{_html_text(cell.whole)}"' if cell.whole else ""
+    at, pieces = 0, []
+    for start, end in cell.spans:
+        pieces += [
+            _html_text(cell.text[at:start]),
+            f"<mark>{_html_text(cell.text[start:end])}</mark>",
+        ]
+        at = end
+    pieces.append(_html_text(cell.text[at:]))
+    return f'<td class="tta-{kind}" dir="auto"{title}>{"".join(pieces)}</td>'
+
+
+def _html_text(text: str) -> str:
+    return escape(text.replace("\0", "\ufffd"))
+
+
+def _records_text(frame: pd.DataFrame) -> str:
+    some, half = _some_rows(frame)
+    columns, left_out = _columns(some)
+    room = _terminal_width()
+    texts = [
+        [harmless(column.name), *(harmless(cell.text) for cell in column.cells)]
+        for column in columns
+    ]
+    widths = [max(map(_width, each)) for each in texts]
+    first = widths[0]
+    if columns[0].kind == "main":
+        others = sum(width + len(_GAP) for width in widths[1:])
+        first = min(first, max(room // 2, room - others))
+        texts[0] = [texts[0][0], *(harmless(_cut_again(c, first)) for c in columns[0].cells)]
+        widths[0] = max(map(_width, texts[0]))
+    fitting, used = 1, widths[0]
+    while fitting < len(columns) and used + len(_GAP) + widths[fitting] <= room:
+        used += len(_GAP) + widths[fitting]
+        fitting += 1
+    lines = [
+        _GAP.join(
+            _padded(column[row], width)
+            for column, width in zip(texts[:fitting], widths, strict=False)
+        ).rstrip()
+        for row in range(len(some) + 1)
+    ]
+    if half < len(some):
+        lines.insert(half + 1, "…")
+    hidden = len(columns) - fitting + left_out
+    if half < len(some):
+        lines.append(f"[{len(frame):,} rows]")
+    if hidden:
+        lines.append(f"[{hidden} more {'column' if hidden == 1 else 'columns'}]")
+    return "\n".join(lines)
+
+
+def _cut_again(cell: Cell, width: int) -> str:
+    if _width(cell.text) <= width:
+        return cell.text
+    # A character of two cells of the terminal counts twice.
+    fewer = width * len(cell.text) // max(1, _width(cell.text))
+    return cut(cell.text, cell.spans, max(1, fewer - 2)).text
+
+
+def _terminal_width() -> int:
+    import pandas as pd
+
+    return pd.get_option("display.width") or _TERMINAL_WIDTH
+
+
+def _width(text: str) -> int:
+    """How many cells of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text
+    )
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+# ---- other tables
+
+
+def _selection_html(frame: pd.DataFrame) -> str:
+    """Returns a table with the columns that its user has chosen, instants to the second and one line a row."""
+    import pandas as pd
+
+    max_rows = pd.get_option("display.max_rows")
+    dtypes = zip(frame.columns, frame.dtypes, strict=True)
+    too_long = len(frame) > max_rows
+    # As the name of the columns, the index's name appears in their row and needs no row of its own.
+    name = None if frame.index.name is None else str(frame.index.name)
+    return frame.rename_axis(index=None, columns=name).to_html(
+        max_rows=(pd.get_option("display.min_rows") or max_rows) if too_long else None,
+        max_cols=pd.get_option("display.max_columns") or None,
+        show_dimensions=too_long,
+        formatters={
+            name: _format_instant for name, dtype in dtypes if isinstance(dtype, pd.DatetimeTZDtype)
+        },
+        border=0,
+        classes=list(_CLASSES),
+    )
+
+
+def _format_instant(at: Any) -> str:
+    if at != at:  # noqa: PLR0124  NaT, no instant
+        return ""
+    # The user may have converted the column to another time zone.
+    return f"{at:%Y-%m-%d %H:%M:%S}" + (f"{at:%z}" if at.utcoffset() else "Z")
+
+
+def _html_is_enabled() -> bool:
+    import pandas as pd
+
+    return bool(pd.get_option("display.notebook_repr_html"))

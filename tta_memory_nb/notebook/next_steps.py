@@ -1,0 +1,96 @@
+"""What to try after a search that has found nothing: other spellings, single words, other namespaces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
+
+from ..filters import FilterArgs
+from ..memory.faces import SyncMemory
+from ..table import flatten
+from ..text import fold, leaf_text
+from .commands.base import Notebook, count_records, shown
+
+# So many of the newest records are read for words that are spelled alike, which takes a fraction of a second.
+_READ = 5_000
+_MOST_CHARACTERS = 10_000
+_MOST_WORDS, _MOST_NAMESPACES, _LONGEST_WORD = 5, 20, 40
+# A word is no misspelling of one that is longer or shorter by more than this.
+_FARTHEST = 2
+_WORD = re.compile(r"\w{2,}")
+# A name that needs no quotes in a command, whatever shell or magic reads it.
+_PLAIN_NAME = re.compile(r"[\w.-]+")
+
+
+def next_steps(nb: Notebook, query: str, filters: FilterArgs) -> list[str]:
+    """Returns lines that say what could be typed next; none if nothing would find more.
+
+    Text of the memory is offered as part of a command only if it consists of letters and digits.
+
+    Args:
+        nb: the notebook, whose memory has no record that matches.
+        query: what was searched for.
+        filters: what limited the search.
+    """
+    memory = nb.memory.sync
+    lines: list[str] = []
+    if filters and (total := memory.count(query)):
+        lines.append(f"without the filters, {count_records(total)} would match")
+    words = list(dict.fromkeys(_WORD.findall(query)))[:_MOST_WORDS]
+    if not lines and words:
+        lines += _by_words(memory, query, words, filters)
+    lines += _elsewhere(nb, query)
+    return lines
+
+
+def _by_words(
+    memory: SyncMemory, query: str, words: list[str], filters: FilterArgs
+) -> Iterable[str]:
+    counts = {word: memory.count(word, **filters) for word in words}
+    nearest = _nearest(memory, words, filters)
+    corrected = _WORD.sub(lambda found: nearest.get(found[0], found[0]), query)
+    if nearest and memory.count(corrected, **filters):
+        yield f"did you mean: %memory search {shown(corrected)}"
+        return
+    alike = [word for missing, word in nearest.items() if not counts[missing]]
+    if alike:
+        yield "spelled alike here: " + ", ".join(dict.fromkeys(alike))
+    present = [f"'{word}' is in {count_records(counts[word])}" for word in words if counts[word]]
+    if present and words != [query]:
+        yield "all of it is searched for as one text; alone, " + ", ".join(present)
+
+
+def _nearest(memory: SyncMemory, words: list[str], filters: FilterArgs) -> dict[str, str]:
+    """Returns for words that the newest records lack the word in them that is spelled most alike."""
+    known: set[str] = set()
+    for entry in memory.entries(limit=_READ, **filters):
+        if len(entry.text) > _MOST_CHARACTERS:
+            continue
+        for leaf in flatten(entry.value()).values():
+            if not isinstance(leaf, (list, dict)):
+                known.update(_WORD.findall(fold(leaf_text(leaf))))
+    nearest: dict[str, str] = {}
+    for word in words:
+        folded = fold(word)
+        if folded in known or len(folded) > _LONGEST_WORD:
+            continue
+        similar = sorted(each for each in known if abs(len(each) - len(folded)) <= _FARTHEST)
+        if found := get_close_matches(folded, similar, n=1, cutoff=0.7):
+            nearest[word] = found[0]
+    return nearest
+
+
+def _elsewhere(nb: Notebook, query: str) -> Iterable[str]:
+    others = (
+        (namespace, memory)
+        for (backend, namespace), memory in nb.memories.items()
+        if backend == nb.backend and memory is not nb.memory
+    )
+    for namespace, memory in islice(others, _MOST_NAMESPACES):
+        if total := memory.sync.count(query):
+            line = f"namespace '{shown(namespace)}' has {count_records(total)}"
+            if _PLAIN_NAME.fullmatch(namespace):
+                line += f": %memory use --namespace {namespace}"
+            yield line
