@@ -212,7 +212,7 @@ def test_a_view_gets_the_whole_state_when_it_opens(front):
     assert front.state["total"] == 3
     assert front.state["status"]["backend"] == "in-memory"
     names = [column["name"] for column in front.state["columns"] if column["shown"]]
-    assert names == ["key", "text", "n", "updated", "expires"]
+    assert names == ["key", "text", "n", "updated"]
     assert front.state["rows"][0]["cells"]["n"] == {"k": "num", "t": "9", "v": 9}
 
 
@@ -260,8 +260,28 @@ def test_a_search_highlights_its_matches(front):
     front.ask("set", query="RAIN")
     front.when(lambda: front.keys() == ["ann:tue", "ann:mon"])
     assert front.state["rows"][0]["cells"]["text"]["m"] == [[5, 9]]
-    assert front.state["rows"][0]["cells"]["matches"]["t"] == "text"
     assert front.explorer.query == "RAIN"
+
+
+def shown_columns(front):
+    return [(each["name"], each["kind"]) for each in front.state["columns"] if each["shown"]]
+
+
+def test_columns_are_shown_that_say_something_and_the_text_is_the_first_of_them(explore):
+    memory = MemoryPrimitive()
+    memory.sync.add("a:b", {"turn": 1, "rain": 0, "text": "rain"})
+    front = FrontEnd(explore(memory=memory))
+    front.ask("hello")
+    front.when(lambda: front.keys() == ["a:b"])
+    assert shown_columns(front) == [
+        *(("key", "key"), ("text", "main"), ("turn", "number"), ("rain", "number")),
+        ("updated", "time"),
+    ]
+    front.ask("set", query="rain")
+    front.when(lambda: ("matches", "matches") in shown_columns(front))
+    assert front.state["rows"][0]["cells"]["matches"]["t"] == "rain, text"
+    memory.sync.add("a:c", {"text": "more rain"}, ttl=60)
+    front.when(lambda: ("expires", "expiry") in shown_columns(front))
 
 
 def test_a_view_receives_only_its_window_of_many_records(explore):

@@ -5,6 +5,7 @@ import { CHECKBOX_WIDTH, allowedWidth, chosenColumns, columnsTitled, fittedWidth
 const column = (name, kind, shown = true) => ({ name, kind, title: name, sortable: true, shown });
 const KEY = column("key", "key");
 const TEXT = column("text", "text");
+const MAIN = column("said", "main");
 const TURN = column("turn", "number");
 const UPDATED = column("updated", "time");
 
@@ -19,6 +20,12 @@ test("spare room goes to the texts", () => {
   assert.equal(total, 1000);
 });
 
+test("the field that says what a record is about takes all the room that is left", () => {
+  const { sizes } = layOutColumns([KEY, MAIN, TEXT], new Map(), CHECKBOX_WIDTH + 1000);
+  assert.deepEqual(sizes, [190, 640, 170]);
+  assert.deepEqual(layOutColumns([MAIN, TEXT], new Map([["said", 100]]), CHECKBOX_WIDTH + 600).sizes, [100, 500]);
+});
+
 test("several texts share the room, except those whose width was chosen", () => {
   const other = column("other", "text");
   assert.deepEqual(layOutColumns([TEXT, other], new Map(), CHECKBOX_WIDTH + 600).sizes, [300, 300]);
@@ -31,8 +38,8 @@ test("without texts the last column takes the room", () => {
 
 test("where there is no room the table is wider than the widget", () => {
   const { sizes, total } = layOutColumns([KEY, TEXT], new Map(), 100);
-  assert.deepEqual(sizes, [190, 280]);
-  assert.equal(total, CHECKBOX_WIDTH + 470);
+  assert.deepEqual(sizes, [190, 170]);
+  assert.equal(total, CHECKBOX_WIDTH + 360);
 });
 
 test("a table without columns has a width as well", () => {

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, axisTime, bytes, count, duration, iso, plural, timeLeft, timeOfDay, timeToLive } from "../../tta_memory_nb/notebook/explorer/frontend/format.js";
+import { ago, axisTime, bytes, count, duration, iso, plural, shortKey, timeLeft, timeOfDay, timeToLive } from "../../tta_memory_nb/notebook/explorer/frontend/format.js";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
+
+test("UUIDs in a key are cut, and nothing else is", () => {
+  assert.equal(shortKey("842E34da-02f5-4904-a111-0123456789ab:831c6aab-9bb7-4a6a-8996-f821d5ffe30a:0299df46"), "842E34…:831c6a…:0299df46");
+  assert.equal(shortKey("ann:2026-11-30:00000001"), "ann:2026-11-30:00000001");
+});
 
 test("numbers have thousands separators and their nouns agree with them", () => {
   assert.equal(count(1234567), "1,234,567");

@@ -14,7 +14,7 @@ from ...main_field import main_field
 from ...table import ABSENT, FlatTable, Path, column_path, flat_table, flatten, is_utf8, portable
 from ...text import fold, leaf_text, match_spans, matching_paths
 
-Kind: TypeAlias = Literal["key", "text", "time", "expiry", "number", "matches", "mixed"]
+Kind: TypeAlias = Literal["key", "main", "text", "time", "expiry", "number", "matches", "mixed"]
 Cell: TypeAlias = "dict[str, Any] | None"
 
 MOST_CHARACTERS = 300
@@ -23,10 +23,12 @@ MOST_CHARACTERS = 300
 MOST_FIELDS = 200
 """How many fields are offered as columns; a record may have any number of them."""
 
-# A match further into the text than `_FAR` is shown with this many characters before it.
-_BEFORE_A_MATCH, _FAR = 20, 45
+# A match that ends further into the text than `_FAR` is shown with this many characters before it.
+_BEFORE_A_MATCH, _FAR = 16, 34
 _SHOWN_FIELDS = 6
 _SAMPLE = 200
+# So many hits of so many bytes are looked at for matches in several fields.
+_LOOKED_AT, _MOST_LOOKED_AT = 50, 20_000
 _SAMPLE_BYTES = 2_000_000
 _MOST_PATHS = 8
 _EXACT = 2**53
@@ -60,7 +62,6 @@ ABOUT = (
 """The columns that describe the record, not its value; without the key's."""
 
 _ABOUT = {column.name: column for column in (KEY, *ABOUT)}
-_SHOWN_ABOUT = ("updated", "expires")
 
 
 def column_called(name: str, known: Iterable[Column] = ()) -> Column:
@@ -76,16 +77,29 @@ class Fields:
     """The columns for the fields of some records.
 
     Attributes:
-        columns: one for each field, the most frequent first.
+        columns: one for each field: the one that carries the text, then the most frequent first.
         more: how many further fields the records have.
+        expires: whether a record expires.
+        elsewhere: whether a hit matches in another field than the one that carries the text.
     """
 
     columns: tuple[Column, ...]
     more: int
+    expires: bool = False
+    elsewhere: bool = False
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], namespace: str) -> Fields:
-        """The fields of a sample of the entries that is quickly read."""
+    def of(
+        cls, entries: Iterable[Entry], namespace: str, query: str = "", hits: Sequence[Entry] = ()
+    ) -> Fields:
+        """The fields of a sample of the entries that is quickly read.
+
+        Args:
+            entries: the sample is taken from their beginning.
+            namespace: the namespace of the entries.
+            query: what is searched for; empty for nothing.
+            hits: entries that match it, of which some are looked at.
+        """
         sample: dict[str, Entry] = {}
         size = 0
         for entry in entries:
@@ -105,23 +119,36 @@ class Fields:
             key=lambda name: (table.columns[name] != main, -often[table.columns[name]]),
         )
         columns = tuple(
-            Column(name, _kind_of(table, table.columns[name]), table.columns[name])
+            Column(
+                name,
+                "main" if table.columns[name] == main else _kind_of(table, table.columns[name]),
+                table.columns[name],
+            )
             for name in names[:MOST_FIELDS]
         )
-        return cls(columns, len(names) - len(columns))
+        needle = fold(query)
+        text_field = ".".join(main or ())
+        elsewhere = bool(needle) and any(
+            path != text_field
+            for hit in hits[:_LOOKED_AT]
+            if len(hit.text) <= _MOST_LOOKED_AT
+            for path in matching_paths(hit.value(), needle)
+        )
+        expires = any(entry.expires_at is not None for entry in sample.values())
+        return cls(columns, len(names) - len(columns), expires, elsewhere)
 
-    def shown(self, chosen: Sequence[str] | None, *, searching: bool) -> list[str]:
+    def shown(self, chosen: Sequence[str] | None) -> list[str]:
         """The names of the columns that are shown, without the key's.
 
         Args:
-            chosen: the columns that the user has chosen; None for the most frequent ones.
-            searching: whether there are matches to show.
+            chosen: the columns that the user has chosen; None for those that say something.
         """
         if chosen is not None:
             return [name for name in dict.fromkeys(chosen) if name != KEY.name]
-        matches = [MATCHES.name] if searching else []
         names = [column.name for column in self.columns[:_SHOWN_FIELDS]]
-        return [*matches, *names, *_SHOWN_ABOUT]
+        if self.elsewhere:
+            names.insert(1, MATCHES.name)
+        return [*names, "updated", *(["expires"] if self.expires else [])]
 
 
 NO_FIELDS = Fields((), 0)
@@ -187,7 +214,7 @@ class Rows:
         cell: dict[str, Any] = {"k": kind}
         spans = match_spans(text, self._needle) if self._needle else []
         # A column is narrow: a match far from the beginning would not be visible.
-        start = spans[0][0] - _BEFORE_A_MATCH if spans and spans[0][0] > _FAR else 0
+        start = max(0, spans[0][0] - _BEFORE_A_MATCH) if spans and spans[0][1] > _FAR else 0
         if start or len(text) > MOST_CHARACTERS:
             end = start + MOST_CHARACTERS
             spans = [(a - start, min(b, end) - start) for a, b in spans if start <= a < end]

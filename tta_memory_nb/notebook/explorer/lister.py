@@ -245,7 +245,8 @@ class Lister:
     def _take(self, listing: Listing) -> None:
         memory = listing.request.memory
         newest = memory.sync.entries(None, _SAMPLE)
-        fields = Fields.of([*newest, *listing.entries[:_SAMPLE]], memory.namespace)
+        query, hits = listing.request.query, listing.entries[:_SAMPLE]
+        fields = Fields.of([*newest, *hits], memory.namespace, query, hits)
         found = self._found
         if found.memory is memory:
             found.versions.add(reversed(newest))

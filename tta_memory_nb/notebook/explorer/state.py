@@ -130,7 +130,7 @@ class ExplorerState:
     def _columns(self) -> list[tuple[Column, bool]]:
         """All columns but the key's, each with whether it is shown; shown ones first, in order."""
         fields = self.found.fields
-        shown = fields.shown(self.columns, searching=bool(self.query))
+        shown = fields.shown(self.columns)
         known = (*([MATCHES] if self.query else []), *fields.columns, *ABOUT)
         inside = [column_called(name, known) for name in shown]
         return [

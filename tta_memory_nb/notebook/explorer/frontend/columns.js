@@ -3,7 +3,7 @@
 /** @import { Column, Sort } from "./types.js" */
 
 /** Pixels. */
-const DEFAULT_WIDTHS = { key: 190, text: 280, time: 110, expiry: 120, number: 90, matches: 130, mixed: 180 };
+const DEFAULT_WIDTHS = { key: 190, main: 280, text: 170, time: 110, expiry: 120, number: 90, matches: 130, mixed: 180 };
 const NARROWEST = 48;
 const WIDEST_FITTED = 900;
 const FIT_PADDING = 22;
@@ -32,8 +32,8 @@ export function fittedWidth(widths) {
 }
 
 /**
- * The widths of all columns. Spare room goes to the texts, which can use it; to the last column where no
- * text may grow.
+ * The widths of all columns. Spare room goes to the field that says what the record is about, or else to all
+ * texts, which can use it; to the last column where no text may grow.
  *
  * @param {Column[]} columns
  * @param {ReadonlyMap<string, number>} chosen widths that the user has chosen, by name
@@ -43,7 +43,9 @@ export function fittedWidth(widths) {
 export function layOutColumns(columns, chosen, available) {
   const widths = columns.map((column) => widthOf(column, chosen));
   const spare = available - CHECKBOX_WIDTH - widths.reduce((sum, width) => sum + width, 0);
-  const growing = columns.map((column) => column.kind === "text" && !chosen.has(column.name));
+  const may = columns.map((column) => !chosen.has(column.name));
+  const main = columns.map((column, at) => column.kind === "main" && may[at]);
+  const growing = main.some(Boolean) ? main : columns.map((column, at) => column.kind === "text" && may[at]);
   const howMany = growing.filter(Boolean).length;
   if (!howMany && growing.length) growing[growing.length - 1] = true;
   const share = spare > 0 ? spare / (howMany || 1) : 0;

@@ -13,6 +13,18 @@ export function plural(number, noun) {
   return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
+const LEFT_OF_A_UUID = 6;
+
+/**
+ * A key in which UUIDs are cut, since nobody reads them.
+ *
+ * @param {string} key
+ */
+export function shortKey(key) {
+  return key.replace(UUID, (uuid) => `${uuid.slice(0, LEFT_OF_A_UUID)}…`);
+}
+
 /**
  * A time as "2026-11-30 04:56:00Z"; the bare number where no date can hold it.
  *

@@ -5,7 +5,7 @@
 import { CHECKBOX_WIDTH, allowedWidth, fittedWidth, layOutColumns, nextSort, widthOf } from "./columns.js";
 import { followPointer, h, highlighted, targetOf } from "./dom.js";
 import { isFiltered } from "./filters.js";
-import { ago, iso, timeLeft } from "./format.js";
+import { ago, iso, shortKey, timeLeft } from "./format.js";
 import { HEADINGS, gridMove, rowRange } from "./keyboard.js";
 import { ROW_HEIGHT, Viewport } from "./scrolling.js";
 import { harmless } from "./text.js";
@@ -230,7 +230,7 @@ export class Grid {
     const role = column.kind === "key" ? "rowheader" : "gridcell";
     const cell = h("div", { role, class: `tta-cell tta-is-${column.kind}`, "aria-colindex": at + 2 });
     const content = row.cells[column.name];
-    if (column.kind === "key") cell.append(h("span", { class: "tta-text", title: harmless(row.key) }, harmless(row.key)));
+    if (column.kind === "key") cell.append(h("span", { class: "tta-text", title: harmless(row.key) }, harmless(shortKey(row.key))));
     else if (column.kind === "time" || column.kind === "expiry") this.time(drawn, cell, content, column.kind);
     else if (content) {
       const { t: text, m: matches, k: kind, c: isCut } = content;

@@ -3,7 +3,7 @@
 
 // ---------------------------------------------------------------- the state that the kernel sends
 
-export type ColumnKind = "key" | "text" | "time" | "expiry" | "number" | "matches" | "mixed";
+export type ColumnKind = "key" | "main" | "text" | "time" | "expiry" | "number" | "matches" | "mixed";
 
 export interface Column {
   name: string;
