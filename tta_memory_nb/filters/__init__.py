@@ -35,7 +35,7 @@ class Condition:
     Attributes:
         field: name of the field, or the dotted path to it.
         operator: such as ``"$gt"``.
-        operand: what the field is compared with, as `operands.operand` returns it.
+        operand: what the field is compared with, as ``operands.operand`` returns it.
     """
 
     field: str
@@ -87,12 +87,12 @@ class Filters:
             session: second part of such a key.
             prefix: beginning of the key.
             since: earliest instant of the last write. Both ends are inclusive at the precision at which
-                they are given, see `times.span`.
+                they are given, see ``times.span``.
             until: latest instant of the last write.
             where: conditions on fields. A nested field is written with dots:
                 ``"agent.name"``. Operators: ``$eq $ne $gt $gte $lt $lte $in $nin $exists
                 $contains``. Numbers compare with numbers and text with text, Decimals and instants as
-                `operands` describes. If a field is missing or has another type, every condition on it
+                ``operands`` describes. If a field is missing or has another type, every condition on it
                 fails except ``$ne``, ``$nin`` and ``$exists: False``.
 
         Raises:

@@ -197,7 +197,7 @@ class SyncMemory:
 
     @property
     def clock(self) -> Clock:
-        """Gives the instant that counts for this memory in Unix seconds: on a server, its time."""
+        """The clock that counts for this memory, which gives Unix seconds; on a server, that of the server."""
         return self._verbs.clock
 
     @property
@@ -292,7 +292,7 @@ class MemoryPrimitive:
         compress_over: values of more bytes of JSON are compressed on a server, with zstd where
             there is zstandard, else with zlib; in this process they never are.
         clock: gives Unix seconds; for tests. On a server the server's time decides, unless this is
-            a `stores.base.SimulatedTime`.
+            a ``stores.base.SimulatedTime``.
 
     Raises:
         InvalidArgument: an address that is none, a capacity below 0, an empty namespace, ...
@@ -483,7 +483,7 @@ class MemoryPrimitive:
 
     @property
     def clock(self) -> Clock:
-        """Gives the instant that counts for this memory in Unix seconds: on a server, its time."""
+        """The clock that counts for this memory, which gives Unix seconds; on a server, that of the server."""
         return self._verbs.clock
 
     @property
