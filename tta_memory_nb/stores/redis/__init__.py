@@ -7,11 +7,15 @@
     commands.py    what the server is asked, and what its replies mean
     calls.py       how scripts are called, and how the time is asked for
     operations.py  writes and their ids
+    lost.py        writes that were applied although their replies were lost
+    gone.py        keys that are known to be missing
     sync.py        searches: bring a replica up to date, then look there
     scripts.py     what the server carries out in one step; lua/ has the sources
+    rows.py        what replies say: records, and facts about a server
     payload.py     a record as bytes: header and text, compressed or not
     keys.py        names of a namespace's keys on the server
     replica.py     a copy of the namespace in this process
+    position.py    how far a replica knows the server
     partial.py     replicas of what filters name
     runner.py      carries plans out, with await or without
     lines.py       the connections of an event loop

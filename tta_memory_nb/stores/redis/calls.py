@@ -12,7 +12,7 @@ from ..plan import Plan
 from . import scripts
 from .clock import ServerClock, steady
 from .faults import explained
-from .keys import keys_of
+from .keys import answers_of, keys_of
 from .operations import WriteIds
 from .wire import AtSending, Command, Meanwhile, Prepared
 
@@ -42,7 +42,7 @@ class Calls:
         self.clock = clock
         self._namespace = namespace
         self._timeout = timeout
-        self._head = (b"5", *self.keys)
+        self._answers = answers_of(namespace).encode()
         # How each script is called, but for its arguments.
         self._calls: dict[bytes, Prepared] = {}
         # How many times the source of each script was sent.
@@ -69,9 +69,12 @@ class Calls:
             and not (self._is_measuring and self.clock.is_known)
         ):
             yield from self.measure_time()
-        call = self._calls.get(script.sha)
+        name = script.sha
+        if script.remembers:
+            name += self.write_ids.client
+        call = self._calls.get(name)
         if call is None:
-            call = self._calls[script.sha] = Prepared((script.sha, *self._head))
+            call = self._calls[name] = Prepared((script.sha, *self._keys_for(script)))
         now = self.clock.argument()
         command: Command = ("EVALSHA", call, now, *args)
         while True:
@@ -87,9 +90,14 @@ class Calls:
         self._loads[script.sha] = loads + 1
         # Loads it as well. Not every user may call SCRIPT LOAD.
         try:
-            return (yield ("EVAL", script.source, *self._head, now, *args))
+            return (yield ("EVAL", script.source, *self._keys_for(script), now, *args))
         except ServerError as error:
             raise explained(error, self._namespace) from None
+
+    def _keys_for(self, script: scripts.Script) -> tuple[bytes, ...]:
+        if script.remembers:
+            return (b"6", *self.keys, self._answers + self.write_ids.client)
+        return (b"5", *self.keys)
 
     def write(
         self,
@@ -98,7 +106,11 @@ class Calls:
         *args: Argument,
         work: Callable[[], None] | None = None,
     ) -> Plan[Any]:
-        """Returns the reply to a write; None when it had been applied and the reply was lost."""
+        """Returns the reply to a write.
+
+        A write whose reply was lost is sent again, and gets the same reply; None when the server has
+        not kept it.
+        """
         ids = self.write_ids
         for allowed in _ALLOWANCES:
             try:

@@ -6,7 +6,7 @@ may be sent again when its reply was lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from struct import Struct
 from typing import Any
@@ -21,10 +21,11 @@ from .calls import Calls
 from .clock import ServerClock
 from .faults import explained, other_format
 from .keys import FORMAT, decode_key, encode_key
+from .lost import recall
 from .operations import BATCH, pages
 from .partial import Replicas, Subset
 from .payload import Payloads, unpack
-from .replica import triples
+from .rows import entries_of, name_of, named
 from .wire import Prepared
 
 PAGE = 1000
@@ -93,6 +94,7 @@ class Commands(Calls):
         header, text = self.payloads.pack(entry)
         reply = yield from self.write(scripts.SET, write_id, encode_key(entry.key), header, text)
         if reply is None:
+            yield from recall((entry,), self.keys[0], self._replicas, self.note)
             return
         if type(reply) is list:
             if not reply:  # a case that set.lua leaves to put.lua
@@ -139,7 +141,8 @@ class Commands(Calls):
         flag = b"0" if for_good else b"1"
         reply = yield from self.write(scripts.PUT, write_id, flag, prepared, work=work)
         if reply is None:
-            return lambda: Change(tuple(entries))
+            yield from recall(entries, self.keys[0], self._replicas, self.note)
+            return lambda: Change(tuple(entries), origin=self)
         _, end, _, _, _, self.evictions, capacity, *_ = reply
         self.note(end, capacity)
         return lambda: self._has_put(entries, reply)
@@ -154,8 +157,8 @@ class Commands(Calls):
         for number, created in zip(it, it, strict=True):
             entries[number - 1].created_at = _DOUBLE.unpack(created)[0]
         self._replicas.wrote(entries, start, -1 if evicted else end)
-        removed = _entries(replaced)
-        old = [entry for entry in _entries(out) if entry._recency <= start]
+        removed = entries_of(replaced)
+        old = [entry for entry in entries_of(out) if entry._recency <= start]
         return Change(tuple(entries), (*removed, *old), len(old), self)
 
     def get(self, keys: Sequence[str]) -> Plan[list[Entry]]:
@@ -226,15 +229,21 @@ class Commands(Calls):
         for entry in entries:
             args += (encode_key(entry.key), entry._write_seq)
         reply = yield from self.write(scripts.REMOVE, write_id, b"1", *args)
-        return self._removed(reply, [entry.key for entry in entries])
+        return self._removed(reply, None)
 
-    def _removed(self, reply: Any, keys: Sequence[str]) -> Change:
-        if reply is None:  # only this process may still know what was there
-            return Change(removed=self._replicas.removed_unseen(keys), origin=self)
-        start, end, rows = reply
+    def _removed(self, reply: Any, gone: Sequence[str] | None) -> Change:
+        """Takes in a deletion.
+
+        Args:
+            reply: of the server; None if it was lost.
+            gone: keys that do not exist any more; None for those in the reply.
+        """
+        start, end, rows = (-1, self.seen, ()) if reply is None else reply
         self.note(end)
-        removed = tuple(_entries(rows))
-        self._replicas.removed([entry.key for entry in removed], start, end)
+        removed = tuple(entries_of(rows))
+        self._replicas.removed(
+            [entry.key for entry in removed] if gone is None else gone, start, end
+        )
         return Change(removed=removed, origin=self)
 
     def clear(self, write_id: int) -> Plan[None]:
@@ -242,7 +251,7 @@ class Commands(Calls):
         reply = yield from self.write(scripts.CLEAR, write_id)
         if reply is not None:
             self.note(reply[1])
-        self._replicas.cleared(self.seen)
+        self._replicas.cleared(self.seen if reply is None else reply[1])
 
     def resize(self, max_size: int, write_id: int) -> Plan[tuple[Change, bool]]:
         """Sets the capacity and evicts; returns whether there is more to evict."""
@@ -252,7 +261,7 @@ class Commands(Calls):
             return Change((), (), 0, self), True
         start, end, before, self.evictions, more, rows = reply
         self.note(end, max_size)
-        evicted = tuple(_entries(rows))
+        evicted = tuple(entries_of(rows))
         self._replicas.removed([entry.key for entry in evicted], start, end)
         capacity = None if before < 0 or before == max_size else before
         return Change((), evicted, len(evicted), self, capacity), bool(more)
@@ -269,17 +278,17 @@ class Commands(Calls):
         for entry in written:
             args += (encode_key(entry.key), entry._write_seq)
         for entry in removed:
-            # A recency that was given in an outage is not the server's.
-            place = min(entry._recency, self.seen)
-            args += (encode_key(entry.key), place, *self.payloads.pack(entry))
+            args += (encode_key(entry.key), *self.at_its_place(entry))
         capacity = b"" if max_size is None else max_size
         reply = yield from self.write(scripts.REVERT, write_id, capacity, len(written), *args)
         if reply is None:
+            for entry in (*written, *removed):
+                self._replicas.removed((entry.key,), -1, self.seen)
             return Change(tuple(removed), tuple(written), 0, self)
         _start, end, before, self.evictions, rows, restored, out = reply
         self.note(end, max_size)
-        write_seqs = dict(_named(restored))
-        evicted = _entries(out)
+        write_seqs = dict(named(restored))
+        evicted = entries_of(out)
         fell = {entry.key for entry in evicted if entry.key in write_seqs}
         back = []
         for entry in removed:
@@ -287,17 +296,33 @@ class Commands(Calls):
                 entry._write_seq = write_seqs[entry.key]
                 back.append(entry)
         pushed_out = [entry for entry in evicted if entry.key not in fell]
-        taken = _entries(rows)
+        taken = entries_of(rows)
         self._replicas.removed([entry.key for entry in (*taken, *evicted)], -1, end)
         self._replicas.restored(back, end)
         capacity_before = None if before < 0 or before == max_size else before
         return Change(tuple(back), (*taken, *pushed_out), len(pushed_out), self, capacity_before)
 
-    def note(self, end: int, capacity: int | None = None) -> None:
-        """Records the server's counter, and the capacity if the reply has it (-1: no limit)."""
+    def at_its_place(self, entry: Entry) -> tuple[int, bytes, bytes]:
+        """Returns recency, header and text of a record that is put back to its place.
+
+        Numbers that were given in an outage are not the server's: such a record comes back to where it
+        was written, or where it was read last, and the server gives it a version.
+        """
+        if entry._write_seq > self.seen:
+            entry._write_seq = 0
+        recency = 0 if entry._recency > self.seen else entry._recency
+        return max(recency, entry._write_seq) or self.seen, *self.payloads.pack(entry)
+
+    def note(self, end: int, capacity: int | None = None) -> int:
+        """Records the server's counter, and the capacity if the reply has it (-1: no limit).
+
+        Returns:
+            The highest value of the counter that was seen.
+        """
         self.seen = max(self.seen, end)
         if capacity is not None:
             self.max_size = None if capacity < 0 else capacity
+        return self.seen
 
     # ---- the whole namespace
 
@@ -333,7 +358,7 @@ class Commands(Calls):
                 info = yield ("INFO", "server")
             except ServerError:
                 info = b""
-            self._server = _name_of(info)
+            self._server = name_of(info)
         return self._server
 
     def list_keys(self, filters: Filters) -> Plan[list[str]]:
@@ -384,26 +409,3 @@ class Commands(Calls):
         """
         applied = yield from self.write(scripts.GIVE_UP, write_id)
         return bool(applied)
-
-
-def _entries(rows: Sequence[Any]) -> list[Entry]:
-    """Returns the records of a flat list of key, recency and blob."""
-    found = (unpack(key, blob, place) for key, place, blob in triples(rows))
-    return [entry for entry in found if entry is not None]
-
-
-def _named(rows: Sequence[Any]) -> Iterator[tuple[str, int]]:
-    it = iter(rows)
-    for key, number in zip(it, it, strict=True):
-        yield decode_key(key), number
-
-
-def _name_of(info: Any) -> str:
-    """Returns the server's name and version in the reply to INFO."""
-    if isinstance(info, bytes):
-        lines = info.decode("utf-8", "replace").splitlines()
-        info = dict(line.split(":", 1) for line in lines if ":" in line)
-    for name in ("valkey", "redis"):
-        if version := info.get(f"{name}_version"):
-            return f"{name} {version}"
-    return ""

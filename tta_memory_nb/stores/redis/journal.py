@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from ...entry import Entry
 from ...errors import ServerError, StoreUnavailable, harmless
@@ -22,7 +22,7 @@ from . import scripts
 from .commands import Commands
 from .faults import is_passing, refusal
 from .keys import encode_key
-from .operations import BATCH, MOST_BYTES, Write, WriteIds
+from .operations import BATCH, MOST_BYTES, Write, WriteIds, WriteKind
 
 _FORGOTTEN = (
     "it may have been deleted by another client later than it was written, and the server has forgotten "
@@ -43,7 +43,7 @@ class RefusedWrite:
         reason: what the server said, or how the connection ended each time it was sent.
     """
 
-    kind: Literal["set", "delete", "clear", "resize"]
+    kind: WriteKind
     at: float
     reason: str
     _entry: Entry | None = field(default=None, repr=False)
@@ -86,7 +86,7 @@ class Journal:
                 self.remove(self._unsent[key])
             if not write.write_id:
                 self._unsent[key] = write
-        for other in () if key is not None else chain((e.key for e in write.entries), write.keys):
+        for other in () if key is not None else write.changed:
             self._unsent.pop(other, None)  # that write is sent before this one
         self._writes[write] = None
         self.size += write.size
@@ -105,16 +105,18 @@ class Journal:
 
     def move(self, since: float, seconds: float) -> None:
         """Moves the instants of all writes; of their entries, those that are not earlier than `since`."""
+        moved: dict[int, Entry] = {}  # an entry may belong to several writes
         for write in self._writes:
             write.at += seconds
-            for entry in {id(entry): entry for entry in (*write.entries, *write.kept)}.values():
-                if entry.updated_at < since:  # an imported one
-                    continue
-                entry.updated_at += seconds
-                if entry.created_at is not None and entry.created_at >= since:
-                    entry.created_at += seconds
-                if entry.expires_at is not None:
-                    entry.expires_at += seconds
+            moved.update((id(entry), entry) for entry in (*write.entries, *write.kept))
+        for entry in moved.values():
+            if entry.updated_at < since:  # an imported one
+                continue
+            entry.updated_at += seconds
+            if entry.created_at is not None and entry.created_at >= since:
+                entry.created_at += seconds
+            if entry.expires_at is not None:
+                entry.expires_at += seconds
 
     # ---- what is sent
 
@@ -127,6 +129,8 @@ class Journal:
             self.split(first)
         for write in self._writes:
             alone = write.kind in ("clear", "resize")
+            if write.kind in ("take", "restore") and any(each.kept for each in taken):
+                break  # it names versions, which those before it learn from the server
             if taken and (
                 alone or size + write.size > self._most or weight + write.weight > self._most_bytes
             ):
@@ -277,31 +281,30 @@ class Replay:
         for write in writes:
             args += (write.write_id, write.kind, repr(write.at), len(write.entries or write.keys))
             for entry in write.entries:
-                args += (encode_key(entry.key), *commands.payloads.pack(entry))
+                args.append(encode_key(entry.key))
+                if write.kind == "take":
+                    args.append(entry._write_seq)
+                elif write.kind == "restore":
+                    args += commands.at_its_place(entry)
+                else:
+                    args += commands.payloads.pack(entry)
             args += map(encode_key, write.keys)
         # No id of its own: the server looks up the id of each write.
         reply = yield from commands.write(scripts.REPLAY, 0, self._base, repr(self.since), *args)
         _start, end, commands.evictions, capacity, write_seqs, refused = reply
         commands.note(end, capacity)
-        kept = (entry for write in writes for entry in write.kept)
-        for entry, write_seq in zip(kept, write_seqs, strict=True):
-            entry._write_seq = max(0, write_seq)
-        self._set_forgotten_aside(writes, write_seqs)
+        kept = [(write, entry) for write in writes for entry in write.kept]
+        for (write, entry), write_seq in zip(kept, write_seqs, strict=True):
+            if write_seq > 0 or write.kind == "set":
+                entry._write_seq = max(0, write_seq)
+            if write_seq < 0:
+                with self._lock:
+                    self._set_aside(replace(write, entries=(entry,), kept=(entry,)), _FORGOTTEN)
         it = iter(refused)
         return {
             writes[number - 1]: refusal(message.decode("utf-8", "replace"))
             for number, message in zip(it, it, strict=True)
         }
-
-    def _set_forgotten_aside(self, writes: Sequence[Write], write_seqs: Sequence[int]) -> None:
-        """Sets aside what may have been deleted by others at a later instant, which nobody knows any more."""
-        records = ((write, place) for write in writes for place in range(len(write.entries)))
-        for (write, place), write_seq in zip(records, write_seqs, strict=True):
-            if write_seq < 0:
-                here = slice(place, place + 1)
-                alone = replace(write, entries=write.entries[here], kept=write.kept[here])
-                with self._lock:
-                    self._set_aside(alone, _FORGOTTEN)
 
     def _send_less(self, writes: Sequence[Write], reason: str) -> Plan[None]:
         if len(writes) > 1:

@@ -5,6 +5,7 @@
     tta:{namespace}:expiries   sorted set: key by the instant of its expiry, in Unix seconds
     tta:{namespace}:meta       hash: format, counter of recencies, capacity, evictions, last writes of clients, ...
     tta:{namespace}:log        sorted set: key by the counter at its deletion or restoration
+    tta:{namespace}:answers:*  hash: answer by write id, of the last writes of one client; expires soon
 
 The namespace is the hash tag. So all keys of a namespace are in one slot of a Cluster, and one script may use them
 all.
@@ -74,6 +75,11 @@ def encode_key(key: str) -> bytes:
 def is_foreign(key: str) -> bool:
     """Returns whether a key was spelled out by `decode_key`."""
     return key in _foreign
+
+
+def answers_of(namespace: str) -> str:
+    """What the names of the keys begin with that keep answers; the name of the client follows."""
+    return f"{_prefix(namespace)}answers:"
 
 
 def _prefix(namespace: str) -> str:

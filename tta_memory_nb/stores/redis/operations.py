@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from secrets import token_hex
 from threading import Lock
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from ...entry import Entry
 
@@ -55,14 +56,19 @@ class WriteIds:
             return next(iter(self._open), self._next + 1)
 
 
+WriteKind: TypeAlias = Literal["set", "delete", "take", "restore", "clear", "resize"]
+
+
 @dataclass(eq=False, slots=True)
 class Write:
     """A write that is pending for the server.
 
     Attributes:
-        kind: what it does.
+        kind: what it does. ``"take"`` deletes what a write has put there, and nothing newer, and
+            ``"restore"`` puts back what was removed, unless something has been written since.
         at: its instant, in Unix seconds.
-        entries: what it sets; copies, as it was meant: the memory has its own.
+        entries: what it sets or restores, or what it takes. What it sets are copies, as it was
+            meant: the memory has its own.
         kept: the entries in memory, which learn their ``_write_seq`` from the server.
         keys: what it deletes.
         max_size: the capacity it sets.
@@ -71,7 +77,7 @@ class Write:
         tries: how often it has failed when it was sent alone.
     """
 
-    kind: Literal["set", "delete", "clear", "resize"]
+    kind: WriteKind
     at: float
     entries: Sequence[Entry] = ()
     kept: Sequence[Entry] = ()
@@ -91,11 +97,15 @@ class Write:
         return sum(len(entry.text) for entry in self.entries)
 
     @property
+    def changed(self) -> Iterator[str]:
+        """The keys of the records that it changes."""
+        return chain((entry.key for entry in self.entries), self.keys)
+
+    @property
     def only_key(self) -> str | None:
-        """The key, if it changes no other."""
-        if len(self.entries) == 1:
-            return self.entries[0].key
-        return self.keys[0] if len(self.keys) == 1 else None
+        """The key, if it decides alone what becomes of one record."""
+        is_decisive = self.kind in ("set", "delete") and self.size == 1
+        return next(self.changed) if is_decisive else None
 
 
 def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -190,6 +190,7 @@ class Outages:
                             ids.end(write_id)
                         for write in writes:
                             self.current.journal.add(write)
+                            self._note_offline(write)
                         return result
         except BaseException:
             ids.end(write_id)
@@ -205,6 +206,13 @@ class Outages:
                 "kept; nothing was written: make the server reachable, then call reconnect()"
             )
         return offline()
+
+    def _note_offline(self, write: Write) -> None:
+        """Lets no answer from before the outage bring back what was deleted in it."""
+        if write.kind == "clear":
+            self._replicas.whole.replica.removed_offline(None)
+        elif write.kind in ("delete", "take"):
+            self._replicas.whole.replica.removed_offline(write.changed)
 
     # ---- an outage begins and ends
 
@@ -225,7 +233,7 @@ class Outages:
             if ended != self._ended:
                 return
             commands = self._commands
-            self._replicas.detach(commands.max_size)
+            self._replicas.detach(commands.max_size, commands.seen)
             journal = Journal(commands.write_ids)
             self.current = Outage(self._clock(), str(error), commands.seen, journal)
             self._closed.clear()
@@ -296,15 +304,15 @@ class Outages:
             if journal.size:
                 return False
             # First: a caller who finds the outage over takes the replica for one of the server.
-            self._replicas.whole.replica.start_over()
+            self._replicas.whole.replica.start_over(self._commands.seen)
             self._ended += 1
             self.current = None
             return True
 
     def _set_aside(self, write: Write, reason: str) -> None:
         """Keeps a write of one record that the server refuses for good; called with the lock."""
-        key = write.only_key or f"{write.kind}()"
-        [entry] = write.entries or (None,)
+        key = next(write.changed, f"{write.kind}()")
+        entry = write.kept[0] if write.kept else None
         self.refused[key] = RefusedWrite(write.kind, write.at, reason, entry)
         for kept in write.kept:
             self._replicas.whole.replica.forget(kept)

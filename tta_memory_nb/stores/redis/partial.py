@@ -22,6 +22,9 @@ from .replica import Replica
 MOST_PARTIAL = 4
 """So many partial replicas are kept, those that were asked last."""
 
+# A partial replica is dropped when this process has changed more of its records since its last sync.
+_MOST_OUTDATED = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Subset:
@@ -58,6 +61,10 @@ class Subset:
             and self.until >= other.until
         )
 
+    def may_have(self, key: str) -> bool:
+        """Returns whether a record of this key may belong to the subset."""
+        return key.startswith(self.prefix) and self.infix in key
+
     def arguments(self) -> tuple[bytes | str, ...]:
         """Returns the subset as `lua/sync.lua` and `lua/keys.lua` take it."""
         if self == WHOLE:
@@ -88,7 +95,7 @@ class Synced:
 class Replicas:
     """All that this process knows of a namespace: one replica of the whole, and partial ones.
 
-    The whole replica takes in what this process does on the server. The partial ones drop what was
+    The whole replica takes in what this process does on the server. The partial ones note what was
     changed, and fetch it with their next sync.
 
     Args:
@@ -137,35 +144,33 @@ class Replicas:
         """Takes in own writes."""
         self.whole.replica.wrote(entries, start, end)
         if self._partial:
-            self._outdated([entry.key for entry in entries])
+            self._outdated((entry.key, entry._recency) for entry in entries)
 
     def removed(self, keys: Sequence[str], start: int, end: int) -> None:
-        """Takes in own deletions."""
+        """Takes in own deletions, also of keys that did not exist."""
         self.whole.replica.removed(keys, start, end)
         if self._partial:
-            self._outdated(keys)
+            self._outdated((key, end) for key in keys)
 
     def restored(self, entries: Sequence[Entry], end: int) -> None:
         """Takes in records that an own undo has brought back."""
         self.whole.replica.restored(entries, end)
         if self._partial:
-            self._outdated([entry.key for entry in entries])
+            self._outdated((entry.key, end) for entry in entries)
 
     def cleared(self, end: int) -> None:
         """Takes in an own `clear`."""
         self.whole.replica.cleared(end)
         self._take_partial()
 
-    def removed_unseen(self, keys: Sequence[str]) -> tuple[Entry, ...]:
-        """Takes in deletions whose reply was lost; returns the entries that were known of them."""
-        if self._partial:
-            self._outdated(keys)
-        return self.whole.replica.offline.remove(keys).removed
-
-    def _outdated(self, keys: Iterable[str]) -> None:
-        keys = list(keys)
-        for synced in list(self._partial.values()):
-            synced.replica.outdated(keys)
+    def _outdated(self, changes: Iterable[tuple[str, int]]) -> None:
+        """Takes in keys that have changed, and the server's counter at that."""
+        changes = list(changes)
+        with self._lock:
+            for subset, synced in list(self._partial.items()):
+                here = [change for change in changes if subset.may_have(change[0])]
+                if synced.replica.outdated(here) > _MOST_OUTDATED:
+                    del self._partial[subset]  # its next sync would load as much as a new one
 
     def _take_partial(self) -> list[Replica]:
         """Forgets the partial replicas, and returns them."""
@@ -173,10 +178,11 @@ class Replicas:
             partial, self._partial = self._partial, OrderedDict()
         return [synced.replica for synced in partial.values()]
 
-    def detach(self, max_size: int | None) -> None:
+    def detach(self, max_size: int | None, seen: int) -> None:
         """Turns the whole replica into a store of its own, with all that this process knows.
 
         Args:
             max_size: the capacity of the namespace, if it has one.
+            seen: the server's counter.
         """
-        self.whole.replica.detach(max_size, self._take_partial())
+        self.whole.replica.detach(max_size, seen, self._take_partial())

@@ -12,8 +12,7 @@ is complete.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from math import inf
 from sys import maxsize
 from typing import Any
@@ -23,40 +22,15 @@ from ...search.request import ALL
 from ..base import Clock
 from ..memory import InMemoryStore
 from ..records import Records
-from .keys import decode_key
-from .payload import MOST_SEQ, unpack
+from .gone import Gone
+from .payload import unpack
+from .position import Position
+from .rows import triples
 
 _EMPTY = b""
 
 # More than the server's counter grows by in any outage; together with it far below 2^53.
 _OFFLINE = 1 << 50
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a replica knows the server.
-
-    Attributes:
-        generation: how many times the replica has started over.
-        epoch: of the namespace; another one after a clear.
-        cursor: the server's counter at the last sync.
-        log_cursor: the same for the log of deletions.
-        oldest_held: recency of the oldest record that the replica holds; None before the first
-            search, -inf when it holds all.
-        knows_all: whether it has every value that was written up to the cursor.
-    """
-
-    generation: int
-    epoch: bytes
-    cursor: int
-    log_cursor: int
-    oldest_held: float | None
-    knows_all: bool
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the server has no record that the replica lacks."""
-        return self.oldest_held == -inf
 
 
 class Replica:
@@ -87,6 +61,12 @@ class Replica:
         self._ahead: dict[str, tuple[int, Entry | None]] = {}
         # What was known before the replica started over; for an outage before it is complete.
         self._former: OrderedDict[str, Entry] = OrderedDict()
+        # Of what this process has done before the first sync and in an outage.
+        self._gone = Gone()
+        # The counter when the replica started over. What it has known since before that is as new.
+        self._known_at = 0
+        # The highest recency that was given in an outage.
+        self._offline_to = 0
 
     def position(self) -> Position:
         """Returns how far the replica knows the server."""
@@ -113,13 +93,11 @@ class Replica:
         with self.records.lock:
             if self._oldest_held is None:
                 for entry in entries[-self._max_known :] if self._max_known else ():
-                    self._keep(entry)
-                if self._is_offline:  # an outage has begun meanwhile, and work went on without it
-                    self.records.indexes.restored(entries)
-                    self.records.sort()
+                    self._keep(entry, entry._recency)
+                self._sort_if_offline(entries)
             elif self._follows(start, end):
                 for entry in entries:
-                    self._keep(entry)
+                    self._keep(entry, entry._recency)
             else:
                 for entry in entries:
                     self._note(entry.key, entry._recency, entry)
@@ -127,6 +105,8 @@ class Replica:
     def read(self, entries: Iterable[Entry], missing: Iterable[str], start: int, end: int) -> None:
         """Takes in own reads, whose entries carry their new recency, and what did not exist."""
         with self.records.lock:
+            if self._is_offline:
+                return  # an outage has begun meanwhile, and work went on without it
             if self._oldest_held is None or self._follows(start, end):
                 for entry in entries:
                     there = self.records.entries.get(entry.key)
@@ -134,7 +114,7 @@ class Replica:
                         there._recency = max(there._recency, entry._recency)
                         self._to_the_end(there)
                     else:
-                        self._keep(entry)
+                        self._keep(entry, entry._recency)
                 self._drop(missing, end)
             else:
                 for entry in entries:
@@ -143,7 +123,7 @@ class Replica:
                     self._note(key, end, None)
 
     def removed(self, keys: Iterable[str], start: int, end: int) -> None:
-        """Takes in own deletions."""
+        """Takes in own deletions, also of keys that did not exist."""
         with self.records.lock:
             if self._oldest_held is None or self._follows(start, end):
                 self._drop(keys, end)
@@ -156,16 +136,29 @@ class Replica:
         with self.records.lock:
             for entry in entries:
                 if self._oldest_held is None:
-                    self._keep(entry)
+                    self._keep(entry, end)
                 else:
                     self._note(entry.key, end, entry)
+            self._sort_if_offline(entries)
 
-    def outdated(self, keys: Iterable[str]) -> None:
-        """Drops stale copies of records; the next sync fetches the current ones."""
+    def outdated(self, changes: Iterable[tuple[str, int]]) -> int:
+        """Takes in keys that have changed, and the counter at that; the next sync fetches them.
+
+        Returns:
+            How many such keys there are.
+        """
         with self.records.lock:
-            for key in keys:
-                self.records.entries.pop(key, None)
-                self._former.pop(key, None)
+            for key, end in changes:
+                self._note(key, end, None)
+            return len(self._ahead)
+
+    def removed_offline(self, keys: Iterable[str] | None) -> None:
+        """Takes in deletions of an outage; None for all records.
+
+        An answer to what was asked before the outage is older than these.
+        """
+        with self.records.lock:
+            self._gone.add_offline(keys)
 
     def forget(self, entry: Entry) -> None:
         """Drops a record that has not reached the server and never will."""
@@ -177,10 +170,13 @@ class Replica:
         """Takes in an own `clear`."""
         with self.records.lock:
             self._former.clear()
+            self._generation += 1  # what is under way was asked before
             if self._oldest_held is None:
-                self.records.entries.clear()
+                self._drop(list(self.records.entries), end)
+                self._gone.add_all(end)
             else:
-                self._ahead = dict.fromkeys((*self.records.entries, *self._ahead), (end, None))
+                for key in (*self.records.entries, *self._ahead):
+                    self._note(key, end, None)
 
     def _follows(self, start: int, end: int) -> bool:
         """Whether no other client has done anything since the last sync, so none has to be asked.
@@ -201,19 +197,33 @@ class Replica:
         if at > self._cursor and at >= self._ahead.get(key, (0, None))[0]:
             self._ahead[key] = (at, entry)
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep(self, entry: Entry, at: int) -> None:
+        """Takes in a record, as it was at a value of the counter, unless something newer is known."""
         records = self.records
         there = records.entries.get(entry.key)
-        if there is not None and there._recency > entry._recency:
+        if there is None:
+            if not self._gone.allows(entry.key, at):
+                return
+        elif there._recency > at or (
+            not there._recency and at <= self._known_at and there._write_seq >= entry._write_seq
+        ):
             return
         self._put(entry)
         if self._former:
             self._former.pop(entry.key, None)
+        self._gone.discard(entry.key)
         if there is not None:
             records.entries.move_to_end(entry.key)
         records.recency = max(records.recency, entry._recency)
         while len(records.entries) > records.capacity:
-            records.entries.popitem(last=False)
+            _, oldest = records.entries.popitem(last=False)
+            self._gone.add_all(oldest._recency)
+
+    def _sort_if_offline(self, entries: Iterable[Entry]) -> None:
+        """Puts own writes, whose answers came after an outage had begun, to their places."""
+        if self._is_offline:
+            self.records.indexes.restored(entries)
+            self.records.sort()
 
     def _put(self, entry: Entry) -> None:
         """Puts an entry under its key, unindexed."""
@@ -236,34 +246,55 @@ class Replica:
         for key in keys:
             there = entries.get(key)
             # What was written later than the deletion still exists.
-            if there is not None and there._recency <= end:
+            if there is not None:
+                if there._recency > end:
+                    continue
                 del entries[key]
             self._former.pop(key, None)
+            if self._oldest_held is None:
+                self._gone.add(key, end)
 
     # ---- what a sync has brought
 
-    def start_over(self) -> None:
-        """Forgets how far it knows the server, but not what it knows of it."""
+    def start_over(self, seen: int) -> None:
+        """Forgets how far it knows the server, but not what it knows of it.
+
+        Args:
+            seen: the server's counter.
+        """
         records = self.records
         with records.lock:
             records.settle(records.clock())
-            self._former.update(records.entries)
-            self._ahead.clear()
+            self._offline_to = max(self._offline_to, records.recency)
+            for key, entry in records.entries.items():
+                self._former[key] = entry
+                self._former.move_to_end(key)
             self._activate(_EMPTY, 0)
+            self._ahead = {}
             self._oldest_held = None
             self._is_offline = False
             records.set_capacity(self._max_known)
             self._cursor = self._log_cursor = 0
+            self._known_at = seen
+            self._gone.end_offline(seen)
             # The last ones stay known, as if they had just been written or read.
+            for entry in self._former.values():
+                entry._recency = 0
             recent = list(self._former.values())[-self._max_known :] if self._max_known else []
             for entry in recent:
-                entry._recency, entry._column = 0, -1
-                records.entries[entry.key] = entry
+                self._put(entry)
 
     def _activate(self, epoch: bytes, seq: int) -> None:
         self._generation += 1
+        # What this process has done since the server was asked.
+        ahead = {key: known for key, known in self._ahead.items() if known[0] > seq}
+        if self._oldest_held is None:
+            for entry in self.records.entries.values():
+                if entry._recency > seq:
+                    ahead[entry.key] = (entry._recency, entry)
+            ahead.update({key: (end, None) for key, end in self._gone.since(seq)})
         self.records.forget_all()
-        self._ahead.clear()
+        self._ahead = ahead
         self.records.recency = seq
         self._epoch = epoch
         self._cursor = self._log_cursor = seq
@@ -375,66 +406,74 @@ class Replica:
 
     # ---- an outage
 
-    def detach(self, max_size: int | None, partial: Iterable[Replica] = ()) -> None:
+    def detach(self, max_size: int | None, seen: int, partial: Iterable[Replica] = ()) -> None:
         """Becomes a store of its own, with all that this process knows.
 
         Args:
             max_size: the capacity of the namespace, if it has one.
+            seen: the server's counter.
             partial: other replicas that know something; they are not used any more.
         """
         records = self.records
         with records.lock:
             records.settle(records.clock())
             for replica in partial:
-                for hit in replica.records.find(ALL):
-                    entry = hit.entry
-                    former = self._former.get(entry.key)
-                    if former is None or former._recency < entry._recency:
-                        self._former[entry.key] = entry
-            for key, (_, known) in sorted(self._ahead.items(), key=lambda item: item[1][0]):
+                self._join(replica)
+            for key, (at, known) in sorted(self._ahead.items(), key=lambda item: item[1][0]):
                 if known is None:
                     records.entries.pop(key, None)
                     self._former.pop(key, None)
                 else:
-                    self._keep(known)
+                    self._keep(known, at)
             self._ahead.clear()
             for key, entry in reversed(self._former.items()):
                 if key not in records.entries:
                     self._put_oldest(entry)
             self._former.clear()
-            complete = self._oldest_held == -inf
             records.indexes.clear()
-            unknown = 0
+            # The recency of some is not known, but that they were used last before the replica has
+            # started over, and in which order.
+            unknown = max(0, self._known_at - len(records.entries))
             for entry in sorted(records.entries.values(), key=recency):
                 entry._column = -1
                 if not entry._recency:
-                    # The recency of these is not known; those of the server are larger by far.
                     unknown = entry._recency = unknown + 1
-                records.recency = max(records.recency, entry._recency)
                 records.entries.move_to_end(entry.key)
-            # From here on own numbers, which no late reply of the server comes up to.
-            records.recency += _OFFLINE
+            # From here on own numbers, which no late reply of the server comes up to, and which rise
+            # from outage to outage.
+            records.recency = max(records.recency, seen + _OFFLINE, self._offline_to)
             self._generation += 1
             self._oldest_held = None
             self._is_offline = True
-            records.set_capacity(max_size if complete and max_size is not None else maxsize)
+            # What is not known here makes the room on the server only smaller.
+            records.set_capacity(maxsize if max_size is None else max_size)
+            records.evict([])
 
-
-def triples(rows: Sequence[Any]) -> Iterator[tuple[str, int, bytes]]:
-    """Yields key, recency and blob of a flat list."""
-    it = iter(rows)
-    for key, place, blob in zip(it, it, it, strict=True):
-        yield decode_key(key), _place(place), blob
+    def _join(self, partial: Replica) -> None:
+        """Takes in what a partial replica knows and this one does not."""
+        for hit in partial.records.find(ALL):
+            entry = hit.entry
+            key, place = entry.key, entry._recency
+            known = self.records.entries.get(key)
+            if (
+                key in partial._ahead
+                or self._gone.is_later(key, place)
+                or (known is not None and known._recency >= place)
+            ):
+                continue
+            if (
+                known is None
+                and self._oldest_held is not None
+                and place >= self._oldest_held
+                and partial._cursor <= self._cursor
+            ):
+                continue  # it had been deleted when this replica was synced
+            former = self._former.get(key)
+            if former is None or former._recency < place:
+                self._former[key] = entry
+                self.records.entries.pop(key, None)
 
 
 def _reached(written: bytes) -> float:
     at = float(written)
     return at if abs(at) == inf else int(at)
-
-
-def _place(written: Any) -> int:
-    """Returns a recency; 0 for what another program has put in its place."""
-    try:
-        return min(max(0, int(float(written))), MOST_SEQ)
-    except (TypeError, ValueError, OverflowError):
-        return 0

@@ -15,13 +15,16 @@ class Script:
     Args:
         name: name of the file, without its suffix.
         begins: names of the files whose source precedes it.
+        remembers: whether the server keeps its answer for some minutes, for a client that has lost it.
 
     Attributes:
+        remembers: as given.
         source: source of the script, for `EVAL`.
         sha: SHA-1 of the source in hexadecimal, for `EVALSHA`.
     """
 
-    def __init__(self, name: str, begins: tuple[str, ...]) -> None:
+    def __init__(self, name: str, begins: tuple[str, ...], *, remembers: bool = False) -> None:
+        self.remembers = remembers
         folder = files(__package__) / "lua"
         self.source = b"\n".join((folder / f"{part}.lua").read_bytes() for part in (*begins, name))
         self.sha = sha1(self.source, usedforsecurity=False).hexdigest().encode()
@@ -32,11 +35,11 @@ SET = Script("set", ())
 GET = Script("get", ())
 TIME = Script("time", ())
 
-PUT = Script("put", _WRITING)
-REMOVE = Script("remove", _WRITING)
-CLEAR = Script("clear", _WRITING)
-RESIZE = Script("resize", _WRITING)
-REVERT = Script("revert", _WRITING)
+PUT = Script("put", _WRITING, remembers=True)
+REMOVE = Script("remove", _WRITING, remembers=True)
+CLEAR = Script("clear", _WRITING, remembers=True)
+RESIZE = Script("resize", _WRITING, remembers=True)
+REVERT = Script("revert", _WRITING, remembers=True)
 REPLAY = Script("replay", _WRITING)
 PURGE = Script("purge", _WRITING)
 GIVE_UP = Script("give_up", _WRITING)

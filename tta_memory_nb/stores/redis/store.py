@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 from ...entry import Entry
 from ...errors import ServerError, StoreUnavailable, brief
@@ -22,7 +22,7 @@ from .addresses import parse_address
 from .clock import ServerClock
 from .commands import Commands
 from .keys import keys_of
-from .operations import Write, batches, pages
+from .operations import Write, WriteKind, batches, pages
 from .outage import Outages
 from .partial import Replicas
 from .payload import Payloads
@@ -399,14 +399,16 @@ class RedisStore:
         def offline() -> tuple[Change, list[Write]]:
             memory = self._offline
             back = memory.revert(Change(tuple(written), tuple(removed), 0, memory, max_size))
-            # Its `removed` is what was taken out, and what was evicted to make room.
             writes = []
-            if back.removed:
-                keys = tuple(entry.key for entry in back.removed)
-                writes.append(self._pending("delete", keys=keys))
-            if back.written:
-                meant = [copy(entry) for entry in back.written]
-                writes.append(self._pending("set", entries=meant, kept=back.written))
+            if max_size is not None:
+                before, self.commands.max_size = self.commands.max_size, max_size
+                back = replace(back, max_size=None if before == max_size else before)
+                writes.append(self._pending("resize", max_size=max_size))
+            # Also what is not known here: it may be on the server.
+            if written:
+                writes.append(self._pending("take", entries=written))
+            if removed:
+                writes.append(self._pending("restore", entries=removed, kept=removed))
             return back, writes
 
         return self.outages.change(
@@ -423,7 +425,8 @@ class RedisStore:
 
         def offline() -> tuple[tuple[Change, bool], list[Write]]:
             before, self.commands.max_size = self.commands.max_size, max_size
-            change = replace(self._offline.resize(max_size), max_size=before)
+            capacity = None if before == max_size else before
+            change = replace(self._offline.resize(max_size), max_size=capacity)
             return (change, False), [self._pending("resize", max_size=max_size)]
 
         while more:
@@ -433,7 +436,7 @@ class RedisStore:
             done.append(change)
         return self._joined(done)
 
-    def _pending(self, kind: Literal["set", "delete", "clear", "resize"], **what: Any) -> Write:
+    def _pending(self, kind: WriteKind, **what: Any) -> Write:
         return Write(kind, self.clock(), **what)
 
     def _joined(self, changes: Sequence[Change]) -> Change:

@@ -1,9 +1,9 @@
 -- Deletes every record of the namespace. ARGV: now, write_id, settled_below, client, deadline.
--- Returns the counter before and after; false if this write had been applied before.
+-- Returns the counter before and after; the same again if this write had been applied before, or false.
 make_way()
 local refused = open()
 if refused then return refused end
-if is_done(ARGV[2]) then return false end
+if is_done(ARGV[2]) then return remembered() end
 call('UNLINK', VALUES, ORDER, EXPIRIES, LOG)
 seq = seq + 1
 -- A new epoch makes the replicas start over. The instant is for clients that replay writes after an outage.
@@ -11,4 +11,4 @@ call('HSET', META, 'epoch', whole(seq), 'cleared', NOW, 'cleared_seq', whole(seq
 call('HDEL', META, 'trimmed', 'trimmed_at')
 mark_done(ARGV[2], ARGV[3])
 close()
-return {start, seq}
+return remember({start, seq})

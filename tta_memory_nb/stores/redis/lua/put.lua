@@ -2,10 +2,10 @@
 -- and text of each record.
 -- Returns the counter before and after, the recency of the first and last record, the evictions by this write and in
 -- all, the capacity (-1: none), the records that were replaced and evicted (if `want`), and for each record that kept its
--- created_at, its number and that instant; false if this write had been applied before.
+-- created_at, its number and that instant; the same again if this write had been applied before, or false.
 local refused = open()
 if refused then return refused end
-if is_done(ARGV[2]) then return false end
+if is_done(ARGV[2]) then return remembered() end
 local keys, heads, texts = {}, {}, {}
 for i = 7, #ARGV, 3 do
   local n = #keys + 1
@@ -19,4 +19,5 @@ local out = evict(2 * MOST, want)
 sweep(100)  -- last: a server without room allows everything after a command that frees
 mark_done(ARGV[2], ARGV[3])
 close()
-return {start, seq, first, last, evicted - before, evicted, max or -1, replaced, out, kept}
+local answer = {start, seq, first, last, evicted - before, evicted, max or -1, replaced, out, kept}
+return want and remember(answer) or answer

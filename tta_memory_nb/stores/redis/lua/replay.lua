@@ -1,5 +1,7 @@
 -- Replays the writes that a client made in an outage. ARGV: now, 0, settled_below, client, deadline, base, since, then
--- writes: write_id, kind, at, count, and for 'set' key, header, text of each record, for 'delete' keys.
+-- writes: write_id, kind, at, count, and for each record, for 'set' key, header, text; for 'delete' its key; for 'take', which
+-- deletes one version only, key and version; for 'restore', which leaves alone what has been written since, key, recency,
+-- header, text.
 -- Returns the counter before and after, the evictions in all, the capacity (-1: none), the version of each record that
 -- was set (0: it was not; -1: nobody can tell whether it was deleted later), and number and error of each write that was refused.
 --
@@ -11,9 +13,11 @@ if refused then return refused end
 local base = tonumber(ARGV[6])
 local since = tonumber(ARGV[7])
 local frees, i = true, 8
+local WIDTHS = {set = 3, delete = 1, take = 2, restore = 4}
 while frees and i <= #ARGV do
-  frees = ARGV[i + 1] == 'delete'
-  i = i + 4 + ARGV[i + 3]
+  local kind = ARGV[i + 1]
+  frees = kind == 'delete' or kind == 'take'
+  i = i + 4 + ARGV[i + 3] * WIDTHS[kind]
 end
 if frees then make_way() end
 local facts = call('HMGET', META, 'cleared', 'cleared_seq', 'trimmed', 'trimmed_at')
@@ -34,41 +38,64 @@ local function instant_of(head, at)
   return updated >= since and updated <= at and updated or at
 end
 
--- The version that each record has got; 0 for a record that was not set.
+-- The version that each record has got that was set or restored; 0 for a record that was not.
 local versions, refusals = {}, {}
 
-local function apply(kind, first, count, width, at, known)
+local apply = {}
+
+function apply.set(first, count, at, known)
   local keys, heads, texts, over = {}, {}, {}, {}
   for j = 0, count - 1 do
-    local key, head = ARGV[first + j * width], ARGV[first + j * width + 1]
-    local blob, instant = call('HGET', VALUES, key), kind == 'set' and instant_of(head, at) or at
+    local key, head, text = ARGV[first + j * 3], ARGV[first + j * 3 + 1], ARGV[first + j * 3 + 2]
+    local blob, instant, expires = call('HGET', VALUES, key), instant_of(head, at), expires_of(head)
     if is_newer(blob, instant) then
       -- It stays.
-    elseif kind == 'delete' then
-      keys[#keys + 1] = key
     elseif is_forgotten(blob, instant) then
       versions[known + j + 1] = -1
-    elseif expires_of(head) ~= 0 and expires_of(head) <= now then
+    elseif expires ~= 0 and expires <= now then
       over[#over + 1] = {key, instant}
     else
       local n = #keys + 1
-      keys[n], heads[n], texts[n] = key, head, ARGV[first + j * width + 2]
+      keys[n], heads[n], texts[n] = key, head, text
       versions[known + j + 1] = seq + n
     end
   end
-  if kind == 'delete' then
-    if #keys > 0 then remove(keys, nil, at, true) end
-  elseif #keys > 0 then
-    put(keys, heads, texts, false)
-  end
+  if #keys > 0 then put(keys, heads, texts, false) end
   for _, each in ipairs(over) do remove({each[1]}, nil, each[2], true) end
 end
 
--- Finds the versions of records that were set before, when the answer was lost.
-local function recall(first, count, known)
+function apply.delete(first, count, at)
+  local keys = {}
+  for i = first, first + count - 1 do
+    if not is_newer(call('HGET', VALUES, ARGV[i]), at) then keys[#keys + 1] = ARGV[i] end
+  end
+  if #keys > 0 then remove(keys, nil, at, true) end
+end
+
+function apply.take(first, count, at)
+  local keys, pinned = {}, {}
+  for j = 1, count do keys[j], pinned[j] = ARGV[first + 2 * j - 2], tonumber(ARGV[first + 2 * j - 1]) end
+  remove(keys, pinned, at)
+end
+
+function apply.restore(first, count, at, known)
   for j = 0, count - 1 do
-    local at, text = sub(ARGV[first + j * 3 + 1], 10, 17), ARGV[first + j * 3 + 2]
-    local blob = call('HGET', VALUES, ARGV[first + j * 3])
+    local key, recency, head, text = unpack(ARGV, first + 4 * j, first + 4 * j + 3)
+    local blob = call('HGET', VALUES, key)
+    if is_forgotten(blob, at) then
+      versions[known + j + 1] = -1
+    elseif not is_live(blob) and not is_newer(blob, at) then
+      versions[known + j + 1] = restore(key, recency, head, text) or 0
+    end
+  end
+end
+
+-- Finds the versions of records that were set or restored before, when the answer was lost.
+local function recall(first, count, width, known)
+  for j = 0, count - 1 do
+    local next_one = first + (j + 1) * width
+    local at, text = sub(ARGV[next_one - 2], 10, 17), ARGV[next_one - 1]
+    local blob = call('HGET', VALUES, ARGV[first + j * width])
     if is_live(blob) and sub(blob, 10, 17) == at and sub(blob, 38) == text then
       versions[known + j + 1] = version_of(blob)
     end
@@ -80,29 +107,29 @@ i = 8
 while i <= #ARGV do
   local write_id, kind, at, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
   i, number = i + 4, number + 1
-  local width, known = 1, #versions
-  if kind == 'set' then
-    width = 3
+  local width, known = WIDTHS[kind], #versions
+  local puts = kind == 'set' or kind == 'restore'
+  if puts then
     for j = 1, count do versions[known + j] = 0 end
   end
   if is_done(write_id) then
-    if kind == 'set' then recall(i, count, known) end
+    if puts then recall(i, count, width, known) end
   else
     -- One write that is refused, by a missing right or a key of another kind, must not stop the others.
-    local went, refusal = pcall(apply, kind, i, count, width, at, known)
+    local went, refusal = pcall(apply[kind], i, count, at, known)
     if went then
       mark_done(write_id, ARGV[3])
+      evict(2 * MOST, false)  -- each time: a later write may make room again
     else
       refusals[#refusals + 1] = number
       refusals[#refusals + 1] = type(refusal) == 'table' and refusal.err or tostring(refusal)
-      if kind == 'set' then
+      if puts then
         for j = 1, count do versions[known + j] = 0 end
       end
     end
   end
   i = i + count * width
 end
-evict(2 * MOST, false)
 sweep(100)  -- last, as in put.lua
 done = done or '0:'
 close()

@@ -1,11 +1,11 @@
 -- Undoes a change. ARGV: now, write_id, settled_below, client, deadline, capacity or '', number of writes,
 -- then key and version of each write to undo, then key, recency, header and text of each record to restore.
 -- Returns the counter before and after, the capacity before (-1: none), the evictions in all, the records that were
--- taken out, key and version of those that were restored, and the records that were evicted; false if this write had been
--- applied before.
+-- taken out, key and version of those that were restored, and the records that were evicted; the same again if this write had been
+-- applied before, or false.
 local refused = open()
 if refused then return refused end
-if is_done(ARGV[2]) then return false end
+if is_done(ARGV[2]) then return remembered() end
 local before = -1
 if #ARGV == 7 + 2 * tonumber(ARGV[7]) then make_way() end  -- nothing is to be restored
 if ARGV[6] ~= '' then
@@ -22,18 +22,12 @@ local taken = count > 0 and remove(keys, versions, now) or {}
 local restored = {}
 for i = 8 + 2 * count, #ARGV, 4 do
   local key, recency, head, text = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local expires = expires_of(head)
-  if not is_live(call('HGET', VALUES, key)) and (expires == 0 or expires > now) then
-    seq = seq + 1
-    -- The record keeps its version, so that the change that wrote it can still be undone as well.
-    local version = version_of(head)
-    if version == 0 then version = seq end
-    call('HSET', VALUES, key, sub(head, 1, 25) .. pack('>d', version) .. sub(head, 34, 37) .. text)
-    call('ZADD', ORDER, recency, key)
-    if expires ~= 0 then call('ZADD', EXPIRIES, expires, key) else call('ZREM', EXPIRIES, key) end
-    call('ZADD', LOG, whole(seq), key)
-    restored[#restored + 1] = key
-    restored[#restored + 1] = version
+  if not is_live(call('HGET', VALUES, key)) then
+    local version = restore(key, recency, head, text)
+    if version then
+      restored[#restored + 1] = key
+      restored[#restored + 1] = version
+    end
   end
 end
 local out = evict(2 * MOST, true)
@@ -45,4 +39,4 @@ for i = 1, #out, 3 do
 end
 mark_done(ARGV[2], ARGV[3])
 close()
-return {start, seq, before, evicted, taken, restored, out}
+return remember({start, seq, before, evicted, taken, restored, out})

@@ -79,6 +79,25 @@ local function close()
   call('HSET', META, 'seq', whole(seq), 'evicted', whole(evicted), client, done)
 end
 
+-- ---- answers: a client that has lost one sends its write again, and gets the same one
+
+local ANSWERS = KEYS[6]
+
+local function remember(answer)
+  for _, write_id in ipairs(redis.pcall('HKEYS', ANSWERS)) do
+    if tonumber(write_id) < tonumber(ARGV[3]) then redis.pcall('HDEL', ANSWERS, write_id) end
+  end
+  redis.pcall('HSET', ANSWERS, ARGV[2], cmsgpack.pack(answer))
+  redis.pcall('EXPIRE', ANSWERS, 300)
+  return answer
+end
+
+-- Returns the answer of a write that was applied before; false if it is not kept any more.
+local function remembered()
+  local answer = redis.pcall('HGET', ANSWERS, ARGV[2])
+  return type(answer) == 'string' and cmsgpack.unpack(answer)
+end
+
 -- ---- deletions
 
 -- Removes keys from everything but the values, and logs the deletion for the replicas of other clients.
@@ -238,4 +257,19 @@ local function put(keys, heads, texts, want)
   if #lasting > 0 then call('ZREM', EXPIRIES, unpack(lasting)) end
   if #logged > 0 then call('ZREM', LOG, unpack(logged)) end
   return replaced, kept
+end
+
+-- Puts a record that was removed back to its place; returns its version, or nil if it has expired.
+local function restore(key, recency, head, text)
+  local expires = expires_of(head)
+  if expires ~= 0 and expires <= now then return nil end
+  seq = seq + 1
+  -- The record keeps its version, so that the change that wrote it can still be undone as well.
+  local version = version_of(head)
+  if version == 0 then version = seq end
+  call('HSET', VALUES, key, sub(head, 1, 25) .. pack('>d', version) .. sub(head, 34, 37) .. text)
+  call('ZADD', ORDER, recency, key)
+  if expires ~= 0 then call('ZADD', EXPIRIES, expires, key) else call('ZREM', EXPIRIES, key) end
+  call('ZADD', LOG, whole(seq), key)
+  return version
 end
