@@ -41,6 +41,7 @@ NEED_MORE = {
     "test_documentation.py": "the files of the repository",
     "test_dropin.py": "servers",
     "test_embedded.py": "servers",
+    "test_ends_of_a_process.py": "servers",
     "test_examples.py": "servers",
     "test_explorer_browser.py": "a browser",
     "test_journal.py": "servers",

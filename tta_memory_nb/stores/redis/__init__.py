@@ -3,6 +3,7 @@
     addresses.py   which server a URL means
     store.py       the verbs of the store, on the server or in an outage
     outage.py      when an outage begins, and how it ends
+    ends.py        the end of the process in an outage
     journal.py     the writes of an outage, and how they reach the server
     commands.py    what the server is asked, and what its replies mean
     calls.py       how scripts are called, and how the time is asked for

@@ -14,15 +14,15 @@ it. Any other error of the server is raised to the caller, and begins no outage.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from threading import Event, RLock, Thread
+from time import monotonic
 from typing import Any, TypeVar
-from weakref import WeakSet
 
 from ...errors import ServerError, StoreUnavailable, brief
 from ...times import shown_instant
@@ -31,6 +31,7 @@ from ..opening import Settings
 from ..plan import Plan, Runner
 from .clock import MOST_SKEW, ServerClock
 from .commands import Commands
+from .ends import watch_over
 from .journal import Journal, RefusedWrite, Replay
 from .operations import Write
 from .partial import Replicas
@@ -41,6 +42,9 @@ T = TypeVar("T")
 
 MOST_PENDING = 100_000
 """So many records may be pending for the server."""
+
+# Seconds that the last try at the end of a process goes on with the replay.
+_LAST_TRY = 3.0
 
 # Seconds between two tries to reach the server, and how they grow.
 _FIRST_DELAY, _LONGEST_DELAY, _GROWTH = 0.05, 2.0, 1.6
@@ -55,12 +59,14 @@ class Outage:
         reason: what the last try to reach the server has met.
         base: the server's counter as it was seen last before.
         journal: the writes that are pending.
+        said: how many of them were said to be lost.
     """
 
     since: float
     reason: str
     base: int
     journal: Journal = field(repr=False)
+    said: int = 0
 
     def move(self, seconds: float) -> None:
         """Moves the instants that were taken in this outage, by a clock that was not the server's."""
@@ -68,9 +74,6 @@ class Outage:
             return
         self.journal.move(self.since, seconds)
         self.since += seconds
-
-
-_open: WeakSet[Outages] = WeakSet()
 
 
 class Outages:
@@ -112,7 +115,9 @@ class Outages:
         self._recovering = AdvisoryLock()
         self._ended = 0  # how many outages have ended
         self._closed = Event()
-        _open.add(self)
+        self._try_until = inf
+        if self._policy == "fallback":
+            watch_over(self)
 
     @property
     def pending(self) -> int:
@@ -287,6 +292,8 @@ class Outages:
                 replay.since = outage.since
             yield from replay.probe()
             while not self._has_ended(journal):
+                if monotonic() > self._try_until:
+                    return False
                 yield from replay.step()
                 self._recovering.progress()
         except ServerError as error:
@@ -328,18 +335,22 @@ class Outages:
         if self.pending:
             yield from self.reconnect()
         self._closed.set()
-        if self.pending:
-            logger.warning(
-                "%s has not come back: %d writes have not reached it", self._shown, self.pending
-            )
+        self.say_what_is_lost()
 
     def at_exit(self) -> None:
-        """Does the same when the process ends and nothing has done it."""
-        if self.pending and not self._closed.is_set():
-            self._runner.run(self.before_close())
+        """Does the same when the process ends and nothing has done it, within a limited time."""
+        try:
+            if self.pending and not self._closed.is_set():
+                self._try_until = monotonic() + max(_LAST_TRY, self._timeout)
+                self._runner.run(self.before_close())
+        finally:
+            self.say_what_is_lost()
 
-
-@atexit.register
-def _at_exit() -> None:
-    for outages in list(_open):
-        outages.at_exit()
+    def say_what_is_lost(self) -> None:
+        """Logs how many writes have not reached the server, if that was not said."""
+        outage = self.current
+        if outage is not None and outage.journal.size != outage.said:
+            outage.said = outage.journal.size
+            logger.warning(
+                "%s has not come back: %d writes have not reached it", self._shown, outage.said
+            )
