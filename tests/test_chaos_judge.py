@@ -243,6 +243,14 @@ def test_a_client_may_read_in_an_outage_what_others_wrote_after_it(told):
     assert not told.problems(2)
 
 
+def test_a_client_may_find_nothing_in_an_outage_where_a_record_of_others_has_expired(told):
+    told.call("a", "add", sets=1, at=100.0)
+    told.call("b", "add", sets=2, at=101.0, ttl=5)
+    told.call("a", "get", online=OFF, at=107.0, reads=None)
+    told.back("a")
+    assert not told.problems(None)
+
+
 # ---- expiry, eviction, a server that is older
 
 

@@ -247,8 +247,10 @@ class Judge:
             number, _ = call.sets[key]
             at, expires = self._written[number]
             yield self._write(call, number, at, expires, online)
-        elif (call.deletes is None or key in call.deletes) and not (
-            answered and online and "deleted" in call.result
+        elif (
+            _changes(call, key)
+            and call.verb != "undo"
+            and not (answered and online and "deleted" in call.result)
         ):
             yield self._write(call, None, call.at, inf, online)
         if call.verb == "undo":
@@ -368,10 +370,12 @@ class Judge:
         ]
         if number is None:
             deleted = any(not call.sets.get(key) and _changes(call, key) for call in others)
-            expires = self._written[own][1] if own is not None else inf
-            return bool(
-                deleted or expires <= read.until or self._history.marks or self._history.evictions
+            expired = any(
+                self._written[call.sets[key][0]][1] <= read.until
+                for call in (last, *others)
+                if key in call.sets
             )
+            return deleted or expired or bool(self._history.marks or self._history.evictions)
         return any(call.sets.get(key, (None,))[0] == number for call in others) or any(
             call.removed.get(key) == number for call in others
         )
@@ -389,4 +393,6 @@ def _changes(call: Call, key: str) -> bool:
     """Returns whether a call writes or deletes a key."""
     if call.verb == "undo":
         return key in call.written or key in call.removed
+    if call.verb == "take_all" and call.outcome == "ok":
+        return key in call.result["deleted"]  # what its client has found
     return key in call.sets or call.deletes is None or key in call.deletes
