@@ -397,9 +397,15 @@ class Cluster:
 
 
 class Sentinels:
-    """A primary and a replica, watched by three Sentinels."""
+    """A primary and a replica, watched by three Sentinels.
 
-    def __init__(self, binary: str) -> None:
+    Args:
+        binary: what to start.
+        down_after: milliseconds after which the Sentinels take a silent primary for dead. By default longer
+            than any delay on a busy machine, because several tests share these Sentinels.
+    """
+
+    def __init__(self, binary: str, down_after: int = 2000) -> None:
         self.primary = Server(binary, "--repl-diskless-sync-delay", "0")
         self.replica = Server(
             binary,
@@ -411,8 +417,7 @@ class Sentinels:
         )
         watch = (
             f"sentinel monitor mymaster 127.0.0.1 {self.primary.port} 2\n"
-            # Longer than any delay on a busy machine: several tests share these Sentinels.
-            "sentinel down-after-milliseconds mymaster 2000\n"
+            f"sentinel down-after-milliseconds mymaster {down_after}\n"
             "sentinel failover-timeout mymaster 2000"
         )
         self.sentinels = [Server(binary, sentinel=watch) for _ in range(3)]
@@ -462,10 +467,35 @@ class Sentinels:
         """
         if not self.replica.is_running:
             self.replica.restart()
-            with self.replica.client() as client:
-                client.replicaof("127.0.0.1", self.primary.port)
-            self._wait_until_ready()
+            self.demote()
         self.primary.kill()
+        self.wait_for_another()
+
+    def demote(self) -> None:
+        """Makes the server that is not the primary its replica, and waits until the Sentinels know."""
+        with self.replica.client() as client:
+            client.replicaof("127.0.0.1", self.primary.port)
+        self._wait_until_ready()
+
+    def hand_over(self) -> None:
+        """Makes the replica the primary, as for maintenance.
+
+        The other server lives on, and takes writes until it is demoted.
+        """
+
+        def is_begun() -> bool:
+            try:
+                with self.sentinels[0].client() as client:
+                    client.execute_command("SENTINEL FAILOVER", "mymaster")
+            except redis.ResponseError:
+                return False  # the Sentinels are at something else
+            return True
+
+        until(is_begun, "the Sentinels begin")
+        self.wait_for_another()
+
+    def wait_for_another(self) -> None:
+        """Waits until all Sentinels name the other server, and it is the primary."""
         self.primary, self.replica = self.replica, self.primary
 
         def names_it(client: redis.Redis) -> bool:

@@ -95,6 +95,8 @@ class History:
         now: instant of the end.
         slack: seconds by which clients may err about the time. Of two writes that are closer, either
             may be taken for the newer one.
+        has_failovers: whether a primary may be replaced by its replica. Then a write may reach the new
+            primary later, and a read may come from the old one.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -106,6 +108,7 @@ class History:
     truth: dict[str, int] = field(default_factory=dict)
     now: float = 0.0
     slack: float = 0.0
+    has_failovers: bool = False
 
     def __post_init__(self) -> None:
         self._times = count(1)
@@ -122,12 +125,18 @@ class History:
 
     def back_at(self, client: str, time: int) -> float:
         """Returns when a client was next seen connected; infinity for never."""
+        if self.has_failovers:
+            return float("inf")
         seen = (at for at, online in self.seen.get(client, ()) if online and at >= time)
         return min(seen, default=float("inf"))
 
     def is_surely_online(self, call: Call) -> bool:
         """Returns whether no outage of its client can have touched a call."""
-        if call.client in self.watched or not (call.was_online and call.is_online):
+        if (
+            self.has_failovers
+            or call.client in self.watched
+            or not (call.was_online and call.is_online)
+        ):
             return False
         end = float("inf") if call.end is None else call.end
         during = (online for at, online in self.seen[call.client] if call.begin <= at <= end)

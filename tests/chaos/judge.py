@@ -243,6 +243,12 @@ class Judge:
         answered = call.outcome == "ok" and call.end is not None
         if answered and online:
             yield from self._of_answer(key, call)
+        if (
+            self._history.has_failovers
+            and call.result
+            and call.result.get("deleted", {}).get(key) is False
+        ):
+            return  # where there is nothing to delete, nothing is noted
         if key in call.sets:
             number, _ = call.sets[key]
             at, expires = self._written[number]
@@ -282,9 +288,9 @@ class Judge:
             if_newest = _any_of(effect, if_newest)
         back = self._history.back_at(call.client, call.end)
         killed = self._history.ended.get(call.client, inf)
-        return Event(
-            call.begin, min(back, killed), back < killed, if_newest, f"{text} in an outage"
-        )
+        is_certain = back < killed or killed == inf
+        when = "with failovers" if self._history.has_failovers else "in an outage"
+        return Event(call.begin, min(back, killed), is_certain, if_newest, f"{text} {when}")
 
     def _of_undo(self, key: str, call: Call, certain: bool) -> Iterator[Event]:
         """Yields what an undo did: it deletes what was written, and restores what was removed."""

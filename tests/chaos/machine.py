@@ -61,6 +61,7 @@ class _Run:
         self._has_real_time = "skewed" in schedule.traits
         self._simulated = Clock()
         self._history = History(slack=TIMEOUT if self._has_real_time else 0.0)
+        self._history.has_failovers = schedule.has_failovers
         if "watched" in schedule.traits:
             self._history.watched = frozenset({"called", "awaited"})
         self._clients: dict[str, Called | Process] = {}
@@ -238,8 +239,7 @@ class _Run:
 
     def _join(self) -> None:
         aside, self._aside = self._aside, []
-        for proxy in self._world.proxies.values():
-            proxy.let_go()
+        self._world.let_go()
         self._wait_for(list(aside))
 
     # ---- afterwards
@@ -273,7 +273,7 @@ class _Run:
         history, world = self._history, self._world
         with_patience: dict[str, Any] = {"namespace": self._namespace, "timeout": PATIENCE}
         clock = time.time if self._has_real_time else self._simulated
-        memory = MemoryPrimitive(world.server.url, clock=clock, **with_patience)
+        memory = MemoryPrimitive(world.url, clock=clock, **with_patience)
         fresh = Called(memory, KEYS)
         truth = fresh.perform("peek", ())["reads"]
         history.truth = {key: number for key, number in truth.items() if number is not None}

@@ -39,6 +39,9 @@ TRAITS = {
 }
 """What a schedule may have; each has some of these."""
 
+FAILOVERS = 200
+"""One in so many schedules has failovers and no other faults, because they take seconds."""
+
 FAULTS_OF_CONNECTIONS = {
     "broken": ("reset", "lose reply", "half request", "half reply"),
     "silent": ("hang", "delay", "hold", "stall"),
@@ -101,6 +104,11 @@ class Schedule:
             [*lines, *(f"  {number:2} {step}" for number, step in enumerate(self.steps))]
         )
 
+    @property
+    def has_failovers(self) -> bool:
+        """Whether it is for servers that Sentinels watch; nothing else fails then."""
+        return "failovers" in self.traits
+
     def with_steps(self, steps: Iterable[Step]) -> Schedule:
         """Returns the schedule with other steps."""
         return replace(self, steps=tuple(steps))
@@ -111,10 +119,13 @@ def schedule_of(seed: int, without: Iterable[str] = ()) -> Schedule:
 
     Args:
         seed: any number.
-        without: traits that it must not have.
+        without: traits that it must not have, or ``"failovers"``.
     """
     chance = Random(seed)
+    has_failovers = "failovers" not in without and seed % FAILOVERS == FAILOVERS - 1
     traits = {trait for trait in TRAITS if chance.random() < 0.3} - set(without)
+    if has_failovers:
+        traits &= {"together"}
     if "process" not in traits:
         traits.discard("killed")
     if "skewed" in traits:
@@ -124,7 +135,10 @@ def schedule_of(seed: int, without: Iterable[str] = ()) -> Schedule:
     if "skewed" in traits:
         skews = {who: chance.choice([0.0, 3600.0, -3600.0, 7.0, -7.0]) for who in clients}
     maker = _Maker(chance, traits, clients)
-    return Schedule(seed, frozenset(traits), skews, tuple(maker.steps(chance.randint(10, 30))))
+    if has_failovers:
+        traits.add("failovers")
+    steps = tuple(maker.steps(chance.randint(10, 30)))
+    return Schedule(seed, frozenset(traits), skews, steps)
 
 
 class _Maker:
@@ -135,6 +149,7 @@ class _Maker:
         self._traits = traits
         self._clients = clients
         self._number = 0
+        self._failovers = 0
         self._changes: list[tuple[str, int]] = []
 
     def steps(self, count: int) -> list[Step]:
@@ -217,6 +232,10 @@ class _Maker:
         chance, traits = self._chance, self._traits
         line = chance.choice(["called", "awaited"])
         offered: list[tuple[float, Step]] = []
+        if "failovers" in traits and self._failovers < 2:
+            self._failovers += 1
+            changes = ("hand over", "lose the primary", "slow primary")
+            offered += [(1, Step(WORLD, what)) for what in changes]
         for trait, kinds in FAULTS_OF_CONNECTIONS.items():
             if trait in traits:
                 times = chance.choice([1, 1, 2, 5])

@@ -9,23 +9,47 @@ from real_servers import valkey
 from .machine import problems_of
 from .schedule import Schedule, schedule_of
 from .shrink import smallest
-from .world import World
+from .world import Failovers, OneServer, World
 
 _TRIES = 2
 """How often a smaller schedule is tried, because threads take turns in another way each time."""
 
-_world: World | None = None
+
+class Worlds:
+    """The worlds of one process: each is made when a schedule needs it, and used again."""
+
+    def __init__(self) -> None:
+        self._worlds: dict[bool, World] = {}
+
+    def problems_of(self, schedule: Schedule) -> list[str]:
+        """Carries a schedule out; returns what was wrong."""
+        kind = schedule.has_failovers
+        if kind not in self._worlds:
+            self._worlds[kind] = (Failovers if kind else OneServer)(valkey())
+        found = problems_of(schedule, self._worlds[kind])
+        if any("hangs" in each for each in found):
+            del self._worlds[kind]  # its threads may never end
+        return found
+
+    def close(self) -> None:
+        """Ends all servers."""
+        for world in self._worlds.values():
+            world.close()
+
+
+_worlds = Worlds()
 
 
 def failure_of(seed: int) -> str | None:
     """Returns the smallest schedule of a seed that fails, with what was wrong; None if none does."""
-    found = _run(schedule_of(seed))
+    logging.getLogger("tta_memory_nb").setLevel(logging.CRITICAL)
+    found = _worlds.problems_of(schedule_of(seed))
     if not found:
         return None
 
     def fails(shorter: Schedule) -> bool:
         for _ in range(_TRIES):
-            now = _run(shorter)
+            now = _worlds.problems_of(shorter)
             if now:
                 found[:] = now
                 return True
@@ -33,15 +57,3 @@ def failure_of(seed: int) -> str | None:
 
     schedule = smallest(schedule_of(seed), fails)
     return "\n".join([str(schedule), *(f"  wrong: {each}" for each in found)])
-
-
-def _run(schedule: Schedule) -> list[str]:
-    global _world  # noqa: PLW0603  one server for all schedules of a worker
-    if _world is None:
-        logging.getLogger("tta_memory_nb").addHandler(logging.NullHandler())
-        logging.getLogger("tta_memory_nb").propagate = False
-        _world = World(valkey())
-    found = problems_of(schedule, _world)
-    if any("hangs" in each for each in found):
-        _world = None  # its threads may never end
-    return found

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from network import Proxy
-from real_servers import Server
+from real_servers import Sentinels, Server, until
 
 from .clients import Loop, Process
 from .history import History, Mark
@@ -16,28 +16,78 @@ _BUSY = b"LOADING Redis is loading the dataset in memory"
 
 
 class World:
-    """One server, a proxy for each of two clients, and what clients run on; used by one schedule after another.
+    """What clients run on, used by one schedule after another; there is no server yet.
+
+    Attributes:
+        loop: the loop of clients that await.
+        url: the address at which the records are found whatever the network does.
+    """
+
+    url: str
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self._process: Process | None = None
+
+    def close(self) -> None:
+        """Ends everything."""
+        if self._process:
+            self._process.kill()
+        self.loop.stop()
+
+    def process(self) -> Process:
+        """Returns the process of a client, and starts it if there is none."""
+        if self._process is None or not self._process.is_running:
+            self._process = Process()
+        return self._process
+
+    def url_of(self, client: str) -> str:
+        """Returns the address by which a client reaches the server."""
+        raise NotImplementedError
+
+    def start_over(self) -> None:
+        """Makes the server empty and the network whole for another schedule."""
+        raise NotImplementedError
+
+    def happens(self, what: str, args: tuple[Any, ...], history: History) -> None:
+        """Lets something happen.
+
+        Args:
+            what: a name from a step.
+            args: its arguments.
+            history: where it is kept if it changes records.
+        """
+        raise NotImplementedError
+
+    def heal(self) -> None:
+        """Makes everything work again."""
+        raise NotImplementedError
+
+    def let_go(self) -> None:
+        """Has all answers arrive that were held back."""
+
+
+class OneServer(World):
+    """One server, and a proxy for each of two clients.
 
     Args:
         binary: the server.
     """
 
     def __init__(self, binary: str) -> None:
+        super().__init__()
         self.server = Server(binary)
-        self.proxies = {name: Proxy(self.server.port) for name in ("called", "awaited")}
-        self.loop = Loop()
-        self._process: Process | None = None
+        self.url = self.server.url
+        self._proxies = {name: Proxy(self.server.port) for name in ("called", "awaited")}
         self._snapshot = self.server.folder / "snapshot.rdb"
         self._dump = self.server.folder / "dump.rdb"
         self._is_frozen = self._is_down = False
 
     def close(self) -> None:
         """Ends everything."""
-        if self._process:
-            self._process.kill()
-        for proxy in self.proxies.values():
+        super().close()
+        for proxy in self._proxies.values():
             proxy.__exit__()
-        self.loop.stop()
         self.server.stop()
 
     def start_over(self) -> None:
@@ -48,33 +98,26 @@ class World:
         for file in (self._snapshot, self._dump):
             file.unlink(missing_ok=True)
 
-    def process(self) -> Process:
-        """Returns the process of a client, and starts it if there is none."""
-        if self._process is None or not self._process.is_running:
-            self._process = Process()
-        return self._process
-
     def url_of(self, client: str) -> str:
         """Returns the address by which a client reaches the server."""
-        return self.proxies[client].url if client in self.proxies else self.server.url
+        return self._proxies[client].url if client in self._proxies else self.url
+
+    def let_go(self) -> None:
+        """Has all answers arrive that were held back."""
+        for proxy in self._proxies.values():
+            proxy.let_go()
 
     # ---- what happens
 
     def happens(self, what: str, args: tuple[Any, ...], history: History) -> None:
-        """Lets something happen.
-
-        Args:
-            what: a name from a step.
-            args: its arguments.
-            history: where it is kept if it changes records.
-        """
+        """Lets something happen; see `World`."""
         match what, args:
             case "fault", (line, kind, times):
-                self.proxies[line].fault(
+                self._proxies[line].fault(
                     kind, lambda command: command[0] in {b"EVALSHA", b"EVAL"}, times, _BUSY
                 )
             case (("refuse" | "cut" | "forget" | "heal" | "let go"), (line,)):
-                getattr(self.proxies[line], what.replace(" ", "_"))()
+                getattr(self._proxies[line], what.replace(" ", "_"))()
             case (("freeze" | "thaw" | "down" | "up" | "restart" | "full" | "room"), ()):
                 getattr(self, f"_{what}")()
             case "snapshot", ():
@@ -91,7 +134,7 @@ class World:
         self._thaw()
         self._up()
         self._room()
-        for proxy in self.proxies.values():
+        for proxy in self._proxies.values():
             proxy.heal()
             proxy.release()
 
@@ -167,3 +210,62 @@ class World:
         history.marks.append(Mark(kind, begin, history.time()))
         self.server.restart()
         self._is_down = False
+
+
+class Failovers(World):
+    """A primary and a replica, of which Sentinels make the replica the primary.
+
+    Args:
+        binary: the server.
+    """
+
+    def __init__(self, binary: str) -> None:
+        super().__init__()
+        self._sentinels = Sentinels(binary, down_after=500)
+        self.url = self._sentinels.url
+
+    def close(self) -> None:
+        """Ends everything."""
+        super().close()
+        self._sentinels.stop()
+
+    def start_over(self) -> None:
+        """Makes the servers empty."""
+        self.heal()
+        with self._sentinels.primary.client() as client:
+            client.flushall()
+
+    def url_of(self, client: str) -> str:
+        """Returns the address by which a client reaches the servers."""
+        return self.url
+
+    def happens(self, what: str, args: tuple[Any, ...], history: History) -> None:
+        """Lets something happen; see `World`."""
+        it = self._sentinels
+        if what == "demote":
+            self.heal()
+            return
+        self.heal()
+        until(self._is_replicated, "the replica has everything")
+        if what == "hand over":
+            it.hand_over()
+        elif what == "lose the primary":
+            it.fail_over()
+        elif what == "slow primary":
+            it.primary.freeze()
+            it.wait_for_another()
+            it.replica.thaw()
+        else:
+            raise AssertionError(f"unknown: {what}{args}")
+
+    def heal(self) -> None:
+        """Makes the server that is not the primary its replica."""
+        it = self._sentinels
+        if not it.replica.is_running:
+            it.replica.restart()
+        it.demote()
+
+    def _is_replicated(self) -> bool:
+        with self._sentinels.primary.client() as client:
+            info = client.info("replication")
+        return bool(info["slave0"]["offset"] == info["master_repl_offset"])
