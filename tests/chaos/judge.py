@@ -30,6 +30,9 @@ from .history import Call, History, overlap
 MOST_STATES = 200_000
 """After so many states the judge gives up on a key, and says so."""
 
+MOST_EVICTIONS = 3
+"""So often the judge takes one record to be evicted at most."""
+
 
 class Copy(NamedTuple):
     """The one copy of a record.
@@ -221,10 +224,12 @@ class Judge:
     def _events(self, key: str) -> list[Event]:
         history = self._history
         events = [event for call in history.calls for event in self._of_call(key, call)]
-        if history.evictions:
-            first = min((call.begin for call in history.calls if call.verb == "resize"), default=0)
-            eviction = Event(first, inf, False, _evicts, "an eviction")
-            events += [replace(eviction) for _ in range(min(history.evictions, 3))]
+        bounded = [call.begin for call in history.calls if call.verb == "resize"]
+        # A server that came back older or empty has forgotten how many records it had evicted.
+        count = MOST_EVICTIONS if bounded and history.marks else history.evictions
+        if count:
+            eviction = Event(min(bounded, default=0), inf, False, _evicts, "an eviction")
+            events += [replace(eviction) for _ in range(min(count, MOST_EVICTIONS))]
         effects = {"snapshot": _snapshot, "rollback": _rollback, "lost": _loses_all}
         events += [
             Event(mark.begin, mark.end, True, effects[mark.kind], f"{mark.begin} {mark.kind}")

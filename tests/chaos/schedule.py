@@ -238,7 +238,9 @@ class _Maker:
             offered += [(1, Step(WORLD, what)) for what in changes]
         for trait, kinds in FAULTS_OF_CONNECTIONS.items():
             if trait in traits:
-                times = chance.choice([1, 1, 2, 5])
+                # A server that answers some commands and others never is waited for patiently, which
+                # takes long.
+                times = chance.choice([1, 1, 2, 2 if trait == "silent" else 5])
                 offered.append((2, Step(WORLD, "fault", (line, chance.choice(kinds), times))))
         if "silent" in traits:
             offered.append((2, Step(WORLD, "let go", (line,))))
