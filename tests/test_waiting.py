@@ -16,7 +16,7 @@ from outages import HASTY, PATIENT, everything
 from real_servers import until
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable
-from tta_memory_nb.stores.redis import commands, lines, pool, silence
+from tta_memory_nb.stores.redis import commands, line, lines, pool, silence
 from tta_memory_nb.stores.redis.connections import Limits
 from tta_memory_nb.stores.redis.pool import Pool
 
@@ -70,7 +70,7 @@ async def test_verbs_that_are_awaited_together_are_sent_together_on_few_connecti
 async def test_more_verbs_than_the_connections_have_room_for_wait_for_their_turn(
     open_memory, proxy, monkeypatch
 ):
-    monkeypatch.setattr(lines, "_ROOM", 5)
+    monkeypatch.setattr(line, "_ROOM", 5)
     memory = open_memory(proxy.url, on_outage="raise")
     keys = [f"k{n}" for n in range(300)]
     await asyncio.gather(*(memory.add(key, {"key": key}) for key in keys))
@@ -138,6 +138,8 @@ def test_what_waits_for_its_turn_too_long_is_told_so_and_begins_no_outage(monkey
         def disconnect(self) -> None: ...
 
     class Dialer:
+        moves = 0
+
         def dial(self) -> Opened:
             return Opened()
 
@@ -224,7 +226,7 @@ async def test_a_connection_is_checked_when_it_was_unused_for_long(
     proxy.fault("delay", lambda command: bool(asked.append(command[0])))
     await get(memory, face, "k")
     assert asked == [b"EVALSHA"]
-    for module in (pool, lines):
+    for module in (pool, line, lines):
         monkeypatch.setattr(module, "monotonic", lambda: __import__("time").monotonic() + 31)
     await get(memory, face, "k")
     assert asked == [b"EVALSHA", b"ECHO", b"EVALSHA"]

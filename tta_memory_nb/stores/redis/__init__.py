@@ -7,6 +7,7 @@
     journal.py     the writes of an outage, and how they reach the server
     commands.py    what the server is asked, and what its replies mean
     calls.py       how scripts are called, and how the time is asked for
+    failover.py    what a server has acknowledged last, and another primary may lack
     operations.py  writes and their ids
     lost.py        writes that were applied although their replies were lost
     gone.py        keys that are known to be missing
@@ -20,6 +21,7 @@
     partial.py     replicas of what filters name
     runner.py      carries plans out, with await or without
     lines.py       the connections of an event loop
+    line.py        one of them, with many commands at a time
     pool.py        the connections that threads take turns with
     dialing.py     opens connections to the server that has the namespace
     silence.py     when a connection counts as silent, and what that means

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any
 
 from ...entry import Entry, Unreadable
-from ...errors import ServerError
+from ...errors import ServerError, StoreUnavailable, brief
 from ...filters import Filters
 from ..base import Change
 from ..plan import Plan
@@ -107,6 +107,32 @@ class Commands(Calls):
         entry._recency = entry._write_seq = reply
         self.note(reply)
         self._replicas.wrote((entry,), reply - 1, reply)
+
+    def set_large(self, entry: Entry, write_id: int) -> Plan[None]:
+        """Writes a record that may be larger than the server takes.
+
+        Such a server closes the connection in the middle of the record, as one that goes away does.
+
+        Raises:
+            ServerError: the server answers, but not when this record is sent.
+        """
+        for is_last in (False, True):
+            try:
+                return (yield from self.set(entry, write_id))
+            except (StoreUnavailable, ServerError) as error:
+                if isinstance(error, ServerError) and "Protocol error" not in str(error):
+                    raise
+                yield from self.ping()  # raises if the server is away
+                if not is_last:
+                    continue
+                if (yield from self.give_up(write_id)):
+                    raise  # only the reply is missing
+                raise ServerError(
+                    f"the record {brief(entry.key)} has {entry.size:,} bytes, and the server answers, "
+                    f"but not to this record, so nothing was written ({error}); store less, or raise the "
+                    "limits of the server (proto-max-bulk-len, client-query-buffer-limit) or the timeout"
+                ) from None
+        raise AssertionError  # the last one has raised or returned
 
     def prepare(self, entries: Sequence[Entry]) -> Prepared:
         """Returns a batch of entries as `put` sends it."""

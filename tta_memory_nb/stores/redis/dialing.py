@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from contextlib import suppress
+from threading import Lock
 from typing import Any, NamedTuple, TypeAlias
 
 import redis
@@ -15,13 +17,13 @@ from redis.crc import key_slot
 from ..plan import adrive, drive
 from .addresses import Address
 from .connections import ClientFactory
-from .faults import ERRORS
+from .faults import ERRORS, AnotherServer
 
 Place: TypeAlias = tuple[str, int]
 """Host and port of a server."""
 
 Search: TypeAlias = Generator[object, Any, Any]
-"""Yields `_Connect` and `_Ask`, is sent their results, and returns a connection."""
+"""Yields `_Connect` and `_Ask`, is sent their results, and returns a connection (and where it leads to)."""
 
 
 class _Connect(NamedTuple):
@@ -51,6 +53,11 @@ class Dialer:
         factory: has the settings of connections.
         address: of the server.
         key: any key of the namespace.
+
+    Attributes:
+        place: where the last connection has led to, if there is a choice.
+        moves: how many times another server was found than before. Connections that are older than the
+            last time lead to a server that does not count any more.
     """
 
     def __init__(self, factory: ClientFactory, address: Address, key: bytes) -> None:
@@ -61,7 +68,9 @@ class Dialer:
         # Where to ask first: what answered last comes first.
         self._known: list[Place] = list(address.hosts)
         self.place: Place | None = None
-        """Where the last connection has led to, if there is a choice."""
+        self.moves = 0
+        self._lock = Lock()
+        self._is_settled = True
 
     def forget(self) -> None:
         """Has the next connection find out anew where the server is, and start one that is embedded."""
@@ -93,7 +102,7 @@ class Dialer:
             assert isinstance(request, _Leave)
             return request.connection.disconnect()
 
-        search = self._search()
+        search = self._found()
         return drive(search, next(search), answer)
 
     async def adial(self) -> Any:
@@ -106,7 +115,7 @@ class Dialer:
         while True:
             lag = _Lag(limit / 4)
             try:
-                search = self._search()
+                search = self._found()
                 return await adrive(search, next(search), self._aanswer)
             except (redis.TimeoutError, TimeoutError):
                 if not lag.happened():
@@ -143,6 +152,46 @@ class Dialer:
 
     # ---- where the server is
 
+    def settle(self) -> bool:
+        """Allows connections to the server that was found last; returns whether it is another one than before."""
+        with self._lock:
+            moved, self._is_settled = not self._is_settled, True
+        return moved
+
+    def has_moved(self) -> bool:
+        """Asks where the server is; returns whether that is elsewhere than the connections lead to.
+
+        Raises:
+            RedisError, OSError: nobody says.
+        """
+        before = self.moves
+        if self._address.kind == "cluster" and self.place in self._known:
+            # A node that is cut off does not know that it does not count any more.
+            self._known.remove(self.place)
+            self._known.append(self.place)
+        with suppress(AnotherServer):
+            self.dial().disconnect()
+        return self.moves != before
+
+    def _found(self) -> Search:
+        """Finds the server, and refuses another one than before until `settle` is called.
+
+        What comes first to it must be the writes that it may lack.
+
+        Raises:
+            AnotherServer: it is another one.
+        """
+        connection, place = yield from self._search()
+        with self._lock:
+            if self.place is not None and place != self.place:
+                self._is_settled = False
+                self.moves += 1
+            self.place = place
+            if self._is_settled:
+                return connection
+        yield _Leave(connection)
+        raise AnotherServer
+
     def _search(self) -> Search:
         if self._address.kind == "sentinel":
             return self._ask_sentinels()
@@ -151,7 +200,7 @@ class Dialer:
         return self._as_written()
 
     def _as_written(self) -> Search:
-        return (yield _Connect(None))
+        return (yield _Connect(None)), None
 
     def _ask_sentinels(self) -> Search:
         failure: BaseException | None = None
@@ -171,9 +220,7 @@ class Dialer:
             self._known.remove(sentinel)
             self._known.insert(0, sentinel)
             place = (found[0].decode(), int(found[1]))
-            connection = yield _Connect(place)
-            self.place = place
-            return connection
+            return (yield _Connect(place)), place
         raise failure or redis.ConnectionError(
             f"no Sentinel knows a primary of the name {self._address.service!r}"
         )
@@ -192,6 +239,11 @@ class Dialer:
                     if owner is None:
                         continue
                     connection = yield _Connect(owner)
+                    slots = yield _Ask(connection, ("CLUSTER", "SLOTS"))
+                    if self._owner(slots, owner) != owner:  # the other node was mistaken
+                        yield _Leave(connection)
+                        connection = None
+                        continue
             except BaseException as error:  # the cancellation of a task as well
                 if connection is not None:
                     yield _Leave(connection)
@@ -199,8 +251,7 @@ class Dialer:
                     raise
                 failure = failure or error
                 continue
-            self.place = owner
-            return connection
+            return connection, owner
         raise failure or redis.ConnectionError("CLUSTERDOWN no node has the namespace's slot")
 
     def _owner(self, slots: Any, asked: Place) -> Place | None:

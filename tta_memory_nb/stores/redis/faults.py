@@ -64,6 +64,17 @@ class Busy(Exception):
         return self._message
 
 
+class AnotherServer(redis.ConnectionError):
+    """Another server has the records now than the one that was asked before."""
+
+    def __init__(self, message: str = "another server has become the primary") -> None:
+        super().__init__(message)
+
+
+class FailedOver(StoreUnavailable):
+    """Another server has the records now; what the one before has acknowledged last may be missing there."""
+
+
 ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What a command may raise, of redis-py, of sockets and of a loop's timeout."""
 
@@ -107,6 +118,8 @@ def translated(error: BaseException, server: str, timeout: float) -> StoreUnavai
     if isinstance(error, (Slow, Busy)):
         return ServerError(f"{server}: {error}", error.code)
     message = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    if isinstance(error, AnotherServer):
+        return FailedOver(f"{server}: {message}")
     if is_outage(error):
         return StoreUnavailable(f"{server} cannot be reached: {message}")
     code = _code_of(error, message)
@@ -139,7 +152,8 @@ def refusal(message: str) -> ServerError:
 
 def is_hopeless(error: BaseException) -> bool:
     """Whether a command that has failed on one connection would fail on a new one as well."""
-    return isinstance(error, (*_REFUSED, redis.BusyLoadingError, redis.TimeoutError))
+    hopeless = (*_REFUSED, redis.BusyLoadingError, redis.TimeoutError, AnotherServer)
+    return isinstance(error, hopeless)
 
 
 def has_moved(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ from ...errors import ServerError, StoreUnavailable, harmless
 from ..plan import Plan
 from . import scripts
 from .commands import Commands
+from .failover import Acknowledged
 from .faults import is_passing, refusal
 from .keys import encode_key
 from .operations import BATCH, MOST_BYTES, Write, WriteIds, WriteKind
@@ -193,6 +194,7 @@ class Replay:
         since: when the outage began, in Unix seconds.
         lock: held while the journal is looked at or changed.
         set_aside: called with each write that the server refuses for good.
+        acknowledged: keeps what the server takes, in case that another one takes its place.
 
     Attributes:
         since: as given; it may change when the server's time becomes known.
@@ -207,6 +209,7 @@ class Replay:
         since: float,
         lock: AbstractContextManager[Any],
         set_aside: SetAside,
+        acknowledged: Acknowledged | None = None,
     ) -> None:
         self._commands = commands
         self._journal = journal
@@ -214,6 +217,7 @@ class Replay:
         self.since = since
         self._lock = lock
         self._set_aside = set_aside
+        self._acknowledged = acknowledged
         self.replayed = 0
 
     def probe(self) -> Plan[None]:
@@ -236,6 +240,7 @@ class Replay:
             writes = self._journal.next()
         if not writes:
             return
+        before = self._commands.seen
         try:
             refused = yield from self._send(writes)
         except (StoreUnavailable, ServerError) as error:
@@ -246,6 +251,8 @@ class Replay:
         with self._lock:
             self._journal.got_through(done)
             self.replayed += sum(write.size for write in done)
+            if self._acknowledged is not None:
+                self._acknowledged.add(done, before)
         for write, why in refused.items():
             if not is_passing(why):
                 yield from self._failed(write, str(why))

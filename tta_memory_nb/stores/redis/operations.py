@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import chain
 from secrets import token_hex
@@ -50,6 +51,11 @@ class WriteIds:
         with self._lock:
             self._open.pop(write_id, None)
 
+    def reopen(self, write_ids: Iterable[int]) -> None:
+        """Records that some writes are not settled after all: the server may have lost them."""
+        with self._lock:
+            self._open = dict.fromkeys(sorted({*write_ids, *self._open}))
+
     def settled_below(self) -> int:
         """Returns the lowest id that is not settled."""
         with self._lock:
@@ -85,6 +91,11 @@ class Write:
     max_size: int = 0
     write_id: int = 0
     tries: int = 0
+
+    @classmethod
+    def setting(cls, entries: Sequence[Entry], at: float) -> Write:
+        """Returns a write that sets entries, as they are now."""
+        return cls("set", at, entries=[copy(entry) for entry in entries], kept=entries)
 
     @property
     def size(self) -> int:

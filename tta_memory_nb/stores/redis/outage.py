@@ -28,13 +28,16 @@ from ...errors import ServerError, StoreUnavailable, brief
 from ...times import shown_instant
 from ..locks import AdvisoryLock
 from ..opening import Settings
-from ..plan import Plan, Runner
+from ..plan import Call, Plan
 from .clock import MOST_SKEW, ServerClock
 from .commands import Commands
 from .ends import watch_over
+from .failover import CHECKED_EVERY, Acknowledged
+from .faults import FailedOver
 from .journal import Journal, RefusedWrite, Replay
 from .operations import Write
 from .partial import Replicas
+from .runner import RedisRunner
 
 logger = logging.getLogger("tta_memory_nb")
 
@@ -60,6 +63,7 @@ class Outage:
         base: the server's counter as it was seen last before.
         journal: the writes that are pending.
         said: how many of them were said to be lost.
+        written_since: the earliest instant of a write that is pending; None if that is `since`.
     """
 
     since: float
@@ -67,13 +71,21 @@ class Outage:
     base: int
     journal: Journal = field(repr=False)
     said: int = 0
+    written_since: float | None = None
 
     def move(self, seconds: float) -> None:
         """Moves the instants that were taken in this outage, by a clock that was not the server's."""
         if abs(seconds) <= MOST_SKEW:
             return
-        self.journal.move(self.since, seconds)
+        self.journal.move(self.first, seconds)
         self.since += seconds
+        if self.written_since is not None:
+            self.written_since += seconds
+
+    @property
+    def first(self) -> float:
+        """The instant from which on writes are pending."""
+        return self.since if self.written_since is None else self.written_since
 
 
 class Outages:
@@ -98,7 +110,7 @@ class Outages:
         clock: ServerClock,
         commands: Commands,
         replicas: Replicas,
-        runner: Runner,
+        runner: RedisRunner,
         *,
         shown: str,
     ) -> None:
@@ -114,9 +126,11 @@ class Outages:
         self._lock = RLock()
         self._recovering = AdvisoryLock()
         self._ended = 0  # how many outages have ended
+        self._acknowledged = Acknowledged() if runner.may_fail_over else None
+        self._is_guarded = False
         self._closed = Event()
         self._try_until = inf
-        if self._policy == "fallback":
+        if self._policy == "fallback" or self._acknowledged is not None:
             watch_over(self)
 
     @property
@@ -152,15 +166,19 @@ class Outages:
                 try:
                     return (yield from ask())
                 except StoreUnavailable as error:
-                    self._begin(error, ended)
+                    yield from self._lost(error, ended)
+            elif self._policy == "raise":
+                yield from self._recover_or_raise()
+                continue
             with self._lock:
-                if self.current is not None:
+                if self.current is not None and self._policy == "fallback":
                     return offline()
 
     def change(
         self,
         ask: Callable[[int], Plan[T]],
         offline: Callable[[], tuple[T, list[Write]]],
+        meant: Callable[[T], list[Write]],
         size: int,
     ) -> Plan[T]:
         """Carries a write out: on the server, or in memory and in the journal.
@@ -169,6 +187,8 @@ class Outages:
             ask: makes the plan that asks the server, for the id of the write.
             offline: carries it out in memory; returns its result, and what the journal has to keep:
                 the write itself comes first.
+            meant: gives, for the result of the server, what has to be written again if another server
+                takes its place.
             size: how many records the write changes.
         """
         ids = self._commands.write_ids
@@ -177,17 +197,24 @@ class Outages:
         try:
             while True:
                 if self.current is None:
-                    ended = self._ended
+                    ended, base, at = self._ended, self._commands.seen, self._clock()
                     try:
                         result = yield from ask(write_id)
                     except StoreUnavailable as error:
                         sent = True
-                        self._begin(error, ended)
+                        yield from self._lost(error, ended)
                     else:
-                        ids.end(write_id)
-                        return result
+                        if self._acknowledged is None or self._keep(
+                            meant(result), write_id, ended, base, at
+                        ):
+                            ids.end(write_id)
+                            return result
+                        sent = True  # what has acknowledged it does not count any more
+                elif self._policy == "raise":
+                    yield from self._recover_or_raise()
+                    continue
                 with self._lock:
-                    if self.current is not None:
+                    if self.current is not None and self._policy == "fallback":
                         result, writes = self._change_offline(self.current, offline, size)
                         if sent and writes:
                             writes[0].write_id = write_id
@@ -219,6 +246,78 @@ class Outages:
         elif write.kind in ("delete", "take"):
             self._replicas.whole.replica.removed_offline(write.changed)
 
+    # ---- another server takes the place of the one that was asked
+
+    def _keep(self, writes: list[Write], write_id: int, ended: int, base: int, at: float) -> bool:
+        """Keeps what a server has acknowledged, in case that another one takes its place.
+
+        Args:
+            writes: what was written.
+            write_id: the id under which it was sent.
+            ended: how many outages had ended when the server was asked.
+            base: the server's counter then.
+            at: the instant then.
+
+        Returns:
+            Whether the server still counts.
+        """
+        assert self._acknowledged is not None
+        with self._lock:
+            if self.current is not None or ended != self._ended:
+                return False
+            for write in writes:
+                write.at = at
+            if writes:
+                writes[0].write_id = write_id
+            self._acknowledged.add(writes, base)
+            starts, self._is_guarded = not self._is_guarded, True
+        if starts:
+            self._closed.clear()
+            with suppress(RuntimeError):  # the interpreter is shutting down
+                Thread(target=self._guard, name="tta-memory-failover", daemon=True).start()
+        return True
+
+    def _guard(self) -> None:
+        """Asks whether the server is still the primary, as long as another one may lack a write."""
+        assert self._acknowledged is not None
+        while True:
+            is_last = self._closed.wait(CHECKED_EVERY)
+            with suppress(StoreUnavailable, ServerError):
+                self._check()
+            with self._lock:
+                if is_last or not self._acknowledged:
+                    self._is_guarded = False
+                    return
+
+    def _check(self) -> None:
+        """Asks whether the server is still the primary, and brings what another one may lack."""
+        assert self._acknowledged is not None
+        if self.current is not None:
+            return
+        asked, ended = monotonic(), self._ended
+        if self._runner.has_failed_over():
+            self._begin(FailedOver(f"{self._shown}: another server has become the primary"), ended)
+            self._runner.run(self.reconnect())
+        else:
+            with self._lock:
+                self._acknowledged.confirm(asked)
+
+    def _lost(self, error: StoreUnavailable, ended: int) -> Plan[None]:
+        """Begins an outage; after a failover, tries to end it at once."""
+        self._begin(error, ended)
+        if isinstance(error, FailedOver):
+            yield from self.reconnect()
+
+    def _recover_or_raise(self) -> Plan[None]:
+        """Ends an outage, or raises it.
+
+        Raises:
+            StoreUnavailable: the server is still away.
+        """
+        if not (yield from self.reconnect()):
+            outage = self.current
+            raise StoreUnavailable(outage.reason if outage else f"{self._shown} is away")
+
     # ---- an outage begins and ends
 
     def _begin(self, error: StoreUnavailable, ended: int) -> None:
@@ -229,7 +328,7 @@ class Outages:
             ended: how many outages had ended when the server was asked. If another one has ended
                 since then, the error is older than what is known now, and the caller asks again.
         """
-        if self._policy == "raise":
+        if self._policy == "raise" and not self._acknowledged and not isinstance(error, FailedOver):
             raise error
         with self._lock:
             if self.current is not None:
@@ -241,12 +340,33 @@ class Outages:
             self._replicas.detach(commands.max_size, commands.seen)
             journal = Journal(commands.write_ids)
             self.current = Outage(self._clock(), str(error), commands.seen, journal)
+            self._take_back(self.current)
             self._closed.clear()
-        logger.warning(
-            "%s; working in memory: what is written now reaches the server when it is back", error
-        )
+        if isinstance(error, FailedOver):
+            logger.warning(
+                "%s; %d writes that the one before has acknowledged last are written again",
+                error,
+                self.pending,
+            )
+        else:
+            logger.warning(
+                "%s; working in memory: what is written now reaches the server when it is back",
+                error,
+            )
         with suppress(RuntimeError):  # the interpreter is shutting down
             Thread(target=self._watch, name="tta-memory-reconnect", daemon=True).start()
+
+    def _take_back(self, outage: Outage) -> None:
+        """Has the journal bring what another server may lack, although it was acknowledged."""
+        if not self._acknowledged:
+            return
+        # Other clients may have written to that server meanwhile, so the newest instant wins.
+        outage.base = min(outage.base, self._acknowledged.base or 0)
+        writes = self._acknowledged.take()
+        outage.written_since = min(outage.first, *(write.at for write in writes))
+        self._commands.write_ids.reopen(write.write_id for write in writes if write.write_id)
+        for write in writes:
+            outage.journal.add(write)
 
     def _watch(self) -> None:
         """Tries to reach the server until it is back."""
@@ -284,12 +404,25 @@ class Outages:
                 yield from commands.measure_time()
             return True
         journal = outage.journal
-        replay = Replay(commands, journal, outage.base, outage.since, self._lock, self._set_aside)
+        with self._lock:
+            self._take_back(outage)
+            if self._runner.settle():  # its counter has nothing to do with what was seen before
+                outage.base = outage.base if outage.written_since is not None else 0
+                commands.seen = 0
+        replay = Replay(
+            commands,
+            journal,
+            outage.base,
+            outage.first,
+            self._lock,
+            self._set_aside,
+            self._acknowledged,
+        )
         try:
             moved = yield from commands.measure_time()
             with self._lock:
                 outage.move(moved)
-                replay.since = outage.since
+                replay.since = outage.first
             yield from replay.probe()
             while not self._has_ended(journal):
                 if monotonic() > self._try_until:
@@ -332,6 +465,9 @@ class Outages:
 
     def before_close(self) -> Plan[None]:
         """Tries the server once more if writes are pending, and stops trying."""
+        if self._acknowledged:
+            with suppress(StoreUnavailable, ServerError):
+                yield Call(self._check)
         if self.pending:
             yield from self.reconnect()
         self._closed.set()
@@ -340,7 +476,7 @@ class Outages:
     def at_exit(self) -> None:
         """Does the same when the process ends and nothing has done it, within a limited time."""
         try:
-            if self.pending and not self._closed.is_set():
+            if (self.pending or self._acknowledged) and not self._closed.is_set():
                 self._try_until = monotonic() + max(_LAST_TRY, self._timeout)
                 self._runner.run(self.before_close())
         finally:

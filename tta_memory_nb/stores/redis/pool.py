@@ -36,9 +36,14 @@ class Connection:
     Args:
         opened: the connection of redis-py.
         silence: seconds without a byte after which the connection counts as silent.
+        moves: how many times the server was another one, before this connection was opened.
+
+    Attributes:
+        moves: as given.
     """
 
-    def __init__(self, opened: Any, silence: float) -> None:
+    def __init__(self, opened: Any, silence: float, moves: int) -> None:
+        self.moves = moves
         self._opened = opened
         self._socket = opened._sock
         self._socket.settimeout(silence)
@@ -215,13 +220,18 @@ class Pool:
             connection, work = None, None
 
     def _idle_one(self) -> Connection | None:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return None
+            if connection.moves == self._dialer.moves:
+                return connection
+            connection.close()
 
     def _dial(self) -> Connection:
-        return Connection(self._dialer.dial(), self._limits.silence)
+        moves = self._dialer.moves
+        return Connection(self._dialer.dial(), self._limits.silence, moves)
 
     def _wait(self, connection: Connection, data: bytes, work: Work | None, patience: int) -> Any:
         """Returns the reply to a command.
@@ -275,5 +285,6 @@ class Pool:
 
     def close(self) -> None:
         """Closes the connections that are not in use."""
-        while (connection := self._idle_one()) is not None:
+        idle, self._idle = self._idle, []
+        for connection in idle:
             connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from ..plan import Plan, aanswer, adrive, answer, drive
 from .addresses import Address
 from .connections import ClientFactory, close_client
 from .dialing import Dialer
-from .faults import ERRORS, Busy, Slow, has_moved, is_outage, translated
+from .faults import ERRORS, AnotherServer, Busy, Slow, has_moved, is_outage, translated
 from .lines import Lines
 from .pool import Pool, Work
 from .wire import Command, Meanwhile
@@ -160,11 +161,40 @@ class RedisRunner:
             await here.closing.aclose()
         self.close()
 
+    @property
+    def may_fail_over(self) -> bool:
+        """Whether another server may take the place of the one that is asked."""
+        return self._address.kind in ("sentinel", "cluster")
+
+    def has_failed_over(self) -> bool:
+        """Asks, in the calling thread, whether another server has taken its place.
+
+        Raises:
+            StoreUnavailable: nobody says.
+        """
+        try:
+            moved = self._dialer.has_moved()
+        except ERRORS as error:
+            raise self._translated(error) from None
+        if moved:
+            self._note(AnotherServer())
+        return moved
+
+    def settle(self) -> bool:
+        """Allows commands to the server that there is now; returns whether it is another one than before."""
+        return self._dialer.settle()
+
     def _note(self, error: BaseException) -> None:
         """Has the server looked for anew after an error that may mean that it is another one now."""
-        if self._address.kind != "single" and is_outage(error):
-            self._dialer.forget()
-            self._pool.close()
+        if self._address.kind == "single" or not is_outage(error):
+            return
+        self._dialer.forget()
+        self._pool.close()
+        with self._lock:
+            loops = list(self._loops.items())
+        for loop, here in loops:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(here.lines.close_outdated)
 
     def _move(self, error: ResponseError) -> None:
         """Looks for the node of a Cluster that has the namespace now."""

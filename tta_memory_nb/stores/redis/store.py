@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from ...entry import Entry
-from ...errors import ServerError, StoreUnavailable, brief
 from ...filters import EVERYTHING, Filters
 from ...keys import check_key
 from ...search.query import Query, hits_of
@@ -22,7 +20,7 @@ from .addresses import parse_address
 from .clock import ServerClock
 from .commands import Commands
 from .keys import keys_of
-from .operations import Write, WriteKind, batches, pages
+from .operations import Write, batches, pages
 from .outage import Outages
 from .partial import Replicas
 from .payload import Payloads
@@ -131,39 +129,16 @@ class RedisStore:
     def write(self, entry: Entry) -> Plan[None]:
         """Writes one entry in a way that cannot be taken back."""
 
+        def meant(_: None = None) -> list[Write]:
+            return [Write.setting((entry,), self.clock())]
+
         def offline() -> tuple[None, list[Write]]:
-            meant = copy(entry)
+            writes = meant()
             self._offline.put((entry,))
-            return None, [self._pending("set", entries=(meant,), kept=(entry,))]
+            return None, writes
 
-        ask = self._set_large if len(entry.text) > _LARGE else self.commands.set
-        return self.outages.change(lambda write_id: ask(entry, write_id), offline, 1)
-
-    def _set_large(self, entry: Entry, write_id: int) -> Plan[None]:
-        """Writes a record that may be larger than the server takes.
-
-        Such a server closes the connection in the middle of the record, as one that goes away does.
-
-        Raises:
-            ServerError: the server answers, but not when this record is sent.
-        """
-        for is_last in (False, True):
-            try:
-                return (yield from self.commands.set(entry, write_id))
-            except (StoreUnavailable, ServerError) as error:
-                if isinstance(error, ServerError) and "Protocol error" not in str(error):
-                    raise
-                yield from self.commands.ping()  # raises if the server is away
-                if not is_last:
-                    continue
-                if (yield from self.commands.give_up(write_id)):
-                    raise  # only the reply is missing
-                raise ServerError(
-                    f"the record {brief(entry.key)} has {entry.size:,} bytes, and the server answers, "
-                    f"but not to this record, so nothing was written ({error}); store less, or raise the "
-                    "limits of the server (proto-max-bulk-len, client-query-buffer-limit) or the timeout"
-                ) from None
-        raise AssertionError  # the last one has raised or returned
+        ask = self.commands.set_large if len(entry.text) > _LARGE else self.commands.set
+        return self.outages.change(lambda write_id: ask(entry, write_id), offline, meant, 1)
 
     def read(self, key: str) -> Plan[Entry | None]:
         """Returns the entry of a key, made the newest; None when there is none."""
@@ -238,13 +213,16 @@ class RedisStore:
             finally:
                 work()  # whatever has happened, before anything else is made of it
 
+        def meant(_: object = None) -> list[Write]:
+            return [Write.setting(entries, self.clock())]
+
         def offline() -> tuple[Callable[[], Change], list[Write]]:
             work()
-            meant = [copy(entry) for entry in entries]
+            writes = meant()
             change = self._offline.put(entries)
-            return lambda: change, [self._pending("set", entries=meant, kept=entries)]
+            return lambda: change, writes
 
-        return self.outages.change(ask, offline, len(entries))
+        return self.outages.change(ask, offline, meant, len(entries))
 
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""
@@ -351,9 +329,13 @@ class RedisStore:
         def offline() -> tuple[Change, list[Write]]:
             change = self._offline.remove(keys)
             # Also of keys that are not known here: they may be on the server.
-            return change, [self._pending("delete", keys=tuple(keys))]
+            return change, [Write("delete", self.clock(), keys=tuple(keys))]
 
-        return self.outages.change(ask, offline, len(keys))
+        def meant(change: Change) -> list[Write]:
+            found = keys if entries is None else [entry.key for entry in change.removed]
+            return [Write("delete", self.clock(), keys=tuple(found))]
+
+        return self.outages.change(ask, offline, meant, len(keys))
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Plan[Change]:
         """Deletes every record that the filters accept."""
@@ -367,11 +349,14 @@ class RedisStore:
     def clear(self) -> Plan[None]:
         """Deletes every record in a way that cannot be taken back."""
 
+        def meant(_: None = None) -> list[Write]:
+            return [Write("clear", self.clock())]
+
         def offline() -> tuple[None, list[Write]]:
             self._offline.clear()
-            return None, [self._pending("clear")]
+            return None, meant()
 
-        return self.outages.change(self.commands.clear, offline, 1)
+        return self.outages.change(self.commands.clear, offline, meant, 1)
 
     def revert(self, change: Change) -> Plan[Change]:
         """Takes a change back, but keeps what has been written under a key since then.
@@ -399,21 +384,26 @@ class RedisStore:
         def offline() -> tuple[Change, list[Write]]:
             memory = self._offline
             back = memory.revert(Change(tuple(written), tuple(removed), 0, memory, max_size))
-            writes = []
             if max_size is not None:
                 before, self.commands.max_size = self.commands.max_size, max_size
                 back = replace(back, max_size=None if before == max_size else before)
-                writes.append(self._pending("resize", max_size=max_size))
+            return back, meant()
+
+        def meant(_: object = None) -> list[Write]:
+            writes = []
+            if max_size is not None:
+                writes.append(Write("resize", self.clock(), max_size=max_size))
             # Also what is not known here: it may be on the server.
             if written:
-                writes.append(self._pending("take", entries=written))
+                writes.append(Write("take", self.clock(), entries=written))
             if removed:
-                writes.append(self._pending("restore", entries=removed, kept=removed))
-            return back, writes
+                writes.append(Write("restore", self.clock(), entries=removed, kept=removed))
+            return writes
 
         return self.outages.change(
             lambda write_id: self.commands.revert(written, removed, max_size, write_id),
             offline,
+            meant,
             len(written) + len(removed),
         )
 
@@ -427,17 +417,17 @@ class RedisStore:
             before, self.commands.max_size = self.commands.max_size, max_size
             capacity = None if before == max_size else before
             change = replace(self._offline.resize(max_size), max_size=capacity)
-            return (change, False), [self._pending("resize", max_size=max_size)]
+            return (change, False), meant()
+
+        def meant(_: object = None) -> list[Write]:
+            return [Write("resize", self.clock(), max_size=max_size)]
 
         while more:
             change, more = yield from self.outages.change(
-                lambda write_id: self.commands.resize(max_size, write_id), offline, 1
+                lambda write_id: self.commands.resize(max_size, write_id), offline, meant, 1
             )
             done.append(change)
         return self._joined(done)
-
-    def _pending(self, kind: WriteKind, **what: Any) -> Write:
-        return Write(kind, self.clock(), **what)
 
     def _joined(self, changes: Sequence[Change]) -> Change:
         """Returns one change for those that the batches of a verb have made."""

@@ -1,0 +1,80 @@
+"""What a server has acknowledged last, so that it can be written again if another one takes its place.
+
+Servers replicate after they have acknowledged. When another one becomes the primary, what was
+acknowledged last may be missing there, and what the one before goes on to acknowledge is thrown
+away. So the writes of the last seconds are kept here until nobody can have lost them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from time import monotonic
+
+from .operations import Write
+
+CHECKED_EVERY = 1.0
+"""Seconds between two questions whether the server is still the primary."""
+
+# A server is another one's successor for some seconds before Sentinels or nodes say so.
+_MARGIN = 10.0
+
+# So many records, and bytes of their texts, are kept at most; then the oldest are dropped.
+_MOST, _MOST_BYTES = 50_000, 64_000_000
+
+
+class Acknowledged:
+    """Writes that one server has acknowledged, and that another one may lack, the oldest first.
+
+    Attributes:
+        base: the server's counter before the oldest of them.
+    """
+
+    def __init__(self) -> None:
+        # When each was acknowledged, the counter before, and the write.
+        self._writes: deque[tuple[float, int, Write]] = deque()
+        self._size = self._weight = 0
+
+    def __len__(self) -> int:
+        return len(self._writes)
+
+    @property
+    def base(self) -> int | None:
+        """The server's counter before the oldest write; None if there is none."""
+        return self._writes[0][1] if self._writes else None
+
+    def add(self, writes: Iterable[Write], base: int) -> None:
+        """Adds writes that were acknowledged just now.
+
+        Args:
+            writes: under the ids that they were sent with.
+            base: the server's counter as it was seen before they were sent.
+        """
+        now = monotonic()
+        for write in writes:
+            self._writes.append((now, base, write))
+            self._size += write.size
+            self._weight += write.weight
+        while self._size > _MOST or self._weight > _MOST_BYTES:
+            self._drop_oldest()
+
+    def confirm(self, asked: float) -> None:
+        """Drops what cannot be lost, since the server was still the primary.
+
+        Args:
+            asked: when that was found out, in seconds of the monotonic clock.
+        """
+        while self._writes and self._writes[0][0] < asked - _MARGIN:
+            self._drop_oldest()
+
+    def take(self) -> list[Write]:
+        """Returns all writes, and forgets them."""
+        writes = [write for _, _, write in self._writes]
+        self._writes.clear()
+        self._size = self._weight = 0
+        return writes
+
+    def _drop_oldest(self) -> None:
+        _, _, write = self._writes.popleft()
+        self._size -= write.size
+        self._weight -= write.weight
