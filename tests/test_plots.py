@@ -109,6 +109,13 @@ def test_sessions_have_a_line_each_the_most_recent_on_top():
     assert {"1", "2"} <= set(shown)
 
 
+def test_identifiers_in_the_names_of_sessions_are_cut_to_what_tells_them_apart():
+    user = "842e34da-02f5-4904-a111-0000000000"
+    figure = plot_sessions([entry(f"{user}{n:02x}:chat", NOW + n) for n in range(2)])
+    names = [text for text in texts(figure) if " · " in text]
+    assert names == ["…000001 · chat", "…000000 · chat"]
+
+
 def test_only_the_most_recent_sessions_are_drawn():
     shown = texts(plot_sessions([entry(f"u{n}:s", NOW + n) for n in range(1500)]))
     assert "1,500 sessions, the 30 most recently active" in shown

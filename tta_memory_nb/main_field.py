@@ -15,8 +15,8 @@ _NAMES = (
 )
 """Names that chats, notes and memories give to the field that holds what was said, the surest first."""
 
-# An identifier is no text that anybody reads: it has many characters and no space.
-_IDENTIFIER = re.compile(r"[\w.:/+=-]{20,}")
+# What has many characters and no space is no text that anybody reads.
+_UNREADABLE = re.compile(r"[\w.:/+=-]{20,}")
 # So many characters of a text count, so that one long document does not decide for all records.
 _COUNTED = 200
 
@@ -44,7 +44,7 @@ def main_field(fields: Mapping[Path, Sequence[Any]]) -> Path | None:
             rank = (len(texts), -_NAMES.index(name), -len(path))
             if named is None or rank > named[0]:
                 named = rank, path
-        length = sum(min(len(text), _COUNTED) for text in texts if not _IDENTIFIER.fullmatch(text))
+        length = sum(min(len(text), _COUNTED) for text in texts if not _UNREADABLE.fullmatch(text))
         if longest is None or length > longest[0]:
             longest = length, path
     if named is not None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .entry import Entry
 from .errors import MissingPackage, harmless
+from .identifiers import readable
 from .memory.distributions import session_spans, sizes, time_to_live, timeline
 from .table import moment
 
@@ -119,8 +120,10 @@ def plot_sessions(entries: Sequence[Entry]) -> Figure:
         has_glyph = _glyph_test()
         # Direction marks keep user and session in order if one of them is written from right to left.
         mark = "\u200e" if has_glyph("\u200e") else ""
+        short = readable(name for span in spans for name in (span.user, span.session))
         names = [
-            f"{mark}{_name(span.user, has_glyph)}{mark} · {_name(span.session, has_glyph)}{mark}"
+            f"{mark}{_name(short[span.user], has_glyph)}{mark} · "
+            f"{_name(short[span.session], has_glyph)}{mark}"
             for span in spans
         ]
         axes.set_yticks(places, names, parse_math=False, usetex=False)

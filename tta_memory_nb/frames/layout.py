@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..codec import to_json
+from ..identifiers import is_identifier, readable
 from ..main_field import main_field
 from ..table import ABSENT, INSTANTS, META, Path
 from ..text import fold, match_spans
@@ -22,11 +23,6 @@ _MAIN_WIDTH, _TEXT_WIDTH = 160, 40
 # A hover shows no more of a cell than this, so that a page of long texts stays small.
 _MOST_OF_WHOLE = 1000
 _SPACE = re.compile(r"\s")
-# A UUID, a long number in hexadecimal digits, or as many letters and digits without a space.
-_IDENTIFIER = re.compile(
-    r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16,}|(?=\w*[0-9])[\w-]{20,}"
-)
-_SHORTEST_IDENTIFIER = 6
 
 
 class Cell(NamedTuple):
@@ -146,7 +142,7 @@ def _field(cells: Sequence[Any], folded: str, width: int = _TEXT_WIDTH) -> list[
 
 def _other_field(cells: Sequence[Any], folded: str) -> list[Cell]:
     texts = [cell for cell in cells if cell is not ABSENT]
-    if not folded and all(isinstance(text, str) and _is_identifier(text) for text in texts):
+    if not folded and all(isinstance(text, str) and is_identifier(text) for text in texts):
         return _short(cells)
     return _field(cells, folded)
 
@@ -188,34 +184,15 @@ def cut(text: str, spans: Sequence[tuple[int, int]], width: int) -> Cell:
 
 def _short(texts: Sequence[Any]) -> list[Cell]:
     """Returns keys and names, identifiers in them cut to what tells them apart in this table."""
-    known = {text for text in texts if text is not ABSENT}
-    shorter = _shortened(
-        {part for text in known for part in text.split(":") if _is_identifier(part)}
-    )
+    names = readable(text for text in texts if text is not ABSENT)
 
     def shown(text: Any) -> Cell:
         if text is ABSENT:
             return EMPTY
-        parts = (shorter.get(part, part) for part in text.split(":"))
-        cell = cut(":".join(parts), (), _TEXT_WIDTH)
+        cell = cut(names[text], (), _TEXT_WIDTH)
         return cell._replace(whole="" if cell.text == text else text[:_MOST_OF_WHOLE])
 
     return [shown(text) for text in texts]
-
-
-def _is_identifier(text: str) -> bool:
-    return _IDENTIFIER.fullmatch(text) is not None
-
-
-def _shortened(identifiers: set[str]) -> dict[str, str]:
-    """Returns for each identifier its beginning or its end, whichever sooner differs from all others."""
-    longest = max(map(len, identifiers), default=0)
-    for length in range(_SHORTEST_IDENTIFIER, longest - 1):
-        if len({each[:length] for each in identifiers}) == len(identifiers):
-            return {each: f"{each[:length]}…" for each in identifiers}
-        if len({each[-length:] for each in identifiers}) == len(identifiers):
-            return {each: f"…{each[-length:]}" for each in identifiers}
-    return {}
 
 
 def columns_that_are_fields(names: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@
 /** @import { View } from "./view.js" */
 import { CHART, TimeAxis, describeBars, layOutHistogram, rangeOf } from "./chart-layout.js";
 import { followPointer, h, svg } from "./dom.js";
-import { axisTime, bytes, count, iso, plural, timeToLive } from "./format.js";
+import { axisTime, bytes, count, iso, plural, shortKey, timeToLive } from "./format.js";
 import { harmless } from "./text.js";
 
 const LABELS_OF_TIMES = 5;
@@ -178,7 +178,7 @@ export class ChartPanel {
       const lane = svg("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
         svg("rect", { x, width, y: 1, height: 6, class: "tta-bar" }));
       return h("li", {}, h("button", { type: "button", title: `${iso(first)} to ${iso(last)}`, onclick: () => this.view.filter({ user, session }, "table") },
-        h("span", { class: "tta-text" }, `${harmless(user)}:${harmless(session)}`), lane, h("span", { class: "tta-count" }, `${plural(size, "record")}, ${label(last)}`)));
+        h("span", { class: "tta-text" }, harmless(shortKey(`${user}:${session}`))), lane, h("span", { class: "tta-count" }, `${plural(size, "record")}, ${label(last)}`)));
     }), more ? h("li", { class: "tta-hint" }, `and ${plural(more, "more session")}`) : null);
   }
 
