@@ -5,8 +5,6 @@ BIN := .venv/bin
 # Jupyter refuses to run as root, which is who one is in most containers.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_FLAGS ?=
-# No question about news over the notebook, and no look for a newer version.
-QUIET := --LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 # Others that the notebooks are checked with: make notebooks-check PYTHONS="python3.12 python3.13"
 PYTHONS ?= $(PYTHON)
 # Where the repository lies on GitHub. The shell gets them as variables, so that nothing in them is special.
@@ -28,7 +26,7 @@ help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 lab: .venv/lab  ## set up and open JupyterLab on the quickstart
-	$(BIN)/jupyter lab $(AS_ROOT) $(QUIET) $(LAB_FLAGS) notebooks/01_quickstart.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) notebooks/01_quickstart.ipynb
 
 test: .venv/dev .venv/node  ## lint, types, the documentation, all tests, all notebooks
 	$(MAKE) --jobs=2 lint docs test-frontend
@@ -109,6 +107,10 @@ clean:  ## remove the environment and everything made
 
 .venv/lab: pyproject.toml | .venv/pip
 	$(BIN)/python -m pip install --quiet --editable ".[tutorials]"
+	# JupyterLab would first ask, over the notebook, whether it may fetch announcements.
+	mkdir -p .venv/etc/jupyter/labconfig
+	echo '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}' \
+		>.venv/etc/jupyter/labconfig/page_config.json
 	touch $@
 
 .venv/bench: pyproject.toml | .venv/pip
