@@ -19,7 +19,7 @@ from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..search.request import Hit, Search, SearchMode
-from ..stores.base import Clock, OutagePolicy, Store
+from ..stores.base import Clock, NotCopied, OutagePolicy, Store
 from ..stores.local import Local
 from ..stores.memory import InMemoryStore
 from ..stores.opening import Settings, open_store
@@ -106,7 +106,7 @@ def _shortcut(store: Store, name: str) -> Any:
     return None if getattr(type(store), name, None) is None else getattr(store, name)
 
 
-class SyncMemory:
+class SyncMemory(NotCopied):
     """Every verb of a memory without ``await``; reached as ``memory.sync``.
 
     ``**filters`` are, for every verb that takes them: ``user``, ``session`` (of keys made by
@@ -263,7 +263,7 @@ def _yield_to_loop() -> Generator[None, None, None]:
     yield
 
 
-class MemoryPrimitive:
+class MemoryPrimitive(NotCopied):
     """The memory of an agent: contexts by key, searched, expiring, evicted when full.
 
     Works at once, without a server:

@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 
 from ..errors import TTAMemoryError
 from ..keys import parse_memory_key
-from ..stores.redis.addresses import EMBEDDED
+from ..stores.schemes import EMBEDDED
 from .arguments import OUTPUT, Flag, Syntax
 from .commands import COMMANDS, Notebook, syntax
 from .commands.base import IN_MEMORY

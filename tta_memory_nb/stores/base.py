@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NoReturn, Protocol, TypeAlias
 
 from ..entry import Entry
 from ..errors import InvalidArgument, brief
@@ -26,6 +26,22 @@ class SimulatedTime:
         ...     def __call__(self) -> float:
         ...         return time.time() + 3600
     """
+
+
+class NotCopied:
+    """Base class of memories and stores, which have locks, threads and connections and cannot be copied."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuses what `copy`, `pickle` and `dataclasses.asdict` ask for.
+
+        Raises:
+            TypeError: always; the message says what to do instead.
+        """
+        raise TypeError(
+            f"a memory cannot be copied or sent to another process, and neither can a change that it may undo "
+            f"(<{type(self).__name__}>): share the memory, make another one with the same arguments, or take "
+            "its records, memory.sync.records(None)"
+        )
 
 
 OutagePolicy: TypeAlias = Literal["fallback", "raise"]

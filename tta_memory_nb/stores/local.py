@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from ..entry import Entry
 from ..search.request import Hit, Search
+from .base import NotCopied
 from .memory import InMemoryStore
 from .plan import InProcessRunner, Plan, as_plan
 from .records import Records
@@ -42,7 +43,7 @@ def _of_store(
     return method
 
 
-class Local:
+class Local(NotCopied):
     """The in-memory store as plans, for the verbs of a memory.
 
     Args:

@@ -13,11 +13,11 @@ from ..keys import check_key, check_namespace
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..search.request import ALL, Search, check_limit, check_query
 from ..times import Duration, duration
-from .base import Change, Clock, check_max_size, check_origin
+from .base import Change, Clock, NotCopied, check_max_size, check_origin
 from .records import Records
 
 
-class InMemoryStore:
+class InMemoryStore(NotCopied):
     """Records of one namespace in this process; the least recently used are evicted first.
 
     Safe to share between threads and tasks. All verbs are O(1) for one record, but for searches,

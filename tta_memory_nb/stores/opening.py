@@ -1,4 +1,4 @@
-"""Which store an address means: the one table of backends."""
+"""Opens the store that an address means, with what a memory asks of it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,7 @@ from ..urls import masked_url
 from .base import Clock, OutagePolicy, Store, check_max_size
 from .local import Local
 from .memory import InMemoryStore
-
-OPENERS = {
-    "redis": ".redis.store",
-    "rediss": ".redis.store",
-    "unix": ".redis.store",
-    "redis+cluster": ".redis.store",
-    "rediss+cluster": ".redis.store",
-    "redis+sentinel": ".redis.store",
-    "rediss+sentinel": ".redis.store",
-    "embedded": ".redis.store",
-}
-"""Scheme of an address -> the module whose ``open_store(address, settings)`` makes the store.
-
-The module is imported when the first address asks for it.
-"""
+from .schemes import EMBEDDED, SCHEMES, scheme_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,21 +56,14 @@ def open_store(address: str | None, settings: Settings) -> Store:
         return Local(
             InMemoryStore(settings.max_size, namespace=settings.namespace, clock=settings.clock)
         )
-    module = OPENERS.get(scheme_of(address))
-    if module is None:
+    scheme = SCHEMES.get(scheme_of(address))
+    if scheme is None:
         known = ", ".join(
-            f"{name}://" for name in OPENERS if name != "embedded" and "rediss+" not in name
+            f"{name}://" for name in SCHEMES if name != EMBEDDED and "rediss+" not in name
         )
         raise InvalidArgument(
             f"redis_url={masked_url(address)!r}: give an address that begins with {known} or "
             "'embedded:'"
         )
-    store: Store = import_module(module, __package__).open_store(address, settings)
+    store: Store = import_module(scheme.module, __package__).open_store(address, settings)
     return store
-
-
-def scheme_of(address: str) -> str:
-    """Returns the scheme of an address in small letters, empty for a text without one."""
-    scheme, separator, rest = address.partition(":")
-    is_embedded = scheme == "embedded"
-    return scheme.lower() if is_embedded or (separator and rest.startswith("//")) else ""

@@ -7,8 +7,8 @@ from typing import Any
 
 from ...errors import InvalidArgument, brief, harmless
 from ...memory.faces import MemoryPrimitive
-from ...stores.redis.addresses import is_address
 from ...stores.redis.clock import MOST_SKEW
+from ...stores.schemes import is_address
 from ...times import shown_instant
 from ..arguments import Word
 from ..parsing import Lookup

@@ -1,6 +1,7 @@
 """Records on a server: Redis, Valkey, a Cluster, what Sentinels name, or an embedded server.
 
     addresses.py   which server a URL means
+    options.py     the options of a URL, honoured or refused by name
     store.py       the verbs of the store, on the server or in an outage
     outage.py      when an outage begins, and how it ends
     ends.py        the end of the process in an outage

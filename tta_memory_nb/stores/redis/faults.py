@@ -18,6 +18,7 @@ from redis.exceptions import (
     RedisClusterException,
     RedisError,
 )
+from redis.sentinel import MasterNotFoundError
 
 from ...errors import ServerError, StoreUnavailable, brief, harmless
 from .keys import FORMAT
@@ -78,6 +79,9 @@ class FailedOver(StoreUnavailable):
 ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What a command may raise, of redis-py, of sockets and of a loop's timeout."""
 
+# Characters of the text of an error that are told.
+_LONGEST = 300
+
 _REFUSED = (AuthenticationError, AuthorizationError)
 
 # Error codes of a server that cannot serve for now. The error of a script has the code further back.
@@ -117,15 +121,28 @@ def translated(error: BaseException, server: str, timeout: float) -> StoreUnavai
         return StoreUnavailable(f"{server} has not answered within {timeout:g} s")
     if isinstance(error, (Slow, Busy)):
         return ServerError(f"{server}: {error}", error.code)
-    message = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    if isinstance(error, MasterNotFoundError):
+        # The text of redis-py is that of its objects, in some versions with the Sentinels' password.
+        return StoreUnavailable(f"{server} cannot be reached: no Sentinel names a primary")
+    message = " ".join(str(error).split()).rstrip(".")[:_LONGEST] or type(error).__name__
     if isinstance(error, AnotherServer):
         return FailedOver(f"{server}: {message}")
+    if _is_other_node(error) and "+cluster://" not in server:
+        return ServerError(
+            f"{server} is one node of a Cluster, and another node has the records of this namespace; begin "
+            "the address with redis+cluster://, or with rediss+cluster:// for TLS",
+            "MOVED",
+        )
     if is_outage(error):
         return StoreUnavailable(f"{server} cannot be reached: {message}")
     code = _code_of(error, message)
     if code and code not in message:
         message = f"{code} {message}"
     return ServerError(f"{server} refuses: {message}", code)
+
+
+def _is_other_node(error: BaseException) -> bool:
+    return isinstance(error, AskError) or str(error).startswith(("MOVED ", "ASK "))
 
 
 def is_outage(error: BaseException) -> bool:

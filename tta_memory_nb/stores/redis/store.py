@@ -12,7 +12,7 @@ from ...filters import EVERYTHING, Filters
 from ...keys import check_key
 from ...search.query import Query, hits_of
 from ...search.request import Hit, Search
-from ..base import Change, check_max_size, check_origin
+from ..base import Change, NotCopied, check_max_size, check_origin
 from ..memory import InMemoryStore
 from ..opening import Settings
 from ..plan import Plan
@@ -57,7 +57,7 @@ def open_store(address: str, settings: Settings) -> RedisStore:
     return store
 
 
-class RedisStore:
+class RedisStore(NotCopied):
     """The records of one namespace on a server; see `outage` for what it does while that is away.
 
     Args:
