@@ -7,6 +7,7 @@ import gzip
 import os
 import secrets
 import shutil
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import BinaryIO, cast
 from ..errors import TransferError, brief
 
 _GZIP = b"\x1f\x8b"
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would write other line ends
 
 
 def path_of(written: str | os.PathLike[str]) -> Path:
@@ -89,11 +91,14 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
 
     The file is compressed if the path ends in ``.gz``. A symbolic link is kept, and its target is
     replaced. A pipe or a device is written to directly, because replacing it with a file would take it
-    away from all its other users.
+    away from all its other users. No other user can read the new file before it is complete, and
+    then those whom the permissions of the old one allow.
 
     Raises:
-        TransferError: the file cannot be written; the old one is unchanged.
+        TransferError: the file cannot be written, or the path is a link of another user; the old
+            file is unchanged.
     """
+    _check_link(path)
     target = Path(os.path.realpath(path))
     # In the directory of the target, because a rename is atomic only within one file system. The name does
     # not contain the target's, which may have the greatest possible length.
@@ -104,16 +109,49 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
             with path.open("wb") as file, _compressed(path, file) as compressed:
                 yield compressed
             return
-        with temporary.open("xb") as file, _compressed(path, file) as compressed:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+        with os.fdopen(descriptor, "wb") as file, _compressed(path, file) as compressed:
             yield compressed
         if target.is_file():
             shutil.copymode(target, temporary)
+        else:
+            temporary.chmod(_mode_of_new_files(target.parent))
         temporary.replace(target)
     except OSError as error:
         raise TransferError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _check_link(path: Path) -> None:
+    """Refuses a link that another user has made, which may lead to any file that only this user may write."""
+    if not hasattr(os, "geteuid"):
+        return
+    try:
+        found = path.lstat()
+    except OSError:
+        return
+    if stat.S_ISLNK(found.st_mode) and found.st_uid not in (os.geteuid(), 0):
+        raise TransferError(
+            f"cannot write {str(path)!r}: it is a link that another user has made; name the file itself"
+        )
+
+
+def _mode_of_new_files(folder: Path) -> int:
+    """Returns the permissions that a file gets which is made in a folder without any in particular."""
+    try:
+        # Asking the process itself would change its umask for a moment, for all threads.
+        status = Path("/proc/self/status").read_text()
+        return 0o666 & ~int(status.partition("\nUmask:")[2].split()[0], 8)
+    except (OSError, IndexError, ValueError):
+        pass
+    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    try:
+        return stat.S_IMODE(probe.stat().st_mode)
+    finally:
+        probe.unlink()
 
 
 @contextlib.contextmanager

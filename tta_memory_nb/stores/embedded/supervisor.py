@@ -15,6 +15,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from .repair import repaired
+from .room import Room, say
+
 USERS_LOCK = "users.lock"
 START_LOCK = "start.lock"
 
@@ -74,8 +77,9 @@ class _Supervisor:
                 continue
             now = time.monotonic()
             deaths = [death for death in deaths if now - death < _DEATHS_WITHIN] + [now]
-            # A server that exits with a status cannot read its files, and would fail again.
-            if server.returncode > 0 or len(deaths) > _MOST_DEATHS:
+            # A server that exits with a status cannot read its files, and would fail again, unless it has
+            # left a gap in one of them.
+            if len(deaths) > _MOST_DEATHS or (server.returncode > 0 and not self._repaired()):
                 break
             server = self._start()
         self._stop(server)
@@ -83,8 +87,17 @@ class _Supervisor:
             with suppress(OSError):
                 Path(self._socket_path).parent.rmdir()
 
+    def _repaired(self) -> bool:
+        self._room.close()
+        try:
+            return repaired(Path("appendonlydir"))
+        except OSError as error:
+            say(f"the files cannot be repaired: {error}")
+            return False
+
     def _start(self) -> subprocess.Popen[bytes]:
         self._misses = 0
+        self._room = Room(self._socket_path)
         # The code between fork and exec is short and needs no lock that another thread could hold.
         self._server = subprocess.Popen(  # noqa: S603  an executable that this user has installed
             self._command,
@@ -103,6 +116,7 @@ class _Supervisor:
                 os._exit(1)
 
     def _stop(self, server: subprocess.Popen[bytes]) -> None:
+        self._room.close()
         if Path(USERS_LOCK).exists():
             server.terminate()
         else:
@@ -116,7 +130,7 @@ class _Supervisor:
             server.wait()
 
     def _watch(self) -> None:
-        """Syncs the server's files to the disk once a second, and restarts a server without a socket."""
+        """Once a second, syncs the server's files, looks after the disk, and restarts a server without a socket."""
         synced: dict[Path, tuple[int, int]] = {}
         while True:
             time.sleep(_SYNC)
@@ -126,8 +140,9 @@ class _Supervisor:
                 # A file may disappear meanwhile, because the server rewrites its files. The server notices a
                 # full disk when it writes, but it does not notice this error, so the log has to say it.
                 if not isinstance(error, FileNotFoundError):
-                    sys.stderr.write(f"tta_memory_nb: what was written is not synced: {error}\n")
-                    sys.stderr.flush()
+                    say(f"what was written is not synced: {error}")
+            with suppress(OSError):
+                self._room.look(time.monotonic())
             # A cleanup of temporary files, or the end of a login session, may delete the socket. No client can
             # reach the server then, so it is stopped, and the next one makes a new socket.
             self._misses = 0 if os.path.lexists(self._socket_path) else self._misses + 1
@@ -139,8 +154,8 @@ class _Supervisor:
         import fcntl
 
         try:
-            users = os.open(USERS_LOCK, os.O_RDWR | os.O_CLOEXEC)
-            start = os.open(START_LOCK, os.O_RDWR | os.O_CLOEXEC)
+            users = os.open(USERS_LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            start = os.open(START_LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             while True:
                 fcntl.flock(users, fcntl.LOCK_EX)
                 # A new user holds the start lock while it waits for the users' lock: let it go first.
@@ -160,11 +175,14 @@ def _synced(folder: Path, before: dict[Path, tuple[int, int]]) -> dict[Path, tup
     """Syncs the files that have changed to the disk; returns size and time of change of each file."""
     now: dict[Path, tuple[int, int]] = {}
     for path in folder.glob("*.incr.aof"):
-        with path.open("rb", buffering=0) as file:
-            found = os.fstat(file.fileno())
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            found = os.fstat(file)
             now[path] = (found.st_size, found.st_mtime_ns)
             if before.get(path) != now[path]:
-                os.fsync(file.fileno())
+                os.fsync(file)
+        finally:
+            os.close(file)
     return now
 
 

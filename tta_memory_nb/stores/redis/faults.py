@@ -138,6 +138,8 @@ def translated(error: BaseException, server: str, timeout: float) -> StoreUnavai
     code = _code_of(error, message)
     if code and code not in message:
         message = f"{code} {message}"
+    if server.startswith("embedded") and code in ("OOM", "MISCONF"):
+        message = "its disk is full, or nearly: delete records or other files, and write again then"
     return ServerError(f"{server} refuses: {message}", code)
 
 

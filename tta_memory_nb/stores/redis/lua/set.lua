@@ -29,12 +29,12 @@ local old = redis.call('HGET', KEYS[1], key)
 local flags = string.byte(head, 1)
 local created = string.sub(head, flags < 16 and 2 or 10, flags < 16 and 9 or 17)
 local expires = struct.unpack('>d', head, 18)
-local kept = ''
+local kept, was_deleted, loses_expiry = '', false, false
 if old then
   if #old < 37 then return {} end
   local old_expires = struct.unpack('>d', old, 18)
   if string.byte(old, 1) % 2 == 1 then
-    redis.call('ZREM', KEYS[5], key)
+    was_deleted = true
   elseif flags >= 16 and (old_expires == 0 or old_expires > now) then
     local first = struct.unpack('>d', old, 2)
     if first > -1e11 and first < 1e12 then  -- not that of a damaged header
@@ -42,13 +42,16 @@ if old then
       kept = created
     end
   end
-  if old_expires ~= 0 and expires == 0 then redis.call('ZREM', KEYS[3], key) end
+  loses_expiry = old_expires ~= 0 and expires == 0
 end
 seq = seq + 1
 local recency = string.format('%.0f', seq)
 redis.call('HSET', KEYS[1], key, string.char(flags % 16) .. created .. string.sub(head, 10, 25)
   .. struct.pack('>d', seq) .. string.sub(head, 34, 37) .. ARGV[8])
 redis.call('ZADD', KEYS[2], recency, key)
+-- After what needs room: a server without room allows everything after a command that frees.
+if was_deleted then redis.call('ZREM', KEYS[5], key) end
+if loses_expiry then redis.call('ZREM', KEYS[3], key) end
 if expires ~= 0 then redis.call('ZADD', KEYS[3], expires, key) end
 -- Writes that are sent together come in order, so each settles all before it.
 settled = math.max(settled, settled_below - 1)

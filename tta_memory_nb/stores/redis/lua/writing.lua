@@ -82,12 +82,16 @@ end
 -- ---- answers: a client that has lost one sends its write again, and gets the same one
 
 local ANSWERS = KEYS[6]
+local MOST_BYTES = 65536
 
 local function remember(answer)
   for _, write_id in ipairs(redis.pcall('HKEYS', ANSWERS)) do
     if tonumber(write_id) < tonumber(ARGV[3]) then redis.pcall('HDEL', ANSWERS, write_id) end
   end
-  redis.pcall('HSET', ANSWERS, ARGV[2], cmsgpack.pack(answer))
+  local packed = cmsgpack.pack(answer)
+  -- It holds what was deleted, which would take up the room that a deletion is to free.
+  if #packed > MOST_BYTES then return answer end
+  redis.pcall('HSET', ANSWERS, ARGV[2], packed)
   redis.pcall('EXPIRE', ANSWERS, 300)
   return answer
 end
