@@ -171,39 +171,36 @@ def matching_paths(value: dict[str, Any], needle: str) -> tuple[str, ...]:
     listed once. These are the first `MOST_PATHS`.
     """
     paths: dict[str, None] = {}
-    for place, text, _ in texts_of(value):
-        if needle in fold(text):
-            paths[path_of(place)] = None
-            if len(paths) == MOST_PATHS:
-                break
+    for place, _, _ in matches_of(value, needle):
+        paths[path_of(place)] = None
+        if len(paths) == MOST_PATHS:
+            break
     return tuple(paths)
 
 
-def texts_of(value: dict[str, Any]) -> Iterator[tuple[Place, str, bool]]:
-    """Yields the name and the text of each field, in field order.
+def matches_of(
+    node: Any, needle: str, place: Place | None = None
+) -> Iterator[tuple[Place, str, bool]]:
+    """Yields the names and leaves that contain a folded query, in field order.
 
     Args:
-        value: plain JSON.
+        node: plain JSON: a value, or an object or a list in one.
+        needle: the folded query.
+        place: the place of the node; None for the value itself.
 
     Yields:
-        The place; a field's name or a leaf as `leaf_text` gives it; whether it is the name.
+        The place; a field's name, or a leaf as `leaf_text` gives it; whether it is the name.
     """
-    stack = [_parts(None, value)]
-    while stack:
-        for place, node in stack[-1]:
-            if isinstance(place[1], str):
-                yield place, place[1], True
-            if isinstance(node, (dict, list)):
-                stack.append(_parts(place, node))
-                break
-            yield place, leaf_text(node), False
-        else:
-            stack.pop()
-
-
-def _parts(place: Place | None, node: dict[str, Any] | list[Any]) -> Iterator[tuple[Place, Any]]:
-    for step, child in node.items() if isinstance(node, dict) else enumerate(node):
-        yield (place, step), child
+    is_dict = isinstance(node, dict)
+    for step, child in node.items() if is_dict else enumerate(node):
+        if is_dict and needle in (step.lower() if step.isascii() else fold(step)):
+            yield (place, step), step, True
+        if isinstance(child, (dict, list)):
+            yield from matches_of(child, needle, (place, step))
+            continue
+        text = child if isinstance(child, str) else leaf_text(child)
+        if needle in (text.lower() if text.isascii() else fold(text)):
+            yield (place, step), text, False
 
 
 def path_of(place: Place) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...text import fold, match_spans, path_of, texts_of
+from ...text import match_spans, matches_of, path_of
 from ..request import Span
 
 
@@ -16,8 +16,7 @@ def spans_of(value: dict[str, Any], folded: str) -> Iterator[Span]:
         value: plain JSON.
         folded: as `fold` gives it, not empty.
     """
-    for place, text, is_name in texts_of(value):
-        if folded in fold(text):
-            path = path_of(place)
-            for start, end in match_spans(text, folded):
-                yield Span(path, start, end, "name" if is_name else "value")
+    for place, text, is_name in matches_of(value, folded):
+        path = path_of(place)
+        for start, end in match_spans(text, folded):
+            yield Span(path, start, end, "name" if is_name else "value")
