@@ -179,7 +179,7 @@ def matching_paths(value: dict[str, Any], needle: str) -> tuple[str, ...]:
 
 
 def matches_of(
-    node: Any, needle: str, place: Place | None = None
+    node: dict[str, Any] | list[Any], needle: str, place: Place | None = None
 ) -> Iterator[tuple[Place, str, bool]]:
     """Yields the names and leaves that contain a folded query, in field order.
 
@@ -191,9 +191,8 @@ def matches_of(
     Yields:
         The place; a field's name, or a leaf as `leaf_text` gives it; whether it is the name.
     """
-    is_dict = isinstance(node, dict)
-    for step, child in node.items() if is_dict else enumerate(node):
-        if is_dict and needle in (step.lower() if step.isascii() else fold(step)):
+    for step, child in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(step, str) and needle in (step.lower() if step.isascii() else fold(step)):
             yield (place, step), step, True
         if isinstance(child, (dict, list)):
             yield from matches_of(child, needle, (place, step))
