@@ -49,6 +49,7 @@ NEED_MORE = {
     "test_newest_wins.py": "servers",
     "test_notebooks.py": "kernels",
     "test_late_answers.py": "servers",
+    "test_older_servers.py": "servers",
     "test_outage.py": "servers",
     "test_outages_in_a_row.py": "servers",
     "test_readme.py": "kernels",

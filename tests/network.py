@@ -27,6 +27,11 @@ Kind: TypeAlias = Literal[
 _HANDSHAKE = {b"CLIENT", b"HELLO", b"AUTH", b"SELECT", b"PING"}
 
 
+def _is_greeting(command: Sequence[bytes]) -> bool:
+    """Returns whether a client says with a command only that it is there."""
+    return command[0].upper() == b"EVAL" and b"sends first on every new connection" in command[1]
+
+
 @dataclass
 class Fault:
     """A fault that a proxy injects.
@@ -236,7 +241,7 @@ class Proxy:
             _reset(server)
 
     def _fault_for(self, command: Sequence[bytes]) -> Fault | None:
-        if command[0].upper() in _HANDSHAKE:
+        if command[0].upper() in _HANDSHAKE or _is_greeting(command):
             return None
         with self._lock:
             self.commands += 1

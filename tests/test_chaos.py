@@ -19,7 +19,6 @@ TOGETHER = 20
 """So many schedules are one test, of which each worker of pytest takes some."""
 
 KEPT_OUT = {
-    "older": "a server that comes back older is not noticed",
     "undo": "an undo in an outage takes back what others have written since",
     "failovers": "a primary that was replaced by an older replica is not noticed",
     "stopped": "an interrupt leaves locks taken and connections open",

@@ -555,6 +555,7 @@ def test_the_backend_info_names_the_backend_and_no_password():
         "evictions": 0,
         "reads_not_noted": 0,
         "clock_skew": None,
+        "lost_on_server": 0,
         "redis_url": "redis://alice:***@invalid:9999/0?password=***",
         "server": None,
         "degraded": True,

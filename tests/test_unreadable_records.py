@@ -257,3 +257,28 @@ def test_the_explorer_shows_an_unreadable_record_and_refuses_to_write_it(open_me
         Repair(memory.sync, "evil", token(entry)).expire("1h", time.time())
     Repair(memory.sync, "evil", token(entry)).edit({"text": "good"})
     assert memory.sync.get("evil") == {"text": "good"}
+
+
+def write_and_delete(memory: Any) -> None:
+    """Uses all keys of a namespace."""
+    memory.add_many(GOOD, ttl=60)
+    memory.remove(list(GOOD))
+
+
+@pytest.mark.parametrize("name", Keys._fields)
+def test_a_name_that_another_program_uses_is_named_and_a_clear_makes_room(
+    name, open_memory, client, names
+):
+    memory = open_memory()
+    memory.sync.add_many(GOOD)
+    memory.sync.delete("good:0")
+    client.delete(getattr(names, name))
+    client.set(getattr(names, name), "a text of somebody else")
+    for one in (memory.sync, open_memory().sync):
+        with pytest.raises(ServerError, match="another program has put something else") as raised:
+            write_and_delete(one)
+        assert raised.value.code == "WRONGTYPE"
+        assert memory.is_using_redis()
+    memory.sync.clear()
+    memory.sync.add_many(GOOD)
+    assert open_memory().sync.count("good") == memory.sync.count("good") == 3

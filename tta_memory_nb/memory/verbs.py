@@ -510,6 +510,7 @@ class Verbs:
         server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``. With
         a server also ``redis_url``, ``server`` (name and version, as far as it tells),
         ``reads_not_noted`` (records read while the server could not write, which the order of use lacks),
+        ``lost_on_server`` (writes that this process knows and that the server has lost, see `reconnect`),
         ``clock_skew`` (seconds by which the clock of this machine is ahead of the server's, or None),
         ``degraded`` (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
         ``degraded_because`` and ``writes_waiting`` (records); size and evictions are then those
@@ -518,9 +519,15 @@ class Verbs:
         """
         return self._store.about()
 
-    def reconnect(self) -> Plan[bool]:
-        """Tries the server now; returns whether the records are on it."""
-        return self._store.reconnect()
+    def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
+        """Tries the server now; returns whether the records are on it.
+
+        Args:
+            restore_from_here: also write what the server has lost because it came back older than it was,
+                as far as this process knows it: ``lost_on_server`` of `get_backend_info` says how much. A
+                record that was written since, at a later instant, stays.
+        """
+        return self._store.reconnect(restore_from_here)
 
     # ---- what the verbs have in common
 

@@ -236,8 +236,12 @@ class Store(Protocol):
         """Returns what the store runs on, see `SyncMemory.get_backend_info`."""
         ...
 
-    def reconnect(self) -> Plan[bool]:
-        """Tries the server now; returns whether the records are on it."""
+    def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
+        """Tries the server now; returns whether the records are on it.
+
+        Args:
+            restore_from_here: write what the server has lost, as far as this process knows it.
+        """
         ...
 
     def before_close(self) -> Plan[None]:

@@ -158,7 +158,7 @@ class Local(NotCopied):
         }
 
     @as_plan
-    def reconnect(self) -> bool:
+    def reconnect(self, restore_from_here: bool = False) -> bool:  # noqa: ARG002  of every store
         """Returns False: there is no server to try."""
         return False
 

@@ -17,15 +17,18 @@ from .base import IN_MEMORY, Notebook, Reply, count_records, shown
 DEFAULT_CAPACITY = 1000
 
 
-def info(nb: Notebook) -> Reply:
+def info(nb: Notebook, *, restore: bool = False) -> Reply:
     """Show backend, namespace, size, capacity, evictions and more.
 
     If the server is away, the command tries to reach it.
+
+    Flags:
+        restore: write what the server has lost, as far as this kernel knows it
     """
     from ...frames import facts_frame
 
     memory = nb.memory.sync
-    memory.reconnect()
+    memory.reconnect(restore)
     facts = _facts(nb.memory)
     stats = memory.stats()
     facts["size in bytes"] = stats["bytes"]
@@ -140,6 +143,8 @@ def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
         skew = about["clock_skew"]
         where = "ahead of" if skew > 0 else "behind"
         facts["clock"] = f"{abs(skew):,.0f} s {where} the server's, which decides"
+    if lost := about.get("lost_on_server"):
+        facts["lost on the server"] = f"{lost:,} writes; %memory info --restore writes them back"
     if unnoted := about.get("reads_not_noted"):
         facts["reads not noted"] = f"{unnoted:,}, since the server could not write"
     if refused := about.get("writes_refused"):

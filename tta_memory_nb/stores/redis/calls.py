@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from math import nan
 from typing import Any, TypeAlias
 
 from ...errors import ServerError, StoreUnavailable
 from ..plan import Plan
 from . import scripts
-from .clock import ServerClock, steady
+from .clock import ServerClock
 from .faults import explained
+from .incarnation import Incarnation
 from .keys import answers_of, keys_of
 from .operations import WriteIds
+from .partial import Replicas
 from .wire import AtSending, Command, Meanwhile, Prepared
 
 Argument: TypeAlias = bytes | str | float | Prepared | AtSending
@@ -27,6 +28,7 @@ class Calls:
 
     Args:
         namespace: name of the tenant.
+        replicas: what this process knows of the namespace.
         clock: of the server.
         timeout: seconds after which a write that arrives must not be carried out any more.
 
@@ -34,12 +36,16 @@ class Calls:
         keys: names of the namespace's keys on the server.
         write_ids: of this process's writes.
         clock: the server's.
+        incarnation: the run of the server that this process knows.
     """
 
-    def __init__(self, namespace: str, clock: ServerClock, timeout: float) -> None:
+    def __init__(
+        self, namespace: str, replicas: Replicas, clock: ServerClock, timeout: float
+    ) -> None:
         self.keys = tuple(key.encode() for key in keys_of(namespace))
         self.write_ids = WriteIds()
         self.clock = clock
+        self.incarnation = Incarnation(self.keys, clock, replicas)
         self._namespace = namespace
         self._timeout = timeout
         self._answers = answers_of(namespace).encode()
@@ -47,7 +53,7 @@ class Calls:
         self._calls: dict[bytes, Prepared] = {}
         # How many times the source of each script was sent.
         self._loads: dict[bytes, int] = {}
-        self._is_measuring = False
+        self._is_greeting = False
 
     def run(
         self, script: scripts.Script, *args: Argument, work: Callable[[], None] | None = None
@@ -63,12 +69,8 @@ class Calls:
             ServerError: the server refuses; the message names the right that is missing.
         """
         # While one asks, the others go on with what was measured before.
-        if (
-            self.clock.needs_measuring
-            and script is not scripts.TIME
-            and not (self._is_measuring and self.clock.is_known)
-        ):
-            yield from self.measure_time()
+        if self.clock.needs_measuring and not (self._is_greeting and self.clock.is_known):
+            yield from self.greet()
         name = script.sha
         if script.remembers:
             name += self.write_ids.client
@@ -77,6 +79,18 @@ class Calls:
             call = self._calls[name] = Prepared((script.sha, *self._keys_for(script)))
         now = self.clock.argument()
         command: Command = ("EVALSHA", call, now, *args)
+        reply = yield from self._reply(script, command, args, work)
+        if self.incarnation.has_come_back_older:  # a connection was opened for this command
+            yield from self.incarnation.look_for_losses(self.run)
+        return reply
+
+    def _reply(
+        self,
+        script: scripts.Script,
+        command: Command,
+        args: Sequence[Argument],
+        work: Callable[[], None] | None,
+    ) -> Plan[Any]:
         while True:
             loads = self._loads.get(script.sha, 0)
             try:
@@ -90,7 +104,7 @@ class Calls:
         self._loads[script.sha] = loads + 1
         # Loads it as well. Not every user may call SCRIPT LOAD.
         try:
-            return (yield ("EVAL", script.source, *self._keys_for(script), now, *args))
+            return (yield ("EVAL", script.source, *self._keys_for(script), command[2], *args))
         except ServerError as error:
             raise explained(error, self._namespace) from None
 
@@ -113,6 +127,8 @@ class Calls:
         """
         ids = self.write_ids
         for allowed in _ALLOWANCES:
+            if self.incarnation.must_greet:
+                yield from self.greet()
             try:
                 return (
                     yield from self.run(
@@ -129,22 +145,21 @@ class Calls:
                 if error.code != "LATE":
                     raise
                 late = error
-            yield from self.measure_time()  # the server's clock may have been set
+            yield from self.greet()  # the server's clock may have been set
         raise StoreUnavailable(f"the server is too slow: {late}")
 
-    def measure_time(self) -> Plan[float]:
-        """Asks for the server's time; returns what `ServerClock.measured` does."""
-        asked = steady()
+    @property
+    def seen(self) -> int:
+        """The server's counter, as far as this process has seen it."""
+        return self.incarnation.seen
 
-        def sent() -> int:
-            nonlocal asked
-            asked = steady()
-            return 0
-
-        self._is_measuring = True
+    def greet(self) -> Plan[None]:
+        """Asks for the server's time, and whether it is the one that this process knows."""
+        self._is_greeting = True
         try:
-            seconds, micros, may_ask = yield from self.run(scripts.TIME, AtSending(sent))
+            yield from self.incarnation.greet()
+        except ServerError as error:
+            raise explained(error, self._namespace) from None
         finally:
-            self._is_measuring = False
-        server = int(seconds) + int(micros) / 1e6 if seconds else nan
-        return self.clock.measured(server, asked, may_ask=bool(may_ask))
+            self._is_greeting = False
+        yield from self.incarnation.look_for_losses(self.run)

@@ -46,10 +46,12 @@ class ServerClock:
     Attributes:
         skew: seconds by which the clock of this process is ahead of the server's, as it was measured
             last; None before that.
+        moved: seconds by which measurements have changed the time given here, all in all.
     """
 
     def __init__(self, own: Clock) -> None:
         self.skew: float | None = None
+        self.moved = 0.0
         self._own = own
         self._is_simulated = isinstance(own, SimulatedTime)
         # Added to the steady clock, it gives the server's.
@@ -94,16 +96,13 @@ class ServerClock:
         """Whether the server's time was measured at all."""
         return self._offset is not None
 
-    def measured(self, server: float, asked: float, *, may_ask: bool) -> float:
+    def measured(self, server: float, asked: float, *, may_ask: bool) -> None:
         """Takes in the server's time.
 
         Args:
             server: its time in Unix seconds; NaN if it did not say.
             asked: when it was asked, by `steady`.
             may_ask: whether scripts of this user may ask for the time as well.
-
-        Returns:
-            Seconds by which the time given here has changed.
         """
         answered = steady()
         before = self()
@@ -116,11 +115,11 @@ class ServerClock:
             self._offset = (least + most) / 2
         self._least = least
         if self._is_simulated:
-            return 0.0
+            return
+        self.moved += self() - before
         self.skew = self._own() - self()
         if abs(self.skew) > MOST_SKEW:
             self._warn(self.skew)
-        return self() - before
 
     def _warn(self, skew: float) -> None:
         if self._warned is not None and abs(skew - self._warned) <= MOST_SKEW:

@@ -51,7 +51,6 @@ class Commands(Calls):
 
     Attributes:
         payloads: makes the bytes of records.
-        seen: the server's counter, as far as this process has seen it.
         max_size: the capacity of the namespace as it was seen last; None for no limit.
         evictions: how many records the server has evicted, as it was seen last.
         reads_not_noted: how many records were read from a server that could not write, so that the
@@ -66,8 +65,7 @@ class Commands(Calls):
         clock: ServerClock,
         timeout: float,
     ) -> None:
-        super().__init__(namespace, clock, timeout)
-        self.seen = 0
+        super().__init__(namespace, replicas, clock, timeout)
         self.max_size: int | None = None
         self.evictions = 0
         self.reads_not_noted = 0
@@ -80,6 +78,8 @@ class Commands(Calls):
         try:
             found = yield ("HGET", self.keys[3], "format")
         except ServerError as error:
+            if error.code == "WRONGTYPE":
+                return  # verbs meet it again, and a clear makes room
             raise explained(error, self._namespace) from None
         if found is not None and found != b"%d" % FORMAT:
             raise other_format(self._namespace, found.decode("utf-8", "replace"))
@@ -267,6 +267,7 @@ class Commands(Calls):
         start, end, rows = (-1, self.seen, ()) if reply is None else reply
         self.note(end)
         removed = tuple(entries_of(rows))
+        self.incarnation.deleted([entry.key for entry in removed], end)
         self._replicas.removed(
             [entry.key for entry in removed] if gone is None else gone, start, end
         )
@@ -345,7 +346,7 @@ class Commands(Calls):
         Returns:
             The highest value of the counter that was seen.
         """
-        self.seen = max(self.seen, end)
+        self.incarnation.note(end)
         if capacity is not None:
             self.max_size = None if capacity < 0 else capacity
         return self.seen

@@ -6,13 +6,14 @@ That is the one of the address, the primary that the Sentinels name, or a node o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from threading import Lock
 from typing import Any, NamedTuple, TypeAlias
 
 import redis
 from redis.crc import key_slot
+from redis.exceptions import ResponseError
 
 from ..plan import adrive, drive
 from .addresses import Address
@@ -26,6 +27,10 @@ Search: TypeAlias = Generator[object, Any, Any]
 """Yields `_Connect` and `_Ask`, is sent their results, and returns a connection (and where it leads to)."""
 
 
+Greeting: TypeAlias = Callable[[], tuple[tuple[str | bytes, ...], Callable[[Any], object]]]
+"""Returns a command, and what takes the reply to it."""
+
+
 class _Connect(NamedTuple):
     """A request for a connection to a place; None for that of the address."""
 
@@ -37,7 +42,7 @@ class _Ask(NamedTuple):
     """A request for the reply to a command."""
 
     connection: Any
-    words: tuple[str | int, ...]
+    words: tuple[str | bytes | int, ...]
 
 
 class _Leave(NamedTuple):
@@ -67,6 +72,8 @@ class Dialer:
         self._settings: dict[bool, Any] = {}
         # Where to ask first: what answered last comes first.
         self._known: list[Place] = list(address.hosts)
+        self.greeting: Greeting | None = None
+        """What to say first on every connection to the server; None for nothing."""
         self.place: Place | None = None
         self.moves = 0
         self._lock = Lock()
@@ -187,10 +194,20 @@ class Dialer:
                 self._is_settled = False
                 self.moves += 1
             self.place = place
-            if self._is_settled:
-                return connection
-        yield _Leave(connection)
-        raise AnotherServer
+            is_settled = self._is_settled
+        if not is_settled:
+            yield _Leave(connection)
+            raise AnotherServer
+        if self.greeting is not None:
+            words, take = self.greeting()
+            try:
+                take((yield _Ask(connection, words)))
+            except ResponseError:
+                pass  # a command meets the same refusal and says what is missing
+            except BaseException:  # the cancellation of a task as well
+                yield _Leave(connection)
+                raise
+        return connection
 
     def _search(self) -> Search:
         if self._address.kind == "sentinel":

@@ -21,7 +21,7 @@ from redis.exceptions import (
 from redis.sentinel import MasterNotFoundError
 
 from ...errors import ServerError, StoreUnavailable, brief, harmless
-from .keys import FORMAT
+from .keys import FORMAT, keys_of
 
 
 class Slow(Exception):
@@ -199,6 +199,11 @@ def explained(error: ServerError, namespace: str) -> ServerError:
         right = (
             "a memory reads and writes keys that begin with tta: and runs Lua scripts; "
             "in an ACL: ~tta:* +@read +@write +@scripting"
+        )
+    elif error.code == "WRONGTYPE":
+        right = (
+            f"another program has put something else under a key of the namespace {brief(namespace)}, "
+            f"{keys_of(namespace).values.removesuffix('values')}*; delete that key, or clear the memory"
         )
     else:
         return error

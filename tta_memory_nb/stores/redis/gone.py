@@ -50,6 +50,13 @@ class Gone:
         """Yields the keys that have gone after a value of the counter, and when."""
         return [(key, at) for key, at in self._at.items() if at > seq]
 
+    def forget(self, since: int) -> None:
+        """Forgets what has gone after a value of the counter, but for the deletions of an outage."""
+        for key, _ in [(key, at) for key, at in self.since(since) if at != maxsize]:
+            del self._at[key]
+        if self._up_to != maxsize:
+            self._up_to = min(self._up_to, since)
+
     # ---- an outage, which is later than any value of the counter
 
     def add_offline(self, keys: Iterable[str] | None) -> None:

@@ -62,6 +62,7 @@ class Outage:
         reason: what the last try to reach the server has met.
         base: the server's counter as it was seen last before.
         journal: the writes that are pending.
+        moved: what `ServerClock.moved` was when the instants in this outage were taken.
         said: how many of them were said to be lost.
         written_since: the earliest instant of a write that is pending; None if that is `since`.
     """
@@ -70,13 +71,20 @@ class Outage:
     reason: str
     base: int
     journal: Journal = field(repr=False)
+    moved: float
     said: int = 0
     written_since: float | None = None
 
-    def move(self, seconds: float) -> None:
-        """Moves the instants that were taken in this outage, by a clock that was not the server's."""
+    def move(self, moved: float) -> None:
+        """Moves the instants that were taken in this outage, if the server's time is another one.
+
+        Args:
+            moved: what `ServerClock.moved` is now.
+        """
+        seconds = moved - self.moved
         if abs(seconds) <= MOST_SKEW:
             return
+        self.moved = moved
         self.journal.move(self.first, seconds)
         self.since += seconds
         if self.written_since is not None:
@@ -339,7 +347,10 @@ class Outages:
             commands = self._commands
             self._replicas.detach(commands.max_size, commands.seen)
             journal = Journal(commands.write_ids)
-            self.current = Outage(self._clock(), str(error), commands.seen, journal)
+            self.current = Outage(
+                self._clock(), str(error), commands.seen, journal, self._clock.moved
+            )
+            commands.incarnation.has_writes_waiting = True
             self._take_back(self.current)
             self._closed.clear()
         if isinstance(error, FailedOver):
@@ -382,14 +393,21 @@ class Outages:
                 logger.debug("%s cannot be reached: %s", self._shown, error)
             delay = min(delay * _GROWTH, _LONGEST_DELAY)
 
-    def reconnect(self) -> Plan[bool]:
-        """Tries the server now; returns whether the records are on it."""
+    def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
+        """Tries the server now; returns whether the records are on it.
+
+        Args:
+            restore_from_here: write what the server has lost, as far as this process knows it.
+        """
         ticket = yield from self._recovering.acquire(self._timeout)
         ended = self._ended
         try:
             if not ticket.done():  # another task is at it, which may wait for this very thread
                 return self.current is None
-            return (yield from self._recover())
+            is_back = yield from self._recover()
+            if is_back and restore_from_here:
+                yield from self._restore()
+            return is_back
         except StoreUnavailable as error:
             self._begin(error, ended)
             return False
@@ -401,14 +419,14 @@ class Outages:
         if outage is None:
             yield from commands.ping()
             with suppress(ServerError):  # a verb meets it again and says what is missing
-                yield from commands.measure_time()
+                yield from commands.greet()
             return True
         journal = outage.journal
         with self._lock:
             self._take_back(outage)
             if self._runner.settle():  # its counter has nothing to do with what was seen before
                 outage.base = outage.base if outage.written_since is not None else 0
-                commands.seen = 0
+                commands.incarnation.seen = 0
         replay = Replay(
             commands,
             journal,
@@ -419,9 +437,9 @@ class Outages:
             self._acknowledged,
         )
         try:
-            moved = yield from commands.measure_time()
+            yield from commands.greet()
             with self._lock:
-                outage.move(moved)
+                outage.move(self._clock.moved)
                 replay.since = outage.first
             yield from replay.probe()
             while not self._has_ended(journal):
@@ -436,7 +454,32 @@ class Outages:
             if not self._has_ended(journal):
                 return False
         logger.info("%s is back; %d writes have reached it", self._shown, replay.replayed)
+        yield from commands.incarnation.look_for_losses(commands.run)
         return True
+
+    def _restore(self) -> Plan[None]:
+        """Writes back what the server has lost; a record that was written since at a later instant stays."""
+        incarnation = self._commands.incarnation
+        since = incarnation.came_back_with
+        if since == inf:
+            return
+        journal = Journal(self._commands.write_ids)
+        for write in incarnation.to_restore():
+            journal.add(write)
+        replay = Replay(
+            self._commands,
+            journal,
+            int(since),
+            0.0,
+            self._lock,
+            self._set_aside,
+            self._acknowledged,
+        )
+        while journal.size:
+            yield from replay.step()
+            self._recovering.progress()
+        incarnation.restored()
+        logger.info("%s has got back %d writes that it had lost", self._shown, replay.replayed)
 
     def _has_ended(self, journal: Journal) -> bool:
         """Ends the outage if nothing is pending any more; returns whether nothing is."""
@@ -445,6 +488,7 @@ class Outages:
                 return False
             # First: a caller who finds the outage over takes the replica for one of the server.
             self._replicas.whole.replica.start_over(self._commands.seen)
+            self._commands.incarnation.has_writes_waiting = False
             self._ended += 1
             self.current = None
             return True

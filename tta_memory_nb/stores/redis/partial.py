@@ -163,6 +163,27 @@ class Replicas:
         self.whole.replica.cleared(end)
         self._take_partial()
 
+    def forget(self, keys: Sequence[str], since: int) -> None:
+        """Forgets records, and all deletions after a value of the counter."""
+        for replica in (
+            self.whole.replica,
+            *(each.replica for each in list(self._partial.values())),
+        ):
+            replica.forget_written(keys, since)
+
+    def known(self) -> list[Entry]:
+        """Returns for each key that is known the entry of its latest write."""
+        known: dict[str, Entry] = {}
+        for replica in (
+            self.whole.replica,
+            *(each.replica for each in list(self._partial.values())),
+        ):
+            for entry in replica.known():
+                other = known.get(entry.key)
+                if other is None or other._write_seq < entry._write_seq:
+                    known[entry.key] = entry
+        return list(known.values())
+
     def _outdated(self, changes: Iterable[tuple[str, int]]) -> None:
         """Takes in keys that have changed, and the server's counter at that."""
         changes = list(changes)

@@ -141,6 +141,21 @@ class Replica:
                     self._note(entry.key, end, entry)
             self._sort_if_offline(entries)
 
+    def known(self) -> list[Entry]:
+        """Returns all entries that this process knows; of a key there may be several."""
+        with self.records.lock:
+            ahead = (entry for _, entry in self._ahead.values() if entry is not None)
+            return [*self._former.values(), *self.records.entries.values(), *ahead]
+
+    def forget_written(self, keys: Iterable[str], since: int) -> None:
+        """Forgets records that the server has lost, and deletions after a value of the counter."""
+        with self.records.lock:
+            for key in keys:
+                self.records.entries.pop(key, None)
+                self._former.pop(key, None)
+                self._ahead.pop(key, None)
+            self._gone.forget(since)
+
     def outdated(self, changes: Iterable[tuple[str, int]]) -> int:
         """Takes in keys that have changed, and the counter at that; the next sync fetches them.
 

@@ -14,7 +14,7 @@ from ...errors import ServerError, StoreUnavailable
 from ..plan import Plan, aanswer, adrive, answer, drive
 from .addresses import Address
 from .connections import ClientFactory, close_client
-from .dialing import Dialer
+from .dialing import Dialer, Greeting
 from .faults import ERRORS, AnotherServer, Busy, Slow, has_moved, is_outage, translated
 from .lines import Lines
 from .pool import Pool, Work
@@ -43,6 +43,10 @@ class RedisRunner:
         self._lock = Lock()
         self._client: Any = None
         self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
+
+    def greet_with(self, greeting: Greeting) -> None:
+        """Has a command sent first on every connection, before any other."""
+        self._dialer.greeting = greeting
 
     @property
     def client(self) -> Any:

@@ -33,7 +33,7 @@ class Script:
 # Lua creates the functions of a script anew in every call, so the scripts for one record define none.
 SET = Script("set", ())
 GET = Script("get", ())
-TIME = Script("time", ())
+GREET = Script("greet", ())
 
 PUT = Script("put", _WRITING, remembers=True)
 REMOVE = Script("remove", _WRITING, remembers=True)
@@ -47,3 +47,4 @@ ABOUT = Script("about", _WRITING)
 SIZES = Script("sizes", _READING)
 SYNC = Script("sync", ("unchanged", *_READING))
 KEYS = Script("keys", _READING)
+LOST = Script("lost", _READING)

@@ -83,6 +83,7 @@ class RedisStore(NotCopied):
             clock,
             settings.timeout,
         )
+        runner.greet_with(self.commands.incarnation.greeting)
         self._sync = Sync(self.commands, replicas, settings.timeout)
         self.outages = Outages(settings, clock, self.commands, replicas, runner, shown=shown)
         # In an outage these answer.
@@ -469,15 +470,16 @@ class RedisStore(NotCopied):
             "redis_url": self._shown,
             "server": server or None,
             "clock_skew": self.clock.skew,
+            "lost_on_server": len(self.commands.incarnation.lost),
             "degraded": outage is not None,
             **(outage or dict.fromkeys(("degraded_since", "degraded_because"))),
             "writes_waiting": self.outages.pending,
             "writes_refused": dict(self.outages.refused),
         }
 
-    def reconnect(self) -> Plan[bool]:
+    def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
         """Tries the server now; returns whether the records are on it."""
-        return self.outages.reconnect()
+        return self.outages.reconnect(restore_from_here)
 
     def before_close(self) -> Plan[None]:
         """Tries the server once more, if writes are pending."""

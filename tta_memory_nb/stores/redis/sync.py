@@ -105,5 +105,7 @@ class Sync:
             commands.note(reply)
             return 0 if replica.position().generation == asked.generation else None
         commands.note(reply[1])
+        if reply[2] and asked.epoch:  # what is known is not what is there: something may be lost
+            yield from commands.greet()
         loaded = replica.apply(asked, reply)
         return None if reply[3] else loaded

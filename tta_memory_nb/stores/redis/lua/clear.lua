@@ -1,5 +1,10 @@
 -- Deletes every record of the namespace. ARGV: now, write_id, settled_below, client, deadline.
 -- Returns the counter before and after; the same again if this write had been applied before, or false.
+-- Also what another program has put under one of the names.
+for i, kind in ipairs({'hash', 'zset', 'zset', 'hash', 'zset'}) do
+  local found = call('TYPE', KEYS[i]).ok
+  if found ~= 'none' and found ~= kind then call('UNLINK', KEYS[i]) end
+end
 make_way()
 local refused = open()
 if refused then return refused end

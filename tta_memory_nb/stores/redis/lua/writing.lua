@@ -24,7 +24,14 @@ local function open()
   if not seq then
     local time = redis.pcall('TIME')  -- a user may lack the right to call it
     seq = time.err and math.floor(now * 1000000) or time[1] * 1000000 + time[2]
-    call('HSET', META, 'epoch', whole(seq), 'format', FORMAT)
+    -- If there was a namespace of this name before, nothing is left of it: see greet.lua.
+    call('HSET', META, 'epoch', whole(seq), 'format', FORMAT, 'incarnations', whole(seq) .. ':0,')
+    local function part(section, pattern)
+      local info = redis.pcall('INFO', section)
+      return string.sub(type(info) == 'string' and string.match(info, pattern) or '', 1, 20)
+    end
+    local here = part('server', 'run_id:(%x+)') .. part('replication', 'master_replid:(%x+)')
+    if here ~= '' then call('HSET', META, 'incarnation', here) end
   end
   evicted, max, start, done = tonumber(meta[2] or 0), tonumber(meta[3]), seq, meta[4]
 end
@@ -115,6 +122,7 @@ local function unlist(keys)
   call('ZREM', ORDER, unpack(keys))
   call('ZREM', EXPIRIES, unpack(keys))
   call('ZADD', LOG, unpack(log))
+  call('HSET', META, 'logged', 1)  -- so that greet.lua notices when the server has evicted the log
 end
 
 -- Deletes existing records without leaving tombstones: expired and evicted ones.

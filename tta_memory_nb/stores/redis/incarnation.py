@@ -1,0 +1,215 @@
+"""Notices that a server has come back older than it was, and keeps what it has lost.
+
+A server that was restarted from a snapshot, or a replica that lacked the last writes and has become the
+primary, counts on from an older state. On every new connection a client **greets** the server, before it
+sends anything else: the first one to do so in a new **incarnation** of the server gives the namespace a new
+epoch, and numbers that no earlier write has had (`lua/greet.lua`). Each client then compares what it knows
+with what is there. What is missing is reported, and can be written back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from itertools import chain
+from math import inf, nan
+from threading import Lock
+from typing import Any, TypeAlias
+
+from ...entry import Entry, Unreadable
+from ..plan import Plan
+from . import scripts
+from .clock import ServerClock, steady
+from .keys import encode_key
+from .operations import Write, pages
+from .partial import Replicas
+from .wire import AtSending
+
+logger = logging.getLogger("tta_memory_nb")
+
+Words: TypeAlias = tuple[str | bytes, ...]
+"""A command."""
+
+Ask: TypeAlias = Callable[..., Plan[Any]]
+"""Runs a script of the server: `Commands.run`."""
+
+Gap: TypeAlias = tuple[int, int]
+
+MOST_DELETIONS = 10_000
+"""So many of this process's last deletions are known, in case the server loses them."""
+
+# What lost.lua says of a key.
+_NOTHING, _OLD, _OLD_TOMBSTONE, _THERE = 0, 1, 2, 4
+
+
+class Incarnation:
+    """The server as this process knows it, and what it has lost since.
+
+    Args:
+        names: the names of the namespace's keys, in the order of `Keys`.
+        clock: the server's, which each greeting sets.
+        replicas: what this process knows of the namespace.
+
+    Attributes:
+        lost: by key, the write of this namespace that the server has lost as far as this process knows:
+            an entry, or the instant of a deletion in Unix seconds.
+        seen: the server's counter, as far as this process has seen it.
+        has_writes_waiting: whether writes wait in a journal, which may bring back what is lost; only
+            when they have reached the server is it looked for.
+        must_greet: whether the server has to be greeted again before something is written.
+        came_back_with: the lowest counter that the server has come back with; what is lost had higher
+            numbers.
+    """
+
+    def __init__(self, names: Sequence[bytes], clock: ServerClock, replicas: Replicas) -> None:
+        self.lost: dict[str, Entry | float] = {}
+        self.seen = 0
+        self.must_greet = False
+        self.has_writes_waiting = False
+        self.came_back_with = inf
+        self._greeting: Words = ("EVAL", scripts.GREET.source, b"%d" % len(names), *names, b"")
+        self._clock = clock
+        self._replicas = replicas
+        self._lock = Lock()
+        # Numbers that the server has skipped: the counter that it has come back with, and the number that
+        # its incarnation began with. Of the writes with numbers in between it may have lost any.
+        self._gaps: set[Gap] = set()
+        self._looked_at: set[Gap] = set()
+        # This process's last deletions: the counter at each, and its instant.
+        self._deletions: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    # ---- greeting
+
+    def greeting(self) -> tuple[Words, Callable[[Any], object]]:
+        """Returns a command to send first on a new connection, and what takes its reply."""
+        asked = steady()
+        return self._greeting, lambda reply: self._greeted(reply, asked)
+
+    def greet(self) -> Plan[None]:
+        """Greets the server on a connection that may be open already."""
+        asked = steady()
+
+        def sent() -> int:  # the command may wait for its turn
+            nonlocal asked
+            asked = steady()
+            return 0
+
+        self._greeted((yield (*self._greeting[:-1], AtSending(sent))), asked)
+
+    def _greeted(self, reply: Any, asked: float) -> None:
+        seconds, micros, may_ask, counter, beginnings, must_greet, evicted = reply
+        self.must_greet = bool(must_greet)
+        if evicted:
+            logger.warning(
+                "the server has evicted keys of a namespace (%s), which a memory cannot work without; set its "
+                "maxmemory-policy to noeviction, or give it more memory",
+                evicted.decode(),
+            )
+        server = int(seconds) + int(micros) / 1e6 if seconds else nan
+        self._clock.measured(server, asked, may_ask=bool(may_ask))
+        with self._lock:
+            for each in beginnings.split(b",")[:-1]:
+                began, came_back_with = map(int, each.split(b":"))
+                if (came_back_with, began) not in self._looked_at:
+                    self._gaps.add((came_back_with, began))
+            if not counter and self.seen:
+                # There is no namespace any more. So the server has lost all of it.
+                self._gaps.add((0, self.seen + 1))
+            elif must_greet and self.seen > int(counter):
+                # It has come back older, and cannot note it.
+                self._gaps.add((int(counter), self.seen + 1))
+
+    def note(self, counter: int) -> None:
+        """Notes that the server's counter has come up to a number."""
+        self.seen = max(self.seen, counter)
+
+    def deleted(self, keys: Iterable[str], counter: int) -> None:
+        """Notes own deletions."""
+        at = self._clock()
+        for key in keys:
+            self._deletions[key] = (counter, at)
+            self._deletions.move_to_end(key)
+        while len(self._deletions) > MOST_DELETIONS:
+            self._deletions.popitem(last=False)
+
+    # ---- what is lost
+
+    @property
+    def has_come_back_older(self) -> bool:
+        """Whether the server has come back older, and what it has lost was not looked for yet."""
+        return bool(self._gaps) and not self.has_writes_waiting
+
+    def look_for_losses(self, ask: Ask) -> Plan[None]:
+        """Finds out what the server lacks of what this process knows."""
+        if not self.has_come_back_older:
+            return
+        with self._lock:
+            gaps, self._gaps = self._gaps, set()
+        lost: dict[str, Entry | float] = {}
+        try:
+            for gap in sorted(gaps):
+                lost |= yield from self._lost_in(gap, ask)
+        except BaseException:  # an outage, Ctrl-C: the next one looks for it again
+            self._gaps |= gaps
+            raise
+        self._looked_at |= gaps
+        self.lost |= lost
+        if lost:
+            self.came_back_with = min(self.came_back_with, *(since for since, _ in gaps))
+            logger.warning(
+                "the server has come back older than it was: %d of the writes that this process knows are "
+                "lost on it; reconnect(restore_from_here=True) writes them back, in a notebook "
+                "%%memory info --restore",
+                len(lost),
+            )
+
+    def _lost_in(self, gap: Gap, ask: Ask) -> Plan[dict[str, Entry | float]]:
+        now, (since, until) = self._clock(), gap
+        written = [
+            entry
+            for entry in self._replicas.known()
+            if since < entry._write_seq < until
+            and (entry.expires_at is None or entry.expires_at > now)
+            and not isinstance(entry, Unreadable)
+        ]
+        deleted = {
+            key: at
+            for key, (counter, at) in list(self._deletions.items())
+            if since < counter < until
+        }
+        lost: dict[str, Entry | float] = {}
+        outdated: list[str] = []
+        for batch in pages(written):
+            rows = ((encode_key(entry.key), entry._write_seq) for entry in batch)
+            found = yield from ask(scripts.LOST, since, *chain.from_iterable(rows))
+            for entry, state in zip(batch, found, strict=True):
+                if state in (_NOTHING, _OLD, _OLD_TOMBSTONE):
+                    lost[entry.key] = entry
+                if state != _THERE:
+                    outdated.append(entry.key)
+        for keys in pages([key for key in deleted if key not in lost]):
+            pairs = ((encode_key(key), 0) for key in keys)
+            found = yield from ask(scripts.LOST, since, *chain.from_iterable(pairs))
+            for key, state in zip(keys, found, strict=True):
+                if state == _OLD:
+                    lost[key] = deleted[key]
+        self._replicas.forget(outdated, since)
+        return lost
+
+    def to_restore(self) -> list[Write]:
+        """Returns the writes that bring back what is lost."""
+        now = self._clock()
+        return [
+            Write("delete", found, keys=(key,))
+            if isinstance(found, float)
+            else Write("set", found.updated_at, entries=(copy(found),), kept=(found,))
+            for key, found in self.lost.items()
+            if isinstance(found, float) or found.expires_at is None or found.expires_at > now
+        ]
+
+    def restored(self) -> None:
+        """Notes that the server has all that this process knows."""
+        self.lost.clear()
+        self.came_back_with = inf
