@@ -146,3 +146,24 @@ def test_a_deletion_that_found_nothing_is_remembered_as_long_as_others(open_memo
     assert writing.sync.get("k") is None
     writing.sync.add("k", {"n": 2})
     assert deleting.sync.get("k") == {"n": 2}
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_an_older_write_does_not_come_to_life_after_a_record_that_has_expired(
+    swept, open_memory, clock
+):
+    away, direct = open_memory(), open_memory()
+    lose_the_server(away)
+    away.sync.add("k", {"n": 1})
+    away.sync.add("mine", {"n": 1})
+    clock.tick()
+    direct.sync.add("k", {"n": 2}, ttl=5)
+    clock.tick(10)
+    if swept:
+        assert direct.size() == 0
+    assert away.sync.reconnect() is True
+    for memory in (away, direct):
+        assert [record.key for record in memory.sync.records()] == ["mine"]
+        assert (memory.sync.get("k"), memory.size()) == (None, 1)
+    direct.sync.add("k", {"n": 3})
+    assert away.sync.get("k") == {"n": 3}

@@ -208,3 +208,19 @@ def test_a_better_measurement_replaces_a_worse_one_and_not_the_other_way_round()
     assert exact == pytest.approx(1001.9, abs=0.05)
     clock.measured(steady() + 1000, steady() - 2, may_ask=True)
     assert clock() - steady() == pytest.approx(exact, abs=1e-6)
+
+
+def test_without_the_server_time_goes_on_as_the_clock_of_the_process_says(server, open_memory):
+    clock = Setting()
+    with Proxy(server.port) as proxy, patch("tta_memory_nb.stores.redis.outage.Outages._watch"):
+        memory = open_memory(proxy.url, clock=clock)
+        memory.sync.add("short", {}, ttl="30m")
+        memory.sync.add("long", {}, ttl="2h")
+        proxy.refuse()
+        assert memory.sync.get("short") == {}
+        clock.ahead = HOUR
+        assert memory.sync.keys() == ["long"]
+        assert memory.sync.ttl("long") <= HOUR
+        proxy.heal()
+        assert memory.sync.reconnect() is True
+        assert sorted(memory.sync.keys()) == ["long", "short"]  # the server decides again

@@ -59,6 +59,8 @@ class ServerClock:
         # What it is at least. A deadline must rather come too early than too late.
         self._least = 0.0
         self._measured_at = 0.0
+        # The server's time and that of this process when the server was seen last, in an outage.
+        self._left_at: tuple[float, float] | None = None
         # Whether the server allows this user's scripts to ask for the time.
         self._may_ask = True
         self._warned: float | None = None
@@ -67,7 +69,18 @@ class ServerClock:
         """Returns the server's time; before it was measured, and in a simulation, that of this process."""
         if self._offset is None or self._is_simulated:
             return self._own()
+        if self._left_at is not None:
+            there, here = self._left_at
+            return there + self._own() - here
         return steady() + self._offset
+
+    def count_alone(self) -> None:
+        """Counts on by the clock of this process until the server is asked again.
+
+        Nobody sets the steady clock, so that one counts on where this process has the usual clock.
+        """
+        if self._offset is not None and self._own is not time.time:
+            self._left_at = (self(), self._own())
 
     def argument(self) -> bytes | str:
         """Returns the instant as scripts take it: empty, to have the server ask its own clock."""
@@ -106,7 +119,7 @@ class ServerClock:
         """
         answered = steady()
         before = self()
-        self._may_ask, self._measured_at = may_ask, answered
+        self._may_ask, self._measured_at, self._left_at = may_ask, answered, None
         if isnan(server):  # it did not say, so the clock of this process has to do
             server = self._own()
         least, most = server - answered, server - asked

@@ -347,6 +347,7 @@ class Outages:
             commands = self._commands
             self._replicas.detach(commands.max_size, commands.seen)
             journal = Journal(commands.write_ids)
+            self._clock.count_alone()
             self.current = Outage(
                 self._clock(), str(error), commands.seen, journal, self._clock.moved
             )

@@ -131,10 +131,21 @@ local function forget(keys)
   call('HDEL', VALUES, unpack(keys))
 end
 
--- Deletes at most `most` expired records; returns how many it has deleted.
+-- Deletes at most `most` expired records; returns how many it has deleted. Each leaves a tombstone with the instant of its last
+-- write: an older write that a client has made in an outage must not come to life after it.
 local function sweep(most)
   local keys = call('ZRANGEBYSCORE', EXPIRIES, '-inf', NOW, 'LIMIT', 0, most)
-  if #keys > 0 then forget(keys) end
+  if #keys == 0 then return 0 end
+  local blobs, first, tombstones = call('HMGET', VALUES, unpack(keys)), seq, {}
+  unlist(keys)  -- frees, so it comes first: see make_way
+  for i, key in ipairs(keys) do
+    local blob = blobs[i]
+    if blob and not is_tombstone(blob) then
+      tombstones[#tombstones + 1] = key
+      tombstones[#tombstones + 1] = pack('>BddddI4', 1, 0, updated_of(blob), 0, first + i, 0)
+    end
+  end
+  if #tombstones > 0 then call('HSET', VALUES, unpack(tombstones)) end
   return #keys
 end
 
