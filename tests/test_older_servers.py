@@ -11,7 +11,7 @@ import pytest
 from network import Proxy
 from real_servers import Server, need, redis_8, until, valkey
 
-from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb import MemoryPrimitive, StoreUnavailable
 from tta_memory_nb.notebook.commands import memories
 from tta_memory_nb.notebook.commands.base import Notebook
 from tta_memory_nb.stores.redis.keys import Keys, keys_of
@@ -323,3 +323,20 @@ def test_a_server_that_cannot_write_at_first_is_greeted_again_before_the_first_w
     assert sorted(everything(memory)) == ["kept", "new"]
     memory.sync.reconnect(restore_from_here=True)
     assert sorted(everything(other)) == ["kept", "lost", "new"]
+
+
+def test_a_namespace_that_another_client_has_begun_in_an_outage_is_no_loss(
+    open_memory, client, caplog
+):
+    memory, other = open_memory(), open_memory()
+    store: Any = memory._store
+    store.outages._begin(StoreUnavailable("away, says the test"), store.outages._ended)
+    memory.sync.add("mine", {})
+    other.sync.delete("none")
+    other.sync.add("theirs", {})
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "tta_memory_nb"):
+        assert memory.sync.reconnect() is True
+        assert sorted(memory.sync.keys()) == ["mine", "theirs"]
+        assert memory.sync.reconnect() is True
+    assert (lost_on_server(memory), caplog.records) == (0, [])

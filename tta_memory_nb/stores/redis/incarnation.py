@@ -76,7 +76,7 @@ class Incarnation:
         # Numbers that the server has skipped: the counter that it has come back with, and the number that
         # its incarnation began with. Of the writes with numbers in between it may have lost any.
         self._gaps: set[Gap] = set()
-        self._looked_at: set[Gap] = set()
+        self._beginnings: set[int] = set()  # that were heard of
         # This process's last deletions: the counter at each, and its instant.
         self._deletions: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
@@ -112,8 +112,10 @@ class Incarnation:
         with self._lock:
             for each in beginnings.split(b",")[:-1]:
                 began, came_back_with = map(int, each.split(b":"))
-                if (came_back_with, began) not in self._looked_at:
-                    self._gaps.add((came_back_with, began))
+                # Higher numbers than were seen were given in an outage, by this process itself.
+                if began not in self._beginnings and came_back_with < self.seen:
+                    self._gaps.add((came_back_with, min(began, self.seen + 1)))
+                self._beginnings.add(began)
             if not counter and self.seen:
                 # There is no namespace any more. So the server has lost all of it.
                 self._gaps.add((0, self.seen + 1))
@@ -154,7 +156,6 @@ class Incarnation:
         except BaseException:  # an outage, Ctrl-C: the next one looks for it again
             self._gaps |= gaps
             raise
-        self._looked_at |= gaps
         self.lost |= lost
         if lost:
             self.came_back_with = min(self.came_back_with, *(since for since, _ in gaps))

@@ -425,9 +425,8 @@ class Outages:
         journal = outage.journal
         with self._lock:
             self._take_back(outage)
-            if self._runner.settle():  # its counter has nothing to do with what was seen before
-                outage.base = outage.base if outage.written_since is not None else 0
-                commands.incarnation.seen = 0
+            if self._runner.settle() and outage.written_since is None:
+                outage.base = 0  # its counter may have had to do with other writes
         replay = Replay(
             commands,
             journal,
