@@ -50,7 +50,7 @@ def test_a_variable_may_be_an_attribute_or_an_item_and_may_be_none():
 def test_an_unknown_variable_is_named():
     with pytest.raises(
         UsageProblem,
-        match=r"cannot take '\$ghost' from the notebook: NameError.*type -- before it",
+        match=r"cannot take '\$ghost' from the notebook: NameError.*write -- in front of the text",
     ):
         parsed("add", "k $ghost")
 
@@ -146,7 +146,7 @@ def test_a_line_that_does_not_fit_is_explained(command, line, body, message):
         parsed(command, line, body)
 
 
-@pytest.mark.parametrize("line", ["-h", "--help", "-h x", "x --help y"])
+@pytest.mark.parametrize("line", ["-h", "--help", "-h x", "--limit 3 --help"])
 def test_the_help_flag_may_come_anywhere(line):
     assert parsed("search", line).wants_help
 

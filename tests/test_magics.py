@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.error import TryNext
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from pandas import DataFrame, concat, option_context
+from shells import Ran, new_shell
 
 from tta_memory_nb import times
 from tta_memory_nb.notebook import ipython_completion
@@ -21,23 +21,8 @@ from tta_memory_nb.notebook.magics import notebook_of
 @pytest.fixture
 def shell():
     """A new shell with the extension loaded."""
-    InteractiveShell.clear_instance()
-    instance = InteractiveShell.instance()
-    instance.run_line_magic("load_ext", "tta_memory_nb")
-    yield instance
-    instance.history_manager.end_session()
-    InteractiveShell.clear_instance()
-
-
-class Ran:
-    """The outcome of a cell: its result, success and printed text."""
-
-    def __init__(self, shell, cell):
-        with capture_output() as printed:
-            done = shell.run_cell(cell)
-        self.success, self.result = done.success, done.result
-        self.error = done.error_in_exec or done.error_before_exec
-        self.text = printed.stdout
+    with new_shell() as instance:
+        yield instance
 
 
 def test_a_search_is_a_real_dataframe(shell):

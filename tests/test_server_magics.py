@@ -9,7 +9,8 @@ from unittest.mock import patch
 import pytest
 from network import Proxy
 from real_servers import Server, need, valkey
-from test_magics import Ran, shell  # noqa: F401  a fixture
+from shells import Ran
+from test_magics import shell  # noqa: F401  a fixture
 
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.notebook.magics import notebook_of

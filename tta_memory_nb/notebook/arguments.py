@@ -168,7 +168,7 @@ class Syntax:
         shown = brief(written)[1:-1]
         raise UsageProblem(
             f"no flag {shown}{did_you_mean(written, known)}; there are "
-            f"{', '.join([*known, OUTPUT])}; to use it as text, write -- before it"
+            f"{', '.join([*known, OUTPUT])}; to use it as text, write -- in front of the text"
         )
 
     def explain(self, error: TTAMemoryError) -> str:

@@ -69,7 +69,7 @@ def value_of(text: str) -> dict[str, Any]:
     Raises:
         InvalidArgument: empty text, a list, or text that begins with a brace and is no object.
     """
-    text = text.strip()
+    typed, text = text, text.strip()
     if not text:
         raise InvalidArgument('the value is empty; write {} for an empty one, or {"text": ...}')
     if text.startswith("{"):
@@ -81,7 +81,7 @@ def value_of(text: str) -> dict[str, Any]:
         raise InvalidArgument(
             'a list is not a value: write {"items": [...]}, or %memory import $messages for a chat'
         )
-    return {"text": text}
+    return {"text": typed}
 
 
 def _read_dict(text: str, start: int) -> tuple[dict[str, Any], int] | None:
@@ -117,6 +117,6 @@ def _not_json(reason: str, text: str, start: int, position: int) -> UnreadableOb
     line, column = before.count("\n") + 1, position - start - before.rfind("\n")
     place = f"column {column}" if line == 1 else f"line {line}"
     return UnreadableObject(
-        f"the value is not JSON: {reason} at {place}; $name stores a variable, and text that does "
-        "not begin with a brace is stored as text"
+        f"the value is not JSON: {reason} at {place}; $name stores a variable, and text behind -- "
+        "is stored as text"
     )

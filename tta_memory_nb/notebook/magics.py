@@ -19,12 +19,13 @@ from IPython.core.magic import (
 
 from ..errors import TTAMemoryError, harmless
 from ..frames import frame_html, frame_text
-from . import ipython_completion
+from . import ipython_completion, ipython_input
 from .arguments import UsageProblem
 from .commands import COMMANDS, Notebook, Reply, help_, overview, syntax
 from .commands.base import shown
 from .commands.memories import or_environment, outage_of, status
-from .parsing import Lookup, parse
+from .fields import Lookup
+from .parsing import parse
 from .progress import display_bar
 
 if TYPE_CHECKING:
@@ -71,12 +72,18 @@ class MemoryMagics(Magics):
         assert shell is not None
 
         def lookup(expression: str) -> Any:
-            # Inside a function, the local variables come before the notebook's.
-            return eval(expression, shell.user_ns, local_ns or {})  # noqa: S307  the user's own
+            # Inside a function, the local variables come before the notebook's. They are in one mapping,
+            # since a generator or lambda in the expression sees only globals.
+            names = shell.user_ns
+            if local_ns is not None and local_ns is not names:
+                names = {**names, **local_ns}
+            return eval(expression, names)  # noqa: S307  the user's own
 
         _get_ready_to_explore(shell)
         words = line.split(maxsplit=1)
         name = words[0] if words else ""
+        if len(words) == 1 and cell is None:
+            name = name.removesuffix(";")
         try:
             rest = "".join(words[1:])
             reply, output = _run(notebook_of(shell), name, rest, cell, lookup)
@@ -145,6 +152,7 @@ def load(ipython: InteractiveShell) -> None:
     """Adds the magic, its completion and the formatters of its tables to a shell."""
     ipython.register_magics(MemoryMagics(ipython))
     ipython_completion.add(ipython, notebook_of)
+    ipython_input.add(ipython)
     html, plain = _formatters(ipython)
     for module in _FRAMES:
         html.for_type_by_name(module, "DataFrame", frame_html)
@@ -159,6 +167,7 @@ def unload(ipython: InteractiveShell) -> None:
             del magics["memory"]
     ipython.magics_manager.registry.pop("MemoryMagics", None)
     ipython_completion.remove(ipython)
+    ipython_input.remove(ipython)
     for formatter, ours in zip(_formatters(ipython), (frame_html, _print_frame), strict=True):
         for module in _FRAMES:
             now = formatter.pop(f"{module}.DataFrame", None)

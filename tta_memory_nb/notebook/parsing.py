@@ -4,37 +4,41 @@ Raw text is taken unchanged: quotes, apostrophes and backslashes in it have no s
 
 A word (a key, a path, the value of a flag) may be quoted, and may then contain spaces. ``$name``,
 ``$name.attribute`` and ``{expression}`` alone are replaced by the notebook's object itself. Inside a
-word, such as the key ``user{n}:$session``, they are replaced by the object's text. In single quotes they
-are not replaced.
+word, such as the key ``user{n}:$session``, they are replaced by the object's text, with a conversion and
+a format as in an f-string: ``{now:%H:%M}``. In single quotes they are not replaced.
 
-A flag may be anywhere but inside JSON; ``--`` ends the flags.
+A flag may be anywhere but inside JSON. ``--`` in front of the text ends the flags; behind the first word of
+the text it is a part of the text.
+
+A semicolon behind the last word of a line is not a part of the word: in IPython, it hides the result.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from operator import index
-from typing import Any, TypeAlias
+from typing import Any
 
-from ..errors import brief
+from ..errors import InvalidArgument, brief
 from .arguments import Flag, Operand, Syntax, UsageProblem, metavar
+from .fields import Field, Lookup, field_at, field_of, filled
 from .json_text import UnreadableObject, read_object, value_of
 
-Lookup: TypeAlias = Callable[[str], Any]
-"""Returns the value of an expression over the notebook's variables. What the expression raises is not caught."""
-
-_VARIABLE = re.compile(r"\$([^\W\d]\w*(?:\.[^\W\d]\w*)*)|\{([^{}]+)\}")
-_WORD = re.compile(r"(?:\{[^{}]*\}|\S)+")
+# A no-break space belongs to the word around it.
+_NO_BREAK = "\u00a0\u2007\u202f"
+_PLAIN = re.compile(rf"[^\s${{]|[{_NO_BREAK}]")
+_END = re.compile(r"\s*;?\s*$")
+_EMPTY_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 _FLAG = re.compile(r"--([A-Za-z][\w-]*)(=)?|-([oh])(?=\s|$)")
 _END_OF_FLAGS = re.compile(r"--(?=\s|$)")
 _LAST_OUTPUT = re.compile(r"-o\s+\S+\s*$")
 
-# Where raw text ends: at a long flag, at "--", or at a "-o NAME" that ends the line.
-_TEXT_END = re.compile(r"(?<=\s)(?:--(?:[A-Za-z][\w-]*|(?=\s|$))|-o\s+[^\W\d]\w*\s*$)")
-_PAYLOAD_END = re.compile(r"(?<=\s)--(?:[A-Za-z][\w-]*|(?=\s|$))")
+# Where raw text ends: at a long flag, or at a "-o NAME" that ends the line.
+_TEXT_END = re.compile(r"(?<=\s)(?:--[A-Za-z][\w-]*|-o\s+[^\W\d]\w*\s*$)")
+_PAYLOAD_END = re.compile(r"(?<=\s)--[A-Za-z][\w-]*")
+_AS_TEXT = "write -- in front of the text"
 
 
 @dataclass(slots=True)
@@ -87,6 +91,8 @@ class _Parser:
     def parse(self) -> Parsed:
         self._check_body()
         while self._skip_space():
+            if self._is_done() and self.line[self.at :].strip() == ";":
+                break
             if not self.only_text:
                 if found := _END_OF_FLAGS.match(self.line, self.at):
                     self.at = found.end()
@@ -102,8 +108,7 @@ class _Parser:
         if self.text:
             self.parsed.operands.append(self._whole_text(" ".join(self.text)))
         if self.body is not None and len(self.parsed.operands) == len(self.expected):
-            is_value = self.syntax.operands[-1].kind == "Payload"
-            self.parsed.operands.append(value_of(self.body) if is_value else self.body.strip("\n"))
+            self.parsed.operands.append(self._body(self.body))
         self._check_count()
         return self.parsed
 
@@ -124,8 +129,14 @@ class _Parser:
         done = len(self.parsed.operands)
         if done < len(self.expected):
             return self.expected[done]
-        hint = "; put quotes around words that contain spaces" if self.expected else ""
         rest = self.line[self.at :].strip()
+        hint = ""
+        if rest.startswith("#"):
+            hint = "; a magic has no comments: write them on a line of their own"
+        elif self.expected and self.expected[-1].kind == "Payload":
+            hint = f"; write flags in front of the value, and to store other text, {_AS_TEXT}"
+        elif self.expected:
+            hint = "; put quotes around words that contain spaces"
         raise UsageProblem(f"unexpected argument {brief(rest)}; usage: {self.syntax.usage}{hint}")
 
     def _operand(self, operand: Operand) -> None:
@@ -142,14 +153,17 @@ class _Parser:
         given = len(self.parsed.operands)
         missing = [operand for operand in self.syntax.operands[given:] if operand.required]
         if missing:
+            hint = ""
+            if any(character in self.line for character in _NO_BREAK):
+                hint = "; the line contains a no-break space, which does not separate words"
             raise UsageProblem(
-                f"missing argument {missing[0].name.upper()}; usage: {self.syntax.usage}"
+                f"missing argument {missing[0].name.upper()}; usage: {self.syntax.usage}{hint}"
             )
 
     def _payload(self) -> Any:
         """The value to store: a JSON object, a variable alone, or raw text up to a flag."""
         if self.only_text:
-            return value_of(self._raw(_PAYLOAD_END))
+            return _text_or_object(self._raw(_PAYLOAD_END))
         start = self.at
         unreadable: UnreadableObject | None = None
         if self.line[start] == "{":
@@ -159,18 +173,38 @@ class _Parser:
                 unreadable = error  # unless it is a variable in braces
             else:
                 return value
-        variable = _VARIABLE.match(self.line, start)
-        if variable and _is_expression(variable) and not self._text_follows(variable.end()):
-            self.at = variable.end()
-            held = self._look_up(variable, "type -- before it to store the text")
-            return value_of(held) if isinstance(held, str) else held
+        field = field_at(self.line, start)
+        if field and (field.is_object or field.is_text) and not self._text_follows(field.end):
+            self.at = field.end
+            return _stored(field.value(self.lookup, f"to store the text, {_AS_TEXT}"))
         if unreadable is not None:
             raise unreadable
         return value_of(self._raw(_PAYLOAD_END))
 
+    def _body(self, body: str) -> Any:
+        """The body of a cell: a variable alone, a JSON object, or text."""
+        text = _EMPTY_LINES.sub("", body).rstrip()
+        if self.syntax.operands[-1].kind != "Payload":
+            return text if self.only_text else self._whole_text(text)
+        if self.only_text:
+            return _text_or_object(text)
+        field = field_of(text)
+        if field and (field.is_object or field.is_text):
+            try:
+                return (
+                    value_of(text) if text.lstrip().startswith("{") else _stored(self._held(field))
+                )
+            except UnreadableObject:
+                return _stored(self._held(field))
+        return value_of(text)
+
+    def _held(self, field: Field) -> Any:
+        way_out = "to store the text, write -- at the end of the first line of the cell"
+        return field.value(self.lookup, way_out)
+
     def _text_follows(self, at: int) -> bool:
         rest = self.line[at:]
-        return bool(rest.strip()) and not re.match(r"\s+(?:--|-o\s)", rest)
+        return not _END.match(rest) and not re.match(r"\s+(?:--|-o\s)", rest)
 
     def _raw(self, end: re.Pattern[str]) -> str:
         """The text up to a flag or, behind "--", up to the end of the line."""
@@ -181,11 +215,11 @@ class _Parser:
 
     def _whole_text(self, text: str) -> Any:
         """The object of a variable that is the whole text and exists; otherwise the text itself."""
-        variable = _VARIABLE.fullmatch(text)
-        if variable is None:
+        field = field_of(text.removesuffix(";"))
+        if field is None or not (field.is_object or field.is_text):
             return text
         try:
-            return self._look_up(variable)
+            return field.value(self.lookup)
         except UsageProblem:
             return text
 
@@ -199,14 +233,36 @@ class _Parser:
         name, equals, letter = match.groups()
         if letter and self.text and not (letter == "o" and _LAST_OUTPUT.match(self.line, self.at)):
             return False  # part of the text: "gcc main.c -o prog"
+        behind_text = bool(self.text) or (self._is_done() and self.body is None)
         self.at = match.end()
-        if name == "help" or letter == "h":
-            self.parsed.wants_help = True
-        elif letter == "o":
-            self._output()
-        else:
-            self._long_flag(self.syntax.flag(f"--{name}"), bool(equals))
+        try:
+            if name == "help" or letter == "h":
+                self._help(behind_text and self._takes_text())
+            elif letter == "o":
+                self._output()
+            else:
+                self._long_flag(self.syntax.flag(f"--{name}"), bool(equals))
+        except UsageProblem as error:
+            if not (behind_text and self._takes_text()) or _AS_TEXT in str(error):
+                raise
+            raise UsageProblem(f"{error}; to use it as text, {_AS_TEXT}") from None
         return True
+
+    def _is_done(self) -> bool:
+        """Whether nothing but flags can follow, or more of the same text or words."""
+        done = len(self.parsed.operands) + bool(self.text) + bool(self.words)
+        return done == len(self.expected)
+
+    def _takes_text(self) -> bool:
+        return bool(self.expected) and self.expected[-1].kind in ("Text", "Payload")
+
+    def _help(self, behind_text: bool) -> None:
+        # Nothing would be stored or found, and the cell would succeed.
+        if behind_text:
+            raise UsageProblem(
+                f"--help stands behind text: %memory help {self.syntax.name} shows help"
+            )
+        self.parsed.wants_help = True
 
     def _output(self) -> None:
         self._skip_space()
@@ -242,8 +298,8 @@ class _Parser:
             try:
                 value, self.at = read_object(self.line, self.at)
             except UnreadableObject:
-                variable = _VARIABLE.match(self.line, self.at)
-                if variable is None or not _is_expression(variable):
+                field = field_at(self.line, self.at)
+                if field is None or not field.is_object:
                     shown = brief(self.line[self.at :])
                     raise UsageProblem(
                         f'{flag.written} {shown}: not JSON such as {{"turn": 3}}'
@@ -263,43 +319,48 @@ class _Parser:
         """The next word, without its quotes, and with its variables replaced."""
         quote = self.line[self.at]
         if quote in "\"'":
-            closing = re.compile(re.escape(quote) + r"(?=\s|$)").search(self.line, self.at + 1)
+            closing = re.compile(rf"{quote}(?=\s|;?\s*$)").search(self.line, self.at + 1)
             if closing:
                 word = self.line[self.at + 1 : closing.start()]
                 self.at = closing.end()
-                return word if quote == "'" else self._filled(word)
-        found = _WORD.match(self.line, self.at)
-        assert found is not None
-        self.at = found.end()
-        variable = _VARIABLE.fullmatch(found[0])
-        return self._look_up(variable) if variable else self._filled(found[0])
-
-    def _filled(self, word: str) -> str:
-        return _VARIABLE.sub(lambda variable: str(self._look_up(variable)), word)
-
-    def _look_up(
-        self, variable: re.Match[str], way_out: str = "in single quotes it is plain text"
-    ) -> Any:
-        expression, spec = variable[1] or variable[2], None
-        if not _is_expression(variable):
-            expression, _, spec = expression.rpartition(":")  # as in an f-string: {n:03d}
-        try:
-            value = self.lookup(expression.strip())
-            return value if spec is None else format(value, spec)
-        except Exception as error:  # whatever the user's expression raises
+                if _END.match(self.line, self.at):
+                    self.at = len(self.line)
+                return word if quote == "'" else filled(word, self.lookup)
+        start = self.at
+        field = field_at(self.line, start)
+        while self.at < len(self.line):
+            if inner := field_at(self.line, self.at):
+                self.at = inner.end
+            elif _PLAIN.match(self.line, self.at) or self.line[self.at] in "${":
+                self.at += 1
+            else:
+                break
+        word = self.line[start : self.at]
+        if len(word) > 1 and self.at == len(self.line.rstrip()):
+            word = word.removesuffix(";")
+        if word == "#":
             raise UsageProblem(
-                f"cannot take {brief(variable[0])} from the notebook: {type(error).__name__}: "
-                f"{error}; {way_out}"
-            ) from None
+                "'#' begins no comment here: a magic has no comments; write them on a line of "
+                "their own, and a key or name of this sign in quotes"
+            )
+        if field and field.end - start == len(word):
+            return field.value(self.lookup)
+        return filled(word, self.lookup)
 
 
-def _is_expression(variable: re.Match[str]) -> bool:
-    """Whether the braces contain one expression, without a format behind it."""
+def _stored(held: Any) -> Any:
+    """The value to store for the object of a variable: text is read like typed text."""
+    return value_of(held) if isinstance(held, str) else held
+
+
+def _text_or_object(text: str) -> Any:
+    """The value to store for text behind "--", which may be anything."""
     try:
-        compile((variable[1] or variable[2]).strip(), "<%memory>", "eval")
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return False
-    return True
+        return value_of(text)
+    except InvalidArgument:
+        if not text.strip():
+            raise
+        return {"text": text}
 
 
 def _number(flag: Flag, word: Any) -> int | None:

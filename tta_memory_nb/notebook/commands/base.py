@@ -12,7 +12,7 @@ from ...memory.compare import Snapshot
 from ...memory.faces import MemoryPrimitive
 from ...stores.base import Change
 from ...times import span
-from ..parsing import Lookup
+from ..fields import Lookup
 from ..undo import UndoStack
 
 if TYPE_CHECKING:

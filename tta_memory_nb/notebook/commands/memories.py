@@ -11,7 +11,7 @@ from ...stores.redis.clock import MOST_SKEW
 from ...stores.schemes import is_address
 from ...times import shown_instant
 from ..arguments import Word
-from ..parsing import Lookup
+from ..fields import Lookup
 from .base import IN_MEMORY, Notebook, Reply, count_records, shown
 
 DEFAULT_CAPACITY = 1000

@@ -1,0 +1,33 @@
+"""A real IPython shell in this process, and what a cell in it has given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+
+@contextmanager
+def new_shell() -> Iterator[InteractiveShell]:
+    """A new shell with the extension loaded."""
+    InteractiveShell.clear_instance()
+    instance = InteractiveShell.instance()
+    instance.run_line_magic("load_ext", "tta_memory_nb")
+    yield instance
+    instance.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+class Ran:
+    """The outcome of a cell: its result, success and printed text."""
+
+    def __init__(self, shell: InteractiveShell, cell: str) -> None:
+        with capture_output() as printed:
+            done = shell.run_cell(cell, store_history=True)
+        self.success, self.result = done.success, done.result
+        self.error: Any = done.error_in_exec or done.error_before_exec
+        self.text: str = printed.stdout
+        self.outputs = printed.outputs
