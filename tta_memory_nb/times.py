@@ -101,6 +101,22 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
     return seconds
 
 
+def counted_back(value: object) -> float | None:
+    """Returns how many seconds an instant counts back from now.
+
+    Args:
+        value: the instant as the caller wrote it.
+
+    Returns:
+        Seconds; None for an instant that does not move with the clock, and for what is not an instant.
+    """
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, str) and _PARTS.fullmatch(text := value.strip()):
+        return _seconds_of_parts(text)
+    return None
+
+
 def span(value: Instant, now: float, name: str = "instant") -> tuple[float, float]:
     """Reads an instant as the span of time that shows as this instant.
 
@@ -217,11 +233,15 @@ def _is_number(value: object) -> bool:
 def _duration_in_text(text: str) -> float | None:
     text = text.strip()
     if _PARTS.fullmatch(text):
-        return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+        return _seconds_of_parts(text)
     try:
         return float(text)
     except ValueError:
         return None
+
+
+def _seconds_of_parts(text: str) -> float:
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
 def _instant_in_text(text: str, now: float) -> float:
@@ -229,7 +249,7 @@ def _instant_in_text(text: str, now: float) -> float:
     if text[4:5] == "-" and text[:4].isdigit():  # by far the most frequent form: a year and a dash
         return _iso_instant(text)
     if _PARTS.fullmatch(text):
-        return now - sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+        return now - _seconds_of_parts(text)
     # Four digits are a year, eight the ISO basic date 20261122; other numbers are Unix seconds.
     if len(text) == 4 and text.isdigit():
         return datetime(int(text), 1, 1, tzinfo=timezone.utc).timestamp()

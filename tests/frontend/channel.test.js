@@ -70,6 +70,7 @@ test("unanswered messages from before a greeting are sent again, in their order"
   const { channel, sent } = open();
   const answers = [];
   channel.send("hello", {});
+  const first = channel.last + 1;
   channel.request("set", { query: "rain" });
   channel.send("record", { key: "k", whole: false }, (message) => answers.push(message.kind));
   channel.send("hello", {});
@@ -77,7 +78,9 @@ test("unanswered messages from before a greeting are sent again, in their order"
   channel.request("set", { query: "rains" });
   const later = channel.last;
   assert.equal(channel.settle({ kind: "state", for: greeting, view: channel.view, state: { now: 0 } }), false);
-  assert.deepEqual(sent.slice(5).map(({ id, ...message }) => message), [{ do: "set", query: "rain" }, { do: "record", key: "k", whole: false }]);
+  assert.deepEqual(sent.slice(5).map(({ id, ...message }) => message), [
+    { do: "set", again: first, query: "rain" }, { do: "record", again: first + 1, key: "k", whole: false },
+  ]);
   assert.deepEqual(sent.slice(5).map(({ id }) => id), [later + 1, later + 2]);
   channel.settle({ kind: "record", for: later + 2, key: "k", gone: true });
   assert.deepEqual(answers, ["record"]);
@@ -98,4 +101,65 @@ test("a message that cannot be sent is a failure, and keeps its number", () => {
   const id = channel.send("undo", {});
   assert.equal(failures(), 1);
   assert.equal(channel.send("undo", {}), id + 1);
+});
+
+test("a message that is sent again and again names the number under which it was sent first", () => {
+  const { channel, sent } = open();
+  const first = channel.send("undo", {});
+  for (let times = 0; times < 3; times += 1) {
+    const greeting = channel.send("hello", {});
+    channel.settle({ kind: "state", for: greeting, view: channel.view, state: { now: 0 } });
+  }
+  assert.deepEqual(sent.filter((message) => message.do === "undo").map(({ again }) => again), [undefined, first, first, first]);
+});
+
+/** The messages of a kernel to a view, numbered from 1. */
+function numbered(channel) {
+  let number = 0;
+  return (content = {}) => ({ kind: "state", for: null, view: channel.view, number: (number += 1), state: { now: 0 }, ...content });
+}
+
+test("a message that was lost is missed as soon as the next one comes, until the whole state has come", () => {
+  const { channel } = open();
+  const next = numbered(channel);
+  assert.equal(channel.misses(next({ whole: true })), false);
+  assert.equal(channel.misses(next()), false);
+  next();
+  assert.equal(channel.misses(next()), true);
+  assert.equal(channel.misses(next({ kind: "record", key: "k", gone: true })), true);
+  assert.equal(channel.misses(next({ whole: true })), false);
+  assert.equal(channel.misses(next()), false);
+});
+
+test("a sign of life tells that the last message was lost, also an answer", () => {
+  const { channel } = open();
+  const next = numbered(channel);
+  const alive = (sent) => ({ kind: "alive", sent: { [channel.view]: sent, [channel.view + 1]: 99 } });
+  assert.equal(channel.misses(alive(0)), false);
+  channel.misses(next({ whole: true }));
+  assert.equal(channel.misses(alive(1)), false);
+  const lost = next({ kind: "edited", ok: true });
+  assert.equal(channel.misses(alive(lost.number)), true);
+  assert.equal(channel.misses(alive(lost.number)), true);
+  assert.equal(channel.misses(next({ whole: true })), false);
+  assert.equal(channel.misses(alive(lost.number + 1)), false);
+  assert.equal(channel.misses({ kind: "alive", sent: {} }), false);
+});
+
+test("messages to other views and to all views are not missed", () => {
+  const { channel } = open();
+  const next = numbered(channel);
+  channel.misses(next({ whole: true }));
+  assert.equal(channel.misses({ kind: "state", for: null, view: channel.view + 1, number: 7, state: { now: 0 } }), false);
+  assert.equal(channel.misses({ kind: "said", text: "Saved", undo: false }), false);
+  assert.equal(channel.misses({ kind: "error", for: null, message: "no" }), false);
+  assert.equal(channel.misses(next()), false);
+});
+
+test("changes without the whole state that they are changes of are missed", () => {
+  const { channel } = open();
+  const next = numbered(channel);
+  assert.equal(channel.misses(next({ kind: "error", message: "no" })), false);
+  assert.equal(channel.misses(next()), true);
+  assert.equal(channel.misses(next({ whole: true })), false);
 });

@@ -9,7 +9,7 @@ test("a kernel that is lost before it has sent a record leaves nothing to draw",
   globalThis.document = page;
   context.after(() => delete globalThis.document);
   const sent = [];
-  const view = { isLost: false, channel: { send: (verb, content) => sent.push([verb, content]) } };
+  const view = { isLost: false, state: { namespace: "default" }, channel: { send: (verb, content) => sent.push([verb, content]) } };
   const detail = new Detail(view);
   detail.open("ann:mon");
   assert.deepEqual(sent, [["record", { key: "ann:mon", whole: false }]]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changesListing, facetFilter, fieldOfTime, filterTexts, initialState, isAnotherListing, isFiltered, namesContaining, timeOfField } from "../../tta_memory_nb/notebook/explorer/frontend/filters.js";
+import { RECENT_TIMES, changedLimits, changesListing, fieldOfTime, filterTexts, initialState, isAnotherListing, isFiltered, namesContaining, timeOfField, timeOfLimit } from "../../tta_memory_nb/notebook/explorer/frontend/filters.js";
 
 const state = (changes) => ({ ...initialState(), ...changes });
 const filters = (changes) => ({ ...initialState().filters, ...changes });
@@ -17,16 +17,32 @@ test("a first state is not filtered, and has no chips", () => {
 
 test("a query and each filter filter", () => {
   assert.ok(isFiltered(state({ query: "rain" })));
-  assert.ok(isFiltered(state({ filters: filters({ since: 0 }) })));
-  assert.ok(isFiltered(state({ filters: filters({ where: {} }) })));
+  assert.ok(isFiltered(state({ filters: filters({ since: { text: "1h", at: null, back: 3600 } }) })));
+  assert.ok(isFiltered(state({ filters: filters({ where: "{}" }) })));
 });
 
-test("filters are shown as text: times as dates, conditions as JSON, hostile names harmless", () => {
-  assert.deepEqual(filterTexts(filters({ user: "ann\u202e", since: 0, where: { mood: "good" } })), [
+test("filters are shown as the kernel has written them, hostile names harmless", () => {
+  const since = { text: "1970-01-01 00:00:00Z", at: 0, back: null };
+  assert.deepEqual(filterTexts(filters({ user: "ann\u202e", since, where: '{"id": 9007199254740993}' })), [
     { name: "user", text: "user ann⟨RLO⟩" },
     { name: "since", text: "since 1970-01-01 00:00:00Z" },
-    { name: "where", text: 'where {"mood":"good"}' },
+    { name: "where", text: 'where {"id": 9007199254740993}' },
   ]);
+});
+
+test("a limit that counts back from now moves with the clock", () => {
+  assert.equal(timeOfLimit(null, 1000), null);
+  assert.equal(timeOfLimit({ text: "1970-01-01 00:00:00Z", at: 0, back: null }, 1000), 0);
+  assert.equal(timeOfLimit({ text: "1m", at: null, back: 60 }, 1000), 940);
+  assert.equal(timeOfLimit({ text: "1m", at: null, back: 60 }, 1010), 950);
+  for (const [, since] of RECENT_TIMES) assert.match(since, /^\d+[mhd]$/);
+});
+
+test("of two times only those that were changed are filters", () => {
+  const [early, late] = ["2026-10-25T02:30", "2026-11-01T00:00"];
+  assert.deepEqual(changedLimits({ since: early, until: late }, { since: early, until: late }), {});
+  assert.deepEqual(changedLimits({ since: early, until: late }, { since: early, until: "" }), { until: null });
+  assert.deepEqual(changedLimits({ since: "", until: late }, { since: early, until: late }), { since: timeOfField(early) });
 });
 
 test("settings that list other records are distinguished from those that only change the view", () => {
@@ -39,11 +55,6 @@ test("a listing is another one only if a value has changed", () => {
   assert.equal(isAnotherListing(before, { now: 0, query: "rain", sort: { by: "key", descending: false }, total: 5 }), false);
   assert.ok(isAnotherListing(before, { now: 0, query: "sun" }));
   assert.ok(isAnotherListing(before, { now: 0, sort: { by: "key", descending: true } }));
-});
-
-test("another user has other sessions", () => {
-  assert.deepEqual(facetFilter("user", "ann"), { user: "ann", session: null });
-  assert.deepEqual(facetFilter("session", "mon"), { session: "mon" });
 });
 
 test("names are found by a piece of them, in any case", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HEADINGS, gridMove, rowRange, treeMove } from "../../tta_memory_nb/notebook/explorer/frontend/keyboard.js";
+import { HEADINGS, gridMove, isOfInputMethod, rowRange, treeMove } from "../../tta_memory_nb/notebook/explorer/frontend/keyboard.js";
 
 const SIZE = { rows: 100, columns: 3, page: 9 };
 const move = (key, row, column, isJump = false, size = SIZE) => {
@@ -61,4 +61,10 @@ test("arrows walk through a tree, and open and close its branches", () => {
   assert.deepEqual(act("Enter", false), { open: true });
   assert.deepEqual(act(" ", true), { open: false });
   assert.equal(act("x", true), null);
+});
+
+test("keys belong to an input method while it composes, and the one that ends a composition in Safari does too", () => {
+  assert.ok(isOfInputMethod({ isComposing: true, keyCode: 13 }));
+  assert.ok(isOfInputMethod({ isComposing: false, keyCode: 229 }));
+  assert.equal(isOfInputMethod({ isComposing: false, keyCode: 13 }), false);
 });

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...memory.distributions import session_spans, sessions_of, sizes, time_to_live, timeline, users
 from ...memory.faces import MemoryPrimitive
-from .cells import sendable
+from ...table import portable
 from .listing import ListingRequest
 
 _MOST_NAMES = 100
@@ -35,8 +35,8 @@ def charts_of(request: ListingRequest, now: float) -> dict[str, Any]:
         "timeline": {"edges": over_time.edges, "counts": over_time.counts},
         "sessions": [
             {
-                "user": sendable(span.user),
-                "session": sendable(span.session),
+                "user": portable(span.user),
+                "session": portable(span.session),
                 "first": span.first,
                 "last": span.last,
                 "count": span.count,
@@ -66,8 +66,8 @@ def facets_of(memory: MemoryPrimitive, user: str | None) -> dict[str, Any]:
     by_session, more_sessions = sessions_of(entries, user, _MOST_NAMES)
     times = [entry.updated_at for entry in entries]
     return {
-        "users": [[sendable(name), count] for name, count in by_user],
-        "sessions": [[sendable(name), count] for name, count in by_session],
+        "users": [[portable(name), count] for name, count in by_user],
+        "sessions": [[portable(name), count] for name, count in by_session],
         "more_users": more_users,
         "more_sessions": more_sessions,
         "first": min(times, default=None),

@@ -56,6 +56,7 @@ class Lister:
 
     Attributes:
         is_cancelled: whether the user has stopped the listing that the traits ask for.
+        on_records: called when the records in sight may have changed.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Lister:
         self.is_cancelled = False
         self._traits = traits
         self._views = views
-        self._on_records = on_records
+        self.on_records = on_records
         self._clock = clock
         # Guards what was found; it is held for moments only.
         self._lock = RLock()
@@ -122,7 +123,7 @@ class Lister:
         with self._looking:
             self._look(_ignore)
         self._views.publish(message)
-        self._on_records()
+        self.on_records()
 
     def listing(self) -> Listing:
         """An up-to-date listing of all records that the traits ask for."""
@@ -165,9 +166,9 @@ class Lister:
                 self.work_out_charts()
             self._finish()
             self._views.publish(message)
-            self._on_records()
+            self.on_records()
         except Superseded:
-            self._views.broadcast({"kind": "dropped", "for": message})
+            self._views.answer(message, {"kind": "dropped"})
         except Exception as error:  # shown in the widget; the thread goes on
             self._fail(error, message)
 
@@ -191,7 +192,7 @@ class Lister:
                 self._finish()
                 if self.request() == request:
                     self._views.publish()
-                self._on_records()
+                self.on_records()
             else:
                 self._views.publish()  # the status may have changed
             self._views.forget_failure()
@@ -230,6 +231,7 @@ class Lister:
             and is_answered
             and before.is_whole
             and change_token(request.memory) == before.token
+            and request.memory.sync.clock() < before.changes_at
         ):
             return False
         if hurry and not is_answered:

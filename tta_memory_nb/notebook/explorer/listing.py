@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, TypeAlias, cast
 
 from ...entry import Entry
@@ -12,6 +13,7 @@ from ...keys import parse_memory_key
 from ...memory.faces import MemoryPrimitive
 from ...search.request import SearchMode
 from ...table import ABSENT
+from ...times import counted_back
 from .cells import Column, column_called, created_at
 
 RECENCY = "recency"
@@ -82,6 +84,8 @@ class Listing:
         entries: the records, in the order in which they are shown.
         total: how many records match; more than ``entries`` while ``is_whole`` is false.
         is_whole: whether ``entries`` holds all matching records, in order.
+        changes_at: when other records will match though none is written, in Unix seconds: a filter such
+            as ``since="1h"`` moves with the clock.
     """
 
     request: ListingRequest
@@ -89,6 +93,7 @@ class Listing:
     entries: Sequence[Entry]
     total: int
     is_whole: bool = True
+    changes_at: float = inf
 
     def place_of(self, key: str) -> int | None:
         """The row number of a key, counted from 0; None if the key is not listed."""
@@ -117,10 +122,12 @@ def first_rows(request: ListingRequest, count: int) -> Listing | None:
     if request.sort_by != RECENCY or not request.descending:
         return None
     memory = request.memory.sync
-    token = change_token(request.memory)
+    token, now = change_token(request.memory), memory.clock()
     entries = request.entries(count)
     total = memory.size() if request.is_everything else len(entries)
-    return Listing(request, token, entries, total, is_whole=len(entries) < count)
+    is_whole = len(entries) < count
+    changes_at = _changes_at(request, entries, now) if is_whole else inf
+    return Listing(request, token, entries, total, is_whole, changes_at)
 
 
 def whole_listing(request: ListingRequest, on_progress: OnProgress) -> Listing:
@@ -133,14 +140,34 @@ def whole_listing(request: ListingRequest, on_progress: OnProgress) -> Listing:
     Raises:
         Superseded: ``on_progress`` has stopped the work.
     """
-    token = change_token(request.memory)
+    token, now = change_token(request.memory), request.memory.sync.clock()
     entries = _all_entries(request, on_progress)
+    changes_at = _changes_at(request, entries, now)
     if request.sort_by != RECENCY:
         column = column_called(request.sort_by)
         entries = _sorted(entries, column, on_progress, descending=request.descending)
     elif not request.descending:
         entries = entries[::-1]
-    return Listing(request, token, entries, len(entries))
+    return Listing(request, token, entries, len(entries), changes_at=changes_at)
+
+
+def _changes_at(request: ListingRequest, entries: Sequence[Entry], now: float) -> float:
+    """When the clock alone will change which records match, in Unix seconds.
+
+    Args:
+        request: which records are listed.
+        entries: the records that match now.
+        now: the memory's time, from before they were read.
+    """
+    since, until = (counted_back(request.filters.get(name)) for name in ("since", "until"))
+    changes = [inf]
+    if since is not None:
+        changes += (entry.updated_at + since for entry in entries)
+    if until is not None:
+        others = {name: value for name, value in request.filters.items() if name != "until"}
+        later = replace(request, filters=others).entries()
+        changes += (at for entry in later if (at := entry.updated_at + until) > now)
+    return min(changes)
 
 
 def _all_entries(request: ListingRequest, on_progress: OnProgress) -> list[Entry]:

@@ -74,6 +74,9 @@ class MessageHandler:
         While a cell runs, a message may be delayed until the cell ends. A front end therefore sends
         its first messages again once a greeting is answered. A message that is older than the last
         greeting has been sent again, and is ignored.
+
+        An answer may be lost as well. A message that is sent again therefore names the number under which
+        it was sent first, and changes nothing if the kernel has received it then.
         """
         number = content.get("id") if isinstance(content, dict) else None
         if not isinstance(number, int):
@@ -81,8 +84,16 @@ class MessageHandler:
         view = self._views.of(number)
         if number < view.greeting:
             return
+        first = content.get("again")
+        is_new = view.hears_first(first if isinstance(first, int) else number)
+        name = str(content.get("do"))
         try:
-            self._do(str(content.get("do")), view, number, content)
+            if not is_new and name in _SETTING:
+                self._views.publish(number)
+                return
+            if name in _USING and not content.keys() <= _SCROLLING:
+                self._views.use(view)
+            self._do(name, view, number, content)
         except Exception as error:  # shown in the widget, where it was asked for
             self._views.report(error, number)
 
@@ -96,13 +107,15 @@ class MessageHandler:
             if self._traits.read_only and name in _WRITING:
                 raise InvalidArgument("this explorer is read-only")
             action = _ACTIONS[name]
-            view.do(lambda: self._act(action, number, content), number)
+            view.do(lambda: self._act(action, view, number, content), number)
         else:
             raise InvalidArgument(f"the explorer cannot {brief(name)}")
 
     # ---- steering
 
-    def _hello(self, view: View, number: int, _content: dict[str, Any]) -> None:
+    def _hello(self, view: View, number: int, content: dict[str, Any]) -> None:
+        if not view.is_open and content.get("visible", True):
+            self._views.use(view)
         view.greet(number)
         self._on_greeting()
 
@@ -118,9 +131,25 @@ class MessageHandler:
         if not self._views.opened():
             self._worker.stop()
 
+    def _see(self, view: View, number: int, content: dict[str, Any]) -> None:
+        with self._noticing(view, number):
+            if content.get("visible"):
+                self._views.use(view)
+            else:
+                view.is_in_sight = False
+
+    @contextmanager
+    def _noticing(self, view: View, number: int) -> Iterator[None]:
+        """Tells those who observe the records in view if these become those of other rows."""
+        before = self._views.window()
+        yield
+        if self._views.window() != before:
+            view.do(self._lister.on_records, number)
+
     def _set(self, view: View, number: int, content: dict[str, Any]) -> None:
         if "window" in content:
-            view.move_to(content["window"])
+            with self._noticing(view, number):
+                view.move_to(content["window"])
         if isinstance(content.get("anchor"), str):
             view.ask_for(unportable(content["anchor"]))
         with self._setting_traits():
@@ -144,7 +173,9 @@ class MessageHandler:
             if name in content:
                 setattr(traits, name, content[name])
         if "filters" in content:
-            traits.filters = content["filters"]
+            # A view knows the filters only as texts to show. It names those that the user has changed.
+            changed = {name: unportable(value) for name, value in content["filters"].items()}
+            traits.filters = {**traits.filters, **changed}
         if "columns" in content:
             names = content["columns"]
             shown = None if names is None else [unportable(name) for name in names]
@@ -210,7 +241,7 @@ class MessageHandler:
                 found.versions,
                 whole=bool(content.get("whole")),
             )
-        self._views.broadcast({"kind": "record", "for": number, **about})
+        self._views.answer(number, {"kind": "record", **about})
 
     def _count_facets(self, _view: View, number: int, _content: dict[str, Any]) -> None:
         self._lister.count_facets()
@@ -226,12 +257,16 @@ class MessageHandler:
         said = "The server is back" if is_back else "The server still does not answer"
         self._views.broadcast({"kind": "said", "text": said, "undo": False})
 
-    def _act(self, action: Action, number: int, content: dict[str, Any]) -> None:
-        """Carries an action out, and shows what has become of it."""
-        with self._setting_traits():
-            outcome = action(self._actions, content)
+    def _act(self, action: Action, view: View, number: int, content: dict[str, Any]) -> None:
+        """Carries an action out, once, and shows what has become of it."""
+
+        def act() -> Outcome:
+            with self._setting_traits():
+                return action(self._actions, content)
+
+        outcome: Outcome = view.once(content.get("again", number), act)
         if outcome.reply is not None:
-            self._views.broadcast({"for": number, **outcome.reply})
+            self._views.answer(number, outcome.reply)
         if outcome.said is not None:
             self._lister.refresh(number)
             text = sendable(outcome.said)[:_MOST_SAID]
@@ -247,6 +282,7 @@ Action: TypeAlias = Callable[[Actions, dict[str, Any]], Outcome]
 _STEERING: dict[str, Request] = {
     "hello": MessageHandler._hello,
     "bye": MessageHandler._bye,
+    "see": MessageHandler._see,
     "set": MessageHandler._set,
     "cancel": MessageHandler._cancel,
 }
@@ -268,3 +304,12 @@ _ACTIONS: dict[str, Action] = {
 }
 
 _WRITING = _ACTIONS.keys() - {"export"}
+
+_SETTING = {"set", "select"}
+"""What must not be done again after later messages: it would take back what they have set."""
+
+_USING = {"set", "select", "record", *_ACTIONS}
+"""What a view asks for when somebody uses it."""
+
+_SCROLLING = {"id", "do", "again", "window", "anchor"}
+"""A message of these fields alone may come from a view that was resized, or has got new rows."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from ...filters import FilterArgs
 from ...memory.faces import MemoryPrimitive
 from ...search.indexes import INDEXES
 from ...table import portable
-from ...times import span
+from ...times import counted_back, shown_instant, span
 from .cells import ABOUT, KEY, MATCHES, NO_FIELDS, Column, Fields, Rows, column_called, sendable
 from .listing import Listing
 from .versions import Versions
@@ -21,6 +22,14 @@ Window: TypeAlias = tuple[int, int]
 """The number of the first row of a page, from 0, and the number after its last row."""
 
 State: TypeAlias = dict[str, Any]
+
+FILTERS: tuple[str, ...] = tuple(FilterArgs.__annotations__)
+
+# Which end of the span that an instant stands for is the limit.
+_ENDS = {"since": 0, "until": 1}
+
+_MOST_SHOWN = 300
+"""How many characters of a condition are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,7 @@ class ExplorerState:
         found: what is known of the memory.
         query, mode, filters, sort_by, descending, columns, selected, view, live, read_only: the
             traits of these names.
+        status: the state of the memory and of its server, as it is shown.
         namespace: the name that the memory is shown under.
         namespaces: the names of all memories that the explorer offers.
         undoable: the newest change that can be undone, as a verb; None if there is none.
@@ -74,10 +84,19 @@ class ExplorerState:
     view: str
     live: bool
     read_only: bool
+    status: Mapping[str, Any]
     namespace: str
     namespaces: Sequence[str]
     undoable: str | None
     now: float
+
+    def is_as(self, other: ExplorerState) -> bool:
+        """Whether another look at the same explorer has seen the same, at whatever time."""
+        return (
+            self.found is other.found
+            and self.filters is other.filters
+            and all(getattr(self, name) == getattr(other, name) for name in _COMPARED)
+        )
 
     def place_of(self, key: str) -> int | None:
         """The row number of a key, counted from 0; None if the key is not listed."""
@@ -96,8 +115,7 @@ class ExplorerState:
             "query": self.query,
             "mode": self.mode,
             "modes": list(MODES),
-            "filters": {name: self.filters.get(name) for name in FilterArgs.__annotations__}
-            | _instants_of(self.now, self.filters),
+            "filters": {name: _shown_filter(name, self.filters.get(name)) for name in FILTERS},
             "sort": {"by": self.sort_by, "descending": self.descending},
             "view": self.view,
             "live": self.live,
@@ -121,7 +139,7 @@ class ExplorerState:
             "start": start,
             "rows": [rows.row(entry, selected=entry.key in chosen) for entry in entries],
             "selected": len(self.selected),
-            "status": _status_of(found.memory),
+            "status": self.status,
             "facets": found.facets,
             "charts": found.charts if self.view != "table" else None,
             "undoable": self.undoable,
@@ -139,16 +157,27 @@ class ExplorerState:
         ]
 
 
-def _instants_of(now: float, filters: Mapping[str, Any]) -> dict[str, float]:
-    """``since`` and ``until`` in Unix seconds, in whichever form the user gave them."""
-    return {
-        name: span(filters[name], now, name)[end]
-        for end, name in enumerate(("since", "until"))
-        if filters.get(name) is not None
-    }
+_COMPARED = {each.name for each in fields(ExplorerState)} - {"found", "filters", "now"}
 
 
-def _status_of(memory: MemoryPrimitive) -> dict[str, Any]:
+def _shown_filter(name: str, value: Any) -> Any:
+    """A filter as a view shows it. A view cannot hold every value, and does not send this back."""
+    if value is None:
+        return None
+    if name == "where":
+        shown = json.dumps(value, ensure_ascii=False, default=str)
+        return sendable(shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…")
+    if name not in _ENDS:
+        return portable(value)
+    back = counted_back(value)
+    # An instant that moves is not worked out here: the state of an explorer at rest stays the same.
+    at = None if back is not None else span(value, 0.0, name)[_ENDS[name]]
+    text = str(value) if back is not None else shown_instant(at or 0.0)
+    return {"text": text, "at": at, "back": back}
+
+
+def status_of(memory: MemoryPrimitive) -> dict[str, Any]:
+    """The state of a memory and of its server, as it is sent to the front end."""
     about = memory.get_backend_info()
     outage = memory.outage()
     return {

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from html import escape
 from itertools import islice
+from operator import is_
 from typing import Any
 
 from ...frames import frame_html, records_frame
@@ -33,8 +34,17 @@ _STYLE = f"""<style>
 .jp-OutputArea-child:has(.tta-explorer.tta-live) + .jp-OutputArea-child:has(.{CLASS}) {{ display: none; }}
 .jp-OutputArea-child:not(:has(.tta-explorer.tta-live)):has(+ .jp-OutputArea-child .{CLASS}) {{ display: none; }}
 .{CLASS} {{ overflow-x: auto; }}
+.jp-NotebookPanel .{CLASS} .tta-why[hidden] {{ display: block; }}
 .{CLASS} p {{ margin: 0.3em 0; opacity: 0.8; }}
 </style>"""
+
+
+# Shown in JupyterLab and Notebook 7 alone, beside the table that takes the place of an explorer there.
+_WHY = (
+    "This is a plain table; run the cell to get the explorer. If the table stays, the front end of widgets is "
+    "missing: install anywidget and ipywidgets into the environment in which JupyterLab runs (the kernel's may be "
+    "another), restart JupyterLab, and reload this page."
+)
 
 
 class StaticPage:
@@ -80,7 +90,9 @@ class StaticPage:
         """The table as HTML, made once however often it is shown and compared."""
         frame = records_frame(self._records, query=self._query)
         frame = frame.iloc[:, : len(META) + _MOST_FIELDS]
-        return f'<div class="{CLASS}">{_STYLE}<p>{escape(self._summary())}</p>{frame_html(frame)}</div>'
+        why = f'<p class="tta-why" hidden>{_WHY}</p>'
+        summary = f"<p>{escape(self._summary())}</p>"
+        return f'<div class="{CLASS}">{_STYLE}{summary}{why}{frame_html(frame)}</div>'
 
 
 class StaticOutput:
@@ -90,6 +102,7 @@ class StaticOutput:
         self._handle: Any = None
         self._updated_at = 0.0
         self._html = ""
+        self._shown: tuple[object, ...] = ()
 
     def display(self, make_page: Callable[[], StaticPage | None]) -> None:
         """Displays the page; not if there is none."""
@@ -100,11 +113,19 @@ class StaticOutput:
             self._updated_at, self._html = time.monotonic(), page.html
             self._handle = display(page, display_id=True)  # type: ignore[no-untyped-call]
 
-    def update(self, make_page: Callable[[], StaticPage | None]) -> None:
-        """Brings a displayed page up to date, unless that was done a moment ago."""
+    def update(self, make_page: Callable[[], StaticPage | None], *shown: object) -> None:
+        """Brings a displayed page up to date, unless that was done a moment ago.
+
+        Args:
+            make_page: makes the page.
+            shown: what the page is made of. While these are the same objects, it stays as it is.
+        """
         now = time.monotonic()
         if self._handle is None or now - self._updated_at < _PAUSE:
             return
+        if self._shown and all(map(is_, shown, self._shown)):
+            return
+        self._shown = shown
         page = make_page()
         if page is None:
             return

@@ -3,6 +3,10 @@
 An explorer may be shown several times, in one notebook or in several browsers. Each view has a
 window of its own and gets its state on a thread of its own, so that a view with a large window or a
 slow connection delays no other view.
+
+A message may be lost on its way to a browser: a Jupyter server discards messages while a cell prints
+much. A state names only what has changed, so the messages to a view are numbered, and each sign of
+life says how many there have been. A front end that misses one greets again and gets the whole state.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ Send: TypeAlias = Callable[[Message], None]
 # which view has sent it.
 _IDS_OF_A_VIEW = 1_000_000
 _WIDEST_WINDOW = 500
+_REMEMBERED = 1000
+"""How many messages of a view the kernel remembers, so that it can tell one that was sent again."""
 
 
 class View:
@@ -48,6 +54,9 @@ class View:
         window: the rows in sight.
         greeting: the number of the last greeting or farewell. Messages numbered below are outdated.
         is_open: whether states are sent to the view.
+        is_in_sight: whether the view can be seen on the screen, as far as the kernel knows.
+        used_at: the larger the number, the later the view was used.
+        sent: how many messages were sent to this view.
     """
 
     def __init__(
@@ -61,6 +70,9 @@ class View:
         self.window = FIRST_WINDOW
         self.greeting = 0
         self.is_open = False
+        self.is_in_sight = False
+        self.used_at = 0
+        self.sent = 0
         self._look = look
         self._send = send
         self._report = report
@@ -74,6 +86,10 @@ class View:
         # Held while a state is made and sent, so that each one builds on the one before.
         self._sending = Lock()
         self._sent: State = {}
+        self._shown: tuple[ExplorerState, Window] | None = None
+        # Held while a message is numbered and sent: the numbers go up in the order of the messages.
+        self._telling = Lock()
+        self._outcomes: dict[int, Any] = {}
 
     def greet(self, message: int) -> None:
         """Opens the view; the number of the greeting dates it."""
@@ -88,9 +104,11 @@ class View:
     def close(self) -> None:
         """Sends no more states to this view, and ends its thread once its jobs are done."""
         self.is_open = False
+        self.is_in_sight = False
         self.window = FIRST_WINDOW
         with self._lock:
             self._requests = {}
+            self._outcomes = {}
             self._anchor = None
             self._is_due = False
             self._starts_over = True
@@ -107,6 +125,51 @@ class View:
         """Adds the row number of a key to the next state."""
         with self._lock:
             self._anchor = anchor
+
+    def tell(self, message: Message) -> None:
+        """Sends a numbered message to this view."""
+        with self._telling:
+            self._send({**message, "view": self.number, "number": self.sent + 1})
+            self.sent += 1
+
+    def hears_first(self, message: int) -> bool:
+        """Remembers a message, and returns whether it had not been received before.
+
+        Args:
+            message: the number under which the message was sent first.
+        """
+        with self._lock:
+            if message in self._outcomes:
+                return False
+            self._outcomes[message] = None
+            while len(self._outcomes) > _REMEMBERED:
+                del self._outcomes[next(iter(self._outcomes))]
+            return True
+
+    def once(self, message: int, act: Callable[[], Any]) -> Any:
+        """Carries out an action, unless it was carried out when its message was first received.
+
+        Args:
+            message: the number under which the message was sent first.
+            act: the action; called on the thread of this view.
+
+        Returns:
+            What the action has returned, now or then.
+
+        Raises:
+            Exception: what the action has raised, now or then.
+        """
+        outcome = self._outcomes.get(message)
+        if outcome is None:
+            try:
+                outcome = act()
+            except Exception as error:  # raised below, as often as the message is sent
+                outcome = error
+            with self._lock:
+                self._outcomes[message] = outcome
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def do(self, job: Callable[[], None], request: int) -> None:
         """Runs a job on the view's thread, after the jobs before it.
@@ -161,8 +224,13 @@ class View:
                     self._report(error, request)
 
     def _send_news(self, requests: list[int | None], anchor: str | None) -> None:
-        explorer = self._look()
-        state = explorer.describe(self.window)
+        explorer, window = self._look(), self.window
+        if not requests and explorer.found.listing is None:
+            return
+        is_first = not self._sent
+        if not (requests or is_first or anchor is not None) and self._shows(explorer, window):
+            return
+        state = explorer.describe(window)
         news = {
             name: value
             for name, value in state.items()
@@ -173,13 +241,20 @@ class View:
             news["anchor"] = None if place is None else {"key": portable(anchor), "index": place}
         if "rows" in news or "start" in news:
             news |= {"rows": state["rows"], "start": state["start"]}
-        if not news and not requests:
-            return
-        for request in requests or [None]:
-            content = {**news, "now": explorer.now}
-            self._send({"kind": "state", "for": request, "view": self.number, "state": content})
-            self._sent = state
-            news = {}
+        if news or requests:
+            for request in requests or [None]:
+                content = {**news, "now": explorer.now}
+                self.tell({"kind": "state", "for": request, "whole": is_first, "state": content})
+                self._sent = state
+                news, is_first = {}, False
+        self._shown = explorer, window
+
+    def _shows(self, explorer: ExplorerState, window: Window) -> bool:
+        """Whether the last state was made from the same, so that there is nothing to work out."""
+        if self._shown is None:
+            return False
+        shown, its_window = self._shown
+        return its_window == window and explorer.is_as(shown)
 
 
 class Views:
@@ -195,6 +270,7 @@ class Views:
         self._send = send
         self._lock = Lock()
         self._views: dict[int, View] = {}
+        self._uses = 0
         self._failure = ""
 
     def of(self, message: int) -> View:
@@ -210,9 +286,23 @@ class Views:
         with self._lock:
             return [view for view in self._views.values() if view.is_open]
 
+    def use(self, view: View) -> None:
+        """Records that somebody uses a view, or has brought it into sight."""
+        with self._lock:
+            self._uses += 1
+            view.used_at = self._uses
+            view.is_in_sight = True
+
     def window(self) -> Window:
-        """The rows in sight in the first open view."""
-        return next((view.window for view in self.opened()), FIRST_WINDOW)
+        """The rows in the view that a person looks at.
+
+        Of several views in sight, this is the one that was used last. While none is in sight, it is the
+        one that was last; without any view, it is the first rows.
+        """
+        views = self.opened()
+        if not views:
+            return FIRST_WINDOW
+        return max(views, key=lambda view: (view.is_in_sight, view.used_at)).window
 
     def rows_needed(self) -> int:
         """How many of the first rows must be listed for every view to be complete."""
@@ -225,8 +315,6 @@ class Views:
             request: the number of the message that this answers, if any.
             whole: send the whole state to the view that has sent this message.
         """
-        if request is None and self._look().found.listing is None:
-            return
         asking = None if request is None else self.of(request)
         # The view that waits for an answer is served first.
         if asking is not None:
@@ -236,14 +324,24 @@ class Views:
                 view.show()
 
     def broadcast(self, message: Message) -> None:
-        """Sends a message to every view. An answer names the message that it answers."""
+        """Sends a message that every view shows."""
         self._send(message)
 
+    def answer(self, request: int, message: Message) -> None:
+        """Answers a message of a view.
+
+        Args:
+            request: the number of the message.
+            message: the answer.
+        """
+        self.of(request).tell({**message, "for": request})
+
     def beat(self) -> None:
-        """Sends a sign of life, by which a front end knows that its kernel is still there."""
-        if self.opened():
+        """Sends a sign of life, by which a front end knows its kernel is there, and what it has missed."""
+        if views := self.opened():
+            sent = {str(view.number): view.sent for view in views}
             with suppress(Exception):  # without a connection there is nothing to keep alive
-                self._send({"kind": "alive"})
+                self._send({"kind": "alive", "sent": sent})
 
     def report(self, error: Exception, request: int | None = None) -> None:
         """Shows an error in the widget.
@@ -264,8 +362,12 @@ class Views:
             if text == self._failure:
                 return
             self._failure = text
+        message = {"kind": "error", "message": sendable(text)}
         with suppress(Exception):  # without a connection the error cannot be shown
-            self._send({"kind": "error", "for": request, "message": sendable(text)})
+            if request is None:
+                self._send({**message, "for": None})
+            else:
+                self.answer(request, message)
 
     def forget_failure(self) -> None:
         """Shows the next error even if it is the same as the last."""

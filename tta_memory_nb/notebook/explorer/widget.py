@@ -28,7 +28,7 @@ from .cells import sendable
 from .esm import join
 from .lister import Lister
 from .messages import MessageHandler
-from .state import ExplorerState, State, Window
+from .state import ExplorerState, State, Window, status_of
 from .static import StaticOutput, StaticPage
 from .traits import Derived, ExplorerTraits
 from .views import FIRST_WINDOW, Message, Views
@@ -223,6 +223,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             view=self.view,
             live=self.live,
             read_only=self.read_only,
+            status=status_of(found.memory),
             namespace=next(shown, sendable(found.memory.namespace)),
             namespaces=[name for name, _ in names],
             undoable=next(self._undo_stack.verbs(), None),
@@ -231,7 +232,8 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
 
     def _look_around(self) -> float:
         pause = self._lister.look_around()
-        self._static.update(self._static_page)
+        window = self._views.window()
+        self._static.update(self._static_page, self._lister.found.listing, window)
         return pause
 
     def _beat(self) -> None:

@@ -6,7 +6,7 @@
 const IDS_OF_A_VIEW = 1_000_000;
 
 /** Verbs that the kernel does not answer. */
-const UNANSWERED = new Set(["cancel", "bye"]);
+const UNANSWERED = new Set(["cancel", "bye", "see"]);
 
 /** A view's connection to the kernel. */
 export class Channel {
@@ -24,6 +24,8 @@ export class Channel {
     this.listener = (message) => receive(message);
     /** @type {Map<number, { resend: () => number | null, onReply: OnReply | null, isGreeting: boolean }>} */
     this.unanswered = new Map();
+    /** How many messages the kernel has sent to this view, by the last of them; null before the first whole state. @type {number | null} */
+    this.heard = null;
     this.last = this.view * IDS_OF_A_VIEW;
     /** @type {number | null} The number of the last request whose answer the user waits for. */
     this.awaited = null;
@@ -37,18 +39,19 @@ export class Channel {
    * @param {V} verb
    * @param {Requests[V]} content
    * @param {OnReply | null} [onReply] called with the answer
+   * @param {number | null} [again] the number under which the message was sent first
    * @returns {number} the message's number
    */
-  send(verb, content, onReply = null) {
+  send(verb, content, onReply = null, again = null) {
     this.last += 1;
     const id = this.last;
     if (!UNANSWERED.has(verb)) {
       const isGreeting = verb === "hello";
-      const resend = () => (isGreeting ? null : this.send(verb, content, onReply));
+      const resend = () => (isGreeting ? null : this.send(verb, content, onReply, again ?? id));
       this.unanswered.set(id, { resend, onReply, isGreeting });
     }
     try {
-      this.model.send({ id, do: verb, ...content });
+      this.model.send({ id, do: verb, ...(again === null ? {} : { again }), ...content });
     } catch {
       this.fail();
     }
@@ -86,14 +89,31 @@ export class Channel {
     return this.isOurs(number) && (this.awaited === null || number >= this.awaited);
   }
 
+  /**
+   * Whether messages to this view have been lost before this one. A Jupyter server discards messages while a cell
+   * prints much. After a whole state, nothing is missing.
+   *
+   * @param {KernelMessage} message
+   */
+  misses(message) {
+    if (message.kind === "alive") return this.heard !== null && (message.sent[this.view] ?? 0) > this.heard;
+    if (!("number" in message) || message.view !== this.view || message.number === undefined) return false;
+    const isWhole = message.kind === "state" && message.whole === true;
+    if (!isWhole && this.heard === null) return message.kind === "state";
+    const isNext = isWhole || message.number <= (this.heard ?? 0) + 1;
+    if (isNext) this.heard = message.number;
+    return !isNext;
+  }
+
   /** Records that the user no longer waits for an answer. */
   stopWaiting() {
     this.awaited = null;
   }
 
   /**
-   * Sends the messages again that precede a greeting and are still unanswered when the greeting is answered. They
-   * are delayed, usually until a running cell ends, and the kernel ignores messages that arrive that late.
+   * Sends the messages again that precede a greeting and are still unanswered when the greeting is answered. Either
+   * they are delayed, usually until a running cell ends, and the kernel ignores messages that arrive that late; or
+   * their answers were lost, and the kernel knows by the number that it has done what they ask for.
    *
    * @param {number} greeting the number of the greeting
    * @returns {number | null} the new number of the last message that was sent again

@@ -1,9 +1,10 @@
 // The timeline, and the distributions of sizes and times to live.
 
-/** @import { Charts, Child, Histogram, State } from "./types.js" */
+/** @import { Charts, Child, Histogram, Limit, State } from "./types.js" */
 /** @import { View } from "./view.js" */
 import { CHART, TimeAxis, describeBars, layOutHistogram, rangeOf } from "./chart-layout.js";
 import { followPointer, h, svg } from "./dom.js";
+import { timeOfLimit } from "./filters.js";
 import { axisTime, bytes, count, iso, plural, shortKey, timeToLive } from "./format.js";
 import { harmless } from "./text.js";
 
@@ -94,12 +95,14 @@ export class ChartPanel {
     const summary = `${plural(sum(counts), "record")} written from ${iso(from)} to ${iso(to)}`;
     const { since, until } = this.state.filters;
     const isChosen = since !== null || until !== null;
+    /** @type {(limit: Limit | null, none: string) => string} */
+    const shown = (limit, none) => (limit === null ? none : limit.back === null ? limit.text : `${limit.text} ago`);
     return [
       h("h3", {}, "Records by the time of their last write"),
       this.drawBrush(drawHistogram(charts.timeline, summary, label, LABELS_OF_TIMES), axis),
       drawTable("Records by time", charts.timeline, label),
       isChosen
-        ? h("p", { class: "tta-hint" }, `Chosen: ${since === null ? "the beginning" : iso(since)} to ${until === null ? "now" : iso(until)} `,
+        ? h("p", { class: "tta-hint" }, `Chosen: ${shown(since, "the beginning")} to ${shown(until, "now")} `,
           h("button", { type: "button", class: "tta-link", "data-do": "all-time", onclick: () => this.view.filter({ since: null, until: null }) }, "all of it"))
         : h("p", { class: "tta-hint" }, "Drag across the bars to keep a part of the time. "),
       h("h3", {}, "Sessions, the most recent first"),
@@ -115,7 +118,8 @@ export class ChartPanel {
    */
   drawBrush(picture, axis) {
     const { since, until } = this.state.filters;
-    let range = rangeOf(since ?? axis.from, until ?? axis.to);
+    const now = this.view.now();
+    let range = rangeOf(timeOfLimit(since, now) ?? axis.from, timeOfLimit(until, now) ?? axis.to);
     const shade = svg("rect", { y: CHART.top, height: CHART.height - CHART.top - CHART.bottom, class: "tta-brush" });
     const show = () => {
       const { x, width } = axis.shade(range);
@@ -150,7 +154,7 @@ export class ChartPanel {
    * One end of the range, for the keyboard.
    *
    * @param {string} label
-   * @param {string} name
+   * @param {"since" | "until"} name
    * @param {TimeAxis} axis
    * @param {number} seconds where the end is
    * @param {(seconds: number) => [number, number]} rangeWith gives the range when this end has moved
@@ -159,7 +163,12 @@ export class ChartPanel {
     const slider = h("input", {
       type: "range", min: "0", max: "100", step: "1", "aria-label": label, "aria-valuetext": iso(seconds), "data-do": `brush-${name}`,
       onchange: () => {
-        this.view.filter(axis.limits(rangeWith(axis.timeOfPercent(Number(slider.value)))));
+        const moved = axis.timeOfPercent(Number(slider.value));
+        const range = rangeWith(moved);
+        const limits = axis.limits(range);
+        // Only an end that was moved beyond the other one changes both.
+        const isBeyond = range[name === "since" ? 0 : 1] !== moved;
+        this.view.filter(isBeyond ? limits : { [name]: limits[name] });
       },
     });
     slider.value = String(axis.percentOf(seconds));

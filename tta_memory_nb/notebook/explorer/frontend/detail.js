@@ -1,10 +1,12 @@
 // One record: read, edited, compared with its earlier values.
 
 /** @import { Child, Conflict, EditedMessage, ErrorMessage, GoneMessage, RecordMessage, Requests, Version } from "./types.js" */
+/** @import { Draft } from "./drafts.js" */
 /** @import { View } from "./view.js" */
-import { find, focusedIn, h } from "./dom.js";
+import { copyText, find, focusedIn, h } from "./dom.js";
+import { Drafts, isWritten, newDraft, placeOf } from "./drafts.js";
 import { ago, bytes, count, iso, timeLeft, timeOfDay } from "./format.js";
-import { isObject, parseExactly, problemOf } from "./json.js";
+import { Fields, parseExactly, problemOf } from "./json.js";
 import { harmless, harmlessLines, lineDiff } from "./text.js";
 import { plainText, tree } from "./tree.js";
 
@@ -17,8 +19,6 @@ const DIFF_CLASSES = { "-": "tta-gone", "+": "tta-came", " ": "" };
 
 /** @typedef {"record" | "edit" | "history"} TabName */
 
-/** The text in the editor, and the identity of the value that it replaces. @typedef {{ text: string, base: string }} Draft */
-
 /** Parts of the first tab that stay when the record is drawn again. @typedef {{ key: string, question: HTMLElement, text: string | null, value: HTMLElement }} Kept */
 
 export class Detail {
@@ -27,6 +27,9 @@ export class Detail {
     this.view = view;
     /** @type {string | null} The key of the record that was opened. */
     this.key = null;
+    /** Its name among those of all memories. */
+    this.place = "";
+    this.drafts = new Drafts();
     /** @type {TabName} */
     this.tab = "record";
     /** @type {RecordMessage | GoneMessage | null} The record that is shown; the one before `key` until the kernel has answered. */
@@ -53,16 +56,36 @@ export class Detail {
   /** @param {string} key */
   open(key) {
     if (this.view.isLost) return;
-    if (key !== this.key) this.dropDraft();
-    this.key = key;
+    const place = placeOf(this.view.state.namespace, key);
+    if (key !== this.key || place !== this.place) {
+      this.putAside();
+      [this.key, this.place] = [key, place];
+      const { draft, conflict, question } = this.drafts.take(place);
+      [this.draft, this.conflict] = [draft, conflict];
+      if (question) this.kept = { key, question, text: null, value: question };
+    }
     this.load();
   }
 
   close() {
-    this.element.hidden = true;
-    [this.key, this.draft, this.kept] = [null, null, null];
-    this.view.grid.layOut();
+    this.leave();
     this.view.grid.element.focus();
+  }
+
+  /** Closes the record, and leaves the focus where it is. */
+  leave() {
+    if (this.key === null) return;
+    this.putAside();
+    this.element.hidden = true;
+    this.key = null;
+    this.view.grid.layOut();
+  }
+
+  /** Keeps what was being written until the record is opened again. */
+  putAside() {
+    if (this.key !== null) this.drafts.keep(this.place, { draft: this.draft, conflict: this.conflict, question: this.kept?.question ?? null });
+    this.dropDraft();
+    this.kept = null;
   }
 
   dropDraft() {
@@ -73,11 +96,14 @@ export class Detail {
   load(isWhole = false) {
     if (this.view.isLost || this.key === null) return;
     this.view.channel.send("record", { key: this.key, whole: isWhole }, (message) => {
-      if (message.kind !== "record" || message.key !== this.key) return;
+      if (message.kind !== "record" || message.key !== this.key || this.view.isComposing) return;
       // An unchanged record is not drawn again, because the user may be reading or writing there.
       const signature = JSON.stringify({ ...message, for: null });
       if (signature === this.signature && !this.element.hidden) return;
       this.signature = signature;
+      const { draft, record: before } = this;
+      // Only its expiry has changed: what is being written still replaces the value that the user has read.
+      if (draft && !message.gone && before && !before.gone && before.key === message.key && before.text === message.text && draft.base === before.base) draft.base = message.base;
       this.record = message;
       this.draw();
     });
@@ -85,7 +111,7 @@ export class Detail {
 
   /** Loads the record again, which others may have changed, unless the user is writing. */
   refresh() {
-    if (!this.draft) this.load();
+    if (!this.draft && !this.view.isComposing) this.load();
   }
 
   /** Draws the record again if it is in sight. */
@@ -108,7 +134,7 @@ export class Detail {
     const title = h("h3", { title: harmless(record.key) }, harmless(record.key));
     this.times = [];
     if (record.gone) {
-      this.element.replaceChildren(h("header", {}, title, close), h("p", { class: "tta-note" }, "This record is gone: deleted, evicted or expired."));
+      this.element.replaceChildren(h("header", {}, title, close), h("p", { class: "tta-note" }, "This record is gone: deleted, evicted or expired."), ...this.drawOrphan());
       if (focused) close.focus();
       return;
     }
@@ -129,7 +155,16 @@ export class Detail {
     const tabs = [["record", "Record"], ["edit", "Edit"], ["history", "History"]];
     const offered = tabs.filter(([name]) => name !== "edit" || !this.view.state.read_only);
     return h("div", { role: "tablist", class: "tta-tabs", "aria-label": "record" }, offered.map(([name, label]) =>
-      h("button", { type: "button", role: "tab", "aria-selected": String(this.tab === name), "data-do": `detail-${name}`, onclick: () => this.show(name) }, label)));
+      h("button", { type: "button", role: "tab", "aria-selected": String(this.tab === name), "data-do": `detail-${name}`, onclick: () => this.show(name) },
+        name === "edit" && isWritten(this.draft) ? `${label} (not saved)` : label)));
+  }
+
+  /** What was being written about a record that is gone. */
+  drawOrphan() {
+    const { draft } = this;
+    if (!draft || !isWritten(draft)) return [];
+    return [h("p", { class: "tta-note" }, "What you have written was not saved:"), plainText(draft.text),
+      h("div", { class: "tta-actions" }, h("button", { type: "button", class: "tta-button", "data-do": "copy", onclick: () => this.copy(draft.text) }, "Copy it"))];
   }
 
   /** @param {TabName} tab */
@@ -225,10 +260,8 @@ export class Detail {
 
   /** @param {string} text */
   copy(text) {
-    const { view } = this;
-    // Only pages that were loaded safely have a clipboard.
-    const written = navigator.clipboard ? navigator.clipboard.writeText(text) : Promise.reject(new Error("no clipboard"));
-    written.then(() => view.notices.say("Copied"), () => view.notices.say("The browser does not let this page copy"));
+    const { notices, root } = this.view;
+    void copyText(text, root).then((isCopied) => notices.say(isCopied ? "Copied" : "The browser does not let this page copy"));
   }
 
   /** @param {RecordMessage} record */
@@ -292,18 +325,21 @@ export class Detail {
    * @param {(message: EditedMessage) => void} done
    */
   edit(verb, content, done = () => this.load()) {
-    const { record, key } = this;
+    const { record, key, place } = this;
     if (!record || record.gone || key === null) return;
     const request = /** @type {Requests[V]} */ (/** @type {unknown} */ ({ key, base: record.base, ...content }));
     this.view.channel.send(verb, request, (message) => {
-      if (message.kind === "edited" && message.ok) {
+      const isOk = message.kind === "edited" && message.ok;
+      if (isOk && "text" in content) this.drafts.saved(place, content.text);
+      if (this.place !== place || this.key === null) return; // another record is open meanwhile
+      if (isOk) {
         this.kept?.question.replaceChildren();
-        this.dropDraft();
+        if ("text" in content && this.draft?.text === content.text) this.dropDraft();
         this.signature = null;
         done(message);
       } else if (message.kind === "edited" && message.conflict) {
         this.conflict = message.conflict;
-        this.draft ??= { text: record.text, base: record.base };
+        this.draft ??= newDraft(record.text, record.base);
         this.show("edit");
       } else if (message.kind === "edited" || message.kind === "error") this.explain(message);
     });
@@ -326,7 +362,7 @@ export class Detail {
         h("button", { type: "button", class: "tta-link", onclick: () => this.load(true) }, "Load all of it"),
       ];
     }
-    const draft = (this.draft ??= { text: record.text, base: record.base });
+    const draft = (this.draft ??= newDraft(record.text, record.base));
     const problem = h("p", { class: "tta-problem", role: "alert" });
     const save = h("button", { type: "button", class: "tta-button tta-primary", "data-do": "save", onclick: () => this.save(draft) }, "Save");
     const check = () => {
@@ -352,7 +388,12 @@ export class Detail {
       this.signature = null;
       this.load();
     } }, "Discard");
-    return [this.drawConflict(), area, problem, h("div", { class: "tta-actions" }, save, discard, h("span", { class: "tta-hint" }, this.view.isMac ? "⌘S saves" : "Ctrl+S saves"))];
+    const { before } = draft;
+    const back = before && h("button", { type: "button", class: "tta-button", "data-do": "back", onclick: () => {
+      this.draft = before;
+      this.draw();
+    } }, "Back to what I was writing");
+    return [this.drawConflict(), area, problem, h("div", { class: "tta-actions" }, save, discard, back, h("span", { class: "tta-hint" }, this.view.isMac ? "⌘S saves" : "Ctrl+S saves"))];
   }
 
   /** @param {Draft} draft */
@@ -374,7 +415,7 @@ export class Detail {
     return h("div", { class: "tta-conflict", role: "alert" }, h("p", {}, "This record has changed meanwhile. It is now:"), plainText(text.slice(0, LONG_CONFLICT)),
       h("div", { class: "tta-actions" },
         h("button", { type: "button", class: "tta-button", "data-do": "theirs", onclick: () => {
-          [this.draft, this.conflict] = [{ text, base }, null];
+          [this.draft, this.conflict] = [newDraft(text, base, this.draft), null];
           this.draw();
         } }, "Take theirs"),
         h("button", { type: "button", class: "tta-button tta-danger", "data-do": "mine", onclick: () => {
@@ -400,7 +441,7 @@ export class Detail {
       shown.replaceChildren(
         h("pre", { class: "tta-json" }, lines?.map(([sign, line]) => h("span", { class: DIFF_CLASSES[sign] }, `${sign} ${harmless(line)}\n`)) ?? harmlessLines(version.text)),
         ...(isSame || this.view.state.read_only ? [] : [h("button", { type: "button", class: "tta-button", "data-do": "restore", onclick: () => {
-          this.draft = { text: version.text, base };
+          this.draft = { ...newDraft(version.text, base, this.draft), from: text };
           this.show("edit");
         } }, "Take this into the editor")]),
       );
@@ -420,7 +461,7 @@ function drawValue({ text, cut }) {
   if (cut) return plainText(text);
   try {
     const value = parseExactly(text);
-    return isObject(value) ? tree(value) : plainText(text);
+    return value instanceof Fields ? tree(value) : plainText(text);
   } catch {
     return plainText(text); // nested more deeply than this browser reads
   }

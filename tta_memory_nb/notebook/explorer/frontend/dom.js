@@ -109,6 +109,41 @@ export function followPointer(move, end) {
   window.addEventListener("pointerup", release);
 }
 
+/**
+ * Copies a text to the clipboard.
+ *
+ * @param {string} text
+ * @param {HTMLElement} root of the widget
+ * @returns {Promise<boolean>} whether the browser has let the page do so
+ */
+export async function copyText(text, root) {
+  try {
+    // Pages that were loaded by plain http have no `clipboard`; others may be forbidden to use it.
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copySelected(text, root);
+  }
+}
+
+/**
+ * Copies a text in the way of older browsers, which works on every page: as a selection.
+ *
+ * @param {string} text
+ * @param {HTMLElement} root
+ */
+function copySelected(text, root) {
+  const focused = focusedIn(root);
+  const area = h("textarea", { class: "tta-hidden", "aria-hidden": "true", tabindex: "-1" });
+  area.value = text;
+  root.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  focused?.focus({ preventScroll: true });
+  return isCopied;
+}
+
 const DOWNLOAD_TIME = 10_000; // milliseconds until the browser has read the file
 
 /**

@@ -1,11 +1,10 @@
 // Query, filters and order of a listing.
 
-/** @import { Filters, NameCount, Settings, State, StateChange } from "./types.js" */
-import { iso } from "./format.js";
+/** @import { FilterChanges, Filters, Limit, NameCount, Settings, State, StateChange } from "./types.js" */
 import { harmless } from "./text.js";
 
-/** @type {Filters} */
-const NO_FILTERS = { user: null, session: null, prefix: null, since: null, until: null, where: null };
+/** @type {{ [Name in keyof Filters]: null }} */
+export const NO_FILTERS = { user: null, session: null, prefix: null, since: null, until: null, where: null };
 
 /**
  * The state of a view until the kernel has sent the first one.
@@ -55,21 +54,20 @@ export function isFiltered({ query, filters }) {
  */
 export function filterTexts(filters) {
   return Object.entries(filters).filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => {
-    const isTime = typeof value === "number";
-    const shown = isTime ? iso(value) : typeof value === "string" ? value : JSON.stringify(value);
+    const shown = typeof value === "string" ? value : value.text;
     return { name, text: harmless(`${name} ${shown}`) };
   });
 }
 
 /**
- * The filters for a choice in a list of users or sessions. Another user has other sessions.
+ * Where a limit of time is now.
  *
- * @param {"user" | "session"} name
- * @param {string | null} value null for all
- * @returns {Partial<Filters>}
+ * @param {Limit | null} limit
+ * @param {number} now Unix seconds
+ * @returns {number | null} Unix seconds; null for no limit
  */
-export function facetFilter(name, value) {
-  return name === "user" ? { user: value, session: null } : { session: value };
+export function timeOfLimit(limit, now) {
+  return limit && (limit.at ?? now - (limit.back ?? 0));
 }
 
 /**
@@ -83,8 +81,8 @@ export function namesContaining(names, typed) {
   return names.filter(([name]) => name.toLowerCase().includes(wanted));
 }
 
-/** @type {[label: string, seconds: number][]} */
-export const RECENT_TIMES = [["Last 5 minutes", 300], ["Last hour", 3600], ["Last 24 hours", 86_400], ["Last 7 days", 604_800]];
+/** Limits that move with the clock. @type {[label: string, since: string][]} */
+export const RECENT_TIMES = [["Last 5 minutes", "5m"], ["Last hour", "1h"], ["Last 24 hours", "24h"], ["Last 7 days", "7d"]];
 
 /**
  * A time as the value of a field for date and time, which is in the time zone of the browser.
@@ -105,4 +103,20 @@ export function fieldOfTime(seconds) {
  */
 export function timeOfField(field) {
   return field ? new Date(field).getTime() / 1000 : null;
+}
+
+/**
+ * The limits of time that the user has changed in two fields. A field shows neither seconds nor which of the two
+ * hours at the end of summer time is meant, so what was not changed is not read from it.
+ *
+ * @param {{ since: string, until: string }} before values of the fields when they were opened
+ * @param {{ since: string, until: string }} after values now
+ * @returns {FilterChanges}
+ */
+export function changedLimits(before, after) {
+  /** @type {FilterChanges} */
+  const changes = {};
+  if (after.since !== before.since) changes.since = timeOfField(after.since);
+  if (after.until !== before.until) changes.until = timeOfField(after.until);
+  return changes;
 }

@@ -44,6 +44,9 @@ export class Grid {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.asking = undefined;
     this.isDragged = false;
+    this.isHidden = false;
+    /** The place and the size of the rows when they were last in sight, in pixels. */
+    this.seen = { scrollTop: 0, clientHeight: 0 };
     this.selectAll = h("input", { type: "checkbox" });
     this.headRow = h("div", { role: "row", class: "tta-row tta-headings", "aria-rowindex": "1" });
     this.canvas = h("div", { class: "tta-canvas", role: "rowgroup" });
@@ -64,7 +67,25 @@ export class Grid {
   }
 
   get viewport() {
-    return new Viewport(this.state.total, this.element.scrollTop, this.element.clientHeight);
+    const { scrollTop, clientHeight } = this.element;
+    if (!this.isHidden && clientHeight) this.seen = { scrollTop, clientHeight };
+    return new Viewport(this.state.total, this.seen.scrollTop, this.seen.clientHeight);
+  }
+
+  /**
+   * While the widget is hidden it has no size, and the browser may forget where it was scrolled to.
+   *
+   * @param {boolean} isHidden
+   */
+  setHidden(isHidden) {
+    if (this.isHidden && !isHidden) this.element.scrollTop = this.seen.scrollTop;
+    this.isHidden = isHidden;
+  }
+
+  /** @param {number} top in pixels */
+  scrollTo(top) {
+    this.seen.scrollTop = top;
+    this.element.scrollTop = top;
   }
 
   // ---- rows from the kernel
@@ -79,7 +100,7 @@ export class Grid {
   update(news, isAnother, hasNewRecords) {
     if ("columns" in news || "sort" in news) this.drawHeadings();
     if (isAnother) {
-      this.element.scrollTop = 0;
+      this.scrollTo(0);
       this.active.row = Math.min(this.active.row, 0); // a chosen heading stays chosen
       this.rangeStart = null;
     }
@@ -101,11 +122,12 @@ export class Grid {
     if (before === undefined || viewport.scrollTop < ROW_HEIGHT || viewport.isScaled) return;
     const moved = index - numberOf(before);
     this.canvas.style.height = `${viewport.height}px`;
-    this.element.scrollTop += moved * ROW_HEIGHT;
+    this.scrollTo(viewport.scrollTop + moved * ROW_HEIGHT);
     this.active.row += moved;
   }
 
   scrolled() {
+    if (this.isHidden) return;
     this.draw(false);
     clearTimeout(this.asking);
     this.asking = setTimeout(() => this.askForRows(), SCROLL_PAUSE);
@@ -121,6 +143,7 @@ export class Grid {
   // ---- drawing
 
   layOut() {
+    if (!this.element.clientWidth) return;
     const { sizes, total } = layOutColumns(this.columns, this.widths, this.element.clientWidth);
     this.element.style.setProperty("--tta-columns", [CHECKBOX_WIDTH, ...sizes].map((size) => `${size}px`).join(" "));
     this.element.style.setProperty("--tta-width", `${total}px`);
@@ -435,7 +458,7 @@ export class Grid {
   moveTo(to, selects) {
     const from = this.active.row;
     this.active = to;
-    if (to.row >= 0) this.element.scrollTop = this.viewport.scrollTopFor(to.row);
+    if (to.row >= 0) this.scrollTo(this.viewport.scrollTopFor(to.row));
     if (selects && to.row !== from && to.row >= 0) {
       this.rangeStart ??= from;
       this.selectTo(to.row);

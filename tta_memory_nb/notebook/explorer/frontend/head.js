@@ -62,8 +62,13 @@ export class Head {
 
   /** Writes the open panels again if their content has changed. @param {StateChange} news */
   refill(news) {
+    if (this.view.isComposing) return; // until the input method has written its text
     if ("facets" in news) [...this.facets, this.namespaces].forEach((popover) => popover.refill());
     if ("columns" in news) this.columns.refill();
+  }
+
+  refillAll() {
+    this.popovers.forEach((popover) => popover.refill());
   }
 
   drawChips() {

@@ -2,6 +2,19 @@
 
 /** @import { Position } from "./types.js" */
 
+/** As which browsers report a key that an input method handles, and Safari the one that ends its composition. */
+const KEY_OF_AN_INPUT_METHOD = 229;
+
+/**
+ * Whether a key belongs to an input method, in which Japanese, Chinese or Korean is composed: Enter accepts there
+ * what is proposed, and Escape takes it back.
+ *
+ * @param {Pick<KeyboardEvent, "isComposing" | "keyCode">} event
+ */
+export function isOfInputMethod({ isComposing, keyCode }) {
+  return isComposing || keyCode === KEY_OF_AN_INPUT_METHOD;
+}
+
 /** The row of headings, above the first record. */
 export const HEADINGS = -1;
 

@@ -24,7 +24,7 @@ export class Notices {
     this.announcementTimer = undefined;
     this.progress = h("div", { class: "tta-progress", hidden: true });
     this.slowness = h("div", { class: "tta-slowness", role: "status", hidden: true }, h("progress", { "aria-label": "waiting" }),
-      h("span", {}, "Waiting for the kernel. A cell that runs may have to end first."));
+      h("span", {}, "Waiting for the kernel. A cell that runs has to end first, unless kernel and front end have subshells (ipykernel 7, JupyterLab 4.4)."));
     this.lost = h("div", { class: "tta-warning", role: "alert", hidden: true });
     this.error = h("div", { class: "tta-banner", role: "alert", hidden: true });
     this.notice = h("div", { class: "tta-toast", role: "status", hidden: true });
@@ -49,9 +49,11 @@ export class Notices {
 
   /** @param {ProgressMessage} message */
   showProgress({ what, done, total }) {
-    const isOver = total !== null && done >= total;
-    this.progress.hidden = isOver;
-    if (isOver) return;
+    if (total !== null && done >= total) {
+      this.endProgress();
+      return;
+    }
+    this.progress.hidden = false;
     this.slowness.hidden = true; // the progress says more
     const bar = h("progress", { max: total ?? 1, "aria-label": what });
     if (total !== null) bar.value = done;
@@ -60,6 +62,10 @@ export class Notices {
         this.view.channel.send("cancel", {});
         this.view.stopWaiting();
       } }, "Cancel"));
+  }
+
+  endProgress() {
+    this.progress.hidden = true;
   }
 
   /**

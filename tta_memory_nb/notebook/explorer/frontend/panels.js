@@ -1,9 +1,10 @@
 // The panels of the buttons beside the search: users and sessions, times, namespaces, columns.
 
+/** @import { FilterChanges } from "./types.js" */
 /** @import { View } from "./view.js" */
 import { chosenColumns, columnsTitled } from "./columns.js";
 import { h } from "./dom.js";
-import { RECENT_TIMES, facetFilter, fieldOfTime, namesContaining, timeOfField } from "./filters.js";
+import { RECENT_TIMES, changedLimits, fieldOfTime, namesContaining, timeOfLimit } from "./filters.js";
 import { count, plural } from "./format.js";
 import { harmless } from "./text.js";
 
@@ -45,7 +46,7 @@ export function fillFacet(view, name, panel, close, isOpening) {
   /** @param {string | null} value */
   const choose = (value) => {
     close();
-    view.filter(facetFilter(name, value));
+    view.filter({ [name]: value });
   };
   const [names, others] = [facets[FACETS[name][0]], facets[FACETS[name][1]]];
   const items = h("ul");
@@ -71,10 +72,10 @@ export function fillFacet(view, name, panel, close, isOpening) {
  */
 export function fillTimes(view, panel, close) {
   const { filters } = view.state;
-  /** @type {(since: number | null, until: number | null) => void} */
-  const choose = (since, until) => {
+  /** @param {FilterChanges} changes */
+  const choose = (changes) => {
     close();
-    view.filter({ since, until });
+    if (Object.keys(changes).length) view.filter(changes);
   };
   /** @type {(label: string, value: number | null) => HTMLInputElement} */
   const edge = (label, value) => {
@@ -82,13 +83,16 @@ export function fillTimes(view, panel, close) {
     input.value = fieldOfTime(value);
     return input;
   };
-  const [since, until] = [edge("from", filters.since), edge("to", filters.until)];
   const now = view.now();
+  const since = edge("from", timeOfLimit(filters.since, now));
+  const until = edge("to", timeOfLimit(filters.until, now));
+  const values = () => ({ since: since.value, until: until.value });
+  const before = values();
   panel.append(
-    h("ul", {}, RECENT_TIMES.map(([label, length]) => h("li", {}, h("button", { type: "button", onclick: () => choose(now - length, null) }, label))),
-      h("li", {}, h("button", { type: "button", onclick: () => choose(null, null) }, "All times"))),
+    h("ul", {}, RECENT_TIMES.map(([label, recent]) => h("li", {}, h("button", { type: "button", "aria-pressed": String(filters.since?.text === recent && !filters.until), onclick: () => choose({ since: recent, until: null }) }, label))),
+      h("li", {}, h("button", { type: "button", onclick: () => choose({ since: null, until: null }) }, "All times"))),
     h("label", {}, "From", since), h("label", {}, "To", until),
-    h("button", { type: "button", class: "tta-button tta-primary", onclick: () => choose(timeOfField(since.value), timeOfField(until.value)) }, "Apply"),
+    h("button", { type: "button", class: "tta-button tta-primary", onclick: () => choose(changedLimits(before, values())) }, "Apply"),
   );
 }
 

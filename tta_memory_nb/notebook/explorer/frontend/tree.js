@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { count, plural } from "./format.js";
-import { ExactNumber } from "./json.js";
+import { ExactNumber, Fields } from "./json.js";
 import { treeMove } from "./keyboard.js";
 import { harmless, harmlessLines } from "./text.js";
 
@@ -34,10 +34,11 @@ function leaf(value) {
 
 /**
  * @param {unknown} value
- * @returns {value is Record<string, unknown> | unknown[]}
+ * @returns {[name: string, value: unknown][] | null} null for a value without children
  */
-function isBranch(value) {
-  return value !== null && typeof value === "object" && !(value instanceof ExactNumber);
+function childrenOf(value) {
+  if (value instanceof Fields) return value.entries;
+  return Array.isArray(value) ? value.map((item, at) => [String(at), item]) : null;
 }
 
 /**
@@ -51,11 +52,11 @@ function isBranch(value) {
 function treeItem(name, value, level, isOpen) {
   const item = h("li", { role: "treeitem", "aria-level": level, tabindex: "-1" });
   const label = name === null ? [] : [h("span", { class: "tta-name" }, harmless(name)), ": "];
-  if (!isBranch(value)) {
+  const children = childrenOf(value);
+  if (!children) {
     item.append(h("span", { class: "tta-line" }, label, leaf(value)));
     return item;
   }
-  const children = Object.entries(value);
   const size = plural(children.length, Array.isArray(value) ? "item" : "field");
   const line = h("span", { class: "tta-line tta-branch" }, label, h("span", { class: "tta-gist" }, Array.isArray(value) ? `[${size}]` : `{${size}}`));
   const group = h("ul", { role: "group", hidden: true });
@@ -84,17 +85,16 @@ function treeItem(name, value, level, isOpen) {
 }
 
 /**
- * @param {Record<string, unknown>} value
+ * @param {Fields} value
  * @returns {HTMLElement}
  */
 export function tree(value) {
   const list = h("ul", { role: "tree", class: "tta-tree", "aria-label": "value", onkeydown: (event) => {
     pressed(list, event);
   } });
-  const fields = Object.entries(value);
-  for (const [name, child] of fields.slice(0, STEP)) list.append(treeItem(name, child, 1, isBranch(child) && Object.keys(child).length <= FEW));
-  const rest = fields.slice(STEP);
-  if (rest.length) list.append(treeItem(null, Object.fromEntries(rest), 1, false));
+  for (const [name, child] of value.entries.slice(0, STEP)) list.append(treeItem(name, child, 1, (childrenOf(child)?.length ?? Infinity) <= FEW));
+  const rest = value.entries.slice(STEP);
+  if (rest.length) list.append(treeItem(null, new Fields(rest), 1, false));
   list.firstElementChild?.setAttribute("tabindex", "0");
   return list;
 }

@@ -38,14 +38,35 @@ export interface Row {
   stamp: string;
 }
 
-/** The filters of a query. `since` and `until` are Unix seconds. */
+/** A limit of time: an instant, or one that counts back from now. */
+export interface Limit {
+  /** As it is shown. */
+  text: string;
+  /** Unix seconds; null for a limit that moves with the clock. */
+  at: number | null;
+  /** How many seconds it counts back from now; null for an instant. */
+  back: number | null;
+}
+
+/** The filters of a query, as they are shown. They are not sent back: JavaScript cannot hold every value of them. */
 export interface Filters {
   user: string | null;
   session: string | null;
   prefix: string | null;
-  since: number | null;
-  until: number | null;
-  where: Record<string, unknown> | null;
+  since: Limit | null;
+  until: Limit | null;
+  /** The conditions as text. */
+  where: string | null;
+}
+
+/** The filters that the user has changed. A limit is Unix seconds, or a text such as "1h", which moves with the clock. */
+export interface FilterChanges {
+  user?: string | null;
+  session?: string | null;
+  prefix?: null;
+  since?: number | string | null;
+  until?: number | string | null;
+  where?: null;
 }
 
 export interface Sort {
@@ -143,11 +164,17 @@ export type StateChange = Partial<State> & { now: number; anchor?: { key: string
 /** `for` is the number of the message that is answered; null or absent when nothing is answered. */
 interface Reply {
   for: number | null;
+  /** The view that the message is for. */
+  view?: number;
+  /** How many messages that view has been sent, this one included. */
+  number?: number;
 }
 
 export interface StateMessage extends Reply {
   kind: "state";
   view: number;
+  /** Whether it holds the whole state, and not only what has changed. */
+  whole?: boolean;
   state: StateChange;
 }
 
@@ -239,6 +266,8 @@ export interface DroppedMessage extends Reply {
 export interface AliveMessage {
   kind: "alive";
   for?: undefined;
+  /** How many messages each view has been sent, by its number. */
+  sent: Record<string, number>;
 }
 
 export type KernelMessage =
@@ -258,7 +287,7 @@ export type KernelMessage =
 export interface Settings {
   query?: string;
   mode?: string;
-  filters?: Partial<Filters>;
+  filters?: FilterChanges;
   sort?: Sort;
   view?: ViewName;
   live?: boolean;
@@ -279,8 +308,10 @@ type Nothing = Record<string, never>;
 
 /** The content of a message for each verb that the kernel knows. */
 export interface Requests {
-  hello: Nothing;
+  hello: { visible: boolean };
   bye: Nothing;
+  /** Whether the view can be seen on the screen. */
+  see: { visible: boolean };
   set: Settings;
   select: Selecting;
   record: { key: string; whole: boolean };

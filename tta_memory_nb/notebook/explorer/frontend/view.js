@@ -1,15 +1,16 @@
 // One view of an explorer: the state from the kernel, and the parts that show it.
 
-/** @import { Filters, KernelMessage, Model, Requests, Settings, State, StateChange, StateMessage, Verb, ViewName } from "./types.js" */
+/** @import { FilterChanges, KernelMessage, Model, Requests, Settings, State, StateChange, StateMessage, Verb, ViewName } from "./types.js" */
 import { Channel } from "./channel.js";
 import { ChartPanel } from "./charts.js";
 import { Detail } from "./detail.js";
 import { download, h, targetOf } from "./dom.js";
-import { changesListing, initialState, isAnotherListing } from "./filters.js";
+import { NO_FILTERS, changesListing, initialState, isAnotherListing } from "./filters.js";
 import { Foot } from "./foot.js";
 import { plural } from "./format.js";
 import { Grid } from "./grid.js";
 import { Head } from "./head.js";
+import { isOfInputMethod } from "./keyboard.js";
 import { Notices } from "./notices.js";
 
 const OPENING_TIME = 8000; // milliseconds without any message, after which the view says that no kernel answers
@@ -46,10 +47,21 @@ export class View {
     this.silentTicks = 0;
     this.heardAt = new Date();
     this.isCounting = false;
-    /** The plain table of the cell, which this view hides. @type {HTMLElement | null} */
-    this.plainTable = null;
+    /** Whether the kernel was asked for the whole state, because messages of it were lost. */
+    this.isCatchingUp = false;
+    /** Whether the user composes a text with an input method. */
+    this.isComposing = false;
+    this.isOnScreen = true;
+    /** What the kernel was told last. */
+    this.wasVisible = true;
     this.channel = new Channel(model, (message) => this.receive(message), () => this.lose());
-    this.root = h("div", { class: "tta-explorer", "data-lm-suppress-shortcuts": "true", onkeydown: (event) => this.pressed(event) });
+    this.root = h("div", { class: "tta-explorer", "data-lm-suppress-shortcuts": "true", onkeydown: (event) => this.pressed(event), oncompositionstart: () => {
+      this.isComposing = true;
+    }, oncompositionend: () => this.composed() });
+    // Before any other listener: no part of the widget takes a key that belongs to an input method.
+    this.root.addEventListener("keydown", (event) => {
+      if (isOfInputMethod(event)) event.stopPropagation();
+    }, true);
     this.grid = new Grid(this);
     this.detail = new Detail(this);
     this.charts = new ChartPanel(this);
@@ -60,13 +72,26 @@ export class View {
     el.append(this.root);
     this.sizes = new ResizeObserver(() => this.resized());
     this.sizes.observe(this.root);
+    this.sight = new IntersectionObserver((changes) => {
+      this.isOnScreen = changes.at(-1)?.isIntersecting ?? false;
+      this.showSight();
+    });
+    this.sight.observe(this.root);
+    this.page = new AbortController();
+    const { signal } = this.page;
+    document.addEventListener("visibilitychange", () => this.showSight(), { signal });
+    // A page that is closed or reloaded removes no widget.
+    window.addEventListener("pagehide", () => this.channel.send("bye", {}), { signal });
+    window.addEventListener("pageshow", (event) => {
+      if (event.persisted) this.greet();
+    }, { signal });
     this.clock = setInterval(() => this.tick(), TICK);
     this.openingTimer = setTimeout(() => this.drawDead(), OPENING_TIME);
     // The first rows come with the widget. A widget out of a saved notebook has no kernel that could have sent them.
     const opening = el.classList.contains(LOST_CLASS) ? null : model.get("_opening");
     if (opening) this.takeState(opening, null);
     this.greetings = GREETINGS.map((after) => setTimeout(() => {
-      if (!this.isHeard) this.ask("hello", {});
+      if (!this.isHeard) this.greet();
     }, after));
   }
 
@@ -88,8 +113,9 @@ export class View {
     this.notices.close();
     this.head.close();
     this.sizes.disconnect();
+    this.sight.disconnect();
+    this.page.abort();
     this.channel.close();
-    if (this.plainTable) this.plainTable.style.display = "";
     this.root.remove();
   }
 
@@ -108,11 +134,33 @@ export class View {
   }
 
   resized() {
+    // What is hidden, by another tab or in a collapsed output, has no size: it stays as it was seen last.
+    this.grid.setHidden(this.root.clientHeight === 0);
+    if (this.root.clientHeight === 0) return;
     this.root.classList.toggle("tta-wide", this.root.clientWidth >= WIDE);
     this.grid.layOut();
     if (!this.isAlive) return;
     this.grid.draw(false);
     this.grid.askForRows();
+  }
+
+  /** Whether the widget can be seen on the screen. */
+  get isVisible() {
+    return this.isOnScreen && document.visibilityState === "visible";
+  }
+
+  /** Tells the kernel whether somebody can see this view: code reads the records of the view that is looked at. */
+  showSight() {
+    if (this.isVisible === this.wasVisible || this.isLost) return;
+    this.wasVisible = this.isVisible;
+    this.channel.send("see", { visible: this.isVisible });
+  }
+
+  /** An input method has written its text: draws what has come meanwhile. */
+  composed() {
+    this.isComposing = false;
+    this.head.refillAll();
+    this.detail.refresh();
   }
 
   // ---- messages from the kernel
@@ -121,15 +169,28 @@ export class View {
   receive(message) {
     [this.silentTicks, this.heardAt] = [0, new Date()];
     if (this.isLost) this.recover();
+    if (this.channel.misses(message)) this.catchUp(message.kind === "alive");
     if (this.channel.settle(message)) this.stopWaiting();
     switch (message.kind) {
       case "state": return this.receiveState(message);
+      case "alive": return this.notices.endProgress(); // nothing is being listed then
       case "progress": return this.notices.showProgress(message);
       case "said": return this.notices.say(message.text, message.undo);
       case "error": return this.receiveError(message.message);
       case "file": return this.channel.isOurs(message.for) ? download(message.name, message.text) : undefined;
       default: return undefined; // an answer, which the channel has handled
     }
+  }
+
+  /**
+   * Asks for the whole state, since messages were lost.
+   *
+   * @param {boolean} again whether to ask even if that was done before, since the answer may have been lost as well
+   */
+  catchUp(again) {
+    if (this.isCatchingUp && !again) return;
+    this.isCatchingUp = true;
+    this.greet();
   }
 
   /** @param {string} message */
@@ -139,9 +200,10 @@ export class View {
   }
 
   /** @param {StateMessage} message */
-  receiveState({ for: number, view, state }) {
+  receiveState({ for: number, view, state, whole }) {
     if (view !== this.channel.view) return; // the message is for another view, which shows other rows
     if (number !== null) this.isHeard = true;
+    if (whole) this.isCatchingUp = false;
     this.takeState(state, number);
   }
 
@@ -158,6 +220,7 @@ export class View {
     // Another client has just written the records that this view has not asked for.
     const hasNewRecords = number === null && !isAnother && !before.loading && this.state.total > before.total;
     this.showAlive();
+    if (wasAlive && this.state.namespace !== before.namespace) this.detail.leave(); // a record of another memory
     this.head.update(news);
     this.grid.element.hidden = this.state.view !== "table";
     this.charts.draw();
@@ -173,26 +236,11 @@ export class View {
     this.root.classList.add("tta-live");
     this.root.classList.remove("tta-dead");
     this.notices.placeholder.remove();
-    this.hidePlainTable();
   }
 
   drawDead() {
     this.root.classList.add("tta-dead");
     this.notices.showDead();
-  }
-
-  /** Hides the plain table below the widget, which is for pages without a kernel. */
-  hidePlainTable() {
-    if (this.plainTable?.isConnected) return;
-    for (let above = /** @type {Element | null} */ (this.el); above; above = above.parentElement) {
-      const tables = /** @type {HTMLElement[]} */ ([...above.querySelectorAll(".tta-explorer-static")]);
-      const next = tables.find((table) => this.root.compareDocumentPosition(table) & Node.DOCUMENT_POSITION_FOLLOWING);
-      if (next) {
-        next.style.display = "none";
-        this.plainTable = next;
-        return;
-      }
-    }
   }
 
   // ---- messages to the kernel
@@ -208,8 +256,14 @@ export class View {
     if (this.isLost) return;
     this.channel.request(verb, content);
     // The kernel may never hear this message. The answer to a greeting behind it has it sent again.
-    if (!this.isHeard && verb !== "hello") this.channel.request("hello", {});
+    if (!this.isHeard && verb !== "hello") this.channel.request("hello", { visible: this.isVisible });
     if (!this.isLost) this.notices.startWaiting();
+  }
+
+  /** Asks for the whole state. */
+  greet() {
+    this.wasVisible = this.isVisible;
+    this.ask("hello", { visible: this.isVisible });
   }
 
   /** The user no longer waits for an answer. */
@@ -229,16 +283,18 @@ export class View {
   }
 
   /**
-   * @param {Partial<Filters>} changed
+   * Changes some filters. The kernel keeps the others, which JavaScript could not send back as they are.
+   *
+   * @param {FilterChanges} changed
    * @param {ViewName | null} view to change to
    */
   filter(changed, view = null) {
-    this.set({ filters: { ...this.state.filters, ...changed }, ...(view ? { view } : {}) });
+    this.set({ filters: changed, ...(view ? { view } : {}) });
   }
 
   clearAll() {
     this.head.forgetTyped();
-    this.set({ query: "", filters: {} });
+    this.set({ query: "", filters: { ...NO_FILTERS } });
     this.grid.element.focus();
   }
 
@@ -280,7 +336,7 @@ export class View {
   recover() {
     this.setLost(false);
     this.foot.signature = null;
-    this.ask("hello", {});
+    this.greet();
   }
 
   /** @param {boolean} isLost */
