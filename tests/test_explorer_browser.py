@@ -383,6 +383,78 @@ def test_messages_sent_before_the_kernel_listens_are_sent_again_and_count_once(o
     here.expect_keys("ann:mon:00000001")
 
 
+def test_a_view_notices_that_a_message_was_lost_and_asks_again(open_page):
+    # A Jupyter server discards messages while a cell prints much.
+    here = open_page(FILL, OPEN)
+    counts = here.widget.locator(".tta-counts")
+    expect(counts).to_have_text("3 records")
+    here.start(
+        "import threading\n"
+        "lost, send = threading.Event(), explorer.send\n"
+        "def lose(message, *rest):\n"
+        "    lost.set() if message['kind'] == 'state' else send(message, *rest)\n"
+        "explorer.send = lose\n"
+        "sync.add('new:one', {'text': 'lost'})\n"
+        f"assert lost.wait({PATIENCE})\n"
+        "del explorer.send\n"
+    )
+    expect(counts).to_have_text("4 records")
+    here.expect_keys("new:one", "ann:mon", "ann:mon:00000001", "bob:mon")
+
+
+def test_an_input_method_keeps_its_keys_and_no_click_discards_what_was_written(open_page):
+    here = open_page(FILL, OPEN)
+    press = (
+        "(field, key) => field.dispatchEvent(new KeyboardEvent('keydown',"
+        " {key, keyCode: 229, isComposing: true, bubbles: true, cancelable: true}))"
+    )
+    here.search.fill("rains")
+    here.expect_keys("ann:mon")
+    for key in ("Enter", "Escape", "ArrowDown"):
+        here.search.evaluate(press, key)
+        expect(here.search).to_be_focused()
+        expect(here.search).to_have_value("rains")
+    here.search.fill("")
+    here.at("facet-user").click()
+    finder = here.widget.get_by_label("find a user")
+    finder.fill("an")
+    for key in ("Enter", "Escape"):
+        finder.evaluate(press, key)
+        expect(finder).to_have_value("an")
+    assert here.value("explorer.filters") == {}
+    here.widget.locator(".tta-popover").press("Escape")
+
+    detail = here.open_record("bob:mon")
+    here.at("detail-edit").click()
+    editor = detail.locator(".tta-editor")
+    editor.fill('{"text": "half an hour of work"}')
+    here.open_record("ann:mon:00000001")
+    expect(editor).to_have_value(re.compile("umbrella"))
+    here.at("close-detail").click()
+    here.open_record("bob:mon")
+    expect(here.at("detail-edit")).to_have_text("Edit (not saved)")
+    expect(editor).to_have_value('{"text": "half an hour of work"}')
+    here.at("reset").click()
+    expect(editor).to_have_value(re.compile("Deploy failed"))
+
+
+def test_code_sees_the_rows_that_were_in_view_while_the_widget_is_hidden(open_page):
+    here = open_page(MANY, OPEN)
+    here.grid.evaluate("grid => { grid.scrollTop = 2800; }")
+    here.start("import time\nwhile explorer._views.window()[0] == 0: time.sleep(0.01)")
+    expect(here.rows.first.locator(".tta-is-key")).to_have_text("user1:s23:00001327")
+    place = "explorer._views.window()"
+    looked_at = here.value(place)
+    output = here.widget.locator("xpath=..")
+    output.evaluate("output => { output.style.display = 'none'; }")
+    here.start("while explorer._views.opened()[0].is_in_sight: time.sleep(0.01)")
+    assert here.value(place) == looked_at
+    output.evaluate("output => { output.style.display = ''; }")
+    expect(here.rows.first.locator(".tta-is-key")).to_have_text("user1:s23:00001327")
+    assert here.grid.evaluate("grid => grid.scrollTop") == 2800
+    assert here.value(place) == looked_at
+
+
 @everywhere
 def test_the_widget_says_that_it_waits_for_a_running_cell(open_page):
     # Kernels without subshells receive messages only after a cell, and so does this one.
@@ -392,7 +464,7 @@ def test_the_widget_says_that_it_waits_for_a_running_cell(open_page):
         "explorer._forget_reply_route = lambda: None",
         "explorer",
     )
-    assert here.value("explorer.send({'kind': 'alive'})") is None
+    assert here.value("explorer.send({'kind': 'alive', 'sent': {}})") is None
     here.start(f"import threading\nthreading.Event().wait({PATIENCE})")
     here.search.fill("deploy")
     waiting = here.widget.get_by_text("Waiting for the kernel")

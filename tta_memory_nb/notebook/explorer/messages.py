@@ -114,8 +114,10 @@ class MessageHandler:
     # ---- steering
 
     def _hello(self, view: View, number: int, content: dict[str, Any]) -> None:
-        if not view.is_open and content.get("visible", True):
+        is_visible = content.get("visible", True) is True
+        if is_visible and not view.is_in_sight:
             self._views.use(view)
+        view.is_in_sight = is_visible
         view.greet(number)
         self._on_greeting()
 
