@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,10 @@ def opened(explorer: MemoryExplorer, *, view: int = 1) -> FrontEnd:
     front = FrontEnd(explorer, view)
     front.ask("hello")
     return front
+
+
+def shows(front: FrontEnd, keys: list[str]) -> bool:
+    return front.keys() == keys
 
 
 def keys_of(explorer: MemoryExplorer) -> list[str]:
@@ -224,7 +229,7 @@ def test_what_becomes_too_old_leaves_the_table(explore, memory, clock, filters):
         clock.tick()
         found = [record.key for record in memory.sync.records(None, **filters)]
         assert keys_of(explorer) == found
-        front.when(lambda found=found: front.keys() == found)
+        front.when(partial(shows, front, found))
     assert front.keys() == []
 
 
@@ -236,7 +241,7 @@ def test_what_becomes_old_enough_enters_the_table(explore, memory, clock):
         found = [record.key for record in memory.sync.records(None, until="5s", since="8s")]
         seen.update(found)
         assert keys_of(explorer) == found
-        front.when(lambda found=found: front.keys() == found)
+        front.when(partial(shows, front, found))
         clock.tick()
     assert seen == {"ann:0", "ann:1", "ann:2"}
 
