@@ -19,8 +19,6 @@ TOGETHER = 20
 """So many schedules are one test, of which each worker of pytest takes some."""
 
 KEPT_OUT = {
-    "undo": "an undo in an outage takes back what others have written since",
-    "failovers": "a primary that was replaced by an older replica is not noticed",
     "stopped": "an interrupt leaves locks taken and connections open",
 }
 """Traits that no schedule has here, each with the fault of the package that is the reason."""
