@@ -154,7 +154,7 @@ def _done(result: Any, awaited: bool) -> Any:
 # ---- in the middle of a call
 
 
-class _Interrupting:
+class Interrupting:
     """Raises `KeyboardInterrupt` in the middle of a call, where Ctrl-C can.
 
     Python handles signals when a function begins, and after a call of a function that is written in C. These
@@ -162,10 +162,14 @@ class _Interrupting:
 
     Args:
         event: at which of these events, counted from the beginning of the call.
+
+    Attributes:
+        happened: whether there were so many.
     """
 
     def __init__(self, event: int) -> None:
         self._left = event
+        self.happened = False
 
     def __enter__(self) -> None:
         sys.setprofile(self._see)
@@ -178,6 +182,7 @@ class _Interrupting:
             self._left -= 1
             if self._left == 0:
                 sys.setprofile(None)
+                self.happened = True
                 raise KeyboardInterrupt
 
 
@@ -237,7 +242,7 @@ class Called:
         call, answer = call_of(self.memory, self._keys, self._changes, name, args)
         if not stop_at:
             return answer(call(False))
-        with _Interrupting(stop_at):
+        with Interrupting(stop_at):
             result = call(False)
         return answer(result)
 

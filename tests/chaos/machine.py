@@ -368,6 +368,4 @@ def _left_in(who: str, memory: MemoryPrimitive) -> list[str]:
         found.append(f"{who}: {info['writes_waiting']} writes wait, though nothing is wrong")
     if store.commands.write_ids._open:
         found.append(f"{who}: writes {list(store.commands.write_ids._open)} are never settled")
-    if store.outages._recovering._holder is not None:
-        found.append(f"{who}: the lock for recovery stays taken")
     return found

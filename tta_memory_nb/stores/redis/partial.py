@@ -6,7 +6,6 @@ the rest is decided here, where values can be read.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -107,7 +106,9 @@ class Replicas:
         self.whole = Synced(WHOLE, whole)
         self._make = make
         self._lock = Lock()
-        self._partial: OrderedDict[Subset, Synced] = OrderedDict()
+        # The one asked last comes last. No OrderedDict: Ctrl-C in the hash of a subset, which is Python
+        # code, would leave that in disorder for ever.
+        self._partial: dict[Subset, Synced] = {}
 
     def for_filters(self, filters: Filters) -> Synced:
         """Returns where to look for what filters accept."""
@@ -121,10 +122,11 @@ class Replicas:
                 (each for each in self._partial.values() if each.subset.covers(subset)), None
             )
             if synced is None:
-                synced = self._partial[subset] = Synced(subset, self._make())
-            self._partial.move_to_end(synced.subset)
+                synced = Synced(subset, self._make())
+            self._partial.pop(synced.subset, None)
+            self._partial[synced.subset] = synced
             while len(self._partial) > MOST_PARTIAL:
-                self._partial.popitem(last=False)
+                del self._partial[next(iter(self._partial))]
         return synced
 
     def holds(self, filters: Filters) -> bool:
@@ -196,7 +198,7 @@ class Replicas:
     def _take_partial(self) -> list[Replica]:
         """Forgets the partial replicas, and returns them."""
         with self._lock:
-            partial, self._partial = self._partial, OrderedDict()
+            partial, self._partial = self._partial, {}
         return [synced.replica for synced in partial.values()]
 
     def detach(self, max_size: int | None, seen: int) -> None:
