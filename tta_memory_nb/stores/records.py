@@ -23,6 +23,7 @@ from ..search.query import Entries, Query, hits_of
 from ..search.request import Hit, Search
 from ..times import duration
 from .base import Clock
+from .forks import guarded
 
 # So many reads are noted at most before they are applied to the order of use.
 _MOST_READS = 512
@@ -53,7 +54,7 @@ class Records:
 
     def __init__(self, capacity: int, clock: Clock) -> None:
         self.clock = clock
-        self.lock = RLock()
+        self.lock = guarded(RLock(), 3)
         self.entries: Entries = OrderedDict()
         self.indexes = Indexes(capacity)
         self.capacity = capacity

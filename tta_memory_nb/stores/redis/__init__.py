@@ -9,6 +9,7 @@
     commands.py    what the server is asked, and what its replies mean
     calls.py       how scripts are called, and how the time is asked for
     failover.py    what a server has acknowledged last, and another primary may lack
+    retrying.py    a thread that tries to reach a server that is away
     operations.py  writes and their ids
     lost.py        writes that were applied although their replies were lost
     gone.py        keys that are known to be missing

@@ -84,6 +84,12 @@ class Commands(Calls):
         if found is not None and found != b"%d" % FORMAT:
             raise other_format(self._namespace, found.decode("utf-8", "replace"))
 
+    def leave(self) -> Plan[None]:
+        """Has the server forget which writes of this process it has applied; later ones get another name."""
+        client = self.write_ids.leave()
+        if client is not None:
+            yield ("HDEL", self.keys[3], b"client:" + client, b"seen:" + client)
+
     # ---- one batch of records
 
     def set(self, entry: Entry, write_id: int) -> Plan[None]:

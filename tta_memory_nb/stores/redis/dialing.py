@@ -15,6 +15,7 @@ import redis
 from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
+from ..forks import guarded
 from ..plan import adrive, drive
 from .addresses import Address
 from .connections import ClientFactory
@@ -76,7 +77,7 @@ class Dialer:
         """What to say first on every connection to the server; None for nothing."""
         self.place: Place | None = None
         self.moves = 0
-        self._lock = Lock()
+        self._lock = guarded(Lock(), 5)
         self._is_settled = True
 
     def forget(self) -> None:

@@ -36,10 +36,14 @@ class Lines:
     Args:
         dialer: opens connections.
         limits: what the address says of them.
+
+    Attributes:
+        has_resent: whether a command was sent twice, so that the first one may arrive late.
     """
 
     def __init__(self, dialer: Dialer, limits: Limits) -> None:
         self._loop = asyncio.get_running_loop()
+        self.has_resent = False
         self._dialer = dialer
         self._limits = limits
         self._most = min(MOST, limits.connections or MOST)
@@ -187,6 +191,7 @@ class Lines:
             else:
                 again.append(exchange)
         if again:
+            self.has_resent = True
             # The server has closed this connection while it was idle, and so probably the others.
             self._close_idle()
         self._going_on.extendleft(reversed(again))
@@ -248,6 +253,7 @@ class Lines:
                     exchange.fail(Slow(PATIENCE * self._limits.silence))
             else:
                 fresh.patience = max(fresh.patience, 2 * line.patience)
+                self.has_resent = True
                 # The first one may be what takes so long, so the others go before it.
                 for exchange in (*commands[1:], *commands[:1]):
                     fresh.send(exchange)

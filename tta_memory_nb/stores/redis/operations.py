@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Literal, TypeAlias, TypeVar
 
 from ...entry import Entry
+from ..forks import guarded
 
 BATCH = 500
 """So many records are sent in one command."""
@@ -30,7 +31,7 @@ class WriteIds:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = guarded(Lock(), 4)
         self._pid = 0
         self.client = b""
         self._next = 0
@@ -40,7 +41,7 @@ class WriteIds:
         """Returns the id of a new write."""
         with self._lock:
             if self._pid != os.getpid():
-                # Two processes of one fork must not use the same ids.
+                # Two processes of one fork must not use the same ids, nor what the server has forgotten.
                 self._pid, self.client, self._open = os.getpid(), token_hex(8).encode(), {}
             self._next += 1
             self._open[self._next] = None
@@ -50,6 +51,17 @@ class WriteIds:
         """Records that a write was applied, or never will be."""
         with self._lock:
             self._open.pop(write_id, None)
+
+    def leave(self) -> bytes | None:
+        """Takes another name for later writes, and returns the one under which this process has written.
+
+        None if it has not written, or if a write is not settled.
+        """
+        with self._lock:
+            if self._pid != os.getpid() or self._open:
+                return None
+            client, self._pid = self.client, 0
+            return client
 
     def reopen(self, write_ids: Iterable[int]) -> None:
         """Records that some writes are not settled after all: the server may have lost them."""

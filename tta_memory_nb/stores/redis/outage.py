@@ -15,7 +15,6 @@ it. Any other error of the server is raised to the caller, and begins no outage.
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from typing import Any, TypeVar
 
 from ...errors import ServerError, StoreUnavailable, brief
 from ...times import shown_instant
+from ..forks import after_fork_in_child, guarded
 from ..locks import AdvisoryLock
 from ..opening import Settings
 from ..plan import Call, Plan
@@ -37,6 +37,7 @@ from .faults import FailedOver
 from .journal import Journal, RefusedWrite, Replay
 from .operations import Write
 from .partial import Replicas
+from .retrying import retry
 from .runner import RedisRunner
 
 logger = logging.getLogger("tta_memory_nb")
@@ -48,9 +49,6 @@ MOST_PENDING = 100_000
 
 # Seconds that the last try at the end of a process goes on with the replay.
 _LAST_TRY = 3.0
-
-# Seconds between two tries to reach the server, and how they grow.
-_FIRST_DELAY, _LONGEST_DELAY, _GROWTH = 0.05, 2.0, 1.6
 
 
 @dataclass(slots=True)
@@ -64,7 +62,7 @@ class Outage:
         journal: the writes that are pending.
         moved: what `ServerClock.moved` was when the instants in this outage were taken.
         said: how many of them were said to be lost.
-        written_since: the earliest instant of a write that is pending; None if that is `since`.
+        written_since: the earliest instant of a write from before the outage; infinite without one.
     """
 
     since: float
@@ -73,7 +71,7 @@ class Outage:
     journal: Journal = field(repr=False)
     moved: float
     said: int = 0
-    written_since: float | None = None
+    written_since: float = inf
 
     def move(self, moved: float) -> None:
         """Moves the instants that were taken in this outage, if the server's time is another one.
@@ -87,13 +85,16 @@ class Outage:
         self.moved = moved
         self.journal.move(self.first, seconds)
         self.since += seconds
-        if self.written_since is not None:
-            self.written_since += seconds
+        self.written_since += seconds
 
     @property
     def first(self) -> float:
         """The instant from which on writes are pending."""
-        return self.since if self.written_since is None else self.written_since
+        return min(self.since, self.written_since)
+
+
+# Those with pending writes, which have to reach the server even if nobody has the memory any more.
+_owing: set[Outages] = set()
 
 
 class Outages:
@@ -131,7 +132,8 @@ class Outages:
         self._timeout = settings.timeout
         self._policy = settings.on_outage
         self._shown = shown
-        self._lock = RLock()
+        self._lock = guarded(RLock(), 1)
+        after_fork_in_child(self._begin_in_child)
         self._recovering = AdvisoryLock()
         self._ended = 0  # how many outages have ended
         self._acknowledged = Acknowledged() if runner.may_fail_over else None
@@ -230,6 +232,7 @@ class Outages:
                             ids.end(write_id)
                         for write in writes:
                             self.current.journal.add(write)
+                            _owing.add(self)
                             self._note_offline(write)
                         return result
         except BaseException:
@@ -317,11 +320,7 @@ class Outages:
             yield from self.reconnect()
 
     def _recover_or_raise(self) -> Plan[None]:
-        """Ends an outage, or raises it.
-
-        Raises:
-            StoreUnavailable: the server is still away.
-        """
+        """Ends an outage, or raises it as `StoreUnavailable`."""
         if not (yield from self.reconnect()):
             outage = self.current
             raise StoreUnavailable(outage.reason if outage else f"{self._shown} is away")
@@ -354,19 +353,14 @@ class Outages:
             commands.incarnation.has_writes_waiting = True
             self._take_back(self.current)
             self._closed.clear()
+        what = "working in memory: what is written now reaches the server when it is back"
         if isinstance(error, FailedOver):
-            logger.warning(
-                "%s; %d writes that the one before has acknowledged last are written again",
-                error,
-                self.pending,
+            what = (
+                f"{self.pending} writes that the one before has acknowledged last are written again"
             )
-        else:
-            logger.warning(
-                "%s; working in memory: what is written now reaches the server when it is back",
-                error,
-            )
-        with suppress(RuntimeError):  # the interpreter is shutting down
-            Thread(target=self._watch, name="tta-memory-reconnect", daemon=True).start()
+        # As text: the traceback of an error would keep the memory alive as long as the log has it.
+        logger.warning("%s; %s", str(error), what)
+        self._watch()
 
     def _take_back(self, outage: Outage) -> None:
         """Has the journal bring what another server may lack, although it was acknowledged."""
@@ -379,20 +373,29 @@ class Outages:
         self._commands.write_ids.reopen(write.write_id for write in writes if write.write_id)
         for write in writes:
             outage.journal.add(write)
+        _owing.add(self)
 
     def _watch(self) -> None:
-        """Tries to reach the server until it is back."""
-        delay = _FIRST_DELAY
-        # Many clients that have lost one server must not come back at the same instants. A generator
-        # of its own: a user who has seeded the common one wants the same numbers each time.
-        chance = random.Random()  # noqa: S311
-        while not self._closed.wait(delay * chance.uniform(0.7, 1.3)):
-            try:
-                if self._runner.run(self.reconnect()):
-                    return
-            except Exception as error:  # the thread must not die: the next try may succeed
-                logger.debug("%s cannot be reached: %s", self._shown, error)
-            delay = min(delay * _GROWTH, _LONGEST_DELAY)
+        """Has a thread try to reach the server until it is back."""
+        retry(self, self._closed)
+
+    def try_again(self) -> bool:
+        """Tries to reach the server, for a thread that nobody waits for; returns whether it is back."""
+        try:
+            return self._runner.run(self.reconnect())
+        except Exception as error:  # the thread must not die: the next try may succeed
+            logger.debug("%s cannot be reached: %s", self._shown, error)
+            return False
+
+    def _begin_in_child(self) -> None:
+        """Goes on in a forked process, which has none of the threads; pending writes stay the parent's."""
+        self._closed, self._is_guarded = Event(), False
+        if self._acknowledged is not None:
+            self._acknowledged.take()
+        if self.current is not None:
+            self.current.journal = Journal(self._commands.write_ids)
+            _owing.discard(self)
+            self._watch()
 
     def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
         """Tries the server now; returns whether the records are on it.
@@ -425,7 +428,7 @@ class Outages:
         journal = outage.journal
         with self._lock:
             self._take_back(outage)
-            if self._runner.settle() and outage.written_since is None:
+            if self._runner.settle() and outage.written_since == inf:
                 outage.base = 0  # its counter may have had to do with other writes
         replay = Replay(
             commands,
@@ -490,6 +493,7 @@ class Outages:
             self._replicas.whole.replica.start_over(self._commands.seen)
             self._commands.incarnation.has_writes_waiting = False
             self._ended += 1
+            _owing.discard(self)
             self.current = None
             return True
 
@@ -514,7 +518,11 @@ class Outages:
                 yield Call(self._check)
         if self.pending:
             yield from self.reconnect()
+        if self.current is None and not self._acknowledged and not self._runner.has_resent:
+            with suppress(StoreUnavailable, ServerError):
+                yield from self._commands.leave()
         self._closed.set()
+        _owing.discard(self)
         self.say_what_is_lost()
 
     def at_exit(self) -> None:

@@ -15,6 +15,7 @@ from ...entry import Entry
 from ...filters import EVERYTHING, Filters
 from ...search.orders import prefix_of
 from ...text import to_utf8
+from ..forks import guarded
 from ..locks import AdvisoryLock
 from .replica import Replica
 
@@ -105,7 +106,7 @@ class Replicas:
     def __init__(self, whole: Replica, make: Callable[[], Replica]) -> None:
         self.whole = Synced(WHOLE, whole)
         self._make = make
-        self._lock = Lock()
+        self._lock = guarded(Lock(), 2)
         # The one asked last comes last. No OrderedDict: Ctrl-C in the hash of a subset, which is Python
         # code, would leave that in disorder for ever.
         self._partial: dict[Subset, Synced] = {}

@@ -127,11 +127,15 @@ class Pool:
     Args:
         dialer: opens connections.
         limits: what the address says of them.
+
+    Attributes:
+        has_resent: whether a command was sent twice, so that the first one may arrive late.
     """
 
     def __init__(self, dialer: Dialer, limits: Limits) -> None:
         self._dialer = dialer
         self._limits = limits
+        self.has_resent = False
         self._bounded = limits.connections is not None
         self._most = min(MOST, limits.connections or MOST)
         self._reset()
@@ -214,6 +218,7 @@ class Pool:
                 connection.rest()
                 self._idle.append(connection)
                 return reply
+            self.has_resent = True
             # What was idle is as dead as this one. A command may be sent twice: the server knows which
             # writes it has applied.
             self.close()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from redis.exceptions import ResponseError
 
 from ...errors import ServerError, StoreUnavailable
+from ..forks import after_fork_in_child, guarded
 from ..plan import Plan, aanswer, adrive, answer, drive
 from .addresses import Address
 from .connections import ClientFactory, close_client
@@ -21,6 +22,9 @@ from .pool import Pool, Work
 from .wire import Command, Meanwhile
 
 T = TypeVar("T")
+
+# What a forked process has of its parent's connections.
+_inherited: list[object] = []
 
 
 class RedisRunner:
@@ -40,8 +44,10 @@ class RedisRunner:
         self._factory = ClientFactory(address, timeout)
         self._dialer = Dialer(self._factory, address, key)
         self._pool = Pool(self._dialer, self._factory.limits)
-        self._lock = Lock()
+        self._lock = guarded(Lock(), 4)
+        after_fork_in_child(self._begin_in_child)
         self._client: Any = None
+        self._has_resent = False
         self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
 
     def greet_with(self, greeting: Greeting) -> None:
@@ -145,8 +151,15 @@ class RedisRunner:
             with self._lock:
                 self._loops.pop(loop, None)
             await lines.aclose()
+            self._has_resent |= lines.has_resent
 
     # ---- both
+
+    def _begin_in_child(self) -> None:
+        """Leaves the connections to the parent process, after a fork."""
+        # Not closed, which would tell the parent's loops; and not collected, which would close them.
+        _inherited.append((self._loops, self._client))
+        self._loops, self._client = {}, None
 
     def close(self) -> None:
         """Closes all connections of threads; a later plan opens new ones."""
@@ -169,6 +182,15 @@ class RedisRunner:
     def may_fail_over(self) -> bool:
         """Whether another server may take the place of the one that is asked."""
         return self._address.kind in ("sentinel", "cluster")
+
+    @property
+    def has_resent(self) -> bool:
+        """Whether a command was sent twice, so that the first one may arrive late."""
+        return (
+            self._has_resent
+            or self._pool.has_resent
+            or any(here.lines.has_resent for here in list(self._loops.values()))
+        )
 
     def has_failed_over(self) -> bool:
         """Asks, in the calling thread, whether another server has taken its place.

@@ -14,7 +14,10 @@ local settled, applied = 0, ''
 if done then
   settled, applied = string.match(done, '^(%d+):(.*)$')
   settled = tonumber(settled)
-  if write_id <= settled or string.find(',' .. applied, ',' .. ARGV[2] .. ',', 1, true) then return false end
+  if write_id <= settled then return false end
+  for from, to in string.gmatch(applied, '(%d+)-(%d+)') do
+    if write_id >= tonumber(from) and write_id <= tonumber(to) then return false end
+  end
 elseif redis.call('HLEN', META) > 500 then
   return {}
 end
@@ -55,14 +58,23 @@ if loses_expiry then redis.call('ZREM', KEYS[3], key) end
 if expires ~= 0 then redis.call('ZADD', KEYS[3], expires, key) end
 -- Writes that are sent together come in order, so each settles all before it.
 settled = math.max(settled, settled_below - 1)
-if write_id == settled + 1 then settled = write_id else applied = applied .. ARGV[2] .. ',' end
-local first = string.match(applied, '^%d+')
-if first and tonumber(first) <= settled then
-  local kept = {}
-  for each in string.gmatch(applied, '%d+') do
-    if tonumber(each) > settled then kept[#kept + 1] = each .. ',' end
+if applied == '' and write_id == settled + 1 then
+  settled = write_id
+else  -- as mark_done of writing.lua
+  local first, last, rest = write_id, write_id, {}
+  for from, to in string.gmatch(applied, '(%d+)-(%d+)') do
+    from, to = tonumber(from), tonumber(to)
+    if to + 1 == first then first = from
+    elseif from == last + 1 then last = to
+    elseif from <= settled + 1 then settled = math.max(settled, to)
+    else rest[#rest + 1] = string.format('%.0f-%.0f,', from, to) end
   end
-  applied = table.concat(kept)
+  if first <= settled + 1 then
+    settled = math.max(settled, last)
+  else
+    rest[#rest + 1] = string.format('%.0f-%.0f,', first, last)
+  end
+  applied = table.concat(rest)
 end
 redis.call('HSET', META, 'seq', recency, field, string.format('%.0f', settled) .. ':' .. applied)
 if not done or write_id % 64 == 0 then

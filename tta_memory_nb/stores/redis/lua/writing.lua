@@ -66,13 +66,19 @@ local function mark_done(write_id, settled_below)
   if not done or number % 64 == 0 then
     call('HSET', META, 'seen:' .. ARGV[4], NOW)
   end
-  -- Forget clients that have not written for three days.
-  if not done and call('HLEN', META) > 500 then
-    local all = call('HGETALL', META)
-    for i = 1, #all, 2 do
-      if sub(all[i], 1, 5) == 'seen:' and tonumber(all[i + 1]) < now - 259200 then
-        call('HDEL', META, all[i], 'client:' .. sub(all[i], 6))
+  -- A client that closes takes its fields with it. Of those that did not, forget the ones that have not written for
+  -- three days; for an hour where there are many. Each new client looks at a part of them.
+  if not done then
+    local clients = call('HLEN', META) / 2
+    if clients > 250 then
+      local forget_before = now - (clients > 1000 and 3600 or 259200)
+      local scan = call('HSCAN', META, call('HGET', META, 'scan') or '0', 'MATCH', 'seen:*', 'COUNT', 200)
+      for i = 1, #scan[2], 2 do
+        if tonumber(scan[2][i + 1]) < forget_before then
+          call('HDEL', META, scan[2][i], 'client:' .. sub(scan[2][i], 6))
+        end
       end
+      call('HSET', META, 'scan', scan[1])
     end
   end
   done = whole(settled) .. ':' .. table.concat(kept)
