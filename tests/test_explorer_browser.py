@@ -438,23 +438,6 @@ def test_an_input_method_keeps_its_keys_and_no_click_discards_what_was_written(o
     expect(editor).to_have_value(re.compile("Deploy failed"))
 
 
-def test_code_sees_the_rows_that_were_in_view_while_the_widget_is_hidden(open_page):
-    here = open_page(MANY, OPEN)
-    here.grid.evaluate("grid => { grid.scrollTop = 2800; }")
-    here.start("import time\nwhile explorer._views.window()[0] == 0: time.sleep(0.01)")
-    expect(here.rows.first.locator(".tta-is-key")).to_have_text("user1:s23:00001327")
-    place = "explorer._views.window()"
-    looked_at = here.value(place)
-    output = here.widget.locator("xpath=..")
-    output.evaluate("output => { output.style.display = 'none'; }")
-    here.start("while explorer._views.opened()[0].is_in_sight: time.sleep(0.01)")
-    assert here.value(place) == looked_at
-    output.evaluate("output => { output.style.display = ''; }")
-    expect(here.rows.first.locator(".tta-is-key")).to_have_text("user1:s23:00001327")
-    assert here.grid.evaluate("grid => grid.scrollTop") == 2800
-    assert here.value(place) == looked_at
-
-
 @everywhere
 def test_the_widget_says_that_it_waits_for_a_running_cell(open_page):
     # Kernels without subshells receive messages only after a cell, and so does this one.
