@@ -288,6 +288,26 @@ def test_a_server_that_lost_everything_has_nothing(told):
     assert told.problems(1)
 
 
+@pytest.mark.parametrize("kind", ["rollback", "lost"])
+def test_a_client_has_to_know_which_of_its_last_writes_the_server_has_lost(told, kind):
+    told.call("a", "add", sets=1)
+    told.mark("snapshot")
+    told.call("a", "add", sets=2)
+    told.mark(kind)
+    told.history.now = 10_000.0
+    assert Judge(told.history, [K]).known_losses("a") == {K: 2}
+    assert Judge(told.history, [K]).known_losses("b") == {}
+
+
+def test_a_client_need_not_know_what_others_have_written(told):
+    told.call("a", "add", sets=1)
+    told.mark("lost")
+    told.call("b", "add", sets=2)
+    told.history.now = 10_000.0
+    assert Judge(told.history, [K]).known_losses("a") == {}
+    assert Judge(told.history, [K]).known_losses("b") == {}
+
+
 # ---- undo
 
 

@@ -221,6 +221,43 @@ class Judge:
                 found.append(f"{key}: {reason}")
         return found + list(self._stale_reads())
 
+    def known_losses(self, client: str) -> dict[str, int]:
+        """Returns what a client has to know that the server has lost by coming back older or empty.
+
+        These are its own acknowledged writes that nobody has replaced before or since.
+        """
+        snapshot, found = 0, {}
+        for mark in self._history.marks:
+            if mark.kind == "snapshot":
+                snapshot = mark.end
+                continue
+            since = snapshot if mark.kind == "rollback" else 0
+            for key in self._keys:
+                for call in self._history.of(client):
+                    if (
+                        key in call.sets
+                        and since < call.begin
+                        and (call.end or inf) < mark.begin
+                        and self._is_last(key, call)
+                    ):
+                        found[key] = call.sets[key][0]
+        return found
+
+    def _is_last(self, key: str, call: Call) -> bool:
+        """Returns whether a call was acknowledged, and is certainly the last one that changed a key."""
+        if call.outcome != "ok" or not self._history.is_surely_online(call):
+            return False
+        _, expires = self._written[call.sets[key][0]]
+        if expires <= self._history.now or any(
+            each.verb == "resize" for each in self._history.calls
+        ):
+            return False
+        return all(
+            self._settled_at(other) < call.begin
+            for other in self._history.calls
+            if other is not call and other.outcome != "refused" and _changes(other, key)
+        )
+
     def _events(self, key: str) -> list[Event]:
         history = self._history
         events = [event for call in history.calls for event in self._of_call(key, call)]

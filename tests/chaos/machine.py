@@ -281,7 +281,8 @@ class _Run:
         history.truth = {key: number for key, number in truth.items() if number is not None}
         history.now = self._clock()
         history.evictions = memory.get_backend_info()["evictions"]
-        self._problems += Judge(history, KEYS).problems()
+        judge = Judge(history, KEYS)
+        self._problems += judge.problems()
         for who, client in self._clients.items():
             for name, args in (
                 ("peek", ()),
@@ -295,7 +296,22 @@ class _Run:
         expected = {key: key in history.truth for key in KEYS}
         if fresh.perform("keys", ())["exists"] != expected:
             self._problems.append("the server has changed while it was only read")
+        for who, client in self._clients.items():
+            if isinstance(client, Called):
+                self._restores(who, client, judge.known_losses(self._names[who]), fresh)
         fresh.close()
+
+    def _restores(self, who: str, client: Called, lost: dict[str, int], fresh: Called) -> None:
+        """Looks whether a client says what the server has lost, and writes it back when it is asked to."""
+        said = client.memory.get_backend_info()["lost_on_server"]
+        if said < len(lost) or (said and not self._history.marks):
+            self._problems.append(f"{who} says that {said} writes are lost on the server: {lost}")
+        if lost:
+            client.memory.sync.reconnect(restore_from_here=True)
+            found = fresh.perform("peek", ())["reads"]
+            # Another client that has written the same key may have restored it before.
+            if any(found[key] is None for key in lost):
+                self._problems.append(f"{who} restores {found}, and has to restore {lost}")
 
     def _agrees(self, who: str, client: Called | Process, name: str, args: tuple[Any, ...]) -> None:
         truth = self._history.truth
