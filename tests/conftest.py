@@ -44,6 +44,7 @@ NEED_MORE = {
     "test_ends_of_a_process.py": "servers",
     "test_examples.py": "servers",
     "test_explorer_browser.py": "a browser",
+    "test_interrupts.py": "servers",
     "test_journal.py": "servers",
     "test_kernel.py": "kernels",
     "test_newest_wins.py": "servers",

@@ -20,7 +20,7 @@ from real_servers import Server, need, until, valkey
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis import failover, outage
 from tta_memory_nb.stores.redis.failover import Acknowledged
-from tta_memory_nb.stores.redis.operations import Write, WriteIds
+from tta_memory_nb.stores.redis.operations import Attempt, Write, WriteIds
 
 pytestmark = pytest.mark.usefixtures("no_automatic_reconnect")
 
@@ -308,11 +308,11 @@ def test_acknowledged_writes_are_dropped_when_they_are_safe_or_too_many(monkeypa
 
 def test_a_write_that_is_opened_again_keeps_later_ones_from_settling_it():
     ids = WriteIds()
-    numbers = [ids.begin() for _ in range(4)]
+    numbers = [ids.begin(Attempt()) for _ in range(4)]
     for number in numbers:
         ids.end(number)
     assert ids.settled_below() == 5
-    ids.begin()
+    ids.begin(Attempt())
     ids.reopen([3, 2])
     assert ids.settled_below() == 2
     ids.end(2)

@@ -19,7 +19,7 @@ from real_servers import until
 
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores import forks
-from tta_memory_nb.stores.redis.operations import WriteIds
+from tta_memory_nb.stores.redis.operations import Attempt, WriteIds
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
@@ -292,13 +292,13 @@ def test_the_server_forgets_clients_that_are_gone(open_memory, database):
 def test_a_client_leaves_only_when_all_its_writes_are_settled():
     ids = WriteIds()
     assert ids.leave() is None  # it has not written
-    number = ids.begin()
+    number = ids.begin(Attempt())
     client = ids.client
     assert ids.leave() is None
     ids.end(number)
     assert ids.leave() == client
     assert ids.leave() is None
-    assert ids.begin() == number + 1
+    assert ids.begin(Attempt()) == number + 1
     assert ids.client != client
 
 
@@ -307,7 +307,7 @@ def test_writes_that_come_out_of_order_are_remembered_by_both_scripts(open_memor
     memory.sync.add("first", {"n": 0})
     calls = memory._store.commands
     run = memory._store.runner.run
-    held = [calls.write_ids.begin() for _ in range(6)]
+    held = [calls.write_ids.begin(Attempt()) for _ in range(6)]
     entries = {n: _entry(f"k{n}") for n in held}
     for n in (held[3], held[1], held[5]):  # the others are under way
         run(calls.set(entries[n], n))

@@ -14,6 +14,7 @@ from tta_memory_nb.entry import new_entry
 from tta_memory_nb.filters import Filters
 from tta_memory_nb.search.request import ALL, Search
 from tta_memory_nb.stores.plan import drive
+from tta_memory_nb.stores.redis.operations import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,7 @@ def test_a_record_that_another_client_wrote_over_an_own_write_is_the_one_that_is
 ):
     memory.sync.add("k", {"n": 0})
     commands = memory._store.commands
-    write_id = commands.write_ids.begin()
+    write_id = commands.write_ids.begin(Attempt())
     entry = new_entry("k", {"n": 1}, 1.0, None)
     memory._runner.run(commands.set(entry, write_id))
     other.sync.add("k", {"n": 2})

@@ -27,6 +27,7 @@ from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable
 from tta_memory_nb.entry import new_entry
 from tta_memory_nb.stores.redis import outage
 from tta_memory_nb.stores.redis.keys import keys_of
+from tta_memory_nb.stores.redis.operations import Attempt
 
 
 async def run_verb(memory: MemoryPrimitive, face: str, verb: str, *arguments: Any) -> Any:
@@ -194,7 +195,7 @@ def test_a_write_acknowledged_before_an_outage_is_ordered_before_offline_writes(
     memory.sync.add("old", {"n": 0})
     commands = memory._store.commands
     entry = new_entry("late", {"n": 1}, 1.0, None)
-    acknowledge = memory._runner.run(commands.put((entry,), commands.write_ids.begin()))
+    acknowledge = memory._runner.run(commands.put((entry,), commands.write_ids.begin(Attempt())))
     proxy.refuse()
     memory.sync.add("offline", {"n": 2})
     acknowledge()

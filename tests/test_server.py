@@ -661,7 +661,7 @@ def test_concurrent_loads_of_the_same_records_do_no_harm(open_memory):
         other = open_memory()
         with (
             patch.object(
-                AdvisoryLock, "_grant", lambda self, ticket: ticket.set_result(None)
+                AdvisoryLock, "_grant", lambda self, ticket: ticket.set()
             ),  # to every waiter
             ThreadPoolExecutor(8) as pool,
         ):

@@ -15,10 +15,9 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Generator
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import wraps
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
 P = ParamSpec("P")
@@ -41,19 +40,57 @@ class Pause(NamedTuple):
     seconds: float
 
 
-class WaitFor(NamedTuple):
-    """Request to wait until a future is done, for a limited time; the reply is None either way.
+class Signal:
+    """Is set once, and threads and tasks can wait for that.
 
-    A thread that runs an event loop does not wait for a future that a task of this same loop will
-    complete: that task could not go on meanwhile.
+    An interrupt in the middle of its methods leaves no lock taken, unlike one in the middle of those of
+    `threading.Event` or `concurrent.futures.Future`.
 
     Attributes:
-        done: the future to wait for. An exception that it was given is raised inside the plan.
-        seconds: the longest time to wait.
-        thread: identifier of the thread that will complete the future.
+        is_set: whether it was set.
     """
 
-    done: Future[None]
+    __slots__ = ("_gate", "_wakes", "is_set")
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._wakes: list[Callable[[], object]] = []
+        self._gate = Lock()
+        self._gate.acquire()
+
+    def set(self) -> None:
+        """Sets it, and wakes those who wait for it."""
+        self.is_set = True
+        with suppress(RuntimeError):  # the gate is open
+            self._gate.release()
+        for wake in self._wakes:
+            wake()
+
+    def wait(self, seconds: float) -> None:
+        """Has the calling thread wait until it is set, at most so many seconds."""
+        if not self.is_set and self._gate.acquire(timeout=seconds):
+            self._gate.release()  # for others
+
+    def call(self, wake: Callable[[], object]) -> None:
+        """Has a function called when it is set, in the thread that sets it; at once if it is set."""
+        self._wakes.append(wake)
+        if self.is_set:
+            wake()
+
+
+class WaitFor(NamedTuple):
+    """Request to wait for a signal, for a limited time; the reply is None either way.
+
+    A thread that runs an event loop does not wait for a signal that a task of this same loop will set:
+    that task could not go on meanwhile.
+
+    Attributes:
+        done: the signal to wait for.
+        seconds: the longest time to wait.
+        thread: identifier of the thread that will set the signal.
+    """
+
+    done: Signal
     seconds: float
     thread: int
 
@@ -180,6 +217,9 @@ def drive(plan: Plan[T], request: object, answer: Callable[[object], Any]) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
+    except BaseException:  # Ctrl-C between two steps: the plan has to clean up
+        plan.close()
+        raise
 
 
 async def adrive(plan: Plan[T], request: object, answer: Callable[[object], Awaitable[Any]]) -> T:
@@ -195,6 +235,9 @@ async def adrive(plan: Plan[T], request: object, answer: Callable[[object], Awai
     except StopIteration as done:
         result: T = done.value
         return result
+    except BaseException:  # Ctrl-C between two steps: the plan has to clean up
+        plan.close()
+        raise
 
 
 def answer(request: object) -> Any:
@@ -210,8 +253,7 @@ def answer(request: object) -> Any:
         time.sleep(request.seconds)
     elif isinstance(request, WaitFor):
         if request.thread != get_ident() or not _is_loop_running():
-            with suppress(TimeoutError):
-                request.done.result(request.seconds)
+            request.done.wait(request.seconds)
     else:
         raise _unanswerable(request)
     return None
@@ -291,12 +333,11 @@ async def _wait_for(request: WaitFor) -> None:
 
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
-    def wake(_: object) -> None:
+    def wake() -> None:
         with suppress(RuntimeError):  # the loop has been closed
             loop.call_soon_threadsafe(done.set)
 
-    request.done.add_done_callback(wake)
+    request.done.call(wake)
     with suppress(TimeoutError):
         async with asyncio.timeout(request.seconds):
             await done.wait()
-        request.done.result()

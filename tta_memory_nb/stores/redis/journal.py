@@ -23,7 +23,7 @@ from .commands import Commands
 from .failover import Acknowledged
 from .faults import is_passing, refusal
 from .keys import encode_key
-from .operations import BATCH, MOST_BYTES, Write, WriteIds, WriteKind
+from .operations import BATCH, MOST_BYTES, Attempt, Write, WriteIds, WriteKind
 
 _FORGOTTEN = (
     "it may have been deleted by another client later than it was written, and the server has forgotten "
@@ -92,12 +92,23 @@ class Journal:
         self._writes[write] = None
         self.size += write.size
 
+    def __bool__(self) -> bool:
+        return bool(self._writes)
+
+    def has(self, write_id: int) -> bool:
+        """Returns whether a write with this id is pending."""
+        return any(write.write_id == write_id for write in self._writes)
+
+    def __contains__(self, write: Write) -> bool:
+        return write in self._writes
+
     def remove(self, write: Write) -> None:
-        """Takes a write out, because it was applied or never will be."""
-        del self._writes[write]
-        self._forget_key(write)
-        self.size -= write.size
+        """Takes a write out, because it was applied or never will be; a second time it does nothing."""
         self._ids.end(write.write_id)
+        self._forget_key(write)
+        if self._writes.pop(write, self) is None:
+            # Only told, never asked: an interrupt between the two lines leaves it wrong.
+            self.size = self.size - write.size if self._writes else 0
 
     def _forget_key(self, write: Write) -> None:
         key = write.only_key
@@ -141,9 +152,9 @@ class Journal:
             if alone:
                 break
         for write in taken:
+            self._forget_key(write)
             if not write.write_id:
-                write.write_id = self._ids.begin()
-                self._forget_key(write)
+                self._ids.begin(write)
         return taken
 
     def split(self, write: Write) -> None:
@@ -272,11 +283,12 @@ class Replay:
         elif first.kind == "resize":
             _, more = yield from commands.resize(first.max_size, first.write_id)
             while more:  # each step under an id of its own, or the server would take it for done
-                write_id = commands.write_ids.begin()
+                attempt = Attempt()
                 try:
+                    write_id = commands.write_ids.begin(attempt)
                     _, more = yield from commands.resize(first.max_size, write_id)
                 finally:
-                    commands.write_ids.end(write_id)
+                    commands.write_ids.end(attempt.write_id)
         else:
             return (yield from self._send_batch(writes))
         return {}
@@ -331,9 +343,11 @@ class Replay:
             if applied:
                 self._journal.got_through((write,))
                 self.replayed += write.size
+            elif write not in self._journal:
+                pass  # another thread has taken the replay over
             elif write.size > 1:
                 self._journal.send_less((write,))
                 self._journal.split(write)
             else:
-                self._journal.remove(write)
                 self._set_aside(write, harmless(reason))
+                self._journal.remove(write)

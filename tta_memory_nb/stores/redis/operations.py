@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from secrets import token_hex
 from threading import Lock
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from ...entry import Entry
 from ..forks import guarded
@@ -21,6 +21,19 @@ MOST_BYTES = 4_000_000
 """So many bytes of texts are sent or answered in one command; a longer record is sent alone."""
 
 T = TypeVar("T")
+
+
+class WriteId(Protocol):
+    """What has an id of a write; 0 before it has one."""
+
+    write_id: int
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A write that is sent to the server, and pending nowhere."""
+
+    write_id: int = 0
 
 
 class WriteIds:
@@ -37,15 +50,20 @@ class WriteIds:
         self._next = 0
         self._open: dict[int, None] = {}
 
-    def begin(self) -> int:
-        """Returns the id of a new write."""
+    def begin(self, write: WriteId) -> int:
+        """Gives a write an id, and returns it.
+
+        An interrupt may strike at any step. So the write has its id before the id is open, and
+        whoever made the write ends it.
+        """
         with self._lock:
             if self._pid != os.getpid():
                 # Two processes of one fork must not use the same ids, nor what the server has forgotten.
                 self._pid, self.client, self._open = os.getpid(), token_hex(8).encode(), {}
             self._next += 1
-            self._open[self._next] = None
-            return self._next
+            write.write_id = self._next
+            self._open[write.write_id] = None
+            return write.write_id
 
     def end(self, write_id: int) -> None:
         """Records that a write was applied, or never will be."""

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from ...errors import ServerError, StoreUnavailable, brief
 from ...times import shown_instant
 from ..forks import after_fork_in_child, guarded
-from ..locks import AdvisoryLock
+from ..locks import AdvisoryLock, Ticket
 from ..opening import Settings
 from ..plan import Call, Plan
 from .clock import MOST_SKEW, ServerClock
@@ -35,7 +35,7 @@ from .ends import watch_over
 from .failover import CHECKED_EVERY, Acknowledged
 from .faults import FailedOver
 from .journal import Journal, RefusedWrite, Replay
-from .operations import Write
+from .operations import Attempt, Write
 from .partial import Replicas
 from .retrying import retry
 from .runner import RedisRunner
@@ -63,6 +63,7 @@ class Outage:
         moved: what `ServerClock.moved` was when the instants in this outage were taken.
         said: how many of them were said to be lost.
         written_since: the earliest instant of a write from before the outage; infinite without one.
+        is_watched: whether a thread tries to reach the server.
     """
 
     since: float
@@ -72,6 +73,7 @@ class Outage:
     moved: float
     said: int = 0
     written_since: float = inf
+    is_watched: bool = False
 
     def move(self, moved: float) -> None:
         """Moves the instants that were taken in this outage, if the server's time is another one.
@@ -136,6 +138,7 @@ class Outages:
         after_fork_in_child(self._begin_in_child)
         self._recovering = AdvisoryLock()
         self._ended = 0  # how many outages have ended
+        self._is_ending = False
         self._acknowledged = Acknowledged() if runner.may_fail_over else None
         self._is_guarded = False
         self._closed = Event()
@@ -172,6 +175,8 @@ class Outages:
         """
         while True:
             if self.current is None:
+                if self._is_ending:
+                    self._start_over()
                 ended = self._ended
                 try:
                     return (yield from ask())
@@ -182,6 +187,7 @@ class Outages:
                 continue
             with self._lock:
                 if self.current is not None and self._policy == "fallback":
+                    self._watch_over(self.current)
                     return offline()
 
     def change(
@@ -201,12 +207,14 @@ class Outages:
                 takes its place.
             size: how many records the write changes.
         """
-        ids = self._commands.write_ids
-        write_id = ids.begin()
+        ids, attempt = self._commands.write_ids, Attempt()
         sent = False
         try:
+            write_id = ids.begin(attempt)
             while True:
                 if self.current is None:
+                    if self._is_ending:
+                        self._start_over()
                     ended, base, at = self._ended, self._commands.seen, self._clock()
                     try:
                         result = yield from ask(write_id)
@@ -225,30 +233,55 @@ class Outages:
                     continue
                 with self._lock:
                     if self.current is not None and self._policy == "fallback":
-                        result, writes = self._change_offline(self.current, offline, size)
-                        if sent and writes:
-                            writes[0].write_id = write_id
-                        else:
+                        self._check_room(self.current, size)
+                        try:
+                            result = self._change_offline(self.current, offline, write_id, sent)
+                        except Exception:
+                            raise
+                        except BaseException:
+                            # An interrupt. Done again, it is in memory and in the journal, and not in
+                            # one of them only.
+                            self._change_offline(self.current, offline, write_id, sent)
+                            raise
+                        if not sent:
                             ids.end(write_id)
-                        for write in writes:
-                            self.current.journal.add(write)
-                            _owing.add(self)
-                            self._note_offline(write)
                         return result
         except BaseException:
-            ids.end(write_id)
+            if not self._is_pending(attempt):
+                ids.end(attempt.write_id)
             raise
 
-    def _change_offline(
-        self, outage: Outage, offline: Callable[[], tuple[T, list[Write]]], size: int
-    ) -> tuple[T, list[Write]]:
+    def _check_room(self, outage: Outage, size: int) -> None:
+        self._watch_over(outage)
         if outage.journal.size + size > MOST_PENDING:
             raise StoreUnavailable(
                 f"{self._shown} has been away since {shown_instant(outage.since)}, and "
                 f"{outage.journal.size:,} writes are pending for it, so {size:,} more cannot be "
                 "kept; nothing was written: make the server reachable, then call reconnect()"
             )
-        return offline()
+
+    def _change_offline(
+        self,
+        outage: Outage,
+        offline: Callable[[], tuple[T, list[Write]]],
+        write_id: int,
+        sent: bool,
+    ) -> T:
+        result, writes = offline()
+        for write in writes:
+            # The first one is the write itself, and may have been applied.
+            if sent and write is writes[0]:
+                write.write_id = write_id
+            outage.journal.add(write)
+            _owing.add(self)
+            self._note_offline(write)
+        if not writes:
+            self._commands.write_ids.end(write_id)
+        return result
+
+    def _is_pending(self, attempt: Attempt) -> bool:
+        outage = self.current
+        return outage is not None and outage.journal.has(attempt.write_id)
 
     def _note_offline(self, write: Write) -> None:
         """Lets no answer from before the outage bring back what was deleted in it."""
@@ -343,6 +376,7 @@ class Outages:
                 return
             if ended != self._ended:
                 return
+            self._start_over()
             commands = self._commands
             self._replicas.detach(commands.max_size, commands.seen)
             journal = Journal(commands.write_ids)
@@ -360,7 +394,13 @@ class Outages:
             )
         # As text: the traceback of an error would keep the memory alive as long as the log has it.
         logger.warning("%s; %s", str(error), what)
-        self._watch()
+        self._watch_over(self.current)
+
+    def _watch_over(self, outage: Outage | None) -> None:
+        """Has a thread try to end an outage, unless one does."""
+        if outage is not None and not outage.is_watched:
+            self._watch()
+            outage.is_watched = True
 
     def _take_back(self, outage: Outage) -> None:
         """Has the journal bring what another server may lack, although it was acknowledged."""
@@ -403,10 +443,10 @@ class Outages:
         Args:
             restore_from_here: write what the server has lost, as far as this process knows it.
         """
-        ticket = yield from self._recovering.acquire(self._timeout)
-        ended = self._ended
+        ticket, ended = Ticket(), self._ended
         try:
-            if not ticket.done():  # another task is at it, which may wait for this very thread
+            if not (yield from self._recovering.acquire(ticket, self._timeout)):
+                # Another task is at it, which waits for this very thread.
                 return self.current is None
             is_back = yield from self._recover()
             if is_back and restore_from_here:
@@ -416,6 +456,7 @@ class Outages:
             self._begin(error, ended)
             return False
         finally:
+            self._recovering.held.discard(ticket)
             self._recovering.release(ticket)
 
     def _recover(self) -> Plan[bool]:
@@ -487,15 +528,23 @@ class Outages:
     def _has_ended(self, journal: Journal) -> bool:
         """Ends the outage if nothing is pending any more; returns whether nothing is."""
         with self._lock:
-            if journal.size:
+            if journal:
                 return False
-            # First: a caller who finds the outage over takes the replica for one of the server.
-            self._replicas.whole.replica.start_over(self._commands.seen)
-            self._commands.incarnation.has_writes_waiting = False
-            self._ended += 1
-            _owing.discard(self)
-            self.current = None
+            if self.current is not None and self.current.journal is journal:
+                self._ended += 1
+                self._is_ending = True
+                _owing.discard(self)
+                self.current = None
+                self._start_over()
             return True
+
+    def _start_over(self) -> None:
+        """Does the last step of the end of an outage, also if it was interrupted before."""
+        with self._lock:
+            if self._is_ending and self.current is None:
+                self._replicas.whole.replica.start_over(self._commands.seen)
+                self._commands.incarnation.has_writes_waiting = False
+                self._is_ending = False
 
     def _set_aside(self, write: Write, reason: str) -> None:
         """Keeps a write of one record that the server refuses for good; called with the lock."""

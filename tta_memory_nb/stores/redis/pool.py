@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any, TypeAlias
 
 import redis
 from redis.exceptions import ResponseError
 
+from ..locks import Slot, Slots
 from .connections import Limits
 from .dialing import Dialer
 from .faults import Busy, Slow, is_hopeless
@@ -143,7 +143,7 @@ class Pool:
     def _reset(self) -> None:
         self._pid = os.getpid()
         self._idle: list[Connection] = []
-        self._slots = BoundedSemaphore(self._most)
+        self._slots = Slots(self._most)
         # How many turns there were; a lost update does no harm, since others follow.
         self._turns = 0
         # How many times the server was found to be away, and how.
@@ -158,32 +158,33 @@ class Pool:
         """
         if self._pid != os.getpid():  # after a fork, the connections belong to the parent process
             self._reset()
-        self._take_turn()
+        slot = Slot()
         try:
+            self._take_turn(slot)
             reply = self._ask(command, work)
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
             self._failure, self._failures = error, self._failures + 1
             raise
         finally:
+            self._slots.taken.discard(slot)  # one step, that no interrupt can divide
             self._turns += 1
-            self._slots.release()
+            self._slots.wake()
         if isinstance(reply, ResponseError):
             raise reply
         return reply
 
-    def _take_turn(self) -> None:
-        if self._slots.acquire(blocking=False):
+    def _take_turn(self, slot: Slot) -> None:
+        if self._slots.take(slot, 0):
             return
         before, longest = self._failures, PATIENCE * self._limits.silence
         turns = -1
-        while not self._slots.acquire(timeout=longest):
+        while not self._slots.take(slot, longest):
             if turns == self._turns:  # nobody else has had a turn either
                 raise Busy(self._most, longest)
             turns = self._turns
         if self._failures != before and self._failure is not None:
             # The server went away while this thread waited for its turn. To find that out once more
             # would take as long again for each.
-            self._slots.release()
             raise type(self._failure)(*self._failure.args)
 
     def _ask(self, command: Command, work: Work | None) -> Any:
@@ -267,15 +268,16 @@ class Pool:
         Raises:
             RedisError, OSError: it is not.
         """
-        if self._bounded and not self._slots.acquire(blocking=False):
-            raise redis.TimeoutError("no answer")
+        slot = Slot()
         try:
+            if self._bounded and not self._slots.take(slot, 0):
+                raise redis.TimeoutError("no answer")
             if self._bounded and (idle := self._idle_one()) is not None:
                 idle.close()
             self._dial_and_probe().close()
         finally:
-            if self._bounded:
-                self._slots.release()
+            self._slots.taken.discard(slot)
+            self._slots.wake()
 
     def _dial_and_probe(self) -> Connection:
         connection = self._dial()

@@ -12,10 +12,11 @@ is complete.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from math import inf
 from sys import maxsize
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ...entry import Entry, recency
 from ...search.request import ALL
@@ -31,6 +32,29 @@ _EMPTY = b""
 
 # More than the server's counter grows by in any outage; together with it far below 2^53.
 _OFFLINE = 1 << 50
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _whole(
+    change: Callable[Concatenate[Replica, P], T],
+) -> Callable[Concatenate[Replica, P], T]:
+    """Has a replica start over when a change of it is interrupted: half of a change is worse than none."""
+
+    @wraps(change)
+    def method(self: Replica, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self.records.lock:
+            try:
+                result = change(self, *args, **kwargs)
+            except BaseException:  # Ctrl-C as well
+                if not self._is_offline:
+                    self._salvage()
+                raise
+        return result
+
+    return method
 
 
 class Replica:
@@ -82,6 +106,7 @@ class Replica:
 
     # ---- what this process does on the server
 
+    @_whole
     def wrote(self, entries: Sequence[Entry], start: int, end: int) -> None:
         """Takes in own writes, whose entries carry their recency.
 
@@ -102,6 +127,7 @@ class Replica:
                 for entry in entries:
                     self._note(entry.key, entry._recency, entry)
 
+    @_whole
     def read(self, entries: Iterable[Entry], missing: Iterable[str], start: int, end: int) -> None:
         """Takes in own reads, whose entries carry their new recency, and what did not exist."""
         with self.records.lock:
@@ -122,6 +148,7 @@ class Replica:
                 for key in missing:
                     self._note(key, end, None)
 
+    @_whole
     def removed(self, keys: Iterable[str], start: int, end: int) -> None:
         """Takes in own deletions, also of keys that did not exist."""
         with self.records.lock:
@@ -131,6 +158,7 @@ class Replica:
                 for key in keys:
                     self._note(key, end, None)
 
+    @_whole
     def restored(self, entries: Iterable[Entry], end: int) -> None:
         """Takes in records that an own undo has brought back to the places they had."""
         with self.records.lock:
@@ -156,6 +184,7 @@ class Replica:
                 self._ahead.pop(key, None)
             self._gone.forget(since)
 
+    @_whole
     def outdated(self, changes: Iterable[tuple[str, int]]) -> int:
         """Takes in keys that have changed, and the counter at that; the next sync fetches them.
 
@@ -181,6 +210,7 @@ class Replica:
             if self.records.entries.get(entry.key) is entry:
                 del self.records.entries[entry.key]
 
+    @_whole
     def cleared(self, end: int) -> None:
         """Takes in an own `clear`."""
         with self.records.lock:
@@ -271,12 +301,31 @@ class Replica:
 
     # ---- what a sync has brought
 
+    def _salvage(self) -> None:
+        """Starts over with all that this process knows for certain."""
+        seen = max(self._known_at, self._cursor, self._log_cursor)
+        for key, (at, known) in sorted(self._ahead.items(), key=lambda item: item[1][0]):
+            seen = max(seen, at)
+            self.records.entries.pop(key, None)
+            self._former.pop(key, None)
+            if known is not None:
+                self._former[key] = known
+        self._start_over(seen)
+
     def start_over(self, seen: int) -> None:
         """Forgets how far it knows the server, but not what it knows of it.
 
         Args:
             seen: the server's counter.
         """
+        with self.records.lock:
+            try:
+                self._start_over(seen)
+            except BaseException:  # Ctrl-C as well: done again, it is done
+                self._start_over(seen)
+                raise
+
+    def _start_over(self, seen: int) -> None:
         records = self.records
         with records.lock:
             records.settle(records.clock())
@@ -303,12 +352,13 @@ class Replica:
         self._generation += 1
         # What this process has done since the server was asked.
         ahead = {key: known for key, known in self._ahead.items() if known[0] > seq}
-        if self._oldest_held is None:
+        if self._oldest_held is None and not self._is_offline:
             for entry in self.records.entries.values():
                 if entry._recency > seq:
                     ahead[entry.key] = (entry._recency, entry)
             ahead.update({key: (end, None) for key, end in self._gone.since(seq)})
         self.records.forget_all()
+        self._is_offline = False
         self._ahead = ahead
         self.records.recency = seq
         self._epoch = epoch
@@ -317,6 +367,7 @@ class Replica:
         self._knows_all = True
         self.records.set_capacity(maxsize)
 
+    @_whole
     def apply(self, asked: Position, reply: Sequence[Any]) -> int | None:
         """Takes in the reply of `sync.lua`.
 
@@ -331,7 +382,7 @@ class Replica:
         epoch, seq, reset, more, cursor, log_cursor, changed, gone, older, reached, bottom = reply
         records = self.records
         with records.lock:
-            if asked.generation != self._generation:
+            if asked.generation != self._generation or self._is_offline:
                 return None
             if reset:
                 self._former.update(records.entries)
@@ -429,6 +480,15 @@ class Replica:
             seen: the server's counter.
             partial: other replicas that know something; they are not used any more.
         """
+        with self.records.lock:
+            try:
+                self._detach(max_size, seen, partial)
+            except BaseException:  # Ctrl-C as well: the outage has not begun
+                self._is_offline = False
+                self._salvage()
+                raise
+
+    def _detach(self, max_size: int | None, seen: int, partial: Iterable[Replica]) -> None:
         records = self.records
         with records.lock:
             records.settle(records.clock())
@@ -459,6 +519,7 @@ class Replica:
             records.recency = max(records.recency, seen + _OFFLINE, self._offline_to)
             self._generation += 1
             self._oldest_held = None
+            self._epoch, self._cursor, self._log_cursor = _EMPTY, 0, 0  # the next sync starts over
             self._is_offline = True
             # What is not known here makes the room on the server only smaller.
             records.set_capacity(maxsize if max_size is None else max_size)

@@ -71,6 +71,9 @@ class RedisRunner:
         except StopIteration as done:
             result: T = done.value
             return result
+        except BaseException:  # Ctrl-C: the plan has to clean up
+            plan.close()
+            raise
         return drive(plan, request, self._answer)
 
     def _answer(self, request: object) -> Any:
@@ -102,6 +105,9 @@ class RedisRunner:
         except StopIteration as done:
             result: T = done.value
             return result
+        except BaseException:  # Ctrl-C: the plan has to clean up
+            plan.close()
+            raise
         has_begun = False
 
         async def answer(request: object) -> Any:

@@ -6,6 +6,7 @@ from math import inf
 from typing import TypeAlias
 
 from ...search.request import Hit, Search
+from ..locks import Ticket
 from ..plan import Plan
 from . import scripts
 from .commands import PAGE, Commands
@@ -78,12 +79,14 @@ class Sync:
         # Not before: the sync may have made the replica start over.
         if wanted <= 0 or synced.replica.position().is_complete:
             return
-        ticket = yield from synced.loading.acquire(self._timeout)
+        ticket = Ticket()
         try:
+            yield from synced.loading.acquire(ticket, self._timeout)
             while wanted > 0 and not synced.replica.position().is_complete:
                 wanted -= (yield from self._sync(synced, min(wanted, PAGE))) or 0
                 synced.loading.progress()
         finally:
+            synced.loading.held.discard(ticket)
             synced.loading.release(ticket)
 
     def _sync(self, synced: Synced, older: float) -> Plan[Loaded]:
