@@ -665,9 +665,11 @@ def test_diff_without_a_name_lists_the_snapshots(nb):
     assert reply.value is None
     assert reply.text == (
         "no snapshot is called 'last'; type %memory diff and one of these names:\n"
-        "  before-\\nimport: 3 records in namespace 'default', 2027-01-15 08:03:00Z"
+        "  {'before-\\nimport'}: 3 records in namespace 'default', 2027-01-15 08:03:00Z"
     )
-    with pytest.raises(InvalidArgument, match=r"'before-imprt' \(did you mean 'before-\\nimport'"):
+    with pytest.raises(
+        InvalidArgument, match=r"'before-imprt' \(did you mean \{'before-\\nimport'\}"
+    ):
         views.diff(nb, "before-imprt")
     with pytest.raises(InvalidArgument, match="NAME: expected text, found <int>"):
         views.snapshot(nb, 3)

@@ -88,11 +88,11 @@ def test_a_large_memory_offers_only_as_much_as_is_read(nb):
     assert offered[0] == "user2999"
 
 
-def test_keys_that_cannot_be_typed_are_quoted_or_not_offered(nb):
+def test_keys_that_cannot_be_typed_are_offered_in_the_form_that_can(nb):
     for key in ("{v}", "$v", "--yes", "'q'", "new\nline"):
         nb.memory.sync.add(key, {})
     _, offered = complete("%memory get ", nb) or (None, [])
-    assert offered[:4] == ["\"'q'\"", "'--yes'", "'$v'", "'{v}'"]
+    assert offered[:5] == ["{'new\\nline'}", "\"'q'\"", "'--yes'", "'$v'", "'{v}'"]
     for typed in offered:
         parsed = parse(syntax("get"), typed, None, lookup=eval)
         assert nb.memory.sync.get(parsed.operands[0][0]) is not None

@@ -22,6 +22,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Self
+from unicodedata import category
+
+JOINERS = "\u200c\u200d"
+"""Join or separate the letters around them, in the words of many scripts and in emoji."""
 
 
 def brief(value: object) -> str:
@@ -34,10 +38,29 @@ def brief(value: object) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text with control characters, line breaks and colours written as escape sequences."""
+    """The text with all that steers a terminal or turns text round written as escape sequences.
+
+    Control characters, line breaks, colours, marks of direction and unassigned characters are escaped. Spaces
+    of every kind, and the joiners that many scripts and emoji need inside words, are kept.
+    """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    before = ("", *text)
+    return "".join(
+        each if _is_harmless(each, last) else each.encode("unicode_escape").decode()
+        for each, last in zip(text, before, strict=False)
+    )
+
+
+def _is_harmless(character: str, before: str) -> bool:
+    if character.isprintable() or category(character) == "Zs":
+        return True
+    # A joiner between letters of ASCII, or in front of a word, only makes two texts look the same.
+    return (
+        character in JOINERS
+        and not before.isascii()
+        and (category(before)[0] in "LM" or category(before) in ("So", "Sk"))
+    )
 
 
 class TTAMemoryError(Exception):

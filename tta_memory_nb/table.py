@@ -44,8 +44,8 @@ ABSENT = object()
 PATHS_ATTR = "tta_memory_nb"
 """Key in a DataFrame's ``attrs``: for the package's own tables, the paths that column names do not tell."""
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Prefixes for which a spreadsheet runs a cell as a formula."""
+FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""Prefixes for which a spreadsheet runs a cell as a formula, in some languages also in their wide form."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _RESERVED = re.compile(rf"(?:value\.)*(?:key|{'|'.join(HIT_META)})")

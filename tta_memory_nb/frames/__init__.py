@@ -1,7 +1,7 @@
 """Records as pandas DataFrames, and how these are shown. Only this package imports pandas."""
 
 from .build import differences_frame, facts_frame, hits_frame, records_frame
-from .render import frame_html, frame_text
+from .render import frame_html, frame_text, is_table
 
 __all__ = [
     "differences_frame",
@@ -9,5 +9,6 @@ __all__ = [
     "frame_html",
     "frame_text",
     "hits_frame",
+    "is_table",
     "records_frame",
 ]

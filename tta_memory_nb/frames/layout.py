@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
+from unicodedata import category
 
 from ..codec import to_json
+from ..errors import JOINERS
 from ..identifiers import is_identifier, readable
 from ..main_field import main_field
 from ..table import ABSENT, INSTANTS, META, Path
@@ -20,9 +22,11 @@ MATCHES = "matches"
 """The column of a table of hits that names the fields that match."""
 
 _MAIN_WIDTH, _TEXT_WIDTH = 160, 40
+_LONGEST_LETTER = 20  # characters: a family of emoji has about ten
 # A hover shows no more of a cell than this, so that a page of long texts stays small.
 _MOST_OF_WHOLE = 1000
-_SPACE = re.compile(r"\s")
+# What would break a line. Other spaces, such as no-break and ideographic ones, belong to their text.
+_SPACE = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]")
 
 
 class Cell(NamedTuple):
@@ -174,12 +178,24 @@ def cut(text: str, spans: Sequence[tuple[int, int]], width: int) -> Cell:
     start = 0
     if spans and spans[0][1] > width - 1:
         # A third of the room is for what comes before the match.
-        start = max(0, min(spans[0][0] - width // 3, len(line) - width))
-    end = start + width
+        start = _border(line, max(0, min(spans[0][0] - width // 3, len(line) - width)))
+    end = _border(line, start + width)
     before, after = "…" if start else "", "…" if end < len(line) else ""
     moved = len(before) - start
     kept = tuple((a + moved, min(b, end) + moved) for a, b in spans if start <= a < end)
     return Cell(f"{before}{line[start:end]}{after}", whole, kept)
+
+
+def _border(line: str, at: int) -> int:
+    """Returns the next position before which no letter is cut off from its marks, and no emoji from its parts."""
+    for border in range(at, max(0, at - _LONGEST_LETTER), -1):
+        if border >= len(line) or not (
+            line[border] in JOINERS
+            or line[border - 1] in JOINERS
+            or category(line[border])[0] == "M"
+        ):
+            return border
+    return at
 
 
 def _short(texts: Sequence[Any]) -> list[Cell]:

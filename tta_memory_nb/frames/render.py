@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from html import escape
 from typing import TYPE_CHECKING, Any
-from unicodedata import combining, east_asian_width
+from unicodedata import category, east_asian_width
 
 from ..errors import harmless
 from ..table import ABSENT, INSTANTS, META, PATHS_ATTR, column_path
@@ -41,6 +41,11 @@ _TERMINAL_WIDTH = 80
 _GAP = "  "
 
 
+def is_table(frame: pd.DataFrame) -> bool:
+    """Returns whether this package has made a frame, or pandas has made it from such a frame."""
+    return PATHS_ATTR in frame.attrs
+
+
 def frame_html(frame: pd.DataFrame) -> str | None:
     """Returns a table as HTML for a notebook; all of its text is escaped.
 
@@ -52,7 +57,7 @@ def frame_html(frame: pd.DataFrame) -> str | None:
     max_rows = pd.get_option("display.max_rows")
     nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
     # If the notebook's settings do not limit the rows, pandas chooses a limit itself.
-    if PATHS_ATTR not in frame.attrs or nested or not max_rows or not _html_is_enabled():
+    if not is_table(frame) or nested or not max_rows or not _html_is_enabled():
         shown: str | None = frame._repr_html_()  # type: ignore[operator]
         return shown
     table = _records_html(frame) if len(frame) and _is_whole(frame) else _selection_html(frame)
@@ -62,7 +67,7 @@ def frame_html(frame: pd.DataFrame) -> str | None:
 def frame_text(frame: pd.DataFrame) -> str:
     """Returns a table as plain text, with the control characters of keys and cells escaped."""
     nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
-    if PATHS_ATTR in frame.attrs and not nested and len(frame) and _is_whole(frame):
+    if is_table(frame) and not nested and len(frame) and _is_whole(frame):
         return _records_text(frame)
     return "\n".join(map(harmless, repr(frame).split("\n")))
 
@@ -229,7 +234,8 @@ def _width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text
+        0 if category(each) in ("Mn", "Me", "Cf") else 2 if east_asian_width(each) in "WF" else 1
+        for each in text
     )
 
 

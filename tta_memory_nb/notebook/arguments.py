@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from typing import Any, NewType, TypeAlias
 
 from ..errors import InvalidArgument, TTAMemoryError, brief
+from .words import quoted
 
 # What an operand takes from the line.
 Word = NewType("Word", str)
@@ -204,4 +205,4 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     if len(word) > _LONGEST_MISTYPED:
         return ""
     similar = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f" (did you mean {similar[0]!r}?)" if similar else ""
+    return f" (did you mean {quoted(similar[0])}?)" if similar else ""

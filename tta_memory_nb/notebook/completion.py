@@ -14,6 +14,7 @@ from .commands import COMMANDS, Notebook, syntax
 from .commands.base import IN_MEMORY
 from .commands.keys import newest_keys
 from .commands.views import PLOTS
+from .words import as_typed
 
 # The magic begins a line, or is assigned; the assignment may be annotated or augmented.
 _MAGIC = re.compile(r"^\s*+(?:[^=%]*+=\s*+)?%{1,2}memory(?P<rest>\s.*)$", re.DOTALL)
@@ -140,23 +141,8 @@ def _starting(typed: str, candidates: Iterable[str]) -> list[str]:
         for candidate in candidates:
             if not candidate.startswith(typed) or candidate in seen:
                 continue
-            # A candidate that cannot be printed cannot be typed, and is given by a variable.
-            if len(candidate) <= _LONGEST_OFFERED and candidate.isprintable():
+            if len(candidate) <= _LONGEST_OFFERED:
                 seen.add(candidate)
-                yield _typed(candidate)
+                yield as_typed(candidate)
 
     return list(islice(fitting(), _MOST_OFFERED))
-
-
-def _typed(word: str) -> str:
-    """A word as it must be typed, so that it is taken as it is: keys may be written by anybody."""
-    if not re.search(r"[\s${}]", word) and word[:1] not in ("-", '"', "'"):
-        return word
-    if not re.search(r"'(?:\s|$)", word):
-        return f"'{word}'"
-    if not re.search(r"\"(?:\s|$)|[${}]", word):
-        return f'"{word}"'
-    # Neither quotes can hold the word: in single ones it would end too early, in double ones a part of it
-    # would be evaluated. A Python string of its own is an expression that only gives its text.
-    literal = re.sub(r"['\"\\${}]", lambda found: f"\\x{ord(found[0]):02x}", word)
-    return f"{{'{literal}'}}"

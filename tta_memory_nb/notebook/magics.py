@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from threading import Thread
@@ -18,7 +19,7 @@ from IPython.core.magic import (
 )
 
 from ..errors import TTAMemoryError, harmless
-from ..frames import frame_html, frame_text
+from ..frames import frame_html, frame_text, is_table
 from . import ipython_completion, ipython_input
 from .arguments import UsageProblem
 from .commands import COMMANDS, Notebook, Reply, help_, overview, syntax
@@ -148,15 +149,27 @@ MemoryMagics.memory.__doc__ = overview()
 _FRAMES = ("pandas", "pandas.core.frame")
 
 
+class _FrameFormatter:
+    """Shows the tables of this package, and has another extension's formatter show all other frames."""
+
+    def __init__(self, ours: Callable[..., Any], others: Callable[..., Any]) -> None:
+        self.ours = ours
+        self.others = others
+
+    def __call__(self, frame: Any, *printer: Any) -> Any:
+        return (self.ours if is_table(frame) else self.others)(frame, *printer)
+
+
 def load(ipython: InteractiveShell) -> None:
     """Adds the magic, its completion and the formatters of its tables to a shell."""
     ipython.register_magics(MemoryMagics(ipython))
     ipython_completion.add(ipython, notebook_of)
     ipython_input.add(ipython)
-    html, plain = _formatters(ipython)
-    for module in _FRAMES:
-        html.for_type_by_name(module, "DataFrame", frame_html)
-        plain.for_type_by_name(module, "DataFrame", _print_frame)
+    for formatter, ours in _formatters(ipython):
+        for module in _FRAMES:
+            others = formatter.pop(f"{module}.DataFrame", None)
+            shows = ours if others is None else _FrameFormatter(ours, others)
+            formatter.for_type_by_name(module, "DataFrame", shows)
 
 
 def unload(ipython: InteractiveShell) -> None:
@@ -168,17 +181,20 @@ def unload(ipython: InteractiveShell) -> None:
     ipython.magics_manager.registry.pop("MemoryMagics", None)
     ipython_completion.remove(ipython)
     ipython_input.remove(ipython)
-    for formatter, ours in zip(_formatters(ipython), (frame_html, _print_frame), strict=True):
+    for formatter, ours in _formatters(ipython):
         for module in _FRAMES:
             now = formatter.pop(f"{module}.DataFrame", None)
-            if now not in (None, ours):  # another formatter, registered after ours
+            if isinstance(now, _FrameFormatter):
+                now = now.others
+            if now not in (None, ours):  # another extension's formatter
                 formatter.for_type_by_name(module, "DataFrame", now)
 
 
-def _formatters(ipython: InteractiveShell) -> tuple[Any, Any]:
+def _formatters(ipython: InteractiveShell) -> list[tuple[Any, Callable[..., Any]]]:
+    """Returns the formatters of IPython that show tables, each with the function of this package for it."""
     assert ipython.display_formatter is not None
     formatters = ipython.display_formatter.formatters
-    return formatters["text/html"], formatters["text/plain"]
+    return [(formatters["text/html"], frame_html), (formatters["text/plain"], _print_frame)]
 
 
 def _print_frame(frame: Any, printer: Any, _cycle: bool) -> None:

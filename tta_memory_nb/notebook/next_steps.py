@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 from itertools import islice
+from unicodedata import category
 
+from ..errors import JOINERS
 from ..filters import FilterArgs
 from ..memory.faces import SyncMemory
 from ..table import flatten
@@ -19,9 +22,23 @@ _MOST_CHARACTERS = 10_000
 _MOST_WORDS, _MOST_NAMESPACES, _LONGEST_WORD = 5, 20, 40
 # A word is no misspelling of one that is longer or shorter by more than this.
 _FARTHEST = 2
-_WORD = re.compile(r"\w{2,}")
+_LAST_MARK = 0x1F000  # the marks behind it only choose among variants of a letter
+# What a search would take for a flag or a variable.
+_NOT_PLAIN = re.compile(r"(?:^|\s)-|[${]")
 # A name that needs no quotes in a command, whatever shell or magic reads it.
 _PLAIN_NAME = re.compile(r"[\w.-]+")
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """Returns the pattern of a word: letters, digits, the marks on them, and joiners between them.
+
+    Python's own classes do not count vowel signs of Indic scripts and other marks to a word.
+    """
+    marks = "".join(
+        re.escape(chr(at)) for at in range(0x300, _LAST_MARK) if category(chr(at))[0] == "M"
+    )
+    return re.compile(rf"\w[\w{marks}{JOINERS}]+")
 
 
 def next_steps(nb: Notebook, query: str, filters: FilterArgs) -> list[str]:
@@ -38,7 +55,7 @@ def next_steps(nb: Notebook, query: str, filters: FilterArgs) -> list[str]:
     lines: list[str] = []
     if filters and (total := memory.count(query)):
         lines.append(f"without the filters, {count_records(total)} would match")
-    words = list(dict.fromkeys(_WORD.findall(query)))[:_MOST_WORDS]
+    words = list(dict.fromkeys(_word().findall(query)))[:_MOST_WORDS]
     if not lines and words:
         lines += _by_words(memory, query, words, filters)
     lines += _elsewhere(nb, query)
@@ -50,10 +67,12 @@ def _by_words(
 ) -> Iterable[str]:
     counts = {word: memory.count(word, **filters) for word in words}
     nearest = _nearest(memory, words, filters)
-    corrected = _WORD.sub(lambda found: nearest.get(found[0], found[0]), query)
+    corrected = _word().sub(lambda found: nearest.get(found[0], found[0]), query)
     if nearest and memory.count(corrected, **filters):
-        yield f"did you mean: %memory search {shown(corrected)}"
-        return
+        as_text = "-- " if _NOT_PLAIN.search(corrected) else ""
+        if shown(corrected) == corrected:
+            yield f"did you mean: %memory search {as_text}{corrected}"
+            return
     alike = [word for missing, word in nearest.items() if not counts[missing]]
     if alike:
         yield "spelled alike here: " + ", ".join(dict.fromkeys(alike))
@@ -65,12 +84,13 @@ def _by_words(
 def _nearest(memory: SyncMemory, words: list[str], filters: FilterArgs) -> dict[str, str]:
     """Returns for words that the newest records lack the word in them that is spelled most alike."""
     known: set[str] = set()
+    word_in = _word()
     for entry in memory.entries(limit=_READ, **filters):
         if len(entry.text) > _MOST_CHARACTERS:
             continue
         for leaf in flatten(entry.value()).values():
             if not isinstance(leaf, (list, dict)):
-                known.update(_WORD.findall(fold(leaf_text(leaf))))
+                known.update(word_in.findall(fold(leaf_text(leaf))))
     nearest: dict[str, str] = {}
     for word in words:
         folded = fold(word)

@@ -106,7 +106,8 @@ class _Parser:
         if self.words:
             self.parsed.operands.append(tuple(self.words))
         if self.text:
-            self.parsed.operands.append(self._whole_text(" ".join(self.text)))
+            text = " ".join(self.text)
+            self.parsed.operands.append(text if self.only_text else self._whole_text(text))
         if self.body is not None and len(self.parsed.operands) == len(self.expected):
             self.parsed.operands.append(self._body(self.body))
         self._check_count()

@@ -10,6 +10,7 @@ from ...memory.compare import Snapshot, compare, summary
 from ...memory.faces import MemoryPrimitive
 from ...times import shown_instant
 from ..arguments import Limit, Text, Word, did_you_mean
+from ..words import as_typed, quoted
 from .base import Notebook, Reply, count_records, shown, text_of
 
 DEFAULT_NAME = Word("last")
@@ -95,7 +96,7 @@ def snapshot(nb: Notebook, name: Word = DEFAULT_NAME) -> Reply:
     entries = memory.sync.entries()
     taken = Snapshot.of(name, nb.clock(), memory.namespace, entries, evictions)
     nb.snapshots[name] = memory, taken
-    call = "%memory diff" if name == DEFAULT_NAME else f"%memory diff '{shown(name)}'"
+    call = "%memory diff" if name == DEFAULT_NAME else f"%memory diff {quoted(name)}"
     return Reply(
         f"snapshot '{shown(name)}' of {count_records(len(entries))} in namespace "
         f"'{shown(memory.namespace)}'; {call} shows what changes from now on"
@@ -144,11 +145,11 @@ def _other_snapshots(nb: Notebook, name: str) -> Reply:
     if name != DEFAULT_NAME:
         similar = did_you_mean(name, list(nb.snapshots))
         raise InvalidArgument(
-            f"no snapshot '{shown(name)}'{similar}; there are {', '.join(map(shown, nb.snapshots))}"
+            f"no snapshot '{shown(name)}'{similar}; there are {', '.join(map(as_typed, nb.snapshots))}"
         )
     lines = [f"no snapshot is called '{DEFAULT_NAME}'; type %memory diff and one of these names:"]
     lines += [
-        f"  {shown(each)}: {count_records(len(taken.entries))} in namespace "
+        f"  {as_typed(each)}: {count_records(len(taken.entries))} in namespace "
         f"'{shown(taken.namespace)}', {shown_instant(taken.taken_at)}"
         for each, (_, taken) in nb.snapshots.items()
     ]
