@@ -14,10 +14,10 @@ export REPO BRANCH
 # Which random schedules `make chaos` carries out; any, if no seed is given.
 SEED ?=
 SCHEDULES ?= 2000
-export SEED SCHEDULES WORKERS
 # How many tests run at a time; WORKERS=0 for one, with a debugger. Three on two cores, because most
 # tests wait for a server, a kernel or a page.
 WORKERS ?= 3
+export SEED SCHEDULES WORKERS
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 .PHONY: lab test test-frontend test-local coverage lint format notebooks notebooks-check docs bench chaos fresh-check binder-check dist-check binder-link clean help
