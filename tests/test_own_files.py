@@ -255,7 +255,8 @@ def test_the_reserve_is_given_up_half_by_half_and_made_again(disk):
     assert reserve.stat().st_size == size
     here.close()
     here.look(40.0)
-    assert not reserve.exists()
+    # The file itself stays, for whoever deletes the directory at this moment.
+    assert reserve.stat().st_size == 0
 
 
 def test_writes_are_refused_before_the_disk_is_full(disk):

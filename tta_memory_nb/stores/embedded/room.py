@@ -62,10 +62,13 @@ class Room:
                 self._look(now)
 
     def close(self) -> None:
-        """Gives the reserve up for good, so that a server that stops can write what it has acknowledged."""
+        """Gives the reserve up for good, so that a server that stops can write what it has acknowledged.
+
+        The file stays, without a byte: whoever deletes the directory now must not find it gone in the middle.
+        """
         with self._lock:
             self._is_closed = True
-            _remove()
+            _resize(0)
 
     def _look(self, now: float) -> None:
         about = self._persistence()
@@ -186,15 +189,19 @@ def _shrink(size: int) -> bool:
     """Gives up the reserve down to a size, or all that is left of it; returns whether there was any."""
     now = _reserved()
     if now > size > 0:
-        with suppress(OSError):
-            file = os.open(RESERVE, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                os.ftruncate(file, size)
-            finally:
-                os.close(file)
+        _resize(size)
     else:
         _remove()
     return now > 0
+
+
+def _resize(size: int) -> None:
+    with suppress(OSError):
+        file = os.open(RESERVE, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.ftruncate(file, size)
+        finally:
+            os.close(file)
 
 
 def _remove() -> None:
