@@ -77,7 +77,7 @@ class _Run:
         threading.excepthook = lambda args: self._problems.append(
             f"a thread ended with {args.exc_type.__name__}: {args.exc_value}"
         )
-        sys.unraisablehook = lambda args: self._problems.append(f"unraisable: {args.exc_value}")
+        sys.unraisablehook = self._note_unraisable
         try:
             for step in self._schedule.steps:
                 self._simulated.tick()
@@ -98,6 +98,11 @@ class _Run:
         self._problems += self._world.loop.problems
         self._world.loop.problems.clear()
         return self._problems
+
+    def _note_unraisable(self, args: Any) -> None:
+        # Python drops an interrupt that strikes while a finaliser runs: the verb goes on as if there was none.
+        if not issubclass(args.exc_type, KeyboardInterrupt):
+            self._problems.append(f"unraisable: {args.exc_type.__name__}: {args.exc_value}")
 
     def _abandon(self) -> None:
         """Closes memories that something is wrong with."""
