@@ -41,7 +41,7 @@ class ServerClock:
 
     Args:
         own: the clock of this process, which counts until the server has been asked. A
-            `SimulatedTime` always counts, and the server is told what it says.
+            `SimulatedTime` always counts, and its time is sent to the server.
 
     Attributes:
         skew: seconds by which the clock of this process is ahead of the server's, as it was measured

@@ -79,7 +79,7 @@ class FailedOver(StoreUnavailable):
 ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What a command may raise, of redis-py, of sockets and of a loop's timeout."""
 
-# Characters of the text of an error that are told.
+# Characters of the text of an error that a message repeats.
 _LONGEST = 300
 
 _REFUSED = (AuthenticationError, AuthorizationError)

@@ -107,7 +107,7 @@ class Journal:
         self._ids.end(write.write_id)
         self._forget_key(write)
         if self._writes.pop(write, self) is None:
-            # Only told, never asked: an interrupt between the two lines leaves it wrong.
+            # Nothing decides by it; it is only reported. An interrupt between the two lines leaves it wrong.
             self.size = self.size - write.size if self._writes else 0
 
     def _forget_key(self, write: Write) -> None:

@@ -24,7 +24,7 @@ _TICKS = 4
 
 
 class Owner(Protocol):
-    """Has connections, and is told what happens to them."""
+    """Owns connections, which report what happens to them."""
 
     def go_on(self) -> None:
         """Notes that there is room for more commands."""

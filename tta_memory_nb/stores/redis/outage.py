@@ -237,7 +237,7 @@ class Outages:
                         try:
                             result = self._change_offline(self.current, offline, write_id, sent)
                         except Exception:
-                            raise
+                            raise  # a refusal has changed nothing, and must not be tried again
                         except BaseException:
                             # An interrupt. Done again, it is in memory and in the journal, and not in
                             # one of them only.
