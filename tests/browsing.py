@@ -45,11 +45,19 @@ def running_browser() -> Iterator[Browser]:
 def picture_all(browser: Browser, name: str) -> None:
     """Takes a picture of each open page, to find out why a test has failed."""
     pages = [page for context in browser.contexts for page in context.pages]
-    ARTEFACTS.mkdir(exist_ok=True)
     for number, page in enumerate(pages):
-        with contextlib.suppress(Error):  # a page that has crashed cannot be pictured
-            path = ARTEFACTS / f"{name}-{number}.png"
-            page.screenshot(path=path, timeout=10 * MILLISECONDS)
+        take_screenshot(page, f"{name}-{number}.png")
+
+
+def take_screenshot(target: Page | Locator, name: str) -> None:
+    """Takes a picture of what a browser shows, for people to look at. No test depends on it.
+
+    A page that has crashed cannot be pictured, and the browser of a busy machine now and then never
+    finishes a picture.
+    """
+    ARTEFACTS.mkdir(exist_ok=True)
+    with contextlib.suppress(Error):
+        target.screenshot(path=ARTEFACTS / name, timeout=10 * MILLISECONDS)
 
 
 @dataclass
@@ -128,8 +136,7 @@ def take_picture(page: Page, panel: Locator, name: str) -> None:
         page.wait_for_function(
             "outer => outer.scrollHeight <= outer.clientHeight", arg=notebook.element_handle()
         )
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / name)
+    take_screenshot(page, name)
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import HEIGHT, MILLISECONDS, WIDTH, choose
-from jupyter import ARTEFACTS, PATIENCE, LabServer, NotebookServer, running_lab
+from browsing import HEIGHT, MILLISECONDS, WIDTH, choose, take_screenshot
+from jupyter import PATIENCE, LabServer, NotebookServer, running_lab
 from notebook_pages import LIVE, LOST, ROWS, NotebookPage, SharedNotebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -85,8 +85,7 @@ def open_page(request, shared) -> Iterator[Callable[..., NotebookPage]]:
 
 
 def picture(target: Locator, name: str) -> None:
-    ARTEFACTS.mkdir(exist_ok=True)
-    target.screenshot(path=ARTEFACTS / f"explorer-{name}.png")
+    take_screenshot(target, f"explorer-{name}.png")
 
 
 def save(page: Page, root: Path) -> Path:
