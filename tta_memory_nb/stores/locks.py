@@ -163,8 +163,9 @@ class Slots:
 
     def wake(self) -> None:
         """Lets a waiting thread look for a slot."""
-        with suppress(IndexError):
-            self._waiting.popleft().set()
+        if self._waiting:
+            with suppress(IndexError):  # another thread has taken the last one meanwhile
+                self._waiting.popleft().set()
 
 
 class Slot:

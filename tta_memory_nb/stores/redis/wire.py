@@ -67,15 +67,16 @@ def packed(command: Command) -> bytes:
     """Encodes a command, as it is sent now."""
     count, parts = 0, []
     for part in command:
-        if isinstance(part, Prepared):
+        if type(part) is bytes:
+            data = part
+        elif isinstance(part, Prepared):
             count += len(part.arguments)
             parts.append(part.wire)
+            continue
         else:
-            count += 1
-            if isinstance(part, AtSending):
-                part = part.value()
-            data = part if type(part) is bytes else str(part).encode()
-            parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+            data = str(part.value() if isinstance(part, AtSending) else part).encode()
+        count += 1
+        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
     return b"*%d\r\n%b" % (count, b"".join(parts))
 
 
