@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .errors import (
         AmbiguousKeyWarning,
         CapacityExceeded,
+        EmbedderError,
         InvalidArgument,
         MissingPackage,
         NotStorable,
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AmbiguousKeyWarning",
     "CapacityExceeded",
+    "EmbedderError",
     "InMemoryStore",
     "InvalidArgument",
     "MemoryExplorer",

@@ -7,6 +7,7 @@
     ├── ServerError                           the server answers, but refuses: wrong password, out of memory, ...
     ├── CapacityExceeded                      more records than the memory may hold
     ├── TransferError                         a file that cannot be read or written; `problems` lists why
+    ├── EmbedderError                         an embedder that fails, or answers what is no vector
     └── MissingPackage (also an ImportError)  the call needs an optional package that is not installed
 
 A message names the offending value, the rule that the value breaks, and the way out. The failed call has changed
@@ -144,6 +145,18 @@ class TransferError(TTAMemoryError):
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+class EmbedderError(TTAMemoryError):
+    """An embedder cannot be loaded, raises, takes too long, or gives something other than vectors.
+
+    Only searches of the mode ``"semantic"`` raise it. Other searches go on without the embedder.
+
+    Attributes:
+        is_late: whether the embedder has taken too long.
+    """
+
+    is_late = False
 
 
 class MissingPackage(TTAMemoryError, ImportError):

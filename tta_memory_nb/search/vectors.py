@@ -1,0 +1,207 @@
+"""Vectors of texts, found by a digest of the text: one byte a number, and one scale a row.
+
+A vector belongs to a text and not to a record. So a record that is overwritten asks for another row,
+equal texts share one, and all indexes of a memory share one table.
+
+All similarities are exact: a row holds integers, and a question is rounded to integers so small that
+their products add up in float32 without any rounding. The order of the terms, the number of threads and the
+size of a block therefore change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from threading import RLock
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Identity: TypeAlias = tuple[str, str, int]
+"""Name and version of an embedder, and how many numbers a vector of it has."""
+
+Floats: TypeAlias = NDArray[np.float32]
+
+# Integers of up to so many bits are exact in float32.
+_EXACT = 1 << 24
+
+# So many rows are turned into float32 at a time: few enough for a cache.
+_BLOCK = 1024
+
+_FIRST_ROWS = 256
+
+# So many rows are not worth looking for those that nobody needs.
+_SPARE = 1024
+
+
+def digest_of(text: str) -> int:
+    """Returns 64 bits that identify a text."""
+    utf8 = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(utf8, digest_size=8).digest(), "little")
+
+
+def quantized(vectors: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """Returns the rows of unit vectors as integers of one byte, and the scale of each row.
+
+    A number is its integer times the scale, give or take half a scale; the scale is a 127th of the
+    largest number of the row.
+    """
+    largest = np.abs(vectors).max(axis=1, initial=0.0)
+    scales = (largest / 127).astype(np.float32)
+    codes = np.rint(vectors / np.where(scales > 0, scales, 1)[:, None])
+    return np.clip(codes, -127, 127).astype(np.int8), scales
+
+
+class Vectors:
+    """A table of unit vectors of one embedder; safe to share between threads.
+
+    Args:
+        identity: of the embedder that has made the vectors.
+
+    Attributes:
+        identity: as above.
+        generation: another number whenever rows get other numbers.
+    """
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.generation = 0
+        self._lock = RLock()
+        self._row_of: dict[int, int] = {}
+        self._codes = np.empty((0, identity[2]), np.int8)
+        self._scales = np.empty(0, np.float32)
+        # The largest norm of a row of codes, which bounds every product with a row.
+        self._norm = 1.0
+        # How many texts the largest index has that uses this table.
+        self._most_live = 0
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the vectors."""
+        return self._codes.nbytes + self._scales.nbytes
+
+    def rows(self, digests: Iterable[int]) -> NDArray[np.int32]:
+        """Returns the rows of texts by their digests; -1 for a text without a vector."""
+        row = self._row_of.get
+        return np.array([row(digest, -1) for digest in digests], np.int32)
+
+    def put(self, digests: Sequence[int], vectors: Floats) -> None:
+        """Adds the vectors of texts. A text that has a vector keeps it.
+
+        Args:
+            digests: of the texts.
+            vectors: as many rows, each of length 1 or 0.
+        """
+        codes, scales = quantized(vectors)
+        self.put_quantized(digests, codes, scales)
+
+    def put_quantized(
+        self, digests: Sequence[int], codes: NDArray[np.int8], scales: Floats
+    ) -> None:
+        """Adds vectors that are quantized already, as `put` does."""
+        with self._lock:
+            first: dict[int, int] = {}
+            for place, digest in enumerate(digests):
+                if digest not in self._row_of:
+                    first.setdefault(digest, place)
+            if not first:
+                return
+            chosen = list(first.values())
+            count = len(self._row_of)
+            self._make_room(count + len(chosen))
+            new = slice(count, count + len(chosen))
+            self._codes[new] = codes[chosen]
+            self._scales[new] = scales[chosen]
+            norms = np.linalg.norm(codes[chosen].astype(np.float32), axis=1)
+            self._norm = max(self._norm, float(norms.max()))
+            # Last of all: whoever finds a row here finds its numbers as well.
+            for row, digest in enumerate(first, start=count):
+                self._row_of[digest] = row
+
+    def quantized_rows(self, rows: NDArray[np.int32]) -> tuple[NDArray[np.int8], Floats]:
+        """Returns the integers and the scales of rows."""
+        with self._lock:
+            return self._codes[rows], self._scales[rows]
+
+    def similarities(self, rows: NDArray[np.int32], question: Floats) -> NDArray[np.float64]:
+        """Returns the cosines of some rows with a question; 0 for a row below 0.
+
+        Args:
+            rows: numbers of rows; negative for a text that has no vector, such as an empty one.
+            question: a unit vector.
+        """
+        with self._lock:
+            integers, scale = self._rounded(question)
+            there = rows >= 0
+            chosen = rows[there]
+            found = np.zeros(len(rows))
+            # A scan of all is quicker than collecting most of the rows first.
+            if len(chosen) * 2 < len(self._row_of):
+                products = np.empty(len(chosen), integers.dtype)
+                for start in range(0, len(chosen), _BLOCK):
+                    block = chosen[start : start + _BLOCK]
+                    products[start : start + _BLOCK] = (
+                        self._codes[block].astype(integers.dtype) @ integers
+                    )
+            else:
+                products = self._scanned(integers)[chosen]
+            found[there] = products * (self._scales[chosen].astype(np.float64) * scale)
+            return found
+
+    def sweep(self, live: NDArray[np.uint64]) -> None:
+        """Drops rows that nobody needs, when these are more than half of all.
+
+        Args:
+            live: digests of the texts that the caller needs. Only the caller that needs the most
+                decides; others embed again what they miss.
+        """
+        with self._lock:
+            self._most_live = max(self._most_live, len(live))
+            if len(live) < self._most_live or len(self._row_of) <= 2 * len(live) + _SPARE:
+                return
+            kept = [digest for digest in map(int, live) if digest in self._row_of]
+            kept = list(dict.fromkeys(kept))
+            rows = [self._row_of[digest] for digest in kept]
+            self._codes, self._scales = self._codes[rows], self._scales[rows]
+            self._row_of = {digest: row for row, digest in enumerate(kept)}
+            self._most_live = len(live)
+            self.generation += 1
+
+    def _scanned(self, integers: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Returns the products of all rows with a question."""
+        count = len(self._row_of)
+        products = np.empty(count, integers.dtype)
+        block = np.empty((min(_BLOCK, count), self._codes.shape[1]), integers.dtype)
+        for start in range(0, count, _BLOCK):
+            end = min(start + _BLOCK, count)
+            part = block[: end - start]
+            part[...] = self._codes[start:end]
+            np.matmul(part, integers, out=products[start:end])
+        return products
+
+    def _rounded(self, question: Floats) -> tuple[NDArray[np.floating], float]:
+        """Returns a question as integers whose products with any row are exact, and their scale."""
+        exact = question.astype(np.float64)
+        norm = float(np.linalg.norm(exact))
+        if not norm:
+            return np.zeros(len(question), np.float32), 0.0
+        # The sum of the absolute products is at most the product of the norms (Cauchy and Schwarz).
+        # Rounding makes the norm of the question longer by at most half of the root of its size.
+        wide = (_EXACT / self._norm - 0.5 * len(question) ** 0.5) / norm
+        kind: type[np.floating] = np.float32
+        if wide * norm < 1000:  # a vector of very many numbers: float64 has room for 2 ** 53
+            kind, wide = np.float64, 1e6 / norm
+        return np.rint(exact * wide).astype(kind), 1 / wide
+
+    def _make_room(self, rows: int) -> None:
+        if rows <= len(self._codes):
+            return
+        size = max(_FIRST_ROWS, rows, len(self._codes) + len(self._codes) // 2)
+        codes = np.empty((size, self._codes.shape[1]), np.int8)
+        scales = np.empty(size, np.float32)
+        codes[: len(self._codes)], scales[: len(self._scales)] = self._codes, self._scales
+        self._codes, self._scales = codes, scales
