@@ -186,6 +186,22 @@ def test_the_prefix_is_derived_from_the_filters(bounds, prefix):
     assert prefix_of(Filters(**bounds)) == prefix
 
 
+@pytest.mark.parametrize(
+    "prefix", ["z", "z\U0010ffff", "\U0010ffff", "\U0010ffff\U0010ffff", "\ud7ff"]
+)
+def test_a_prefix_that_ends_in_the_last_character_names_all_its_keys(prefix):
+    store = InMemoryStore(1000)
+    keys = [
+        begin + end
+        for begin in ("", "y", prefix, "\ue000")
+        for end in ("\U0010ffff", "\U0010ffffa", "{", "a")
+    ]
+    for key in dict.fromkeys([*keys, *(f"k{number}" for number in range(500))]):
+        store.add(key, {"n": 1})
+    search = Search(filters=Filters(prefix=prefix))
+    assert [hit.entry for hit in store.contents.find(search)] == naive(store, search) != []
+
+
 def test_a_search_has_an_offset_and_an_order():
     memory = MemoryPrimitive()
     for n in range(6):

@@ -8,6 +8,7 @@ entry under its key still has this term, so nothing that was overwritten, evicte
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -18,6 +19,8 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from ..entry import Entry, recency
 from ..filters import Filters
 from .query import Entries, Query, newest, used_since
+
+_LAST_CHARACTER = chr(sys.maxunicode)
 
 # Below so many entries, looking at each is quicker than any order.
 _FEW = 256
@@ -67,9 +70,9 @@ class _Keys:
 
     def range(self, terms: list[str], filters: Filters) -> tuple[int, int]:
         prefix = prefix_of(filters)
-        size = len(prefix)
         low = bisect_left(terms, prefix)
-        return low, bisect_right(terms, prefix, low, key=lambda term: term[:size])
+        end = _behind(prefix)
+        return low, len(terms) if end is None else bisect_left(terms, end, low)
 
     def accepts(self, term: str, filters: Filters) -> bool:
         return term.startswith(prefix_of(filters))
@@ -246,5 +249,12 @@ def prefix_of(filters: Filters) -> str:
     prefix = filters.prefix or ""
     if filters.user is None:
         return prefix
+    owner = f"{filters.user}:{filters.session or ''}"
     # Such a key begins with both texts, so the shorter one begins the longer one.
-    return max(prefix, f"{filters.user}:{filters.session or ''}", key=len)
+    return owner if len(owner) >= len(prefix) else prefix
+
+
+def _behind(prefix: str) -> str | None:
+    """Returns the first text in order behind all that begin with a prefix; None for none."""
+    begin = prefix.rstrip(_LAST_CHARACTER)
+    return begin[:-1] + chr(ord(begin[-1]) + 1) if begin else None
