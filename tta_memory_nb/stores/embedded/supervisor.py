@@ -62,7 +62,7 @@ class _Supervisor:
 
     def run(self) -> None:
         """Runs the server until it has no user; returns after the server has stopped."""
-        signals = {signal.SIGCHLD, signal.SIGTERM}
+        signals = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1}
         for each in signals:
             # macOS drops a signal that has no handler, or that the parent process ignored, even if
             # `sigwait` waits for it.
@@ -72,7 +72,9 @@ class _Supervisor:
         server = self._start()
         Thread(target=self._wait_for_last_user, daemon=True).start()
         Thread(target=self._watch, daemon=True).start()
-        while signal.sigwait(signals) == signal.SIGCHLD:
+        while (received := signal.sigwait(signals)) != signal.SIGTERM:
+            if received == signal.SIGUSR1:  # the server has no socket: see `_watch`
+                server.terminate()
             if server.poll() is None:
                 continue
             now = time.monotonic()
@@ -99,12 +101,11 @@ class _Supervisor:
         self._misses = 0
         self._room = Room(self._socket_path)
         # The code between fork and exec is short and needs no lock that another thread could hold.
-        self._server = subprocess.Popen(  # noqa: S603  an executable that this user has installed
+        return subprocess.Popen(  # noqa: S603  an executable that this user has installed
             self._command,
             pass_fds=(self._lock,),
             preexec_fn=self._before_the_server,  # noqa: PLW1509
         )
-        return self._server
 
     def _before_the_server(self) -> None:
         """Runs between fork and exec, in the process that becomes the server."""
@@ -147,7 +148,9 @@ class _Supervisor:
             # reach the server then, so it is stopped, and the next one makes a new socket.
             self._misses = 0 if os.path.lexists(self._socket_path) else self._misses + 1
             if self._misses == _MOST_MISSES:
-                self._server.terminate()
+                # The main thread ends it: `Popen` lets only one thread at a time ask whether a process has ended,
+                # and tells the other one that it has not.
+                os.kill(self._pid, signal.SIGUSR1)
 
     def _wait_for_last_user(self) -> None:
         """Stops the supervisor once there is no user; the locks it takes keep new users out."""
