@@ -60,7 +60,7 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 # Sphinx does not resolve an alias before `| None`, so these are named here.
-autodoc_type_aliases = {name: name for name in ("SearchMode", "OutagePolicy", "Clock")}
+autodoc_type_aliases = {name: name for name in ("OutagePolicy", "Clock")}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True

@@ -362,4 +362,4 @@ def test_signatures_accept_the_arguments_of_the_original():
     methods = {"add": ["key", "value", "ttl"], "get": ["key"], "search": ["query", "limit"]}
     for name, arguments in methods.items():
         signature = inspect.signature(getattr(tta_memory_nb.MemoryPrimitive, name))
-        assert list(signature.parameters)[1:] == arguments
+        assert list(signature.parameters)[1 : len(arguments) + 1] == arguments

@@ -108,6 +108,7 @@ def test_additional_arguments_of_the_constructor_are_keyword_only():
         ("timeout", 2.0),
         ("embedder", None),
         ("summarizer", None),
+        ("default_mode", "keyword"),
         ("compress_over", 4096),
     ]
     assert {parameter.kind for parameter in found} == {inspect.Parameter.KEYWORD_ONLY}
@@ -353,6 +354,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "keys": lambda face, _: face.keys(),
     "records": lambda face, _: face.records(2, user="ann"),
     "entries": lambda face, _: face.entries("rain", 3, user="ann"),
+    "hits": lambda face, _: face.hits("rain", 3, user="ann"),
     "peek": lambda face, _: face.peek(["ann:2", "nobody", "ann:1"]),
     "change_token": lambda face, _: face.change_token(),
     "search": lambda face, _: face.search("rain", limit=2),
@@ -386,6 +388,8 @@ def plain(result: Any) -> Any:
         return list(result)
     if isinstance(result, list) and result and isinstance(result[0], Entry):
         return [(entry.key, entry.value()) for entry in result]
+    if isinstance(result, list) and result and isinstance(result[0], Hit):
+        return [(hit.entry.key, hit.score, hit.spans, hit.explanation) for hit in result]
     return result
 
 
@@ -724,7 +728,7 @@ async def test_a_watch_sees_verbs_arguments_results_and_errors_of_both_faces():
         ("get", ("b",), {}, {"n": 2}),
         ("count", (), {"prefix": "a"}, 1),
     ]
-    assert streamed[:2] == ("stream_records", ("2", None, "keyword"))
+    assert streamed[:2] == ("stream_records", ("2", None, None))
     memory.watch = watch
     with pytest.raises(InvalidArgument):
         memory.sync.get("")

@@ -18,6 +18,7 @@ from ..entry import Entry
 from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
+from ..search.indexes import check_mode
 from ..search.request import Hit, Search, SearchMode
 from ..stores.base import Clock, NotCopied, OutagePolicy, Store
 from ..stores.local import Local
@@ -141,10 +142,12 @@ class SyncMemory(NotCopied):
         return value_of(self._read_now(key))
 
     @_documented_by(Verbs.search)
-    def search(self, query: str, limit: int | None = 5) -> list[dict[str, Any]]:  # noqa: D102
+    def search(  # noqa: D102
+        self, query: str, limit: int | None = 5, mode: SearchMode | None = None
+    ) -> list[dict[str, Any]]:
         if self._find_now is None or self._verbs.watch is not None:
-            return self._search(query, limit)
-        return values_of(self._find_now(search_for(query, limit)))
+            return self._search(query, limit, mode)
+        return values_of(self._find_now(search_for(query, limit, mode, self._verbs.default_mode)))
 
     _add = _called(Verbs.add)
     _get = _called(Verbs.get)
@@ -157,6 +160,7 @@ class SyncMemory(NotCopied):
     keys = _called(Verbs.keys)
     records = _called(Verbs.records)
     entries = _called(Verbs.entries)
+    hits = _called(Verbs.hits)
     peek = _called(Verbs.peek)
     change_token = _called(Verbs.change_token)
     search_records = _called(Verbs.search_records)
@@ -180,7 +184,7 @@ class SyncMemory(NotCopied):
         self,
         query: str | None = None,
         limit: int | None = None,
-        mode: SearchMode = "keyword",
+        mode: SearchMode | None = None,
         **filters: Unpack[FilterArgs],
     ) -> Iterator[MemoryRecord]:
         batches = _watched_batches(self._verbs, query, limit, mode, **filters)
@@ -194,6 +198,15 @@ class SyncMemory(NotCopied):
     @watch.setter
     def watch(self, watch: Watch | None) -> None:
         self._verbs.watch = watch
+
+    @property
+    def default_mode(self) -> SearchMode:
+        """How this memory searches where a verb is called without ``mode``."""
+        return self._verbs.default_mode
+
+    @default_mode.setter
+    def default_mode(self, mode: SearchMode) -> None:
+        self._verbs.default_mode = check_mode(mode, "default_mode")
 
     @property
     def clock(self) -> Clock:
@@ -242,7 +255,7 @@ def _watched_batches(
     verbs: Verbs,
     query: str | None,
     limit: int | None,
-    mode: SearchMode,
+    mode: SearchMode | None,
     **filters: Unpack[FilterArgs],
 ) -> Iterator[Plan[list[MemoryRecord]]]:
     """Returns the plans of `Verbs.stream_records`, each as the watch wants it."""
@@ -289,6 +302,8 @@ class MemoryPrimitive(NotCopied):
         timeout: seconds that the server may take for an answer.
         embedder: reserved for semantic search, which this version does not have.
         summarizer: makes a text of records, for `summarize`; may be async.
+        default_mode: how `search`, `search_records`, `hits`, `entries`, `stream_records` and `count` search
+            when they are called without ``mode``.
         compress_over: values of more bytes of JSON are compressed on a server, with zstd where
             there is zstandard, else with zlib; in this process they never are.
         clock: gives Unix seconds; for tests. On a server the server's time decides, unless this is
@@ -311,6 +326,7 @@ class MemoryPrimitive(NotCopied):
         timeout: float = 2.0,
         embedder: None = None,
         summarizer: Summarizer | None = None,
+        default_mode: SearchMode = "keyword",
         compress_over: int = 4096,
         clock: Clock = time.time,
     ) -> None:
@@ -323,6 +339,7 @@ class MemoryPrimitive(NotCopied):
         if embedder is not None:
             raise InvalidArgument("embedder: this version has no semantic search; leave it out")
         _check_summarizer(summarizer)
+        check_mode(default_mode, "default_mode")
         settings = Settings(
             namespace=namespace,
             max_size=max_size,
@@ -331,7 +348,8 @@ class MemoryPrimitive(NotCopied):
             compress_over=compress_over,
             clock=clock,
         )
-        self._set_up(open_store(redis_url if enable_redis else None, settings), clock, summarizer)
+        store = open_store(redis_url if enable_redis else None, settings)
+        self._set_up(store, clock, summarizer, default_mode)
 
     @classmethod
     def over(
@@ -339,6 +357,7 @@ class MemoryPrimitive(NotCopied):
         store: Store | InMemoryStore,
         *,
         summarizer: Summarizer | None = None,
+        default_mode: SearchMode = "keyword",
         clock: Clock = time.time,
     ) -> Self:
         """Returns a memory over a store of the caller's: a wrapper, a test double, another backend.
@@ -352,6 +371,7 @@ class MemoryPrimitive(NotCopied):
         Args:
             store: anything with the verbs of `stores.base.Store`, or an `InMemoryStore`.
             summarizer: makes a text of records, for `summarize`; may be async.
+            default_mode: how to search when a verb is called without ``mode``.
             clock: gives Unix seconds; for tests.
 
         Raises:
@@ -367,13 +387,19 @@ class MemoryPrimitive(NotCopied):
             )
         _check_summarizer(summarizer)
         memory = cls.__new__(cls)
-        memory._set_up(store, clock, summarizer)  # noqa: SLF001  as __init__ does
+        memory._set_up(store, clock, summarizer, default_mode)  # noqa: SLF001  as __init__ does
         return memory
 
-    def _set_up(self, store: Store, clock: Clock, summarizer: Summarizer | None) -> None:
+    def _set_up(
+        self,
+        store: Store,
+        clock: Clock,
+        summarizer: Summarizer | None,
+        default_mode: SearchMode,
+    ) -> None:
         self._store = store
         # A store on a server counts by the clock of that server.
-        self._verbs = Verbs(store, getattr(store, "clock", clock), summarizer)
+        self._verbs = Verbs(store, getattr(store, "clock", clock), summarizer, default_mode)
         self.sync = SyncMemory(store, self._verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
@@ -413,10 +439,12 @@ class MemoryPrimitive(NotCopied):
         return value_of(self._read_now(key))
 
     @_documented_by(Verbs.search)
-    async def search(self, query: str, limit: int | None = 5) -> list[dict[str, Any]]:  # noqa: D102
+    async def search(  # noqa: D102
+        self, query: str, limit: int | None = 5, mode: SearchMode | None = None
+    ) -> list[dict[str, Any]]:
         if self._find_now is None or self._verbs.watch is not None:
-            return await self._search(query, limit)
-        return values_of(self._find_now(search_for(query, limit)))
+            return await self._search(query, limit, mode)
+        return values_of(self._find_now(search_for(query, limit, mode, self._verbs.default_mode)))
 
     _add = _awaited(Verbs.add)
     _get = _awaited(Verbs.get)
@@ -429,6 +457,7 @@ class MemoryPrimitive(NotCopied):
     keys = _awaited(Verbs.keys)
     records = _awaited(Verbs.records)
     entries = _awaited(Verbs.entries)
+    hits = _awaited(Verbs.hits)
     peek = _awaited(Verbs.peek)
     change_token = _awaited(Verbs.change_token)
     search_records = _awaited(Verbs.search_records)
@@ -450,7 +479,7 @@ class MemoryPrimitive(NotCopied):
         self,
         query: str | None = None,
         limit: int | None = None,
-        mode: SearchMode = "keyword",
+        mode: SearchMode | None = None,
         **filters: Unpack[FilterArgs],
     ) -> AsyncIterator[MemoryRecord]:
         """Yields what `SyncMemory.stream_records` does; lets other tasks run now and then."""
@@ -480,6 +509,15 @@ class MemoryPrimitive(NotCopied):
     def store(self) -> Store:
         """The store of this memory, for a wrapper that is given to `over`."""
         return self._store
+
+    @property
+    def default_mode(self) -> SearchMode:
+        """How this memory searches where a verb is called without ``mode``."""
+        return self._verbs.default_mode
+
+    @default_mode.setter
+    def default_mode(self, mode: SearchMode) -> None:
+        self._verbs.default_mode = check_mode(mode, "default_mode")
 
     @property
     def clock(self) -> Clock:

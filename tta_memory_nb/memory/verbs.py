@@ -18,7 +18,7 @@ from ..errors import InvalidArgument, NotStorable, brief
 from ..filters import EVERYTHING, FilterArgs, Filters
 from ..record import MemoryRecord
 from ..search.indexes import check_mode
-from ..search.request import Hit, Search, SearchMode, check_limit, check_query
+from ..search.request import Found, Hit, Search, SearchMode, check_limit, check_query
 from ..stores.base import Change, Clock, Store
 from ..stores.plan import Call, Plan
 from ..times import Duration, duration
@@ -74,16 +74,25 @@ class Verbs:
         store: where the records are.
         clock: gives Unix seconds.
         summarizer: what `summarize` calls, or None.
+        default_mode: how to search where a verb is called without ``mode``.
 
     Attributes:
         clock: gives Unix seconds.
+        default_mode: how to search where a verb is called without ``mode``.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
     """
 
-    def __init__(self, store: Store, clock: Clock, summarizer: Summarizer | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        summarizer: Summarizer | None,
+        default_mode: SearchMode = "keyword",
+    ) -> None:
         self._store = store
         self.clock = clock
         self._summarizer = summarizer
+        self.default_mode = check_mode(default_mode, "default_mode")
         self.watch: Watch | None = None
 
     # ---- one record
@@ -196,7 +205,7 @@ class Verbs:
         self,
         query: str | None = None,
         limit: int | None = None,
-        mode: SearchMode = "keyword",
+        mode: SearchMode | None = None,
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[Entry]]:
         """Returns what `search_records` does, or `records` without a query, but still encoded.
@@ -208,7 +217,7 @@ class Verbs:
         Args:
             query: text; None for any record.
             limit: how many entries at most; None for all.
-            mode: ``"keyword"``, substring search.
+            mode: see `search`.
             **filters: see the class.
 
         Raises:
@@ -216,6 +225,34 @@ class Verbs:
         """
         found = yield from self._store.find(self._search(query, limit, mode, filters))
         return [hit.entry for hit in found]
+
+    @spell_out_filters
+    def hits(
+        self,
+        query: str | None = None,
+        limit: int | None = None,
+        mode: SearchMode | None = None,
+        **filters: Unpack[FilterArgs],
+    ) -> Plan[list[Hit]]:
+        """Returns what `entries` does with all that the search knows of each entry.
+
+        A `Hit` has the entry, its ``score``, and on demand ``spans`` (where it matches) and
+        ``explanation`` (where its score comes from).
+
+        Args:
+            query: text; None for any record.
+            limit: how many hits at most; None for all.
+            mode: see `search`.
+            **filters: see the class.
+
+        Returns:
+            The hits, the best first. Of a mode that ranks, the list has the attribute ``reading``, a
+            `Reading` that says how the query was understood.
+
+        Raises:
+            InvalidArgument: as `search_records`.
+        """
+        return self._store.find(self._search(query, limit, mode, filters))
 
     def peek(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked; their order of use stays."""
@@ -232,27 +269,33 @@ class Verbs:
 
     # ---- search
 
-    def search(self, query: str, limit: int | None = 5) -> Plan[list[dict[str, Any]]]:
-        """Returns values with a field name or leaf value that contains the query, newest first.
+    def search(
+        self, query: str, limit: int | None = 5, mode: SearchMode | None = None
+    ) -> Plan[list[dict[str, Any]]]:
+        """Returns the values of the records that answer a query.
 
-        Upper and lower case, and composed and decomposed accents, are the same. An empty query
-        finds nothing. A search does not change the order of use.
+        In the mode ``"keyword"`` these have a field name or leaf value that contains the query, and come
+        newest first. Upper and lower case, and composed and decomposed accents, are the same. An
+        empty query finds nothing. A search does not change the order of use.
 
         Args:
             query: text.
             limit: how many values at most; None for all.
+            mode: how to search; None for the memory's ``default_mode``.
 
         Raises:
-            InvalidArgument: a limit below 1, a query that is not text.
+            InvalidArgument: a limit below 1, a query that is not text, another mode.
         """
-        return values_of((yield from self._store.find(search_for(query, limit))))
+        return values_of(
+            (yield from self._store.find(search_for(query, limit, mode, self.default_mode)))
+        )
 
     @spell_out_filters
     def search_records(
         self,
         query: str,
         limit: int | None = 5,
-        mode: SearchMode = "keyword",
+        mode: SearchMode | None = None,
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[MemoryRecord]]:
         """Returns what `search` finds as records with ``score`` and ``matches``; takes filters.
@@ -260,8 +303,12 @@ class Verbs:
         Args:
             query: text.
             limit: how many records at most; None for all.
-            mode: ``"keyword"``, substring search.
+            mode: see `search`.
             **filters: see the class.
+
+        Returns:
+            The records. The list has the attribute ``reading``, which is None in the mode
+            ``"keyword"`` and otherwise a `Reading` that says how the query was understood.
 
         Raises:
             InvalidArgument: a limit below 1, a query that is not text, another mode, a filter.
@@ -269,14 +316,14 @@ class Verbs:
         found = yield from self._store.find(
             self._search(query, limit, mode, filters, optional=False)
         )
-        return list(map(self._found, found))
+        return Found(map(self._found, found), getattr(found, "reading", None))
 
     @spell_out_filters
     def stream_records(
         self,
         query: str | None = None,
         limit: int | None = None,
-        mode: SearchMode = "keyword",
+        mode: SearchMode | None = None,
         **filters: Unpack[FilterArgs],
     ) -> Iterator[Plan[list[MemoryRecord]]]:
         """Yields what `search_records` finds, or `records` without a query, as it is consumed.
@@ -288,7 +335,7 @@ class Verbs:
         Args:
             query: text; None for any record.
             limit: how many records at most; None for all.
-            mode: ``"keyword"``, substring search.
+            mode: see `search`.
             **filters: see the class.
 
         Raises:
@@ -313,9 +360,23 @@ class Verbs:
                 return
 
     @spell_out_filters
-    def count(self, query: str | None = None, **filters: Unpack[FilterArgs]) -> Plan[int]:
-        """Returns how many records match the query (None: any record) and the filters."""
-        return self._store.count(self._search(query, None, "keyword", filters))
+    def count(
+        self,
+        query: str | None = None,
+        mode: SearchMode | None = None,
+        **filters: Unpack[FilterArgs],
+    ) -> Plan[int]:
+        """Returns how many records `search_records` finds without a limit.
+
+        Args:
+            query: text; None for any record.
+            mode: see `search`.
+            **filters: see the class.
+
+        Raises:
+            InvalidArgument: as `search_records`.
+        """
+        return self._store.count(self._search(query, None, mode, filters))
 
     def build_index(self, seconds: float | None = None) -> Plan[int]:
         """Does the index work that searches would do a little at a time.
@@ -548,7 +609,7 @@ class Verbs:
         self,
         query: str | None,
         limit: int | None,
-        mode: SearchMode,
+        mode: SearchMode | None,
         filters: FilterArgs,
         *,
         optional: bool = True,
@@ -556,7 +617,7 @@ class Verbs:
         """Returns what is asked, checked; a query that is not optional must not be None."""
         return Search(
             None if query is None and optional else check_query(query),  # type: ignore[arg-type]
-            check_mode(mode),
+            self.default_mode if mode is None else check_mode(mode),
             self._filters(filters),
             check_limit(limit),
         )
@@ -589,9 +650,12 @@ def value_of(entry: Entry | None) -> dict[str, Any] | None:
     return None if entry is None else from_json(entry.text)
 
 
-def search_for(query: str, limit: int | None) -> Search:
+def search_for(
+    query: str, limit: int | None, mode: SearchMode | None, default: SearchMode
+) -> Search:
     """Returns what `Verbs.search` asks of the store, checked."""
-    return Search(check_query(query), limit=check_limit(limit))
+    mode = default if mode is None else check_mode(mode)
+    return Search(check_query(query), mode, limit=check_limit(limit))
 
 
 def values_of(hits: Iterable[Hit]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from math import inf
 from typing import Protocol
 
 from ..entry import Entry
-from ..errors import InvalidArgument, brief
+from ..errors import InvalidArgument
 from .orders import Orders
 from .query import Entries, Query, hits_of
 from .request import Hit, SearchMode
@@ -151,13 +151,17 @@ class Indexes:
         return sum(index.build(entries, seconds) for index in self.of_mode.values())
 
 
-def check_mode(mode: SearchMode) -> SearchMode:
+def check_mode(mode: SearchMode, name: str = "mode") -> SearchMode:
     """Returns the mode itself.
+
+    Args:
+        mode: the mode as the caller wrote it.
+        name: the argument's name, for the error.
 
     Raises:
         InvalidArgument: this version has no such mode.
     """
-    if mode in INDEXES:
+    if isinstance(mode, str) and mode in INDEXES:
         return mode
     known = ", ".join(map(repr, INDEXES))
-    raise InvalidArgument(f"mode={brief(mode)}: this version searches by {known}")
+    raise InvalidArgument.about(name, mode, f"this version searches by {known}")

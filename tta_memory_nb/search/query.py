@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from ..entry import Entry
 from ..filters import EVERYTHING
 from ..text import Needle, fold, matching_paths
-from .request import Hit, Search, Span
+from .request import Contribution, Hit, Search, Span
 from .substring.matching import spans_of
 
 Entries: TypeAlias = OrderedDict[str, Entry]
@@ -27,6 +27,7 @@ class Query:
         search: what is asked; its limit, offset and order do not matter here.
 
     Attributes:
+        text: the text that is looked for, as its user wrote it; None for any record.
         folded: the folded text that is looked for; empty for any record.
         needle: the same as a needle, or None for any record.
         filters: which records may answer at all.
@@ -46,7 +47,7 @@ class Query:
     is_impossible = is_bounded = False
 
     def __init__(self, search: Search) -> None:
-        text = search.text
+        text = self.text = search.text
         if text:
             self.folded = fold(text)
             self.needle = Needle(self.folded)
@@ -74,6 +75,12 @@ class Query:
     def spans(self, value: dict[str, Any]) -> tuple[Span, ...]:
         """Returns every place that has the text, in field order."""
         return tuple(spans_of(value, self.folded))
+
+    def explain(self, value: dict[str, Any], score: float) -> tuple[Contribution, ...]:
+        """Returns the score as the contribution of the first place that has the text."""
+        span = next(spans_of(value, self.folded), None)
+        path = None if span is None else span.path
+        return (Contribution("words", score, path, span, self.text, self.text),)
 
     def test(self, once: bool = False) -> Test:
         """Returns what says whether an entry matches.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -11,8 +12,23 @@ from ..entry import Entry
 from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
 
-SearchMode: TypeAlias = Literal["keyword"]
-"""How a search finds records. ``"keyword"`` finds exact text and gives the newest first."""
+T = TypeVar("T")
+
+SearchMode: TypeAlias = Literal["keyword", "ranked", "semantic", "hybrid"]
+"""How a search finds records.
+
+``"keyword"`` finds exact text and gives the newest first. ``"ranked"`` understands the query as a
+question: it scores the words of a record, of the records around it, who said it and when, and gives
+the best first. ``"semantic"`` compares meanings, and ``"hybrid"`` adds meaning to the ranking.
+"""
+
+Signal: TypeAlias = Literal["words", "soft words", "around", "who", "when", "session", "meaning"]
+"""What contributes to a score.
+
+``"words"`` are words of the query in the record, ``"soft words"`` words of a similar meaning,
+``"around"`` words in the records before and after it, ``"who"`` people that the query names,
+``"when"`` dates, ``"session"`` words of the whole session, and ``"meaning"`` is similarity of vectors.
+"""
 
 Order: TypeAlias = Literal["newest", "oldest"]
 """In which order of use records come that match equally well."""
@@ -63,8 +79,67 @@ class Span(NamedTuple):
     of: Literal["name", "value"] = "value"
 
 
+class Contribution(NamedTuple):
+    """A part of a score, and where it comes from. The amounts of all parts sum to the score.
+
+    Attributes:
+        signal: what kind of evidence it is.
+        amount: what it adds to the score.
+        field: path of the field that it comes from, as in ``agent.tags[0]``; None for no one field.
+        span: the first such place in the record; None where it is in no text of the record.
+        asked: the word of the query.
+        matched: the word of the record.
+        neighbour: key of the record before or after this one that has the word.
+    """
+
+    signal: Signal
+    amount: float
+    field: str | None = None
+    span: Span | None = None
+    asked: str | None = None
+    matched: str | None = None
+    neighbour: str | None = None
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How a mode that ranks has understood a query.
+
+    Attributes:
+        mode: the mode that was carried out.
+        words: the words that were looked for.
+        who: names of people in the query, which count as who speaks and not as words.
+        dropped: words that say nothing about the subject, such as "what" and "the".
+        corrected: pairs of a word that no record has, and the word that was looked for instead.
+        unknown: words that no record has.
+        records: how many records passed the filters; the statistics are those of these records.
+        note: why another mode was carried out than was asked for, if one was.
+    """
+
+    mode: SearchMode
+    words: tuple[str, ...] = ()
+    who: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    corrected: tuple[tuple[str, str], ...] = ()
+    unknown: tuple[str, ...] = ()
+    records: int = 0
+    note: str | None = None
+
+
+class Found(list[T]):
+    """A list of what a search has found that also says how the query was understood.
+
+    Args:
+        items: what was found, the best first.
+        reading: how a mode that ranks has understood the query; None for other modes.
+    """
+
+    def __init__(self, items: Iterable[T] = (), reading: Reading | None = None) -> None:
+        super().__init__(items)
+        self.reading = reading
+
+
 class Matcher(Protocol):
-    """Says where a value matches a search."""
+    """Says where a value matches a search, and why its score is what it is."""
 
     def paths(self, value: dict[str, Any]) -> tuple[str, ...]:
         """Returns the paths of the fields that match, each once, in field order."""
@@ -72,6 +147,10 @@ class Matcher(Protocol):
 
     def spans(self, value: dict[str, Any]) -> tuple[Span, ...]:
         """Returns every place that matches, in field order."""
+        ...
+
+    def explain(self, value: dict[str, Any], score: float) -> tuple[Contribution, ...]:
+        """Returns the parts of a score, which sum to it."""
         ...
 
 
@@ -92,6 +171,13 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     def spans(self) -> tuple[Span, ...]:
         """Where the record matches. Worked out anew at each access, since it decodes the value."""
         return () if self.matcher is None else self.matcher.spans(self.entry.value())
+
+    @property
+    def explanation(self) -> tuple[Contribution, ...]:
+        """Where the score comes from, worked out anew at each access; its amounts sum to the score."""
+        if self.matcher is None:
+            return ()
+        return self.matcher.explain(self.entry.value(), self.score)
 
 
 def check_limit(limit: int | None) -> int | None:
