@@ -26,15 +26,18 @@ LAYERS: dict[str, int] = {
     **dict.fromkeys(("search", "embedders"), 1),
     "stores": 2,
     **dict.fromkeys(("memory", "transfer", "summarizers", "telemetry"), 3),
-    **dict.fromkeys(("frames", "plots"), 4),
+    **dict.fromkeys(("frames", "plots", "evaluation"), 4),
     "notebook": 5,
     FACE: 6,
 }
 """Layer of each module and subpackage, by its first name."""
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "pandas": ("frames", "notebook.explorer.widget for types"),
-    "matplotlib": ("plots",),
+    "pandas": (
+        *("frames", "notebook.explorer.widget for types"),
+        "evaluation.result for types",
+    ),
+    "matplotlib": ("plots", "evaluation.result for types"),
     "IPython": ("notebook", f"{FACE} for types"),
     "ipywidgets": ("notebook",),
     "anywidget": ("notebook",),
@@ -52,6 +55,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "embedders",
         "frames",
         "memory.distributions",
+        "evaluation.significance",
     ),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""

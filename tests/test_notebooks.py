@@ -202,12 +202,17 @@ def both_departures_are_known(solver: Solver) -> None:
     assert facts["budget"] == "900 euros"
 
 
+def the_question_is_answered(solver: Solver) -> None:
+    assert solver.value(*solver.blocks) == 1.0
+
+
 SOLVED: dict[str, Callable[[Solver], None]] = {
     "01_quickstart.ipynb": bob_is_saved_and_all_others_are_kept,
     "02_redis.ipynb": another_kernel_sees_the_seconds_left,
     "03_explorer.ipynb": the_longest_text_is_found,
     "04_agent.ipynb": the_model_answers_with_every_line,
     "05_debugging.ipynb": both_departures_are_known,
+    "06_finding.ipynb": the_question_is_answered,
 }
 """What has to be true of each solution: it is run by this, after the cells of its notebook."""
 

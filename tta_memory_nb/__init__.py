@@ -21,11 +21,13 @@ if TYPE_CHECKING:
         InvalidArgument,
         MissingPackage,
         NotStorable,
+        QualityTooLow,
         ServerError,
         StoreUnavailable,
         TransferError,
         TTAMemoryError,
     )
+    from .evaluation import GoldenSet, evaluate
     from .keys import MemoryKey, create_memory_key, parse_memory_key
     from .memory.faces import MemoryPrimitive, SyncMemory
     from .nesting import allow_nested_asyncio
@@ -39,6 +41,7 @@ __all__ = [
     "AmbiguousKeyWarning",
     "CapacityExceeded",
     "EmbedderError",
+    "GoldenSet",
     "InMemoryStore",
     "InvalidArgument",
     "MemoryExplorer",
@@ -47,6 +50,7 @@ __all__ = [
     "MemoryRecord",
     "MissingPackage",
     "NotStorable",
+    "QualityTooLow",
     "ServerError",
     "StoreUnavailable",
     "SyncMemory",
@@ -54,6 +58,7 @@ __all__ = [
     "TransferError",
     "allow_nested_asyncio",
     "create_memory_key",
+    "evaluate",
     "parse_memory_key",
 ]
 
@@ -67,6 +72,8 @@ _MODULE_OF = {
     "MemoryRecord": "record",
     "InMemoryStore": "stores.memory",
     "MemoryExplorer": "notebook.explorer",
+    "GoldenSet": "evaluation",
+    "evaluate": "evaluation",
 }
 
 

@@ -8,6 +8,7 @@
     ├── CapacityExceeded                      more records than the memory may hold
     ├── TransferError                         a file that cannot be read or written; `problems` lists why
     ├── EmbedderError                         an embedder that fails, or answers what is no vector
+    ├── QualityTooLow                         judged searches are answered less well than was asked for
     └── MissingPackage (also an ImportError)  the call needs an optional package that is not installed
 
 A message names the offending value, the rule that the value breaks, and the way out. The failed call has changed
@@ -157,6 +158,10 @@ class EmbedderError(TTAMemoryError):
     """
 
     is_late = False
+
+
+class QualityTooLow(TTAMemoryError):
+    """An evaluation of judged searches is below a threshold, such as ``--fail-under recall@5=0.7``."""
 
 
 class MissingPackage(TTAMemoryError, ImportError):

@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .evaluation.result import Evaluation
+
 _INK, _FAINT, _GRID, _PAPER = "#1f2328", "#59636e", "#d8dee4", "#ffffff"
 _BLUE, _GREY = "#3b6ea8", "#9aa4af"
+# Told apart by people who see few colours, too: they differ in lightness.
+_MODES = {"keyword": _GREY, "ranked": _BLUE, "semantic": "#e0a458", "hybrid": "#1f3a5f"}
 
 # A figure is as wide as a notebook's text. It has twice as many pixels as its displayed size, which most
 # screens can show; on other screens it looks no worse.
@@ -185,6 +189,42 @@ def plot_sizes(entries: Sequence[Entry]) -> Figure:
         axes = _axes(figure, f"{_count_of_records(len(entries))} by size")
         _bars(axes, [_size(edge) for edge in bins.edges[:-1]], bins.counts, _BLUE)
         axes.set_xlabel("bytes of JSON: at least this many, and less than twice as many")
+        return figure
+
+
+def plot_evaluation(evaluation: Evaluation) -> Figure:
+    """Draws how well each mode answers judged questions: means, with their 95 % intervals.
+
+    Raises:
+        MissingPackage: matplotlib is not installed.
+    """
+    with _styled_figure() as figure:
+        count = _counted(len(evaluation.questions), "judged question")
+        axes = _axes(figure, f"{count}, mean and 95 % interval")
+        measures, modes = evaluation.measures, evaluation.modes
+        width = 0.8 / len(modes)
+        for number, mode in enumerate(modes):
+            means = [evaluation.mean(mode, measure) for measure in measures]
+            ends = [evaluation.interval(mode, measure) for measure in measures]
+            axes.bar(
+                [place + (number + 0.5) * width - 0.4 for place in range(len(measures))],
+                means,
+                width,
+                color=_MODES[mode],
+                edgecolor=_PAPER,
+                label=mode,
+                # The mean of a resampled interval may lie outside of it by a rounding error.
+                yerr=[
+                    [max(0.0, mean - low) for mean, (low, _) in zip(means, ends, strict=True)],
+                    [max(0.0, high - mean) for mean, (_, high) in zip(means, ends, strict=True)],
+                ],
+                error_kw={"ecolor": _FAINT, "elinewidth": 1, "capsize": 2},
+            )
+        axes.set_xticks(range(len(measures)), measures)
+        axes.tick_params(axis="x", length=0, labelsize=9)
+        axes.set_ylim(0, 1.02)
+        axes.grid(axis="y", color=_GRID)
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
         return figure
 
 

@@ -1,14 +1,18 @@
 """Records as pandas DataFrames, and how these are shown. Only this package imports pandas."""
 
 from .build import differences_frame, facts_frame, hits_frame, records_frame
+from .judged import changes_frame, evaluation_frame, questions_frame
 from .render import frame_html, frame_text, is_table
 
 __all__ = [
+    "changes_frame",
     "differences_frame",
+    "evaluation_frame",
     "facts_frame",
     "frame_html",
     "frame_text",
     "hits_frame",
     "is_table",
+    "questions_frame",
     "records_frame",
 ]

@@ -2,7 +2,8 @@
 
 A command is a function ``(notebook, operand, ..., *, flag=default, ...)``. Positional parameters are
 operands, filled from the line in order. Keyword-only parameters are flags: ``max_size`` is typed as
-``--max-size``, and a ``bool`` is a switch, which takes no value. ``**filters`` means the filters
+``--max-size``, and a ``bool`` is a switch, which takes no value; a flag of ``Words`` takes all words up to
+the next flag. ``**filters`` means the filters
 that every query takes. Annotations say how text becomes a value: `Word`, `Words`, `Text`, `Payload`,
 `Limit`, ...
 """
@@ -193,11 +194,18 @@ _BOTH_SPELLINGS = re.compile(r"\b\w+=(?:'\w*'|\w*) \(in %memory: (--[^)\n]+)\)")
 """How messages of the library name an argument for both of its users: in Python and in ``%memory``."""
 
 
+_METAVARS = {
+    "Limit": "N",
+    "int": "N",
+    "int | None": "N",
+    "Where": "JSON",
+    "Words": "KEYS...",
+}
+
+
 def metavar(flag: Flag) -> str:
     """What the help shows in place of a flag's value: ``N``, ``JSON``, or the flag's name."""
-    return {"Limit": "N", "int": "N", "int | None": "N", "Where": "JSON"}.get(
-        flag.kind, flag.name.upper().replace("_", "-")
-    )
+    return _METAVARS.get(flag.kind, flag.name.upper().replace("_", "-"))
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

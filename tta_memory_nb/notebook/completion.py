@@ -34,6 +34,7 @@ _CHOICES = {
     "export.format": ("jsonl", "csv", "parquet"),
 }
 _TAKE_KEYS = ("get", "delete", "add")
+_KEYS_IN_FLAGS = ("judge.wrong", "judge.forget")
 
 
 def complete(before: str, nb: Notebook) -> tuple[str, list[str]] | None:
@@ -82,6 +83,8 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
         if command.name == "add" and words:
             return None
         return _starting(typed, _keys(nb, typed))
+    if command.name == "judge":
+        return _starting(typed, _keys(nb, typed)) if words else None
     if command.name == "help":
         return _starting(typed, COMMANDS)
     if command.name == "use" and not words:
@@ -101,7 +104,7 @@ def _flag_values(
             return _CHOICES[place]
     if flag.name == "namespace":
         return [namespace for backend, namespace in nb.memories if backend == nb.backend]
-    if flag.name == "prefix":
+    if flag.name == "prefix" or f"{command.name}.{flag.name}" in _KEYS_IN_FLAGS:
         return _keys(nb, typed)
     if flag.name == "user":
         return _parts_of_keys(nb, "user", prefix=typed)

@@ -32,6 +32,7 @@ _PLAIN = re.compile(rf"[^\s${{]|[{_NO_BREAK}]")
 _END = re.compile(r"\s*;?\s*$")
 _EMPTY_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 _FLAG = re.compile(r"--([A-Za-z][\w-]*)(=)?|-([oh])(?=\s|$)")
+_NEXT_FLAG = re.compile(rf"{_FLAG.pattern}|--(?=\s|$)|;\s*$")
 _END_OF_FLAGS = re.compile(r"--(?=\s|$)")
 _LAST_OUTPUT = re.compile(r"-o\s+\S+\s*$")
 
@@ -295,6 +296,11 @@ class _Parser:
         self.parsed.flags[flag.name] = value
 
     def _flag_value(self, flag: Flag) -> Any:
+        if flag.kind == "Words":
+            words = [self._word()]
+            while self._skip_space() and not _NEXT_FLAG.match(self.line, self.at):
+                words.append(self._word())
+            return tuple(words)
         if flag.kind == "Where" and self.line[self.at] == "{":
             try:
                 value, self.at = read_object(self.line, self.at)

@@ -3,6 +3,7 @@
     reading.py     get, search, list
     writing.py     add, delete, clear, undo
     transfer.py    import, export
+    judging.py     judge, evaluate
     views.py       explore, plot, snapshot, diff
     memories.py    info, use, nest, and the reply to %memory alone
     keys.py        keys as operands
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from ...errors import InvalidArgument
 from ..arguments import Syntax, Word, did_you_mean
-from . import memories, reading, transfer, views, writing
+from . import judging, memories, reading, transfer, views, writing
 from .base import Command, Notebook, Reply, shown
 
 __all__ = ["COMMANDS", "Command", "Notebook", "Reply", "help_", "overview", "syntax"]
@@ -34,6 +35,8 @@ COMMANDS: dict[str, Command] = {
     "get": reading.get,
     "search": reading.search,
     "list": reading.list_,
+    "judge": judging.judge,
+    "evaluate": judging.evaluate,
     "explore": views.explore,
     "delete": writing.delete,
     "clear": writing.clear,

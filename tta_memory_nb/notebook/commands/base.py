@@ -39,6 +39,7 @@ class Notebook:
         memories: the memories made by ``use``, by backend and namespace.
         undo_stack: the changes that ``undo`` can take back.
         snapshots: by name, what ``diff`` can compare with, and the memory it was taken of.
+        golden: path of the file that judgements are added to.
     """
 
     memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
@@ -48,6 +49,7 @@ class Notebook:
     memories: dict[tuple[str, str], MemoryPrimitive] = field(default_factory=dict)
     undo_stack: UndoStack = field(default_factory=UndoStack)
     snapshots: dict[str, tuple[MemoryPrimitive, Snapshot]] = field(default_factory=dict)
+    golden: str = "golden.jsonl"
 
     def __post_init__(self) -> None:
         self.memories[self.backend, self.memory.namespace] = self.memory

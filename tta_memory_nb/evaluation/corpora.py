@@ -1,0 +1,174 @@
+"""Readers of test collections, which bring their records: LoCoMo-like files and BEIR-like folders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidArgument, TransferError, brief
+from ..filters import FilterArgs
+from ..keys import create_memory_key
+from ..transfer.files import open_for_reading
+from ..transfer.items import parsed_json
+from .golden import GoldenSet, Question
+
+Record = tuple[str, dict[str, Any]]
+
+_SESSION = re.compile(r"session_(\d+)")
+_LIKE_LOCOMO = (
+    "a list of objects with 'sample_id', 'conversation' (session_1, session_1_date_time, ...; turns with "
+    "speaker, dia_id and text) and 'qa' (question, evidence)"
+)
+# Questions of this category have no answer in the conversation.
+_UNANSWERABLE = 5
+
+
+def read_conversations(path: Path) -> GoldenSet:
+    """Reads a file of conversations with questions and the turns that answer them.
+
+    A turn becomes a record under ``conversation:session:hash8``, with the fields ``speaker``, ``text``,
+    ``date`` of its session and, of an image, ``caption``. A question is asked of its own conversation
+    only. Questions without evidence, and those that the file calls unanswerable (category 5), are left out.
+
+    Source: Maharana et al., Evaluating very long-term conversational memory of LLM agents, ACL 2024.
+
+    Raises:
+        TransferError: the file cannot be read, or is another one.
+    """
+    with open_for_reading(path) as file:
+        data = file.read()
+    records: list[Record] = []
+    questions: list[Question] = []
+    try:
+        for sample in parsed_json(data):
+            turns = dict(_turns(sample))
+            records += turns.values()
+            keys = {turn: key for turn, (key, _) in turns.items()}
+            questions += _questions(sample, keys)
+    except InvalidArgument as error:
+        raise TransferError(f"{str(path)!r}: {error}") from None
+    except (KeyError, TypeError, AttributeError):  # parts that are missing, or of other types
+        raise TransferError(f"{str(path)!r}: expected {_LIKE_LOCOMO}") from None
+    return GoldenSet(tuple(questions), path.name, tuple(records))
+
+
+def _turns(sample: dict[str, Any]) -> Iterator[tuple[str, Record]]:
+    """Yields the id of each turn and its record, in the order in which they were said."""
+    conversation = sample["conversation"]
+    numbers = sorted(int(found[1]) for name in conversation if (found := _SESSION.fullmatch(name)))
+    user = _part(sample["sample_id"])
+    for number in numbers:
+        date = conversation.get(f"session_{number}_date_time")
+        for turn in conversation[f"session_{number}"]:
+            value = {"speaker": turn["speaker"], "text": turn["text"]}
+            if date is not None:
+                value["date"] = date
+            if turn.get("blip_caption"):
+                value["caption"] = turn["blip_caption"]
+            key = create_memory_key(user, f"session_{number}", {"turn": turn["dia_id"]})
+            yield turn["dia_id"], (key, value)
+
+
+def _part(name: str) -> str:
+    """Returns a name as a part of a key."""
+    return name.replace(":", "-")
+
+
+def _questions(sample: dict[str, Any], keys: dict[str, str]) -> Iterator[Question]:
+    for asked in sample["qa"]:
+        right = {
+            keys[turn]: 1
+            for evidence in asked.get("evidence") or ()
+            for turn in re.split(r"[;,\s]+", evidence)
+            if turn in keys
+        }
+        if right and asked.get("category") != _UNANSWERABLE:
+            filters = FilterArgs(user=_part(sample["sample_id"]))
+            yield Question(asked["question"], right, filters=filters)
+
+
+def read_folder(path: Path, split: str | None) -> GoldenSet:
+    """Reads a folder of ``corpus.jsonl``, ``queries.jsonl`` and judgements in ``qrels/*.tsv``.
+
+    A document becomes a record under its id, with the fields ``title`` (unless it is empty) and ``text``.
+
+    Source: Thakur et al., BEIR: A heterogeneous benchmark for zero-shot evaluation of information
+    retrieval models, NeurIPS Datasets and Benchmarks 2021.
+
+    Args:
+        path: the folder.
+        split: name of the file in ``qrels``; None: ``test``, or the only one.
+
+    Raises:
+        TransferError: a file is missing or cannot be read; the message names the line.
+    """
+    grades: dict[str, dict[str, int]] = {}
+    for query, document, grade in _qrels(_qrels_file(path, split)):
+        grades.setdefault(query, {})[document] = grade
+    texts = {each["_id"]: each["text"] for each in _rows(path, "queries.jsonl")}
+    records = []
+    for each in _rows(path, "corpus.jsonl"):
+        title = {"title": each["title"]} if each.get("title") else {}
+        records.append((each["_id"], {**title, "text": each["text"]}))
+    if missing := [query for query in grades if query not in texts]:
+        raise TransferError(
+            f"{str(path)!r}: queries.jsonl lacks the query {brief(missing[0])} of qrels"
+        )
+    judged = {query: found for query, found in grades.items() if any(map(bool, found.values()))}
+    questions = tuple(Question(texts[query], found) for query, found in judged.items())
+    return GoldenSet(questions, path.name, tuple(records))
+
+
+def _qrels_file(path: Path, split: str | None) -> Path:
+    files = {file.stem: file for file in sorted((path / "qrels").glob("*.tsv"))}
+    if split is None:
+        split = "test" if "test" in files or len(files) != 1 else next(iter(files))
+    if split in files:
+        return files[split]
+    known = f"there are {', '.join(map(repr, files))}" if files else "there is none"
+    raise TransferError(
+        f"{str(path)!r}: no file qrels/{split}.tsv; {known}; give split= one of these"
+    )
+
+
+def _qrels(path: Path) -> Iterator[tuple[str, str, int]]:
+    """Yields query, document and grade of each line; the first line may name the columns."""
+    with open_for_reading(path) as file:
+        for number, line in enumerate(file, start=1):
+            columns = line.decode("utf-8", "replace").strip().split("\t")
+            if columns == [""] or (number == 1 and columns[-1] == "score"):
+                continue
+            try:
+                query, document, grade = columns
+                yield query, document, max(0, int(grade))
+            except ValueError:
+                raise TransferError(
+                    f"{str(path)!r}, line {number}: expected query, document and a whole number, separated "
+                    "by tabs"
+                ) from None
+
+
+def _rows(folder: Path, name: str) -> Iterable[dict[str, Any]]:
+    """Yields the objects of a file of the folder, each with the texts ``_id`` and ``text``."""
+    path = folder / name
+    if not path.exists() and (folder / f"{name}.gz").exists():
+        path = folder / f"{name}.gz"
+    with open_for_reading(path) as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = parsed_json(line)
+            except InvalidArgument as error:
+                raise TransferError(f"{str(path)!r}, line {number}: {error}") from None
+            if (
+                not isinstance(row, dict)
+                or not isinstance(row.get("_id"), str)
+                or not isinstance(row.get("text"), str)
+            ):
+                raise TransferError(
+                    f"{str(path)!r}, line {number}: expected an object with the texts '_id' and 'text'"
+                )
+            yield row
