@@ -302,7 +302,8 @@ def test_acknowledged_writes_are_dropped_when_they_are_safe_or_too_many(monkeypa
     kept.add([Write("delete", 0.0, keys=("a", "b", "c", "d"))], base=7)
     kept.add([Write("delete", 0.0, keys=("e",))], base=8)
     assert kept.base == 7
-    assert [write.keys for write in kept.take()] == [("a", "b", "c", "d"), ("e",)]
+    assert [write.keys for write in kept.writes()] == [("a", "b", "c", "d"), ("e",)]
+    kept.forget()
     assert len(kept) == 0
 
 

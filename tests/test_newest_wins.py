@@ -44,7 +44,7 @@ def open_memory(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callab
 
 def lose_the_server(memory: MemoryPrimitive) -> None:
     store: Any = memory._store
-    store.outages._begin(StoreUnavailable("away, says the test"), store.outages._ended)
+    store.outages._begin(StoreUnavailable("away, says the test"), store.outages.ended)
 
 
 VERBS: dict[str, Callable[[Any, str], object]] = {

@@ -330,7 +330,7 @@ def test_a_namespace_that_another_client_has_begun_in_an_outage_is_no_loss(
 ):
     memory, other = open_memory(), open_memory()
     store: Any = memory._store
-    store.outages._begin(StoreUnavailable("away, says the test"), store.outages._ended)
+    store.outages._begin(StoreUnavailable("away, says the test"), store.outages.ended)
     memory.sync.add("mine", {})
     other.sync.delete("none")
     other.sync.add("theirs", {})

@@ -25,7 +25,7 @@ from real_servers import Cluster, Server, need, until, valkey
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable
 from tta_memory_nb.entry import new_entry
-from tta_memory_nb.stores.redis import outage
+from tta_memory_nb.stores.redis import routing
 from tta_memory_nb.stores.redis.keys import keys_of
 from tta_memory_nb.stores.redis.operations import Attempt
 
@@ -447,7 +447,7 @@ def test_a_write_is_undone_in_an_outage_after_its_record_was_loaded_again(
 
 
 def test_a_full_journal_refuses_writes_and_loses_none(memory, other, proxy):
-    with patch.object(outage, "MOST_PENDING", 3):
+    with patch.object(routing, "MOST_PENDING", 3):
         proxy.refuse()
         memory.sync.add_many({"a": {}, "b": {}})
         memory.sync.add("c", {})

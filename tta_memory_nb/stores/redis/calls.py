@@ -163,3 +163,7 @@ class Calls:
         finally:
             self._is_greeting = False
         yield from self.incarnation.look_for_losses(self.run)
+
+    def look_for_lost(self) -> Plan[None]:
+        """Finds out which of the writes that the server had lost are still missing."""
+        yield from self.incarnation.look_again(self.run)

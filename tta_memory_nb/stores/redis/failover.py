@@ -67,12 +67,14 @@ class Acknowledged:
         while self._writes and self._writes[0][0] < asked - _MARGIN:
             self._drop_oldest()
 
-    def take(self) -> list[Write]:
-        """Returns all writes, and forgets them."""
-        writes = [write for _, _, write in self._writes]
-        self._writes.clear()
+    def writes(self) -> list[Write]:
+        """Returns all writes."""
+        return [write for _, _, write in self._writes]
+
+    def forget(self) -> None:
+        """Forgets all writes."""
         self._size = self._weight = 0
-        return writes
+        self._writes.clear()
 
     def _drop_oldest(self) -> None:
         _, _, write = self._writes.popleft()

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from itertools import chain
-from math import inf, nan
+from math import nan
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ...entry import Entry, Unreadable
 from ..plan import Plan
@@ -44,6 +44,36 @@ MOST_DELETIONS = 10_000
 _NOTHING, _OLD, _OLD_TOMBSTONE, _THERE = 0, 1, 2, 4
 
 
+class Loss(NamedTuple):
+    """A write that the server has lost, as far as this process knows it.
+
+    Attributes:
+        found: the entry that was written, or the instant of a deletion in Unix seconds.
+        since: the counter that the server has come back with.
+    """
+
+    found: Entry | float
+    since: int
+
+    @property
+    def version(self) -> int:
+        """The number of the write; 0 of a deletion."""
+        return 0 if isinstance(self.found, float) else self.found._write_seq
+
+    def stays(self, state: int, now: float) -> bool:
+        """Returns whether it is still lost.
+
+        Args:
+            state: what lost.lua says of its key now.
+            now: the instant, in Unix seconds.
+        """
+        if isinstance(self.found, float):
+            return state == _OLD
+        expires_at = self.found.expires_at
+        is_missing = state in (_NOTHING, _OLD, _OLD_TOMBSTONE)
+        return is_missing and (expires_at is None or expires_at > now)
+
+
 class Incarnation:
     """The server as this process knows it, and what it has lost since.
 
@@ -53,22 +83,19 @@ class Incarnation:
         replicas: what this process knows of the namespace.
 
     Attributes:
-        lost: by key, the write of this namespace that the server has lost as far as this process knows:
-            an entry, or the instant of a deletion in Unix seconds.
+        lost: by key, the write of this namespace that the server has lost. Another client may have written it
+            again since; see `look_again`.
         seen: the server's counter, as far as this process has seen it.
         has_writes_waiting: whether writes wait in a journal, which may bring back what is lost; only
             when they have reached the server is it looked for.
         must_greet: whether the server has to be greeted again before something is written.
-        came_back_with: the lowest counter that the server has come back with; what is lost had higher
-            numbers.
     """
 
     def __init__(self, names: Sequence[bytes], clock: ServerClock, replicas: Replicas) -> None:
-        self.lost: dict[str, Entry | float] = {}
+        self.lost: dict[str, Loss] = {}
         self.seen = 0
         self.must_greet = False
         self.has_writes_waiting = False
-        self.came_back_with = inf
         self._greeting: Words = ("EVAL", scripts.GREET.source, b"%d" % len(names), *names, b"")
         self._clock = clock
         self._replicas = replicas
@@ -149,7 +176,7 @@ class Incarnation:
             return
         with self._lock:
             gaps, self._gaps = self._gaps, set()
-        lost: dict[str, Entry | float] = {}
+        lost: dict[str, Loss] = {}
         try:
             for gap in sorted(gaps):
                 lost |= yield from self._lost_in(gap, ask)
@@ -158,59 +185,66 @@ class Incarnation:
             raise
         self.lost |= lost
         if lost:
-            self.came_back_with = min(self.came_back_with, *(since for since, _ in gaps))
             logger.warning(
                 "the server has come back older than it was: %d of the writes that this process knows are "
-                "lost on it; reconnect(restore_from_here=True) writes them back, in a notebook "
-                "%%memory info --restore",
+                "lost on it now; reconnect(restore_from_here=True) writes back what nobody has written "
+                "again by then, in a notebook %%memory info --restore",
                 len(lost),
             )
 
-    def _lost_in(self, gap: Gap, ask: Ask) -> Plan[dict[str, Entry | float]]:
+    def look_again(self, ask: Ask) -> Plan[None]:
+        """Drops what is not lost any more: other clients may have written it again, or replaced it."""
+        lost = dict(self.lost)
+        for since in sorted({loss.since for loss in lost.values()}):
+            some = {key: loss for key, loss in lost.items() if loss.since == since}
+            states = yield from self._states(since, some, ask)
+            now = self._clock()
+            for key, loss in some.items():
+                if self.lost.get(key) is loss and not loss.stays(states[key], now):
+                    del self.lost[key]
+
+    def _lost_in(self, gap: Gap, ask: Ask) -> Plan[dict[str, Loss]]:
         now, (since, until) = self._clock(), gap
-        written = [
-            entry
+        written = {
+            entry.key: Loss(entry, since)
             for entry in self._replicas.known()
-            if since < entry._write_seq < until
-            and (entry.expires_at is None or entry.expires_at > now)
-            and not isinstance(entry, Unreadable)
-        ]
+            if since < entry._write_seq < until and not isinstance(entry, Unreadable)
+        }
         deleted = {
-            key: at
+            key: Loss(at, since)
             for key, (counter, at) in list(self._deletions.items())
             if since < counter < until
         }
-        lost: dict[str, Entry | float] = {}
-        outdated: list[str] = []
-        for batch in pages(written):
-            rows = ((encode_key(entry.key), entry._write_seq) for entry in batch)
-            found = yield from ask(scripts.LOST, since, *chain.from_iterable(rows))
-            for entry, state in zip(batch, found, strict=True):
-                if state in (_NOTHING, _OLD, _OLD_TOMBSTONE):
-                    lost[entry.key] = entry
-                if state != _THERE:
-                    outdated.append(entry.key)
-        for keys in pages([key for key in deleted if key not in lost]):
-            pairs = ((encode_key(key), 0) for key in keys)
-            found = yield from ask(scripts.LOST, since, *chain.from_iterable(pairs))
-            for key, state in zip(keys, found, strict=True):
-                if state == _OLD:
-                    lost[key] = deleted[key]
+        states = yield from self._states(since, written, ask)
+        outdated = [key for key, state in states.items() if state != _THERE]
+        lost = {key: loss for key, loss in written.items() if loss.stays(states[key], now)}
+        deleted = {key: loss for key, loss in deleted.items() if key not in lost}
+        states = yield from self._states(since, deleted, ask)
+        lost |= {key: loss for key, loss in deleted.items() if loss.stays(states[key], now)}
         self._replicas.forget(outdated, since)
         return lost
 
-    def to_restore(self) -> list[Write]:
-        """Returns the writes that bring back what is lost."""
+    def _states(self, since: int, losses: Mapping[str, Loss], ask: Ask) -> Plan[dict[str, int]]:
+        """Returns what lost.lua says of each key."""
+        states: dict[str, int] = {}
+        for keys in pages(list(losses)):
+            rows = ((encode_key(key), losses[key].version) for key in keys)
+            found = yield from ask(scripts.LOST, since, *chain.from_iterable(rows))
+            states.update(zip(keys, found, strict=True))
+        return states
+
+    def to_restore(self) -> tuple[int, list[Write]]:
+        """Returns the writes that bring back what is lost, and a counter that is older than they are."""
         now = self._clock()
-        return [
+        writes = [
             Write("delete", found, keys=(key,))
             if isinstance(found, float)
             else Write("set", found.updated_at, entries=(copy(found),), kept=(found,))
-            for key, found in self.lost.items()
+            for key, (found, _) in self.lost.items()
             if isinstance(found, float) or found.expires_at is None or found.expires_at > now
         ]
+        return min((loss.since for loss in self.lost.values()), default=0), writes
 
     def restored(self) -> None:
         """Notes that the server has all that this process knows."""
         self.lost.clear()
-        self.came_back_with = inf

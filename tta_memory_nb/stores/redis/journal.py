@@ -30,6 +30,9 @@ _FORGOTTEN = (
     "the deletions of that time; add it again if it is to exist"
 )
 
+# Kinds of writes that a server without room takes.
+_FREEING: tuple[WriteKind, ...] = ("delete", "clear", "resize")
+
 # After so many failures of a write that is sent alone to a server that answers, it is set aside.
 _TRIES = 3
 
@@ -76,7 +79,9 @@ class Journal:
         self.size = 0
 
     def add(self, write: Write) -> None:
-        """Puts a write behind all others."""
+        """Puts a write behind all others; one that is pending already stays where it is."""
+        if write in self._writes:
+            return
         if write.kind == "clear":
             for earlier in [each for each in self._writes if not each.write_id]:
                 if earlier.kind != "resize":
@@ -132,14 +137,19 @@ class Journal:
 
     # ---- what is sent
 
-    def next(self) -> list[Write]:
-        """Returns the writes to send next: one of any kind, or some that can be sent together."""
+    def next(self, *, freeing: bool = False) -> list[Write]:
+        """Returns the writes to send next: one of any kind, or some that can be sent together.
+
+        Args:
+            freeing: only writes that free room. They may overtake the others, since of two writes of a
+                record the one with the newest instant wins.
+        """
         taken: list[Write] = []
         size = weight = 0
         first = next(iter(self._writes), None)
         if first is not None and not first.write_id and first.size > self._most:
             self.split(first)
-        for write in self._writes:
+        for write in (each for each in self._writes if not freeing or each.kind in _FREEING):
             alone = write.kind in ("clear", "resize")
             if write.kind in ("take", "restore") and any(each.kept for each in taken):
                 break  # it names versions, which those before it learn from the server
@@ -247,17 +257,21 @@ class Replay:
             StoreUnavailable: the server is away.
             ServerError: the server refuses any write for now; all that it has not taken stay pending.
         """
+        yield from self._deliver(freeing=False)
+
+    def _deliver(self, *, freeing: bool) -> Plan[bool]:
+        """Sends the next writes; returns whether there were any."""
         with self._lock:
-            writes = self._journal.next()
+            writes = self._journal.next(freeing=freeing)
         if not writes:
-            return
+            return False
         before = self._commands.seen
         try:
             refused = yield from self._send(writes)
         except (StoreUnavailable, ServerError) as error:
             yield from self.probe()  # raises if this is about the server, and not about these writes
             yield from self._send_less(writes, str(error))
-            return
+            return True
         done = [write for write in writes if write not in refused]
         with self._lock:
             self._journal.got_through(done)
@@ -268,7 +282,10 @@ class Replay:
             if not is_passing(why):
                 yield from self._failed(write, str(why))
         for why in filter(is_passing, refused.values()):
-            raise why
+            # Behind what needs room there may be writes that make some.
+            if freeing or not (yield from self._deliver(freeing=True)):
+                raise why
+        return True
 
     def _send(self, writes: Sequence[Write]) -> Plan[dict[Write, ServerError]]:
         """Sends writes, and returns those that the server refuses while it takes the others."""

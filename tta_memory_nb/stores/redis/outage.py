@@ -1,12 +1,9 @@
-"""What happens when the server is away: work goes on in memory, and nothing acknowledged is lost.
+"""How an outage begins and ends: nothing acknowledged is lost in it.
 
 An **outage** begins with a `StoreUnavailable`: no connection, no answer in time, or a server that is
-loading, read-only or without a primary. From then on the store is **degraded**: reads are answered
-from what this process knows, and writes go to memory and, with their instants, to a **journal**. When
-the server is back, the journal is replayed, the oldest write first, before anything else is asked;
-then the server counts again. A write that was in flight when the connection broke may have been
-applied or not: it goes to the journal under the write id it was sent with, and the server applies no
-id twice.
+loading, read-only or without a primary. From then on the store is **degraded**: its verbs are carried out
+in memory, and writes wait in a **journal** (see `routing`). When the server is back, the journal is
+replayed, the oldest write first, before anything else is asked; then the server counts again.
 
 What the server refuses for good is set aside and named, so that nothing keeps the other writes from
 it. Any other error of the server is raised to the caller, and begins no outage.
@@ -15,16 +12,14 @@ it. Any other error of the server is raised to the caller, and begins no outage.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from threading import Event, RLock, Thread
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from ...errors import ServerError, StoreUnavailable, brief
-from ...times import shown_instant
 from ..forks import after_fork_in_child, guarded
 from ..locks import AdvisoryLock, Ticket
 from ..opening import Settings
@@ -35,17 +30,12 @@ from .ends import watch_over
 from .failover import CHECKED_EVERY, Acknowledged
 from .faults import FailedOver
 from .journal import Journal, RefusedWrite, Replay
-from .operations import Attempt, Write
+from .operations import Write
 from .partial import Replicas
 from .retrying import retry
 from .runner import RedisRunner
 
 logger = logging.getLogger("tta_memory_nb")
-
-T = TypeVar("T")
-
-MOST_PENDING = 100_000
-"""So many records may be pending for the server."""
 
 # Seconds that the last try at the end of a process goes on with the replay.
 _LAST_TRY = 3.0
@@ -100,7 +90,7 @@ _owing: set[Outages] = set()
 
 
 class Outages:
-    """Begins and ends the outages of one store, and decides where its verbs are carried out.
+    """Begins and ends the outages of one store.
 
     Args:
         settings: of the store.
@@ -112,6 +102,12 @@ class Outages:
 
     Attributes:
         current: the outage there is, or None.
+        ended: how many outages have ended.
+        policy: what an outage is to the caller of a verb: an error, or work that goes on in memory.
+        lock: held while an outage begins or ends, and while a verb is carried out in one.
+        shown: the server's address, without any password.
+        may_fail_over: whether what was acknowledged has to be kept, because another server may take the
+            place of the one that was asked.
         refused: by key, the last write that the server has refused for good after an outage.
     """
 
@@ -132,18 +128,19 @@ class Outages:
         self._runner = runner
         self._clock = clock
         self._timeout = settings.timeout
-        self._policy = settings.on_outage
-        self._shown = shown
-        self._lock = guarded(RLock(), 1)
+        self.policy = settings.on_outage
+        self.shown = shown
+        self.lock = guarded(RLock(), 1)
         after_fork_in_child(self._begin_in_child)
         self._recovering = AdvisoryLock()
-        self._ended = 0  # how many outages have ended
+        self.ended = 0
         self._is_ending = False
-        self._acknowledged = Acknowledged() if runner.may_fail_over else None
+        self.may_fail_over = runner.may_fail_over
+        self._acknowledged = Acknowledged() if self.may_fail_over else None
         self._is_guarded = False
         self._closed = Event()
         self._try_until = inf
-        if self._policy == "fallback" or self._acknowledged is not None:
+        if self.policy == "fallback" or self._acknowledged is not None:
             watch_over(self)
 
     @property
@@ -164,135 +161,9 @@ class Outages:
             "writes_refused": dict(self.refused),
         }
 
-    # ---- where a verb is carried out
-
-    def look(self, ask: Callable[[], Plan[T]], offline: Callable[[], T]) -> Plan[T]:
-        """Carries a read out: on the server, or with what this process knows.
-
-        Args:
-            ask: makes the plan that asks the server.
-            offline: answers in an outage.
-        """
-        while True:
-            if self.current is None:
-                if self._is_ending:
-                    self._start_over()
-                ended = self._ended
-                try:
-                    return (yield from ask())
-                except StoreUnavailable as error:
-                    yield from self._lost(error, ended)
-            elif self._policy == "raise":
-                yield from self._recover_or_raise()
-                continue
-            with self._lock:
-                if self.current is not None and self._policy == "fallback":
-                    self._watch_over(self.current)
-                    return offline()
-
-    def change(
-        self,
-        ask: Callable[[int], Plan[T]],
-        offline: Callable[[], tuple[T, list[Write]]],
-        meant: Callable[[T], list[Write]],
-        size: int,
-    ) -> Plan[T]:
-        """Carries a write out: on the server, or in memory and in the journal.
-
-        Args:
-            ask: makes the plan that asks the server, for the id of the write.
-            offline: carries it out in memory; returns its result, and what the journal has to keep:
-                the write itself comes first.
-            meant: gives, for the result of the server, what has to be written again if another server
-                takes its place.
-            size: how many records the write changes.
-        """
-        ids, attempt = self._commands.write_ids, Attempt()
-        sent = False
-        try:
-            write_id = ids.begin(attempt)
-            while True:
-                if self.current is None:
-                    if self._is_ending:
-                        self._start_over()
-                    ended, base, at = self._ended, self._commands.seen, self._clock()
-                    try:
-                        result = yield from ask(write_id)
-                    except StoreUnavailable as error:
-                        sent = True
-                        yield from self._lost(error, ended)
-                    else:
-                        if self._acknowledged is None or self._keep(
-                            meant(result), write_id, ended, base, at
-                        ):
-                            ids.end(write_id)
-                            return result
-                        sent = True  # what has acknowledged it does not count any more
-                elif self._policy == "raise":
-                    yield from self._recover_or_raise()
-                    continue
-                with self._lock:
-                    if self.current is not None and self._policy == "fallback":
-                        self._check_room(self.current, size)
-                        try:
-                            result = self._change_offline(self.current, offline, write_id, sent)
-                        except Exception:
-                            raise  # a refusal has changed nothing, and must not be tried again
-                        except BaseException:
-                            # An interrupt. Done again, it is in memory and in the journal, and not in
-                            # one of them only.
-                            self._change_offline(self.current, offline, write_id, sent)
-                            raise
-                        if not sent:
-                            ids.end(write_id)
-                        return result
-        except BaseException:
-            if not self._is_pending(attempt):
-                ids.end(attempt.write_id)
-            raise
-
-    def _check_room(self, outage: Outage, size: int) -> None:
-        self._watch_over(outage)
-        if outage.journal.size + size > MOST_PENDING:
-            raise StoreUnavailable(
-                f"{self._shown} has been away since {shown_instant(outage.since)}, and "
-                f"{outage.journal.size:,} writes are pending for it, so {size:,} more cannot be "
-                "kept; nothing was written: make the server reachable, then call reconnect()"
-            )
-
-    def _change_offline(
-        self,
-        outage: Outage,
-        offline: Callable[[], tuple[T, list[Write]]],
-        write_id: int,
-        sent: bool,
-    ) -> T:
-        result, writes = offline()
-        for write in writes:
-            # The first one is the write itself, and may have been applied.
-            if sent and write is writes[0]:
-                write.write_id = write_id
-            outage.journal.add(write)
-            _owing.add(self)
-            self._note_offline(write)
-        if not writes:
-            self._commands.write_ids.end(write_id)
-        return result
-
-    def _is_pending(self, attempt: Attempt) -> bool:
-        outage = self.current
-        return outage is not None and outage.journal.has(attempt.write_id)
-
-    def _note_offline(self, write: Write) -> None:
-        """Lets no answer from before the outage bring back what was deleted in it."""
-        if write.kind == "clear":
-            self._replicas.whole.replica.removed_offline(None)
-        elif write.kind in ("delete", "take"):
-            self._replicas.whole.replica.removed_offline(write.changed)
-
     # ---- another server takes the place of the one that was asked
 
-    def _keep(self, writes: list[Write], write_id: int, ended: int, base: int, at: float) -> bool:
+    def keep(self, writes: list[Write], write_id: int, ended: int, base: int, at: float) -> bool:
         """Keeps what a server has acknowledged, in case that another one takes its place.
 
         Args:
@@ -306,8 +177,8 @@ class Outages:
             Whether the server still counts.
         """
         assert self._acknowledged is not None
-        with self._lock:
-            if self.current is not None or ended != self._ended:
+        with self.lock:
+            if self.current is not None or ended != self.ended:
                 return False
             for write in writes:
                 write.at = at
@@ -328,7 +199,7 @@ class Outages:
             is_last = self._closed.wait(CHECKED_EVERY)
             with suppress(StoreUnavailable, ServerError):
                 self._check()
-            with self._lock:
+            with self.lock:
                 if is_last or not self._acknowledged:
                     self._is_guarded = False
                     return
@@ -338,27 +209,37 @@ class Outages:
         assert self._acknowledged is not None
         if self.current is not None:
             return
-        asked, ended = monotonic(), self._ended
+        asked, ended = monotonic(), self.ended
         if self._runner.has_failed_over():
-            self._begin(FailedOver(f"{self._shown}: another server has become the primary"), ended)
+            self._begin(FailedOver(f"{self.shown}: another server has become the primary"), ended)
             self._runner.run(self.reconnect())
         else:
-            with self._lock:
+            with self.lock:
                 self._acknowledged.confirm(asked)
 
-    def _lost(self, error: StoreUnavailable, ended: int) -> Plan[None]:
-        """Begins an outage; after a failover, tries to end it at once."""
+    def lost(self, error: StoreUnavailable, ended: int) -> Plan[None]:
+        """Begins an outage; after a failover, tries to end it at once.
+
+        Args:
+            error: what has happened.
+            ended: how many outages had ended when the server was asked.
+        """
         self._begin(error, ended)
         if isinstance(error, FailedOver):
             yield from self.reconnect()
 
-    def _recover_or_raise(self) -> Plan[None]:
+    def recover_or_raise(self) -> Plan[None]:
         """Ends an outage, or raises it as `StoreUnavailable`."""
         if not (yield from self.reconnect()):
             outage = self.current
-            raise StoreUnavailable(outage.reason if outage else f"{self._shown} is away")
+            raise StoreUnavailable(outage.reason if outage else f"{self.shown} is away")
 
     # ---- an outage begins and ends
+
+    def owe(self, outage: Outage, write: Write) -> None:
+        """Has a write of an outage reach the server when it is back."""
+        outage.journal.add(write)
+        _owing.add(self)
 
     def _begin(self, error: StoreUnavailable, ended: int) -> None:
         """Begins an outage, or raises it, as the policy says.
@@ -368,13 +249,13 @@ class Outages:
             ended: how many outages had ended when the server was asked. If another one has ended
                 since then, the error is older than what is known now, and the caller asks again.
         """
-        if self._policy == "raise" and not self._acknowledged and not isinstance(error, FailedOver):
+        if self.policy == "raise" and not self._acknowledged and not isinstance(error, FailedOver):
             raise error
-        with self._lock:
+        with self.lock:
             if self.current is not None:
                 self.current.reason = str(error)
                 return
-            if ended != self._ended:
+            if ended != self.ended:
                 return
             self._start_over()
             commands = self._commands
@@ -394,9 +275,9 @@ class Outages:
             )
         # As text: the traceback of an error would keep the memory alive as long as the log has it.
         logger.warning("%s; %s", str(error), what)
-        self._watch_over(self.current)
+        self.watch_over(self.current)
 
-    def _watch_over(self, outage: Outage | None) -> None:
+    def watch_over(self, outage: Outage | None) -> None:
         """Has a thread try to end an outage, unless one does."""
         if outage is not None and not outage.is_watched:
             self._watch()
@@ -408,12 +289,13 @@ class Outages:
             return
         # Other clients may have written to that server meanwhile, so the newest instant wins.
         outage.base = min(outage.base, self._acknowledged.base or 0)
-        writes = self._acknowledged.take()
+        writes = self._acknowledged.writes()
         outage.written_since = min(outage.first, *(write.at for write in writes))
         self._commands.write_ids.reopen(write.write_id for write in writes if write.write_id)
         for write in writes:
-            outage.journal.add(write)
-        _owing.add(self)
+            self.owe(outage, write)
+        # Last: an interrupt before this has the next try take them back once more.
+        self._acknowledged.forget()
 
     def _watch(self) -> None:
         """Has a thread try to reach the server until it is back."""
@@ -424,14 +306,14 @@ class Outages:
         try:
             return self._runner.run(self.reconnect())
         except Exception as error:  # the thread must not die: the next try may succeed
-            logger.debug("%s cannot be reached: %s", self._shown, error)
+            logger.debug("%s cannot be reached: %s", self.shown, error)
             return False
 
     def _begin_in_child(self) -> None:
         """Goes on in a forked process, which has none of the threads; pending writes stay the parent's."""
         self._closed, self._is_guarded = Event(), False
         if self._acknowledged is not None:
-            self._acknowledged.take()
+            self._acknowledged.forget()
         if self.current is not None:
             self.current.journal = Journal(self._commands.write_ids)
             _owing.discard(self)
@@ -443,7 +325,7 @@ class Outages:
         Args:
             restore_from_here: write what the server has lost, as far as this process knows it.
         """
-        ticket, ended = Ticket(), self._ended
+        ticket, ended = Ticket(), self.ended
         try:
             if not (yield from self._recovering.acquire(ticket, self._timeout)):
                 # Another task is at it, which waits for this very thread.
@@ -467,7 +349,7 @@ class Outages:
                 yield from commands.greet()
             return True
         journal = outage.journal
-        with self._lock:
+        with self.lock:
             self._take_back(outage)
             if self._runner.settle() and outage.written_since == inf:
                 outage.base = 0  # its counter may have had to do with other writes
@@ -476,13 +358,13 @@ class Outages:
             journal,
             outage.base,
             outage.first,
-            self._lock,
+            self.lock,
             self._set_aside,
             self._acknowledged,
         )
         try:
             yield from commands.greet()
-            with self._lock:
+            with self.lock:
                 outage.move(self._clock.moved)
                 replay.since = outage.first
             yield from replay.probe()
@@ -497,25 +379,25 @@ class Outages:
             outage.reason = str(error)
             if not self._has_ended(journal):
                 return False
-        logger.info("%s is back; %d writes have reached it", self._shown, replay.replayed)
+        logger.info("%s is back; %d writes have reached it", self.shown, replay.replayed)
         yield from commands.incarnation.look_for_losses(commands.run)
         return True
 
     def _restore(self) -> Plan[None]:
         """Writes back what the server has lost; a record that was written since at a later instant stays."""
         incarnation = self._commands.incarnation
-        since = incarnation.came_back_with
-        if since == inf:
+        base, writes = incarnation.to_restore()
+        if not writes:
             return
         journal = Journal(self._commands.write_ids)
-        for write in incarnation.to_restore():
+        for write in writes:
             journal.add(write)
         replay = Replay(
             self._commands,
             journal,
-            int(since),
+            base,
             0.0,
-            self._lock,
+            self.lock,
             self._set_aside,
             self._acknowledged,
         )
@@ -523,24 +405,28 @@ class Outages:
             yield from replay.step()
             self._recovering.progress()
         incarnation.restored()
-        logger.info("%s has got back %d writes that it had lost", self._shown, replay.replayed)
+        logger.info("%s has got back %d writes that it had lost", self.shown, replay.replayed)
 
     def _has_ended(self, journal: Journal) -> bool:
         """Ends the outage if nothing is pending any more; returns whether nothing is."""
-        with self._lock:
+        with self.lock:
             if journal:
                 return False
             if self.current is not None and self.current.journal is journal:
-                self._ended += 1
+                self.ended += 1
                 self._is_ending = True
                 _owing.discard(self)
                 self.current = None
                 self._start_over()
             return True
 
+    def finish(self) -> None:
+        """Does the last step of the end of an outage, if an interrupt has kept it from being done."""
+        if self._is_ending:
+            self._start_over()
+
     def _start_over(self) -> None:
-        """Does the last step of the end of an outage, also if it was interrupted before."""
-        with self._lock:
+        with self.lock:
             if self._is_ending and self.current is None:
                 self._replicas.whole.replica.start_over(self._commands.seen)
                 self._commands.incarnation.has_writes_waiting = False
@@ -555,7 +441,7 @@ class Outages:
             self._replicas.whole.replica.forget(kept)
         logger.warning(
             "%s refuses a write for good, so it is set aside, and get_backend_info() names it: %s: %s",
-            self._shown,
+            self.shown,
             brief(key),
             reason,
         )
@@ -589,5 +475,5 @@ class Outages:
         if outage is not None and outage.journal.size != outage.said:
             outage.said = outage.journal.size
             logger.warning(
-                "%s has not come back: %d writes have not reached it", self._shown, outage.said
+                "%s has not come back: %d writes have not reached it", self.shown, outage.said
             )

@@ -31,3 +31,9 @@ class Position:
     def is_complete(self) -> bool:
         """Whether the server has no record that the replica lacks."""
         return self.oldest_held == -inf
+
+
+def place_of(text: bytes) -> float:
+    """Returns a place in the order of use, as a server writes it: an int, or an infinity."""
+    place = float(text)
+    return place if abs(place) == inf else int(place)

@@ -24,11 +24,13 @@ from ..base import Clock
 from ..memory import InMemoryStore
 from ..records import Records
 from .gone import Gone
-from .payload import unpack
-from .position import Position
-from .rows import triples
+from .held import Held
+from .position import Position, place_of
 
 _EMPTY = b""
+
+# So many keys may be ahead of the last sync, or a quarter of the records that are held if that is more.
+_MOST_AHEAD = 10_000
 
 # More than the server's counter grows by in any outage; together with it far below 2^53.
 _OFFLINE = 1 << 50
@@ -41,7 +43,10 @@ T = TypeVar("T")
 def _whole(
     change: Callable[Concatenate[Replica, P], T],
 ) -> Callable[Concatenate[Replica, P], T]:
-    """Has a replica start over when a change of it is interrupted: half of a change is worse than none."""
+    """Has a replica start over when a change of it is interrupted: half of a change is worse than none.
+
+    It also starts over when it is too far behind: without a search, nothing else bounds what is ahead of it.
+    """
 
     @wraps(change)
     def method(self: Replica, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -52,6 +57,7 @@ def _whole(
                 if not self._is_offline:
                     self._salvage()
                 raise
+            self._limit_ahead()
         return result
 
     return method
@@ -72,6 +78,7 @@ class Replica:
 
     def __init__(self, max_known: int, *, namespace: str, clock: Clock) -> None:
         self.records = Records(max_known, clock)
+        self._held = Held(self.records)
         self.offline = InMemoryStore._over(self.records, namespace)
         self._max_known = max_known
         self._generation = 0
@@ -85,6 +92,7 @@ class Replica:
         self._ahead: dict[str, tuple[int, Entry | None]] = {}
         # What was known before the replica started over; for an outage before it is complete.
         self._former: OrderedDict[str, Entry] = OrderedDict()
+        self._most_former = max(max_known, _MOST_AHEAD)
         # Of what this process has done before the first sync and in an outage.
         self._gone = Gone()
         # The counter when the replica started over. What it has known since before that is as new.
@@ -138,7 +146,7 @@ class Replica:
                     there = self.records.entries.get(entry.key)
                     if there is not None and there._write_seq == entry._write_seq:
                         there._recency = max(there._recency, entry._recency)
-                        self._to_the_end(there)
+                        self._held.move_to_end(there)
                     else:
                         self._keep(entry, entry._recency)
                 self._drop(missing, end)
@@ -253,7 +261,7 @@ class Replica:
             not there._recency and at <= self._known_at and there._write_seq >= entry._write_seq
         ):
             return
-        self._put(entry)
+        self._held.put(entry)
         if self._former:
             self._former.pop(entry.key, None)
         self._gone.discard(entry.key)
@@ -270,22 +278,6 @@ class Replica:
             self.records.indexes.restored(entries)
             self.records.sort()
 
-    def _put(self, entry: Entry) -> None:
-        """Puts an entry under its key, unindexed."""
-        entry._column = -1
-        self.records.entries[entry.key] = entry
-        if entry.expires_at is not None:
-            self.records.expect_expiry(entry)
-
-    def _put_oldest(self, entry: Entry) -> None:
-        """Puts an entry at the oldest end."""
-        self._put(entry)
-        self.records.entries.move_to_end(entry.key, last=False)
-
-    def _to_the_end(self, entry: Entry) -> None:
-        self.records.entries.move_to_end(entry.key)
-        self.records.recency = max(self.records.recency, entry._recency)
-
     def _drop(self, keys: Iterable[str], end: int) -> None:
         entries = self.records.entries
         for key in keys:
@@ -299,6 +291,10 @@ class Replica:
             if self._oldest_held is None:
                 self._gone.add(key, end)
 
+    def _limit_ahead(self) -> None:
+        if len(self._ahead) > max(_MOST_AHEAD, len(self.records.entries) // 4):
+            self._salvage()
+
     # ---- what a sync has brought
 
     def _salvage(self) -> None:
@@ -308,7 +304,9 @@ class Replica:
             seen = max(seen, at)
             self.records.entries.pop(key, None)
             self._former.pop(key, None)
-            if known is not None:
+            if known is None:
+                self._gone.add(key, at)
+            else:
                 self._former[key] = known
         self._start_over(seen)
 
@@ -330,6 +328,7 @@ class Replica:
         with records.lock:
             records.settle(records.clock())
             self._offline_to = max(self._offline_to, records.recency)
+            self._most_former = max(self._most_former, len(records.entries))
             for key, entry in records.entries.items():
                 self._former[key] = entry
                 self._former.move_to_end(key)
@@ -341,12 +340,22 @@ class Replica:
             self._cursor = self._log_cursor = 0
             self._known_at = seen
             self._gone.end_offline(seen)
+            self._forget_former(records.clock())
             # The last ones stay known, as if they had just been written or read.
             for entry in self._former.values():
                 entry._recency = 0
             recent = list(self._former.values())[-self._max_known :] if self._max_known else []
             for entry in recent:
-                self._put(entry)
+                self._held.put(entry)
+
+    def _forget_former(self, now: float) -> None:
+        """Drops what has expired of what was known before, and the oldest where that is too much."""
+        former = self._former
+        over = [k for k, e in former.items() if e.expires_at is not None and e.expires_at <= now]
+        for key in over:
+            del former[key]
+        while len(former) > self._most_former:
+            former.popitem(last=False)
 
     def _activate(self, epoch: bytes, seq: int) -> None:
         self._generation += 1
@@ -390,14 +399,16 @@ class Replica:
             elif cursor < self._cursor or log_cursor < self._log_cursor:
                 return None
             records.settle(records.clock())
-            if not self._apply_changed(changed):
+            if not self._held.changed(changed):
                 self._knows_all = False  # the next sync asks for values as well
                 return None
-            self._apply_gone(gone)
-            loaded = self._apply_older(older)
-            if reached and self._oldest_held is not None:
+            assert self._oldest_held is not None
+            for key in self._held.gone(gone, self._oldest_held):
+                self._former.pop(key, None)
+            loaded = self._held.older(older)
+            if reached:
                 # Two may have asked from the same position; the first may have loaded more since.
-                self._oldest_held = min(self._oldest_held, _reached(reached))
+                self._oldest_held = min(self._oldest_held, place_of(reached))
             self._cursor, self._log_cursor = cursor, log_cursor
             ahead = self._ahead.items()
             self._ahead = {key: known for key, known in ahead if known[0] > seq}
@@ -407,68 +418,6 @@ class Replica:
             if not more:
                 self._knows_all = True
             return loaded
-
-    def _apply_changed(self, rows: Sequence[Any]) -> bool:
-        records = self.records
-        for key, place, blob in triples(rows):
-            there = records.entries.get(key)
-            if not blob:
-                if there is None:
-                    return False
-                there._recency = max(there._recency, place)
-                records.entries.move_to_end(key)
-            elif there is None or there._recency <= place:
-                entry = unpack(key, blob, place)
-                if entry is not None:
-                    self._take(entry)
-            records.recency = max(records.recency, place)
-        return True
-
-    def _take(self, entry: Entry) -> None:
-        """Puts an entry at the newest end; keeps the one there if it is of the same write."""
-        there = self.records.entries.get(entry.key)
-        if there is not None and there._write_seq == entry._write_seq:
-            there._recency = entry._recency
-        else:
-            self._put(entry)
-        self.records.entries.move_to_end(entry.key)
-
-    def _apply_gone(self, rows: Sequence[Any]) -> None:
-        assert self._oldest_held is not None
-        entries = self.records.entries
-        back = []
-        for key, place, blob in triples(rows):
-            there = entries.get(key)
-            if blob and place >= self._oldest_held:
-                entry = unpack(key, blob, place)
-                if entry is not None and (there is None or there._write_seq != entry._write_seq):
-                    self._take(entry)
-                    back.append(entry)
-            elif there is not None and not blob:
-                del entries[key]
-                self._former.pop(key, None)
-        if back:
-            self.records.indexes.restored(back)
-            self.records.sort()
-
-    def _apply_older(self, rows: Sequence[Any]) -> int:
-        records = self.records
-        loaded = []
-        for key, place, blob in triples(rows):
-            if key not in records.entries:
-                entry = unpack(key, blob, place)
-                if entry is not None:
-                    loaded.append(entry)
-                    self._put_oldest(entry)
-        if loaded:
-            if len(loaded) * 4 > len(records.entries):
-                # Columns are in the order of use, and these are older than all that have one.
-                for entry in records.entries.values():
-                    entry._column = -1
-                records.indexes.clear()
-            else:
-                records.indexes.restored(loaded)
-        return len(rows) // 3
 
     # ---- an outage
 
@@ -503,7 +452,7 @@ class Replica:
             self._ahead.clear()
             for key, entry in reversed(self._former.items()):
                 if key not in records.entries:
-                    self._put_oldest(entry)
+                    self._held.put_oldest(entry)
             self._former.clear()
             records.indexes.clear()
             # The recency of some is not known, but that they were used last before the replica has
@@ -548,8 +497,3 @@ class Replica:
             if former is None or former._recency < place:
                 self._former[key] = entry
                 self.records.entries.pop(key, None)
-
-
-def _reached(written: bytes) -> float:
-    at = float(written)
-    return at if abs(at) == inf else int(at)

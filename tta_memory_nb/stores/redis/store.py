@@ -25,6 +25,7 @@ from .outage import Outages
 from .partial import Replicas
 from .payload import Payloads
 from .replica import Replica
+from .routing import Routing
 from .runner import RedisRunner
 from .sync import Sync
 from .wire import Prepared
@@ -86,6 +87,7 @@ class RedisStore(NotCopied):
         runner.greet_with(self.commands.incarnation.greeting)
         self._sync = Sync(self.commands, replicas, settings.timeout)
         self.outages = Outages(settings, clock, self.commands, replicas, runner, shown=shown)
+        self._routing = Routing(self.outages, self.commands, replicas)
         # In an outage these answer.
         self._records = self.replica.records
         self._offline = self.replica.offline
@@ -139,19 +141,19 @@ class RedisStore(NotCopied):
             return None, writes
 
         ask = self.commands.set_large if len(entry.text) > _LARGE else self.commands.set
-        return self.outages.change(lambda write_id: ask(entry, write_id), offline, meant, 1)
+        return self._routing.change(lambda write_id: ask(entry, write_id), offline, meant, 1)
 
     def read(self, key: str) -> Plan[Entry | None]:
         """Returns the entry of a key, made the newest; None when there is none."""
         check_key(key)
-        return self.outages.look(
+        return self._routing.look(
             lambda: self.commands.get_one(key), lambda: self._records.read(key)
         )
 
     def expires_at(self, key: str) -> Plan[float | None]:
         """Returns when a record expires, in Unix seconds; None for never and for no record."""
         check_key(key)
-        return self.outages.look(
+        return self._routing.look(
             lambda: self.commands.expires_at(key), lambda: self._records.expires_at(key)
         )
 
@@ -223,7 +225,7 @@ class RedisStore(NotCopied):
             change = self._offline.put(entries)
             return lambda: change, writes
 
-        return self.outages.change(ask, offline, meant, len(entries))
+        return self._routing.change(ask, offline, meant, len(entries))
 
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""
@@ -231,7 +233,7 @@ class RedisStore(NotCopied):
         if not wanted:
             return []
         return (
-            yield from self.outages.look(
+            yield from self._routing.look(
                 lambda: self.commands.get(wanted), lambda: self._records.fetch(wanted)
             )
         )
@@ -244,11 +246,13 @@ class RedisStore(NotCopied):
         return found
 
     def _peek_batch(self, keys: Sequence[str]) -> Plan[list[Entry]]:
-        return self.outages.look(lambda: self.commands.peek(keys), lambda: self._records.peek(keys))
+        return self._routing.look(
+            lambda: self.commands.peek(keys), lambda: self._records.peek(keys)
+        )
 
     def find(self, search: Search) -> Plan[list[Hit]]:
         """Returns the hits of a search."""
-        return self.outages.look(
+        return self._routing.look(
             lambda: self._sync.find(search), lambda: self._records.find(search)
         )
 
@@ -261,7 +265,7 @@ class RedisStore(NotCopied):
         def look_for_keys() -> Plan[list[Hit]]:
             keys.extend(
                 (
-                    yield from self.outages.look(
+                    yield from self._routing.look(
                         lambda: self._sync.candidate_keys(search),
                         lambda: self._records.candidate_keys(search),
                     )
@@ -283,7 +287,7 @@ class RedisStore(NotCopied):
         """Returns how many hits `find` would give without a limit."""
         if search.text is None and search.filters is EVERYTHING:
             return self.size()
-        return self.outages.look(
+        return self._routing.look(
             lambda: self._sync.count(search), lambda: self._records.count(search)
         )
 
@@ -295,20 +299,20 @@ class RedisStore(NotCopied):
             found = yield from self.find(Search(filters=filters, order="oldest"))
             return [hit.entry.key for hit in found]
         return (
-            yield from self.outages.look(
+            yield from self._routing.look(
                 lambda: self.commands.list_keys(filters), lambda: self._records.keys(filters)
             )
         )
 
     def change_token(self) -> Plan[object]:
         """Returns a change token; in an outage, of what this process knows."""
-        return self.outages.look(
+        return self._routing.look(
             self.commands.change_token, lambda: ("offline", self._records.change_token())
         )
 
     def size(self) -> Plan[int]:
         """Returns the number of records; in an outage, of those that this process knows."""
-        return self.outages.look(self.commands.size, self._records.size)
+        return self._routing.look(self.commands.size, self._records.size)
 
     # ---- taking out and putting back
 
@@ -336,7 +340,7 @@ class RedisStore(NotCopied):
             found = keys if entries is None else [entry.key for entry in change.removed]
             return [Write("delete", self.clock(), keys=tuple(found))]
 
-        return self.outages.change(ask, offline, meant, len(keys))
+        return self._routing.change(ask, offline, meant, len(keys))
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Plan[Change]:
         """Deletes every record that the filters accept."""
@@ -357,7 +361,7 @@ class RedisStore(NotCopied):
             self._offline.clear()
             return None, meant()
 
-        return self.outages.change(self.commands.clear, offline, meant, 1)
+        return self._routing.change(self.commands.clear, offline, meant, 1)
 
     def revert(self, change: Change) -> Plan[Change]:
         """Takes a change back, but keeps what has been written under a key since then.
@@ -401,7 +405,7 @@ class RedisStore(NotCopied):
                 writes.append(Write("restore", self.clock(), entries=removed, kept=removed))
             return writes
 
-        return self.outages.change(
+        return self._routing.change(
             lambda write_id: self.commands.revert(written, removed, max_size, write_id),
             offline,
             meant,
@@ -424,7 +428,7 @@ class RedisStore(NotCopied):
             return [Write("resize", self.clock(), max_size=max_size)]
 
         while more:
-            change, more = yield from self.outages.change(
+            change, more = yield from self._routing.change(
                 lambda write_id: self.commands.resize(max_size, write_id), offline, meant, 1
             )
             done.append(change)
@@ -446,18 +450,19 @@ class RedisStore(NotCopied):
 
     def stats(self) -> Plan[dict[str, int]]:
         """Returns ``bytes`` of all values as JSON, how many are ``stored``, ``expiring`` records."""
-        return self.outages.look(self.commands.stats, self._records.stats)
+        return self._routing.look(self.commands.stats, self._records.stats)
 
     def build_index(self, seconds: float | None = None) -> Plan[int]:
         """Loads all records to search in, and does the work that searches have put off."""
         if seconds != 0:
-            yield from self.outages.look(self._sync.load_all, lambda: None)
+            yield from self._routing.look(self._sync.load_all, lambda: None)
         return self._records.build_index(seconds)
 
     def about(self) -> Plan[dict[str, Any]]:
         """Returns what the store runs on, see `SyncMemory.get_backend_info`."""
         size = yield from self.size()
-        server = yield from self.outages.look(self.commands.server, lambda: "")
+        server = yield from self._routing.look(self.commands.server, lambda: "")
+        yield from self._routing.look(self.commands.look_for_lost, lambda: None)
         outage = self.outage()
         return {
             "backend": "in-memory" if outage else "redis",

@@ -13,7 +13,7 @@ call('UNLINK', VALUES, ORDER, EXPIRIES, LOG)
 seq = seq + 1
 -- A new epoch makes the replicas start over. The instant is for clients that replay writes after an outage.
 call('HSET', META, 'epoch', whole(seq), 'cleared', NOW, 'cleared_seq', whole(seq))
-call('HDEL', META, 'trimmed', 'trimmed_at')
+call('HDEL', META, 'trimmed', 'trimmed_at', 'expiring')
 mark_done(ARGV[2], ARGV[3])
 close()
 return remember({start, seq})

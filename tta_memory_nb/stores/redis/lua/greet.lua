@@ -55,10 +55,13 @@ elseif has_order and not has_values then
 end
 local lacks_order = has_values and not has_order and call('HLEN', VALUES) > call('ZCARD', LOG)
 if lacks_order then evicted = evicted .. (evicted == '' and '' or ', ') .. 'order' end
+local lacks_expiries = has_values and call('EXISTS', EXPIRIES) == 0 and call('HEXISTS', META, 'expiring') == 1
+if lacks_expiries then evicted = evicted .. (evicted == '' and '' or ', ') .. 'expiries' end
 -- The log may also be empty because every deleted record was written again. Replicas start over in either case.
 local lacks_log = call('EXISTS', LOG) == 0 and call('HEXISTS', META, 'logged') == 1
 
--- Lists the records anew, by their last writes: that they were read since then is lost.
+-- Lists anew when records expire and, if the order of use is lacking, the records by their last writes: that they were read
+-- since then is lost.
 local function list()
   local cursor = '0'
   repeat
@@ -78,7 +81,7 @@ local function list()
         end
       end
     end
-    if #order > 0 then call('ZADD', ORDER, unpack(order)) end
+    if lacks_order and #order > 0 then call('ZADD', ORDER, unpack(order)) end
     if #expiries > 0 then call('ZADD', EXPIRIES, unpack(expiries)) end
   until cursor == '0'
 end
@@ -101,9 +104,10 @@ if can_write then
   if lacks_meta then came_back_with = began - 1 end  -- nothing is lost but the capacity and the counters
   beginnings = beginnings .. number .. ':' .. string.format('%.0f', came_back_with) .. ','
   if not has_values then call('UNLINK', ORDER, EXPIRIES, LOG) end
-  if lacks_order then list() end
+  if lacks_order or lacks_expiries or lacks_meta then list() end
   call('HSET', META, 'seq', number, 'epoch', number, 'incarnations', beginnings)
   if lacks_meta then call('HSET', META, 'format', '1') end
+  if call('EXISTS', EXPIRIES) == 1 then call('HSET', META, 'expiring', 1) else call('HDEL', META, 'expiring') end
   if here ~= '' then call('HSET', META, 'incarnation', here) end
   call('HDEL', META, 'logged')
   seq = began

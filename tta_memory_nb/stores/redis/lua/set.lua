@@ -54,8 +54,13 @@ redis.call('HSET', KEYS[1], key, string.char(flags % 16) .. created .. string.su
 redis.call('ZADD', KEYS[2], recency, key)
 -- After what needs room: a server without room allows everything after a command that frees.
 if was_deleted then redis.call('ZREM', KEYS[5], key) end
-if loses_expiry then redis.call('ZREM', KEYS[3], key) end
-if expires ~= 0 then redis.call('ZADD', KEYS[3], expires, key) end
+if loses_expiry and redis.call('ZREM', KEYS[3], key) > 0 and redis.call('EXISTS', KEYS[3]) == 0 then
+  redis.call('HDEL', META, 'expiring')  -- see keep_for_ever in writing.lua
+end
+if expires ~= 0 then
+  redis.call('ZADD', KEYS[3], expires, key)
+  redis.call('HSET', META, 'expiring', 1)
+end
 -- Writes that are sent together come in order, so each settles all before it.
 settled = math.max(settled, settled_below - 1)
 if applied == '' and write_id == settled + 1 then

@@ -117,6 +117,17 @@ end
 
 -- ---- deletions
 
+-- Has records never expire. The field `expiring` says whether EXPIRIES exists, so that greet.lua notices when the server has
+-- evicted it.
+local function keep_for_ever(keys)
+  if call('ZREM', EXPIRIES, unpack(keys)) > 0 and call('EXISTS', EXPIRIES) == 0 then call('HDEL', META, 'expiring') end
+end
+
+local function expire(pairs)
+  call('ZADD', EXPIRIES, unpack(pairs))
+  call('HSET', META, 'expiring', 1)
+end
+
 -- Removes keys from everything but the values, and logs the deletion for the replicas of other clients.
 local function unlist(keys)
   local log = {}
@@ -126,7 +137,7 @@ local function unlist(keys)
     log[#log + 1] = key
   end
   call('ZREM', ORDER, unpack(keys))
-  call('ZREM', EXPIRIES, unpack(keys))
+  keep_for_ever(keys)
   call('ZADD', LOG, unpack(log))
   call('HSET', META, 'logged', 1)  -- so that greet.lua notices when the server has evicted the log
 end
@@ -282,8 +293,8 @@ local function put(keys, heads, texts, want)
   end
   call('HSET', VALUES, unpack(values))
   call('ZADD', ORDER, unpack(recencies))
-  if #expiries > 0 then call('ZADD', EXPIRIES, unpack(expiries)) end
-  if #lasting > 0 then call('ZREM', EXPIRIES, unpack(lasting)) end
+  if #expiries > 0 then expire(expiries) end
+  if #lasting > 0 then keep_for_ever(lasting) end
   if #logged > 0 then call('ZREM', LOG, unpack(logged)) end
   return replaced, kept
 end
@@ -298,7 +309,7 @@ local function restore(key, recency, head, text)
   if version == 0 then version = seq end
   call('HSET', VALUES, key, sub(head, 1, 25) .. pack('>d', version) .. sub(head, 34, 37) .. text)
   call('ZADD', ORDER, recency, key)
-  if expires ~= 0 then call('ZADD', EXPIRIES, expires, key) else call('ZREM', EXPIRIES, key) end
+  if expires ~= 0 then expire({expires, key}) else keep_for_ever({key}) end
   call('ZADD', LOG, whole(seq), key)
   return version
 end
