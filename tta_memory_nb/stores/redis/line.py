@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from .faults import ERRORS
 from .silence import PROBE, unacknowledged
-from .wire import Command, Replies, is_in_order, packed
+from .wire import Message, Pipelined, Replies, is_in_order, packed
 
 # So many commands and bytes a connection carries at a time: enough to keep a server busy that is 0.2 s away.
 _ROOM, _ROOM_BYTES = 1000, 1 << 20
@@ -40,22 +40,24 @@ class Owner(Protocol):
 
 
 class Exchange:
-    """A command and its reply.
+    """A command and its reply, or several that are sent together.
 
     Attributes:
         command: what is sent.
         reply: is done when the reply has come.
+        received: the replies that have come so far to commands that are sent together; None for one command.
         in_order: whether it has to go where other commands of this kind go.
         asked: when it was asked, in seconds of the monotonic clock.
         losses: how many connections were lost with it.
         size: how many bytes it has, once it was sent.
     """
 
-    __slots__ = ("asked", "command", "in_order", "losses", "reply", "size")
+    __slots__ = ("asked", "command", "in_order", "losses", "received", "reply", "size")
 
-    def __init__(self, command: Command, reply: asyncio.Future[Any]) -> None:
+    def __init__(self, command: Message, reply: asyncio.Future[Any]) -> None:
         self.command = command
         self.reply = reply
+        self.received: list[Any] | None = [] if type(command) is Pipelined else None
         self.in_order = is_in_order(command)
         self.asked = monotonic()
         self.losses = 0
@@ -124,6 +126,8 @@ class Line(asyncio.Protocol):
         """Sends a command, with others of the same turn of the loop."""
         data = packed(exchange.command)
         exchange.size = len(data)
+        if exchange.received:  # on a connection that was lost
+            exchange.received = []
         is_first = not self.waiting
         self.waiting.append(exchange)
         self._bytes += len(data)
@@ -176,7 +180,13 @@ class Line(asyncio.Protocol):
         for reply in replies:
             if not self.waiting:  # what nobody has asked for
                 continue
-            exchange = self.waiting.popleft()
+            exchange = self.waiting[0]
+            if exchange.received is not None and type(exchange.command) is Pipelined:
+                exchange.received.append(reply)
+                if len(exchange.received) < len(exchange.command.commands):
+                    continue
+                reply = exchange.received
+            self.waiting.popleft()
             self._bytes -= exchange.size
             if exchange.reply.done():  # its task was cancelled
                 continue

@@ -21,7 +21,7 @@ from .faults import ERRORS, AnotherServer, Busy, Slow, is_hopeless
 from .line import Exchange, Line
 from .pool import Work
 from .silence import PATIENCE
-from .wire import Command
+from .wire import Message
 
 MOST = 4
 """So many connections one event loop has."""
@@ -36,17 +36,18 @@ class Lines:
     Args:
         dialer: opens connections.
         limits: what the address says of them.
+        most: so many there are.
 
     Attributes:
         has_resent: whether a command was sent twice, so that the first one may arrive late.
     """
 
-    def __init__(self, dialer: Dialer, limits: Limits) -> None:
+    def __init__(self, dialer: Dialer, limits: Limits, most: int = MOST) -> None:
         self._loop = asyncio.get_running_loop()
         self.has_resent = False
         self._dialer = dialer
         self._limits = limits
-        self._most = min(MOST, limits.connections or MOST)
+        self._most = min(most, limits.connections or most)
         self._lines: list[Line] = []
         # What waits for room: the first commands of verbs, and those of verbs that have begun.
         self._queue: deque[Exchange] = deque()
@@ -55,7 +56,7 @@ class Lines:
         self._opening: asyncio.Task[None] | None = None
         self._examining: asyncio.Task[None] | None = None
 
-    async def ask(self, command: Command, work: Work | None, *, goes_on: bool = False) -> Any:
+    async def ask(self, command: Message, work: Work | None, *, goes_on: bool = False) -> Any:
         """Sends a command and returns the reply.
 
         Args:

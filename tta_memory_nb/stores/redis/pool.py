@@ -16,7 +16,7 @@ from .connections import Limits
 from .dialing import Dialer
 from .faults import Busy, Slow, is_hopeless
 from .silence import PATIENCE, PROBE, Silence, unacknowledged
-from .wire import Command, Replies, packed
+from .wire import Message, Pipelined, Replies, packed
 
 Work: TypeAlias = Callable[[], None]
 """What to do after a command was sent and before its reply is read."""
@@ -48,16 +48,20 @@ class Connection:
         self._socket = opened._sock
         self._socket.settimeout(silence)
         self._replies = Replies()
+        # How many replies are expected to commands that were sent together, and those that have come.
+        self._expected: int | None = None
+        self._received: list[Any] = []
         self._unused_since = monotonic()
 
-    def exchange(self, data: bytes, work: Work | None = None) -> Any:
-        """Sends a command and returns the reply, which may be an error.
+    def exchange(self, message: Message, work: Work | None = None) -> Any:
+        """Sends a command and returns the reply, which may be an error; a list for several commands.
 
         Raises:
             Silence: no byte came or went for too long; `receive` waits on.
             OSError: the connection is lost.
         """
-        self._send(data)
+        self._expected = len(message.commands) if type(message) is Pipelined else None
+        self._send(packed(message))
         if work:
             work()
         return self.receive()
@@ -92,7 +96,12 @@ class Connection:
             if not data:
                 raise redis.ConnectionError("the server has closed the connection")
             if replies := self._replies.feed(data):
-                return replies[0]
+                if self._expected is None:
+                    return replies[0]
+                self._received += replies
+                if len(self._received) >= self._expected:
+                    replies, self._received = self._received, []
+                    return replies
 
     def _progress(self, before: int) -> int:
         """Returns how many bytes are on their way.
@@ -150,7 +159,7 @@ class Pool:
         self._failures = 0
         self._failure: BaseException | None = None
 
-    def ask(self, command: Command, work: Work | None) -> Any:
+    def ask(self, command: Message, work: Work | None) -> Any:
         """Sends a command and returns the reply.
 
         Raises:
@@ -187,7 +196,7 @@ class Pool:
             # would take as long again for each.
             raise type(self._failure)(*self._failure.args)
 
-    def _ask(self, command: Command, work: Work | None) -> Any:
+    def _ask(self, command: Message, work: Work | None) -> Any:
         connection = self._idle_one()
         losses, patience = 0, 1
         while True:
@@ -197,8 +206,8 @@ class Pool:
                     # After silence: or is it the server that is silent?
                     connection = self._dial() if patience == 1 else self._dial_and_probe()
                 elif self._limits.idle and connection.is_older_than(self._limits.idle):
-                    connection.exchange(packed(PROBE))
-                reply = self._wait(connection, packed(command), work, patience)
+                    connection.exchange(PROBE)
+                reply = self._wait(connection, command, work, patience)
             except Silence:
                 if connection is not None:
                     connection.close()
@@ -239,12 +248,14 @@ class Pool:
         moves = self._dialer.moves
         return Connection(self._dialer.dial(), self._limits.silence, moves)
 
-    def _wait(self, connection: Connection, data: bytes, work: Work | None, patience: int) -> Any:
+    def _wait(
+        self, connection: Connection, command: Message, work: Work | None, patience: int
+    ) -> Any:
         """Returns the reply to a command.
 
         Args:
             connection: to send it on.
-            data: the command.
+            command: what is sent.
             work: what to do meanwhile.
             patience: so many times the limit of silence may pass, if the server answers others.
 
@@ -253,7 +264,7 @@ class Pool:
             RedisError, OSError: the connection is lost, or the server does not answer others.
         """
         try:
-            return connection.exchange(data, work)
+            return connection.exchange(command, work)
         except Silence:
             pass
         for _ in range(patience - 1):
@@ -282,7 +293,7 @@ class Pool:
     def _dial_and_probe(self) -> Connection:
         connection = self._dial()
         try:
-            connection.exchange(packed(PROBE))
+            connection.exchange(PROBE)
         except BaseException as error:
             connection.close()
             if isinstance(error, Silence):

@@ -19,7 +19,7 @@ from .dialing import Dialer, Greeting
 from .faults import ERRORS, AnotherServer, Busy, Slow, has_moved, is_outage, translated
 from .lines import Lines
 from .pool import Pool, Work
-from .wire import Command, Meanwhile
+from .wire import Meanwhile, Message, Pipelined
 
 T = TypeVar("T")
 
@@ -81,17 +81,19 @@ class RedisRunner:
             return self._ask(request, None)
         if isinstance(request, Meanwhile):
             return self._ask(*request)
+        if isinstance(request, Pipelined):
+            return self._each_translated(self._ask(request, None))
         return answer(request)
 
-    def _ask(self, command: Command, work: Work | None) -> Any:
+    def _ask(self, command: Message, work: Work | None) -> Any:
         try:
             try:
-                return self._pool.ask(command, work)
+                return _checked(command, self._pool.ask(command, work))
             except ResponseError as error:
                 if not has_moved(error):
                     raise
                 self._move(error)
-            return self._pool.ask(command, None)
+            return _checked(command, self._pool.ask(command, None))
         except (*ERRORS, Slow, Busy) as error:
             self._note(error)
             raise self._translated(error) from None
@@ -117,47 +119,55 @@ class RedisRunner:
                 return await self._aask(request, None, goes_on)
             if isinstance(request, Meanwhile):
                 return await self._aask(*request, goes_on)
+            if isinstance(request, Pipelined):
+                return self._each_translated(await self._aask(request, None, goes_on))
             return await aanswer(request)
 
         return await adrive(plan, request, answer)
 
-    async def _aask(self, command: Command, work: Work | None, goes_on: bool) -> Any:
+    async def _aask(self, command: Message, work: Work | None, goes_on: bool) -> Any:
         here = self._loops.get(asyncio.get_running_loop()) or await self._begin_on_loop()
+        lines = here.lines_for(command)
         try:
             try:
-                return await here.lines.ask(command, work, goes_on=goes_on)
+                return _checked(command, await lines.ask(command, work, goes_on=goes_on))
             except ResponseError as error:
                 if not has_moved(error):
                     raise
                 self._move(error)
-                await here.lines.aclose()
-            return await here.lines.ask(command, None, goes_on=True)
+                await lines.aclose()
+            return _checked(command, await lines.ask(command, None, goes_on=True))
         except (*ERRORS, Slow, Busy) as error:
             self._note(error)
             raise self._translated(error) from None
 
     async def _begin_on_loop(self) -> _OnLoop:
         loop = asyncio.get_running_loop()
-        here = _OnLoop(Lines(self._dialer, self._factory.limits))
+        limits = self._factory.limits
+        lines = Lines(self._dialer, limits)
+        # An address that limits the connections has one kind of them only.
+        aside = Lines(self._dialer, limits, 1) if limits.connections is None else lines
+        here = _OnLoop(lines, aside)
         with self._lock:
             for other in [other for other in self._loops if other.is_closed()]:
                 del self._loops[other]
             self._loops[loop] = here
         # `asyncio.run` closes the asynchronous generators of its loop at the end, and so the connections.
-        here.closing = self._closed_with_its_loop(loop, here.lines)
+        here.closing = self._closed_with_its_loop(loop, here)
         await anext(here.closing)
         return here
 
     async def _closed_with_its_loop(
-        self, loop: asyncio.AbstractEventLoop, lines: Lines
+        self, loop: asyncio.AbstractEventLoop, here: _OnLoop
     ) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
             with self._lock:
                 self._loops.pop(loop, None)
-            await lines.aclose()
-            self._has_resent |= lines.has_resent
+            await here.lines.aclose()
+            await here.aside.aclose()
+            self._has_resent |= here.lines.has_resent
 
     # ---- both
 
@@ -226,7 +236,15 @@ class RedisRunner:
             loops = list(self._loops.items())
         for loop, here in loops:
             with suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(here.lines.close_outdated)
+                loop.call_soon_threadsafe(here.close_outdated)
+
+    def _each_translated(self, replies: list[Any]) -> list[Any]:
+        """Returns replies with errors of this package in the places of those of redis-py."""
+        for at, reply in enumerate(replies):
+            if isinstance(reply, ResponseError):
+                self._note(reply)
+                replies[at] = self._translated(reply)
+        return replies
 
     def _move(self, error: ResponseError) -> None:
         """Looks for the node of a Cluster that has the namespace now."""
@@ -242,10 +260,35 @@ class _OnLoop:
 
     Attributes:
         lines: the connections.
+        aside: the connection for commands that the server may wait with, so that they hold up no others.
         closing: a generator that closes them when the loop shuts down its generators.
     """
 
     closing: AsyncGenerator[None, None]
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Lines, aside: Lines) -> None:
         self.lines = lines
+        self.aside = aside
+
+    def lines_for(self, command: Message) -> Lines:
+        """Returns the connections for a command."""
+        may_block = type(command) is Pipelined and command.may_block
+        return self.aside if may_block else self.lines
+
+    def close_outdated(self) -> None:
+        """Closes connections to a server that does not count any more."""
+        self.lines.close_outdated()
+        self.aside.close_outdated()
+
+
+def _checked(command: Message, reply: Any) -> Any:
+    """Returns a reply, unless one of several says that another node of a Cluster has the keys.
+
+    Raises:
+        ResponseError: it does.
+    """
+    if type(command) is Pipelined:
+        for each in reply:
+            if isinstance(each, ResponseError) and has_moved(each):
+                raise each
+    return reply

@@ -54,6 +54,25 @@ class Meanwhile(NamedTuple):
     work: Callable[[], None]
 
 
+class Pipelined(NamedTuple):
+    """A request for the replies to several commands, which are sent together on one connection.
+
+    The reply is a list. Where the server refuses a command, the list has the error, which is not raised.
+
+    Attributes:
+        commands: what is sent.
+        may_block: whether the server may wait before it replies. Then nothing else is sent on this
+            connection meanwhile, as far as the address allows another one.
+    """
+
+    commands: tuple[Command, ...]
+    may_block: bool = False
+
+
+Message: TypeAlias = Command | Pipelined
+"""What is sent in one piece, and sent again as a whole if its connection is lost."""
+
+
 def bulk_strings(arguments: Iterable[bytes | str | float]) -> bytes:
     """Encodes arguments as bulk strings."""
     parts = []
@@ -63,8 +82,10 @@ def bulk_strings(arguments: Iterable[bytes | str | float]) -> bytes:
     return b"".join(parts)
 
 
-def packed(command: Command) -> bytes:
-    """Encodes a command, as it is sent now."""
+def packed(command: Message) -> bytes:
+    """Encodes what is sent, as it is sent now."""
+    if type(command) is Pipelined:
+        return b"".join(map(packed, command.commands))
     count, parts = 0, []
     for part in command:
         if type(part) is bytes:
@@ -80,7 +101,7 @@ def packed(command: Command) -> bytes:
     return b"*%d\r\n%b" % (count, b"".join(parts))
 
 
-def is_in_order(command: Command) -> bool:
+def is_in_order(command: Message) -> bool:
     """Returns whether a command should reach the server in the order in which commands were asked.
 
     The server does less work for writes whose ids come in order.
