@@ -41,7 +41,7 @@ def configured(server: Server, name: str, value: str) -> Iterator[None]:
 
 
 def is_large(command: Sequence[bytes]) -> bool:
-    return sum(map(len, command)) > 20_000
+    return sum(map(len, command)) > 25_000
 
 
 def refused(memory: MemoryPrimitive) -> dict[str, Any]:

@@ -5,6 +5,7 @@
     │   └── NotStorable                       a value that JSON cannot hold; `path` says where
     ├── StoreUnavailable                      the server cannot be reached, with on_outage="raise"
     ├── ServerError                           the server answers, but refuses: wrong password, out of memory, ...
+    ├── NotDurable                            a write is on the server, but not as safe as `durability` asks
     ├── CapacityExceeded                      more records than the memory may hold
     ├── TransferError                         a file that cannot be read or written; `problems` lists why
     ├── EmbedderError                         an embedder that fails, or answers what is no vector
@@ -12,7 +13,7 @@
     └── MissingPackage (also an ImportError)  the call needs an optional package that is not installed
 
 A message names the offending value, the rule that the value breaks, and the way out. The failed call has changed
-nothing in the memory. No message contains a password.
+nothing in the memory; only of `NotDurable` the write stays. No message contains a password.
 
     AmbiguousKeyWarning (a UserWarning)       an id is empty or contains ':', so its key is ambiguous
 
@@ -23,7 +24,7 @@ contains a password.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 from unicodedata import category
 
 JOINERS = "\u200c\u200d"
@@ -130,6 +131,34 @@ class ServerError(TTAMemoryError):
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+
+class NotDurable(TTAMemoryError):
+    """A write is on the server, but was not on its disk, or on enough replicas, within the time.
+
+    The write stays, and is not sent again. It may become as durable as asked later, and is lost if the server
+    loses it before that.
+
+    Attributes:
+        durability: what the memory was asked to promise, such as ``"replicas:2"``.
+        on_disk: whether the server has the write on its disk; None if it did not say.
+        replicas: how many replicas have the write; None if the server did not say.
+        change: what `undo` of the memory takes back; None if the write cannot be taken back.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        durability: str = "",
+        on_disk: bool | None = None,
+        replicas: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.durability = durability
+        self.on_disk = on_disk
+        self.replicas = replicas
+        self.change: Any = None
 
 
 class CapacityExceeded(TTAMemoryError):

@@ -304,6 +304,10 @@ class MemoryPrimitive(NotCopied):
         summarizer: makes a text of records, for `summarize`; may be async.
         default_mode: how `search`, `search_records`, `hits`, `entries`, `stream_records` and `count` search
             when they are called without ``mode``.
+        durability: what must hold before a write to a server is acknowledged: ``"memory"``: the server has it;
+            ``"disk"``: it is in the append-only file on the server's disk; ``"replicas:N"``: N replicas
+            have it as well. Where that does not hold within ``timeout`` (2 seconds more for a disk), the write
+            stays and `NotDurable` is raised. In an outage, writes wait in this process.
         compress_over: values of more bytes of JSON are compressed on a server, with zstd where
             there is zstandard, else with zlib; in this process they never are.
         clock: gives Unix seconds; for tests. On a server the server's time decides, unless this is
@@ -312,7 +316,7 @@ class MemoryPrimitive(NotCopied):
     Raises:
         InvalidArgument: an address that is none, a capacity below 0, an empty namespace, ...
         StoreUnavailable: the server is away, with ``on_outage="raise"``.
-        ServerError: the server refuses, for example the password.
+        ServerError: the server refuses, for example the password, or cannot promise the durability.
     """
 
     def __init__(
@@ -324,6 +328,7 @@ class MemoryPrimitive(NotCopied):
         namespace: str = DEFAULT_NAMESPACE,
         on_outage: OutagePolicy = "fallback",
         timeout: float = 2.0,
+        durability: str = "memory",
         embedder: None = None,
         summarizer: Summarizer | None = None,
         default_mode: SearchMode = "keyword",
@@ -345,6 +350,7 @@ class MemoryPrimitive(NotCopied):
             max_size=max_size,
             on_outage=on_outage,
             timeout=timeout,
+            durability=durability,
             compress_over=compress_over,
             clock=clock,
         )

@@ -565,17 +565,29 @@ class Verbs:
         return self._store.stats()
 
     def get_backend_info(self) -> Plan[dict[str, Any]]:
-        """Returns what the memory runs on; no value holds a password.
+        """Returns what the memory runs on and what that promises; no value holds a password.
 
         ``backend`` ("in-memory" or "redis"), ``fallback_available`` (whether work goes on without a
-        server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``. With
+        server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``,
+        ``durability`` (what holds when a write is acknowledged, as given when the memory was made). With
         a server also ``redis_url``, ``server`` (name and version, as far as it tells),
         ``reads_not_noted`` (records read while the server could not write, which the order of use lacks),
         ``lost_on_server`` (writes that this process knows and that the server has lost, see `reconnect`),
         ``clock_skew`` (seconds by which the clock of this machine is ahead of the server's, or None),
         ``degraded`` (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
         ``degraded_because`` and ``writes_waiting`` (records); size and evictions are then those
-        known here. ``writes_refused`` has, by key, the last write of an outage that the server then
+        known here.
+
+        What the server promises now, each None where it does not say or its user may not ask:
+        ``persistence`` (a dict: ``aof``, whether it has an append-only file; ``fsync``, how often that reaches the
+        disk; ``aof_status`` and ``last_save_status``, ``"ok"`` or how it failed; ``snapshots``, the rules for them, empty
+        for none; ``last_save``, Unix seconds), ``replicas`` (a dict each: ``address``, ``state``,
+        ``lag`` in seconds since it reported, ``behind`` in bytes), ``eviction_policy`` and
+        ``max_memory`` (bytes; 0: no limit), ``promised_at`` (when the server said so, Unix seconds; in an outage
+        an earlier instant), ``last_failover`` (when this process went over to another primary last, Unix
+        seconds). ``dangers`` says in words what of it is dangerous, the worst first.
+
+        ``writes_refused`` has, by key, the last write of an outage that the server then
         refused for good: an object with ``kind``, ``reason``, ``at`` (Unix seconds) and ``value``.
         """
         return self._store.about()

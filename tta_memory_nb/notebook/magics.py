@@ -18,7 +18,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from ..errors import TTAMemoryError, harmless
+from ..errors import NotDurable, TTAMemoryError, harmless
 from ..frames import frame_html, frame_text, is_table
 from . import ipython_completion, ipython_input
 from .arguments import UsageProblem
@@ -89,6 +89,8 @@ class MemoryMagics(Magics):
             rest = "".join(words[1:])
             reply, output = _run(notebook_of(shell), name, rest, cell, lookup)
         except TTAMemoryError as error:
+            if isinstance(error, NotDurable) and error.change is not None:
+                notebook_of(shell).remember(name, error.change)  # the write stays
             message = syntax(name).explain(error) if name in COMMANDS else str(error)
             raise MemoryMagicError(f"%memory {name}".strip(), message) from None
         outage = outage_of(notebook_of(shell))

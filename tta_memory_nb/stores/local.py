@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from ..entry import Entry
 from ..search.request import Hit, Search
 from .base import NotCopied
+from .durability import IN_MEMORY
 from .memory import InMemoryStore
 from .plan import InProcessRunner, Plan, as_plan
 from .records import Records
@@ -155,6 +156,7 @@ class Local(NotCopied):
             "size": size,
             "max_size": self.max_size,
             "evictions": self.evictions,
+            "durability": str(IN_MEMORY),
         }
 
     @as_plan

@@ -11,6 +11,7 @@ from ..keys import check_namespace
 from ..times import duration
 from ..urls import masked_url
 from .base import Clock, OutagePolicy, Store, check_max_size
+from .durability import check_attainable, read_durability
 from .local import Local
 from .memory import InMemoryStore
 from .schemes import EMBEDDED, SCHEMES, scheme_of
@@ -30,6 +31,7 @@ class Settings:
     timeout: float
     compress_over: int
     clock: Clock
+    durability: str = "memory"
 
     def __post_init__(self) -> None:
         if self.on_outage not in get_args(OutagePolicy):
@@ -39,6 +41,7 @@ class Settings:
             raise InvalidArgument(f"compress_over={brief(size)}: give a number of bytes")
         # The class is frozen, since a store works with its settings; these are set before that.
         set_ = object.__setattr__
+        read_durability(self.durability)
         set_(self, "timeout", duration(self.timeout, "timeout"))
         set_(self, "max_size", check_max_size(self.max_size))
         set_(self, "namespace", check_namespace(self.namespace))
@@ -53,6 +56,8 @@ def open_store(address: str | None, settings: Settings) -> Store:
         ServerError: the server refuses, for example the password.
     """
     if not address:
+        place = "a memory without a server, which is lost with its process,"
+        check_attainable(read_durability(settings.durability), place, ("memory",))
         return Local(
             InMemoryStore(settings.max_size, namespace=settings.namespace, clock=settings.clock)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import InvalidArgument, brief, harmless
@@ -29,7 +30,8 @@ def info(nb: Notebook, *, restore: bool = False) -> Reply:
 
     memory = nb.memory.sync
     memory.reconnect(restore)
-    facts = _facts(nb.memory)
+    about = memory.get_backend_info()
+    facts = _facts(about) | _promises(about)
     stats = memory.stats()
     facts["size in bytes"] = stats["bytes"]
     if saved := stats["bytes"] - stats["stored"]:
@@ -37,14 +39,16 @@ def info(nb: Notebook, *, restore: bool = False) -> Reply:
         facts["saved by compression"] = f"{saved:,} bytes ({share:.0%})"
     facts["expiring"] = stats["expiring"]
     facts["undoable"] = ", ".join(nb.undo_stack.verbs()) or "nothing"
-    return Reply(value=facts_frame(facts, "memory"))
+    cautions = "\n".join(f"caution: {harmless(each)}" for each in about.get("dangers", ()))
+    return Reply(cautions, facts_frame(facts, "memory"))
 
 
 def status(nb: Notebook) -> Reply:
     """The reply to ``%memory`` alone: backend, namespace, size, capacity, evictions."""
     from ...frames import facts_frame
 
-    return Reply("%memory help lists all commands", facts_frame(_facts(nb.memory), "memory"))
+    facts = _facts(nb.memory.get_backend_info())
+    return Reply("%memory help lists all commands", facts_frame(facts, "memory"))
 
 
 def use(
@@ -53,9 +57,10 @@ def use(
     *,
     namespace: str | None = None,
     max_size: int | None = None,
+    durability: str | None = None,
     yes: bool = False,
 ) -> Reply:
-    """Choose the memory to work on, its namespace or its capacity.
+    """Choose the memory to work on, its namespace, capacity or durability.
 
     MEMORY is a variable that holds a MemoryPrimitive or an address; or in-memory; or an address such
     as redis://host:6379; or embedded, a server of your own that keeps its records in a directory. If
@@ -67,14 +72,17 @@ def use(
       %memory use embedded
       %memory use --namespace experiment-2
       %memory use --max-size 300000
+      %memory use $REDIS_URL --durability replicas:1
       memory = %memory use
 
     Flags:
         namespace: name of the tenant; each has its own records
         max_size: capacity in records
+        durability: what must hold before a write to a server is acknowledged: memory, disk or
+            replicas:N
         yes: evict the records for which a smaller capacity has no room
     """
-    chosen = _chosen(nb, memory, namespace, max_size)
+    chosen = _chosen(nb, memory, namespace, max_size, durability)
     if max_size is not None and max_size != chosen.max_size:
         excess = chosen.size() - max_size
         if excess > 0 and max_size >= 0 and not yes:
@@ -126,8 +134,49 @@ def or_environment(lookup: Lookup) -> Lookup:
     return look
 
 
-def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
-    about = memory.get_backend_info()
+def _promises(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What the server of a memory promises, in words; nothing without a server."""
+    if "persistence" not in about:
+        return {}
+    facts = {
+        "durability": about["durability"],
+        "persistence": _persistence(about["persistence"]),
+        "replicas": _replicas(about["replicas"]),
+        "eviction policy": about["eviction_policy"] or "unknown",
+    }
+    if about["last_failover"] is not None:
+        facts["last failover"] = shown_instant(about["last_failover"])
+    if about["degraded"] and about["promised_at"] is not None:
+        facts["as the server said"] = shown_instant(about["promised_at"])
+    return facts
+
+
+def _persistence(state: Mapping[str, Any]) -> str:
+    """``append-only file, fsync everysec; no snapshots``."""
+    if state["aof"] is None and state["snapshots"] is None:
+        return "unknown"
+    fsync = f", fsync {state['fsync']}" if state["fsync"] else ""
+    aof = {None: "unknown append-only file", False: "no append-only file"}.get(
+        state["aof"], f"append-only file{fsync}"
+    )
+    rules = {None: "unknown snapshots", "": "no snapshots"}.get(state["snapshots"], "snapshots")
+    last = f", the last at {shown_instant(state['last_save'])}" if state["last_save"] else ""
+    return f"{aof}; {rules}{last}"
+
+
+def _replicas(replicas: Sequence[Mapping[str, Any]] | None) -> str:
+    """``2: 10.0.0.7:6379 online, 10.0.0.8:6379 online, 14 bytes behind``."""
+    if replicas is None:
+        return "unknown"
+    shown = [
+        f"{each['address'] or 'unknown'} {each['state'] or 'unknown'}"
+        + (f", {each['behind']:,} bytes behind" if each["behind"] else "")
+        for each in replicas[:5]
+    ]
+    return f"{len(replicas)}: {', '.join(shown)}" if replicas else "none"
+
+
+def _facts(about: Mapping[str, Any]) -> dict[str, Any]:
     facts = {"backend": about["backend"]}
     if "redis_url" in about:
         facts["server"] = harmless(about["redis_url"])
@@ -158,10 +207,14 @@ def _facts(memory: MemoryPrimitive) -> dict[str, Any]:
 
 
 def _chosen(
-    nb: Notebook, memory: object, namespace: str | None, max_size: int | None
+    nb: Notebook,
+    memory: object,
+    namespace: str | None,
+    max_size: int | None,
+    durability: str | None,
 ) -> MemoryPrimitive:
     """The memory that ``use`` asks for, made if it does not exist yet."""
-    if memory is None and namespace in (None, nb.memory.namespace):
+    if memory is None and namespace in (None, nb.memory.namespace) and durability is None:
         return nb.memory
     if isinstance(memory, str) and memory != IN_MEMORY and not is_address(memory):
         memory = _memory_called(nb, memory)
@@ -171,6 +224,13 @@ def _chosen(
             raise InvalidArgument(
                 f"--namespace {brief(namespace)}: this memory's namespace is "
                 f"{brief(memory.namespace)}; make another MemoryPrimitive for another namespace"
+            )
+        if durability not in (None, _durability_of(memory)):
+            raise InvalidArgument.about(
+                "durability",
+                durability,
+                f"this memory was made with {brief(_durability_of(memory))}; make another "
+                "MemoryPrimitive for another durability",
             )
         namespace = memory.namespace
         # A backend name of its own, by which `use --namespace` finds the memory again.
@@ -183,11 +243,15 @@ def _chosen(
             f"MEMORY: <{type(memory).__name__}> is no MemoryPrimitive, 'in-memory' or URL"
         )
     place = (backend, nb.memory.namespace if namespace is None else namespace)
-    if place not in nb.memories:
+    known = nb.memories.get(place)
+    if known is None or durability not in (None, _durability_of(known)):
+        if durability is None:
+            durability = _durability_of(nb.memory) if backend == nb.backend else "memory"
         nb.memories[place] = MemoryPrimitive(
             backend if is_address(backend) else None,
             _capacity(nb, max_size),
             namespace=place[1],
+            durability=durability,
         )
     nb.backend = backend
     return nb.memories[place]
@@ -198,6 +262,11 @@ def _capacity(nb: Notebook, max_size: int | None) -> int:
     if max_size is None:
         max_size = nb.memory.max_size
     return DEFAULT_CAPACITY if max_size is None else max_size
+
+
+def _durability_of(memory: MemoryPrimitive) -> str:
+    durability: str = memory.get_backend_info().get("durability", "memory")
+    return durability
 
 
 def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive | str:

@@ -71,18 +71,20 @@ class Calls:
         # While one asks, the others go on with what was measured before.
         if self.clock.needs_measuring and not (self._is_greeting and self.clock.is_known):
             yield from self.greet()
+        reply = yield from self._reply(script, self.call(script, *args), args, work)
+        if self.incarnation.has_come_back_older:  # a connection was opened for this command
+            yield from self.incarnation.look_for_losses(self.run)
+        return reply
+
+    def call(self, script: scripts.Script, *args: Argument) -> Command:
+        """Returns the command that calls a script, which the server may have forgotten."""
         name = script.sha
         if script.remembers:
             name += self.write_ids.client
         call = self._calls.get(name)
         if call is None:
             call = self._calls[name] = Prepared((script.sha, *self._keys_for(script)))
-        now = self.clock.argument()
-        command: Command = ("EVALSHA", call, now, *args)
-        reply = yield from self._reply(script, command, args, work)
-        if self.incarnation.has_come_back_older:  # a connection was opened for this command
-            yield from self.incarnation.look_for_losses(self.run)
-        return reply
+        return "EVALSHA", call, self.clock.argument(), *args
 
     def _reply(
         self,

@@ -25,14 +25,18 @@ from .lost import recall
 from .operations import BATCH, pages
 from .partial import Replicas, Subset
 from .payload import Payloads, unpack
-from .rows import entries_of, name_of, named
-from .wire import Prepared
+from .promises import QUESTIONS, UNKNOWN, read_promises
+from .rows import entries_of, named
+from .wire import Pipelined, Prepared
 
 PAGE = 1000
 """So many records a script looks at, or loads, in one call."""
 
 KEYS_PAGE = 10_000
 """So many keys a script looks at in one call."""
+
+# What about.lua is told, for the counters alone.
+_ABOUT = (PAGE, b"", b"", 0)
 
 _DOUBLE = Struct(">d")
 
@@ -55,6 +59,8 @@ class Commands(Calls):
         evictions: how many records the server has evicted, as it was seen last.
         reads_not_noted: how many records were read from a server that could not write, so that the
             order of use does not have these reads.
+        promised: what the server has said last of what it promises.
+        promised_at: when that was, in Unix seconds; None if it was not asked.
     """
 
     def __init__(
@@ -71,7 +77,8 @@ class Commands(Calls):
         self.reads_not_noted = 0
         self._replicas = replicas
         self.payloads = payloads
-        self._server: str | None = None
+        self.promised = UNKNOWN
+        self.promised_at: float | None = None
 
     def ping(self) -> Plan[None]:
         """Checks that the server answers, and that this version knows the layout of the records."""
@@ -379,20 +386,25 @@ class Commands(Calls):
         return {"bytes": size, "expiring": expiring, "stored": stored}
 
     def _about(self) -> Plan[Any]:
-        reply = yield from self.run(scripts.ABOUT, PAGE, b"", b"", 0)
+        return self._has_told((yield from self.run(scripts.ABOUT, *_ABOUT)))
+
+    def _has_told(self, reply: Any) -> Any:
         self.evictions = reply[2]
         self.max_size = None if reply[3] < 0 else reply[3]
         return reply
 
-    def server(self) -> Plan[str]:
-        """Returns name and version of the server; empty if it does not say, as managed ones do."""
-        if self._server is None:
-            try:
-                info = yield ("INFO", "server")
-            except ServerError:
-                info = b""
-            self._server = name_of(info)
-        return self._server
+    def promises(self) -> Plan[int]:
+        """Asks the server what it promises now, see `promised`; returns the number of records."""
+        about, *replies = yield Pipelined((self.call(scripts.ABOUT, *_ABOUT), *QUESTIONS))
+        for reply in (about, *replies):
+            if isinstance(reply, StoreUnavailable):
+                raise reply
+        # The server has forgotten the script, or refuses it.
+        failed = isinstance(about, ServerError)
+        about = (yield from self._about()) if failed else self._has_told(about)
+        self.promised, self.promised_at = read_promises(replies), self.clock()
+        size: int = about[0]
+        return size
 
     def list_keys(self, filters: Filters) -> Plan[list[str]]:
         """Returns the keys that filters without conditions accept, least recently used first.

@@ -1,8 +1,9 @@
-"""What a server has acknowledged last, so that it can be written again if another one takes its place.
+"""What a server has acknowledged last, so that it can be written again if it is lost.
 
 Servers replicate after they have acknowledged. When another one becomes the primary, what was
 acknowledged last may be missing there, and what the one before goes on to acknowledge is thrown
-away. So the writes of the last seconds are kept here until nobody can have lost them.
+away. So the writes of the last seconds are kept here until nobody can have lost them. Of a memory that promises more
+durability than the memory of a server, they are kept until a barrier covers them.
 """
 
 from __future__ import annotations
@@ -58,13 +59,19 @@ class Acknowledged:
         while self._size > _MOST or self._weight > _MOST_BYTES:
             self._drop_oldest()
 
-    def confirm(self, asked: float) -> None:
-        """Drops what cannot be lost, since the server was still the primary.
+    @property
+    def is_half_full(self) -> bool:
+        """Whether there are more than half as many as can be."""
+        return self._size > _MOST // 2 or self._weight > _MOST_BYTES // 2
+
+    def confirm(self, asked: float, margin: float = _MARGIN) -> None:
+        """Drops what cannot be lost, since the server was still the primary, or has it on its disk or replicas.
 
         Args:
             asked: when that was found out, in seconds of the monotonic clock.
+            margin: how many seconds before that it has to be acknowledged.
         """
-        while self._writes and self._writes[0][0] < asked - _MARGIN:
+        while self._writes and self._writes[0][0] <= asked - margin:
             self._drop_oldest()
 
     def writes(self) -> list[Write]:

@@ -88,6 +88,7 @@ class Incarnation:
         seen: the server's counter, as far as this process has seen it.
         has_writes_waiting: whether writes wait in a journal, which may bring back what is lost; only
             when they have reached the server is it looked for.
+        setbacks: how many times the server was found to have come back older.
         must_greet: whether the server has to be greeted again before something is written.
     """
 
@@ -96,6 +97,7 @@ class Incarnation:
         self.seen = 0
         self.must_greet = False
         self.has_writes_waiting = False
+        self.setbacks = 0
         self._greeting: Words = ("EVAL", scripts.GREET.source, b"%d" % len(names), *names, b"")
         self._clock = clock
         self._replicas = replicas
@@ -141,14 +143,19 @@ class Incarnation:
                 began, came_back_with = map(int, each.split(b":"))
                 # Higher numbers than were seen were given in an outage, by this process itself.
                 if began not in self._beginnings and came_back_with < self.seen:
-                    self._gaps.add((came_back_with, min(began, self.seen + 1)))
+                    self._missing((came_back_with, min(began, self.seen + 1)))
                 self._beginnings.add(began)
             if not counter and self.seen:
                 # There is no namespace any more. So the server has lost all of it.
-                self._gaps.add((0, self.seen + 1))
+                self._missing((0, self.seen + 1))
             elif must_greet and self.seen > int(counter):
                 # It has come back older, and cannot note it.
-                self._gaps.add((int(counter), self.seen + 1))
+                self._missing((int(counter), self.seen + 1))
+
+    def _missing(self, gap: Gap) -> None:
+        self._gaps.add(gap)
+        # A number that was seen is higher if the namespace has begun since this process greeted the server first.
+        self.setbacks += gap[1] > self.seen
 
     def note(self, counter: int) -> None:
         """Notes that the server's counter has come up to a number."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from itertools import chain
 from secrets import token_hex
 from threading import Lock
+from time import monotonic
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from ...entry import Entry
@@ -19,6 +21,9 @@ BATCH = 500
 
 MOST_BYTES = 4_000_000
 """So many bytes of texts are sent or answered in one command; a longer record is sent alone."""
+
+# So many ids of writes may wait for a barrier, as many as a failing disk or replica makes wait.
+_MOST_UNCOVERED = 100_000
 
 T = TypeVar("T")
 
@@ -41,9 +46,14 @@ class WriteIds:
 
     Attributes:
         client: the name under which the server remembers the ids.
+        awaits_barriers: whether the server may lose a write that was applied, so that its id is settled only when
+            a barrier covers it. Until then the write may be sent again under its id.
     """
 
     def __init__(self) -> None:
+        self.awaits_barriers = False
+        # When each write ended, in seconds of the monotonic clock, and its id.
+        self._uncovered: deque[tuple[float, int]] = deque()
         self._lock = guarded(Lock(), 4)
         self._pid = 0
         self.client = b""
@@ -60,6 +70,7 @@ class WriteIds:
             if self._pid != os.getpid():
                 # Two processes of one fork must not use the same ids, nor what the server has forgotten.
                 self._pid, self.client, self._open = os.getpid(), token_hex(8).encode(), {}
+                self._uncovered.clear()
             self._next += 1
             write.write_id = self._next
             self._open[write.write_id] = None
@@ -68,7 +79,22 @@ class WriteIds:
     def end(self, write_id: int) -> None:
         """Records that a write was applied, or never will be."""
         with self._lock:
-            self._open.pop(write_id, None)
+            if not self.awaits_barriers:
+                self._open.pop(write_id, None)
+            elif write_id in self._open:
+                self._uncovered.append((monotonic(), write_id))
+                if len(self._uncovered) > _MOST_UNCOVERED:
+                    self._open.pop(self._uncovered.popleft()[1], None)
+
+    def confirm(self, asked: float) -> None:
+        """Records that what was applied cannot be lost any more.
+
+        Args:
+            asked: when the barrier was sent that covers it, in seconds of the monotonic clock.
+        """
+        with self._lock:
+            while self._uncovered and self._uncovered[0][0] <= asked:
+                self._open.pop(self._uncovered.popleft()[1], None)
 
     def leave(self) -> bytes | None:
         """Takes another name for later writes, and returns the one under which this process has written.
@@ -84,7 +110,9 @@ class WriteIds:
     def reopen(self, write_ids: Iterable[int]) -> None:
         """Records that some writes are not settled after all: the server may have lost them."""
         with self._lock:
-            self._open = dict.fromkeys(sorted({*write_ids, *self._open}))
+            again = set(write_ids)
+            self._uncovered = deque(each for each in self._uncovered if each[1] not in again)
+            self._open = dict.fromkeys(sorted({*again, *self._open}))
 
     def settled_below(self) -> int:
         """Returns the lowest id that is not settled."""

@@ -88,6 +88,7 @@ DECIDED = {
     "encoding": "a memory writes UTF-8; leave it out",
     "encoding_errors": "a memory writes UTF-8; leave it out",
     "timeout": "give timeout= to the memory, or write socket_timeout",
+    "durability": "give durability= to the memory, or --durability to %memory use",
     "retry_on_timeout": "a memory decides when a command may be sent again; leave it out",
     "retry_on_error": "a memory decides when a command may be sent again; leave it out",
     "single_connection_client": "a memory has connections of its own; write max_connections=1",

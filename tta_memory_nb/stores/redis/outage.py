@@ -24,6 +24,7 @@ from ..forks import after_fork_in_child, guarded
 from ..locks import AdvisoryLock, Ticket
 from ..opening import Settings
 from ..plan import Call, Plan
+from .barrier import Barrier, Held
 from .clock import MOST_SKEW, ServerClock
 from .commands import Commands
 from .ends import watch_over
@@ -98,6 +99,7 @@ class Outages:
         commands: what asks the server.
         replicas: what this process knows, which work goes on with.
         runner: carries out what no caller waits for: it tries to reach the server again.
+        barrier: waits until what the server has acknowledged is durable; None if nobody asks for it.
         shown: the server's address, without any password.
 
     Attributes:
@@ -106,8 +108,9 @@ class Outages:
         policy: what an outage is to the caller of a verb: an error, or work that goes on in memory.
         lock: held while an outage begins or ends, and while a verb is carried out in one.
         shown: the server's address, without any password.
-        may_fail_over: whether what was acknowledged has to be kept, because another server may take the
-            place of the one that was asked.
+        keeps: whether what was acknowledged has to be kept, because the server may lose it, or another one
+            may take its place.
+        last_failover: when this process found another server than before last, in Unix seconds, or None.
         refused: by key, the last write that the server has refused for good after an outage.
     """
 
@@ -118,6 +121,7 @@ class Outages:
         commands: Commands,
         replicas: Replicas,
         runner: RedisRunner,
+        barrier: Barrier | None,
         *,
         shown: str,
     ) -> None:
@@ -135,12 +139,17 @@ class Outages:
         self._recovering = AdvisoryLock()
         self.ended = 0
         self._is_ending = False
-        self.may_fail_over = runner.may_fail_over
-        self._acknowledged = Acknowledged() if self.may_fail_over else None
+        self._barrier = barrier
+        self._may_fail_over = runner.may_fail_over
+        self.keeps = self._may_fail_over or barrier is not None
+        self._acknowledged = Acknowledged() if self.keeps else None
+        self.last_failover: float | None = None
+        # How many times the server has come back older, as far as the writes that are kept were sent again.
+        self._setbacks = 0
         self._is_guarded = False
         self._closed = Event()
         self._try_until = inf
-        if self.policy == "fallback" or self._acknowledged is not None:
+        if self.policy == "fallback" or self.keeps:
             watch_over(self)
 
     @property
@@ -161,10 +170,10 @@ class Outages:
             "writes_refused": dict(self.refused),
         }
 
-    # ---- another server takes the place of the one that was asked
+    # ---- the server loses what it has acknowledged, or another one takes its place
 
     def keep(self, writes: list[Write], write_id: int, ended: int, base: int, at: float) -> bool:
-        """Keeps what a server has acknowledged, in case that another one takes its place.
+        """Keeps what a server has acknowledged, in case that it is lost.
 
         Args:
             writes: what was written.
@@ -185,12 +194,68 @@ class Outages:
             if writes:
                 writes[0].write_id = write_id
             self._acknowledged.add(writes, base)
-            starts, self._is_guarded = not self._is_guarded, True
+            if self._barrier is not None:
+                self._commands.incarnation.has_writes_waiting = True
+            starts = self._may_fail_over and not self._is_guarded
+            self._is_guarded |= starts
         if starts:
             self._closed.clear()
             with suppress(RuntimeError):  # the interpreter is shutting down
                 Thread(target=self._guard, name="tta-memory-failover", daemon=True).start()
         return True
+
+    @property
+    def keeps_much(self) -> bool:
+        """Whether more is kept than half of what can be."""
+        return self._acknowledged is not None and self._acknowledged.is_half_full
+
+    def confirm(self, held: Held, ended: int) -> Plan[bool]:
+        """Takes note of a barrier; brings what was lost before it to the server again.
+
+        Args:
+            held: what the barrier has found.
+            ended: how many outages had ended when it was asked for.
+
+        Returns:
+            Whether the barrier counts; otherwise another one is needed.
+        """
+        if self._counts(held, ended):
+            return True
+        if self.current is None and ended == self.ended:
+            yield from self.lost(FailedOver(f"{self.shown} has come back older than it was"), ended)
+        return False
+
+    def _counts(self, held: Held, ended: int) -> bool:
+        assert self._acknowledged is not None
+        with self.lock:
+            setbacks = self._commands.incarnation.setbacks
+            if self.current is not None or ended != self.ended:
+                return False
+            if setbacks != self._setbacks and self._acknowledged:
+                return False
+            self._setbacks = setbacks
+            if not held.reason:
+                self._commands.write_ids.confirm(held.asked)
+                if not self._may_fail_over:
+                    self._acknowledged.confirm(held.asked, margin=0.0)
+            if not self._acknowledged:
+                self._commands.incarnation.has_writes_waiting = False
+        return True
+
+    def _hold(self, replayed: int) -> Plan[None]:
+        """Waits until the writes of an outage are durable, and says if they are not."""
+        if self._barrier is None or not replayed:
+            return
+        ended = self.ended
+        held = yield from self._barrier.hold()
+        if self._counts(held, ended) and held.reason:
+            logger.warning(
+                "%s is back and %d writes have reached it, but durability='%s' does not hold for them: %s",
+                self.shown,
+                replayed,
+                self._barrier.durability,
+                held.reason,
+            )
 
     def _guard(self) -> None:
         """Asks whether the server is still the primary, as long as another one may lack a write."""
@@ -270,9 +335,9 @@ class Outages:
             self._closed.clear()
         what = "working in memory: what is written now reaches the server when it is back"
         if isinstance(error, FailedOver):
-            what = (
-                f"{self.pending} writes that the one before has acknowledged last are written again"
-            )
+            what = f"{self.pending} writes that were acknowledged last are written again"
+        elif self._barrier is not None:
+            what += f", and durability='{self._barrier.durability}' does not hold before that"
         # As text: the traceback of an error would keep the memory alive as long as the log has it.
         logger.warning("%s; %s", str(error), what)
         self.watch_over(self.current)
@@ -351,8 +416,10 @@ class Outages:
         journal = outage.journal
         with self.lock:
             self._take_back(outage)
-            if self._runner.settle() and outage.written_since == inf:
-                outage.base = 0  # its counter may have had to do with other writes
+            if self._runner.settle():
+                self.last_failover = self._clock()
+                if outage.written_since == inf:
+                    outage.base = 0  # its counter may have had to do with other writes
         replay = Replay(
             commands,
             journal,
@@ -364,6 +431,7 @@ class Outages:
         )
         try:
             yield from commands.greet()
+            setbacks = commands.incarnation.setbacks
             with self.lock:
                 outage.move(self._clock.moved)
                 replay.since = outage.first
@@ -373,6 +441,7 @@ class Outages:
                     return False
                 yield from replay.step()
                 self._recovering.progress()
+            self._setbacks = setbacks
         except ServerError as error:
             # The server is there, but refuses what is pending. If nothing is, the outage is over, and
             # the next caller gets the error.
@@ -381,6 +450,7 @@ class Outages:
                 return False
         logger.info("%s is back; %d writes have reached it", self.shown, replay.replayed)
         yield from commands.incarnation.look_for_losses(commands.run)
+        yield from self._hold(replay.replayed)
         return True
 
     def _restore(self) -> Plan[None]:
@@ -446,9 +516,14 @@ class Outages:
             reason,
         )
 
+    @property
+    def _may_have_lost(self) -> bool:
+        """Whether a server that has taken the place of another one may lack a write."""
+        return self._may_fail_over and bool(self._acknowledged)
+
     def before_close(self) -> Plan[None]:
         """Tries the server once more if writes are pending, and stops trying."""
-        if self._acknowledged:
+        if self._may_have_lost:
             with suppress(StoreUnavailable, ServerError):
                 yield Call(self._check)
         if self.pending:
@@ -463,7 +538,7 @@ class Outages:
     def at_exit(self) -> None:
         """Does the same when the process ends and nothing has done it, within a limited time."""
         try:
-            if (self.pending or self._acknowledged) and not self._closed.is_set():
+            if (self.pending or self._may_have_lost) and not self._closed.is_set():
                 self._try_until = monotonic() + max(_LAST_TRY, self._timeout)
                 self._runner.run(self.before_close())
         finally:

@@ -75,8 +75,8 @@ class Routing:
             ask: makes the plan that asks the server, for the id of the write.
             offline: carries it out in memory; returns its result, and what the journal has to keep:
                 the write itself comes first.
-            meant: gives, for the result of the server, what has to be written again if another server
-                takes its place.
+            meant: gives, for the result of the server, what has to be written again if it is lost, or another
+                server takes its place.
             size: how many records the write changes.
         """
         outages, ids, attempt = self._outages, self._commands.write_ids, Attempt()
@@ -93,7 +93,7 @@ class Routing:
                         sent = True
                         yield from outages.lost(error, ended)
                     else:
-                        if not outages.may_fail_over or outages.keep(
+                        if not outages.keeps or outages.keep(
                             meant(result), write_id, ended, base, at
                         ):
                             ids.end(write_id)

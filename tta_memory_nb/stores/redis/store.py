@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import wraps
 from itertools import chain
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ...entry import Entry
 from ...filters import EVERYTHING, Filters
@@ -13,22 +14,29 @@ from ...keys import check_key
 from ...search.query import Query, hits_of
 from ...search.request import Hit, Search
 from ..base import Change, NotCopied, check_max_size, check_origin
+from ..durability import IN_MEMORY, check_attainable, read_durability
 from ..memory import InMemoryStore
 from ..opening import Settings
 from ..plan import Plan
 from .addresses import parse_address
+from .barrier import Barrier
 from .clock import ServerClock
 from .commands import Commands
+from .durable import Durable
 from .keys import keys_of
 from .operations import Write, batches, pages
 from .outage import Outages
 from .partial import Replicas
 from .payload import Payloads
+from .promises import dangers
 from .replica import Replica
 from .routing import Routing
 from .runner import RedisRunner
 from .sync import Sync
 from .wire import Prepared
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # So many records a stream looks at in one round trip.
 _STREAMED = 64
@@ -48,14 +56,31 @@ def open_store(address: str, settings: Settings) -> RedisStore:
         ServerError: the server refuses.
     """
     server = parse_address(address)
+    if server.kind == "embedded":
+        place = "an embedded server, which has no replicas,"
+        check_attainable(read_durability(settings.durability), place, ("memory", "disk"))
     runner = RedisRunner(server, settings.timeout, keys_of(settings.namespace).values.encode())
     store = RedisStore(settings, runner, shown=server.shown)
     try:
         store.runner.run(store.reconnect())
+        store.runner.run(store.check_durability())
     except BaseException:
         store.runner.close()
         raise
     return store
+
+
+def _acknowledged(
+    verb: Callable[Concatenate[RedisStore, P], Plan[T]],
+) -> Callable[Concatenate[RedisStore, P], Plan[T]]:
+    """Has a verb that writes return when what it has written is as durable as the memory promises."""
+
+    @wraps(verb)
+    def acknowledged(self: RedisStore, /, *args: P.args, **kwargs: P.kwargs) -> Plan[T]:
+        plan = verb(self, *args, **kwargs)
+        return plan if self._durable is None else self._durable.acknowledged(plan)
+
+    return acknowledged
 
 
 class RedisStore(NotCopied):
@@ -72,6 +97,7 @@ class RedisStore(NotCopied):
         self.namespace = namespace = settings.namespace
         self.runner = runner
         self._settings = settings
+        self._durability = read_durability(settings.durability)
         self.clock = clock = ServerClock(settings.clock)
         self._shown = shown
         self.replica = Replica(settings.max_size, namespace=namespace, clock=clock)
@@ -86,8 +112,20 @@ class RedisStore(NotCopied):
         )
         runner.greet_with(self.commands.incarnation.greeting)
         self._sync = Sync(self.commands, replicas, settings.timeout)
-        self.outages = Outages(settings, clock, self.commands, replicas, runner, shown=shown)
+        self.barrier: Barrier | None = None
+        if self._durability != IN_MEMORY:
+            meta = self.commands.keys[3]
+            self.barrier = Barrier(self._durability, meta, shown, settings.timeout)
+            self.commands.write_ids.awaits_barriers = True
+        self.outages = Outages(
+            settings, clock, self.commands, replicas, runner, self.barrier, shown=shown
+        )
         self._routing = Routing(self.outages, self.commands, replicas)
+        self._durable: Durable | None = None
+        self._change = self._routing.change
+        if self.barrier is not None:
+            self._durable = Durable(self.barrier, self.outages, self._routing)
+            self._change = self._durable.change
         # In an outage these answer.
         self._records = self.replica.records
         self._offline = self.replica.offline
@@ -129,6 +167,7 @@ class RedisStore(NotCopied):
 
     # ---- one record
 
+    @_acknowledged
     def write(self, entry: Entry) -> Plan[None]:
         """Writes one entry in a way that cannot be taken back."""
 
@@ -141,7 +180,7 @@ class RedisStore(NotCopied):
             return None, writes
 
         ask = self.commands.set_large if len(entry.text) > _LARGE else self.commands.set
-        return self._routing.change(lambda write_id: ask(entry, write_id), offline, meant, 1)
+        return self._change(lambda write_id: ask(entry, write_id), offline, meant, 1)
 
     def read(self, key: str) -> Plan[Entry | None]:
         """Returns the entry of a key, made the newest; None when there is none."""
@@ -159,6 +198,7 @@ class RedisStore(NotCopied):
 
     # ---- many records
 
+    @_acknowledged
     def put(self, entries: Iterable[Entry]) -> Plan[Change]:
         """Writes entries in order, evicting the least recently used above `max_size`."""
         done = yield from self._put_batches(entries, for_good=False)
@@ -175,6 +215,7 @@ class RedisStore(NotCopied):
             change = replace(change, removed=removed, evicted=sum(map(len, there[1::2])))
         return change
 
+    @_acknowledged
     def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
         """Writes entries, as `put` does, in a way that cannot be taken back."""
         yield from self._put_batches(entries, for_good=True)
@@ -225,7 +266,7 @@ class RedisStore(NotCopied):
             change = self._offline.put(entries)
             return lambda: change, writes
 
-        return self._routing.change(ask, offline, meant, len(entries))
+        return self._change(ask, offline, meant, len(entries))
 
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""
@@ -316,6 +357,7 @@ class RedisStore(NotCopied):
 
     # ---- taking out and putting back
 
+    @_acknowledged
     def remove(self, keys: Sequence[str]) -> Plan[Change]:
         """Deletes the keys that exist."""
         done: list[Change] = []
@@ -340,8 +382,9 @@ class RedisStore(NotCopied):
             found = keys if entries is None else [entry.key for entry in change.removed]
             return [Write("delete", self.clock(), keys=tuple(found))]
 
-        return self._routing.change(ask, offline, meant, len(keys))
+        return self._change(ask, offline, meant, len(keys))
 
+    @_acknowledged
     def remove_matching(self, filters: Filters = EVERYTHING) -> Plan[Change]:
         """Deletes every record that the filters accept."""
         found = yield from self.find(Search(filters=filters))
@@ -351,6 +394,7 @@ class RedisStore(NotCopied):
             done.append((yield from self._remove_batch(keys, batch)))
         return self._joined(done)
 
+    @_acknowledged
     def clear(self) -> Plan[None]:
         """Deletes every record in a way that cannot be taken back."""
 
@@ -361,8 +405,9 @@ class RedisStore(NotCopied):
             self._offline.clear()
             return None, meant()
 
-        return self._routing.change(self.commands.clear, offline, meant, 1)
+        return self._change(self.commands.clear, offline, meant, 1)
 
+    @_acknowledged
     def revert(self, change: Change) -> Plan[Change]:
         """Takes a change back, but keeps what has been written under a key since then.
 
@@ -405,13 +450,14 @@ class RedisStore(NotCopied):
                 writes.append(Write("restore", self.clock(), entries=removed, kept=removed))
             return writes
 
-        return self._routing.change(
+        return self._change(
             lambda write_id: self.commands.revert(written, removed, max_size, write_id),
             offline,
             meant,
             len(written) + len(removed),
         )
 
+    @_acknowledged
     def resize(self, max_size: int) -> Plan[Change]:
         """Sets the capacity; a smaller one evicts at once."""
         max_size = check_max_size(max_size)
@@ -428,7 +474,7 @@ class RedisStore(NotCopied):
             return [Write("resize", self.clock(), max_size=max_size)]
 
         while more:
-            change, more = yield from self._routing.change(
+            change, more = yield from self._change(
                 lambda write_id: self.commands.resize(max_size, write_id), offline, meant, 1
             )
             done.append(change)
@@ -460,10 +506,13 @@ class RedisStore(NotCopied):
 
     def about(self) -> Plan[dict[str, Any]]:
         """Returns what the store runs on, see `SyncMemory.get_backend_info`."""
-        size = yield from self.size()
-        server = yield from self._routing.look(self.commands.server, lambda: "")
+        size = yield from self._routing.look(self.commands.promises, self._records.size)
         yield from self._routing.look(self.commands.look_for_lost, lambda: None)
-        outage = self.outage()
+        outage, promised = self.outage(), self.commands.promised
+        found = dangers(promised, self._durability, self.clock.skew)
+        if outage and self._durability != IN_MEMORY:
+            asked = f"durability='{self._durability}'"
+            found.insert(0, f"{asked} does not hold in an outage: writes wait in this process")
         return {
             "backend": "in-memory" if outage else "redis",
             "fallback_available": self._settings.on_outage == "fallback",
@@ -473,7 +522,12 @@ class RedisStore(NotCopied):
             "evictions": self.evictions,
             "reads_not_noted": self.commands.reads_not_noted,
             "redis_url": self._shown,
-            "server": server or None,
+            "server": promised.server or None,
+            "durability": str(self._durability),
+            **promised.about,
+            "last_failover": self.outages.last_failover,
+            "promised_at": self.commands.promised_at,
+            "dangers": found,
             "clock_skew": self.clock.skew,
             "lost_on_server": len(self.commands.incarnation.lost),
             "degraded": outage is not None,
@@ -481,6 +535,15 @@ class RedisStore(NotCopied):
             "writes_waiting": self.outages.pending,
             "writes_refused": dict(self.outages.refused),
         }
+
+    def check_durability(self) -> Plan[None]:
+        """Makes sure that the server can promise what is asked, unless it is away.
+
+        Raises:
+            ServerError: it cannot.
+        """
+        if self.barrier is not None:
+            yield from self._routing.look(self.barrier.check, lambda: None)
 
     def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
         """Tries the server now; returns whether the records are on it."""
