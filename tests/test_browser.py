@@ -9,14 +9,18 @@ import nbformat
 import pytest
 from browsing import (
     ERRORS,
+    HEIGHT,
+    MILLISECONDS,
     WARNINGS,
+    WIDTH,
+    Traffic,
     open_notebook,
     read_table,
     run_all,
     take_pictures,
 )
-from jupyter import NOTEBOOKS, LabServer, running_lab
-from playwright.sync_api import expect
+from jupyter import NOTEBOOKS, PATIENCE, LabServer, running_lab
+from playwright.sync_api import Browser, Page, expect
 from run_notebooks import without_outputs
 
 pytestmark = pytest.mark.browser
@@ -43,6 +47,21 @@ def lab(tmp_path_factory) -> Iterator[LabServer]:
     nbformat.write(scratch, root / SCRATCH)
     with running_lab(root, tmp_path_factory.mktemp("home")) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def traffic() -> Traffic:
+    return Traffic()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
+    """One page for all notebooks, since JupyterLab takes long to load."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.set_default_timeout(PATIENCE * MILLISECONDS)
+    traffic.watch(page)
+    yield page
+    page.close()
 
 
 def test_the_quickstart_runs_to_its_end_and_shows_its_tables(page, lab, traffic):

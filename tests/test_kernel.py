@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,17 +23,45 @@ SHARE = "memory = %memory use --max-size 100000"
 
 
 @pytest.fixture
-def bare_kernel(tmp_path) -> Iterator[Kernel]:
-    directory = tmp_path / "work"
-    directory.mkdir()
-    with running_kernel(directory, tmp_path / "home") as kernel:
+def new_kernel(tmp_path) -> Iterator[Kernel]:
+    """A kernel of the test's own, with the extension."""
+    with running_kernel(tmp_path, tmp_path / "home") as kernel:
+        assert kernel.run(LOAD).status == "ok"
+        yield kernel
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory) -> Path:
+    """Where the kernels work that several tests use."""
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def shared_kernel(directory, tmp_path_factory) -> Iterator[Kernel]:
+    """A kernel with the extension, for one test after the other, because a kernel starts slowly."""
+    with running_kernel(directory, tmp_path_factory.mktemp("home")) as kernel:
+        assert kernel.run(LOAD).status == "ok"
         yield kernel
 
 
 @pytest.fixture
-def kernel(bare_kernel) -> Kernel:
-    assert bare_kernel.run(LOAD).status == "ok"
-    return bare_kernel
+def kernel(shared_kernel, request) -> Kernel:
+    """The shared kernel, with an empty memory of the usual capacity."""
+    namespace = re.sub(r"\W", "-", request.node.name)
+    assert (
+        shared_kernel.run(f"memory = %memory use --namespace {namespace} --max-size 1000").status
+        == "ok"
+    )
+    return shared_kernel
+
+
+@pytest.fixture(scope="module")
+def nested_kernel(directory, tmp_path_factory) -> Iterator[Kernel]:
+    """A kernel in which cells may call `asyncio.run`; nothing takes that back."""
+    with running_kernel(directory, tmp_path_factory.mktemp("home")) as kernel:
+        for cell in (LOAD, SHARE, "%memory nest"):
+            assert kernel.run(cell).status == "ok"
+        yield kernel
 
 
 class SlowFile:
@@ -69,12 +99,13 @@ class SlowFile:
 
 
 @pytest.fixture
-def slow_file(tmp_path) -> Iterator[SlowFile]:
+def slow_file(directory) -> Iterator[SlowFile]:
     if not hasattr(os, "mkfifo"):
         pytest.skip("this system has no named pipes")
-    file = SlowFile(tmp_path / "work" / "slow.jsonl")
+    file = SlowFile(directory / "slow.jsonl")
     yield file
     file.close()
+    file.path.unlink()
 
 
 def run_behind(kernel: Kernel, slow_file: SlowFile, slow: str, cells: list[str]) -> list[Reply]:
@@ -143,12 +174,10 @@ def test_cells_that_await_the_memory_between_magics_are_all_answered_in_order(ke
     ],
     ids=["import", "asyncio.run", "await"],
 )
-def test_no_cell_is_lost_when_cells_call_asyncio_run_after_nest(kernel, slow_file, slow):
-    kernel.run(SHARE)
-    assert kernel.run("%memory nest").status == "ok"
+def test_no_cell_is_lost_when_cells_call_asyncio_run_after_nest(nested_kernel, slow_file, slow):
     cells, printed = alternating_cells("import asyncio\nasyncio.run({})")
 
-    first, *replies = run_behind(kernel, slow_file, slow, cells)
+    first, *replies = run_behind(nested_kernel, slow_file, slow, cells)
 
     assert first.status == "ok"
     assert_answered_in_order(replies, printed)
@@ -208,35 +237,50 @@ def test_a_magic_that_fails_stops_the_cells_queued_behind_it_as_any_error_does(k
 
 
 MODULES = "sorted({name.partition('.')[0] for name in __import__('sys').modules})"
+NAMES = "sorted(globals())"
 
 
-def test_loading_the_extension_imports_none_of_the_heavy_packages(bare_kernel):
-    before = set(bare_kernel.value(MODULES))
-    assert bare_kernel.run(LOAD).status == "ok"
-    added = set(bare_kernel.value(MODULES)) - before
+@dataclass(frozen=True)
+class Loaded:
+    """A kernel in which nothing but the extension was loaded.
 
-    assert "tta_memory_nb" in added
+    Attributes:
+        modules: packages that this has imported.
+        names: variables that this has added.
+    """
+
+    kernel: Kernel
+    modules: set[str]
+    names: set[str]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory) -> Iterator[Loaded]:
+    with running_kernel(tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("home")) as kernel:
+        modules, names = set(kernel.value(MODULES)), set(kernel.value(NAMES))
+        assert kernel.run(LOAD).status == "ok"
+        names = set(kernel.value(NAMES)) - names
+        yield Loaded(kernel, set(kernel.value(MODULES)) - modules, names)
+
+
+def test_loading_the_extension_imports_none_of_the_heavy_packages(loaded):
+    assert "tta_memory_nb" in loaded.modules
     heavy = {"pandas", "numpy", "pyarrow", "redis", "ipywidgets", "anywidget", "tqdm", "asyncio"}
-    assert not added & heavy
+    assert not loaded.modules & heavy
 
 
-def test_the_first_command_imports_the_packages_of_the_explorer_in_the_background(bare_kernel):
-    explorer = "'tta_memory_nb.notebook.explorer.widget' in __import__('sys').modules"
-    assert bare_kernel.run(LOAD).status == "ok"
-    assert not bare_kernel.value(explorer)
-    assert bare_kernel.run("%memory add alice:monday It rains").status == "ok"
-    imports = "[each for each in threading.enumerate() if each.name == 'tta-memory-imports']"
-    bare_kernel.run(f"import threading\nfor each in {imports}: each.join()")
-    assert bare_kernel.value(explorer)
-
-
-def test_loading_the_extension_leaves_only_the_magic_in_the_users_namespace(bare_kernel):
-    before = set(bare_kernel.value("sorted(globals())"))
-    assert bare_kernel.run(LOAD).status == "ok"
-    added = set(bare_kernel.value("sorted(globals())")) - before
-
+def test_loading_the_extension_leaves_only_the_magic_in_the_users_namespace(loaded):
     # IPython adds numbered variables for inputs and outputs.
-    assert not {name for name in added if not name.startswith("_")}
+    assert not {name for name in loaded.names if not name.startswith("_")}
+
+
+def test_the_first_command_imports_the_packages_of_the_explorer_in_the_background(loaded):
+    explorer = "'tta_memory_nb.notebook.explorer.widget' in __import__('sys').modules"
+    assert not loaded.kernel.value(explorer)
+    assert loaded.kernel.run("%memory add alice:monday It rains").status == "ok"
+    imports = "[each for each in threading.enumerate() if each.name == 'tta-memory-imports']"
+    loaded.kernel.run(f"import threading\nfor each in {imports}: each.join()")
+    assert loaded.kernel.value(explorer)
 
 
 @pytest.fixture(scope="module")
@@ -281,22 +325,24 @@ def test_tab_does_not_affect_other_code(filled_kernel):
 
 
 @pytest.mark.parametrize("first", ["", "%matplotlib inline", "import matplotlib.pyplot"])
-def test_a_plot_is_shown_once_whatever_backend_matplotlib_uses(kernel, first):
-    assert kernel.run(first).status == "ok"
-    kernel.run("%memory add alice:monday rain")
+def test_a_plot_is_shown_once_whatever_backend_matplotlib_uses(new_kernel, first):
+    assert new_kernel.run(first).status == "ok"
+    new_kernel.run("%memory add alice:monday rain")
     for kind in ("timeline", "sessions", "ttl", "sizes"):
-        shown = kernel.run(f"%memory plot {kind}")
+        shown = new_kernel.run(f"%memory plot {kind}")
         assert shown.status == "ok", shown.printed
         [(message, content)] = shown.outputs
         assert message == "execute_result"
         assert set(content["data"]) == {"image/png", "text/plain"}
-        kept = kernel.run(f"figure = %memory plot {kind}")
+        kept = new_kernel.run(f"figure = %memory plot {kind}")
         assert (kept.status, kept.outputs) == ("ok", [])
-    saved = kernel.run("figure.savefig('plot.png')\nimport os\nos.path.getsize('plot.png') > 1000")
+    saved = new_kernel.run(
+        "figure.savefig('plot.png')\nimport os\nos.path.getsize('plot.png') > 1000"
+    )
     assert saved.printed == "True"
-    [(message, content)] = kernel.run("display(figure)").outputs
+    [(message, content)] = new_kernel.run("display(figure)").outputs
     assert (message, "image/png" in content["data"]) == ("display_data", True)
     # A figure of the user's own is drawn as usual, without ours.
     if first == "%matplotlib inline":
-        own = kernel.run("import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])").outputs
+        own = new_kernel.run("import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])").outputs
         assert [kind for kind, _ in own] == ["display_data"]
