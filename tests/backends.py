@@ -235,7 +235,11 @@ def marks_of(backend: str) -> list[pytest.MarkDecorator]:
 
 
 ALL_BUT_THE_STAND_IN = tuple(BACKENDS)
-"""Every backend that a user can open. For what depends on threads, on tasks or on the data."""
+"""Every backend that a user can open. For what depends on the data and on the server's scripts."""
+
+ONE_OF_EACH_CONNECTION = ("in-memory", ONE_SERVER, "cluster", "sentinel")
+"""For what happens in the client alone: threads and tasks that share connections and locks, and the
+replica that searches read. Clients reach every kind of single server in the same way."""
 
 EVERY_BACKEND = tuple(WITH_A_STAND_IN)
 """For what depends on the backend: writes, recency, expiry, undo, namespaces, and how values travel."""
