@@ -13,6 +13,7 @@ import pytest
 import real_servers
 from backends import WITH_A_STAND_IN, Clock, marks_of
 from hypothesis import settings
+from shares import in_shares
 
 from tta_memory_nb import MemoryPrimitive
 
@@ -83,11 +84,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a local run, leaves out the tests on servers."""
+    """In a local run, leaves out the tests on servers; puts the tests in order for several workers."""
     if config.getoption("--local"):
-        left_out = [item for item in items if item.get_closest_marker("server")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        left_out = {item for item in items if item.get_closest_marker("server")}
+        config.hook.pytest_deselected(items=[*left_out])
+        items[:] = [item for item in items if item not in left_out]
+    workers: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if workers is not None:
+        items[:] = in_shares(items, workers["workercount"])
 
 
 OPEN_BROWSER = pytest.StashKey["Browser"]()

@@ -1,0 +1,55 @@
+"""The order in which several workers of pytest-xdist run the tests.
+
+With ``--dist worksteal`` each worker is given an equal number of tests, in the order of collection. A
+worker that has none left gets the later half of those of the worker with the most. So each share begins
+with modules that take long, whole: their servers, kernels and pages start once, and no worker begins
+with one of them when the others have ended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+LONG = {
+    "test_explorer_browser.py": 130,
+    "test_chaos.py": 90,
+    "test_embedded.py": 40,
+    "test_browser.py": 40,
+    "test_docs.py": 40,
+    "test_interrupts.py": 30,
+    "test_outage.py": 30,
+    "test_kernel.py": 25,
+    "test_notebooks.py": 25,
+    "test_server.py": 20,
+    "test_older_servers.py": 20,
+    "test_servers.py": 20,
+    "test_chitchat.py": 15,
+}
+"""Modules that take long, with about how many seconds each takes."""
+
+
+def in_shares(items: Iterable[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Returns the same tests in an order for so many workers."""
+    modules: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        modules[item.path.name].append(item)
+    left = sum(map(len, modules.values()))
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    seconds = [0] * workers
+    for name, many in sorted(LONG.items(), key=lambda row: -row[1]):
+        if tests := modules.pop(name, []):
+            least = seconds.index(min(seconds))
+            seconds[least] += many
+            shares[least] += tests
+    rest = chain.from_iterable(modules.values())
+    for number, share in enumerate(shares):
+        size = left // (workers - number)
+        share += islice(rest, max(0, size - len(share)))
+        left -= size
+    return [*chain.from_iterable(shares), *rest]
