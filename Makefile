@@ -37,7 +37,8 @@ test-local: .venv/local  ## only tests without a server, a kernel or a browser, 
 	$(BIN)/python -m pytest --local -n $(WORKERS) --dist worksteal
 
 coverage: .venv/dev  ## which lines the tests run, in test-output/coverage; without kernels and browsers
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not kernel and not browser" \
+	# Pages of the documentation are not built for this, so their tests are left out.
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not kernel and not browser" --ignore=tests/test_site.py \
 		--cov --cov-report=term --cov-report=html:test-output/coverage
 
 test-frontend: .venv/node  ## the unit tests of the explorer's front end, in Node.js, seconds

@@ -68,11 +68,12 @@ class Interrupt:
         self._seen: set[tuple[CodeType, int]] = set()
 
     def __enter__(self) -> Self:
+        self._before = sys.gettrace()  # of a debugger, or of a measurement of coverage
         sys.settrace(self._call)
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.settrace(None)
+        sys.settrace(self._before)
 
     def _call(self, frame: FrameType, event: str, arg: object) -> Any:
         if not frame.f_code.co_filename.startswith(HERE):
