@@ -6,12 +6,16 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from backends import DEEP
 from hypothesis import strategies as st
 from json_values import any_text, json_objects
 
 from tta_memory_nb import MemoryPrimitive, MemoryRecord
 
 NOW = 1_800_000_000.0
+
+FEW = 30 * DEEP
+"""How many examples a test runs that is given records: each example has several, with many values."""
 
 
 def exact(value: Any) -> str:

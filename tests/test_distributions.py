@@ -6,9 +6,10 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from json_values import any_text, json_objects
+from record_values import FEW
 
 from tta_memory_nb.codec import snapshot
 from tta_memory_nb.entry import Entry
@@ -61,6 +62,7 @@ def check(bins: Bins, total: int) -> None:
     json.dumps([bins.edges, bins.counts])
 
 
+@settings(max_examples=FEW)
 @given(lists_of_entries, st.integers(1, 80))
 @example([entry("a", 1.0), entry("b", 1.0000000000000002)], 60)
 def test_a_timeline_counts_each_record_between_its_edges(entries, bins):
@@ -86,6 +88,7 @@ def test_a_timeline_has_intervals_of_equal_width():
     assert timeline([entry("a"), entry("b")]) == Bins((NOW, NOW + 1), (2,))
 
 
+@settings(max_examples=FEW)
 @given(lists_of_entries)
 def test_sizes_are_counted_between_powers_of_two(entries):
     found = sizes(entries)
@@ -112,6 +115,7 @@ def test_a_power_of_two_begins_a_bin():
     assert sizes([]) == Bins()
 
 
+@settings(max_examples=FEW)
 @given(lists_of_entries)
 def test_times_to_live_are_counted_up_to_each_step(entries):
     found, never = time_to_live(entries, NOW)
@@ -131,6 +135,7 @@ def test_a_step_includes_its_upper_edge_and_the_first_one_counts_expired_records
     assert time_to_live([], NOW)[0].counts == (0,) * 9
 
 
+@settings(max_examples=FEW)
 @given(lists_of_entries, st.integers(0, 12))
 def test_sessions_are_found_as_a_loop_finds_them(entries, most):
     naive: dict[tuple[str, str], list[float]] = {}
@@ -157,6 +162,7 @@ def test_a_span_has_the_user_the_session_and_its_times():
     assert session_spans([]) == ([], 0)
 
 
+@settings(max_examples=FEW)
 @given(lists_of_entries, st.integers(0, 5), st.none() | st.sampled_from("abc"))
 def test_users_and_sessions_are_counted_as_a_loop_counts_them(entries, most, user):
     parsed = [parts for each in entries if (parts := parse_memory_key(each.key))]

@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 import pandas as pd
 import pytest
 from backends import Clock
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_values import any_text, json_objects
-from record_values import NOW, exact, facts, records, stored
+from record_values import FEW, NOW, exact, facts, records, stored
 
 from tta_memory_nb import MemoryPrimitive, MemoryRecord
 from tta_memory_nb.entry import entry_of
@@ -58,6 +58,7 @@ def came(made: list[MemoryRecord]) -> list[Difference]:
 # ---------------------------------------------------------------- round trips
 
 
+@settings(max_examples=FEW)
 @given(records(integers) | records(fractions))
 def test_an_unedited_frame_changes_nothing(made):
     memory = memory_of(*made)
@@ -257,6 +258,7 @@ def test_html_escapes_column_names_keys_and_cells():
         assert "&lt;script&gt;" in html
 
 
+@settings(max_examples=FEW)
 @given(records())
 def test_every_frame_can_be_shown_and_sent(made):
     for frame in (records_frame(made), differences_frame(came(made))):

@@ -165,22 +165,22 @@ def test_tex_in_the_users_settings_does_not_reach_names():
     assert [(label.get_usetex(), label.get_parse_math()) for label in labels] == [(False, False)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(any_text.filter(bool), min_size=1, max_size=5))
 @example(["张三", "🎉", "ลูก", "e" + "\u0301" * 50])
 def test_any_name_can_be_drawn(names):
     png(plot_sessions([entry(f"{name}:{name}") for name in names]))
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(st.lists(st.floats(EARLIEST, LATEST), min_size=1, max_size=5))
 @example([EARLIEST, LATEST])
 @example([LATEST])
 @example([EARLIEST])
 def test_any_instants_can_be_drawn(instants):
     made = [entry(f"u:{n}", at, at) for n, at in enumerate(instants)]
-    for plot in PLOTS.values():
-        png(plot(made))
+    for name in PLOTS.keys() - {"sizes"}:  # sizes are drawn without instants
+        png(PLOTS[name](made))
 
 
 # ---------------------------------------------------------------- settings that stay unchanged

@@ -29,7 +29,7 @@ from search_oracle import (
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis.operations import BATCH
 
-EXAMPLES = 400
+EXAMPLES = 200
 """Random programs for a backend in this process; `examples` says how many a server runs."""
 
 # Below 64 records the index may be unused; memories of thousands are slow, and so are rare.
@@ -259,7 +259,7 @@ def test_random_programs_find_the_same_records_in_partial_replicas(backend):
     loaded = []
 
     @settings(
-        max_examples=examples(backend, EXAMPLES // 4),
+        max_examples=examples(backend, EXAMPLES // 2),
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
     )

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from json_values import any_text, json_objects
-from record_values import NOW, exact, records
+from record_values import FEW, NOW, exact, records
 
 from tta_memory_nb import InvalidArgument, MemoryRecord
 from tta_memory_nb.record import NOT_YET
@@ -44,6 +44,7 @@ def read_back(table, paths=None):
         yield reader.record([record.key, None, None, *times, *cells])
 
 
+@settings(max_examples=FEW)
 @given(records())
 def test_a_table_for_a_file_gives_back_every_record_whatever_its_fields_are_called(made):
     table = flat_table(made, for_file=True)
@@ -55,6 +56,7 @@ def test_a_table_for_a_file_gives_back_every_record_whatever_its_fields_are_call
         )
 
 
+@settings(max_examples=FEW)
 @given(records())
 def test_a_table_for_people_gives_back_every_record_with_the_paths_beside_it(made):
     table = flat_table(made)

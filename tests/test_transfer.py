@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from backends import on_a_stand_in
-from hypothesis import given
+from hypothesis import given, settings
 from importing import imported, new_memory, refused, values_of, written
-from record_values import NOW, facts, records, stored
+from record_values import FEW, NOW, facts, records, stored
 
 from tta_memory_nb import (
     CapacityExceeded,
@@ -33,6 +33,7 @@ FORMATS = ["jsonl", "csv", "parquet"]
 def test_an_export_is_imported_again_exactly(suffix, tmp_path):
     path = tmp_path / f"memory.{suffix}"
 
+    @settings(max_examples=FEW)
     @given(records())
     def check(made):
         memory, _ = imported(made)
