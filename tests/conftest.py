@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from browsing import Traffic
     from playwright.sync_api import Browser, Page
 
+    from tta_memory_nb import MemoryExplorer
+
 # A busy machine is no bug, so no example has a deadline. Local runs explore new examples each
 # time. CI runs the same examples every time, so that a change does not fail because of an older
 # bug.
@@ -117,6 +119,22 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock() -> Clock:
     """A clock that only tests move, so that nothing expires between two reads."""
     return Clock()
+
+
+@pytest.fixture
+def explore(memory: MemoryPrimitive, clock: Clock) -> Iterator[Callable[..., MemoryExplorer]]:
+    """Makes explorers of the memory that the test module defines, or of another one."""
+    from tta_memory_nb import MemoryExplorer
+
+    made: list[MemoryExplorer] = []
+
+    def make(**traits: Any) -> MemoryExplorer:
+        made.append(MemoryExplorer(traits.pop("memory", memory), clock=clock, **traits))
+        return made[-1]
+
+    yield make
+    for explorer in made:
+        explorer.close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

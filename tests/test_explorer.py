@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -23,30 +22,12 @@ from tta_memory_nb.notebook.explorer.worker import Worker
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def memory(clock) -> MemoryPrimitive:
     memory = MemoryPrimitive(clock=clock)
     for key, text in (("ann:mon", "It rains"), ("bob:mon", "sun"), ("ann:tue", "More rain")):
         memory.sync.add(key, {"text": text, "n": len(text)})
         clock.tick()
     return memory
-
-
-@pytest.fixture
-def explore(memory, clock) -> Iterator[Callable[..., MemoryExplorer]]:
-    made: list[MemoryExplorer] = []
-
-    def make(**traits: Any) -> MemoryExplorer:
-        made.append(MemoryExplorer(traits.pop("memory", memory), clock=clock, **traits))
-        return made[-1]
-
-    yield make
-    for explorer in made:
-        explorer.close()
 
 
 @pytest.fixture

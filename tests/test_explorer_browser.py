@@ -941,3 +941,140 @@ def test_a_view_that_went_through_other_states_equals_a_new_view(open_page):
     count = min(len(texts(first)), len(texts(fresh)))
     assert count > 10
     assert texts(first)[:count] == texts(fresh)[:count]
+
+
+# ---- the header, and the code of a view
+
+MOODS = """
+for n, mood in enumerate(["low", "high", "high", "low", "low", "calm"]):
+    sync.add(f"ann:s{n}", {"text": f"note {n}", "mood": mood, "points": n * n})
+"""
+
+
+def test_the_header_shows_what_the_columns_hold_and_filters_by_a_click(open_page):
+    here = open_page(MOODS, OPEN)
+    page, counts = here.page, here.widget.locator(".tta-counts")
+
+    def heading(name: str) -> Locator:
+        return here.widget.locator(f".tta-heading[data-column={name}]")
+
+    mood, points = heading("mood"), heading("points")
+    expect(mood.locator(".tta-value")).to_have_text(["low", "high", "calm"])
+    expect(points.locator(".tta-bin")).to_have_count(6)
+    # Each text occurs once, so nothing is said of them.
+    expect(heading("text").locator(".tta-summary")).to_be_empty()
+    picture(here.widget, "header-light")
+
+    mood.locator(".tta-value", has_text="high").click()
+    expect(counts).to_have_text("2 of 6 records")
+    expect(mood.locator(".tta-on")).to_have_text("high")
+    assert here.value("explorer.filters") == {"where": {"mood": "high"}}
+    mood.locator(".tta-value", has_text="high").click()
+    expect(counts).to_have_text("6 records")
+    points.locator(".tta-bin").first.click()
+    expect(counts).to_have_text("3 of 6 records")
+    expect(points.locator(".tta-on")).to_have_count(1)
+    expect(points).to_have_attribute("aria-sort", "none")
+    here.widget.locator(".tta-chip button").click()
+    expect(counts).to_have_text("6 records")
+    expect(points.locator(".tta-on")).to_have_count(0)
+
+    # By keyboard: to the heading, and into the list of its values.
+    here.grid.focus()
+    page.keyboard.press("ArrowUp")
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    active = page.locator(f"[id='{here.grid.get_attribute('aria-activedescendant')}']")
+    expect(active).to_have_attribute("aria-label", "text")
+    page.keyboard.press("Alt+ArrowDown")
+    expect(here.widget.locator(".tta-popover")).to_have_count(0)
+    while here.widget.locator(".tta-heading.tta-active[data-column=mood]").count() == 0:
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Alt+ArrowDown")
+    choices = here.widget.locator(".tta-popover li button")
+    expect(choices).to_have_text(["low3 records", "high2 records", "calm1 record"])
+    expect(choices.first).to_be_focused()
+    check_accessible(page)
+    page.keyboard.press("Escape")
+    expect(here.grid).to_be_focused()
+    page.keyboard.press("Alt+ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(counts).to_have_text("2 of 6 records")
+    expect(here.grid).to_be_focused()
+    page.keyboard.press("Alt+ArrowDown")
+    expect(choices.filter(has_text="high")).to_have_attribute("aria-pressed", "true")
+    picture(here.widget, "header-values-light")
+    page.keyboard.press("Escape")
+
+
+def test_a_view_is_copied_as_code_also_where_the_browser_has_no_clipboard(open_page):
+    here = open_page(MOODS, OPEN)
+    here.search.fill("note")
+    here.start("explorer.filters = {'where': {'mood': 'low'}}")
+    expect(here.widget.locator(".tta-counts")).to_have_text("3 of 6 records")
+    # As on a page that was loaded by plain http.
+    here.page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    here.at("copy-code").click()
+    expect(here.widget.locator(".tta-toast")).to_have_text("Copied")
+    cell = here.panel.locator(".jp-CodeCell").last
+    cell.locator(".cm-content").click()
+    here.page.keyboard.press("ControlOrMeta+A")
+    here.page.keyboard.press("ControlOrMeta+V")
+    expect(cell.locator(".cm-content")).to_have_text(
+        'memory.sync.search_records("note", limit=None, where={"mood": "low"})'
+    )
+    here.page.keyboard.press("ControlOrMeta+Enter")
+    for number in (0, 3, 4):
+        expect(cell.locator(".jp-OutputArea-output").last).to_contain_text(f"ann:s{number}")
+
+
+# ---- the view that is looked at
+
+FIRST = "explorer.records[0].key"
+IN_SIGHT = "any(view.is_in_sight for view in explorer._views.opened())"
+THIS = "jupyterapp.shell.currentWidget"
+
+
+def expect_in_kernel(here: NotebookPage, condition: str) -> None:
+    """Waits until a condition holds in the kernel."""
+    output = here.start(
+        f"import time\nwhile not ({condition}): time.sleep(0.01)\nprint('holds:', {condition!r})"
+    )
+    expect(output.last).to_contain_text(f"holds: {condition}")
+
+
+def scroll_to(grid: Locator, row: int) -> None:
+    grid.evaluate("(grid, row) => { grid.scrollTop = row * 28; }", row)
+
+
+def test_records_stay_those_that_were_seen_last_while_the_view_is_hidden(open_page):
+    here = open_page(MANY, OPEN)
+    scroll_to(here.grid, 1000)
+    expect_in_kernel(here, f"{FIRST} < 'user2:s39:00000fff' and explorer._views.window()[0] > 900")
+    looked_at = f"[explorer._views.window(), len(explorer.records), {FIRST}]"
+    before = here.value(looked_at)
+    here.page.evaluate(f"window.book = {THIS}")
+    ways = {
+        "in a collapsed output": (
+            "book.content.widgets[0].outputHidden = true",
+            "book.content.widgets[0].outputHidden = false",
+        ),
+        "behind another tab": (
+            "jupyterapp.commands.execute('launcher:create')",
+            "jupyterapp.shell.activateById(book.id)",
+        ),
+    }
+    hidden = (
+        "import time, json\n"
+        f"while {IN_SIGHT}: time.sleep(0.01)\n"
+        f"hidden = json.loads(json.dumps({looked_at}))"
+    )
+    run = "code => window.book.context.sessionContext.session.kernel.requestExecute({code}).done"
+    for hide, show in ways.values():
+        here.page.evaluate(hide)
+        here.page.evaluate(run, hidden)  # beside the notebook, which may be hidden
+        here.page.evaluate(show)
+        expect(here.grid).to_be_visible()
+        expect_in_kernel(here, IN_SIGHT)
+        assert here.value(f"[hidden, {looked_at}]") == [before, before]

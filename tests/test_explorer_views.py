@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import groupby
@@ -10,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from backends import Clock
 from front_end import FrontEnd
 
 from tta_memory_nb import MemoryExplorer, MemoryPrimitive
@@ -20,30 +18,12 @@ from tta_memory_nb.times import counted_back
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def memory(clock) -> MemoryPrimitive:
     memory = MemoryPrimitive(clock=clock)
     for number in range(3):
         memory.sync.add(f"ann:{number}", {"id": 2**53 + 1, "n": number})
         clock.tick()
     return memory
-
-
-@pytest.fixture
-def explore(memory, clock) -> Iterator[Callable[..., MemoryExplorer]]:
-    made: list[MemoryExplorer] = []
-
-    def make(**traits: Any) -> MemoryExplorer:
-        made.append(MemoryExplorer(traits.pop("memory", memory), clock=clock, **traits))
-        return made[-1]
-
-    yield make
-    for explorer in made:
-        explorer.close()
 
 
 def opened(explorer: MemoryExplorer, *, view: int = 1) -> FrontEnd:

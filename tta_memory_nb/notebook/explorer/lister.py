@@ -12,6 +12,7 @@ from ...memory.faces import MemoryPrimitive
 from ...stores.base import Clock
 from .cells import Fields
 from .charts import charts_of, facets_of
+from .headings import headings_of
 from .listing import (
     Listing,
     ListingRequest,
@@ -21,6 +22,7 @@ from .listing import (
     first_rows,
     whole_listing,
 )
+from .picks import Picks
 from .state import Found
 from .traits import ExplorerTraits
 from .versions import Versions
@@ -30,6 +32,8 @@ from .views import FIRST_WINDOW, Views
 # least `_PATIENCE` times as long as the look, so that looking never keeps a core or a server busy.
 _PAUSE, _PAUSE_ON_A_SERVER, _PATIENCE = 0.4, 1.0, 4
 _PROGRESS_PAUSE = 0.15
+_HEADINGS_PAUSE = 2.0
+"""Seconds, at least, between two summaries of the columns while others write records."""
 
 _SAMPLE = 200
 """How many of the newest records are looked at for their fields and their versions."""
@@ -56,6 +60,7 @@ class Lister:
 
     Attributes:
         is_cancelled: whether the user has stopped the listing that the traits ask for.
+        picks: what is chosen in the header of the table.
         on_records: called when the records in sight may have changed.
     """
 
@@ -68,6 +73,7 @@ class Lister:
         clock: Clock,
     ) -> None:
         self.is_cancelled = False
+        self.picks = Picks()
         self._traits = traits
         self._views = views
         self.on_records = on_records
@@ -78,6 +84,7 @@ class Lister:
         # Held while records are listed, which may take seconds.
         self._looking = RLock()
         self._progress_sent_at = 0.0
+        self._next_headings = 0.0
 
     @property
     def found(self) -> Found:
@@ -180,27 +187,30 @@ class Lister:
         """
         started = time.monotonic()
         pause = _PAUSE_ON_A_SERVER if self.memory.is_using_redis() else _PAUSE
-        if self._is_resting():
-            return pause
         request = self.request()
         try:
-            with self._looking:
-                has_changed = self._look(self._progress_of(request), hurry=True)
-            if has_changed:
-                if self._traits.view != "table":
-                    self.work_out_charts()
-                self._finish()
-                if self.request() == request:
-                    self._views.publish()
-                self.on_records()
-            else:
-                self._views.publish()  # the status may have changed
-            self._views.forget_failure()
+            if not self._is_resting():
+                self._look_again(request)
+                self._views.forget_failure()
+            self._show_headings()
         except Superseded:
             return pause if self.is_cancelled else 0.0
         except Exception as error:  # shown in the widget, and tried again
             self._fail(error)
         return max(pause, _PATIENCE * (time.monotonic() - started))
+
+    def _look_again(self, request: ListingRequest) -> None:
+        with self._looking:
+            has_changed = self._look(self._progress_of(request), hurry=True)
+        if has_changed:
+            if self._traits.view != "table":
+                self.work_out_charts()
+            self._finish()
+            if self.request() == request:
+                self._views.publish()
+            self.on_records()
+        else:
+            self._views.publish()  # the status may have changed
 
     def _is_resting(self) -> bool:
         """Whether the listing stays as it is, though records may have changed."""
@@ -284,6 +294,51 @@ class Lister:
     def _fail(self, error: Exception, message: int | None = None) -> None:
         self._update(self.memory, is_loading=False)
         self._views.report(error, message)
+
+    # ---- the header
+
+    def _show_headings(self) -> None:
+        """Shows what the header says of the columns, if that is out of date.
+
+        While others write records and the request stays, it is worked out now and then only.
+        """
+        listing, summarized = self._found.listing, self._found.summarized
+        is_asked = (
+            listing is not None and summarized is not None and listing.request == summarized.request
+        )
+        if is_asked and listing is not summarized and time.monotonic() < self._next_headings:
+            return
+        started = time.monotonic()
+        if self.summarize():
+            self._views.publish()
+            ended = time.monotonic()
+            self._next_headings = ended + max(_HEADINGS_PAUSE, _PATIENCE * (ended - started))
+
+    def summarize(self) -> bool:
+        """Works out what the header says of the columns that are shown.
+
+        Returns:
+            Whether anything was out of date.
+
+        Raises:
+            Superseded: another listing is wanted.
+        """
+        found = self._found
+        listing = found.listing
+        if listing is None or not listing.is_whole:
+            return False
+
+        def check() -> None:
+            if self.request() != listing.request:
+                raise Superseded
+
+        done = found.headings if found.summarized is listing else {}
+        columns = [each for each in found.columns(self._traits.columns) if each.name not in done]
+        if not columns:
+            return False
+        made = headings_of(listing, columns, found.fields.columns, self.picks, check)
+        self._update(found.memory, headings={**done, **made}, summarized=listing)
+        return True
 
     # ---- charts and filter menus
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import local
@@ -168,6 +169,8 @@ class MessageHandler:
             view.do(lambda: self._show_charts(number), number)
         else:
             self._views.publish(number)
+        if "columns" in content:
+            self._worker.wake()  # which has the header still to say something about them
 
     def _set_traits(self, content: dict[str, Any]) -> None:
         traits = self._traits
@@ -178,6 +181,8 @@ class MessageHandler:
             # A view knows the filters only as texts to show. It names those that the user has changed.
             changed = {name: unportable(value) for name, value in content["filters"].items()}
             traits.filters = {**traits.filters, **changed}
+        if "pick" in content:
+            self._pick(**content["pick"])
         if "columns" in content:
             names = content["columns"]
             shown = None if names is None else [unportable(name) for name in names]
@@ -185,6 +190,14 @@ class MessageHandler:
         if "sort" in content:
             traits.sort_by = unportable(content["sort"]["by"])
             traits.descending = content["sort"]["descending"]
+
+    def _pick(self, column: str, filter: str | None, text: str) -> None:
+        """Chooses a bar in the header, or none of a column."""
+        picks, traits, column = self._lister.picks, self._traits, unportable(column)
+        if filter is None:
+            traits.filters = picks.release(column, traits.filters)
+        else:
+            traits.filters = picks.pick(column, json.loads(filter), text, traits.filters)
 
     def _cancel(self, _view: View, _number: int, _content: dict[str, Any]) -> None:
         """Stops a listing. The traits become those of the listing that is shown, if there is one."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias, cast
 
 from ...filters import FilterArgs
 from ...memory.faces import MemoryPrimitive
 from ...search.indexes import INDEXES
+from ...search.request import SearchMode
 from ...table import portable
 from ...times import counted_back, shown_instant, span
 from .cells import ABOUT, KEY, MATCHES, NO_FIELDS, Column, Fields, Rows, column_called, sendable
+from .code import search_call
+from .headings import Headings
 from .listing import Listing
 from .versions import Versions
 
@@ -44,6 +47,8 @@ class Found:
         is_loading: whether more rows are being listed.
         facets: what the filter menus offer; None until it is counted.
         charts: the data of the charts; None until they are needed.
+        headings: what the header shows of some columns.
+        summarized: the listing that ``headings`` were made of; None if there is none.
     """
 
     memory: MemoryPrimitive
@@ -53,6 +58,17 @@ class Found:
     is_loading: bool = False
     facets: dict[str, Any] | None = None
     charts: dict[str, Any] | None = None
+    headings: Headings = field(default_factory=dict)
+    summarized: Listing | None = None
+
+    def columns(self, chosen: Sequence[str] | None) -> list[Column]:
+        """The columns that are shown, without the key's.
+
+        Args:
+            chosen: as for `Fields.shown`.
+        """
+        known = (*self.fields.columns, *ABOUT)
+        return [column_called(name, known) for name in self.fields.shown(chosen)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +158,12 @@ class ExplorerState:
             "status": self.status,
             "facets": found.facets,
             "charts": found.charts if self.view != "table" else None,
+            "headings": {
+                portable(column.name): heading
+                for column, shown in columns
+                if shown and (heading := found.headings.get(column.name)) is not None
+            },
+            "code": search_call(self.query, cast("SearchMode", self.mode), self.filters),
             "undoable": self.undoable,
         }
 

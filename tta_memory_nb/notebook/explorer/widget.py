@@ -171,6 +171,8 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             self._notify("selection")
         if not self._messages.is_setting_traits:
             self._views.publish()
+            if change.name == "columns" and self._views.opened():
+                self._worker.wake()
 
     def _notify(self, name: str) -> None:
         """Notifies the observers of a derived trait, which is worked out only if there are any."""

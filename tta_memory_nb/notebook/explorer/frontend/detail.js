@@ -3,7 +3,7 @@
 /** @import { Child, Conflict, EditedMessage, ErrorMessage, GoneMessage, RecordMessage, Requests, Version } from "./types.js" */
 /** @import { Draft } from "./drafts.js" */
 /** @import { View } from "./view.js" */
-import { copyText, find, focusedIn, h } from "./dom.js";
+import { find, focusedIn, h } from "./dom.js";
 import { Drafts, isWritten, newDraft, placeOf } from "./drafts.js";
 import { ago, bytes, count, iso, timeLeft, timeOfDay } from "./format.js";
 import { Fields, parseExactly, problemOf } from "./json.js";
@@ -78,7 +78,7 @@ export class Detail {
     this.putAside();
     this.element.hidden = true;
     this.key = null;
-    this.view.grid.layOut();
+    this.view.grid.headings.layOut();
   }
 
   /** Keeps what was being written until the record is opened again. */
@@ -129,7 +129,7 @@ export class Detail {
     const cursor = focused instanceof HTMLInputElement && focused.type === "text" ? focused : null;
     const selection = cursor && [cursor.selectionStart, cursor.selectionEnd];
     this.element.hidden = false;
-    if (wasHidden) this.view.grid.layOut();
+    if (wasHidden) this.view.grid.headings.layOut();
     const close = h("button", { type: "button", class: "tta-icon", "data-do": "close-detail", "aria-label": "close", onclick: () => this.close() }, "✕");
     const title = h("h3", { title: harmless(record.key) }, harmless(record.key));
     this.times = [];
@@ -164,7 +164,7 @@ export class Detail {
     const { draft } = this;
     if (!draft || !isWritten(draft)) return [];
     return [h("p", { class: "tta-note" }, "What you have written was not saved:"), plainText(draft.text),
-      h("div", { class: "tta-actions" }, h("button", { type: "button", class: "tta-button", "data-do": "copy", onclick: () => this.copy(draft.text) }, "Copy it"))];
+      h("div", { class: "tta-actions" }, h("button", { type: "button", class: "tta-button", "data-do": "copy", onclick: () => this.view.copy(draft.text) }, "Copy it"))];
   }
 
   /** @param {TabName} tab */
@@ -224,7 +224,7 @@ export class Detail {
       ["expires", this.drawExpiry(record)], ["size", bytes(record.bytes)],
       ["matches", record.matches.map(harmless).join(", ")],
     ];
-    const copy = h("button", { type: "button", class: "tta-button", "data-do": "copy", onclick: () => this.copy(record.text) }, "Copy JSON");
+    const copy = h("button", { type: "button", class: "tta-button", "data-do": "copy", onclick: () => this.view.copy(record.text) }, "Copy JSON");
     const kept = this.keep(record);
     return [
       h("dl", { class: "tta-facts" }, facts.filter(([, fact]) => fact).map(([name, fact]) => [h("dt", {}, name), h("dd", {}, fact)])),
@@ -256,12 +256,6 @@ export class Detail {
       value: before && isSame ? before.value : drawValue(record),
     };
     return this.kept;
-  }
-
-  /** @param {string} text */
-  copy(text) {
-    const { notices, root } = this.view;
-    void copyText(text, root).then((isCopied) => notices.say(isCopied ? "Copied" : "The browser does not let this page copy"));
   }
 
   /** @param {RecordMessage} record */

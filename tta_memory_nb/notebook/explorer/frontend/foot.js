@@ -23,7 +23,8 @@ export class Foot {
     this.signature = signature;
     const focused = focusedIn(this.element)?.dataset["do"];
     this.element.replaceChildren(
-      h("div", { class: "tta-left" }, selected ? this.drawSelection(selected) : this.drawCounts(status)),
+      h("div", { class: "tta-left" }, selected ? this.drawSelection(selected) : this.drawCounts(status),
+        h("button", { type: "button", class: "tta-link", "data-do": "copy-code", title: "the Python call that finds these records", onclick: () => this.view.copy(this.view.state.code) }, "Copy as code")),
       h("div", { class: "tta-right" },
         status.degraded ? this.drawOutage(status.degraded) : h("span", { class: "tta-text", title: status.server && harmless(status.server) }, status.backend),
         h("span", { class: "tta-text", title: "namespace" }, harmless(status.namespace)),

@@ -2,16 +2,15 @@
 
 /** @import { Cell, Column, Position, Row, State, StateChange } from "./types.js" */
 /** @import { View } from "./view.js" */
-import { CHECKBOX_WIDTH, allowedWidth, fittedWidth, layOutColumns, nextSort, widthOf } from "./columns.js";
-import { followPointer, h, highlighted, targetOf } from "./dom.js";
-import { isFiltered } from "./filters.js";
+import { h, highlighted, targetOf } from "./dom.js";
+import { NO_FILTERS, isFiltered } from "./filters.js";
 import { ago, iso, shortKey, timeLeft } from "./format.js";
+import { Headings } from "./headings.js";
 import { HEADINGS, gridMove, rowRange } from "./keyboard.js";
 import { ROW_HEIGHT, Viewport } from "./scrolling.js";
 import { harmless } from "./text.js";
 
 const SCROLL_PAUSE = 30; // milliseconds without scrolling until rows are asked for
-const WIDTH_STEP = 16; // pixels by which Alt and an arrow key change a width
 const LONG_CELL = 24; // characters from which on a cell has its text as tooltip
 const SOON = 60; // seconds before its expiry in which a record is marked
 
@@ -33,8 +32,6 @@ export class Grid {
     this.rows = [];
     /** What is drawn: by key, or by number where the record is not known yet. @type {Map<string | number, DrawnRow>} */
     this.drawn = new Map();
-    /** Widths that the user has chosen. @type {Map<string, number>} */
-    this.widths = new Map();
     /** @type {Position} */
     this.active = { row: 0, column: 0 };
     /** Where a range of selected rows begins. @type {number | null} */
@@ -43,18 +40,17 @@ export class Grid {
     this.asked = [0, 0];
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.asking = undefined;
-    this.isDragged = false;
     this.isHidden = false;
     /** The place and the size of the rows when they were last in sight, in pixels. */
     this.seen = { scrollTop: 0, clientHeight: 0 };
-    this.selectAll = h("input", { type: "checkbox" });
-    this.headRow = h("div", { role: "row", class: "tta-row tta-headings", "aria-rowindex": "1" });
+    this.headings = new Headings(this);
+    this.head = h("div", { role: "rowgroup", class: "tta-thead" }, this.headings.element);
     this.canvas = h("div", { class: "tta-canvas", role: "rowgroup" });
     this.empty = h("div", { class: "tta-empty" });
     this.element = h("div", {
       role: "grid", class: "tta-grid", tabindex: "0", "aria-label": "records", "aria-multiselectable": "true",
       onkeydown: (event) => this.pressed(event), onscroll: () => this.scrolled(), onclick: (event) => this.clicked(event),
-    }, h("div", { role: "rowgroup", class: "tta-thead" }, this.headRow), this.canvas);
+    }, this.head, this.canvas);
   }
 
   /** @returns {State} */
@@ -69,7 +65,7 @@ export class Grid {
   get viewport() {
     const { scrollTop, clientHeight } = this.element;
     if (!this.isHidden && clientHeight) this.seen = { scrollTop, clientHeight };
-    return new Viewport(this.state.total, this.seen.scrollTop, this.seen.clientHeight);
+    return new Viewport(this.state.total, this.seen.scrollTop, this.seen.clientHeight, this.headings.height);
   }
 
   /**
@@ -98,7 +94,8 @@ export class Grid {
    * @param {boolean} hasNewRecords whether other clients have added records
    */
   update(news, isAnother, hasNewRecords) {
-    if ("columns" in news || "sort" in news) this.drawHeadings();
+    if ("columns" in news || "sort" in news) this.headings.draw();
+    else if ("headings" in news) this.headings.drawSummaries();
     if (isAnother) {
       this.scrollTo(0);
       this.active.row = Math.min(this.active.row, 0); // a chosen heading stays chosen
@@ -142,39 +139,6 @@ export class Grid {
 
   // ---- drawing
 
-  layOut() {
-    if (!this.element.clientWidth) return;
-    const { sizes, total } = layOutColumns(this.columns, this.widths, this.element.clientWidth);
-    this.element.style.setProperty("--tta-columns", [CHECKBOX_WIDTH, ...sizes].map((size) => `${size}px`).join(" "));
-    this.element.style.setProperty("--tta-width", `${total}px`);
-  }
-
-  drawHeadings() {
-    const { sort } = this.state;
-    this.selectAll = h("input", {
-      type: "checkbox", tabindex: "-1", "aria-label": "select all matching records", "data-do": "select-all", disabled: this.view.isLost,
-      onclick: () => this.view.ask("select", this.selectAll.checked ? { all: true } : { none: true }),
-    });
-    this.headRow.replaceChildren(
-      h("div", { role: "columnheader", class: "tta-cell tta-check", "aria-colindex": "1" }, this.selectAll),
-      ...this.columns.map((column, at) => {
-        const isSorted = sort.by === column.name;
-        const direction = isSorted ? (sort.descending ? "descending" : "ascending") : "none";
-        const heading = h("div", {
-          role: "columnheader", class: `tta-cell tta-heading tta-is-${column.kind}`, id: `${this.id}-h-${at + 1}`,
-          "aria-colindex": at + 2, "aria-sort": column.sortable ? direction : null, "data-column": column.name, title: harmless(column.title),
-        }, h("span", { class: "tta-title" }, harmless(column.title)),
-        isSorted ? h("span", { class: "tta-arrow", "aria-hidden": "true" }, sort.descending ? "▾" : "▴") : null,
-        h("span", { class: "tta-grip", "aria-hidden": "true", onpointerdown: (event) => {
-          this.drag(event, column, heading);
-        }, ondblclick: (event) => this.fit(event, column) }));
-        return heading;
-      }),
-    );
-    this.element.setAttribute("aria-colcount", String(this.columns.length + 1));
-    this.layOut();
-  }
-
   /** @param {boolean} fadesIn whether rows that are drawn for the first time are highlighted */
   draw(fadesIn) {
     const { total, selected } = this.state;
@@ -200,8 +164,8 @@ export class Grid {
       if (element === next) next = next.nextElementSibling;
       else this.canvas.insertBefore(element, next);
     }
-    this.selectAll.checked = selected > 0 && selected >= total;
-    this.selectAll.indeterminate = selected > 0 && !this.selectAll.checked;
+    this.headings.selectAll.checked = selected > 0 && selected >= total;
+    this.headings.selectAll.indeterminate = selected > 0 && !this.headings.selectAll.checked;
     this.drawEmpty();
     this.showActive();
   }
@@ -297,72 +261,54 @@ export class Grid {
     for (const { times } of this.drawn.values()) times.forEach((time) => this.writeTime(time));
   }
 
+  /** Says in place of headings without rows why there is no row, and what to try. */
   drawEmpty() {
     const { state } = this;
+    const isEmpty = !state.total && !state.loading;
     this.empty.remove();
-    if (state.total || state.loading) return;
-    this.empty.replaceChildren(...(isFiltered(state)
-      ? [h("p", {}, state.query ? `Nothing matches “${harmless(state.query)}”.` : "No record passes the filters."),
-        h("button", { type: "button", class: "tta-button", "data-do": "clear", onclick: () => this.view.clearAll() }, "Show all records")]
-      : [h("p", {}, "This memory is empty."), h("p", {}, h("code", {}, "%memory add KEY text"), " adds a first record.")]));
+    this.head.hidden = isEmpty;
+    if (!isEmpty) return;
+    this.empty.replaceChildren(...(isFiltered(state) ? this.describeNothing() :
+      [h("p", {}, "This memory is empty. ", h("code", {}, "%memory add KEY text"), " adds a first record.")]));
     this.element.parentElement?.append(this.empty);
   }
 
-  // ---- widths
-
-  /**
-   * @param {PointerEvent} event
-   * @param {Column} column
-   * @param {HTMLElement} heading
-   */
-  drag(event, column, heading) {
-    event.preventDefault();
-    event.stopPropagation();
-    const [from, width] = [event.clientX, heading.offsetWidth];
-    followPointer(
-      (moved) => this.setWidth(column, width + moved.clientX - from),
-      () => {
-        // Released over a heading, the pointer would click it.
-        this.isDragged = true;
-        setTimeout(() => {
-          this.isDragged = false;
-        });
-      },
-    );
+  /** Why no record passes the search and the filters. */
+  describeNothing() {
+    const { view, state } = this;
+    const isLimited = isFiltered({ query: "", filters: state.filters });
+    /** @type {(name: string, label: string, act: () => void) => HTMLElement} */
+    const button = (name, label, act) => h("button", { type: "button", class: "tta-button", "data-do": name, onclick: () => {
+      act();
+      this.element.focus();
+    } }, label);
+    const why = !state.query ? "No record passes the filters."
+      : isLimited ? `No record that passes the filters matches “${harmless(state.query)}”.`
+        : `Nothing matches “${harmless(state.query)}”. Try fewer words, or a part of a word.`;
+    return [
+      h("p", {}, why),
+      h("p", {}, state.query && isLimited ? button("clear-filters", "Search without the filters", () => view.filter({ ...NO_FILTERS })) : null, " ",
+        button("clear", "Show all records", () => view.clearAll())),
+    ];
   }
 
   /**
-   * @param {MouseEvent} event
+   * The widths of the texts of a column that are drawn, in pixels.
+   *
    * @param {Column} column
    */
-  fit(event, column) {
-    event.stopPropagation();
+  widthsOfTexts(column) {
     const at = this.columns.indexOf(column) + 1;
-    this.setWidth(column, fittedWidth([...this.drawn.values()].map(({ element }) => element.children[at]?.firstElementChild?.scrollWidth ?? 0)));
-  }
-
-  /**
-   * @param {Column} column
-   * @param {number} width
-   */
-  setWidth(column, width) {
-    this.widths.set(column.name, allowedWidth(width));
-    this.layOut();
+    return [...this.drawn.values()].map(({ element }) => element.children[at]?.firstElementChild?.scrollWidth ?? 0);
   }
 
   // ---- mouse and keyboard
 
-  /** @param {Column | undefined} column */
-  sortBy(column) {
-    if (column?.sortable) this.view.set({ sort: nextSort(column, this.state.sort) });
-  }
-
   /** @param {MouseEvent} event */
   clicked(event) {
     const target = targetOf(event);
-    const heading = /** @type {HTMLElement | null} */ (target.closest(".tta-heading"));
-    if (heading) {
-      if (!target.closest(".tta-grip") && !this.isDragged) this.sortBy(this.columns.find((column) => column.name === heading.dataset["column"]));
+    if (this.head.contains(target)) {
+      this.headings.clicked(target);
       return;
     }
     const element = target.closest(".tta-canvas .tta-row");
@@ -430,18 +376,21 @@ export class Grid {
     const { row, column } = this.active;
     const isHeading = row === HEADINGS;
     if (altKey && isHeading && (key === "ArrowLeft" || key === "ArrowRight")) {
-      const resized = this.columns[column - 1];
-      if (resized) this.setWidth(resized, widthOf(resized, this.widths) + (key === "ArrowRight" ? WIDTH_STEP : -WIDTH_STEP));
+      this.headings.resize(this.columns[column - 1], key === "ArrowRight" ? 1 : -1);
+      return true;
+    }
+    if (altKey && isHeading && key === "ArrowDown") {
+      this.headings.open(this.columns[column - 1]);
       return true;
     }
     const size = { rows: this.state.total, columns: this.columns.length, page: Math.max(1, this.viewport.rowsInSight - 1) };
     const to = gridMove(key, isMeta, this.active, size);
     if (to) this.moveTo(to, shiftKey);
     else if (key === "Enter") {
-      if (isHeading) this.sortBy(this.columns[column - 1]);
+      if (isHeading) this.headings.sortBy(this.columns[column - 1]);
       else this.open(row);
     } else if (key === " ") {
-      if (isHeading) this.selectAll.click();
+      if (isHeading) this.headings.selectAll.click();
       else this.toggle(row, false);
     } else if (key === "Delete" || key === "Backspace") this.view.removeSelected(this.rowAt(row)?.key);
     else if (isMeta && key.toLowerCase() === "a") this.view.ask("select", { all: true });
@@ -470,7 +419,7 @@ export class Grid {
   showActive() {
     for (const cell of this.element.querySelectorAll(".tta-active")) cell.classList.remove("tta-active");
     const { row, column } = this.active;
-    const line = row === HEADINGS ? this.headRow : this.drawn.get(this.rowAt(row)?.key ?? row)?.element;
+    const line = row === HEADINGS ? this.headings.element : this.drawn.get(this.rowAt(row)?.key ?? row)?.element;
     const cell = line?.children[column];
     if (!cell) {
       this.element.removeAttribute("aria-activedescendant");

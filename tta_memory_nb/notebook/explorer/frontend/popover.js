@@ -4,6 +4,7 @@
 import { find, h } from "./dom.js";
 
 const GAP = 4; // pixels
+const FOCUSABLE_PARTS = "input, button, [tabindex]";
 
 /**
  * Writes the content of a panel.
@@ -17,8 +18,10 @@ export class Popover {
    * @param {string} label
    * @param {Attributes} attributes of the button
    * @param {Fill} fill
+   * @param {string | null} icon shown on the button in place of the label
+   * @param {HTMLElement | null} home what has the focus after Escape, if not the button
    */
-  constructor(root, label, attributes, fill) {
+  constructor(root, label, attributes, fill, icon = null, home = null) {
     this.root = root;
     this.label = label;
     this.fill = fill;
@@ -27,7 +30,8 @@ export class Popover {
     this.button = h("button", {
       type: "button", class: "tta-button", "aria-haspopup": "dialog", "aria-expanded": "false", ...attributes,
       onclick: () => (this.panel ? this.close() : this.open()),
-    }, label);
+    }, icon ?? label);
+    this.home = home ?? this.button;
     /** @param {PointerEvent} event */
     this.closeFromOutside = (event) => {
       const target = /** @type {Node} */ (event.target);
@@ -40,7 +44,7 @@ export class Popover {
       if (event.key !== "Escape") return;
       event.stopPropagation();
       this.close();
-      this.button.focus();
+      this.home.focus();
     } });
     this.panel = panel;
     this.button.setAttribute("aria-expanded", "true");
@@ -51,7 +55,7 @@ export class Popover {
     panel.style.top = `${inner.bottom - outer.top + GAP}px`;
     panel.style.left = `${Math.max(GAP, Math.min(inner.left - outer.left, outer.width - panel.offsetWidth - 2 * GAP))}px`;
     document.addEventListener("pointerdown", this.closeFromOutside, true);
-    find(panel, "input, button")?.focus();
+    find(panel, FOCUSABLE_PARTS)?.focus();
   }
 
   close() {
@@ -80,7 +84,7 @@ export class Popover {
     if (list && scrolled) list.scrollTop = scrolled;
     if (!hadFocus) return;
     const same = item ? [...panel.querySelectorAll("li")].find((each) => each.textContent === item) : null;
-    find(same ?? panel, "input, button")?.focus({ preventScroll: Boolean(same) });
+    find(same ?? panel, FOCUSABLE_PARTS)?.focus({ preventScroll: Boolean(same) });
   }
 }
 

@@ -18,12 +18,14 @@ export class Viewport {
    * @param {number} total how many rows the list has
    * @param {number} scrollTop in pixels
    * @param {number} clientHeight of the list and its headings, in pixels
+   * @param {number} headHeight of the headings, in pixels
    */
-  constructor(total, scrollTop, clientHeight) {
+  constructor(total, scrollTop, clientHeight, headHeight = ROW_HEIGHT) {
     this.total = total;
     this.scrollTop = scrollTop;
-    this.clientHeight = clientHeight;
-    this.rowsInSight = Math.max(1, Math.floor((clientHeight - ROW_HEIGHT) / ROW_HEIGHT));
+    /** Of the rows in sight, in pixels. */
+    this.bodyHeight = clientHeight - headHeight;
+    this.rowsInSight = Math.max(1, Math.floor(this.bodyHeight / ROW_HEIGHT));
     /** Whether the list is longer than a browser can show. */
     this.isScaled = total * ROW_HEIGHT > TALLEST;
     /** Of all rows, in pixels. */
@@ -33,7 +35,7 @@ export class Viewport {
 
   /** The greatest scroll position of a list that is scaled. */
   get #range() {
-    return Math.max(1, this.height - (this.clientHeight - ROW_HEIGHT));
+    return Math.max(1, this.height - this.bodyHeight);
   }
 
   /** The first row in sight when the list is scrolled to its end. */
@@ -66,7 +68,7 @@ export class Viewport {
     }
     const top = row * ROW_HEIGHT;
     if (top < this.scrollTop) return top;
-    return Math.max(this.scrollTop, top + 2 * ROW_HEIGHT - this.clientHeight);
+    return Math.max(this.scrollTop, top + ROW_HEIGHT - this.bodyHeight);
   }
 
   /**

@@ -128,6 +128,31 @@ export interface Charts {
   ttl: Histogram & { never: number };
 }
 
+/** Some records of a column, as a bar in the header. */
+export interface HeadingBar {
+  /** The value that they have, or between which values theirs are. */
+  t: string;
+  /** How many there are among those that were counted. */
+  n: number;
+  /** What the kernel is sent to keep these records alone; null if no filter can. */
+  filter: string | null;
+  /** Whether the bar was chosen. */
+  on: boolean;
+}
+
+/** What the header shows of a column. */
+export interface Heading {
+  kind: "histogram" | "values";
+  bars: HeadingBar[];
+  /** How many records have other values. */
+  others: number;
+  /** How many records were looked at, of how many. */
+  counted: number;
+  total: number;
+  /** Whether one of the bars was chosen. */
+  chosen: boolean;
+}
+
 export interface State {
   query: string;
   mode: string;
@@ -153,6 +178,10 @@ export interface State {
   status: Status | null;
   facets: Facets | null;
   charts: Charts | null;
+  /** By the name of the column; a column without one has nothing to say. */
+  headings: Record<string, Heading | undefined>;
+  /** Python code that finds these records. */
+  code: string;
   undoable: string | null;
 }
 
@@ -289,6 +318,8 @@ export interface Settings {
   mode?: string;
   filters?: FilterChanges;
   sort?: Sort;
+  /** A bar of the header; a filter of null takes the one of the column away. */
+  pick?: { column: string; filter: string | null; text: string };
   view?: ViewName;
   live?: boolean;
   namespace?: string;

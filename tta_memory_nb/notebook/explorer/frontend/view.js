@@ -1,10 +1,10 @@
 // One view of an explorer: the state from the kernel, and the parts that show it.
 
-/** @import { FilterChanges, KernelMessage, Model, Requests, Settings, State, StateChange, StateMessage, Verb, ViewName } from "./types.js" */
+/** @import { FilterChanges, HeadingBar, KernelMessage, Model, Requests, Settings, State, StateChange, StateMessage, Verb, ViewName } from "./types.js" */
 import { Channel } from "./channel.js";
 import { ChartPanel } from "./charts.js";
 import { Detail } from "./detail.js";
-import { download, h, targetOf } from "./dom.js";
+import { copyText, download, h, targetOf } from "./dom.js";
 import { NO_FILTERS, changesListing, initialState, isAnotherListing } from "./filters.js";
 import { Foot } from "./foot.js";
 import { plural } from "./format.js";
@@ -112,6 +112,7 @@ export class View {
     this.greetings.forEach((greeting) => clearTimeout(greeting));
     this.notices.close();
     this.head.close();
+    this.grid.headings.close();
     this.sizes.disconnect();
     this.sight.disconnect();
     this.page.abort();
@@ -138,7 +139,7 @@ export class View {
     this.grid.setHidden(this.root.clientHeight === 0);
     if (this.root.clientHeight === 0) return;
     this.root.classList.toggle("tta-wide", this.root.clientWidth >= WIDE);
-    this.grid.layOut();
+    this.grid.headings.layOut();
     if (!this.isAlive) return;
     this.grid.draw(false);
     this.grid.askForRows();
@@ -292,6 +293,21 @@ export class View {
     this.set({ filters: changed, ...(view ? { view } : {}) });
   }
 
+  /**
+   * Chooses a bar in the header, or takes its filter away again.
+   *
+   * @param {string} column
+   * @param {HeadingBar} bar
+   */
+  pick(column, { filter, on, t: text }) {
+    if (filter !== null) this.set({ pick: { column, filter: on ? null : filter, text } });
+  }
+
+  /** @param {string} text */
+  copy(text) {
+    void copyText(text, this.root).then((isCopied) => this.notices.say(isCopied ? "Copied" : "The browser does not let this page copy"));
+  }
+
   clearAll() {
     this.head.forgetTyped();
     this.set({ query: "", filters: { ...NO_FILTERS } });
@@ -348,7 +364,7 @@ export class View {
     this.notices.setLost(isLost);
     this.head.setLost(isLost);
     this.foot.element.disabled = isLost;
-    this.grid.drawHeadings();
+    this.grid.headings.draw();
     this.grid.draw(false);
     this.charts.element.inert = isLost;
     this.detail.redraw();
