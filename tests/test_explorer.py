@@ -644,6 +644,12 @@ RECORDS = st.lists(
 )
 
 
+def summarize(explorer: MemoryExplorer) -> None:
+    """Has the header say of all columns what it says when its thread has had time."""
+    explorer._lister.summarize()
+    explorer._views.publish()
+
+
 @settings(deadline=None)
 @given(RECORDS, TRAITS, RECORDS, TRAITS)
 def test_a_widget_that_changed_its_state_equals_a_new_widget(first, before, second, after):
@@ -657,11 +663,13 @@ def test_a_widget_that_changed_its_state_equals_a_new_widget(first, before, seco
     for name, value in after.items():
         setattr(explorer, name, value)
     explorer.refresh()
+    summarize(explorer)
     front.settle()
     fresh = MemoryExplorer(memory, clock=clock, **(before | after))
     other = FrontEnd(fresh)
     other.ask("hello")
     fresh.refresh()
+    summarize(fresh)
     other.settle()
     try:
         assert explorer.state() == fresh.state()

@@ -337,7 +337,12 @@ class Lister:
         if not columns:
             return False
         made = headings_of(listing, columns, found.fields.columns, self.picks, check)
-        self._update(found.memory, headings={**done, **made}, summarized=listing)
+        with self._lock:
+            now = self._found
+            if now.listing is not listing:
+                raise Superseded
+            done = now.headings if now.summarized is listing else {}
+            self._found = replace(now, headings={**done, **made}, summarized=listing)
         return True
 
     # ---- charts and filter menus
