@@ -11,15 +11,19 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from chaos.clients import Interrupting
 from outages import PATIENT, everything
 from real_servers import Server, need, until, valkey
 
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis import failover, outage
 from tta_memory_nb.stores.redis.failover import Acknowledged
+from tta_memory_nb.stores.redis.faults import FailedOver
 from tta_memory_nb.stores.redis.operations import Attempt, Write, WriteIds
 
 pytestmark = pytest.mark.usefixtures("no_automatic_reconnect")
@@ -281,6 +285,26 @@ def test_the_guard_asks_until_nothing_can_be_lost(servers, open_memory, monkeypa
         assert len(memory._store.outages._acknowledged) == 0
     memory._store.outages._acknowledged.add([Write("clear", 0.0)], 0)
     memory.sync.close()
+
+
+def test_an_interrupt_loses_nothing_of_what_another_server_may_lack(memory, pair):
+    outages = memory._store.outages
+    for event in count(1):
+        key = f"k{event}"
+        memory.sync.add(key, {"n": event})
+        with patch.object(outage.Outages, "_take_back"):
+            outages._begin(FailedOver("another one, says the test"), outages.ended)
+        interrupting = Interrupting(event)
+        with suppress(KeyboardInterrupt), interrupting:
+            outages._take_back(outages.current)
+        kept = [*outages._acknowledged.writes(), *outages.current.journal._writes]
+        assert key in {each for write in kept for each in write.changed}, event
+        assert memory.sync.reconnect() is True
+        outages._acknowledged.forget()
+        if not interrupting.happened:
+            break
+    assert event > 10
+    assert len(everything(memory)) == event
 
 
 # ---- the books

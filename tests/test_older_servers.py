@@ -278,7 +278,32 @@ def test_keys_that_were_deleted_from_outside_are_noticed_by_the_next_search(open
     assert everything(memory) == {**notes("lost"), "other": {}}
 
 
-@pytest.mark.parametrize("key", ["values", "order", "log", "meta"])
+@pytest.mark.parametrize("how", ["restored", "replaced", "cleared"])
+def test_what_another_client_has_brought_or_replaced_does_not_count_as_lost(
+    how, open_memory, client, go_back
+):
+    writer, reader = open_memory(), open_memory()
+    writer.sync.add("before", {"text": "note"})
+    client.save()
+    writer.sync.add_many(notes("lost"))
+    assert reader.sync.count("note") == 6
+    go_back()
+    for each in (writer, reader):
+        each.sync.reconnect()
+        assert lost_on_server(each) == 5
+    if how == "restored":
+        writer.sync.reconnect(restore_from_here=True)
+    elif how == "replaced":
+        writer.sync.add_many(notes("lost", 3))
+    else:
+        writer.sync.clear()
+    assert lost_on_server(reader) == lost_on_server(writer) == (2 if how == "replaced" else 0)
+    there = everything(writer)
+    reader.sync.reconnect(restore_from_here=True)
+    assert everything(reader) == {**there, **(notes("lost") if how == "replaced" else {})}
+
+
+@pytest.mark.parametrize("key", ["values", "order", "expiries", "log", "meta"])
 def test_a_key_of_the_namespace_that_the_server_has_evicted_is_said_and_mended(
     key, open_memory, client, names, caplog
 ):

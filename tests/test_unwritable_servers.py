@@ -9,6 +9,7 @@ import pytest
 from real_servers import Server, need, redis_8, until, valkey
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable
+from tta_memory_nb.stores.redis.keys import keys_of
 
 if TYPE_CHECKING:
     import redis
@@ -159,6 +160,23 @@ def test_an_undo_that_only_takes_out_needs_no_room(unwritable, pair):
 
 
 @pytest.mark.parametrize("unwritable", ["OOM"], indirect=True)
+@pytest.mark.parametrize("many", [3, 1200])
+def test_an_undo_of_an_overwrite_brings_the_earlier_records_back_without_room(
+    many, unwritable, pair
+):
+    sync = unwritable.sync
+    before = {f"k{n}": {"text": f"note {n}"} for n in range(many)}
+    with pair[0].client() as client:
+        client.config_set("maxmemory", "0")
+        sync.add_many(before)
+        report = sync.import_([{"key": key, "value": {"text": "later"}} for key in before])
+        client.config_set("maxmemory", "1")
+    change = sync.undo(report.change)
+    assert (len(change.written), len(change.removed)) == (many, many)
+    assert {record.key: record.value for record in sync.records()} == before
+
+
+@pytest.mark.parametrize("unwritable", ["OOM"], indirect=True)
 def test_deletes_of_an_outage_reach_a_server_without_room(unwritable):
     store: Any = unwritable._store
     with pytest.MonkeyPatch.context() as patch:
@@ -168,3 +186,31 @@ def test_deletes_of_an_outage_reach_a_server_without_room(unwritable):
         assert unwritable.sync.delete("k1") is True
         assert unwritable.sync.reconnect() is True
     assert unwritable.sync.keys() == ["k0", "k2"]
+
+
+@pytest.mark.parametrize("unwritable", ["OOM"], indirect=True)
+@pytest.mark.parametrize("frees", ["delete", "clear", "resize"])
+def test_what_frees_room_overtakes_the_writes_that_need_some(frees, unwritable, pair):
+    store: Any = unwritable._store
+    sync = unwritable.sync
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(store.outages), "_watch", lambda _: None)
+        assert sync.count("note") == 3
+        store.outages._begin(StoreUnavailable("away, says the test"), 0)
+        # Two batches that have been sent, so that nothing later takes their place.
+        for number in range(2):
+            many = {f"new:{number}:{n}": {} for n in range(500)}
+            store.outages.current.journal.next()
+            sync.add_many(many)
+        sync.delete(
+            "k1"
+        ) if frees == "delete" else sync.clear() if frees == "clear" else sync.resize(2)
+        with pair[0].client() as client:
+            for _ in range(5):  # more often than a write that fails is tried
+                assert sync.reconnect() is False
+                assert sync.outage()["writes_refused"] == {}
+            left = client.zrange(keys_of(unwritable.namespace).order, 0, -1)
+            assert left == {"delete": [b"k0", b"k2"], "clear": [], "resize": [b"k1", b"k2"]}[frees]
+            client.config_set("maxmemory", "0")
+        assert sync.reconnect() is True
+    assert sync.size() == {"delete": 1002, "clear": 0, "resize": 2}[frees]

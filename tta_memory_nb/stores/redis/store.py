@@ -24,7 +24,7 @@ from .clock import ServerClock
 from .commands import Commands
 from .durable import Durable
 from .keys import keys_of
-from .operations import Write, batches, pages
+from .operations import BATCH, Write, batches, pages
 from .outage import Outages
 from .partial import Replicas
 from .payload import Payloads
@@ -416,14 +416,8 @@ class RedisStore(NotCopied):
         """
         check_origin(change, self)
         max_size = change.max_size
-        # What was replaced comes back only where its successor has gone.
-        batch: list[tuple[Sequence[Entry], Sequence[Entry]]]
-        batch = [(written, ()) for written in pages(change.written)]
-        # The newest first: where there is no room for all, none comes back only to be evicted later.
-        removed = sorted(change.removed, key=lambda entry: -entry._recency)
-        batch += [((), restored) for restored in pages(removed)]
         done: list[Change] = []
-        for written, restored in batch or [((), ())]:
+        for written, restored in _undone_together(change):
             done.append((yield from self._revert_batch(written, restored, max_size)))
             max_size = None
         return self._joined(done)
@@ -552,6 +546,27 @@ class RedisStore(NotCopied):
     def before_close(self) -> Plan[None]:
         """Tries the server once more, if writes are pending."""
         return self.outages.before_close()
+
+
+def _undone_together(change: Change) -> list[tuple[Sequence[Entry], Sequence[Entry]]]:
+    """Returns what each step of an undo takes out, and what it restores.
+
+    What was replaced comes back in the step that takes its successor out: a server without room may refuse
+    the next step.
+    """
+    # The newest first: where there is no room for all, none comes back only to be evicted later.
+    removed = sorted(change.removed, key=lambda entry: -entry._recency)
+    if len(change.written) + len(removed) <= BATCH:
+        return [(change.written, removed)]
+    replaced: dict[str, list[Entry]] = {entry.key: [] for entry in change.written}
+    others: list[Entry] = []
+    for entry in removed:
+        replaced.get(entry.key, others).append(entry)
+    together: list[tuple[Sequence[Entry], Sequence[Entry]]] = [
+        (written, [old for entry in written for old in replaced.pop(entry.key, ())])
+        for written in pages(change.written)
+    ]
+    return together + [((), restored) for restored in pages(others)]
 
 
 def _replaced_and_evicted(change: Change) -> tuple[Sequence[Entry], Sequence[Entry]]:
