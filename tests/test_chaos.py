@@ -21,9 +21,7 @@ TOGETHER = 20
 KEPT_OUT: dict[str, str] = {}
 """Traits that no schedule has here, each with the fault of the package that is the reason."""
 
-FAILING: dict[int, str] = {
-    199: "after a failover a client now and then reports a write as lost that the server has",
-}
+FAILING: dict[int, str] = {}
 """Seeds that are left out, each with the fault of the package that is the reason."""
 
 

@@ -251,6 +251,18 @@ def test_a_client_may_find_nothing_in_an_outage_where_a_record_of_others_has_exp
     assert not told.problems(None)
 
 
+def test_a_deletion_that_has_found_nothing_may_have_left_nothing_behind(told):
+    told.history.watched = frozenset({"b"})  # it may have been connected for a moment
+    told.call("a", "add", sets=1, online=OFF)
+    told.call("b", "delete", deletes=True, online=OFF, deleted=False)
+    told.back("b")
+    told.back("a")
+    assert not told.problems(1)
+    assert not told.problems(None)
+    told.history.watched = frozenset()
+    assert told.problems(1)
+
+
 # ---- expiry, eviction, a server that is older
 
 

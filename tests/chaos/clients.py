@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import dis
 import json
+import logging
+import os
+import re
 import subprocess
 import sys
 import threading
 import time
+import traceback
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from backends import Clock
 
@@ -308,19 +312,40 @@ class Loop:
         self._loop.close()
 
 
+class Forked(NamedTuple):
+    """What the child of a fork was told before it has ended.
+
+    Attributes:
+        answer: of the verb.
+        online: whether its memory was connected after the verb.
+        waiting: how many records were pending when it ended.
+    """
+
+    answer: Answer
+    online: bool
+    waiting: int
+
+
 class Process:
-    """A client in a process of its own, which can be killed."""
+    """A client in a process of its own, which can be killed.
+
+    Args:
+        before: code that the process runs first.
+    """
 
     awaits = False
 
-    def __init__(self) -> None:
+    def __init__(self, before: str = "") -> None:
+        self._said, said = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from chaos.clients import serve; serve()"],
+            [sys.executable, "-c", f"{before}\nfrom chaos.clients import serve; serve({said})"],
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            pass_fds=(said,),
             text=True,
         )
+        os.close(said)
         self._lock = threading.Lock()
         self._online = True
         self.tell_clock: Callable[[], float] = float
@@ -374,10 +399,27 @@ class Process:
         """Closes the memory; the process goes on."""
         self._ask("close")
 
+    def in_a_fork(self, name: str, *args: Any) -> Forked:
+        """Carries a verb out in the child of a fork, which then closes its memory and ends."""
+        return Forked(**self._ask("in a fork", name, args, 0))
+
+    def terminate(self) -> int:
+        """Ends the process by SIGTERM; returns how many writes it has said to be lost.
+
+        Raises:
+            TimeoutExpired: it does not end.
+        """
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+        with os.fdopen(self._said, encoding="utf-8", closefd=False) as said:
+            return sum(map(int, re.findall(r"(\d+) writes have not reached it", said.read())))
+
     def kill(self) -> None:
-        """Kills the process."""
+        """Kills the process, if it has not ended."""
         self._process.kill()
         self._process.wait()
+        with suppress(OSError):  # a second time
+            os.close(self._said)
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe
             with suppress(OSError):  # what was not sent yet
@@ -406,8 +448,26 @@ class ProcessRaised(Exception):
         self.kind = kind
 
 
-def serve() -> None:
-    """Carries out what comes on the standard input; runs in the process of a client."""
+class _Sayings(logging.Handler):
+    """Writes what the package warns of to a file."""
+
+    def __init__(self, file: int) -> None:
+        super().__init__(logging.WARNING)
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        os.write(self._file, f"{record.getMessage()}\n".encode())
+
+
+def serve(said: int) -> None:
+    """Carries out what comes on the standard input; runs in the process of a client.
+
+    Args:
+        said: the open file to which the process writes its warnings.
+    """
+    logger = logging.getLogger("tta_memory_nb")
+    logger.addHandler(_Sayings(said))
+    logger.propagate = False
     client: Called | None = None
     clock = Clock()
     from unittest.mock import patch
@@ -427,11 +487,37 @@ def serve() -> None:
                     client.close()
                 elif client:
                     name, arguments, stop_at = args
-                    told["answer"] = client.perform(name, _tuples(arguments), stop_at)
+                    perform = client.perform if what == "perform" else partial(_in_a_fork, client)
+                    told["answer"] = perform(name, _tuples(arguments), stop_at)
             except BaseException as error:  # whatever it is, the other process has to know
                 told.update(error=type(error).__name__, text=str(error))
             told["online"] = client is not None and client.is_online()
             print(json.dumps(told), flush=True)
+
+
+def _in_a_fork(client: Called, name: str, args: tuple[Any, ...], _: int) -> dict[str, Any]:
+    """Returns the fields of `Forked`."""
+    there, here = os.pipe()
+    child = os.fork()
+    if child == 0:
+        told: dict[str, Any] = {}
+        try:
+            told["answer"] = client.perform(name, args)
+            told["online"] = client.is_online()
+            client.close()
+            told["waiting"] = (client.memory.outage() or {}).get("writes_waiting", 0)
+        except BaseException:
+            told["error"] = traceback.format_exc()
+        finally:
+            os.write(here, json.dumps(told).encode())
+            os._exit(0)
+    os.close(here)
+    with os.fdopen(there, encoding="utf-8") as pipe:
+        told = json.load(pipe)
+    os.waitpid(child, 0)
+    if "error" in told:
+        raise RuntimeError(told["error"])
+    return told
 
 
 def _ahead(seconds: float) -> float:

@@ -88,7 +88,7 @@ class History:
         calls: in the order of their beginnings.
         marks: what happened to the server.
         seen: for each client when it was seen connected (True) or in an outage (False).
-        ended: clients whose process was killed, and when; what waited there is lost.
+        ended: clients whose process has ended, and when, although writes waited there; these may be lost.
         watched: clients that a thread may connect again at any time.
         evictions: how many records the server says it has evicted.
         truth: number of the value of each record that the server has in the end.

@@ -173,6 +173,10 @@ def _evicts(copy: Copy) -> list[Copy]:
     return [Copy(saved=copy.saved)] if copy.number is not None else []
 
 
+def _keeps(copy: Copy) -> list[Copy]:
+    return [copy]
+
+
 def _snapshot(copy: Copy) -> list[Copy]:
     return [copy._replace(saved=copy._replace(saved=None))]
 
@@ -294,13 +298,13 @@ class Judge:
         if key in call.sets:
             number, _ = call.sets[key]
             at, expires = self._written[number]
-            yield self._write(call, number, at, expires, online)
+            yield self._write(call, key, number, at, expires, online)
         elif (
             _changes(call, key)
             and call.verb != "undo"
             and not (answered and online and "deleted" in call.result)
         ):
-            yield self._write(call, None, call.at, inf, online)
+            yield self._write(call, key, None, call.at, inf, online)
         if call.verb == "undo":
             yield from self._of_undo(key, call, online and answered)
 
@@ -314,7 +318,7 @@ class Judge:
                 yield Event(call.begin, call.end, True, partial(effect, told[key], *during), text)
 
     def _write(
-        self, call: Call, number: int | None, at: float, expires: float, online: bool
+        self, call: Call, key: str, number: int | None, at: float, expires: float, online: bool
     ) -> Event:
         what = "deletes" if number is None else f"writes {number}"
         text = f"{call.begin} {call.client}.{call.verb} {what}"
@@ -328,6 +332,12 @@ class Judge:
         if call.was_online or call.is_online:
             # It may have reached the server before the outage began.
             if_newest = _any_of(effect, if_newest)
+        if call.result and call.result.get("deleted", {}).get(key) is False:
+            may_have_asked = (
+                call.was_online or call.is_online or call.client in self._history.watched
+            )
+            if may_have_asked:  # where there is nothing to delete, nothing is noted
+                if_newest = _any_of(if_newest, _keeps)
         back = self._history.back_at(call.client, call.end)
         killed = self._history.ended.get(call.client, inf)
         is_certain = back < killed or killed == inf

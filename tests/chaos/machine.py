@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ from real_servers import until
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis import outage
 
-from .clients import PATIENCE, Awaited, Called, Process, ProcessEnded, ProcessRaised
+from .clients import PATIENCE, Awaited, Called, Forked, Process, ProcessEnded, ProcessRaised
 from .history import Call, History
 from .judge import Judge
 from .schedule import KEYS, WORLD, Schedule, Step
@@ -35,9 +36,10 @@ _names = count(1)
 
 def problems_of(schedule: Schedule, world: World) -> list[str]:
     """Carries a schedule out; returns what was wrong."""
-    world.start_over()
+    run = _Run(schedule, world)
+    world.start_over(run.namespace)
     with patch.object(outage.Outages, "_watch", _watch):
-        return _Run(schedule, world).problems()
+        return run.problems()
 
 
 _watch_of_the_package = outage.Outages._watch
@@ -50,18 +52,29 @@ def _watch(outages: outage.Outages) -> None:
         _watch_of_the_package(outages)
 
 
+_READS = {
+    *("get", "get_many", "search", "search_user", "records", "peek", "keys"),
+    *("size", "stats", "get_backend_info"),
+}
+_FREES = {"delete", "remove", "clear"}
+
+
 class _Run:
-    """One schedule that is carried out."""
+    """One schedule that is carried out.
+
+    Attributes:
+        namespace: in which the clients have their records.
+    """
 
     def __init__(self, schedule: Schedule, world: World) -> None:
         self._schedule = schedule
         self._world = world
-        self._namespace = f"schedule {schedule.seed}-{next(_names)}"
+        self.namespace = f"schedule {schedule.seed}-{next(_names)}"
         # With a simulated time no client asks the server for its own, which a wrong clock needs.
         self._has_real_time = "skewed" in schedule.traits
         self._simulated = Clock()
         self._history = History(slack=TIMEOUT if self._has_real_time else 0.0)
-        self._history.has_failovers = schedule.has_failovers
+        self._history.has_failovers = schedule.failovers is not None
         if "watched" in schedule.traits:
             self._history.watched = frozenset({"called", "awaited"})
         self._clients: dict[str, Called | Process] = {}
@@ -69,6 +82,7 @@ class _Run:
         self._answers: dict[tuple[str, int], dict[str, Any]] = {}
         self._aside: list[tuple[threading.Thread, Call]] = []
         self._problems: list[str] = []
+        self._forks = 0
         self._threads = set(threading.enumerate())
 
     def problems(self) -> list[str]:
@@ -132,16 +146,26 @@ class _Run:
             self._simulated.tick(*step.args)
         elif step.what == "join":
             self._join()
-        elif step.what == "kill the process":
-            self._kill()
+        elif step.what in ("kill the process", "end the process"):
+            self._end(step.what)
         else:
             self._world.happens(step.what, step.args, self._history)
 
-    def _kill(self) -> None:
+    def _end(self, how: str) -> None:
         client = self._clients.pop("process", None)
-        if isinstance(client, Process):
-            client.kill()
-            self._history.ended[self._names["process"]] = self._history.time()
+        if not isinstance(client, Process):
+            return
+        name, lost = self._names["process"], 1
+        if how == "end the process":
+            try:
+                lost = client.terminate()
+            except subprocess.TimeoutExpired:
+                self._problems.append(f"{name} does not end after SIGTERM")
+        client.kill()
+        if lost:
+            self._history.ended[name] = self._history.time()
+        else:
+            self._history.see(name, True)  # what waited has arrived
 
     def _client(self, who: str) -> Called | Process:
         """Returns a client, and opens its memory first if it has none."""
@@ -153,7 +177,7 @@ class _Run:
 
     def _open(self, who: str) -> Called | Process:
         skew = self._schedule.skews[who]
-        options: dict[str, Any] = {"namespace": self._namespace, "timeout": TIMEOUT}
+        options: dict[str, Any] = {"namespace": self.namespace, "timeout": TIMEOUT}
         url = self._world.url_of(who)
 
         def clock() -> float:
@@ -176,6 +200,9 @@ class _Run:
         """Begins a verb in a thread of its own; None if there is nothing to do."""
         client = self._client(step.who)
         name = self._names[step.who]
+        if step.what == "in a fork":
+            self._forks += 1
+            name = f"{name} fork {self._forks}"
         call = _call_of(name, step)
         if step.what == "undo":
             answer = self._answers.get((name, step.args[0]))
@@ -196,6 +223,10 @@ class _Run:
         call.begin = self._history.see(call.client, call.was_online)
         call.at = self._clock()
         try:
+            if step.what == "in a fork":
+                assert isinstance(client, Process)
+                self._take_over(call, client.in_a_fork(*step.args))
+                return
             call.result = client.perform(step.what, step.args, step.stop_at)
         except ProcessEnded:
             return  # it was killed; nothing is known
@@ -209,6 +240,16 @@ class _Run:
         call.is_online = client.is_online()
         call.end = self._history.see(call.client, call.is_online)
 
+    def _take_over(self, call: Call, told: Forked) -> None:
+        """Notes what the child of a fork has been told, which has ended."""
+        call.result, call.outcome, call.is_online = told.answer, "ok", told.online
+        call.until = self._clock()
+        call.end = self._history.see(call.client, told.online)
+        if told.waiting:
+            self._history.ended[call.client] = self._history.time()
+        else:
+            self._history.see(call.client, True)
+
     def _outcome_of(self, error: BaseException, call: Call, step: Step) -> Any:
         """Returns what a caller has to think of an error; one that must not be is a problem."""
         name = error.kind if isinstance(error, ProcessRaised) else type(error).__name__
@@ -216,19 +257,10 @@ class _Run:
             return "raised"
         if "may carry it out yet" in str(error) and "silent" in self._schedule.traits:
             return "raised"
-        if name == "ServerError" and "full" in self._schedule.traits:
-            frees = {
-                "get",
-                "delete",
-                "remove",
-                "clear",
-                "search",
-                "records",
-                "keys",
-                "peek",
-                "size",
-            }
-            if step.what not in frees:
+        if name == "ServerError" and call.verb not in _READS:
+            if "disk" in self._schedule.traits:
+                return "refused"
+            if "full" in self._schedule.traits and call.verb not in _FREES:
                 return "refused"
         said = "".join(traceback.format_exception(error)[-3:])
         self._problems.append(f"{call} raised {name}: {error}\n{said}")
@@ -278,7 +310,7 @@ class _Run:
     def _compare(self) -> None:
         """Compares what each client finds with what the server has, and judges the history."""
         history, world = self._history, self._world
-        with_patience: dict[str, Any] = {"namespace": self._namespace, "timeout": PATIENCE}
+        with_patience: dict[str, Any] = {"namespace": self.namespace, "timeout": PATIENCE}
         clock = time.time if self._has_real_time else self._simulated
         memory = MemoryPrimitive(world.url, clock=clock, **with_patience)
         fresh = Called(memory, KEYS)
@@ -301,16 +333,21 @@ class _Run:
         expected = {key: key in history.truth for key in KEYS}
         if fresh.perform("keys", ())["exists"] != expected:
             self._problems.append("the server has changed while it was only read")
-        for who, client in self._clients.items():
-            if isinstance(client, Called):
-                self._restores(who, client, judge.known_losses(self._names[who]), fresh)
+        losses = {
+            who: (client, judge.known_losses(self._names[who]))
+            for who, client in self._clients.items()
+            if isinstance(client, Called)
+        }
+        for who, (client, lost) in losses.items():
+            said = client.memory.get_backend_info()["lost_on_server"]
+            if said < len(lost) or (said and not history.marks):
+                self._problems.append(f"{who} says that {said} writes are lost: {lost}")
+        for who, (client, lost) in losses.items():
+            self._restores(who, client, lost, fresh)
         fresh.close()
 
     def _restores(self, who: str, client: Called, lost: dict[str, int], fresh: Called) -> None:
-        """Looks whether a client says what the server has lost, and writes it back when it is asked to."""
-        said = client.memory.get_backend_info()["lost_on_server"]
-        if said < len(lost) or (said and not self._history.marks):
-            self._problems.append(f"{who} says that {said} writes are lost on the server: {lost}")
+        """Looks whether a client writes back what the server has lost when it is asked to."""
         if lost:
             client.memory.sync.reconnect(restore_from_here=True)
             found = fresh.perform("peek", ())["reads"]
@@ -359,8 +396,11 @@ class _Run:
 
 def _call_of(client: str, step: Step) -> Call:
     """Returns the call of a step, before it begins."""
-    call = Call(client, step.what)
-    match step.what, step.args:
+    what, args = step.what, step.args
+    if what == "in a fork":
+        what, args = args[0], args[1:]
+    call = Call(client, what)
+    match what, args:
         case "add", (key, number, ttl):
             call.sets = {key: (number, ttl)}
         case "add_many", (items, ttl):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 KEYS = ("u:a", "u:b", "v:a", "w")
 """All keys of a schedule: few, so that steps meet."""
@@ -27,9 +27,12 @@ TRAITS = {
     "older": "a server that comes back as an older snapshot of itself",
     "empty": "a server that comes back without its data",
     "full": "a server without room for writes",
+    "disk": "a server that cannot save to its disk, and refuses every write",
     "busy": "a server that answers that it cannot serve for now",
     "process": "a client in a process of its own",
     "killed": "and this process is killed",
+    "ended": "and this process is ended by SIGTERM",
+    "forked": "and this process forks, and both go on",
     "undo": "changes that are taken back",
     "bounded": "a namespace with few records at most",
     "expiring": "records that expire",
@@ -40,7 +43,14 @@ TRAITS = {
 """What a schedule may have; each has some of these."""
 
 FAILOVERS = 200
-"""One in so many schedules has failovers and no other faults, because they take seconds."""
+"""Of so many schedules one has failovers of a Cluster, and one those that Sentinels decide on; they have no other
+faults, because failovers take seconds."""
+
+Failovers: TypeAlias = Literal["sentinels", "cluster"]
+"""What decides which server is the primary."""
+
+IN_FORKS = {"add", "add_many", "delete", "clear", "get", "get_many", "search", "peek", "size"}
+"""Verbs that the child of a fork carries out before it ends."""
 
 FAULTS_OF_CONNECTIONS = {
     "broken": ("reset", "lose reply", "half request", "half reply"),
@@ -88,12 +98,14 @@ class Schedule:
         traits: what it has, of `TRAITS`.
         skews: seconds by which the clock of each client is ahead.
         steps: what happens.
+        failovers: what decides on failovers; None without failovers.
     """
 
     seed: int
     traits: frozenset[str]
     skews: dict[str, float]
     steps: tuple[Step, ...]
+    failovers: Failovers | None = None
 
     def __str__(self) -> str:
         lines = [f"seed {self.seed}: {', '.join(sorted(self.traits)) or 'no trait'}"]
@@ -103,11 +115,6 @@ class Schedule:
         return "\n".join(
             [*lines, *(f"  {number:2} {step}" for number, step in enumerate(self.steps))]
         )
-
-    @property
-    def has_failovers(self) -> bool:
-        """Whether it is for servers that Sentinels watch; nothing else fails then."""
-        return "failovers" in self.traits
 
     def with_steps(self, steps: Iterable[Step]) -> Schedule:
         """Returns the schedule with other steps."""
@@ -122,12 +129,12 @@ def schedule_of(seed: int, without: Iterable[str] = ()) -> Schedule:
         without: traits that it must not have, or ``"failovers"``.
     """
     chance = Random(seed)
-    has_failovers = "failovers" not in without and seed % FAILOVERS == FAILOVERS - 1
+    failovers = None if "failovers" in without else _failovers_of(seed)
     traits = {trait for trait in TRAITS if chance.random() < 0.3} - set(without)
-    if has_failovers:
+    if failovers:
         traits &= {"together"}
     if "process" not in traits:
-        traits.discard("killed")
+        traits -= {"killed", "ended", "forked"}
     if "skewed" in traits:
         traits.discard("expiring")  # no step lets the time of a real clock pass
     clients = ["called", "awaited", "direct", *(["process"] if "process" in traits else [])]
@@ -135,10 +142,15 @@ def schedule_of(seed: int, without: Iterable[str] = ()) -> Schedule:
     if "skewed" in traits:
         skews = {who: chance.choice([0.0, 3600.0, -3600.0, 7.0, -7.0]) for who in clients}
     maker = _Maker(chance, traits, clients)
-    if has_failovers:
-        traits.add("failovers")
+    if failovers:
+        traits.add(failovers)
     steps = tuple(maker.steps(chance.randint(10, 30)))
-    return Schedule(seed, frozenset(traits), skews, steps)
+    return Schedule(seed, frozenset(traits), skews, steps, failovers)
+
+
+def _failovers_of(seed: int) -> Failovers | None:
+    which: dict[int, Failovers] = {FAILOVERS // 2 - 1: "cluster", FAILOVERS - 1: "sentinels"}
+    return which.get(seed % FAILOVERS)
 
 
 class _Maker:
@@ -164,6 +176,12 @@ class _Maker:
             parts = tuple(self._verb() for _ in range(chance.randint(2, 4)))
             return Step(WORLD, "together", parts=parts)
         step = self._verb()
+        if "forked" in self._traits and step.who == "process" and chance.random() < 0.3:
+            return (
+                Step("process", "in a fork", (step.what, *step.args))
+                if step.what in IN_FORKS
+                else step
+            )
         if "stopped" in self._traits and chance.random() < 0.25:
             most = 4 if step.who == "awaited" else 1000
             return replace(step, stop_at=int(most ** chance.random()))
@@ -232,9 +250,10 @@ class _Maker:
         chance, traits = self._chance, self._traits
         line = chance.choice(["called", "awaited"])
         offered: list[tuple[float, Step]] = []
-        if "failovers" in traits and self._failovers < 2:
+        if traits & {"sentinels", "cluster"} and self._failovers < 2:
             self._failovers += 1
-            changes = ("hand over", "lose the primary", "slow primary")
+            changes = ["hand over", "lose the primary", "lose the primary at once", "slow primary"]
+            changes += ["move the slot"] if "cluster" in traits else []
             offered += [(1, Step(WORLD, what)) for what in changes]
         for trait, kinds in FAULTS_OF_CONNECTIONS.items():
             if trait in traits:
@@ -260,8 +279,12 @@ class _Maker:
             offered.append((1, Step(WORLD, "lose all")))
         if "full" in traits:
             offered += [(1, Step(WORLD, what)) for what in ("full", "room")]
+        if "disk" in traits:
+            offered += [(1, Step(WORLD, what)) for what in ("fill the disk", "empty the disk")]
         if "killed" in traits:
             offered.append((1, Step(WORLD, "kill the process")))
+        if "ended" in traits:
+            offered.append((1, Step(WORLD, "end the process")))
         if "expiring" in traits:
             offered.append((1, Step(WORLD, "tick", (chance.choice([3.0, 10.0, 1000.0]),))))
         if "aside" in traits:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from real_servers import valkey
 
+from .failovers import ClusterFailovers, SentinelFailovers
 from .machine import problems_of
 from .schedule import Schedule, schedule_of
 from .shrink import smallest
-from .world import Failovers, OneServer, World
+from .world import OneServer, World
+
+_WORLDS: dict[str | None, Callable[[str], World]] = {
+    None: OneServer,
+    "sentinels": SentinelFailovers,
+    "cluster": ClusterFailovers,
+}
 
 _TRIES = 2
 """How often a smaller schedule is tried, because threads take turns in another way each time."""
@@ -19,13 +27,13 @@ class Worlds:
     """The worlds of one process: each is made when a schedule needs it, and used again."""
 
     def __init__(self) -> None:
-        self._worlds: dict[bool, World] = {}
+        self._worlds: dict[str | None, World] = {}
 
     def problems_of(self, schedule: Schedule) -> list[str]:
         """Carries a schedule out; returns what was wrong."""
-        kind = schedule.has_failovers
+        kind = schedule.failovers
         if kind not in self._worlds:
-            self._worlds[kind] = (Failovers if kind else OneServer)(valkey())
+            self._worlds[kind] = _WORLDS[kind](valkey())
         found = problems_of(schedule, self._worlds[kind])
         if any("hangs" in each for each in found):
             del self._worlds[kind]  # its threads may never end

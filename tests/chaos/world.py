@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from network import Proxy
-from real_servers import Sentinels, Server, until
+from real_servers import Server, until
 
 from .clients import Loop, Process
 from .history import History, Mark
@@ -43,10 +43,14 @@ class World:
 
     def url_of(self, client: str) -> str:
         """Returns the address by which a client reaches the server."""
-        raise NotImplementedError
+        return self.url
 
-    def start_over(self) -> None:
-        """Makes the server empty and the network whole for another schedule."""
+    def start_over(self, namespace: str) -> None:
+        """Makes the server empty and the network whole for another schedule.
+
+        Args:
+            namespace: in which the clients of that schedule have their records.
+        """
         raise NotImplementedError
 
     def happens(self, what: str, args: tuple[Any, ...], history: History) -> None:
@@ -81,7 +85,7 @@ class OneServer(World):
         self._proxies = {name: Proxy(self.server.port) for name in ("called", "awaited")}
         self._snapshot = self.server.folder / "snapshot.rdb"
         self._dump = self.server.folder / "dump.rdb"
-        self._is_frozen = self._is_down = False
+        self._is_frozen = self._is_down = self._disk_is_full = False
 
     def close(self) -> None:
         """Ends everything."""
@@ -90,7 +94,7 @@ class OneServer(World):
             proxy.__exit__()
         self.server.stop()
 
-    def start_over(self) -> None:
+    def start_over(self, namespace: str) -> None:
         """Makes the server empty and the network whole for another schedule."""
         self.heal()
         with self.server.client() as client:
@@ -120,6 +124,8 @@ class OneServer(World):
                 getattr(self._proxies[line], what.replace(" ", "_"))()
             case (("freeze" | "thaw" | "down" | "up" | "restart" | "full" | "room"), ()):
                 getattr(self, f"_{what}")()
+            case (("fill the disk" | "empty the disk"), ()):
+                getattr(self, f"_{what.replace(' ', '_')}")()
             case "snapshot", ():
                 self._while_paused(history, "snapshot", self._take_snapshot)
             case "roll back", ():
@@ -134,6 +140,7 @@ class OneServer(World):
         self._thaw()
         self._up()
         self._room()
+        self._empty_the_disk()
         for proxy in self._proxies.values():
             proxy.heal()
             proxy.release()
@@ -151,6 +158,7 @@ class OneServer(World):
     def _down(self) -> None:
         """Kills the server, which keeps its data."""
         self._thaw()
+        self._empty_the_disk()
         if not self._is_down:
             # Writes wait from before the data is saved until the server is killed.
             with self.server.client() as client:
@@ -179,10 +187,37 @@ class OneServer(World):
             with self.server.client() as client:
                 client.config_set("maxmemory", most)
 
+    def _fill_the_disk(self) -> None:
+        """Has the server fail to save, after which it refuses every write."""
+        if not (self._is_down or self._is_frozen or self._disk_is_full):
+            self._dump.unlink(missing_ok=True)
+            self._dump.mkdir()  # which no file can take the place of
+            self._disk_is_full = True
+            self._save("3600 1000000", "err")
+
+    def _empty_the_disk(self) -> None:
+        if self._disk_is_full and not self._is_down:
+            self._thaw()
+            self._dump.rmdir()
+            self._save("", "ok")
+            self._disk_is_full = False
+
+    def _save(self, policy: str, expected: str) -> None:
+        """Has the server save in the background, and waits for the result."""
+
+        def ended() -> bool:
+            info = client.info("persistence")
+            return not info["rdb_bgsave_in_progress"] and info["rdb_last_bgsave_status"] == expected
+
+        with self.server.client() as client:
+            client.config_set("save", policy)
+            client.bgsave()
+            until(ended, f"saving ends with {expected}")
+
     def _while_paused(
         self, history: History, kind: Literal["snapshot"], work: Callable[[], None]
     ) -> None:
-        if self._is_down or self._is_frozen:
+        if self._is_down or self._is_frozen or self._disk_is_full:
             return
         begin = history.time()
         with self.server.client() as client:
@@ -201,6 +236,7 @@ class OneServer(World):
         if kind == "rollback" and not self._snapshot.exists():
             return
         self._thaw()
+        self._empty_the_disk()
         begin = history.time()
         if not self._is_down:
             self.server.kill()
@@ -210,62 +246,3 @@ class OneServer(World):
         history.marks.append(Mark(kind, begin, history.time()))
         self.server.restart()
         self._is_down = False
-
-
-class Failovers(World):
-    """A primary and a replica, of which Sentinels make the replica the primary.
-
-    Args:
-        binary: the server.
-    """
-
-    def __init__(self, binary: str) -> None:
-        super().__init__()
-        self._sentinels = Sentinels(binary, down_after=500)
-        self.url = self._sentinels.url
-
-    def close(self) -> None:
-        """Ends everything."""
-        super().close()
-        self._sentinels.stop()
-
-    def start_over(self) -> None:
-        """Makes the servers empty."""
-        self.heal()
-        with self._sentinels.primary.client() as client:
-            client.flushall()
-
-    def url_of(self, client: str) -> str:
-        """Returns the address by which a client reaches the servers."""
-        return self.url
-
-    def happens(self, what: str, args: tuple[Any, ...], history: History) -> None:
-        """Lets something happen; see `World`."""
-        it = self._sentinels
-        if what == "demote":
-            self.heal()
-            return
-        self.heal()
-        until(self._is_replicated, "the replica has everything")
-        if what == "hand over":
-            it.hand_over()
-        elif what == "lose the primary":
-            it.fail_over()
-        elif what == "slow primary":
-            it.primary.freeze()
-            it.wait_for_another()
-            it.replica.thaw()
-        else:
-            raise AssertionError(f"unknown: {what}{args}")
-
-    def heal(self) -> None:
-        """Makes the server that is not the primary its replica."""
-        it = self._sentinels
-        if not it.replica.is_running:
-            it.replica.restart()
-        it.demote()
-
-    def _is_replicated(self) -> bool:
-        with self._sentinels.primary.client() as client:
-            info = client.info("replication")
-        return bool(info["slave0"]["offset"] == info["master_repl_offset"])
