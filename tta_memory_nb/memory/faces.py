@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-import types
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
@@ -24,7 +23,7 @@ from ..stores.base import Clock, NotCopied, OutagePolicy, Store
 from ..stores.local import Local
 from ..stores.memory import InMemoryStore
 from ..stores.opening import Settings, open_store
-from ..stores.plan import Plan
+from ..stores.plan import Plan, let_others_run
 from ..times import Duration
 from .verbs import (
     Summarizer,
@@ -266,14 +265,8 @@ def _watched_batches(
     return (watch("stream_records", batch, query, limit, mode, **filters) for batch in batches)
 
 
-# After so many records, a stream lets other tasks of its loop run.
+# After so many records, a stream lets other tasks run.
 _YIELD_EVERY = 64
-
-
-@types.coroutine
-def _yield_to_loop() -> Generator[None, None, None]:
-    """Lets other tasks of the loop run, as ``asyncio.sleep(0)`` does."""
-    yield
 
 
 class MemoryPrimitive(NotCopied):
@@ -495,7 +488,7 @@ class MemoryPrimitive(NotCopied):
                 yield record
                 given += 1
                 if given % _YIELD_EVERY == 0:
-                    await _yield_to_loop()
+                    await let_others_run()
 
     async def aclose(self) -> None:
         """Closes all connections, as `SyncMemory.close` does."""

@@ -13,6 +13,7 @@ they are done at their first step.
 from __future__ import annotations
 
 import inspect
+import sys
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
@@ -293,8 +294,35 @@ async def _call(request: Call) -> Any:
         except StopIteration as error:  # a future cannot hold one, so its task would never wake up
             raise RuntimeError("the called function raised StopIteration") from error
 
-    result = await asyncio.to_thread(call)
+    if _is_loop_running():
+        result = await asyncio.to_thread(call)
+    elif trio := _running_trio():
+        result = await trio.to_thread.run_sync(call)
+    else:
+        result = function(*args)
     return await result if inspect.isawaitable(result) else result
+
+
+async def let_others_run() -> None:
+    """Lets other tasks of asyncio or trio run; does nothing where a coroutine is driven by other means."""
+    import asyncio
+
+    if _is_loop_running():
+        await asyncio.sleep(0)
+    elif trio := _running_trio():
+        await trio.lowlevel.checkpoint()
+
+
+def _running_trio() -> Any:
+    """Returns the package trio if it carries out the calling task, else None."""
+    trio = sys.modules.get("trio")
+    if trio is None:
+        return None
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return None
+    return trio
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
