@@ -138,10 +138,10 @@ class _Run:
             self._wait_for([self._start(part) for part in step.parts])
         elif step.who != WORLD:
             started = self._start(step)
-            if step.aside:
-                self._aside += started and [started]
-            else:
+            if not step.aside:
                 self._wait_for([started])
+            elif started:
+                self._aside.append(started)
         elif step.what == "tick":
             self._simulated.tick(*step.args)
         elif step.what == "join":
