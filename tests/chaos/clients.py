@@ -12,13 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from backends import Clock
 
@@ -175,8 +174,9 @@ class Interrupting:
         self._left = event
         self.happened = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         sys.setprofile(self._see)
+        return self
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
@@ -246,8 +246,14 @@ class Called:
         call, answer = call_of(self.memory, self._keys, self._changes, name, args)
         if not stop_at:
             return answer(call(False))
-        with Interrupting(stop_at):
-            result = call(False)
+        with Interrupting(stop_at) as interrupting:
+            try:
+                result = call(False)
+            except TypeError as error:
+                # CPython may put another error in the place of what a profiler raises as a generator begins.
+                if interrupting.happened and "'traceback' object" in str(error):
+                    raise KeyboardInterrupt from error
+                raise
         return answer(result)
 
     def is_online(self) -> bool:
@@ -490,7 +496,8 @@ def serve(said: int) -> None:
                     perform = client.perform if what == "perform" else partial(_in_a_fork, client)
                     told["answer"] = perform(name, _tuples(arguments), stop_at)
             except BaseException as error:  # whatever it is, the other process has to know
-                told.update(error=type(error).__name__, text=str(error))
+                kind = error.kind if isinstance(error, ProcessRaised) else type(error).__name__
+                told.update(error=kind, text=str(error))
             told["online"] = client is not None and client.is_online()
             print(json.dumps(told), flush=True)
 
@@ -506,8 +513,8 @@ def _in_a_fork(client: Called, name: str, args: tuple[Any, ...], _: int) -> dict
             told["online"] = client.is_online()
             client.close()
             told["waiting"] = (client.memory.outage() or {}).get("writes_waiting", 0)
-        except BaseException:
-            told["error"] = traceback.format_exc()
+        except BaseException as error:  # whatever it is, the parent has to know
+            told.update(kind=type(error).__name__, text=str(error))
         finally:
             os.write(here, json.dumps(told).encode())
             os._exit(0)
@@ -515,8 +522,8 @@ def _in_a_fork(client: Called, name: str, args: tuple[Any, ...], _: int) -> dict
     with os.fdopen(there, encoding="utf-8") as pipe:
         told = json.load(pipe)
     os.waitpid(child, 0)
-    if "error" in told:
-        raise RuntimeError(told["error"])
+    if "kind" in told:
+        raise ProcessRaised(told["kind"], told["text"])
     return told
 
 

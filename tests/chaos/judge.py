@@ -296,15 +296,13 @@ class Judge:
         ):
             return  # where there is nothing to delete, nothing is noted
         if key in call.sets:
-            number, _ = call.sets[key]
-            at, expires = self._written[number]
-            yield self._write(call, key, number, at, expires, online)
+            yield self._write(call, key, *call.sets[key], online)
         elif (
             _changes(call, key)
             and call.verb != "undo"
             and not (answered and online and "deleted" in call.result)
         ):
-            yield self._write(call, key, None, call.at, inf, online)
+            yield self._write(call, key, None, None, online)
         if call.verb == "undo":
             yield from self._of_undo(key, call, online and answered)
 
@@ -318,15 +316,19 @@ class Judge:
                 yield Event(call.begin, call.end, True, partial(effect, told[key], *during), text)
 
     def _write(
-        self, call: Call, key: str, number: int | None, at: float, expires: float, online: bool
+        self, call: Call, key: str, number: int | None, ttl: float | None, online: bool
     ) -> Event:
         what = "deletes" if number is None else f"writes {number}"
         text = f"{call.begin} {call.client}.{call.verb} {what}"
-        effect: Effect = partial(_sets, number, at, expires)
+        written = [(at, inf if ttl is None else at + ttl) for at in self._instants_of(call)]
+        effect = _any_of(*(partial(_sets, number, at, expires) for at, expires in written))
         if call.outcome == "ok" and online:
             assert call.end is not None
             return Event(call.begin, call.end, True, effect, text)
-        if_newest: Effect = partial(_sets_if_newest, number, at, expires, self._history.slack)
+        slack = self._history.slack
+        if_newest = _any_of(
+            *(partial(_sets_if_newest, number, at, expires, slack) for at, expires in written)
+        )
         if call.outcome != "ok" or call.end is None:
             return Event(call.begin, inf, False, _any_of(effect, if_newest), f"{text}, unknown")
         if call.was_online or call.is_online:
@@ -344,6 +346,12 @@ class Judge:
         when = "with failovers" if self._history.has_failovers else "in an outage"
         return Event(call.begin, min(back, killed), is_certain, if_newest, f"{text} {when}")
 
+    def _instants_of(self, call: Call) -> list[float]:
+        """Returns which instants a write may have, as far as they differ from those of other calls."""
+        until = max(call.at, call.until)
+        others = (each.at for each in self._history.calls if call.at < each.at < until)
+        return sorted({call.at, *others, until})
+
     def _of_undo(self, key: str, call: Call, certain: bool) -> Iterator[Event]:
         """Yields what an undo did: it deletes what was written, and restores what was removed."""
         end = call.end if certain and call.end is not None else inf
@@ -351,6 +359,8 @@ class Judge:
             (call.result or {}).get("restored", {}),
             (call.result or {}).get("taken", ()),
         )
+
+        bounded = any(each.verb == "resize" for each in self._history.calls)
 
         def takes(number: int, copy: Copy) -> list[Copy]:
             is_there = copy.number == number and True in _lives(copy, call.at, call.until)
@@ -377,7 +387,8 @@ class Judge:
             if key in restored:
                 return after if may_be_gone else []
             is_gone = _lives(copy, call.at, call.until) == (False,)
-            return [] if is_gone and expires > call.until else [copy]
+            # There may be no room for it, as the namespace is bounded.
+            return [] if is_gone and expires > call.until and not bounded else [copy]
 
         for name, numbers, effect in (
             ("takes back", call.written, takes),

@@ -132,6 +132,6 @@ while i <= #ARGV do
 end
 sweep(100)  -- last, as in put.lua
 done = done or '0:'
-if #refusals > 0 then make_way() end  -- a server without room has to say which writes it has refused
+make_way()  -- also where nothing was written: a server without room has to say which writes it has refused
 close()
 return {start, seq, evicted, max or -1, versions, refusals}
