@@ -48,9 +48,17 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nest_asyncio2": ("nesting",),
     **dict.fromkeys(("tokenizers", "onnxruntime", "model2vec", "fastembed"), ("embedders",)),
     "sentence_transformers": ("embedders",),
-    "msgspec": ("codec", "entry", "search.request", "stores.records", "transfer.datasets"),
+    "msgspec": (
+        "codec",
+        "entry",
+        "search.request",
+        "search.options",
+        "stores.records",
+        "transfer.datasets",
+    ),
     "numpy": (
         *(f"search.substring.{name}" for name in ("grams", "signature", "columns")),
+        "search.ranked",
         "search.vectors",
         "embedders",
         "frames",
@@ -200,10 +208,18 @@ def test_other_packages_are_imported_when_they_are_needed():
     # IPython is already imported in a notebook. The stores of servers need their client at once,
     # as signatures need numpy; these modules are themselves imported on demand.
     early = {found.importer for found in THEIRS if found.when == "import"} - {*HOMES["msgspec"]}
-    homes = ("notebook.", "stores.redis", "search.substring.", "search.vectors", "embedders.")
+    homes = (
+        "notebook.",
+        "stores.redis",
+        "search.substring.",
+        "search.ranked.",
+        "search.vectors",
+        "embedders.",
+    )
     assert [name for name in early if not name.startswith(homes)] == []
     makers = {found.when for found in OURS if found.imported == "search.substring.columns"}
     assert makers == {"call", "types"}
+    assert {found.when for found in OURS if found.imported == "search.ranked.index"} == {"call"}
 
 
 # ---- the map

@@ -15,6 +15,7 @@ from tta_memory_nb import InMemoryStore, InvalidArgument, MemoryPrimitive
 from tta_memory_nb.entry import Entry
 from tta_memory_nb.filters import Filters
 from tta_memory_nb.search.indexes import INDEXES
+from tta_memory_nb.search.options import SearchOptions
 from tta_memory_nb.search.orders import _Order, prefix_of
 from tta_memory_nb.search.query import Entries, Query
 from tta_memory_nb.search.request import Hit, Search
@@ -247,6 +248,9 @@ class Shortest:
     def find(self, entries: Entries, query: Query, limit: int | None) -> list[Hit]:
         found = sorted(self.candidates(entries, query), key=lambda entry: entry.size)
         return [Hit(entry, 1 / entry.size, query) for entry in filter(query.test(), found)][:limit]
+
+    def update(self, entries: Entries, options: SearchOptions, seconds: float | None) -> int:
+        return 0
 
     def count(self, entries: Entries, query: Query) -> int:
         return len(self.find(entries, query, None))

@@ -110,6 +110,8 @@ def test_additional_arguments_of_the_constructor_are_keyword_only():
         ("embedder", None),
         ("summarizer", None),
         ("default_mode", "keyword"),
+        ("language", "english"),
+        ("weights", None),
         ("compress_over", 4096),
     ]
     assert {parameter.kind for parameter in found} == {inspect.Parameter.KEYWORD_ONLY}

@@ -18,6 +18,7 @@ from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..search.indexes import check_mode
+from ..search.options import DEFAULT_OPTIONS, SearchOptions, SearchWeights
 from ..search.request import Hit, Search, SearchMode
 from ..stores.base import Clock, NotCopied, OutagePolicy, Store
 from ..stores.local import Local
@@ -146,7 +147,7 @@ class SyncMemory(NotCopied):
     ) -> list[dict[str, Any]]:
         if self._find_now is None or self._verbs.watch is not None:
             return self._search(query, limit, mode)
-        return values_of(self._find_now(search_for(query, limit, mode, self._verbs.default_mode)))
+        return values_of(self._find_now(search_for(query, limit, mode, self._verbs)))
 
     _add = _called(Verbs.add)
     _get = _called(Verbs.get)
@@ -301,6 +302,9 @@ class MemoryPrimitive(NotCopied):
             ``"disk"``: it is in the append-only file on the server's disk; ``"replicas:N"``: N replicas
             have it as well. Where that does not hold within ``timeout`` (2 seconds more for a disk), the write
             stays and `NotDurable` is raised. In an outage, writes wait in this process.
+        language: the language of the words, for modes that rank: one that Snowball knows, such as
+            ``"german"``, or ``"none"``.
+        weights: how much each signal counts in a ranking; None for the defaults.
         compress_over: values of more bytes of JSON are compressed on a server, with zstd where
             there is zstandard, else with zlib; in this process they never are.
         clock: gives Unix seconds; for tests. On a server the server's time decides, unless this is
@@ -325,6 +329,8 @@ class MemoryPrimitive(NotCopied):
         embedder: None = None,
         summarizer: Summarizer | None = None,
         default_mode: SearchMode = "keyword",
+        language: str = "english",
+        weights: SearchWeights | None = None,
         compress_over: int = 4096,
         clock: Clock = time.time,
     ) -> None:
@@ -338,6 +344,7 @@ class MemoryPrimitive(NotCopied):
             raise InvalidArgument("embedder: this version has no semantic search; leave it out")
         _check_summarizer(summarizer)
         check_mode(default_mode, "default_mode")
+        options = _options(language, weights)
         settings = Settings(
             namespace=namespace,
             max_size=max_size,
@@ -348,7 +355,7 @@ class MemoryPrimitive(NotCopied):
             clock=clock,
         )
         store = open_store(redis_url if enable_redis else None, settings)
-        self._set_up(store, clock, summarizer, default_mode)
+        self._set_up(store, clock, summarizer, default_mode, options)
 
     @classmethod
     def over(
@@ -357,6 +364,8 @@ class MemoryPrimitive(NotCopied):
         *,
         summarizer: Summarizer | None = None,
         default_mode: SearchMode = "keyword",
+        language: str = "english",
+        weights: SearchWeights | None = None,
         clock: Clock = time.time,
     ) -> Self:
         """Returns a memory over a store of the caller's: a wrapper, a test double, another backend.
@@ -371,6 +380,8 @@ class MemoryPrimitive(NotCopied):
             store: anything with the verbs of `stores.base.Store`, or an `InMemoryStore`.
             summarizer: makes a text of records, for `summarize`; may be async.
             default_mode: how to search when a verb is called without ``mode``.
+            language: the language of the words, for modes that rank.
+            weights: how much each signal counts in a ranking; None for the defaults.
             clock: gives Unix seconds; for tests.
 
         Raises:
@@ -386,7 +397,8 @@ class MemoryPrimitive(NotCopied):
             )
         _check_summarizer(summarizer)
         memory = cls.__new__(cls)
-        memory._set_up(store, clock, summarizer, default_mode)  # noqa: SLF001  as __init__ does
+        options = _options(language, weights)
+        memory._set_up(store, clock, summarizer, default_mode, options)  # noqa: SLF001  as __init__ does
         return memory
 
     def _set_up(
@@ -395,10 +407,13 @@ class MemoryPrimitive(NotCopied):
         clock: Clock,
         summarizer: Summarizer | None,
         default_mode: SearchMode,
+        options: SearchOptions,
     ) -> None:
         self._store = store
         # A store on a server counts by the clock of that server.
-        self._verbs = Verbs(store, getattr(store, "clock", clock), summarizer, default_mode)
+        self._verbs = Verbs(
+            store, getattr(store, "clock", clock), summarizer, default_mode, options
+        )
         self.sync = SyncMemory(store, self._verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
@@ -443,7 +458,7 @@ class MemoryPrimitive(NotCopied):
     ) -> list[dict[str, Any]]:
         if self._find_now is None or self._verbs.watch is not None:
             return await self._search(query, limit, mode)
-        return values_of(self._find_now(search_for(query, limit, mode, self._verbs.default_mode)))
+        return values_of(self._find_now(search_for(query, limit, mode, self._verbs)))
 
     _add = _awaited(Verbs.add)
     _get = _awaited(Verbs.get)
@@ -578,6 +593,18 @@ class MemoryPrimitive(NotCopied):
 _VERBS_OF_A_STORE = sorted(
     name for name in (*vars(Store), *Store.__annotations__) if not name.startswith("_")
 )
+
+
+def _options(language: str, weights: SearchWeights | None) -> SearchOptions:
+    """Returns what modes that rank are asked for, checked."""
+    if language != DEFAULT_OPTIONS.language:
+        from ..search.ranked.words import check_language  # imported here: compiles patterns
+
+        check_language(language)
+    weights = DEFAULT_OPTIONS.weights if weights is None else weights
+    if not isinstance(weights, SearchWeights):
+        raise InvalidArgument(f"weights={brief(weights)}: give a SearchWeights, or None")
+    return SearchOptions(language=language, weights=weights)
 
 
 def _check_summarizer(summarizer: Summarizer | None) -> None:

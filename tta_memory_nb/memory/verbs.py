@@ -18,6 +18,7 @@ from ..errors import InvalidArgument, NotStorable, brief
 from ..filters import EVERYTHING, FilterArgs, Filters
 from ..record import MemoryRecord
 from ..search.indexes import check_mode
+from ..search.options import DEFAULT_OPTIONS, SearchOptions
 from ..search.request import Found, Hit, Search, SearchMode, check_limit, check_query
 from ..stores.base import Change, Clock, Store
 from ..stores.plan import Call, Plan
@@ -75,10 +76,12 @@ class Verbs:
         clock: gives Unix seconds.
         summarizer: what `summarize` calls, or None.
         default_mode: how to search where a verb is called without ``mode``.
+        options: what modes that rank are asked for.
 
     Attributes:
         clock: gives Unix seconds.
         default_mode: how to search where a verb is called without ``mode``.
+        options: what modes that rank are asked for.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
     """
 
@@ -88,11 +91,13 @@ class Verbs:
         clock: Clock,
         summarizer: Summarizer | None,
         default_mode: SearchMode = "keyword",
+        options: SearchOptions = DEFAULT_OPTIONS,
     ) -> None:
         self._store = store
         self.clock = clock
         self._summarizer = summarizer
         self.default_mode = check_mode(default_mode, "default_mode")
+        self.options = options
         self.watch: Watch | None = None
 
     # ---- one record
@@ -286,9 +291,7 @@ class Verbs:
         Raises:
             InvalidArgument: a limit below 1, a query that is not text, another mode.
         """
-        return values_of(
-            (yield from self._store.find(search_for(query, limit, mode, self.default_mode)))
-        )
+        return values_of((yield from self._store.find(search_for(query, limit, mode, self))))
 
     @spell_out_filters
     def search_records(
@@ -627,12 +630,12 @@ class Verbs:
         optional: bool = True,
     ) -> Search:
         """Returns what is asked, checked; a query that is not optional must not be None."""
-        return Search(
-            None if query is None and optional else check_query(query),  # type: ignore[arg-type]
-            self.default_mode if mode is None else check_mode(mode),
-            self._filters(filters),
-            check_limit(limit),
-        )
+        mode = self.default_mode if mode is None else check_mode(mode)
+        if query is None and optional:
+            mode = "keyword"  # there is nothing to rank by
+        else:
+            check_query(query)  # type: ignore[arg-type]
+        return Search(query, mode, self._filters(filters), check_limit(limit), options=self.options)
 
     def _record(self, entry: Entry) -> MemoryRecord:
         return entry.record(self._store.namespace)
@@ -662,12 +665,10 @@ def value_of(entry: Entry | None) -> dict[str, Any] | None:
     return None if entry is None else from_json(entry.text)
 
 
-def search_for(
-    query: str, limit: int | None, mode: SearchMode | None, default: SearchMode
-) -> Search:
+def search_for(query: str, limit: int | None, mode: SearchMode | None, verbs: Verbs) -> Search:
     """Returns what `Verbs.search` asks of the store, checked."""
-    mode = default if mode is None else check_mode(mode)
-    return Search(check_query(query), mode, limit=check_limit(limit))
+    mode = verbs.default_mode if mode is None else check_mode(mode)
+    return Search(check_query(query), mode, limit=check_limit(limit), options=verbs.options)
 
 
 def values_of(hits: Iterable[Hit]) -> list[dict[str, Any]]:

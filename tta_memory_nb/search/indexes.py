@@ -11,9 +11,10 @@ from typing import Protocol
 
 from ..entry import Entry
 from ..errors import InvalidArgument
+from .options import SearchOptions
 from .orders import Orders
 from .query import Entries, Query, hits_of
-from .request import Hit, SearchMode
+from .request import Hit, Search, SearchMode
 from .substring.index import SubstringIndex
 
 # Where the index of the mode can find candidates as well, an order is quicker if it names so few.
@@ -57,6 +58,19 @@ class Index(Protocol):
         """Returns all entries that may match, newest first, without a look at any text."""
         ...
 
+    def update(self, entries: Entries, options: SearchOptions, seconds: float | None) -> int:
+        """Takes in what was written, read and deleted since the last time, before a search.
+
+        Args:
+            entries: all entries.
+            options: what the search asks for.
+            seconds: when to stop at the latest, give or take some milliseconds; None: when done.
+
+        Returns:
+            How many entries are still unindexed; 0 if the index can answer without.
+        """
+        ...
+
     def build(self, entries: Entries, seconds: float | None) -> int:
         """Does the work that searches have put off.
 
@@ -71,7 +85,13 @@ class Index(Protocol):
         ...
 
 
-INDEXES: dict[SearchMode, Callable[[int], Index]] = {"keyword": SubstringIndex}
+def _ranked(capacity: int) -> Index:
+    from .ranked.index import RankedIndex  # imported here: loads numpy
+
+    return RankedIndex(capacity)
+
+
+INDEXES: dict[SearchMode, Callable[[int], Index]] = {"keyword": SubstringIndex, "ranked": _ranked}
 """Search mode -> what makes its index for a capacity."""
 
 
@@ -82,13 +102,13 @@ class Indexes:
         capacity: how many entries the store may hold.
 
     Attributes:
-        of_mode: search mode -> its index.
+        of_mode: search mode -> its index, of the modes that were used.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._orders = Orders()
-        self.of_mode = {mode: make(capacity) for mode, make in INDEXES.items()}
+        self.of_mode: dict[SearchMode, Index] = {"keyword": SubstringIndex(capacity)}
 
     @property
     def capacity(self) -> int:
@@ -114,40 +134,71 @@ class Indexes:
         for index in self.of_mode.values():
             index.restored(entries)
 
+    def index(self, mode: SearchMode) -> Index:
+        """Returns the index of a mode; it is made when it is used for the first time."""
+        index = self.of_mode.get(mode)
+        if index is None:
+            index = self.of_mode[mode] = INDEXES[mode](self._capacity)
+        return index
+
     def find(
         self, entries: Entries, query: Query, mode: SearchMode, limit: int | None
     ) -> list[Hit]:
         """Returns the best hits, the best first; all of them when the limit is None."""
+        if mode != "keyword":
+            return self._ranking(entries, query, mode).find(entries, query, limit)
         if query.is_bounded:
-            found = self._orders.find(entries, query, limit, self._most_in_order(query, mode))
+            found = self._orders.find(entries, query, limit, self._most_in_order(query))
             if found is not None:
                 return hits_of(found, query)
-        return self.of_mode[mode].find(entries, query, limit)
+        return self.of_mode["keyword"].find(entries, query, limit)
 
     def count(self, entries: Entries, query: Query, mode: SearchMode) -> int:
         """Returns how many entries match."""
+        if mode != "keyword":
+            return self._ranking(entries, query, mode).count(entries, query)
         if query.is_bounded:
-            found = self._orders.find(entries, query, None, self._most_in_order(query, mode))
+            found = self._orders.find(entries, query, None, self._most_in_order(query))
             if found is not None:
                 return len(found)
-        return self.of_mode[mode].count(entries, query)
+        return self.of_mode["keyword"].count(entries, query)
 
     def candidates(self, entries: Entries, query: Query, mode: SearchMode) -> list[Entry]:
         """Returns all entries that may match, newest first, without a look at any text."""
+        if mode != "keyword":
+            return self._ranking(entries, query, mode).candidates(entries, query)
         if query.is_bounded:
-            found = self._orders.candidates(entries, query, self._most_in_order(query, mode))
+            found = self._orders.candidates(entries, query, self._most_in_order(query))
             if found is not None:
                 return found
-        return self.of_mode[mode].candidates(entries, query)
+        return self.of_mode["keyword"].candidates(entries, query)
 
-    def _most_in_order(self, query: Query, mode: SearchMode) -> float:
+    def _ranking(self, entries: Entries, query: Query, mode: SearchMode) -> Index:
+        """Returns the index of a mode that ranks, and tells the query which entries its filters name."""
+        if query.is_bounded:
+            # An order gives the newest first, so it does not answer by itself.
+            query.named = self._orders.candidates(entries, query)
+        return self.index(mode)
+
+    def _most_in_order(self, query: Query) -> float:
         """Returns how many entries an order may name at most to be the way to find them."""
-        if query.needle is not None and mode != "keyword":
-            return 0  # orders give the newest first, and this mode ranks
-        return _FEW if query.is_narrow and self.of_mode[mode].is_built else inf
+        return _FEW if query.is_narrow and self.of_mode["keyword"].is_built else inf
+
+    def catch_up(self, entries: Entries, search: Search, seconds: float) -> int:
+        """Has the index of a search take in what was written; returns how many entries are unindexed.
+
+        Args:
+            entries: all entries.
+            search: what will be asked.
+            seconds: when to stop at the latest, give or take some milliseconds.
+        """
+        return self.index(search.mode).update(entries, search.options, seconds)
 
     def build(self, entries: Entries, seconds: float | None) -> int:
-        """Does the work that searches have put off; returns how many entries are unindexed."""
+        """Does the work that searches have put off; returns how many entries are unindexed.
+
+        Of an index that no search has used yet, nothing is built but the one of keyword searches.
+        """
         return sum(index.build(entries, seconds) for index in self.of_mode.values())
 
 

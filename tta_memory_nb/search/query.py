@@ -35,6 +35,8 @@ class Query:
         implied: texts that are leaves of every entry that passes ``accepts``.
         is_impossible: whether nothing can match: an empty text is no query.
         is_bounded: whether the filters name a range of keys or of instants.
+        options: what a mode that ranks is asked for.
+        named: all entries that the filters may accept, where an order has found these; else None.
         is_narrow: whether signatures can tell candidates from other entries.
     """
 
@@ -45,6 +47,7 @@ class Query:
     accepts: Test | None = None
     implied: tuple[Needle, ...] = ()
     is_impossible = is_bounded = False
+    named: list[Entry] | None = None
 
     def __init__(self, search: Search) -> None:
         text = self.text = search.text
@@ -54,6 +57,7 @@ class Query:
         elif text is not None:
             self.is_impossible = True
         self.is_narrow = bool(text)
+        self.options = search.options
         filters = self.filters = search.filters
         if filters is not EVERYTHING:
             accept = filters.accept

@@ -11,6 +11,7 @@ import msgspec
 from ..entry import Entry
 from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
+from .options import DEFAULT_OPTIONS, SearchOptions
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class Search(msgspec.Struct, frozen=True):
         text: what to look for, as its user wrote it; None for any record, and an empty text, which
             is no query, finds nothing.
         mode: how to look for it.
+        options: what a mode that ranks is asked for.
         filters: which records may answer at all.
         limit: how many records at most; None for all.
         offset: how many of the first records to leave out.
@@ -56,6 +58,11 @@ class Search(msgspec.Struct, frozen=True):
     limit: int | None = None
     offset: int = 0
     order: Order = "newest"
+    options: SearchOptions = DEFAULT_OPTIONS
+
+    def for_all(self) -> Search:
+        """Returns the same search for all that answers, from the first on."""
+        return msgspec.structs.replace(self, limit=None, offset=0)
 
 
 ALL = Search()

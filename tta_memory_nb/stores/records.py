@@ -28,6 +28,9 @@ from .forks import guarded
 # So many reads are noted at most before they are applied to the order of use.
 _MOST_READS = 512
 
+# For so many seconds at a time, an index takes in what was written.
+_SLICE = 0.05
+
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
@@ -216,6 +219,8 @@ class Records:
             return []
         if search.offset or search.order == "oldest":
             return self._find_part(search)
+        if mode != "keyword":
+            self._catch_up(search)
         now = self.clock() if self._expiries else 0.0
         with self.lock:
             if self._expiries or self._reads:
@@ -249,14 +254,33 @@ class Records:
 
     def stream(self, search: Search) -> Iterator[Hit]:
         """Yields the hits of a search one by one, see `Store.stream`."""
+        if search.mode != "keyword":
+            yield from self._stream_ranked(search)
+            return
         query = Query(search)
         matches = query.test()
         # Keys, so that what is evicted on the way need not stay in memory.
         for key in self.candidate_keys(search):
             yield from hits_of(filter(matches, self.peek((key,))), query)
 
+    def _stream_ranked(self, search: Search) -> Iterator[Hit]:
+        """Yields the hits of a mode that ranks one by one, if their records still have the same value."""
+        for hit in self.find(search.for_all()):
+            for entry in self.peek((hit.entry.key,)):
+                if entry.text == hit.entry.text:
+                    yield hit
+
+    def _catch_up(self, search: Search) -> None:
+        """Has the index of a search take in what was written, and lets other threads write meanwhile."""
+        left = 1
+        while left:
+            with self.lock:
+                left = self._steadily(self.indexes.catch_up, search, _SLICE)
+
     def count(self, search: Search) -> int:
         """Returns how many records match."""
+        if search.mode != "keyword":
+            self._catch_up(search)
         query = Query(search)
         if query.is_impossible:
             return 0

@@ -20,6 +20,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ...entry import Entry, recency
+from ..options import SearchOptions
 from ..query import Entries, Query, Test, hits_of, newest, used_since
 from ..request import Hit
 from .unindexed import FEW, Unindexed
@@ -197,6 +198,10 @@ class SubstringIndex:
             # Last of all: if anything interrupts this, the next update starts over.
             self._seen = fresh[-1]._recency
         self._unindexed.sort(entries)
+
+    def update(self, entries: Entries, options: SearchOptions, seconds: float | None) -> int:  # noqa: ARG002
+        """Returns 0: a search needs no column, and gives some itself."""
+        return 0
 
     def build(self, entries: Entries, seconds: float | None) -> int:
         """Gives columns to unindexed entries.

@@ -299,6 +299,9 @@ class RedisStore(NotCopied):
 
     def stream(self, search: Search) -> Iterator[Plan[list[Hit]]]:
         """Yields plans that give the hits of a search a few at a time; see `Store.stream`."""
+        if search.mode != "keyword":
+            yield from self._stream_ranked(search)
+            return
         keys: list[str] = []
         query = Query(search)
         matches = query.test()
@@ -322,6 +325,23 @@ class RedisStore(NotCopied):
             return
         yield look_for_keys()
         for batch in pages(keys, _STREAMED):
+            yield look(batch)
+
+    def _stream_ranked(self, search: Search) -> Iterator[Plan[list[Hit]]]:
+        """Yields plans that give the hits of a mode that ranks, if their records have the same value yet."""
+        hits: list[Hit] = []
+
+        def look_for_hits() -> Plan[list[Hit]]:
+            hits.extend((yield from self.find(search.for_all())))
+            return []
+
+        def look(batch: Sequence[Hit]) -> Plan[list[Hit]]:
+            found = yield from self._peek_batch([hit.entry.key for hit in batch])
+            texts = {entry.key: entry.text for entry in found}
+            return [hit for hit in batch if texts.get(hit.entry.key) == hit.entry.text]
+
+        yield look_for_hits()
+        for batch in pages(hits, _STREAMED):
             yield look(batch)
 
     def count(self, search: Search) -> Plan[int]:

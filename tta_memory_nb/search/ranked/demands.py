@@ -1,0 +1,83 @@
+"""What a query demands of a record: a phrase, a word in a field, a person, or that a word is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...text import path_of
+from .parts import Leaf, leaves_of, owner_of
+from .question import Demand
+from .scoring import Statistics
+from .words import Words
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def allowed(statistics: Statistics, demands: Sequence[Demand]) -> NDArray[np.bool_] | None:
+    """Returns which records may fulfil demands, by place; None for all.
+
+    A record that it leaves out does not fulfil them. Others have to be looked at, see `fulfils`.
+    """
+    if not demands:
+        return None
+    passing = np.ones(len(statistics.view), np.bool_)
+    for demand in demands:
+        if demand.excluded:
+            # Only what `fulfils` need not look at: one word, anywhere.
+            if len(demand.words) == 1 and not demand.exact and demand.field is None:
+                for term in demand.words[0].terms:
+                    passing[statistics.term(term)[0]] = False
+        elif demand.field is None:
+            for word in demand.words:
+                for term in word.terms:
+                    having = np.zeros(len(passing), np.bool_)
+                    having[statistics.term(term)[0]] = True
+                    passing &= having
+    return passing
+
+
+def fulfils(key: str, value: dict[str, Any], demands: Sequence[Demand], words: Words) -> bool:
+    """Returns whether a record fulfils demands."""
+    leaves = list(leaves_of(value))
+    return all(_holds(demand, key, leaves, words) != demand.excluded for demand in demands)
+
+
+def _holds(demand: Demand, key: str, leaves: Sequence[Leaf], words: Words) -> bool:
+    """Returns whether the words of a demand stand in a record, one after the other."""
+    name = demand.field
+    if name == "user" and _same(owner_of(key)[0], demand, words):
+        return True
+    for leaf in leaves:
+        if name is None and leaf.kind == "who":
+            continue
+        if name is not None and not _is_field(leaf, name):
+            continue
+        if _stands_in(leaf.text, demand, words):
+            return True
+    return False
+
+
+def _is_field(leaf: Leaf, name: str) -> bool:
+    """Returns whether a leaf is in a field: its name, the end of its path, or any person for ``user``."""
+    if name == "user" and leaf.kind == "who":
+        return True
+    path = path_of(leaf.place).lower().partition("[")[0]
+    return path == name or path.endswith(f".{name}")
+
+
+def _same(text: str, demand: Demand, words: Words) -> bool:
+    spelt = [word.text for word in words.of(text) if not word.whole]
+    return spelt == [word.text for word in demand.words]
+
+
+def _stands_in(text: str, demand: Demand, words: Words) -> bool:
+    def forms(found: Sequence[Any]) -> list[Any]:
+        return [word.text if demand.exact else word.terms for word in found if not word.whole]
+
+    wanted, there = forms(demand.words), forms(words.of(text))
+    size = len(wanted)
+    return any(there[at : at + size] == wanted for at in range(len(there) - size + 1))

@@ -1,0 +1,164 @@
+"""Where a record answers a question, and where its score comes from; worked out when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...text import path_of
+from ..request import Contribution, Reading, Span
+from .parts import Leaf, leaves_of
+from .scoring import Ranking, Row
+from .words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class RankedMatch:
+    """The `Matcher` of one hit of a ranking.
+
+    Attributes:
+        ranking: the answer that the hit is a part of.
+        number: its index in the answer's ``places``.
+        words: finds the terms of texts.
+    """
+
+    ranking: Ranking
+    number: int
+    words: Words
+
+    @property
+    def reading(self) -> Reading:
+        """How the query was understood."""
+        return self.ranking.question.reading
+
+    def paths(self, value: dict[str, Any]) -> tuple[str, ...]:
+        """Returns the paths of the fields that match, each once."""
+        return tuple(dict.fromkeys(span.path for span in self.spans(value)))
+
+    def spans(self, value: dict[str, Any]) -> tuple[Span, ...]:
+        """Returns every place that has a word of the question, or the name of a person it names."""
+        wanted = {variant.term for term in self.ranking.question.terms for variant in term.variants}
+        found: list[Span] = []
+        for leaf in _in_order(value):
+            path = path_of(leaf.place)
+            if leaf.kind == "who":
+                if _name_in(leaf.text, self.words) in self.ranking.question.who:
+                    found.append(Span(path, 0, len(leaf.text)))
+                continue
+            last: Span | None = None
+            for start, end, terms in self.words.spans(leaf.text):
+                if wanted.isdisjoint(terms):
+                    continue
+                if last is not None and start < last.end:  # pairs of characters overlap
+                    found[-1] = last = Span(path, last.start, end)
+                else:
+                    last = Span(path, start, end)
+                    found.append(last)
+        return tuple(found)
+
+    def explain(self, value: dict[str, Any], score: float) -> tuple[Contribution, ...]:  # noqa: ARG002
+        """Returns the parts of the score, which sum to it; those of words first."""
+        parts = [*self._words(value), *self._who(value)]
+        for signal, amounts in self.ranking.signals.items():
+            amount = float(amounts[self.number])
+            if amount and signal not in ("words", "who"):
+                span = _first_instant(value) if signal == "when" else None
+                path = None if span is None else span.path
+                parts.append(Contribution(signal, amount, path, span))
+        return tuple(parts)
+
+    def _words(self, value: dict[str, Any]) -> Iterator[Contribution]:
+        """Yields what the terms add, each of this record and of the records around it."""
+        ranking = self.ranking
+        place = int(ranking.places[self.number])
+        for term, row in zip(ranking.question.terms, ranking.rows, strict=True):
+            own = _value(row, place)
+            left = _spread(ranking, row, place)
+            if own:
+                variant = term.variants[_variant(row, place)]
+                span, matched = self._where(value, variant.term)
+                path = None if span is None else span.path
+                yield Contribution(variant.signal, own, path, span, term.asked, matched)
+            for neighbour, amount in left:
+                variant = term.variants[_variant(row, neighbour)]
+                yield Contribution(
+                    "around",
+                    amount,
+                    asked=term.asked,
+                    matched=self.words.form_of(variant.term),
+                    neighbour=ranking.view.key(neighbour),
+                )
+
+    def _where(self, value: dict[str, Any], term: str) -> tuple[Span | None, str | None]:
+        """Returns the first place that has a term, and the word as it stands there."""
+        for leaf in _in_order(value):
+            for start, end, terms in self.words.spans(leaf.text) if leaf.kind != "who" else ():
+                if term in terms:
+                    return Span(path_of(leaf.place), start, end), leaf.text[start:end]
+        return None, None
+
+    def _who(self, value: dict[str, Any]) -> Iterator[Contribution]:
+        amount = float(self.ranking.signals["who"][self.number])
+        if not amount:
+            return
+        who = self.ranking.question.who
+        for leaf in _in_order(value):
+            if leaf.kind == "who" and (name := _name_in(leaf.text, self.words)) in who:
+                path = path_of(leaf.place)
+                span = Span(path, 0, len(leaf.text))
+                yield Contribution("who", amount, path, span, name, leaf.text)
+                return
+        yield Contribution("who", amount)  # the key names the person
+
+
+def _spread(ranking: Ranking, row: Row, place: int) -> list[tuple[int, float]]:
+    """Returns what one term of the records around adds to a score: their places and amounts."""
+    weights, reaches = ranking.weights, ranking.view.reach
+    shares = (weights.next, weights.second, weights.third)
+    size = len(ranking.view)
+    own = _value(row, place)
+    total, parts = own, []
+    for distance in (1, 2, 3):
+        reach, share = reaches[distance - 1], shares[distance - 1]
+        for other in (place - distance, place + distance):
+            if not 0 <= other < size:
+                continue
+            amount = share * float(reach[min(other, place)]) * _value(row, other)
+            if distance == 1 and amount:
+                parts.append((other, amount))
+                total += amount
+            elif amount > total:
+                # The best of the farther records counts in place of the nearer ones.
+                parts, total = [(other, amount - own)], amount
+    return parts
+
+
+def _value(row: Row, place: int) -> float:
+    at = np.flatnonzero(row.places == place)
+    return float(row.values[at[0]]) if len(at) else 0.0
+
+
+def _variant(row: Row, place: int) -> int:
+    """Returns the number of the variant of a term that a record has."""
+    if row.variants is None:
+        return 0
+    return int(row.variants[np.flatnonzero(row.places == place)[0]])
+
+
+def _in_order(value: dict[str, Any]) -> list[Leaf]:
+    """Returns the leaves in the order of their fields, as far as objects are not nested."""
+    return list(leaves_of(value))
+
+
+def _name_in(text: str, words: Words) -> str:
+    return " ".join(word.text for word in words.of(text) if not word.whole)
+
+
+def _first_instant(value: dict[str, Any]) -> Span | None:
+    for leaf in _in_order(value):
+        if leaf.kind == "when":
+            return Span(path_of(leaf.place), 0, len(leaf.text))
+    return None

@@ -1,0 +1,270 @@
+"""The index of the modes that rank: which lists it keeps, and what it answers.
+
+A write indexes nothing. The first search of such a mode indexes all records, and later ones what was
+written since. The store's dict of entries is the one truth: a slot counts only while the entry under its
+key is that of the same write. So that statistics count no record that is gone, a search first finds out
+which slots are dead: the number of entries says whether there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ...entry import Entry
+from ...filters import EVERYTHING
+from ..options import DEFAULT_OPTIONS, SearchOptions
+from ..query import Entries, Query, used_since
+from ..request import Found, Hit
+from .demands import allowed, fulfils
+from .explain import RankedMatch
+from .lists import Lists
+from .question import read
+from .scoring import Ranking, Statistics, rank
+from .views import View, sorted_view
+from .words import Words
+
+# After so many records a build looks at the clock.
+_BETWEEN_LOOKS = 64
+# So many filtered views are kept, those that were used last.
+_KEPT_VIEWS = 4
+
+
+class RankedIndex:
+    """An `Index` for ranked search. Callers hold the store's lock.
+
+    Args:
+        capacity: how many entries the store may hold.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._options = DEFAULT_OPTIONS
+        self._words: Words | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Starts over."""
+        self._lists: Lists | None = None
+        self._view: View | None = None
+        self._new: list[int] = []
+        self._gone: list[int] = []
+        self._back: list[str] = []
+        # Entries that have to be looked at, the oldest last. Some may be gone by now.
+        self._queue: list[Entry] = []
+        self._views: dict[Hashable, View] = {}
+        # Entries of a higher recency were written or read since the index was brought up to date, and since
+        # the queue was filled.
+        self._seen = self._seen_then = 0
+
+    @property
+    def is_built(self) -> bool:
+        """Whether searches have made it index anything yet."""
+        return self._lists is not None
+
+    def restored(self, entries: Iterable[Entry]) -> None:
+        """Takes in entries that come back with a recency they had before."""
+        if self._lists is not None:
+            self._back += [entry.key for entry in entries]
+
+    # ---- answers
+
+    def find(self, entries: Entries, query: Query, limit: int | None) -> list[Hit]:
+        """Returns the best hits, the best first; all of them when the limit is None."""
+        ranking, lists = self.ranking(entries, query)
+        demands = ranking.question.demands
+        found: list[Hit] = []
+        for number in ranking.best(None if demands else limit).tolist():
+            key = ranking.view.key(int(ranking.places[number]))
+            entry = entries.get(key)
+            if entry is None or entry._write_seq != lists.writes[lists.slot_of[key]]:
+                continue  # a signal handler has written meanwhile
+            if demands and not fulfils(key, entry.value(), demands, lists.words):
+                continue
+            match = RankedMatch(ranking, number, lists.words)
+            found.append(Hit(entry, float(ranking.scores[number]), match))
+            if len(found) == limit:
+                break
+        return Found(found, ranking.question.reading)
+
+    def count(self, entries: Entries, query: Query) -> int:
+        """Returns how many entries match."""
+        ranking, _ = self.ranking(entries, query)
+        if ranking.question.demands:
+            return len(self.find(entries, query, None))
+        return len(ranking.places)
+
+    def candidates(self, entries: Entries, query: Query) -> list[Entry]:
+        """Returns all entries that match, the best first."""
+        return [hit.entry for hit in self.find(entries, query, None)]
+
+    def ranking(self, entries: Entries, query: Query) -> tuple[Ranking, Lists]:
+        """Returns all records that answer a query, with their scores, and the lists they are from."""
+        lists = self._current(entries, query.options)
+        view = self._view_of(entries, query, lists)
+        statistics = Statistics(view, lists)
+        question = read(
+            query.text or "",
+            lists,
+            statistics.records_of,
+            statistics.people_of,
+            len(view),
+            "ranked",
+        )
+        may_answer = allowed(statistics, question.demands)
+        return rank(statistics, question, query.options.weights, may_answer), lists
+
+    # ---- views
+
+    def _current(self, entries: Entries, options: SearchOptions) -> Lists:
+        """Returns the lists, brought up to date."""
+        self.update(entries, options, None)
+        assert self._lists is not None
+        if self._view is None or self._new or self._gone:
+            self._refresh(self._lists)
+        return self._lists
+
+    def _refresh(self, lists: Lists) -> None:
+        """Makes the view of all records anew, after some were added or are gone."""
+        if lists.needs_compaction:
+            lists.compact()
+            self._view = None
+        if self._view is None:
+            alive = np.fromiter(lists.slot_of.values(), np.int32, len(lists.slot_of))
+            self._view = sorted_view(lists, alive)
+        else:
+            gone = set(self._gone)
+            new = [slot for slot in self._new if slot not in gone]
+            self._view = self._view.changed(new, gone)
+        self._new, self._gone = [], []
+        self._views = {}
+
+    def _view_of(self, entries: Entries, query: Query, lists: Lists) -> View:
+        """Returns the view of the records that pass the filters of a query."""
+        whole = self._view
+        assert whole is not None
+        filters = query.filters
+        if filters is EVERYTHING:
+            return whole
+        try:
+            kept = self._views.pop(filters, None)
+        except TypeError:  # a condition that is compared with a list
+            kept = None
+        if kept is None:
+            slots = [lists.slot_of[key] for key in self._passing(entries, query, lists)]
+            places = np.sort(whole.places[np.array(slots, np.int32)])
+            kept = View(lists, whole.slots[places])
+        try:
+            self._views[filters] = kept
+        except TypeError:
+            return kept
+        if len(self._views) > _KEPT_VIEWS:
+            del self._views[next(iter(self._views))]
+        return kept
+
+    def _passing(self, entries: Entries, query: Query, lists: Lists) -> Iterable[str]:
+        """Returns the keys of the records that pass the filters of a query."""
+        filters, accepts = query.filters, query.accepts
+        assert accepts is not None
+        named: Iterable[Any] | None = query.named
+        if named is None and (filters.user is not None or filters.session is not None):
+            keys = lists.keys_of(filters.user, filters.session)
+            named = [entry for key in keys if (entry := entries.get(key)) is not None]
+        pool = entries.values() if named is None else named
+        return [entry.key for entry in pool if accepts(entry) and entry.key in lists.slot_of]
+
+    # ---- keeping up
+
+    def update(self, entries: Entries, options: SearchOptions, seconds: float | None) -> int:
+        """Takes in what was written, read and deleted since the last time.
+
+        Args:
+            entries: all entries.
+            options: of the search; a search in another language starts over.
+            seconds: when to stop at the latest, give or take some milliseconds; None: when done.
+
+        Returns:
+            How many entries are still unindexed.
+        """
+        if options.language != self._options.language or self._words is None:
+            words = Words(options.language)
+            self.clear()
+            self._options, self._words = options, words
+        back = [entry for key in self._back if (entry := entries.get(key)) is not None]
+        if self._lists is None:
+            self._lists = Lists(self._words)
+        try:
+            left = self._take_in(entries, seconds)
+            if not left:
+                for entry in back:
+                    self._take(entry)
+                self._back = []
+                self._find_dead(entries)
+        except BaseException:  # Ctrl-C as well: half of a change would be worse than no index
+            self.clear()
+            raise
+        return left
+
+    def build(self, entries: Entries, seconds: float | None) -> int:
+        """Does the work that searches have put off, if there was a search of this mode.
+
+        Args:
+            entries: all entries.
+            seconds: when to stop at the latest, give or take some milliseconds; None: when done;
+                0: at once.
+
+        Returns:
+            How many entries are still unindexed.
+        """
+        if self._lists is None:
+            return 0
+        if seconds == 0:
+            return len(self._queue) or len(used_since(entries, self._seen))
+        return self.update(entries, self._options, seconds)
+
+    def _take_in(self, entries: Entries, seconds: float | None) -> int:
+        """Takes in the entries that wait, and returns how many wait still."""
+        started, queue = perf_counter(), self._queue
+        while True:
+            if not queue:
+                # Not earlier: an entry that is read while it waits gets a higher recency than others have.
+                self._seen = self._seen_then
+                queue += reversed(used_since(entries, self._seen))
+                if not queue:
+                    return 0
+                self._seen_then = queue[0]._recency
+            for _ in range(min(_BETWEEN_LOOKS, len(queue))):
+                entry = queue.pop()
+                if entries.get(entry.key) is entry:
+                    self._take(entry)
+            if seconds is not None and queue and perf_counter() - started >= seconds:
+                return len(queue)
+
+    def _take(self, entry: Entry) -> None:
+        """Takes in one entry that was written or read."""
+        lists = self._lists
+        assert lists is not None
+        slot = lists.slot_of.get(entry.key)
+        if slot is not None:
+            if lists.writes[slot] == entry._write_seq:
+                lists.recency[slot] = entry._recency
+                return
+            self._gone.append(slot)
+        self._new.append(lists.add(entry))
+
+    def _find_dead(self, entries: Entries) -> None:
+        """Finds the slots of entries that are gone."""
+        lists = self._lists
+        assert lists is not None
+        if len(lists.slot_of) == len(entries):
+            return
+        # Evicted entries were used less recently than all others.
+        oldest = next(iter(entries.values()))._recency if entries else self._seen + 1
+        before = np.flatnonzero(np.array(lists.recency) < oldest)
+        keys = (lists.keys[slot] for slot in before.tolist())
+        self._gone += lists.kill(key for key in keys if key not in entries)
+        if len(lists.slot_of) != len(entries):
+            self._gone += lists.kill(list(lists.slot_of.keys() - entries.keys()))

@@ -1,0 +1,250 @@
+"""Which records have which terms, kept up to date record by record.
+
+A record has a slot, and slots are numbered in the order in which records were indexed. A slot is
+never given twice: a record that is overwritten gets another one. When a quarter of the slots is
+dead, the lists are copied without them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...entry import Entry, Unreadable
+from .dates import TEMPORAL, day_of_instant
+from .parts import leaves_of, owner_of
+from .spelling import Spelling
+from .words import Words
+
+Ints: TypeAlias = NDArray[np.int32]
+Floats: TypeAlias = NDArray[np.float64]
+
+Column: TypeAlias = Literal["writes", "created", "days", "temporal"]
+"""The columns of `Lists` that rankings read. All their numbers are exact as floats."""
+
+# Slots are copied without the dead ones when there are more of these than a quarter, and than so many.
+_FEW_DEAD = 256
+_MOST_COUNTED = 255
+_MOST_SPELT = 4096
+
+MOST_FIELDS = 10_000
+"""So many names of fields are known at most."""
+
+
+class Postings:
+    """The records that have one term.
+
+    Attributes:
+        slots: in rising order.
+        counts: how often each has the term, at most 255.
+    """
+
+    __slots__ = ("counts", "slots")
+
+    def __init__(self) -> None:
+        self.slots = array("i")
+        self.counts = array("B")
+
+    def read(self) -> tuple[Ints, NDArray[np.uint8]]:
+        """Returns copies of slots and counts, since an array that a view exports cannot grow."""
+        return np.array(self.slots, dtype=np.int32), np.array(self.counts, dtype=np.uint8)
+
+
+class Lists:
+    """What the index knows of the records.
+
+    Args:
+        words: finds the terms of texts.
+
+    Attributes:
+        terms: term -> the records whose texts have it.
+        people: words of a name, joined by spaces -> the records that have the name as a facet.
+        fields: the names of fields, in small letters.
+        slot_of: key -> slot, of the slots that are alive.
+        keys: slot -> key.
+        writes: slot -> the number of the write that made the record.
+        recency: slot -> place in the order of use, as it was seen last.
+        created: slot -> Unix seconds.
+        lengths: slot -> number of words.
+        days: slot -> days since 1970.
+        temporal: slot -> whether the text has a temporal expression.
+        sessions: slot -> number of the session.
+    """
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.terms: dict[str, Postings] = {}
+        self.people: dict[str, Postings] = {}
+        self.fields: set[str] = set()
+        self.slot_of: dict[str, int] = {}
+        self.keys: list[str] = []
+        self.writes = array("q")
+        self.recency = array("q")
+        self.created = array("d")
+        self.lengths = array("i")
+        self.days = array("i")
+        self.temporal = array("b")
+        self.sessions = array("i")
+        self._session_of: dict[tuple[str, str], int] = {}
+        self._last_session = 0
+        self._spelling: Spelling | None = None
+        self._spelt: dict[str, str] = {}
+        self._names_with: dict[str, list[str]] = {}
+        self._temporal = frozenset(term for word in TEMPORAL for term in words.terms(word))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def needs_compaction(self) -> bool:
+        """Whether so many slots are dead that copying the others pays."""
+        dead = len(self.keys) - len(self.slot_of)
+        return dead > _FEW_DEAD and dead * 4 > len(self.keys)
+
+    def add(self, entry: Entry) -> int:
+        """Indexes a record; returns its slot."""
+        slot = len(self.keys)
+        user, session = owner_of(entry.key)
+        counts: dict[str, int] = {}
+        people: dict[str, None] = {}
+        instants: list[str] = []
+        length, day = 0, None
+        if user:
+            self._note_person(user, people)
+        for leaf in () if isinstance(entry, Unreadable) else leaves_of(entry.value()):
+            if leaf.kind == "text":
+                length += self.words.count(leaf.text, counts)
+            elif leaf.kind == "who":
+                self._note_person(leaf.text, people)
+            elif leaf.kind == "number":
+                self.words.count(leaf.text, counts)
+            else:
+                day = leaf.day if day is None else day
+                instants.append(leaf.text)
+            name = leaf.place[1]
+            if type(name) is str and len(self.fields) < MOST_FIELDS:
+                self.fields.add(name.lower())
+        temporal = not self._temporal.isdisjoint(counts)
+        for text in instants:
+            length += self.words.count(text, counts)
+        created = entry.updated_at if entry.created_at is None else entry.created_at
+        self.keys.append(entry.key)
+        self.writes.append(entry._write_seq)
+        self.recency.append(entry._recency)
+        self.created.append(created)
+        self.lengths.append(length)
+        self.days.append(day_of_instant(created) if day is None else day)
+        self.temporal.append(temporal)
+        self.sessions.append(self._session(user, session))
+        terms = self.terms
+        for term, count in counts.items():
+            postings = terms.get(term)
+            if postings is None:
+                postings = terms[term] = Postings()
+            postings.slots.append(slot)
+            postings.counts.append(min(_MOST_COUNTED, count))
+        for person in people:
+            postings = self.people.get(person)
+            if postings is None:
+                postings = self.people[person] = Postings()
+                for part in person.split() if " " in person else ():
+                    self._names_with.setdefault(part, []).append(person)
+            postings.slots.append(slot)
+            postings.counts.append(1)
+        self.slot_of[entry.key] = slot
+        return slot
+
+    def _note_person(self, name: str, people: dict[str, None]) -> None:
+        spelt = self._spelt.get(name)
+        if spelt is None:
+            spelt = " ".join(word.text for word in self.words.of(name) if not word.whole)
+            if len(self._spelt) > _MOST_SPELT:
+                self._spelt.clear()
+            self._spelt[name] = spelt
+        if spelt:
+            people[spelt] = None
+
+    def _session(self, user: str, session: str) -> int:
+        """Returns the number of a session; a record without one has a session to itself."""
+        if not user:
+            self._last_session += 1
+            return self._last_session
+        number = self._session_of.get((user, session))
+        if number is None:
+            self._last_session += 1
+            number = self._session_of[user, session] = self._last_session
+        return number
+
+    def keys_of(self, user: str | None, session: str | None) -> list[str]:
+        """Returns the keys of the records of a user, of a session, or of both; None for any."""
+        numbers = [
+            number
+            for owner, number in self._session_of.items()
+            if (user is None or owner[0] == user) and (session is None or owner[1] == session)
+        ]
+        slots = np.flatnonzero(np.isin(np.array(self.sessions), numbers)).tolist()
+        keys = self.keys
+        return [key for slot in slots if self.slot_of.get(key := keys[slot]) == slot]
+
+    def names_with(self, part: str) -> list[str]:
+        """Returns the names of several words that have a word."""
+        return [name for name in self._names_with.get(part, ()) if name in self.people]
+
+    def spelt_like(self, term: str, records_of: Callable[[str], int]) -> str | None:
+        """Returns the known term that an unknown one was probably meant to be; see `Spelling`."""
+        if self._spelling is None:
+            self._spelling = Spelling(self.terms)
+        return self._spelling.nearest(term, records_of)
+
+    def compact(self) -> Ints:
+        """Copies everything without the dead slots; returns for each slot the new one, or -1."""
+        self._spelling = None
+        alive = np.sort(np.fromiter(self.slot_of.values(), np.int64, len(self.slot_of)))
+        moved = np.full(len(self.keys), -1, np.int32)
+        moved[alive] = np.arange(len(alive), dtype=np.int32)
+        for lists in (self.terms, self.people):
+            for term in list(lists):
+                slots, counts = lists[term].read()
+                places = moved[slots]
+                kept = places >= 0
+                if not kept.any():
+                    del lists[term]
+                    continue
+                postings = lists[term] = Postings()
+                postings.slots.frombytes(places[kept].tobytes())
+                postings.counts.frombytes(counts[kept].tobytes())
+        keys = self.keys
+        self.keys = [keys[slot] for slot in alive]
+        self.slot_of = {key: slot for slot, key in enumerate(self.keys)}
+        for name in ("writes", "recency", "created", "lengths", "days", "temporal", "sessions"):
+            column = getattr(self, name)
+            copied = array(column.typecode)
+            copied.frombytes(np.array(column)[alive].tobytes())
+            setattr(self, name, copied)
+        used = set(self.sessions)
+        self._session_of = {
+            owner: number for owner, number in self._session_of.items() if number in used
+        }
+        return moved
+
+    def column(self, name: Column, slots: NDArray[np.integer[Any]]) -> Floats:
+        """Returns a column of numbers for some slots."""
+        values: Floats = np.asarray(memoryview(getattr(self, name)))[slots].astype(np.float64)
+        return values
+
+    def integers(self, name: Literal["lengths", "sessions"], slots: Ints) -> Ints:
+        """Returns a column of integers for some slots."""
+        values: Ints = np.asarray(memoryview(getattr(self, name)))[slots]
+        return values
+
+    def order(self, slot: int) -> tuple[float, int]:
+        """Returns what records of a session are sorted by: when they were created, then written."""
+        return self.created[slot], self.writes[slot]
+
+    def kill(self, keys: Iterable[str]) -> list[int]:
+        """Forgets records; returns their slots."""
+        return [slot for key in keys if (slot := self.slot_of.pop(key, None)) is not None]

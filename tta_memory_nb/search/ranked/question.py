@@ -1,0 +1,224 @@
+"""A query, read: which words it looks for, whom and when it names, and what it demands.
+
+The syntax: ``"some words"`` must stand in the record like this, ``-word`` must not be in it,
+``field:word`` must be in that field, and ``user:name`` must be who the record is of. Everything else
+is a question in plain words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..request import Reading, SearchMode, Signal
+from .dates import Asked, asks_when, dates_in
+from .lists import Lists
+from .words import Word
+
+MOST_TERMS = 64
+"""So many terms of a query count at most, the rarest."""
+
+_MOST_CORRECTED = 8
+_LONGEST_NAME = 3
+
+_PART = re.compile(
+    r"""(?<!\S)(?P<minus>-(?=[^\W_]|["“]))?(?:(?P<field>[^\W\d][\w.]*):(?=[^\s/]))?"""
+    r"""(?P<body>"[^"]+"|“[^”]+”|\S+)"""
+)
+
+RecordsOf = Callable[[str], int]
+"""Returns how many of the records that pass the filters have a term."""
+
+
+class Variant(NamedTuple):
+    """One way in which a record can have a term of a query.
+
+    Attributes:
+        term: as the index has it.
+        factor: how much it counts.
+        signal: what it counts as.
+    """
+
+    term: str
+    factor: float = 1.0
+    signal: Signal = "words"
+
+
+class Term(NamedTuple):
+    """A term of a query.
+
+    Attributes:
+        asked: the word of the query.
+        variants: ways to have it, of which the best one counts; the first is the term itself.
+    """
+
+    asked: str
+    variants: tuple[Variant, ...]
+
+
+class Demand(NamedTuple):
+    """A condition of a query.
+
+    Attributes:
+        words: the words that must, or must not, be there one after the other.
+        exact: whether the words themselves are meant, and not their terms.
+        field: the field where; None for anywhere.
+        excluded: whether they must not be there.
+    """
+
+    words: tuple[Word, ...]
+    exact: bool
+    field: str | None
+    excluded: bool
+
+
+@dataclass(slots=True)
+class Question:
+    """A query, read.
+
+    Attributes:
+        terms: what is looked for.
+        who: names of people, as `Lists.people` has them.
+        dates: dates that the query names.
+        asks_when: whether it asks for an instant.
+        demands: its conditions.
+        reading: how it was understood, for people.
+    """
+
+    terms: list[Term] = field(default_factory=list)
+    who: list[str] = field(default_factory=list)
+    dates: list[Asked] = field(default_factory=list)
+    asks_when: bool = False
+    demands: list[Demand] = field(default_factory=list)
+    reading: Reading = field(default_factory=lambda: Reading(mode="ranked"))
+
+
+def read(
+    text: str,
+    lists: Lists,
+    records_of: RecordsOf,
+    people_of: RecordsOf,
+    size: int,
+    mode: SearchMode,
+) -> Question:
+    """Reads a query.
+
+    Args:
+        text: the query as its user wrote it.
+        lists: the terms and people of the memory.
+        records_of: returns how many records have a term.
+        people_of: returns how many records are of a person.
+        size: how many records pass the filters.
+        mode: the mode that is carried out.
+    """
+    words: list[Word] = []
+    demands: list[Demand] = []
+    plain: list[str] = []
+    for piece, demanded in _pieces(text, lists):
+        found = lists.words.of(piece)
+        if demanded is None:
+            plain.append(piece)
+            words += found
+            continue
+        exact, name, excluded = demanded
+        spelt = tuple(word for word in found if not word.whole)
+        if spelt:
+            demands.append(Demand(spelt, exact, name, excluded))
+            if not excluded and name != "user":
+                words += found
+    said = " ".join(plain)
+    question = Question(demands=demands, dates=dates_in(said), asks_when=asks_when(said))
+    words = _take_people(words, lists, people_of, records_of, question.who)
+    dropped = [word.text for word in words if word.text in lists.words.stop_words]
+    left = [word for word in words if word.text not in lists.words.stop_words]
+    if not left and not question.who:
+        left, dropped = words, []
+    corrected, unknown = _take_terms(left, lists, records_of, question.terms)
+    question.reading = Reading(
+        mode=mode,
+        words=tuple(dict.fromkeys(term.asked for term in question.terms)),
+        who=tuple(question.who),
+        dropped=tuple(dict.fromkeys(dropped)),
+        corrected=tuple(corrected),
+        unknown=tuple(unknown),
+        records=size,
+    )
+    return question
+
+
+def _pieces(text: str, lists: Lists) -> Iterator[tuple[str, tuple[bool, str | None, bool] | None]]:
+    """Yields the pieces of a query, each with what it demands: exact, field, excluded; or None."""
+    for part in _PART.finditer(text):
+        body, name, minus = part["body"], part["field"], bool(part["minus"])
+        is_field = name is not None and (
+            name.lower() == "user" or name.lower().rpartition(".")[2] in lists.fields
+        )
+        quoted = body[0] in '"“' and len(body) > 2
+        inside = body[1:-1] if quoted else body
+        if is_field or quoted or (minus and name is None):
+            before = f"{name}:" if name is not None and not is_field else ""
+            wanted = name.lower() if is_field and name is not None else None
+            yield before + inside, (quoted, wanted, minus)
+        else:
+            yield part[0], None
+
+
+def _take_people(
+    words: list[Word], lists: Lists, people_of: RecordsOf, records_of: RecordsOf, who: list[str]
+) -> list[Word]:
+    """Moves the names of people from the words to ``who``; returns the words that are left."""
+    left: list[Word] = []
+    at = 0
+    while at < len(words):
+        for length in range(min(_LONGEST_NAME, len(words) - at), 0, -1):
+            name = " ".join(word.text for word in words[at : at + length])
+            if name in lists.people and people_of(name):
+                names = [name]
+            elif length == 1 and (names := lists.names_with(name)):
+                # A part of a name, such as the first name alone, unless it is a word as well.
+                is_word = any(map(records_of, words[at].terms))
+                names = [] if is_word else [full for full in names if people_of(full)]
+            else:
+                continue
+            if names:
+                who += [each for each in names if each not in who]
+                at += length
+                break
+        else:
+            left.append(words[at])
+            at += 1
+    return left
+
+
+def _take_terms(
+    words: list[Word], lists: Lists, records_of: RecordsOf, terms: list[Term]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Adds the terms of words; returns which words were corrected to what, and which are unknown."""
+    asked: dict[str, str] = {}
+    corrected: dict[str, str] = {}
+    unknown: dict[str, None] = {}
+    for word in words:
+        known = False
+        for term in word.terms:
+            if term in asked:
+                known = True
+            elif records_of(term):
+                asked[term] = word.text
+                known = True
+        if known or word.whole or word.text in unknown:
+            continue
+        near = None
+        if len(unknown) < _MOST_CORRECTED:
+            near = lists.spelt_like(word.terms[0], records_of)
+        if near is None:
+            unknown[word.text] = None
+        else:
+            corrected[word.text] = lists.words.form_of(near)
+            asked.setdefault(near, word.text)
+    rarest = list(asked.items())
+    if len(rarest) > MOST_TERMS:
+        rarest.sort(key=lambda item: records_of(item[0]))
+    terms += [Term(word, (Variant(term),)) for term, word in rarest[:MOST_TERMS]]
+    return list(corrected.items()), list(unknown)

@@ -1,0 +1,271 @@
+"""The score of a ranking: a sum of signals, each an array over the records of a view.
+
+Words are scored by BM25 (S. Robertson and H. Zaragoza, "The probabilistic relevance framework: BM25
+and beyond", Foundations and Trends in Information Retrieval 3, 2009), divided by the weight of a word
+that one record alone has, so that the weights of the other signals fit memories of every size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import log
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..options import SearchWeights
+from ..request import Signal
+from .dates import nearness
+from .lists import Floats, Ints, Lists
+from .question import Question, Term
+from .views import FARTHEST, View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# BM25 of sessions.
+_SESSION_K1, _SESSION_B = 1.2, 0.75
+# With so many sessions for each record that has a term, sorting the records is quicker than counting.
+_MANY = 4
+
+
+class Row(NamedTuple):
+    """The records that have one term of a query.
+
+    Attributes:
+        places: in the view, each once, in no certain order.
+        values: what the term adds to the score of each.
+        variants: the variant of the term that each has, by its number.
+    """
+
+    places: Ints
+    values: Floats
+    variants: NDArray[np.uint8] | None = None
+
+
+class Statistics:
+    """Counts the terms of a view, each once.
+
+    Args:
+        view: the records that pass the filters.
+        lists: which records have which terms.
+    """
+
+    def __init__(self, view: View, lists: Lists) -> None:
+        self.view = view
+        self.lists = lists
+        self._terms: dict[str, tuple[Ints, NDArray[np.uint8]]] = {}
+        self._people: dict[str, Ints] = {}
+
+    def term(self, term: str) -> tuple[Ints, NDArray[np.uint8]]:
+        """Returns the places that have a term, and how often each has it."""
+        found = self._terms.get(term)
+        if found is None:
+            postings = self.lists.terms.get(term)
+            if postings is None:
+                found = np.empty(0, np.int32), np.empty(0, np.uint8)
+            else:
+                slots, counts = postings.read()
+                places = self.view.places[slots]
+                passing = places >= 0
+                found = places[passing], counts[passing]
+            self._terms[term] = found
+        return found
+
+    def person(self, name: str) -> Ints:
+        """Returns the places of the records that are of a person."""
+        found = self._people.get(name)
+        if found is None:
+            postings = self.lists.people.get(name)
+            if postings is None:
+                found = np.empty(0, np.int32)
+            else:
+                places = self.view.places[postings.read()[0]]
+                found = places[places >= 0]
+            self._people[name] = found
+        return found
+
+    def records_of(self, term: str) -> int:
+        """Returns how many records have a term."""
+        return len(self.term(term)[0])
+
+    def people_of(self, name: str) -> int:
+        """Returns how many records are of a person."""
+        return len(self.person(name))
+
+    def rarity(self, count: int) -> float:
+        """Returns the weight of a term that so many records have, from 0 to 1."""
+        size = len(self.view)
+        return log(1 + (size - count + 0.5) / (count + 0.5)) / log(1 + (size - 0.5) / 1.5)
+
+    def row(self, term: Term, weights: SearchWeights) -> Row:
+        """Returns the records that have a term of a query, each by its best variant."""
+        rows = [self._variant(variant.term, variant.factor, weights) for variant in term.variants]
+        if len(rows) == 1:
+            return rows[0]
+        places = np.unique(np.concatenate([row.places for row in rows]))
+        values, best = np.zeros(len(places)), np.zeros(len(places), np.uint8)
+        for number, row in enumerate(rows):
+            at = np.searchsorted(places, row.places)
+            better = row.values > values[at]
+            values[at[better]] = row.values[better]
+            best[at[better]] = number
+        return Row(places.astype(np.int32), values, best)
+
+    def _variant(self, term: str, factor: float, weights: SearchWeights) -> Row:
+        places, counts = self.term(term)
+        view, k1, b = self.view, weights.k1, weights.b
+        times = counts.astype(np.float64)
+        held_back = k1 * (1 - b + b / view.mean_length * view.lengths[places])
+        weight = factor * (k1 + 1) * self.rarity(len(places))
+        return Row(places, times / (times + held_back) * weight)
+
+
+class Ranking(NamedTuple):
+    """The records that answer a question, with the parts of their scores.
+
+    Attributes:
+        view: the records that pass the filters.
+        question: what was asked.
+        weights: how much each signal counts.
+        rows: for each term of the question the records that have it.
+        places: the records that answer, in no certain order.
+        signals: signal -> what it adds to the score of each; their sum is the score.
+        scores: the score of each.
+    """
+
+    view: View
+    question: Question
+    weights: SearchWeights
+    rows: list[Row]
+    places: Ints
+    signals: dict[Signal, Floats]
+    scores: Floats
+
+    def best(self, limit: int | None) -> NDArray[np.intp]:
+        """Returns the indexes of the best in ``places``, the best first, of equal ones the newest."""
+        scores, chosen = self.scores, np.arange(len(self.scores))
+        if limit is not None and limit < len(scores):
+            least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+            chosen = np.flatnonzero(scores >= least)
+        places = self.places[chosen]
+        created = self.view.column("created", places)
+        writes = self.view.column("writes", places)
+        order = np.lexsort((-writes, -created, -scores[chosen]))
+        return chosen[order[:limit]]
+
+
+def rank(
+    statistics: Statistics,
+    question: Question,
+    weights: SearchWeights,
+    allowed: NDArray[np.bool_] | None,
+) -> Ranking:
+    """Scores the records of a view.
+
+    A record answers when it or a record around it has a word of the question; for a question that names
+    people alone, when it is of one of them; and for one that only demands something, in any case.
+
+    Args:
+        statistics: of the view.
+        question: what is asked.
+        weights: how much each signal counts.
+        allowed: place -> whether a record may answer; None for all.
+    """
+    view = statistics.view
+    rows = [statistics.row(term, weights) for term in question.terms]
+    words = _words_of(view, rows, weights)
+    of_people = np.zeros(len(view), np.bool_)
+    for name in question.who:
+        of_people[statistics.person(name)] = True
+    if rows:
+        found = np.flatnonzero(words > 0)
+    elif question.who:
+        found = np.flatnonzero(of_people)
+    else:
+        found = np.arange(len(view) if question.demands else 0)
+    if allowed is not None:
+        found = found[allowed[found]]
+    signals: dict[Signal, Floats] = {
+        "words": words[found],
+        "who": weights.who * of_people[found].astype(np.float64),
+    }
+    if question.dates or question.asks_when:
+        signals["when"] = weights.when * _when(view, question, found)
+    signals["session"] = weights.session * _sessions(statistics, question, found)
+    scores = np.zeros(len(found))
+    for amounts in signals.values():
+        scores += amounts
+    return Ranking(view, question, weights, rows, found.astype(np.int32), signals, scores)
+
+
+def _words_of(view: View, rows: Iterable[Row], weights: SearchWeights) -> Floats:
+    """Returns what words add to each score: those of the record, and of the records around it."""
+    size = len(view)
+    total = np.zeros(size + 2 * FARTHEST)
+    part = np.zeros(size + 2 * FARTHEST)
+    for row in rows:
+        touched = _spread(view, row, weights, part)
+        # A place that is touched twice gets the same sum twice.
+        total[touched] += part[touched]
+        part[touched] = 0
+    return total[FARTHEST : size + FARTHEST]
+
+
+def _spread(view: View, row: Row, weights: SearchWeights, part: Floats) -> Ints:
+    """Writes what one term adds to each score into an array of zeros; returns where that is."""
+    places, values = row.places, row.values
+    at = places + np.int32(FARTHEST)
+    part[at] = values
+    touched = [at]
+    for distance, share in enumerate((weights.next, weights.second, weights.third), 1):
+        reach = view.reach[distance - 1]
+        for direction in (1, -1):
+            reached = reach[places] if direction == 1 else reach[places - distance]
+            theirs = share * reached * values
+            there = at + np.int32(direction * distance)
+            if distance == 1:
+                part[there] += theirs
+            else:
+                part[there] = np.maximum(part[there], theirs)
+            touched.append(there)
+    return np.concatenate(touched)
+
+
+def _when(view: View, question: Question, found: NDArray[np.intp]) -> Floats:
+    """Returns how near the records are to the dates of a question, and whether they tell when, if it asks."""
+    near = np.zeros(len(found))
+    if question.dates:
+        days, which = np.unique(view.column("days", found), return_inverse=True)
+        best = [max(nearness(int(day), asked) for asked in question.dates) for day in days.tolist()]
+        near += np.array(best, np.float64)[which]
+    if question.asks_when:
+        near += view.column("temporal", found)
+    return near
+
+
+def _sessions(statistics: Statistics, question: Question, found: NDArray[np.intp]) -> Floats:
+    """Returns how well the sessions of records answer, each taken as one text."""
+    view = statistics.view
+    if not len(found) or not question.terms:
+        return np.zeros(len(found))
+    lengths = view.session_lengths
+    count = len(lengths)
+    mean = max(1.0, float(lengths.mean()))
+    total = np.zeros(count)
+    scale = log(1 + (len(view) - 0.5) / 1.5)
+    for term in question.terms:
+        places, counts = statistics.term(term.variants[0].term)
+        if count < _MANY * len(places):
+            times = np.bincount(view.sessions[places], weights=counts, minlength=count)
+            sessions = np.flatnonzero(times)
+            times = times[sessions]
+        else:
+            sessions, which = np.unique(view.sessions[places], return_inverse=True)
+            times = np.bincount(which, weights=counts, minlength=len(sessions))
+        having = len(sessions)
+        rarity = log(1 + (count - having + 0.5) / (having + 0.5)) / scale
+        held_back = _SESSION_K1 * (1 - _SESSION_B + _SESSION_B / mean * lengths[sessions])
+        total[sessions] += times * (_SESSION_K1 + 1) / (times + held_back) * rarity
+    answer: Floats = total[view.sessions[found]]
+    return answer

@@ -1,0 +1,249 @@
+"""The terms of a text, in every script.
+
+A term is what the index counts. Words of Latin letters are reduced to their stems, words of other
+alphabets give the word and its beginning, and texts without spaces between words (Chinese, Japanese,
+Korean, Thai, Lao, Khmer, Burmese) give pairs of characters. Case and accents make no difference.
+
+Sources: Snowball (M. F. Porter, "Snowball: A language for stemming algorithms", 2001); pairs of
+characters for Chinese: J.-Y. Nie and F. Ren, "Chinese information retrieval: using characters or
+words?", Information Processing & Management 35 (1999).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import NamedTuple
+from unicodedata import category, normalize
+
+from ...errors import InvalidArgument
+from .stop_words import ENGLISH
+
+# Scripts that put no space between words, and Hangul, whose words have many endings.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+# Accents and points, which are dropped. Marks of other scripts are vowels and belong to their words.
+_ACCENTS = (
+    "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f"
+    "\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200d"
+    "\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+)
+_PREFIX = 5
+
+# Characters that join the parts of an identifier, a path, a version or an address.
+_JOINTS = r"'’._/\\@:#+&-"
+# A longer run of letters is no word that anybody looks for, and gets no stem.
+_LONGEST = 64
+
+
+def _classes() -> tuple[re.Pattern[str], ...]:
+    """Returns patterns for accents, runs of unspaced scripts, chunks, chunks with accents, and their pieces."""
+    marks = "".join(
+        chr(code)
+        for code in (*range(0x900, 0x1100), *range(0x1700, 0x1800), 0x3099, 0x309A)
+        if category(chr(code))[0] == "M"
+    )
+    unspaced = re.compile(f"[{_UNSPACED}]+")
+    letter = rf"(?:(?![{_UNSPACED}])[\w{marks}])"
+    written = rf"(?:{letter}[{_ACCENTS}]*)"
+    return (
+        re.compile(f"[{_ACCENTS}]+"),
+        unspaced,
+        re.compile(rf"[{_UNSPACED}]+|{letter}+(?:[{_JOINTS}]+{letter}+)*"),
+        re.compile(rf"[{_UNSPACED}{_ACCENTS}]+|{written}+(?:[{_JOINTS}]+{written}+)*"),
+        re.compile(rf"(?:[^\W_]|[{marks}])+"),
+    )
+
+
+_ACCENT, _RUN, _CHUNK, _CHUNK_AS_WRITTEN, _PIECE = _classes()
+_ASCII_CHUNK = re.compile(rf"[A-Za-z0-9_]+(?:[{_JOINTS}]+[A-Za-z0-9_]+)*")
+# Where camelCase is split: before a capital after a small letter, and before the last of capitals.
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_IDENTIFIER = re.compile(r"[_/\\@:#+]|\d|[a-z][A-Z]|\w\.\w")
+
+
+def folded(text: str) -> str:
+    """Returns a text without accents, in composed form; its case stays."""
+    if text.isascii():
+        return text
+    return normalize("NFC", _ACCENT.sub("", normalize("NFKD", text)))
+
+
+class Word(NamedTuple):
+    """A word of a text.
+
+    Attributes:
+        text: the word in small letters, without accents.
+        terms: what the index counts for it.
+        whole: whether it is an identifier as a whole, whose parts are words of their own.
+    """
+
+    text: str
+    terms: tuple[str, ...]
+    whole: bool = False
+
+
+class Words:
+    """Finds the words of texts, and their terms. Safe to share between threads.
+
+    Args:
+        language: how words of Latin letters are reduced to their stems: a language that Snowball
+            knows, such as ``"english"``; ``"none"`` leaves them as they are.
+
+    Raises:
+        InvalidArgument: no such language.
+    """
+
+    def __init__(self, language: str = "english") -> None:
+        self.language = language
+        self._stem = stemmer_of(language)
+        self.stop_words = ENGLISH if language == "english" else frozenset[str]()
+        # Other languages have more endings, and some join words.
+        self._has_few_endings = language in ("english", "none")
+        # Words and their terms. A memory has few different ones.
+        self._terms: dict[str, tuple[str, ...]] = {}
+        self._forms: dict[str, str] = {}
+        # What a chunk of a text adds: how many words, and which terms.
+        self._chunk_terms: dict[str, tuple[int, tuple[str, ...]]] = {}
+
+    def of(self, text: str) -> list[Word]:
+        """Returns the words of a text in their order; an identifier before its parts."""
+        found: list[Word] = []
+        for chunk in self._chunks(text):
+            if _RUN.match(chunk):
+                found += [Word(pair, (pair,)) for pair in pairs(chunk)]
+                continue
+            parts = parts_of(chunk)
+            if len(parts) > 1 and _IDENTIFIER.search(chunk):
+                whole = chunk.casefold()
+                found.append(Word(whole, (whole,), whole=True))
+            found += [Word(part, self.terms(part)) for part in parts]
+        return found
+
+    def spans(self, text: str) -> Iterator[tuple[int, int, set[str]]]:
+        """Yields the places of words in a text: start, end, and the terms of what stands there."""
+        for chunk in _CHUNK_AS_WRITTEN.finditer(text):
+            start, end = chunk.span()
+            spelt = folded(chunk[0])
+            if _RUN.fullmatch(spelt) and len(spelt) == end - start > 1:
+                for at in range(start, end - 1):
+                    yield at, at + 2, {spelt[at - start : at - start + 2]}
+            else:
+                terms = {term for word in self.of(chunk[0]) for term in word.terms}
+                if terms:
+                    yield start, end, terms
+
+    def count(self, text: str, counts: dict[str, int]) -> int:
+        """Adds the terms of a text to counts, and returns how many words it has."""
+        words = 0
+        known, get = self._chunk_terms, counts.get
+        for chunk in self._chunks(text):
+            # Nearly all chunks were seen before.
+            found = known.get(chunk)
+            if found is None:
+                found = self._count_chunk(chunk)
+            words += found[0]
+            for term in found[1]:
+                counts[term] = get(term, 0) + 1
+        return words
+
+    def _count_chunk(self, chunk: str) -> tuple[int, tuple[str, ...]]:
+        """Returns how many words a chunk has, and their terms."""
+        found = self.of(chunk)
+        terms = tuple(term for word in found for term in word.terms)
+        counted = sum(not word.whole for word in found), terms
+        if len(chunk) <= _LONGEST_KNOWN and chunk.isalpha() and not _RUN.match(chunk):
+            if len(self._chunk_terms) > _MOST_CACHED:
+                self._chunk_terms.clear()
+            self._chunk_terms[chunk] = counted
+        return counted
+
+    def terms(self, word: str) -> tuple[str, ...]:
+        """Returns the terms of one word in small letters without accents."""
+        terms = self._terms.get(word)
+        if terms is None:
+            if len(self._terms) > _MOST_CACHED:
+                self._terms.clear()
+                self._forms.clear()
+            terms = self._terms[word] = self._new_terms(word)
+            for term in terms:
+                self._forms.setdefault(term, word)
+        return terms
+
+    def _new_terms(self, word: str) -> tuple[str, ...]:
+        is_word = len(word) <= _LONGEST and not word.isdigit()
+        stem = self._stem(word) if is_word else word
+        is_latin = word.isascii() or word[0] < "\u0250" or "\u1e00" <= word[0] < "\u1f00"
+        if not is_word or (is_latin and self._has_few_endings):
+            return (stem,)
+        return stem, f"~{word[:_PREFIX]}"
+
+    def _chunks(self, text: str) -> list[str]:
+        if text.isascii():
+            return _ASCII_CHUNK.findall(text)
+        return _CHUNK.findall(folded(text))
+
+    def form_of(self, term: str) -> str:
+        """Returns the first word in small letters that had a term."""
+        return self._forms.get(term, term)
+
+
+_LONGEST_KNOWN = 24
+# So many words are kept with their stems at most.
+_MOST_CACHED = 200_000
+
+
+def parts_of(chunk: str) -> list[str]:
+    """Returns the words that a chunk consists of, in small letters."""
+    if chunk.isalpha() and (chunk.islower() or chunk[1:].islower() or chunk.isupper()):
+        return [chunk.casefold()]
+    parts = [
+        part.casefold()
+        for piece in _PIECE.findall(chunk)
+        for part in (_HUMP.split(piece) if not piece.islower() else (piece,))
+    ]
+    if "'" in chunk or "’" in chunk:
+        # "Caroline's" is a form of the name.
+        parts = [part for number, part in enumerate(parts) if part != "s" or not number]
+    return parts
+
+
+def pairs(run: str) -> list[str]:
+    """Returns the pairs of neighbouring characters of a run; the character itself if there is one."""
+    if len(run) == 1:
+        return [run]
+    return [run[at : at + 2] for at in range(len(run) - 1)]
+
+
+def check_language(language: str) -> str:
+    """Returns the language itself.
+
+    Raises:
+        InvalidArgument: it is neither ``"none"`` nor a language that Snowball knows.
+    """
+    if not isinstance(language, str):
+        raise InvalidArgument.about("language", language, "give the name of a language, or 'none'")
+    stemmer_of(language)
+    return language
+
+
+@cache
+def stemmer_of(language: str) -> Callable[[str], str]:
+    """Returns what reduces a word of a language to its stem.
+
+    Raises:
+        InvalidArgument: Snowball knows no such language.
+    """
+    if language == "none":
+        return str
+    import snowballstemmer  # imported here: only memories that are searched in this way need it
+
+    try:
+        stem: Callable[[str], str] = snowballstemmer.stemmer(language).stemWord
+    except (KeyError, TypeError, AttributeError):
+        known = ", ".join(sorted(snowballstemmer.algorithms()))
+        raise InvalidArgument.about("language", language, f"give 'none', {known}") from None
+    return stem
