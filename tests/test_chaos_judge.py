@@ -301,6 +301,20 @@ def test_a_server_that_lost_everything_has_nothing(told):
 
 
 @pytest.mark.parametrize("kind", ["rollback", "lost"])
+def test_a_write_without_an_answer_may_be_seen_then_lost_and_then_be_there_again(told, kind):
+    told.mark("snapshot")
+    told.call("a", "add", sets=1, online=(True, False))
+    told.call("b", "get", reads=1)
+    told.mark(kind)
+    told.call("b", "delete", deletes=True, deleted=False)
+    told.back("a")
+    assert not told.problems(1)
+    told.call("b", "delete", deletes=True, deleted=True)
+    assert told.problems(1)
+    assert not told.problems(None)
+
+
+@pytest.mark.parametrize("kind", ["rollback", "lost"])
 def test_a_client_has_to_know_which_of_its_last_writes_the_server_has_lost(told, kind):
     told.call("a", "add", sets=1)
     told.mark("snapshot")

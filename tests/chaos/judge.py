@@ -296,13 +296,13 @@ class Judge:
         ):
             return  # where there is nothing to delete, nothing is noted
         if key in call.sets:
-            yield self._write(call, key, *call.sets[key], online)
+            yield from self._writes(call, key, *call.sets[key], online)
         elif (
             _changes(call, key)
             and call.verb != "undo"
             and not (answered and online and "deleted" in call.result)
         ):
-            yield self._write(call, key, None, None, online)
+            yield from self._writes(call, key, None, None, online)
         if call.verb == "undo":
             yield from self._of_undo(key, call, online and answered)
 
@@ -314,6 +314,18 @@ class Judge:
             if key in told:
                 text = f"{call.begin} {call.client}.{call.verb} {name} {key}: {told[key]}"
                 yield Event(call.begin, call.end, True, partial(effect, told[key], *during), text)
+
+    def _writes(
+        self, call: Call, key: str, number: int | None, ttl: float | None, online: bool
+    ) -> Iterator[Event]:
+        event = self._write(call, key, number, ttl, online)
+        yield event
+        if online and event.must:
+            return
+        # A server that has applied it and then lost it gets it again from a client that has not been answered.
+        for mark in self._history.marks:
+            if mark.kind != "snapshot" and call.begin < mark.end < event.end:
+                yield replace(event, begin=mark.end, must=False, text=f"{event.text}, again")
 
     def _write(
         self, call: Call, key: str, number: int | None, ttl: float | None, online: bool
