@@ -14,8 +14,9 @@ from outages import everything
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable
 from tta_memory_nb.entry import new_entry
 from tta_memory_nb.stores.plan import drive
+from tta_memory_nb.stores.redis.journal import Journal
 from tta_memory_nb.stores.redis.keys import keys_of
-from tta_memory_nb.stores.redis.operations import Attempt
+from tta_memory_nb.stores.redis.operations import Attempt, Write, WriteIds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,6 +48,17 @@ def is_large(command: Sequence[bytes]) -> bool:
 def refused(memory: MemoryPrimitive) -> dict[str, Any]:
     found: dict[str, Any] = memory.get_backend_info()["writes_refused"]
     return found
+
+
+def test_only_a_newer_write_that_frees_room_overtakes_others():
+    journal = Journal(WriteIds())
+    first = Write("delete", 0.5, keys=("other",))
+    pending = Write.setting([new_entry("k", {}, 1.0, None), new_entry("l", {}, 1.0, None)], 1.0)
+    same_instant, later = Write("delete", 1.0, keys=("k",)), Write("delete", 2.0, keys=("l",))
+    for write in (first, pending, same_instant, later):
+        journal.add(write)
+    assert journal.next(freeing=True) == [first, later]
+    assert journal.next() == [first, pending, same_instant, later]
 
 
 # ---- what the server never takes

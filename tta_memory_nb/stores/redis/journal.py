@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from math import inf
 from typing import Any, TypeAlias
 
 from ...entry import Entry
@@ -141,7 +142,7 @@ class Journal:
         """Returns the writes to send next: one of any kind, or some that can be sent together.
 
         Args:
-            freeing: only writes that free room. They may overtake the others, since of two writes of a
+            freeing: only writes that free room. They may overtake earlier ones, since of two writes of a
                 record the one with the newest instant wins.
         """
         taken: list[Write] = []
@@ -149,7 +150,7 @@ class Journal:
         first = next(iter(self._writes), None)
         if first is not None and not first.write_id and first.size > self._most:
             self.split(first)
-        for write in (each for each in self._writes if not freeing or each.kind in _FREEING):
+        for write in self._freeing() if freeing else self._writes:
             alone = write.kind in ("clear", "resize")
             if write.kind in ("take", "restore") and any(each.kept for each in taken):
                 break  # it names versions, which those before it learn from the server
@@ -166,6 +167,15 @@ class Journal:
             if not write.write_id:
                 self._ids.begin(write)
         return taken
+
+    def _freeing(self) -> Iterator[Write]:
+        """Yields the writes that free room and are newer than each one that they overtake."""
+        overtaken = -inf
+        for write in self._writes:
+            if write.kind in _FREEING and write.at > overtaken:
+                yield write
+            else:
+                overtaken = max(overtaken, write.at)
 
     def split(self, write: Write) -> None:
         """Replaces a write, which the server has not applied, by several of its records each."""
