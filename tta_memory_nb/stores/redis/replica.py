@@ -53,11 +53,11 @@ def _whole(
         with self.records.lock:
             try:
                 result = change(self, *args, **kwargs)
+                self._limit_ahead()
             except BaseException:  # Ctrl-C as well
                 if not self._is_offline:
                     self._salvage()
                 raise
-            self._limit_ahead()
         return result
 
     return method
