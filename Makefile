@@ -83,6 +83,7 @@ bench: .venv/bench  ## search, cache, server and explorer beside their peers, ha
 
 chaos: .venv/dev  ## random schedules of faults, many minutes; SEED=1 for the same ones, SCHEDULES=2000
 	cd tests && ../$(BIN)/python -W error -m chaos
+	cd tests && ../$(BIN)/python -W error -m primaries
 
 fresh-check:  ## make lab and make test in a fresh clone of the last commit, as if on a new machine
 	@$(PYTHON) tools/fresh_check.py

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from outages import PATIENT, everything
+from primaries import GROUPS, kill_once
 from real_servers import Server, need, redis_6, redis_8, until, valkey
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive, NotDurable, ServerError
@@ -469,3 +470,18 @@ def test_a_notebook_chooses_the_durability(servers, request):
         use(nb, "in-memory", durability="disk")
     for memory in (durable, elsewhere, plain):
         memory.sync.close()
+
+
+# ---- a primary is killed
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+def test_no_acknowledged_write_is_lost_when_a_primary_and_its_writer_are_killed(kind):
+    need("valkey")
+    group = GROUPS[kind]()
+    try:
+        acknowledged, missing = kill_once(group, "killed", "replicas:1", 60)
+    finally:
+        group.stop()
+    assert acknowledged >= 60
+    assert missing == 0
