@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from network import Proxy
 from outages import PATIENT, everything
 from primaries import GROUPS, kill_once
 from real_servers import Server, need, redis_6, redis_8, until, valkey
@@ -248,6 +249,42 @@ def test_a_barrier_asks_again_until_the_time_is_over():
     assert [count for _, count, _ in asked] == [2, 2, 2]
 
 
+@FACES
+@pytest.mark.parametrize("kind", ["reset", "lose reply", "half reply", "half request"])
+@pytest.mark.parametrize("which", ["the tiny write", "WAIT"])
+async def test_a_barrier_whose_connection_breaks_is_sent_again_as_a_whole(
+    kind, which, face, open_memory, servers, no_automatic_reconnect
+):
+    with Proxy(servers.primary.port) as proxy:
+        memory = open_memory(proxy.url, durability="replicas:1")
+        memory.sync.add("before", {"n": 0})
+        marks, waits = servers.calls("eval"), servers.calls("wait")
+        fault = proxy.fault(
+            kind,
+            _is_a_barrier if which == "the tiny write" else lambda words: words[0] == b"WAIT",
+        )
+        await do(memory, face, "add", "k", {"n": 1})
+        assert fault.count == 1
+        assert memory.outage() is None
+        # The replies to the first ones are lost. The greeting of the new connection is an EVAL as well.
+        assert servers.calls("eval") - marks >= 2
+        assert servers.calls("wait") - waits >= 1
+        assert everything(memory) == {"before": {"n": 0}, "k": {"n": 1}}
+        await memory.aclose()
+
+
+async def test_a_task_that_is_cancelled_while_it_waits_holds_up_nobody(memory, servers):
+    with servers.with_a_slow_replica():
+        waiting = [asyncio.create_task(memory.add(f"k{n}", {"n": n})) for n in range(3)]
+        await asyncio.to_thread(until, servers.blocked, "the server waits for its replica")
+        for task in waiting[:2]:  # one that asks, and one that waits for its turn
+            task.cancel()
+        await asyncio.wait(waiting[:2])
+    await asyncio.wait_for(waiting[2], PATIENT)
+    await asyncio.wait_for(memory.add("later", {"n": 9}), PATIENT)
+    assert {"k2", "later"} <= everything(memory).keys()
+
+
 # ---- a server that is away, or comes back older, before a write was found to be durable
 
 
@@ -427,9 +464,10 @@ def test_a_memory_in_this_process_promises_its_memory_alone(durability):
         MemoryPrimitive(durability=durability)
 
 
-def test_an_embedded_server_has_no_replicas(tmp_path):
-    with pytest.raises(InvalidArgument, match="durability='replicas:1': an embedded server"):
-        MemoryPrimitive(f"embedded:{tmp_path}", durability="replicas:1")
+@pytest.mark.parametrize("durability", ["disk", "replicas:1"])
+def test_an_embedded_server_promises_its_memory_alone(tmp_path, durability):
+    with pytest.raises(InvalidArgument, match=f"durability='{durability}': an embedded server"):
+        MemoryPrimitive(f"embedded:{tmp_path}", durability=durability)
     assert not list(tmp_path.iterdir())
 
 

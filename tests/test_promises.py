@@ -176,6 +176,15 @@ def test_without_config_the_rest_is_read_from_info(server):
     assert info["dangers"] == []
 
 
+def test_an_embedded_server_is_synced_by_its_supervisor(tmp_path):
+    need("valkey")
+    with_supervisor = MemoryPrimitive(f"embedded:{tmp_path}", timeout=PATIENT)
+    info = with_supervisor.get_backend_info()
+    with_supervisor.sync.close()
+    assert (info["persistence"]["aof"], info["persistence"]["fsync"]) == (True, "everysec")
+    assert info["dangers"] == []
+
+
 @pytest.mark.usefixtures("no_automatic_reconnect")
 def test_in_an_outage_the_last_known_is_told(server, request):
     with Proxy(server.port) as proxy:

@@ -7,7 +7,7 @@ does not say, is unknown: None, and never guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from typing import Any
 
@@ -41,6 +41,15 @@ class Promises:
     server: str
     about: Mapping[str, Any]
     role: str | None = None
+
+    def synced_by_its_supervisor(self) -> Promises:
+        """Returns the promises of an embedded server, whose supervisor syncs its file every second."""
+        persistence = self.about["persistence"]
+        if persistence["fsync"] != "no":
+            return self
+        return replace(
+            self, about={**self.about, "persistence": {**persistence, "fsync": "everysec"}}
+        )
 
 
 UNKNOWN = Promises(

@@ -200,6 +200,11 @@ class RedisRunner:
         return self._address.kind in ("sentinel", "cluster")
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether the server is one of this user's own, see `stores.embedded`."""
+        return self._address.kind == "embedded"
+
+    @property
     def has_resent(self) -> bool:
         """Whether a command was sent twice, so that the first one may arrive late."""
         return (

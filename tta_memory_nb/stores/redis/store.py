@@ -57,8 +57,8 @@ def open_store(address: str, settings: Settings) -> RedisStore:
     """
     server = parse_address(address)
     if server.kind == "embedded":
-        place = "an embedded server, which has no replicas,"
-        check_attainable(read_durability(settings.durability), place, ("memory", "disk"))
+        place = "an embedded server, which has no replicas, and a supervisor that syncs its file every second,"
+        check_attainable(read_durability(settings.durability), place, ("memory",))
     runner = RedisRunner(server, settings.timeout, keys_of(settings.namespace).values.encode())
     store = RedisStore(settings, runner, shown=server.shown)
     try:
@@ -523,6 +523,8 @@ class RedisStore(NotCopied):
         size = yield from self._routing.look(self.commands.promises, self._records.size)
         yield from self._routing.look(self.commands.look_for_lost, lambda: None)
         outage, promised = self.outage(), self.commands.promised
+        if self.runner.is_embedded:
+            promised = promised.synced_by_its_supervisor()
         found = dangers(promised, self._durability, self.clock.skew)
         if outage and self._durability != IN_MEMORY:
             asked = f"durability='{self._durability}'"
