@@ -22,7 +22,9 @@ PACKAGE = Path(tta_memory_nb.__file__).parent
 FACE = "__init__"
 LAYERS: dict[str, int] = {
     **dict.fromkeys(("record", "entry", "keys", "codec", "text", "errors", "times"), 0),
-    **dict.fromkeys(("filters", "urls", "table", "main_field", "identifiers", "nesting"), 0),
+    **dict.fromkeys(
+        ("filters", "urls", "table", "main_field", "identifiers", "monospace", "nesting"), 0
+    ),
     **dict.fromkeys(("search", "embedders"), 1),
     "stores": 2,
     **dict.fromkeys(("memory", "transfer", "summarizers", "telemetry"), 3),

@@ -203,6 +203,37 @@ def test_pyplot_is_not_imported_and_no_setting_is_changed():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def plain(figure: Figure) -> list[str]:
+    """Returns the lines in which a terminal shows a figure."""
+    shown: Any = figure  # its method is set on the instance
+    text: str = shown._repr_mimebundle_(include=None, exclude=None)["text/plain"]
+    return text.splitlines()
+
+
+def test_a_terminal_shows_a_figure_as_lines_of_text():
+    made = [
+        entry("ann:mon", NOW, NOW + 1800),
+        entry("ann:mon:0123abcd", NOW + 7200),
+        entry("\u202eevil\n:張三", NOW, text=b"{" + b" " * 98 + b"}"),
+    ]
+    assert plain(plot_sessions(made)) == [
+        "2 sessions",
+        "ann · mon            2  " + "█" * 30 + "  until 2027-01-15 10:00:00Z",
+        "\\u202eevil\\n · 張三  1  " + "█" * 15 + " " * 15 + "  until 2027-01-15 08:00:00Z",
+    ]
+    title, first, *_, last = plain(plot_timeline(made))
+    assert title == "3 records by last write"
+    assert first == "2027-01-15 08:00:00Z  2  " + "█" * 30
+    assert last.startswith("2027-01-15 09:50:00Z  1  ")
+    assert plain(plot_ttl(made, NOW))[4] == "15-60 min     1  " + "█" * 15
+    assert plain(plot_sizes(made))[1:] == [
+        "2 B   2  " + "█" * 30,
+        *(f"{size:<4}  0" for size in ("4 B", "8 B", "16 B", "32 B")),
+        "64 B  1  " + "█" * 15,
+    ]
+    assert plain(plot_timeline([])) == ["nothing to show"]
+
+
 def test_a_picture_is_the_same_opaque_page_whatever_the_users_settings():
     made = [entry("alice:mon"), entry("bob:mon", NOW + 100_000)]
     plain = {name: png(plot(made)) for name, plot in PLOTS.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -204,11 +205,37 @@ def test_plain_text_has_the_same_order_and_fits_the_width():
         for n in range(1, 4)
     ]
     lines = frame_text(records_frame(made, now=NOW)).split("\n")
-    assert lines[0].split() == ["text", "user", "session", "updated"]
+    assert lines[0].split() == ["text", "user", "session", "updated", "key"]
     assert lines[1].startswith("note 1 long")
     assert "1 min ago" in lines[1]
-    assert lines[-1] == "[2 more columns]"
+    assert lines[-1] == "[1 more column]"
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "chosen", "width"),
+    [(True, 80, 132), (False, 80, 80), (True, 60, 60), (False, 60, 60), (False, None, 80)],
+)
+def test_plain_text_is_as_wide_as_the_terminal_unless_the_user_has_chosen(
+    monkeypatch, is_terminal, chosen, width
+):
+    frame = records_frame([record("k", {"text": "long " * 200})], now=NOW)
+    monkeypatch.setenv("COLUMNS", "132")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal, raising=False)
+    with pd.option_context("display.width", chosen):
+        lines = frame_text(frame).split("\n")
+    assert width - 5 < max(map(len, lines)) <= width
+
+
+def test_the_whole_text_of_a_cell_is_in_one_line_of_the_page():
+    text = "first\n\n[link](http://evil.example)\r\rlast " + "long " * 60
+    frame = records_frame([record("k", {"text": text, "note": text})], now=NOW)
+    html = frame_html(frame)
+    assert html is not None
+    assert Table(html).titles[1][0] == text
+    # An empty line would end the table where a Markdown file holds it.
+    assert "\n\n" not in html
+    assert "\r" not in html
 
 
 def test_plain_text_counts_the_cells_of_wide_characters():

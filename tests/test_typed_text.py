@@ -55,12 +55,21 @@ def stored(shell, key):
         "if True:\n    said = %memory add k {}",
         "def f():\n    if True:\n        %memory add k {}\nf()",
         "%time %memory add k {}",
+        "%time said = %memory add k {}",
+        "said = again = %memory add k {}",
+        "said['a'] = %memory add k {}",
+        "if True: %memory add k {}",
+        "1 + 1; %memory add k {}",
+        "def f(): return %memory add k {}\nf()",
+        "(lambda: 5 % 3); f = lambda: %memory add k {}\nf()",
+        "# a comment above\n%%memory add k\n{}",
         "%%memory add k\n{}",
         "  %%memory add k\n  {}",
         "1 + 1\n%memory add other first?\n%memory add k {}",
     ],
 )
 def test_a_sentence_is_stored_as_it_is_typed(shell, cell):
+    shell.user_ns["said"] = {}
     for text in SENTENCES:
         ran = Ran(shell, cell.replace("{}", text))
         assert ran.success, ran.text
@@ -74,6 +83,16 @@ def test_a_sentence_is_searched_for_as_it_is_typed(shell, cell):
         ran = Ran(shell, cell.replace("{}", text))
         assert ran.success, ran.text
         assert list(shell.user_ns["found"].index) == ["k"], cell
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["!echo 5 | %memory add k x", "?%memory add k x", "x = 5 %memory", "print(%memory list)"],
+)
+def test_what_is_no_magic_of_this_package_is_left_to_ipython(shell, cell):
+    code = shell.transform_cell(cell)
+    assert "run_line_magic('memory', 'add" not in code
+    assert "run_line_magic('memory', 'list" not in code
 
 
 def test_a_quoted_session_in_a_cell_keeps_its_prompts(shell):

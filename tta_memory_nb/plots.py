@@ -2,7 +2,7 @@
 
 A chart is a `matplotlib.figure.Figure` that is made without pyplot. Making it chooses no backend, changes no
 other figure and no setting, and leaves nothing to close. The figure renders itself as a PNG, which every
-notebook shows, with ``%matplotlib`` or without.
+notebook shows, with ``%matplotlib`` or without, and as lines of text for a terminal.
 
 Text from a memory is drawn literally, never as mathematics or TeX. Characters that no font has are escaped.
 """
@@ -21,7 +21,9 @@ from .entry import Entry
 from .errors import MissingPackage, harmless
 from .identifiers import readable
 from .memory.distributions import session_spans, sizes, time_to_live, timeline
+from .monospace import Bar, bar_chart
 from .table import moment
+from .times import shown_instant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,6 +77,7 @@ _MORE_FONTS = (
     *("Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Hebrew", "Arial Unicode MS"),
 )
 _NAME_LENGTH = 16  # characters of a user or a session in a label
+_LINES = 12  # of a timeline as text
 
 _SECOND, _MINUTE = 1 / 86_400, 1 / 1_440  # in days
 _FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800.0, 253_402_300_799.0  # the range of datetime
@@ -88,11 +91,15 @@ def plot_timeline(entries: Sequence[Entry]) -> Figure:
     """
     at = [entry.updated_at for entry in entries]
     # No bar is narrower than a second, the resolution of the axis.
-    bins = timeline(entries, min(60, max(1, int(max(at) - min(at)))) if at else 1)
+    most = max(1, int(max(at) - min(at))) if at else 1
+    bins = timeline(entries, min(60, most))
     with _styled_figure() as figure:
         if not entries:
             return _empty_figure(figure)
-        axes = _axes(figure, f"{_count_of_records(len(entries))} by last write")
+        few = timeline(entries, min(_LINES, most))
+        starts = [shown_instant(int(edge)) for edge in few.edges[:-1]]
+        title = f"{_count_of_records(len(entries))} by last write"
+        axes = _axes(figure, title, starts, few.counts)
         edges = _dates(bins.edges)
         widths = [max(end - start, _SECOND) for start, end in pairwise(edges)]
         axes.bar(edges[:-1], bins.counts, widths, align="edge", color=_BLUE, edgecolor=_PAPER)
@@ -114,7 +121,14 @@ def plot_sessions(entries: Sequence[Entry]) -> Figure:
         if not spans:
             return _empty_figure(figure, "no key reads user:session" if entries else "")
         others = f", the {len(spans)} most recently active" if more else ""
-        axes = _axes(figure, f"{_counted(len(spans) + more, 'session')}{others}")
+        short = readable(name for span in spans for name in (span.user, span.session))
+        axes = _axes(
+            figure,
+            f"{_counted(len(spans) + more, 'session')}{others}",
+            [f"{_name(short[span.user])} · {_name(short[span.session])}" for span in spans],
+            [span.count for span in spans],
+            [f"until {shown_instant(int(span.last))}" for span in spans],
+        )
         places = range(len(spans))
         first = _dates([span.first for span in spans])
         last = _dates([span.last for span in spans])
@@ -124,7 +138,6 @@ def plot_sessions(entries: Sequence[Entry]) -> Figure:
         has_glyph = _glyph_test()
         # Direction marks keep user and session in order if one of them is written from right to left.
         mark = "\u200e" if has_glyph("\u200e") else ""
-        short = readable(name for span in spans for name in (span.user, span.session))
         names = [
             f"{mark}{_name(short[span.user], has_glyph)}{mark} · "
             f"{_name(short[span.session], has_glyph)}{mark}"
@@ -166,12 +179,13 @@ def plot_ttl(entries: Sequence[Entry], now: float) -> Figure:
     with _styled_figure() as figure:
         if not entries:
             return _empty_figure(figure)
-        axes = _axes(figure, f"{_count_of_records(len(entries))} by time to live")
         names = [
             *("up to 1 min", "1-5 min", "5-15 min", "15-60 min", "1-6 h", "6-24 h"),
             *("1-7 days", "7-30 days", "longer", "never expire"),
         ]
-        _bars(axes, names, [*bins.counts, never], [_BLUE] * len(bins.counts) + [_GREY])
+        counts = [*bins.counts, never]
+        axes = _axes(figure, f"{_count_of_records(len(entries))} by time to live", names, counts)
+        _bars(axes, names, counts, [_BLUE] * len(bins.counts) + [_GREY])
         axes.set_xlabel("time until they expire")
         return figure
 
@@ -186,8 +200,9 @@ def plot_sizes(entries: Sequence[Entry]) -> Figure:
     with _styled_figure() as figure:
         if not entries:
             return _empty_figure(figure)
-        axes = _axes(figure, f"{_count_of_records(len(entries))} by size")
-        _bars(axes, [_size(edge) for edge in bins.edges[:-1]], bins.counts, _BLUE)
+        names = [_size(edge) for edge in bins.edges[:-1]]
+        axes = _axes(figure, f"{_count_of_records(len(entries))} by size", names, bins.counts)
+        _bars(axes, names, bins.counts, _BLUE)
         axes.set_xlabel("bytes of JSON: at least this many, and less than twice as many")
         return figure
 
@@ -200,8 +215,13 @@ def plot_evaluation(evaluation: Evaluation) -> Figure:
     """
     with _styled_figure() as figure:
         count = _counted(len(evaluation.questions), "judged question")
-        axes = _axes(figure, f"{count}, mean and 95 % interval")
         measures, modes = evaluation.measures, evaluation.modes
+        axes = _axes(
+            figure,
+            f"{count}, mean and 95 % interval",
+            [f"{measure} {mode}" for measure in measures for mode in modes],
+            [evaluation.mean(mode, measure) for measure in measures for mode in modes],
+        )
         width = 0.8 / len(modes)
         for number, mode in enumerate(modes):
             means = [evaluation.mean(mode, measure) for measure in measures]
@@ -264,14 +284,33 @@ def _png(figure: Figure) -> tuple[bytes, dict[str, int]]:
     return data, {"width": width // _PIXEL_RATIO, "height": height // _PIXEL_RATIO}
 
 
-def _axes(figure: Figure, title: str) -> Axes:
+def _axes(
+    figure: Figure,
+    title: str,
+    names: Sequence[str],
+    numbers: Sequence[float],
+    notes: Sequence[str] = (),
+) -> Axes:
+    """Returns the axes of a figure, which is shown in text as numbers with names and notes."""
+    bars = map(Bar, names, numbers, notes or [""] * len(names))
+    _show_as_text(figure, bar_chart(title, list(bars)))
     axes = figure.add_subplot()
     axes.set_title(title)
     return axes
 
 
+def _show_as_text(figure: Figure, text: str) -> None:
+    # IPython looks for this method on any object, and takes the PNG from the other one.
+    figure._repr_mimebundle_ = partial(_text_bundle, text)  # type: ignore[attr-defined]
+
+
+def _text_bundle(text: str, **_options: Any) -> dict[str, str]:
+    return {"text/plain": text}
+
+
 def _empty_figure(figure: Figure, why: str = "") -> Figure:
     text = "nothing to show" + (f": {why}" if why else "")
+    _show_as_text(figure, text)
     figure.set_size_inches(_WIDTH, 1.0)
     figure.text(0.5, 0.5, text, ha="center", va="center", color=_FAINT)
     return figure
@@ -357,8 +396,8 @@ def _size(edge: float) -> str:
     return f"{edge:.0f} GiB"
 
 
-def _name(text: str, has_glyph: Callable[[str], bool]) -> str:
-    """Returns a name as it is drawn: shortened, with characters that no font has escaped."""
+def _name(text: str, has_glyph: Callable[[str], bool] = bool) -> str:
+    """Returns a name as it is shown: shortened, with characters that no font has escaped."""
     shown = ""
     for character in harmless(text[: _NAME_LENGTH + 1]):
         spelled = character if has_glyph(character) else _escaped(character)

@@ -6,12 +6,14 @@ in sight. Selections and other tables keep the columns and the order that their 
 
 from __future__ import annotations
 
+import sys
 import time
 from html import escape
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
-from unicodedata import category, east_asian_width
 
 from ..errors import harmless
+from ..monospace import padded, width
 from ..table import ABSENT, INSTANTS, META, PATHS_ATTR, column_path
 from .build import SHOWN_ATTR
 from .layout import Cell, Column, columns_that_are_fields, cut, lay_out
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Colours and lines are those of the front end, so that the table fits both themes. A front end that strips
-# the style from untrusted HTML shows a plain table. Text of any script begins where its script begins.
+# the style from untrusted HTML shows a plain table. Text of any script begins where its script begins. Paper has
+# no scroll bar, and often no colours.
 _STYLE = """<style>
 .tta-memory th, .tta-memory td {
   text-align: start !important; white-space: nowrap; vertical-align: top; unicode-bidi: isolate;
@@ -32,6 +35,11 @@ _STYLE = """<style>
 .tta-memory .tta-number, .tta-memory .tta-time { max-width: none; }
 .tta-memory .tta-key, .tta-memory .tta-time { opacity: 0.75; }
 .tta-memory mark { background: #ffe58f; color: #1a1a1a; padding: 0; border-radius: 2px; }
+@media print {
+  .tta-memory th, .tta-memory td { white-space: normal; overflow-wrap: anywhere; }
+  .tta-memory .tta-main { min-width: 12em; }
+  .tta-memory mark { font-weight: bold; text-decoration: underline; print-color-adjust: exact; }
+}
 </style>"""
 
 # The two last classes make MathJax leave "$5 and $10" alone.
@@ -176,7 +184,9 @@ def _html_cell(kind: str, cell: Cell) -> str:
 
 
 def _html_text(text: str) -> str:
-    return escape(text.replace("\0", "\ufffd"))
+    # A Markdown file that holds the table would end it at an empty line, and read the rest as Markdown.
+    lines = escape(text.replace("\0", "\ufffd"))
+    return lines.replace("\n", "&#10;").replace("\r", "&#13;")
 
 
 def _records_text(frame: pd.DataFrame) -> str:
@@ -187,21 +197,22 @@ def _records_text(frame: pd.DataFrame) -> str:
         [harmless(column.name), *(harmless(cell.text) for cell in column.cells)]
         for column in columns
     ]
-    widths = [max(map(_width, each)) for each in texts]
-    first = widths[0]
-    if columns[0].kind == "main":
-        others = sum(width + len(_GAP) for width in widths[1:])
-        first = min(first, max(room // 2, room - others))
-        texts[0] = [texts[0][0], *(harmless(_cut_again(c, first)) for c in columns[0].cells)]
-        widths[0] = max(map(_width, texts[0]))
-    fitting, used = 1, widths[0]
+    widths = [max(map(width, each)) for each in texts]
+    is_cut = columns[0].kind == "main"
+    # The main column makes room for others, as far as they fit then, and takes what they leave.
+    used = min(widths[0], room * 2 // 5) if is_cut else widths[0]
+    fitting = 1
     while fitting < len(columns) and used + len(_GAP) + widths[fitting] <= room:
         used += len(_GAP) + widths[fitting]
         fitting += 1
+    if is_cut:
+        first = min(widths[0], room - sum(cells + len(_GAP) for cells in widths[1:fitting]))
+        texts[0] = [texts[0][0], *(harmless(_cut_again(c, first)) for c in columns[0].cells)]
+        widths[0] = max(map(width, texts[0]))
     lines = [
         _GAP.join(
-            _padded(column[row], width)
-            for column, width in zip(texts[:fitting], widths, strict=False)
+            padded(column[row], cells)
+            for column, cells in zip(texts[:fitting], widths, strict=False)
         ).rstrip()
         for row in range(len(some) + 1)
     ]
@@ -215,32 +226,23 @@ def _records_text(frame: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _cut_again(cell: Cell, width: int) -> str:
-    if _width(cell.text) <= width:
+def _cut_again(cell: Cell, cells: int) -> str:
+    if width(cell.text) <= cells:
         return cell.text
     # A character of two cells of the terminal counts twice.
-    fewer = width * len(cell.text) // max(1, _width(cell.text))
+    fewer = cells * len(cell.text) // max(1, width(cell.text))
     return cut(cell.text, cell.spans, max(1, fewer - 2)).text
 
 
 def _terminal_width() -> int:
+    """Returns how many characters a line has: as many as the user has set, or as the terminal has."""
     import pandas as pd
 
-    return pd.get_option("display.width") or _TERMINAL_WIDTH
-
-
-def _width(text: str) -> int:
-    """How many cells of a terminal a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if category(each) in ("Mn", "Me", "Cf") else 2 if east_asian_width(each) in "WF" else 1
-        for each in text
-    )
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+    chosen = pd.get_option("display.width") or _TERMINAL_WIDTH
+    # A kernel does not know the terminal, if any, in which its output is shown.
+    if chosen != _TERMINAL_WIDTH or not sys.stdout.isatty():
+        return int(chosen)
+    return get_terminal_size((_TERMINAL_WIDTH, 24)).columns
 
 
 # ---- other tables

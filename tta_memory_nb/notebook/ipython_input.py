@@ -7,6 +7,7 @@ quoted in the body of a cell are removed. So the lines of this magic are turned 
 
 from __future__ import annotations
 
+import keyword
 import re
 import tokenize
 from typing import TYPE_CHECKING, Any
@@ -23,19 +24,24 @@ from .fields import names_in
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-# The magic itself, or magics that run it, such as %time. "%memory?" is left to IPython.
+# The magic itself, or magics that run it or an assignment of it, such as %time. "%memory?" is left to IPython.
 _LINE = re.compile(
-    r"(?P<outer>(?:%(?!memory\b)\w+\s+(?:-\w+\s*\d*\s+)*)*)%memory(?=\s|$)(?!\s*\?{1,2}\s*$)"
+    r"(?P<outer>(?:%(?!memory\b)\w+\s+(?:-\w+\s*\d*\s+)*)*(?:(?<=\s)[\w.,\[\]'\" ]+=\s*)*)"
+    r"%memory(?=\s|$)(?!\s*\?{1,2}\s*$)"
 )
+# Comments may stand above the magic of a cell.
 _CELL = re.compile(
-    r"\s*^(?P<indent>[^\S\n]*)%%memory(?:[^\S\n]+(?P<line>[^\n]*))?(?:\n|$)", re.MULTILINE
+    r"(?:\s|^#[^\n]*$)*^(?P<indent>[^\S\n]*)%%memory(?:[^\S\n]+(?P<line>[^\n]*))?(?:\n|$)",
+    re.MULTILINE,
 )
 _HELP = re.compile(r"\s*(?P<command>[a-z]+)\s*\?{1,2}\s*$")
 _LONGEST = 10_000  # characters of a line whose variables are looked for
+_ESCAPES = ("!", "?")  # of IPython: behind them is a command of the system, or a request for help
+_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 
 
 class _MemoryLine(TokenTransformBase):
-    """A line that begins with ``%memory``, or assigns it."""
+    """A line with ``%memory`` in it: at its beginning, assigned, or in any other place of an expression."""
 
     priority = -1  # before IPython's own transformations in the same place
 
@@ -55,25 +61,29 @@ class _MemoryLine(TokenTransformBase):
         at, column = self.magic_line, self.magic_column
         end = find_end_of_continued_line(lines, at)
         typed = assemble_continued_line(lines, (at, column), end)
-        call = _call(typed, is_inside=lines[at][:1].isspace())
-        return [*lines[:at], f"{lines[at][:column]}{call}\n", *lines[end + 1 :]]
+        before = lines[at][:column]
+        call = _call(typed, is_inside=before[:1].isspace() or ":" in before)
+        return [*lines[:at], f"{before}{call}\n", *lines[end + 1 :]]
 
 
 def _magic_in(line: list[tokenize.TokenInfo]) -> int | None:
-    """Returns the position of the token ``%`` of a magic that begins a logical line or is assigned."""
-    depth, first = 0, 0
-    while first < len(line) and line[first].type in (tokenize.INDENT, tokenize.DEDENT):
-        first += 1
-    candidates = [first]
-    for position in range(first, len(line)):
-        text = line[position].string
-        if depth == 0 and text.endswith("=") and text not in ("==", "!=", "<=", ">="):
-            candidates.append(position + 1)
-            break
-        depth += (text in "([{" and bool(text)) - (text in ")]}" and bool(text))
-    for position in candidates:
-        if position < len(line) - 1 and line[position].string == "%":
+    """Returns the position of the token ``%`` that begins a magic, anywhere in a logical line.
+
+    Behind a value, ``%`` is Python's operator. Anywhere else (at the beginning, behind ``=``, ``:``, ``;`` or
+    ``return``) Python knows no ``%``. Nor is there a magic inside brackets, since it would end with the line.
+    """
+    depth, is_behind_value = 0, False
+    for position, token in enumerate(line[:-1]):
+        if token.string == "%" and depth == 0 and not is_behind_value:
             return position
+        if token.string in _ESCAPES:
+            return None
+        depth += (token.string in _OPENING) - (token.string in _CLOSING)
+        is_behind_value = (
+            token.type in (tokenize.NUMBER, tokenize.STRING)
+            or token.string in (*_CLOSING, "True", "False", "None")
+            or (token.type == tokenize.NAME and not keyword.iskeyword(token.string))
+        )
     return None
 
 

@@ -44,11 +44,26 @@ class MemoryMagicError(TTAMemoryError):
         self.command = command
 
     def _render_traceback_(self) -> list[str]:
-        # IPython calls this method instead of showing a traceback, which would show the code of this
-        # package instead of the user's mistake. Unlike UsageError, the front end still gets an error.
-        red, plain = "\x1b[31m", "\x1b[0m"
-        lines = [harmless(line) for line in str(self).split("\n")]
-        return [f"{red}{shown(self.command)}{plain}: " + "\n".join(lines)]
+        return _in_one_line(self.command, str(self))
+
+
+class MemoryMagicInterrupt(KeyboardInterrupt):
+    """Ctrl-C during a ``%memory`` command. IPython shows it in one line, and the cell fails."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__("interrupted")
+        self.command = command
+
+    def _render_traceback_(self) -> list[str]:
+        return _in_one_line(self.command, str(self))
+
+
+def _in_one_line(command: str, message: str) -> list[str]:
+    # IPython shows this instead of a traceback, which would show the code of this package instead of the
+    # user's mistake. Unlike UsageError, the front end still gets an error.
+    red, plain = "\x1b[31m", "\x1b[0m"
+    lines = [harmless(line) for line in message.split("\n")]
+    return [f"{red}{shown(command)}{plain}: " + "\n".join(lines)]
 
 
 def notebook_of(shell: InteractiveShell) -> Notebook:
@@ -93,6 +108,8 @@ class MemoryMagics(Magics):
                 notebook_of(shell).remember(name, error.change)  # the write stays
             message = syntax(name).explain(error) if name in COMMANDS else str(error)
             raise MemoryMagicError(f"%memory {name}".strip(), message) from None
+        except KeyboardInterrupt:
+            raise MemoryMagicInterrupt(f"%memory {name}".strip()) from None
         outage = outage_of(notebook_of(shell))
         if text := "\n".join(filter(None, (reply.text, outage))):
             print(text)  # noqa: T201  a magic's text is its output

@@ -1,7 +1,8 @@
-"""The plain table for places without a kernel: GitHub, nbviewer, exported HTML, reopened notebooks.
+"""The plain table for places without a kernel or without widgets.
 
 A saved widget only refers to an object of a kernel that has ended. So an explorer displays a plain
-table beside itself, which is hidden while the explorer runs and shown wherever it cannot run.
+table beside itself, which is hidden while the explorer runs and shown wherever it cannot run: on GitHub and
+nbviewer, in exported HTML and reopened notebooks, and as text in a terminal.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import islice
 from operator import is_
 from typing import Any
 
-from ...frames import frame_html, records_frame
+from ...frames import frame_html, frame_text, records_frame
 from ...record import MemoryRecord
 from ...table import META
 from .cells import MOST_CHARACTERS, sendable
@@ -45,6 +46,8 @@ _WHY = (
     "missing: install anywidget and ipywidgets into the environment in which JupyterLab runs (the kernel's may be "
     "another), restart JupyterLab, and reload this page."
 )
+# Text is shown by terminals and by consoles of Jupyter.
+_NO_WIDGETS = "The explorer is a widget, which needs a notebook. Here, type: %memory search WORDS"
 
 
 class StaticPage:
@@ -73,7 +76,8 @@ class StaticPage:
         self._namespace = namespace
 
     def __repr__(self) -> str:
-        return self._summary()
+        table = [frame_text(self._frame)] if self._records else []
+        return "\n".join([self._summary(), *table, _NO_WIDGETS])
 
     def _summary(self) -> str:
         shown = len(self._records)
@@ -86,13 +90,16 @@ class StaticPage:
         return self.html
 
     @cached_property
+    def _frame(self) -> Any:
+        frame = records_frame(self._records, query=self._query)
+        return frame.iloc[:, : len(META) + _MOST_FIELDS]
+
+    @cached_property
     def html(self) -> str:
         """The table as HTML, made once however often it is shown and compared."""
-        frame = records_frame(self._records, query=self._query)
-        frame = frame.iloc[:, : len(META) + _MOST_FIELDS]
         why = f'<p class="tta-why" hidden>{_WHY}</p>'
         summary = f"<p>{escape(self._summary())}</p>"
-        return f'<div class="{CLASS}">{_STYLE}{summary}{why}{frame_html(frame)}</div>'
+        return f'<div class="{CLASS}">{_STYLE}{summary}{why}{frame_html(self._frame)}</div>'
 
 
 class StaticOutput:
@@ -106,12 +113,16 @@ class StaticOutput:
 
     def display(self, make_page: Callable[[], StaticPage | None]) -> None:
         """Displays the page; not if there is none."""
+        from IPython.core.getipython import get_ipython
         from IPython.display import display
 
         page = make_page()
         if page is not None:
             self._updated_at, self._html = time.monotonic(), page.html
-            self._handle = display(page, display_id=True)  # type: ignore[no-untyped-call]
+            handle = display(page, display_id=True)  # type: ignore[no-untyped-call]
+            # A terminal would print each update below what is being typed.
+            is_kernel = getattr(get_ipython(), "kernel", None) is not None
+            self._handle = handle if is_kernel else None
 
     def update(self, make_page: Callable[[], StaticPage | None], *shown: object) -> None:
         """Brings a displayed page up to date, unless that was done a moment ago.
