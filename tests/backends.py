@@ -215,12 +215,13 @@ class Line:
 def on_a_stand_in(
     *,
     summarizer: Any = None,
+    embedder: Any = None,
     clock: Callable[[], float] = time.time,
     **arguments: Any,
 ) -> Any:
     """Returns a memory on a stand-in for a server. It is Any, because tests read its runner's log."""
     store = StandIn(InMemoryStore(clock=clock, **arguments))
-    return MemoryPrimitive.over(store, summarizer=summarizer, clock=clock)
+    return MemoryPrimitive.over(store, summarizer=summarizer, embedder=embedder, clock=clock)
 
 
 WITH_A_STAND_IN = {**BACKENDS, "stand-in": on_a_stand_in}

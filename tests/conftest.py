@@ -165,9 +165,11 @@ def make(
     """Makes memories of one backend, in a namespace of the test's own unless it names one."""
     made: list[MemoryPrimitive] = []
 
-    def make_memory(max_size: int = 1000, namespace: str = request.node.name) -> MemoryPrimitive:
+    def make_memory(
+        max_size: int = 1000, namespace: str = request.node.name, **arguments: Any
+    ) -> MemoryPrimitive:
         open_memory = WITH_A_STAND_IN[backend]
-        made.append(open_memory(max_size=max_size, namespace=namespace, clock=clock))
+        made.append(open_memory(max_size=max_size, namespace=namespace, clock=clock, **arguments))
         return made[-1]
 
     yield make_memory

@@ -66,6 +66,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "frames",
         "memory.distributions",
         "evaluation.significance",
+        "memory.meaning",
     ),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""

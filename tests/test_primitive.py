@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import pytest
 from backends import BATCH, Clock, on_a_stand_in
+from embedding import Toy
 
 from tta_memory_nb import (
     InMemoryStore,
@@ -112,6 +113,7 @@ def test_additional_arguments_of_the_constructor_are_keyword_only():
         ("default_mode", "keyword"),
         ("language", "english"),
         ("weights", None),
+        ("embedder_timeout", 30.0),
         ("compress_over", 4096),
     ]
     assert {parameter.kind for parameter in found} == {inspect.Parameter.KEYWORD_ONLY}
@@ -339,7 +341,13 @@ def scene(tmp_path: Path) -> Callable[..., Scene]:
     """Returns a function that prepares any memory in the same way."""
 
     def make_scene(make: Callable[..., MemoryPrimitive]) -> Scene:
-        memory = make(max_size=50, namespace="tenant", summarizer=joined, clock=Clock())
+        memory = make(
+            max_size=50,
+            namespace="tenant",
+            embedder=Toy(),
+            summarizer=joined,
+            clock=Clock(),
+        )
         memory.sync.add_many({f"ann:{n}": {"text": f"rain {n}"} for n in range(8)}, ttl=60)
         return Scene(memory, memory.sync.remove(["ann:7"]), tmp_path / "records.jsonl")
 
@@ -365,6 +373,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "stream_records": lambda face, _: face.stream_records("rain", limit=5),
     "count": lambda face, _: face.count("rain"),
     "build_index": lambda face, _: face.build_index(),
+    "embed": lambda face, _: face.embed(),
     "clear": lambda face, _: face.clear(),
     "remove": lambda face, _: face.remove(prefix="ann"),
     "take_all": lambda face, _: face.take_all(),
@@ -583,6 +592,10 @@ def test_the_backend_info_names_the_backend_and_no_password():
         "degraded": True,
         "writes_waiting": 2,
         "writes_refused": {},
+        "embedder": "wordllama",
+        "embedder_dim": None,
+        "embedder_failed": None,
+        "vectors": 0,
     }
     memory.sync.close()
 
@@ -598,7 +611,8 @@ def test_the_backend_info_names_the_backend_and_no_password():
         ({"namespace": ""}, "namespace=''"),
         ({"on_outage": "ignore"}, "on_outage='ignore'"),
         ({"on_outage": []}, r"on_outage=\[\]"),
-        ({"embedder": print}, "embedder"),
+        ({"embedder": "word2vec"}, "embedder='word2vec'"),
+        ({"embedder_timeout": 0}, "embedder_timeout=0"),
         ({"summarizer": "short"}, "summarizer='short'"),
         ({"compress_over": -1}, "compress_over=-1"),
         ({"compress_over": True}, "compress_over=True"),

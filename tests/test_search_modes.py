@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from backends import EVERY_BACKEND
+from embedding import Toy
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive
 from tta_memory_nb.search.indexes import INDEXES
@@ -25,7 +26,7 @@ def told(memory: Any) -> Any:
 @pytest.mark.parametrize("query", ["rain", "bridge", "Bob"])
 @pytest.mark.backends(*EVERY_BACKEND)
 def test_the_parts_of_a_score_sum_to_it(make, mode, query):
-    hits = told(make().sync).hits(query, mode=mode)
+    hits = told(make(embedder=Toy()).sync).hits(query, mode=mode)
     assert hits
     for hit in hits:
         assert sum(part.amount for part in hit.explanation) == pytest.approx(hit.score)
@@ -36,7 +37,7 @@ def test_the_parts_of_a_score_sum_to_it(make, mode, query):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.backends(*EVERY_BACKEND)
 def test_all_verbs_that_search_find_the_same_in_a_mode(make, mode):
-    memory = told(make().sync)
+    memory = told(make(embedder=Toy()).sync)
     for query in ("bridge", "rain", "nothing of it"):
         keys = [hit.entry.key for hit in memory.hits(query, mode=mode)]
         assert [entry.key for entry in memory.entries(query, mode=mode)] == keys
@@ -50,7 +51,7 @@ def test_all_verbs_that_search_find_the_same_in_a_mode(make, mode):
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_default_mode_is_the_mode_of_every_verb_that_is_called_without_one(mode):
-    memory = told(MemoryPrimitive(default_mode=mode).sync)
+    memory = told(MemoryPrimitive(default_mode=mode, embedder=Toy()).sync)
     assert memory.default_mode == mode
     assert memory.search("bridge") == memory.search("bridge", mode=mode)
     assert memory.search_records("bridge") == memory.search_records("bridge", mode=mode)

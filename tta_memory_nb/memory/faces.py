@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
+from ..embedders.base import EmbedderLike
 from ..entry import Entry
 from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs
@@ -26,6 +27,7 @@ from ..stores.memory import InMemoryStore
 from ..stores.opening import Settings, open_store
 from ..stores.plan import Plan, let_others_run
 from ..times import Duration
+from .meaning import BY_MEANING, Meanings
 from .verbs import (
     Summarizer,
     Verbs,
@@ -145,9 +147,10 @@ class SyncMemory(NotCopied):
     def search(  # noqa: D102
         self, query: str, limit: int | None = 5, mode: SearchMode | None = None
     ) -> list[dict[str, Any]]:
-        if self._find_now is None or self._verbs.watch is not None:
+        search = search_for(query, limit, mode, self._verbs)
+        if self._find_now is None or self._verbs.watch is not None or search.mode in BY_MEANING:
             return self._search(query, limit, mode)
-        return values_of(self._find_now(search_for(query, limit, mode, self._verbs)))
+        return values_of(self._find_now(search))
 
     _add = _called(Verbs.add)
     _get = _called(Verbs.get)
@@ -166,6 +169,7 @@ class SyncMemory(NotCopied):
     search_records = _called(Verbs.search_records)
     count = _called(Verbs.count)
     build_index = _called(Verbs.build_index)
+    embed = _called(Verbs.embed)
     clear = _called(Verbs.clear)
     remove = _called(Verbs.remove)
     take_all = _called(Verbs.take_all)
@@ -294,7 +298,11 @@ class MemoryPrimitive(NotCopied):
         on_outage: what to do when the server is away: ``"fallback"`` works in memory, and brings
             the server up to date when it is back; ``"raise"`` raises.
         timeout: seconds that the server may take for an answer.
-        embedder: reserved for semantic search, which this version does not have.
+        embedder: turns texts into vectors for the modes ``"semantic"`` and ``"hybrid"``: an ``Embedder``,
+            a function from a list of texts to vectors, or a name, such as ``"wordllama"`` or
+            ``"sentence-transformers:MODEL"``. The first search by meaning loads it. None for
+            ``"wordllama"``, if it is installed.
+        embedder_timeout: how long the embedder may take for one call, in seconds or as text such as ``"1m"``.
         summarizer: makes a text of records, for `summarize`; may be async.
         default_mode: how `search`, `search_records`, `hits`, `entries`, `stream_records` and `count` search
             when they are called without ``mode``.
@@ -326,11 +334,12 @@ class MemoryPrimitive(NotCopied):
         on_outage: OutagePolicy = "fallback",
         timeout: float = 2.0,
         durability: str = "memory",
-        embedder: None = None,
+        embedder: EmbedderLike | None = None,
         summarizer: Summarizer | None = None,
         default_mode: SearchMode = "keyword",
         language: str = "english",
         weights: SearchWeights | None = None,
+        embedder_timeout: Duration = 30.0,
         compress_over: int = 4096,
         clock: Clock = time.time,
     ) -> None:
@@ -340,8 +349,7 @@ class MemoryPrimitive(NotCopied):
                 f"redis_url: <{type(redis_url).__name__}> is no address; give text such as "
                 "'redis://host:6379'"
             )
-        if embedder is not None:
-            raise InvalidArgument("embedder: this version has no semantic search; leave it out")
+        meanings = Meanings(embedder, embedder_timeout, clock)
         _check_summarizer(summarizer)
         check_mode(default_mode, "default_mode")
         options = _options(language, weights)
@@ -355,17 +363,19 @@ class MemoryPrimitive(NotCopied):
             clock=clock,
         )
         store = open_store(redis_url if enable_redis else None, settings)
-        self._set_up(store, clock, summarizer, default_mode, options)
+        self._set_up(store, clock, summarizer, default_mode, options, meanings)
 
     @classmethod
     def over(
         cls,
         store: Store | InMemoryStore,
         *,
+        embedder: EmbedderLike | None = None,
         summarizer: Summarizer | None = None,
         default_mode: SearchMode = "keyword",
         language: str = "english",
         weights: SearchWeights | None = None,
+        embedder_timeout: Duration = 30.0,
         clock: Clock = time.time,
     ) -> Self:
         """Returns a memory over a store of the caller's: a wrapper, a test double, another backend.
@@ -378,10 +388,12 @@ class MemoryPrimitive(NotCopied):
 
         Args:
             store: anything with the verbs of `stores.base.Store`, or an `InMemoryStore`.
+            embedder: turns texts into vectors, see the class.
             summarizer: makes a text of records, for `summarize`; may be async.
             default_mode: how to search when a verb is called without ``mode``.
             language: the language of the words, for modes that rank.
             weights: how much each signal counts in a ranking; None for the defaults.
+            embedder_timeout: how long the embedder may take for one call.
             clock: gives Unix seconds; for tests.
 
         Raises:
@@ -396,9 +408,12 @@ class MemoryPrimitive(NotCopied):
                 "verbs of tta_memory_nb.stores.base.Store"
             )
         _check_summarizer(summarizer)
+        meanings = Meanings(embedder, embedder_timeout, clock)
         memory = cls.__new__(cls)
         options = _options(language, weights)
-        memory._set_up(store, clock, summarizer, default_mode, options)  # noqa: SLF001  as __init__ does
+        memory._set_up(  # noqa: SLF001  as __init__ does
+            store, clock, summarizer, default_mode, options, meanings
+        )
         return memory
 
     def _set_up(
@@ -408,12 +423,12 @@ class MemoryPrimitive(NotCopied):
         summarizer: Summarizer | None,
         default_mode: SearchMode,
         options: SearchOptions,
+        meanings: Meanings,
     ) -> None:
         self._store = store
         # A store on a server counts by the clock of that server.
-        self._verbs = Verbs(
-            store, getattr(store, "clock", clock), summarizer, default_mode, options
-        )
+        clock = getattr(store, "clock", clock)
+        self._verbs = Verbs(store, clock, summarizer, default_mode, options, meanings)
         self.sync = SyncMemory(store, self._verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
@@ -456,9 +471,10 @@ class MemoryPrimitive(NotCopied):
     async def search(  # noqa: D102
         self, query: str, limit: int | None = 5, mode: SearchMode | None = None
     ) -> list[dict[str, Any]]:
-        if self._find_now is None or self._verbs.watch is not None:
+        search = search_for(query, limit, mode, self._verbs)
+        if self._find_now is None or self._verbs.watch is not None or search.mode in BY_MEANING:
             return await self._search(query, limit, mode)
-        return values_of(self._find_now(search_for(query, limit, mode, self._verbs)))
+        return values_of(self._find_now(search))
 
     _add = _awaited(Verbs.add)
     _get = _awaited(Verbs.get)
@@ -477,6 +493,7 @@ class MemoryPrimitive(NotCopied):
     search_records = _awaited(Verbs.search_records)
     count = _awaited(Verbs.count)
     build_index = _awaited(Verbs.build_index)
+    embed = _awaited(Verbs.embed)
     clear = _awaited(Verbs.clear)
     remove = _awaited(Verbs.remove)
     take_all = _awaited(Verbs.take_all)

@@ -18,11 +18,12 @@ from ..errors import InvalidArgument, NotStorable, brief
 from ..filters import EVERYTHING, FilterArgs, Filters
 from ..record import MemoryRecord
 from ..search.indexes import check_mode
-from ..search.options import DEFAULT_OPTIONS, SearchOptions
+from ..search.options import SearchOptions
 from ..search.request import Found, Hit, Search, SearchMode, check_limit, check_query
 from ..stores.base import Change, Clock, Store
 from ..stores.plan import Call, Plan
 from ..times import Duration, duration
+from .meaning import BY_MEANING, Bar, Meanings
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -77,6 +78,7 @@ class Verbs:
         summarizer: what `summarize` calls, or None.
         default_mode: how to search where a verb is called without ``mode``.
         options: what modes that rank are asked for.
+        meanings: the embedder, for searches by meaning.
 
     Attributes:
         clock: gives Unix seconds.
@@ -90,14 +92,16 @@ class Verbs:
         store: Store,
         clock: Clock,
         summarizer: Summarizer | None,
-        default_mode: SearchMode = "keyword",
-        options: SearchOptions = DEFAULT_OPTIONS,
+        default_mode: SearchMode,
+        options: SearchOptions,
+        meanings: Meanings,
     ) -> None:
         self._store = store
         self.clock = clock
         self._summarizer = summarizer
         self.default_mode = check_mode(default_mode, "default_mode")
         self.options = options
+        self._meanings = meanings
         self.watch: Watch | None = None
 
     # ---- one record
@@ -228,7 +232,7 @@ class Verbs:
         Raises:
             InvalidArgument: as `search_records`.
         """
-        found = yield from self._store.find(self._search(query, limit, mode, filters))
+        found = yield from self._find(self._search(query, limit, mode, filters))
         return [hit.entry for hit in found]
 
     @spell_out_filters
@@ -257,7 +261,7 @@ class Verbs:
         Raises:
             InvalidArgument: as `search_records`.
         """
-        return self._store.find(self._search(query, limit, mode, filters))
+        return self._find(self._search(query, limit, mode, filters))
 
     def peek(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked; their order of use stays."""
@@ -290,8 +294,11 @@ class Verbs:
 
         Raises:
             InvalidArgument: a limit below 1, a query that is not text, another mode.
+            EmbedderError: the embedder fails, in the mode ``"semantic"``.
+            MissingPackage: the embedder is not installed, in the mode ``"semantic"``.
         """
-        return values_of((yield from self._store.find(search_for(query, limit, mode, self))))
+        search = search_for(query, limit, mode, self)
+        return values_of((yield from self._find(search)))
 
     @spell_out_filters
     def search_records(
@@ -315,10 +322,10 @@ class Verbs:
 
         Raises:
             InvalidArgument: a limit below 1, a query that is not text, another mode, a filter.
+            EmbedderError, MissingPackage: as `search`.
         """
-        found = yield from self._store.find(
-            self._search(query, limit, mode, filters, optional=False)
-        )
+        search = self._search(query, limit, mode, filters, optional=False)
+        found = yield from self._find(search)
         return Found(map(self._found, found), getattr(found, "reading", None))
 
     @spell_out_filters
@@ -357,7 +364,10 @@ class Verbs:
             taken += len(wanted)
             return list(map(self._found, wanted))
 
-        for batch in self._store.stream(search):
+        needs_meaning = search.text and search.mode in BY_MEANING
+        store = self._store
+        batches = self._meanings.stream(store, search) if needs_meaning else store.stream(search)
+        for batch in batches:
             yield decoded(batch)
             if taken == limit:
                 return
@@ -379,7 +389,10 @@ class Verbs:
         Raises:
             InvalidArgument: as `search_records`.
         """
-        return self._store.count(self._search(query, None, mode, filters))
+        search = self._search(query, None, mode, filters)
+        if search.text and search.mode in BY_MEANING:
+            return self._meanings.count(self._store, search)
+        return self._store.count(search)
 
     def build_index(self, seconds: float | None = None) -> Plan[int]:
         """Does the index work that searches would do a little at a time.
@@ -397,6 +410,27 @@ class Verbs:
             InvalidArgument: seconds that are neither 0 nor a positive number.
         """
         return self._store.build_index(seconds)
+
+    @spell_out_filters
+    def embed(self, progress: Progress | bool = False, **filters: Unpack[FilterArgs]) -> Plan[int]:
+        """Makes the vectors that searches by meaning need, ahead of the first of them.
+
+        No search needs this. A search by meaning makes the vectors that it lacks, which takes long in a
+        large memory with a slow embedder. What was embedded stays, also if this is interrupted.
+
+        Args:
+            progress: show a progress bar, or a callable that wraps an iterable in one.
+            **filters: of which records; see the class.
+
+        Returns:
+            How many texts were embedded.
+
+        Raises:
+            EmbedderError: the embedder fails.
+            MissingPackage: the embedder is not installed.
+        """
+        search = Search(filters=self._filters(filters))
+        return self._meanings.rehearse(self._store, search, Bar(progress))
 
     # ---- taking out and putting back
 
@@ -592,8 +626,13 @@ class Verbs:
 
         ``writes_refused`` has, by key, the last write of an outage that the server then
         refused for good: an object with ``kind``, ``reason``, ``at`` (Unix seconds) and ``value``.
+
+        ``embedder`` is the name of the embedder, ``embedder_dim`` the size of its vectors (None before the first),
+        ``vectors`` how many this process has, and ``embedder_failed`` why the last search by meaning had
+        to do without it, or None.
         """
-        return self._store.about()
+        about = yield from self._store.about()
+        return about | self._meanings.about()
 
     def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
         """Tries the server now; returns whether the records are on it.
@@ -606,6 +645,11 @@ class Verbs:
         return self._store.reconnect(restore_from_here)
 
     # ---- what the verbs have in common
+
+    def _find(self, search: Search) -> Plan[list[Hit]]:
+        if search.text and search.mode in BY_MEANING:
+            return self._meanings.find(self._store, search)
+        return self._store.find(search)
 
     def _fetched(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         return self._store.fetch(_listed(keys))

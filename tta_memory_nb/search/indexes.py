@@ -91,8 +91,13 @@ def _ranked(capacity: int) -> Index:
     return RankedIndex(capacity)
 
 
-INDEXES: dict[SearchMode, Callable[[int], Index]] = {"keyword": SubstringIndex, "ranked": _ranked}
-"""Search mode -> what makes its index for a capacity."""
+INDEXES: dict[SearchMode, Callable[[int], Index]] = {
+    "keyword": SubstringIndex,
+    "ranked": _ranked,
+    "semantic": _ranked,
+    "hybrid": _ranked,
+}
+"""Search mode -> what makes its index for a capacity. Modes with the same maker share one index."""
 
 
 class Indexes:
@@ -136,6 +141,8 @@ class Indexes:
 
     def index(self, mode: SearchMode) -> Index:
         """Returns the index of a mode; it is made when it is used for the first time."""
+        # The first mode of the table that has this maker stands for all of them.
+        mode = next(first for first, make in INDEXES.items() if make is INDEXES[mode])
         index = self.of_mode.get(mode)
         if index is None:
             index = self.of_mode[mode] = INDEXES[mode](self._capacity)

@@ -20,6 +20,9 @@ class SearchWeights(msgspec.Struct, frozen=True, kw_only=True):
         who: a record of a person that the query names.
         when: a record near a date that the query names, or with a temporal expression if it asks when.
         session: words of the whole session.
+        soft: share of a word whose meaning is nearly that of a word of the query (``"hybrid"``).
+        meaning: similarity of vectors (``"hybrid"``), beside the embedder's own weight.
+        who_semantic: a record of a person that the query names, beside the similarity (``"semantic"``).
     """
 
     k1: float = 0.9
@@ -30,6 +33,9 @@ class SearchWeights(msgspec.Struct, frozen=True, kw_only=True):
     who: float = 0.85
     when: float = 0.17
     session: float = 0.3
+    soft: float = 0.7
+    meaning: float = 1.0
+    who_semantic: float = 0.2
 
 
 class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,6 +51,7 @@ class Query:
 
     def __init__(self, search: Search) -> None:
         text = self.text = search.text
+        self.search = search
         if text:
             self.folded = fold(text)
             self.needle = Needle(self.folded)

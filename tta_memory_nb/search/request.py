@@ -11,6 +11,7 @@ import msgspec
 from ..entry import Entry
 from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
+from .meaning import Meaning
 from .options import DEFAULT_OPTIONS, SearchOptions
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class Search(msgspec.Struct, frozen=True):
         limit: how many records at most; None for all.
         offset: how many of the first records to leave out.
         order: the most recently used first, or last.
+        meaning: the vectors that a search by meaning needs, from the verb that asks.
     """
 
     text: str | None = None
@@ -59,10 +61,15 @@ class Search(msgspec.Struct, frozen=True):
     offset: int = 0
     order: Order = "newest"
     options: SearchOptions = DEFAULT_OPTIONS
+    meaning: Meaning | None = None
 
     def for_all(self) -> Search:
         """Returns the same search for all that answers, from the first on."""
         return msgspec.structs.replace(self, limit=None, offset=0)
+
+    def by(self, mode: SearchMode, meaning: Meaning | None = None) -> Search:
+        """Returns the same question in another mode, with what that mode needs."""
+        return msgspec.structs.replace(self, mode=mode, meaning=meaning)
 
 
 ALL = Search()
@@ -130,6 +137,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     unknown: tuple[str, ...] = ()
     records: int = 0
     note: str | None = None
+
+    def noting(self, note: str) -> Reading:
+        """Returns the same reading with a note."""
+        return msgspec.structs.replace(self, note=note)
 
 
 class Found(list[T]):

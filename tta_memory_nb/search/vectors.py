@@ -31,6 +31,9 @@ _BLOCK = 1024
 
 _FIRST_ROWS = 256
 
+# The length of a unit vector that was quantized differs from 1 by less.
+_OFF = 0.05
+
 # So many rows are not worth looking for those that nobody needs.
 _SPARE = 1024
 
@@ -51,6 +54,30 @@ def quantized(vectors: Floats) -> tuple[NDArray[np.int8], Floats]:
     scales = (largest / 127).astype(np.float32)
     codes = np.rint(vectors / np.where(scales > 0, scales, 1)[:, None])
     return np.clip(codes, -127, 127).astype(np.int8), scales
+
+
+def pack(digest: int, codes: NDArray[np.int8], scale: np.float32) -> bytes:
+    """Returns one vector as bytes: the digest of its text, its scale and its integers."""
+    return b"".join((digest.to_bytes(8, "little"), scale.astype("<f4").tobytes(), codes.tobytes()))
+
+
+def unpack(packed: bytes, digest: int, dim: int) -> tuple[NDArray[np.int8], np.float32] | None:
+    """Returns the integers and the scale of `pack`; None for bytes that are no vector of the text.
+
+    Args:
+        packed: what was kept.
+        digest: of the text.
+        dim: how many numbers the vector must have.
+    """
+    if len(packed) != 12 + dim or int.from_bytes(packed[:8], "little") != digest:
+        return None
+    scale = np.frombuffer(packed, "<f4", 1, 8)[0].astype(np.float32)
+    codes = np.frombuffer(packed, np.int8, dim, 12)
+    if not np.isfinite(scale):
+        return None
+    length = float(scale) * float(np.linalg.norm(codes.astype(np.float64)))
+    # A unit vector, but for what quantizing has cost; zeros where the embedder had nothing to say.
+    return (codes, scale) if length == 0 or abs(length - 1) < _OFF else None
 
 
 class Vectors:
@@ -88,6 +115,10 @@ class Vectors:
         """Returns the rows of texts by their digests; -1 for a text without a vector."""
         row = self._row_of.get
         return np.array([row(digest, -1) for digest in digests], np.int32)
+
+    def row(self, digest: int) -> int:
+        """Returns the row of a text by its digest; -1 for a text without a vector."""
+        return self._row_of.get(digest, -1)
 
     def put(self, digests: Sequence[int], vectors: Floats) -> None:
         """Adds the vectors of texts. A text that has a vector keeps it.

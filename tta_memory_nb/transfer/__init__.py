@@ -96,7 +96,7 @@ def import_into(
     if opened.distinct and opened.total is not None and not grow:
         # The number is known before the source is read, which may take long.
         _check_room(store, opened.total)
-    items = _with_progress(opened.items, opened.total, f"import {opened.name}", progress)
+    items = with_progress(opened.items, opened.total, f"import {opened.name}", progress)
     found = _Collector(now)
     for place, record in items:
         found.add(place, record)
@@ -224,7 +224,7 @@ def _open_named(source: str | os.PathLike[str], format: str | None, options: Opt
     return Source(path.name, _READERS[format_of(path, format, _READERS)](path, options))
 
 
-def _with_progress(
+def with_progress(
     items: Iterable[Any], total: int | None, what: str, progress: Progress | bool
 ) -> Iterable[Any]:
     """Returns the items, wrapped in a progress bar if one is wanted."""
@@ -266,4 +266,4 @@ def write_file(
     target = path_of(path)
     write = _WRITERS[format_of(target, format, _WRITERS)]
     with atomic_writer(target) as file:
-        return write(file, _with_progress(records, total, f"export {target.name}", progress))
+        return write(file, with_progress(records, total, f"export {target.name}", progress))

@@ -12,6 +12,7 @@ from ...text import path_of
 from ..request import Contribution, Reading, Span
 from .parts import Leaf, leaves_of
 from .scoring import Ranking, Row
+from .similarity import parts_around
 from .words import Words
 
 
@@ -61,10 +62,10 @@ class RankedMatch:
 
     def explain(self, value: dict[str, Any], score: float) -> tuple[Contribution, ...]:  # noqa: ARG002
         """Returns the parts of the score, which sum to it; those of words first."""
-        parts = [*self._words(value), *self._who(value)]
+        parts = [*self._words(value), *self._who(value), *self._meaning(value)]
         for signal, amounts in self.ranking.signals.items():
             amount = float(amounts[self.number])
-            if amount and signal not in ("words", "who"):
+            if amount and signal not in ("words", "who", "meaning"):
                 span = _first_instant(value) if signal == "when" else None
                 path = None if span is None else span.path
                 parts.append(Contribution(signal, amount, path, span))
@@ -91,6 +92,27 @@ class RankedMatch:
                     matched=self.words.form_of(variant.term),
                     neighbour=ranking.view.key(neighbour),
                 )
+
+    def _meaning(self, value: dict[str, Any]) -> Iterator[Contribution]:
+        """Yields what similarity adds: that of the record's own text, and of the texts around it."""
+        ranking, near = self.ranking, self.ranking.nearness
+        if near is None:
+            return
+        place = ranking.places[self.number : self.number + 1]
+        for offset, factors in parts_around(ranking.view, place):
+            if not factors[0]:
+                continue
+            amount = near.weight * float(factors[0] * near.cosine(place + offset)[0])
+            if not amount:
+                continue
+            if offset:
+                neighbour = ranking.view.key(int(place[0]) + offset)
+                yield Contribution("meaning", amount, neighbour=neighbour)
+            else:
+                texts = (leaf for leaf in _in_order(value) if leaf.kind == "text")
+                leaf = next(texts, None)
+                path = None if leaf is None else path_of(leaf.place)
+                yield Contribution("meaning", amount, path)
 
     def _where(self, value: dict[str, Any], term: str) -> tuple[Span | None, str | None]:
         """Returns the first place that has a term, and the word as it stands there."""

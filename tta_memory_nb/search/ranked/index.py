@@ -18,11 +18,12 @@ from ...entry import Entry
 from ...filters import EVERYTHING
 from ..options import DEFAULT_OPTIONS, SearchOptions
 from ..query import Entries, Query, used_since
-from ..request import Found, Hit
+from ..request import Found, Hit, SearchMode
+from .by_meaning import ByMeaning
 from .demands import allowed, fulfils
 from .explain import RankedMatch
 from .lists import Lists
-from .question import read
+from .question import Question, read
 from .scoring import Ranking, Statistics, rank
 from .views import View, sorted_view
 from .words import Words
@@ -49,6 +50,8 @@ class RankedIndex:
     def clear(self) -> None:
         """Starts over."""
         self._lists: Lists | None = None
+        self._by_meaning = ByMeaning()
+        self._last: tuple[tuple[str, SearchMode], Statistics, Question] | None = None
         self._view: View | None = None
         self._new: list[int] = []
         self._gone: list[int] = []
@@ -74,7 +77,7 @@ class RankedIndex:
 
     def find(self, entries: Entries, query: Query, limit: int | None) -> list[Hit]:
         """Returns the best hits, the best first; all of them when the limit is None."""
-        ranking, lists = self.ranking(entries, query)
+        ranking, lists = self.ranking(entries, query, limit)
         demands = ranking.question.demands
         found: list[Hit] = []
         for number in ranking.best(None if demands else limit).tolist():
@@ -92,7 +95,7 @@ class RankedIndex:
 
     def count(self, entries: Entries, query: Query) -> int:
         """Returns how many entries match."""
-        ranking, _ = self.ranking(entries, query)
+        ranking, _ = self.ranking(entries, query, None)
         if ranking.question.demands:
             return len(self.find(entries, query, None))
         return len(ranking.places)
@@ -101,21 +104,49 @@ class RankedIndex:
         """Returns all entries that match, the best first."""
         return [hit.entry for hit in self.find(entries, query, None)]
 
-    def ranking(self, entries: Entries, query: Query) -> tuple[Ranking, Lists]:
-        """Returns all records that answer a query, with their scores, and the lists they are from."""
+    def ranking(self, entries: Entries, query: Query, limit: int | None) -> tuple[Ranking, Lists]:
+        """Returns the records that answer a query, with their scores, and the lists they are from.
+
+        Args:
+            entries: all entries.
+            query: what is asked.
+            limit: how many of the best are wanted; a mode that compares vectors may leave out others.
+        """
         lists = self._current(entries, query.options)
         view = self._view_of(entries, query, lists)
-        statistics = Statistics(view, lists)
-        question = read(
-            query.text or "",
-            lists,
-            statistics.records_of,
-            statistics.people_of,
-            len(view),
-            "ranked",
-        )
+        statistics, question = self._read(query, lists, view)
         may_answer = allowed(statistics, question.demands)
-        return rank(statistics, question, query.options.weights, may_answer), lists
+        weights, meaning = query.options.weights, query.search.meaning
+        if meaning is None:
+            return rank(statistics, question, weights, may_answer), lists
+        ranking = self._by_meaning.rank(
+            query.search.mode,
+            statistics,
+            question,
+            weights,
+            may_answer,
+            entries,
+            meaning,
+            limit,
+        )
+        return ranking, lists
+
+    def _read(self, query: Query, lists: Lists, view: View) -> tuple[Statistics, Question]:
+        """Returns the statistics of a view, and what a query asks of it.
+
+        A search by meaning is asked again when the vectors that it lacks have been made, which is
+        why the last one is kept.
+        """
+        text = query.text or ""
+        mode: SearchMode = "ranked" if query.search.meaning is None else query.search.mode
+        last = self._last
+        if last is not None and last[0] == (text, mode) and last[1].view is view:
+            return last[1:]
+        statistics = Statistics(view, lists)
+        records_of, people_of = statistics.records_of, statistics.people_of
+        question = read(text, lists, records_of, people_of, len(view), mode)
+        self._last = (text, mode), statistics, question
+        return statistics, question
 
     # ---- views
 
@@ -130,7 +161,7 @@ class RankedIndex:
     def _refresh(self, lists: Lists) -> None:
         """Makes the view of all records anew, after some were added or are gone."""
         if lists.needs_compaction:
-            lists.compact()
+            self._by_meaning.compact(lists.compact())
             self._view = None
         if self._view is None:
             alive = np.fromiter(lists.slot_of.values(), np.int32, len(lists.slot_of))

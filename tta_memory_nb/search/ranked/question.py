@@ -85,6 +85,7 @@ class Question:
         asks_when: whether it asks for an instant.
         demands: its conditions.
         reading: how it was understood, for people.
+        said: the text without its syntax and what it excludes.
     """
 
     terms: list[Term] = field(default_factory=list)
@@ -93,6 +94,7 @@ class Question:
     asks_when: bool = False
     demands: list[Demand] = field(default_factory=list)
     reading: Reading = field(default_factory=lambda: Reading(mode="ranked"))
+    said: str = ""
 
 
 def read(
@@ -116,6 +118,7 @@ def read(
     words: list[Word] = []
     demands: list[Demand] = []
     plain: list[str] = []
+    wanted: list[str] = []
     for piece, demanded in _pieces(text, lists):
         found = lists.words.of(piece)
         if demanded is None:
@@ -128,8 +131,10 @@ def read(
             demands.append(Demand(spelt, exact, name, excluded))
             if not excluded and name != "user":
                 words += found
+                wanted.append(piece)
     said = " ".join(plain)
     question = Question(demands=demands, dates=dates_in(said), asks_when=asks_when(said))
+    question.said = " ".join((*plain, *wanted))
     words = _take_people(words, lists, people_of, records_of, question.who)
     dropped = [word.text for word in words if word.text in lists.words.stop_words]
     left = [word for word in words if word.text not in lists.words.stop_words]

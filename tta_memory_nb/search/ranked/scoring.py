@@ -121,6 +121,25 @@ class Statistics:
         return Row(places, times / (times + held_back) * weight)
 
 
+class Nearness(NamedTuple):
+    """How near records are to a question, by the vectors of their texts.
+
+    Attributes:
+        places: in rising order.
+        cosines: of each of them with the question.
+        weight: how much a cosine counts.
+    """
+
+    places: Ints
+    cosines: Floats
+    weight: float
+
+    def cosine(self, places: Ints) -> Floats:
+        """Returns the cosines of some places; of any that is not known, that of another one."""
+        at = np.searchsorted(self.places, places)
+        return self.cosines[np.minimum(at, len(self.places) - 1)]
+
+
 class Ranking(NamedTuple):
     """The records that answer a question, with the parts of their scores.
 
@@ -132,6 +151,7 @@ class Ranking(NamedTuple):
         places: the records that answer, in no certain order.
         signals: signal -> what it adds to the score of each; their sum is the score.
         scores: the score of each.
+        nearness: how near they are by their vectors, in modes that compare these.
     """
 
     view: View
@@ -141,6 +161,15 @@ class Ranking(NamedTuple):
     places: Ints
     signals: dict[Signal, Floats]
     scores: Floats
+    nearness: Nearness | None = None
+
+    def of(self, chosen: NDArray[np.intp]) -> Ranking:
+        """Returns the same ranking for some of the records, by their indexes in ``places``."""
+        return self._replace(
+            places=self.places[chosen],
+            signals={name: amounts[chosen] for name, amounts in self.signals.items()},
+            scores=self.scores[chosen],
+        )
 
     def best(self, limit: int | None) -> NDArray[np.intp]:
         """Returns the indexes of the best in ``places``, the best first, of equal ones the newest."""
@@ -160,6 +189,7 @@ def rank(
     question: Question,
     weights: SearchWeights,
     allowed: NDArray[np.bool_] | None,
+    also: Ints | None = None,
 ) -> Ranking:
     """Scores the records of a view.
 
@@ -171,6 +201,7 @@ def rank(
         question: what is asked.
         weights: how much each signal counts.
         allowed: place -> whether a record may answer; None for all.
+        also: places that answer in any case.
     """
     view = statistics.view
     rows = [statistics.row(term, weights) for term in question.terms]
@@ -184,6 +215,8 @@ def rank(
         found = np.flatnonzero(of_people)
     else:
         found = np.arange(len(view) if question.demands else 0)
+    if also is not None:
+        found = np.union1d(found, also)
     if allowed is not None:
         found = found[allowed[found]]
     signals: dict[Signal, Floats] = {

@@ -6,6 +6,8 @@
     tta:{namespace}:meta       hash: format, counter of recencies, capacity, evictions, last writes of clients, ...
     tta:{namespace}:log        sorted set: key by the counter at its deletion or restoration
     tta:{namespace}:answers:*  hash: answer by write id, of the last writes of one client; expires soon
+    tta:{namespace}:v:*        hash: key -> digest of a text and its vector, of one slow embedder
+    tta:{namespace}:vectors    set: what the names of these hashes end with
 
 The namespace is the hash tag. So all keys of a namespace are in one slot of a Cluster, and one script may use them
 all.
@@ -80,6 +82,12 @@ def is_foreign(key: str) -> bool:
 def answers_of(namespace: str) -> str:
     """What the names of the keys begin with that keep answers; the name of the client follows."""
     return f"{_prefix(namespace)}answers:"
+
+
+def vectors_of(namespace: str) -> tuple[bytes, bytes]:
+    """The key of the set of hashes with vectors, and what the names of these hashes begin with."""
+    prefix = _prefix(namespace)
+    return f"{prefix}vectors".encode(), f"{prefix}v:".encode()
 
 
 def _prefix(namespace: str) -> str:

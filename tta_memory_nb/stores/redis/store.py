@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from itertools import chain
@@ -33,6 +33,7 @@ from .replica import Replica
 from .routing import Routing
 from .runner import RedisRunner
 from .sync import Sync
+from .vectors import VectorHashes
 from .wire import Prepared
 
 P = ParamSpec("P")
@@ -111,6 +112,7 @@ class RedisStore(NotCopied):
             settings.timeout,
         )
         runner.greet_with(self.commands.incarnation.greeting)
+        self._vectors = VectorHashes(namespace, self.commands)
         self._sync = Sync(self.commands, replicas, settings.timeout)
         self.barrier: Barrier | None = None
         if self._durability != IN_MEMORY:
@@ -505,6 +507,20 @@ class RedisStore(NotCopied):
             self,
             changes[0].max_size if changes else None,
         )
+
+    # ---- vectors of slow embedders
+
+    def load_vectors(
+        self, identity: tuple[str, str, int], keys: Sequence[str]
+    ) -> Plan[dict[str, bytes]]:
+        """Returns what the server has of the vectors of some records; nothing in an outage."""
+        return self._routing.look(lambda: self._vectors.load(identity, keys), dict)
+
+    def save_vectors(
+        self, identity: tuple[str, str, int], vectors: Mapping[str, bytes]
+    ) -> Plan[None]:
+        """Keeps vectors of records on the server; not in an outage."""
+        return self._routing.look(lambda: self._vectors.save(identity, vectors), lambda: None)
 
     # ---- about the store
 

@@ -10,6 +10,11 @@ local refused = open()
 if refused then return refused end
 if is_done(ARGV[2]) then return remembered() end
 call('UNLINK', VALUES, ORDER, EXPIRIES, LOG)
+-- The vectors of slow embedders. Another program may use the name of the set.
+local prefix = string.sub(VALUES, 1, -7)
+local hashes = redis.pcall('SMEMBERS', prefix .. 'vectors')
+for _, name in ipairs(hashes) do call('UNLINK', prefix .. 'v:' .. name) end
+call('UNLINK', prefix .. 'vectors')
 seq = seq + 1
 -- A new epoch makes the replicas start over. The instant is for clients that replay writes after an outage.
 call('HSET', META, 'epoch', whole(seq), 'cleared', NOW, 'cleared_seq', whole(seq))
