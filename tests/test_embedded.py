@@ -406,11 +406,16 @@ def test_a_new_server_is_started_after_its_supervisor_was_killed(home):
     lease.release()
 
 
+def change_supervisor(monkeypatch: pytest.MonkeyPatch, assignment: str) -> None:
+    """Sets a global variable in the module of supervisors that are started from now on."""
+    code = f"; import tta_memory_nb.stores.embedded.supervisor as module; module.{assignment}; supervise"
+    changed = server_client._SUPERVISOR.replace("; supervise", code)
+    monkeypatch.setattr(server_client, "_SUPERVISOR", changed)
+
+
 def test_a_server_that_survives_its_supervisor_is_ended_by_the_next_supervisor(home, monkeypatch):
     # As on macOS, where the kernel does not end a process with its parent.
-    monkeypatch.setattr(server_client, "_SUPERVISOR", server_client._SUPERVISOR.replace(
-        "; supervise", "; import tta_memory_nb.stores.embedded.supervisor as s; s._prctl = lambda: None"
-        "; supervise"))  # fmt: skip
+    change_supervisor(monkeypatch, "_prctl = lambda: None")
     lease = acquire(str(home / "memory"), PATIENCE)
     with client_of(lease.url) as client:
         client.set("key", "value")
@@ -764,7 +769,8 @@ def test_appended_data_is_synced_once(home, monkeypatch):
     assert list(supervisor._synced(home / "none", seen)) == []
 
 
-def test_a_deleted_socket_is_created_again(home):
+def test_a_deleted_socket_is_created_again(home, monkeypatch):
+    change_supervisor(monkeypatch, "_SYNC = 0.1")  # looks ten times as often
     memory = home / "memory"
     lease = acquire(str(memory), PATIENCE)
     with client_of(lease.url) as client:
