@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import anywidget
 import pytest
 
 from tta_memory_nb import MemoryExplorer
@@ -166,3 +167,32 @@ def test_modules_that_work_without_a_page_use_none():
         text = (FRONTEND / f"{name}.js").read_text("utf-8")
         assert re.findall(r"\b(?:document|window|navigator|Node|HTMLElement)\b\.", text) == []
         assert '"./dom.js"' not in text
+
+
+# ---- front ends that are not tested
+
+
+def test_colours_and_fonts_of_a_front_end_have_a_fallback():
+    css, code = (FRONTEND / "widget.css").read_text("utf-8"), MemoryExplorer._esm
+    foreign = re.findall(r"var\(\s*(--(?!tta-)[\w-]+)\s*([,)])", css + code)
+    assert any(name.startswith("--vscode-") for name, _ in foreign)
+    assert [name for name, end in foreign if end == ")"] == []
+    own = set(re.findall(r"var\(\s*(--tta-[\w-]+)\s*\)", css))
+    assert [name for name in own if f"{name}:" not in css and f'"{name}"' not in code] == []
+
+
+def test_the_front_end_needs_no_loader_of_modules_and_no_address_of_its_page():
+    # VS Code has no RequireJS, and shows a widget in a page of another address.
+    lines = [
+        line for line in MemoryExplorer._esm.splitlines() if not line.lstrip().startswith("//")
+    ]
+    for wrong in ("require(", "define(", "importScripts(", "new Worker(", "location.", "fetch("):
+        assert [line for line in lines if wrong in line] == []
+
+
+def test_the_state_of_the_widget_is_that_of_any_widget_and_the_first_rows():
+    explorer = MemoryExplorer(query="rain")
+    state = explorer.get_state()
+    assert set(state) - set(anywidget.AnyWidget().get_state()) == {"_css", "_opening"}
+    assert state["_opening"] is None
+    explorer.close()

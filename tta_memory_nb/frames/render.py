@@ -36,8 +36,9 @@ _STYLE = """<style>
 .tta-memory .tta-key, .tta-memory .tta-time { opacity: 0.75; }
 .tta-memory mark { background: #ffe58f; color: #1a1a1a; padding: 0; border-radius: 2px; }
 @media print {
-  .tta-memory th, .tta-memory td { white-space: normal; overflow-wrap: anywhere; }
-  .tta-memory .tta-main { min-width: 12em; }
+  .tta-memory { font-size: 80%; }
+  .tta-memory th, .tta-memory td { white-space: normal; overflow-wrap: anywhere; min-width: 5em; }
+  .tta-memory .tta-main { min-width: 14em; }
   .tta-memory mark { font-weight: bold; text-decoration: underline; print-color-adjust: exact; }
 }
 </style>"""
