@@ -219,6 +219,16 @@ def test_what_waits_in_a_killed_process_may_be_lost_and_may_have_arrived(told):
     assert not told.problems(1)
 
 
+def test_what_a_replica_has_acknowledged_outlives_its_client(told):
+    told.history.has_failovers = True
+    told.call("a", "add", sets=1)
+    told.history.ended["a"] = told.history.time()
+    assert not told.problems(None)
+    told.history.durable.add("a")
+    assert told.problems(None)
+    assert not told.problems(1)
+
+
 def test_a_client_reads_its_own_writes_in_an_outage(told):
     told.call("a", "add", sets=1)
     told.call("a", "add", sets=2)

@@ -90,6 +90,7 @@ class History:
         seen: for each client when it was seen connected (True) or in an outage (False).
         ended: clients whose process has ended, and when, although writes waited there; these may be lost.
         watched: clients that a thread may connect again at any time.
+        durable: clients whose writes are acknowledged when a replica has them, so that they outlive the client.
         evictions: how many records the server says it has evicted.
         truth: number of the value of each record that the server has in the end.
         now: instant of the end.
@@ -104,6 +105,7 @@ class History:
     seen: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     watched: frozenset[str] = frozenset()
+    durable: set[str] = field(default_factory=set)
     evictions: int = 0
     truth: dict[str, int] = field(default_factory=dict)
     now: float = 0.0

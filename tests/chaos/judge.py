@@ -354,7 +354,8 @@ class Judge:
                 if_newest = _any_of(if_newest, _keeps)
         back = self._history.back_at(call.client, call.end)
         killed = self._history.ended.get(call.client, inf)
-        is_certain = back < killed or killed == inf
+        is_durable = call.client in self._history.durable and call.was_online and call.is_online
+        is_certain = back < killed or killed == inf or is_durable
         when = "with failovers" if self._history.has_failovers else "in an outage"
         return Event(call.begin, min(back, killed), is_certain, if_newest, f"{text} {when}")
 

@@ -185,6 +185,9 @@ class _Run:
 
         if who == "process":
             process = self._world.process()
+            if "durable" in self._schedule.traits:
+                options["durability"] = "replicas:1"
+                self._history.durable.add(self._names[who])
             process.open(
                 self._simulated, skew if self._has_real_time else None, KEYS, url, **options
             )
@@ -254,6 +257,8 @@ class _Run:
         """Returns what a caller has to think of an error; one that must not be is a problem."""
         name = error.kind if isinstance(error, ProcessRaised) else type(error).__name__
         if step.stop_at and name in {"KeyboardInterrupt", "CancelledError"}:
+            return "raised"
+        if name == "NotDurable" and "durable" in self._schedule.traits:
             return "raised"
         if "may carry it out yet" in str(error) and "silent" in self._schedule.traits:
             return "raised"

@@ -33,6 +33,7 @@ TRAITS = {
     "killed": "and this process is killed",
     "ended": "and this process is ended by SIGTERM",
     "forked": "and this process forks, and both go on",
+    "durable": "and this process waits for a replica before it acknowledges a write",
     "undo": "changes that are taken back",
     "bounded": "a namespace with few records at most",
     "expiring": "records that expire",
@@ -132,7 +133,11 @@ def schedule_of(seed: int, without: Iterable[str] = ()) -> Schedule:
     failovers = None if "failovers" in without else _failovers_of(seed)
     traits = {trait for trait in TRAITS if chance.random() < 0.3} - set(without)
     if failovers:
-        traits &= {"together"}
+        traits &= {"together", "durable"}
+        if "durable" in traits:
+            traits |= {"process", "killed"}
+    else:
+        traits.discard("durable")
     if "process" not in traits:
         traits -= {"killed", "ended", "forked"}
     if "skewed" in traits:
