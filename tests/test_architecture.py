@@ -192,6 +192,22 @@ def test_the_opt_in_for_nested_loops_imports_nothing_but_the_errors():
     assert {found.imported for found in OURS if found.importer == "nesting"} == {"errors"}
 
 
+def test_stores_use_no_lock_that_an_interrupt_leaves_taken():
+    # Events, conditions and semaphores are Python code around a lock of C: see `stores.locks`.
+    allowed = {"Lock", "RLock", "Thread", "get_ident", "current_thread", "main_thread"}
+    found = {
+        (module_name(path), alias.name)
+        for path in MODULES
+        if module_name(path).startswith("stores")
+        for statement, _ in statements(ast.parse(path.read_text("utf-8")))
+        if isinstance(statement, ast.ImportFrom) and statement.module == "threading"
+        for alias in statement.names
+    }
+    assert {each for each in found if each[1] not in allowed} == set()
+    users = {each.importer for each in IMPORTS if each.imported in ("threading", "queue")}
+    assert {name for name in users if name.startswith("stores")} == {name for name, _ in found}
+
+
 # ---- other people's packages
 
 

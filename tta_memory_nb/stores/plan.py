@@ -70,7 +70,8 @@ class Signal:
     def wait(self, seconds: float) -> None:
         """Has the calling thread wait until it is set, at most so many seconds."""
         if not self.is_set and self._gate.acquire(timeout=seconds):
-            self._gate.release()  # for others
+            with suppress(RuntimeError):  # it was set a second time in between
+                self._gate.release()  # for others
 
     def call(self, wake: Callable[[], object]) -> None:
         """Has a function called when it is set, in the thread that sets it; at once if it is set."""

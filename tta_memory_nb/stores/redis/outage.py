@@ -15,7 +15,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
-from threading import Event, RLock, Thread
+from threading import RLock, Thread
 from time import monotonic
 from typing import Any
 
@@ -23,7 +23,7 @@ from ...errors import ServerError, StoreUnavailable, brief
 from ..forks import after_fork_in_child, guarded
 from ..locks import AdvisoryLock, Ticket
 from ..opening import Settings
-from ..plan import Call, Plan
+from ..plan import Call, Plan, Signal
 from .barrier import Barrier, Held
 from .clock import MOST_SKEW, ServerClock
 from .commands import Commands
@@ -147,7 +147,8 @@ class Outages:
         # How many times the server has come back older, as far as the writes that are kept were sent again.
         self._setbacks = 0
         self._is_guarded = False
-        self._closed = Event()
+        # Replaced by another one when the memory is used again.
+        self._closed = Signal()
         self._try_until = inf
         if self.policy == "fallback" or self.keeps:
             watch_over(self)
@@ -196,13 +197,29 @@ class Outages:
             self._acknowledged.add(writes, base)
             if self._barrier is not None:
                 self._commands.incarnation.has_writes_waiting = True
-            starts = self._may_fail_over and not self._is_guarded
-            self._is_guarded |= starts
-        if starts:
-            self._closed.clear()
-            with suppress(RuntimeError):  # the interpreter is shutting down
-                Thread(target=self._guard, name="tta-memory-failover", daemon=True).start()
+        if self._may_fail_over and not self._is_guarded:
+            self._begin_to_guard()
         return True
+
+    def _begin_to_guard(self) -> None:
+        starts = False
+        try:
+            with self.lock:
+                starts = not self._is_guarded
+                self._is_guarded = True
+            if starts:
+                self._reopen()
+                Thread(target=self._guard, name="tta-memory-failover", daemon=True).start()
+        except BaseException as error:
+            if starts:
+                self._is_guarded = False  # the next write starts a thread
+            if not isinstance(error, RuntimeError):  # the interpreter is shutting down
+                raise
+
+    def _reopen(self) -> None:
+        """Has threads try again after the memory was closed."""
+        if self._closed.is_set:
+            self._closed = Signal()
 
     @property
     def keeps_much(self) -> bool:
@@ -261,11 +278,12 @@ class Outages:
         """Asks whether the server is still the primary, as long as another one may lack a write."""
         assert self._acknowledged is not None
         while True:
-            is_last = self._closed.wait(CHECKED_EVERY)
+            closed = self._closed
+            closed.wait(CHECKED_EVERY)
             with suppress(StoreUnavailable, ServerError):
                 self._check()
             with self.lock:
-                if is_last or not self._acknowledged:
+                if not self._acknowledged or (closed.is_set and closed is self._closed):
                     self._is_guarded = False
                     return
 
@@ -332,7 +350,7 @@ class Outages:
             )
             commands.incarnation.has_writes_waiting = True
             self._take_back(self.current)
-            self._closed.clear()
+            self._reopen()
         what = "working in memory: what is written now reaches the server when it is back"
         if isinstance(error, FailedOver):
             what = f"{self.pending} writes that were acknowledged last are written again"
@@ -376,7 +394,7 @@ class Outages:
 
     def _begin_in_child(self) -> None:
         """Goes on in a forked process, which has none of the threads; pending writes stay the parent's."""
-        self._closed, self._is_guarded = Event(), False
+        self._closed, self._is_guarded = Signal(), False
         if self._acknowledged is not None:
             self._acknowledged.forget()
         if self.current is not None:
@@ -538,7 +556,7 @@ class Outages:
     def at_exit(self) -> None:
         """Does the same when the process ends and nothing has done it, within a limited time."""
         try:
-            if (self.pending or self._may_have_lost) and not self._closed.is_set():
+            if (self.pending or self._may_have_lost) and not self._closed.is_set:
                 self._try_until = monotonic() + max(_LAST_TRY, self._timeout)
                 self._runner.run(self.before_close())
         finally:
