@@ -260,6 +260,22 @@ def test_a_second_failover_loses_nothing_either(memory, pair, clock):
         assert old.hlen(memory._store.commands.keys[0]) == 3
 
 
+def test_what_its_writer_brings_to_the_new_primary_is_not_reported_as_lost_by_others(
+    memory, open_memory, pair
+):
+    reader = open_memory(pair.url)
+    memory.sync.add("kept", {"n": 0})
+    pair.promote()
+    memory.sync.add("late", {"n": 1})
+    assert set(everything(reader)) == {"kept", "late"}
+    pair.tell()
+    check(reader)
+    assert reader.get_backend_info()["lost_on_server"] == 1
+    check(memory)
+    assert reader.get_backend_info()["lost_on_server"] == 0
+    assert set(everything(reader)) == {"kept", "late"}
+
+
 def test_closing_a_memory_looks_for_a_failover_once_more(memory, other, pair):
     memory.sync.add("kept", {"n": 0})
     pair.promote()
