@@ -118,7 +118,7 @@ def servers() -> Iterator[Pair]:
 @pytest.fixture
 def pair(servers: Pair, monkeypatch: pytest.MonkeyPatch) -> Pair:
     # Tests ask by themselves whether there was a failover.
-    monkeypatch.setattr(outage.Outages, "_guard", lambda _: None)
+    monkeypatch.setattr(failover.Guard, "begin", lambda *_: None)
     servers.begin()
     return servers
 
@@ -293,11 +293,11 @@ def test_a_server_that_cannot_fail_over_costs_nothing(open_memory, database):
 def test_the_guard_asks_until_nothing_can_be_lost(servers, open_memory, monkeypatch):
     servers.begin()
     monkeypatch.setattr(failover, "_MARGIN", -PATIENT)  # what was just acknowledged is safe
-    monkeypatch.setattr(outage, "CHECKED_EVERY", 0.01)
+    monkeypatch.setattr(failover, "CHECKED_EVERY", 0.01)
     memory = open_memory(servers.url)
     for _ in range(2):  # a second guard begins where the first has ended
         memory.sync.add("k", {"n": 1})
-        until(lambda: not memory._store.outages._is_guarded, "the guard has ended")
+        until(lambda: not memory._store.outages._guard.is_on, "the guard has ended")
         assert len(memory._store.outages._acknowledged) == 0
     memory._store.outages._acknowledged.add([Write("clear", 0.0)], 0)
     memory.sync.close()

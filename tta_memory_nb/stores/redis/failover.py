@@ -9,9 +9,15 @@ durability than the memory of a server, they are kept until a barrier covers the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
+from functools import partial
+from threading import Thread
 from time import monotonic
+from typing import Any
 
+from ...errors import ServerError, StoreUnavailable
+from ..plan import Signal
 from .operations import Write
 
 CHECKED_EVERY = 1.0
@@ -87,3 +93,55 @@ class Acknowledged:
         _, _, write = self._writes.popleft()
         self._size -= write.size
         self._weight -= write.weight
+
+
+class Guard:
+    """A thread that asks whether a server is still the primary, as long as another one may lack a write.
+
+    Args:
+        acknowledged: what another server may lack.
+        lock: held while the thread decides to end.
+
+    Attributes:
+        is_on: whether there is a thread.
+    """
+
+    def __init__(
+        self, acknowledged: Acknowledged | None, lock: AbstractContextManager[Any]
+    ) -> None:
+        self.is_on = False
+        self._acknowledged = acknowledged
+        self._lock = lock
+
+    def begin(self, check: Callable[[], None], closed: Callable[[], Signal]) -> None:
+        """Starts the thread, unless there is one.
+
+        Args:
+            check: asks; it may raise `StoreUnavailable` and `ServerError`.
+            closed: gives the signal that is set when the memory is closed; another one when it is used
+                again.
+        """
+        starts = False
+        try:
+            with self._lock:
+                starts = not self.is_on
+                self.is_on = True
+            if starts:
+                work = partial(self._run, check, closed)
+                Thread(target=work, name="tta-memory-failover", daemon=True).start()
+        except BaseException as error:
+            if starts:
+                self.is_on = False  # the next write starts a thread
+            if not isinstance(error, RuntimeError):  # the interpreter is shutting down
+                raise
+
+    def _run(self, check: Callable[[], None], closed: Callable[[], Signal]) -> None:
+        while True:
+            signal = closed()
+            signal.wait(CHECKED_EVERY)
+            with suppress(StoreUnavailable, ServerError):
+                check()
+            with self._lock:
+                if not self._acknowledged or (signal.is_set and signal is closed()):
+                    self.is_on = False
+                    return

@@ -5,8 +5,7 @@ loading, read-only or without a primary. From then on the store is **degraded**:
 in memory, and writes wait in a **journal** (see `routing`). When the server is back, the journal is
 replayed, the oldest write first, before anything else is asked; then the server counts again.
 
-What the server refuses for good is set aside and named, so that nothing keeps the other writes from
-it. Any other error of the server is raised to the caller, and begins no outage.
+Any other error of the server is raised to the caller, and begins no outage.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
-from threading import RLock, Thread
+from threading import RLock
 from time import monotonic
 from typing import Any
 
-from ...errors import ServerError, StoreUnavailable, brief
+from ...errors import ServerError, StoreUnavailable
 from ..forks import after_fork_in_child, guarded
 from ..locks import AdvisoryLock, Ticket
 from ..opening import Settings
@@ -28,11 +27,12 @@ from .barrier import Barrier, Held
 from .clock import MOST_SKEW, ServerClock
 from .commands import Commands
 from .ends import watch_over
-from .failover import CHECKED_EVERY, Acknowledged
+from .failover import Acknowledged, Guard
 from .faults import FailedOver
-from .journal import Journal, RefusedWrite, Replay
+from .journal import Journal, RefusedWrite
 from .operations import Write
 from .partial import Replicas
+from .replays import Replays
 from .retrying import retry
 from .runner import RedisRunner
 
@@ -111,7 +111,6 @@ class Outages:
         keeps: whether what was acknowledged has to be kept, because the server may lose it, or another one
             may take its place.
         last_failover: when this process found another server than before last, in Unix seconds, or None.
-        refused: by key, the last write that the server has refused for good after an outage.
     """
 
     def __init__(
@@ -126,7 +125,6 @@ class Outages:
         shown: str,
     ) -> None:
         self.current: Outage | None = None
-        self.refused: dict[str, RefusedWrite] = {}
         self._commands = commands
         self._replicas = replicas
         self._runner = runner
@@ -137,16 +135,15 @@ class Outages:
         self.lock = guarded(RLock(), 1)
         after_fork_in_child(self._begin_in_child)
         self._recovering = AdvisoryLock()
-        self.ended = 0
-        self._is_ending = False
-        self._barrier = barrier
-        self._may_fail_over = runner.may_fail_over
+        self.ended, self._is_ending = 0, False
+        self._barrier, self._may_fail_over = barrier, runner.may_fail_over
         self.keeps = self._may_fail_over or barrier is not None
         self._acknowledged = Acknowledged() if self.keeps else None
+        self._replays = Replays(commands, replicas, self.lock, self._acknowledged, shown=shown)
         self.last_failover: float | None = None
         # How many times the server has come back older, as far as the writes that are kept were sent again.
         self._setbacks = 0
-        self._is_guarded = False
+        self._guard = Guard(self._acknowledged, self.lock)
         # Replaced by another one when the memory is used again.
         self._closed = Signal()
         self._try_until = inf
@@ -156,8 +153,12 @@ class Outages:
     @property
     def pending(self) -> int:
         """How many records are pending for the server."""
-        outage = self.current
-        return outage.journal.size if outage else 0
+        return self.current.journal.size if self.current else 0
+
+    @property
+    def refused(self) -> dict[str, RefusedWrite]:
+        """By key, the last write that the server has refused for good after an outage."""
+        return self._replays.refused
 
     def info(self) -> dict[str, Any] | None:
         """Returns what `SyncMemory.outage` does."""
@@ -197,24 +198,10 @@ class Outages:
             self._acknowledged.add(writes, base)
             if self._barrier is not None:
                 self._commands.incarnation.has_writes_waiting = True
-        if self._may_fail_over and not self._is_guarded:
-            self._begin_to_guard()
+        if self._may_fail_over and not self._guard.is_on:
+            self._reopen()
+            self._guard.begin(self._check, lambda: self._closed)
         return True
-
-    def _begin_to_guard(self) -> None:
-        starts = False
-        try:
-            with self.lock:
-                starts = not self._is_guarded
-                self._is_guarded = True
-            if starts:
-                self._reopen()
-                Thread(target=self._guard, name="tta-memory-failover", daemon=True).start()
-        except BaseException as error:
-            if starts:
-                self._is_guarded = False  # the next write starts a thread
-            if not isinstance(error, RuntimeError):  # the interpreter is shutting down
-                raise
 
     def _reopen(self) -> None:
         """Has threads try again after the memory was closed."""
@@ -274,19 +261,6 @@ class Outages:
                 held.reason,
             )
 
-    def _guard(self) -> None:
-        """Asks whether the server is still the primary, as long as another one may lack a write."""
-        assert self._acknowledged is not None
-        while True:
-            closed = self._closed
-            closed.wait(CHECKED_EVERY)
-            with suppress(StoreUnavailable, ServerError):
-                self._check()
-            with self.lock:
-                if not self._acknowledged or (closed.is_set and closed is self._closed):
-                    self._is_guarded = False
-                    return
-
     def _check(self) -> None:
         """Asks whether the server is still the primary, and brings what another one may lack."""
         assert self._acknowledged is not None
@@ -345,9 +319,8 @@ class Outages:
             self._replicas.detach(commands.max_size, commands.seen)
             journal = Journal(commands.write_ids)
             self._clock.count_alone()
-            self.current = Outage(
-                self._clock(), str(error), commands.seen, journal, self._clock.moved
-            )
+            now, moved = self._clock(), self._clock.moved
+            self.current = Outage(now, str(error), commands.seen, journal, moved)
             commands.incarnation.has_writes_waiting = True
             self._take_back(self.current)
             self._reopen()
@@ -394,7 +367,7 @@ class Outages:
 
     def _begin_in_child(self) -> None:
         """Goes on in a forked process, which has none of the threads; pending writes stay the parent's."""
-        self._closed, self._is_guarded = Signal(), False
+        self._closed, self._guard.is_on = Signal(), False
         if self._acknowledged is not None:
             self._acknowledged.forget()
         if self.current is not None:
@@ -415,7 +388,7 @@ class Outages:
                 return self.current is None
             is_back = yield from self._recover()
             if is_back and restore_from_here:
-                yield from self._restore()
+                yield from self._replays.restore(self._recovering.progress)
             return is_back
         except StoreUnavailable as error:
             self._begin(error, ended)
@@ -438,15 +411,7 @@ class Outages:
                 self.last_failover = self._clock()
                 if outage.written_since == inf:
                     outage.base = 0  # its counter may have had to do with other writes
-        replay = Replay(
-            commands,
-            journal,
-            outage.base,
-            outage.first,
-            self.lock,
-            self._set_aside,
-            self._acknowledged,
-        )
+        replay = self._replays.of(journal, outage.base, outage.first)
         try:
             yield from commands.greet()
             setbacks = commands.incarnation.setbacks
@@ -470,30 +435,6 @@ class Outages:
         yield from commands.incarnation.look_for_losses(commands.run)
         yield from self._hold(replay.replayed)
         return True
-
-    def _restore(self) -> Plan[None]:
-        """Writes back what the server has lost; a record that was written since at a later instant stays."""
-        incarnation = self._commands.incarnation
-        base, writes = incarnation.to_restore()
-        if not writes:
-            return
-        journal = Journal(self._commands.write_ids)
-        for write in writes:
-            journal.add(write)
-        replay = Replay(
-            self._commands,
-            journal,
-            base,
-            0.0,
-            self.lock,
-            self._set_aside,
-            self._acknowledged,
-        )
-        while journal.size:
-            yield from replay.step()
-            self._recovering.progress()
-        incarnation.restored()
-        logger.info("%s has got back %d writes that it had lost", self.shown, replay.replayed)
 
     def _has_ended(self, journal: Journal) -> bool:
         """Ends the outage if nothing is pending any more; returns whether nothing is."""
@@ -519,20 +460,6 @@ class Outages:
                 self._replicas.whole.replica.start_over(self._commands.seen)
                 self._commands.incarnation.has_writes_waiting = False
                 self._is_ending = False
-
-    def _set_aside(self, write: Write, reason: str) -> None:
-        """Keeps a write of one record that the server refuses for good; called with the lock."""
-        key = next(write.changed, f"{write.kind}()")
-        entry = write.kept[0] if write.kept else None
-        self.refused[key] = RefusedWrite(write.kind, write.at, reason, entry)
-        for kept in write.kept:
-            self._replicas.whole.replica.forget(kept)
-        logger.warning(
-            "%s refuses a write for good, so it is set aside, and get_backend_info() names it: %s: %s",
-            self.shown,
-            brief(key),
-            reason,
-        )
 
     @property
     def _may_have_lost(self) -> bool:
