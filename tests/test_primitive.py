@@ -372,6 +372,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "search_records": lambda face, _: face.search_records("RAIN", user="ann"),
     "stream_records": lambda face, _: face.stream_records("rain", limit=5),
     "count": lambda face, _: face.count("rain"),
+    "why": lambda face, _: face.why("rain", "ann:1", 1, user="bob"),
     "build_index": lambda face, _: face.build_index(),
     "embed": lambda face, _: face.embed(),
     "clear": lambda face, _: face.clear(),

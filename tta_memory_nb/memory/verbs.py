@@ -16,6 +16,7 @@ from ..codec import from_json
 from ..entry import Entry, Unreadable, new_entry
 from ..errors import InvalidArgument, NotStorable, brief
 from ..filters import EVERYTHING, FilterArgs, Filters
+from ..keys import check_key
 from ..record import MemoryRecord
 from ..search.indexes import check_mode
 from ..search.options import SearchOptions
@@ -24,6 +25,7 @@ from ..stores.base import Change, Clock, Store
 from ..stores.plan import Call, Plan
 from ..times import Duration, duration
 from .meaning import BY_MEANING, Bar, Meanings
+from .why import Why, why
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -393,6 +395,34 @@ class Verbs:
         if search.text and search.mode in BY_MEANING:
             return self._meanings.count(self._store, search)
         return self._store.count(search)
+
+    @spell_out_filters
+    def why(
+        self,
+        query: str,
+        key: str,
+        limit: int | None = 5,
+        mode: SearchMode | None = None,
+        **filters: Unpack[FilterArgs],
+    ) -> Plan[Why]:
+        """Returns where a record stands in the answer to a query, and why it is not found.
+
+        Args:
+            query: text.
+            key: key of the record that one had hoped for.
+            limit: how many records the search gives at most; None for all.
+            mode: see `search`.
+            **filters: see the class.
+
+        Returns:
+            The rank of the record among all that answer, its score beside that of the best one, what
+            keeps it out, and the smallest change that finds it.
+
+        Raises:
+            InvalidArgument: as `search_records`.
+        """
+        search = self._search(query, limit, mode, filters, optional=False)
+        return why(self, query, check_key(key), search.limit, search.mode, filters)
 
     def build_index(self, seconds: float | None = None) -> Plan[int]:
         """Does the index work that searches would do a little at a time.

@@ -38,8 +38,9 @@ _MONTH_ALONE = re.compile(
 )
 # What may stand around a date in a text that is one instant.
 _AROUND = re.compile(
-    r"\b(?:\d{1,2}(?::\d\d){1,2}(?:[.,]\d+)?(?:\s*[ap]\.?m\b\.?)?|\d{1,2}\s*[ap]m\b|on|at|utc|gmt|"
-    rf"{'|'.join(f'{day}|{day[:3]}' for day in _WEEKDAYS)})|[+-]\d\d:?\d\d|[\s,.TZ]",
+    r"(?<!\d)\d{1,2}(?::\d\d){1,2}(?:[.,]\d+)?(?:\s*[ap]\.?m\b\.?)?|[+-]\d\d:?\d\d|[\s,.TZ]|"
+    r"\b(?:\d{1,2}\s*[ap]m|on|at|utc|gmt|"
+    rf"{'|'.join(f'{day}|{day[:3]}' for day in _WEEKDAYS)})\b",
     re.ASCII | re.IGNORECASE,
 )
 _LONGEST = 48

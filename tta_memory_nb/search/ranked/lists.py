@@ -125,9 +125,8 @@ class Lists:
             else:
                 day = leaf.day if day is None else day
                 instants.append(leaf.text)
-            name = leaf.place[1]
-            if type(name) is str and len(self.fields) < MOST_FIELDS:
-                self.fields.add(name.lower())
+            if len(self.fields) < MOST_FIELDS:
+                self.fields.add(leaf.name.lower())
         temporal = not self._temporal.isdisjoint(counts)
         for text in instants:
             length += self.words.count(text, counts)
@@ -193,6 +192,10 @@ class Lists:
     def names_with(self, part: str) -> list[str]:
         """Returns the names of several words that have a word."""
         return [name for name in self._names_with.get(part, ()) if name in self.people]
+
+    def pairs_with(self, character: str) -> list[str]:
+        """Returns the pairs of characters of unspaced scripts that have a character."""
+        return [term for term in self.terms if len(term) == 2 and character in term]
 
     def spelt_like(self, term: str, records_of: Callable[[str], int]) -> str | None:
         """Returns the known term that an unknown one was probably meant to be; see `Spelling`."""

@@ -31,12 +31,14 @@ class Leaf(NamedTuple):
         kind: ``"who"`` for a person, ``"when"`` for an instant, ``"text"`` for text, ``"number"``.
         text: the leaf as text.
         place: where it is, see ``text.path_of``.
+        name: of the field, or of the field with the list around it.
         day: days since 1970 of an instant, else None.
     """
 
     kind: str
     text: str
     place: Place
+    name: str
     day: int | None = None
 
 
@@ -59,19 +61,19 @@ def leaves_of(value: dict[str, Any]) -> Iterator[Leaf]:
                 kind = "number" if day is None else "when"
                 # The digits of Unix seconds are no word.
                 text = leaf_text(child) if day is None else ""
-                yield Leaf(kind, text, (around, step), day)
+                yield Leaf(kind, text, (around, step), own, day)
 
 
 def _text_leaf(name: str, text: str, place: Place) -> Leaf:
     length = len(text)
     if length <= _LONGEST_NAME:
         if name.lower() in PEOPLE and len(text.split()) <= _MOST_WORDS:
-            return Leaf("who", text, place)
+            return Leaf("who", text, place, name)
         if length >= 8:
             day = day_of(text)
             if day is not None:
-                return Leaf("when", text, place, day)
-    return Leaf("text", text, place)
+                return Leaf("when", text, place, name, day)
+    return Leaf("text", text, place, name)
 
 
 def owner_of(key: str) -> tuple[str, str]:

@@ -15,12 +15,14 @@ from typing import NamedTuple
 from ..request import Reading, SearchMode, Signal
 from .dates import Asked, asks_when, dates_in
 from .lists import Lists
-from .words import Word
+from .words import Word, is_unspaced
 
 MOST_TERMS = 64
 """So many terms of a query count at most, the rarest."""
 
 _MOST_CORRECTED = 8
+_MOST_PAIRS = 100
+_PART_OF_PAIR = 0.5
 _LONGEST_NAME = 3
 
 _PART = re.compile(
@@ -160,7 +162,7 @@ def _pieces(text: str, lists: Lists) -> Iterator[tuple[str, tuple[bool, str | No
         is_field = name is not None and (
             name.lower() == "user" or name.lower().rpartition(".")[2] in lists.fields
         )
-        quoted = body[0] in '"“' and len(body) > 2
+        quoted = len(body) > 2 and body[0] + body[-1] in ('""', "“”")
         inside = body[1:-1] if quoted else body
         if is_field or quoted or (minus and name is None):
             before = f"{name}:" if name is not None and not is_field else ""
@@ -209,7 +211,7 @@ def _take_terms(
         for term in word.terms:
             if term in asked:
                 known = True
-            elif records_of(term):
+            elif records_of(term) or _of_characters(term, lists, records_of):
                 asked[term] = word.text
                 known = True
         if known or word.whole or word.text in unknown:
@@ -225,5 +227,23 @@ def _take_terms(
     rarest = list(asked.items())
     if len(rarest) > MOST_TERMS:
         rarest.sort(key=lambda item: records_of(item[0]))
-    terms += [Term(word, (Variant(term),)) for term, word in rarest[:MOST_TERMS]]
+    terms += [
+        Term(word, (Variant(term), *_of_characters(term, lists, records_of)))
+        for term, word in rarest[:MOST_TERMS]
+    ]
     return list(corrected.items()), list(unknown)
+
+
+def _of_characters(term: str, lists: Lists, records_of: RecordsOf) -> list[Variant]:
+    """Returns what else may have the characters of a term of an unspaced script.
+
+    One character alone is looked for in all pairs that have it, and a pair in records where one of its
+    characters stands alone.
+    """
+    if len(term) > 2 or term.isascii() or not is_unspaced(term):
+        return []
+    if len(term) == 2:
+        return [Variant(each, _PART_OF_PAIR) for each in dict.fromkeys(term) if records_of(each)]
+    having = [(records_of(pair), pair) for pair in lists.pairs_with(term)]
+    most_frequent = sorted(having, reverse=True)[:_MOST_PAIRS]
+    return [Variant(pair) for count, pair in most_frequent if count]

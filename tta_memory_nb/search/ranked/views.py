@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,8 +25,6 @@ _WORDS_BETWEEN = 20
 _FEW = 64
 FARTHEST = 3
 """Records that are so many places away count as context."""
-
-Shares: TypeAlias = "NDArray[np.float32]"
 
 
 class View:
@@ -49,7 +47,7 @@ class View:
             words lie between. Behind the last place there is room for those that have no such record.
     """
 
-    def __init__(self, lists: Lists, slots: Ints, reach: Sequence[Shares] | None = None) -> None:
+    def __init__(self, lists: Lists, slots: Ints, reach: Sequence[Floats] | None = None) -> None:
         self._lists = lists
         self.keys = lists.keys
         self.slots = slots
@@ -62,7 +60,7 @@ class View:
         np.not_equal(self.numbers[1:], self.numbers[:-1], out=borders[1:])
         self.sessions: Ints = np.cumsum(borders, dtype=np.int32)
         if reach is None:
-            self.reach = [np.zeros(len(slots) + FARTHEST, np.float32) for _ in range(FARTHEST)]
+            self.reach = [np.zeros(len(slots) + FARTHEST) for _ in range(FARTHEST)]
             self._measure(0, len(slots))
         else:
             self.reach = list(reach)
@@ -104,7 +102,10 @@ class View:
     def changed(self, new: Sequence[int], gone: Iterable[int]) -> View:
         """Returns a view with some slots more and some fewer."""
         lists = self._lists
-        left = sorted(place for slot in gone if (place := int(self.places[slot])) >= 0)
+        known = [slot for slot in gone if slot < len(self.places)]
+        left = sorted(
+            place for place in self.places[np.array(known, np.int32)].tolist() if place >= 0
+        )
         if len(new) + len(left) > _FEW:
             slots = np.delete(self.slots, left)
             return sorted_view(lists, np.concatenate((slots, np.array(new, np.int32))))

@@ -32,9 +32,11 @@ _ACCENTS = (
     "\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
 )
 _PREFIX = 5
+# Some of these count as letters.
+_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼʻ′"), "'")
 
 # Characters that join the parts of an identifier, a path, a version or an address.
-_JOINTS = r"'’._/\\@:#+&-"
+_JOINTS = r"'._/\\@:#+&-"
 # A longer run of letters is no word that anybody looks for, and gets no stem.
 _LONGEST = 64
 
@@ -49,17 +51,20 @@ def _classes() -> tuple[re.Pattern[str], ...]:
     unspaced = re.compile(f"[{_UNSPACED}]+")
     letter = rf"(?:(?![{_UNSPACED}])[\w{marks}])"
     written = rf"(?:{letter}[{_ACCENTS}]*)"
+    joint = rf"[{_JOINTS}’‘ʼʻ′]"
     return (
         re.compile(f"[{_ACCENTS}]+"),
         unspaced,
         re.compile(rf"[{_UNSPACED}]+|{letter}+(?:[{_JOINTS}]+{letter}+)*"),
-        re.compile(rf"[{_UNSPACED}{_ACCENTS}]+|{written}+(?:[{_JOINTS}]+{written}+)*"),
+        re.compile(rf"[{_UNSPACED}{_ACCENTS}]+|{written}+(?:{joint}+{written}+)*"),
         re.compile(rf"(?:[^\W_]|[{marks}])+"),
     )
 
 
 _ACCENT, _RUN, _CHUNK, _CHUNK_AS_WRITTEN, _PIECE = _classes()
 _ASCII_CHUNK = re.compile(rf"[A-Za-z0-9_]+(?:[{_JOINTS}]+[A-Za-z0-9_]+)*")
+# A name with a number, as in python3. Of shorter ones, such as v2, the letters say nothing.
+_NUMBERED = re.compile(r"([^\W\d_]{3,})\d+")
 # Where camelCase is split: before a capital after a small letter, and before the last of capitals.
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDENTIFIER = re.compile(r"[_/\\@:#+]|\d|[a-z][A-Z]|\w\.\w")
@@ -69,7 +74,7 @@ def folded(text: str) -> str:
     """Returns a text without accents, in composed form; its case stays."""
     if text.isascii():
         return text
-    return normalize("NFC", _ACCENT.sub("", normalize("NFKD", text)))
+    return normalize("NFC", _ACCENT.sub("", normalize("NFKD", text))).translate(_APOSTROPHES)
 
 
 class Word(NamedTuple):
@@ -176,6 +181,9 @@ class Words:
     def _new_terms(self, word: str) -> tuple[str, ...]:
         is_word = len(word) <= _LONGEST and not word.isdigit()
         stem = self._stem(word) if is_word else word
+        numbered = _NUMBERED.fullmatch(word)
+        if numbered is not None:
+            return stem, self._stem(numbered[1])
         is_latin = word.isascii() or word[0] < "\u0250" or "\u1e00" <= word[0] < "\u1f00"
         if not is_word or (is_latin and self._has_few_endings):
             return (stem,)
@@ -205,10 +213,15 @@ def parts_of(chunk: str) -> list[str]:
         for piece in _PIECE.findall(chunk)
         for part in (_HUMP.split(piece) if not piece.islower() else (piece,))
     ]
-    if "'" in chunk or "’" in chunk:
+    if "'" in chunk:
         # "Caroline's" is a form of the name.
         parts = [part for number, part in enumerate(parts) if part != "s" or not number]
     return parts
+
+
+def is_unspaced(word: str) -> bool:
+    """Returns whether a word is of a script without spaces: a pair of characters, or a single one."""
+    return _RUN.fullmatch(word) is not None
 
 
 def pairs(run: str) -> list[str]:

@@ -1,0 +1,188 @@
+"""A ranking equals the one that is worked out anew from all records, after any program of changes."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from backends import ALL_BUT_THE_STAND_IN, BACKENDS, Clock, examples, marks_of
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from ranked_oracle import ranked
+from search_oracle import check
+
+from tta_memory_nb import MemoryPrimitive
+
+EXAMPLES = 300
+SUBJECTS = (
+    *(
+        "rain",
+        "raining",
+        "bridge",
+        "bridges",
+        "river",
+        "support",
+        "group",
+        "the",
+        "when",
+        "yesterday",
+    ),
+    *(
+        "parseHttp",
+        "user_id",
+        "v1.2.3",
+        "天気",
+        "東京都",
+        "Погода",
+        "погоды",
+        "málaga",
+        "Malaga",
+        "Ann",
+        "will",
+    ),
+)
+SPEAKERS = ("Ann", "Bob", "Mary Jane", "the one who never speaks")
+DATES = ("1:56 pm on 8 May, 2023", "2023-05-09", "2024-02-29T10:00:00Z", "soon")
+QUESTIONS = (
+    *("rain", "What did Ann say about the bridge?", "when did it rain", "Ann", "the", "天気"),
+    *(
+        "What happened on 8 May 2023?",
+        "rain in May 2023",
+        "user_id support",
+        "ПОГОДА",
+        "MÁLAGA river group",
+    ),
+)
+KINDS = (
+    *("add", "add", "add", "add", "many", "overwrite", "delete", "read", "undo", "tick", "resize"),
+    *("remove", "ask", "ask", "ask", "clear", "build"),
+)
+steps = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 2**32)), min_size=1, max_size=40)
+
+
+def value_of(chance: random.Random) -> dict[str, Any]:
+    words = chance.choices(SUBJECTS, k=chance.choice((0, 1, 3, 6, 30)))
+    value: dict[str, Any] = {"text": " ".join(words)}
+    if chance.random() < 0.7:
+        value["speaker"] = chance.choice(SPEAKERS)
+    if chance.random() < 0.3:
+        value["date"] = chance.choice(DATES)
+    if chance.random() < 0.2:
+        value["more"] = {
+            "names": [*chance.choices(SUBJECTS, k=2)],
+            "n": chance.randrange(30),
+            "is": None,
+        }
+    return value
+
+
+def key_of(chance: random.Random) -> str:
+    user, session = chance.choice(("ann", "bob", "Zoë")), chance.choice(("mon", "tue"))
+    number = chance.randrange(40)
+    return chance.choice((f"{user}:{session}:{number:08x}", f"{user}:{session}", f"note-{number}"))
+
+
+class Program:
+    """A memory, and what was done to it."""
+
+    def __init__(self, memory: Any, clock: Clock) -> None:
+        self.memory, self.clock = memory, clock
+        self.changes: list[Any] = []
+
+    def step(self, kind: str, chance: random.Random) -> None:
+        memory = self.memory
+        keys = memory.keys()
+        match kind:
+            case "add":
+                memory.add(key_of(chance), value_of(chance), chance.choice((None, None, None, 5)))
+            case "many":
+                memory.add_many([(key_of(chance), value_of(chance)) for _ in range(12)])
+            case "overwrite" if keys:
+                memory.add(chance.choice(keys), value_of(chance))
+            case "delete" if keys:
+                memory.delete(chance.choice(keys))
+            case "read" if keys:
+                memory.get_many(chance.sample(keys, min(4, len(keys))))
+            case "remove" if keys:
+                self.changes.append(memory.remove(chance.sample(keys, min(3, len(keys)))))
+            case "undo" if self.changes:
+                memory.undo(self.changes.pop())
+            case "resize":
+                self.changes.append(memory.resize(chance.choice((6, 20, 40))))
+            case "tick":
+                self.clock.tick(chance.choice((1, 4, 90_000)))
+            case "clear" if chance.random() < 0.3:
+                memory.clear()
+            case "build":
+                memory.build_index(chance.choice((0, 1)))
+            case "ask":
+                self.same_answers(chance)
+
+    def same_answers(self, chance: random.Random) -> None:
+        query = chance.choice(QUESTIONS)
+        filters = chance.choice(
+            (
+                *({}, {}, {"user": "ann"}, {"session": "mon"}, {"prefix": "note"}, {"user": "Zoë"}),
+                *(
+                    {"since": self.clock() - 3},
+                    {"where": {"speaker": "Ann"}},
+                    {"where": {"is": None}},
+                ),
+            )
+        )
+        wanted = ranked(self.memory.entries(**filters), query)
+        hits = self.memory.hits(query, mode="ranked", **filters)
+        found = [(hit.entry.key, round(hit.score, 9)) for hit in hits]
+        question = f"{query!r}, {filters!r}"
+        check(found, [(key, round(score, 9)) for key, score in wanted], question)
+        check(self.memory.count(query, "ranked", **filters), len(wanted), f"count, {question}")
+        few = [hit.entry.key for hit in self.memory.hits(query, 3, mode="ranked", **filters)]
+        check(few, [key for key, _ in wanted[:3]], f"limit=3, {question}")
+        for hit in chance.sample(hits, min(2, len(hits))):
+            assert sum(part.amount for part in hit.explanation) == pytest.approx(hit.score)
+
+
+@pytest.mark.parametrize(
+    "backend", [pytest.param(name, marks=marks_of(name)) for name in ALL_BUT_THE_STAND_IN]
+)
+def test_a_ranking_equals_a_naive_one_after_any_program(backend):
+    @settings(
+        max_examples=examples(backend, EXAMPLES),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    )
+    @given(steps, st.sampled_from((6, 20, 60)))
+    def run(program, capacity):
+        clock = Clock()
+        memory = BACKENDS[backend](max_size=capacity, namespace="ranked", clock=clock).sync
+        memory.clear()
+        twin = Program(memory, clock)
+        try:
+            for kind, seed in (*program, ("ask", 1), ("ask", 2)):
+                twin.step(kind, random.Random(seed))
+        finally:
+            memory.close()
+
+    run()
+
+
+def test_a_filtered_ranking_is_that_of_a_memory_with_nothing_else():
+    chance = random.Random(5)
+    clock = Clock()
+    whole = MemoryPrimitive(max_size=2000, clock=clock).sync
+    for _ in range(600):
+        clock.tick()
+        whole.add(key_of(chance), value_of(chance))
+    for filters in (
+        {"user": "ann"},
+        {"user": "bob", "session": "tue"},
+        {"where": {"speaker": "Ann"}},
+    ):
+        part = MemoryPrimitive(max_size=2000, clock=clock).sync
+        part.import_(whole.records(None, **filters)[::-1])
+        for query in QUESTIONS:
+            found = whole.search_records(query, None, mode="ranked", **filters)
+            wanted = part.search_records(query, None, mode="ranked")
+            assert [(r.key, r.score) for r in found] == [(r.key, r.score) for r in wanted]

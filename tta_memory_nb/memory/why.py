@@ -1,0 +1,335 @@
+"""Why a search did not find a record, or not sooner, and the smallest change that finds it.
+
+Everything here is worked out by searching again, so it holds for each backend and each mode; a remedy
+has been tried before it is proposed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ..entry import Entry
+from ..errors import brief
+from ..filters import FilterArgs, Filters
+from ..search.request import Contribution, Hit, SearchMode, Signal
+from ..stores.plan import Plan
+
+if TYPE_CHECKING:
+    from .verbs import Verbs
+
+CauseKind: TypeAlias = Literal["missing", "filter", "demand", "words", "limit"]
+"""What keeps a record out: it does not exist, a filter or a condition in the query refuses it, it has no
+word of the query, or others are better."""
+
+# So many words of a record are tried at most.
+_WORDS_TRIED = 8
+_PIECE = re.compile(r"""-?(?:[^\W\d][\w.]*:)?(?:"[^"]+"|“[^”]+”)|\S+""")
+_DEMAND = re.compile(r"""-[^\W_]|-?["“]|-?[^\W\d][\w.]*:[^\s/]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One thing that keeps a record out.
+
+    Attributes:
+        kind: what it is.
+        name: the filter (``"since"``, or ``"where[mood]"``), or the part of the query; empty for other kinds.
+        text: a sentence that says so.
+    """
+
+    kind: CauseKind
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A change of a search that was tried and finds the record.
+
+    Attributes:
+        text: what to change, in words.
+        arguments: of `SyncMemory.search_records`; with these it finds the record.
+    """
+
+    text: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SignalCompared:
+    """What one signal adds to the score of the record, and to that of the best one."""
+
+    signal: Signal
+    record: float
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Where a record stands in the answer to a query, and why.
+
+    Attributes:
+        query: the query.
+        key: key of the record.
+        mode: how was searched.
+        limit: how many records were wanted; None for all.
+        rank: the place of the record among all that answer, from 1; None if it does not answer.
+        answers: how many records answer.
+        score: of the record, as it would be without what keeps it out; None if nothing scores it.
+        best: key of the best record that answers, or None.
+        best_score: its score.
+        signals: the scores of both, signal by signal.
+        explanation: where the score of the record comes from.
+        causes: what keeps the record out; none if it is found.
+        remedy: the smallest change that finds it; None if it is found, or if there is none.
+    """
+
+    query: str
+    key: str
+    mode: SearchMode
+    limit: int | None
+    rank: int | None = None
+    answers: int = 0
+    score: float | None = None
+    best: str | None = None
+    best_score: float | None = None
+    signals: tuple[SignalCompared, ...] = ()
+    explanation: tuple[Contribution, ...] = field(default=(), repr=False)
+    causes: tuple[Cause, ...] = ()
+    remedy: Remedy | None = None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the search finds the record within its limit."""
+        return not self.causes
+
+    def __str__(self) -> str:
+        """Returns the same as text for people."""
+        place = (
+            "does not answer" if self.rank is None else f"is number {self.rank} of {self.answers}"
+        )
+        lines = [f"{self.key!r} {place} for {brief(self.query)} in the mode {self.mode}"]
+        lines += [f"- {cause.text}" for cause in self.causes]
+        if self.remedy is not None:
+            lines.append(f"- to find it: {self.remedy.text}")
+        lines += [
+            f"  {each.signal:<10} {each.record:>6.3f}  best: {each.best:>6.3f}"
+            for each in self.signals
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A search, as arguments."""
+
+    query: str
+    limit: int | None
+    mode: SearchMode
+    filters: dict[str, Any]
+
+    def arguments(self) -> dict[str, Any]:
+        return {"query": self.query, "limit": self.limit, "mode": self.mode, **self.filters}
+
+
+def why(
+    verbs: Verbs, query: str, key: str, limit: int | None, mode: SearchMode, filters: FilterArgs
+) -> Plan[Why]:
+    """Returns where a record stands in the answer to a query; see `Verbs.why`."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    asked = _Asked(query, limit, mode, given)
+    there = yield from verbs.peek([key])
+    hits = yield from _hits(verbs, asked)
+    rank = _rank(hits, key)
+    found = Why(query, key, mode, limit, rank, len(hits))
+    if hits:
+        found = replace(found, best=hits[0].entry.key, best_score=hits[0].score)
+    if not there:
+        text = (
+            "no record has this key: it was never written, or was deleted, evicted or has expired"
+        )
+        return replace(found, causes=(Cause("missing", "", text),))
+    if rank is not None:
+        found = _compared(found, hits[rank - 1], hits[0])
+        if limit is None or rank <= limit:
+            return found
+        text = f"{rank - 1} records are better, and the limit is {limit}"
+        remedy = Remedy(f"limit={rank}", replace(asked, limit=rank).arguments())
+        return replace(found, causes=(Cause("limit", "", text),), remedy=remedy)
+    return (yield from _absent(verbs, asked, there[0], found, hits))
+
+
+def _absent(
+    verbs: Verbs, asked: _Asked, entry: Entry, found: Why, hits: Sequence[Hit]
+) -> Plan[Why]:
+    """Returns why a record that exists does not answer at all."""
+    causes: list[Cause] = []
+    wider = asked
+    refusing = list(_refusing(asked.filters, entry, verbs.clock()))
+    if refusing:
+        causes += [
+            Cause(
+                "filter",
+                name,
+                f"the filter {name}={brief(_filter(asked.filters, name))} refuses it",
+            )
+            for name in refusing
+        ]
+        wider = replace(wider, filters=_without(asked.filters, refusing))
+    if asked.mode != "keyword":
+        kept, failing = yield from _demands(verbs, wider, entry.key)
+        if failing:
+            causes += [
+                Cause("demand", piece, f"it does not fulfil {piece} in the query")
+                for piece in failing
+            ]
+            wider = replace(wider, query=kept)
+    seen = yield from _hits(verbs, wider)
+    if _rank(seen, entry.key) is None:
+        text = (
+            "no field of it contains this text"
+            if asked.mode == "keyword"
+            else "neither it nor a record around it has a word of the query"
+        )
+        causes.append(Cause("words", "", text))
+        wider, seen = yield from _with_a_word(verbs, wider, entry)
+    rank = _rank(seen, entry.key)
+    if rank is None:
+        return replace(found, causes=tuple(causes))
+    found = _compared(found, seen[rank - 1], hits[0] if hits else seen[0])
+    if asked.limit is not None and rank > asked.limit:
+        causes.append(
+            Cause(
+                "limit", "", f"{rank - 1} records are better then, and the limit is {asked.limit}"
+            )
+        )
+        wider = replace(wider, limit=rank)
+    text = "; ".join(_differences(asked, wider))
+    return replace(found, causes=tuple(causes), remedy=Remedy(text, wider.arguments()))
+
+
+def _hits(verbs: Verbs, asked: _Asked) -> Plan[list[Hit]]:
+    """Returns all records that answer, the best first."""
+    return verbs.hits(asked.query, None, asked.mode, **asked.filters)
+
+
+def _rank(hits: Iterable[Hit], key: str) -> int | None:
+    return next((rank for rank, hit in enumerate(hits, 1) if hit.entry.key == key), None)
+
+
+def _compared(found: Why, hit: Hit, best: Hit) -> Why:
+    """Adds the score of the record, signal by signal beside that of the best."""
+    parts = hit.explanation
+    own, others = _by_signal(parts), _by_signal(best.explanation)
+    signals = tuple(
+        SignalCompared(signal, own[signal], others[signal])
+        for signal in dict.fromkeys((*own, *others))
+    )
+    return replace(found, score=hit.score, explanation=parts, signals=signals)
+
+
+def _by_signal(parts: Iterable[Contribution]) -> Counter[Signal]:
+    sums = Counter[Signal]()
+    for part in parts:
+        sums[part.signal] += part.amount  # type: ignore[assignment]
+    return sums
+
+
+# ---- what keeps a record out
+
+
+def _refusing(filters: dict[str, Any], entry: Entry, now: float) -> Iterator[str]:
+    """Yields the names of the filters that refuse a record, of ``where`` each field."""
+    for name, value in filters.items():
+        parts = (
+            {f"where[{field}]": {"where": {field: wanted}} for field, wanted in value.items()}
+            if name == "where"
+            else {name: {name: value}}
+        )
+        for shown, single in parts.items():
+            compiled = Filters.build(now, **single)
+            if not compiled.accept(entry.key, entry.updated_at, entry.value):
+                yield shown
+
+
+def _filter(filters: dict[str, Any], name: str) -> Any:
+    return filters["where"][name[6:-1]] if name.startswith("where[") else filters[name]
+
+
+def _without(filters: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    left = {name: value for name, value in filters.items() if name not in names}
+    if "where" in left:
+        where = {
+            field: each for field, each in left["where"].items() if f"where[{field}]" not in names
+        }
+        left = (
+            {**left, "where": where} if where else {n: v for n, v in left.items() if n != "where"}
+        )
+    return left
+
+
+def _demands(verbs: Verbs, asked: _Asked, key: str) -> Plan[tuple[str, list[str]]]:
+    """Returns the query without the conditions that a record does not fulfil, and these."""
+    kept, failing = [], []
+    for piece in _PIECE.findall(asked.query):
+        if _DEMAND.match(piece):
+            alone = yield from _hits(verbs, replace(asked, query=piece))
+            if _rank(alone, key) is None:
+                failing.append(piece)
+                continue
+        kept.append(piece)
+    return " ".join(kept), failing
+
+
+def _with_a_word(verbs: Verbs, asked: _Asked, entry: Entry) -> Plan[tuple[_Asked, list[Hit]]]:
+    """Returns a search that finds a record by one of its own words, and what it finds.
+
+    Of the words that are tried, the longest ones of the record, it is the first that brings the record within
+    the limit, or else the one that brings it nearest.
+    """
+    nearest: tuple[int, _Asked, list[Hit]] | None = None
+    for word in _words_of(entry):
+        query = word if asked.mode == "keyword" else f"{asked.query} {word}".strip()
+        tried = replace(asked, query=query)
+        hits = yield from _hits(verbs, tried)
+        rank = _rank(hits, entry.key)
+        if rank is not None and (nearest is None or rank < nearest[0]):
+            nearest = rank, tried, hits
+        if rank is not None and (asked.limit is None or rank <= asked.limit):
+            break
+    return (asked, []) if nearest is None else nearest[1:]
+
+
+def _words_of(entry: Entry) -> list[str]:
+    """Returns the longest words of the texts of a record."""
+    words: dict[str, None] = {}
+    stack: list[Any] = [entry.value()]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, str):
+            words.update(dict.fromkeys(re.findall(r"[^\W_]+", node[:10_000])))
+        elif isinstance(node, dict):
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+        elif isinstance(node, int) and not isinstance(node, bool):
+            words[str(node)] = None
+    return sorted(words, key=lambda word: (-len(word), word))[:_WORDS_TRIED]
+
+
+def _differences(asked: _Asked, wider: _Asked) -> Iterator[str]:
+    """Yields in words what differs between two searches."""
+    for name in asked.filters:
+        if name not in wider.filters:
+            yield f"leave out {name}"
+        elif asked.filters[name] != wider.filters[name]:
+            gone = [field for field in asked.filters[name] if field not in wider.filters[name]]
+            yield f"leave out {', '.join(f'where[{field}]' for field in gone)}"
+    if asked.query != wider.query:
+        yield f"search for {brief(wider.query)}"
+    if asked.limit != wider.limit:
+        yield f"limit={wider.limit}"
