@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -334,3 +335,25 @@ def test_bytes_on_their_way_are_seen_where_the_platform_says():
         near.sendall(b"x" * 1000)
         assert silence.unacknowledged(near) > 0 or sys.platform != "linux"
     assert silence.unacknowledged(near) == 0
+
+
+def test_a_connection_that_is_opened_for_nobody_is_closed_without_a_running_loop(
+    open_memory, proxy
+):
+    memory = open_memory(proxy.url)
+    proxy.hold_replies()
+    store: Any = memory._store
+    loop = asyncio.new_event_loop()
+    dial = store.runner._dialer.adial()
+    task = loop.create_task(dial)
+    two = asyncio.to_thread(until, lambda: proxy._open_connections == 2, "it connects")
+    loop.run_until_complete(two)
+    loop.run_until_complete(asyncio.to_thread(until, lambda: proxy._held_replies, "it waits"))
+    with suppress(RuntimeError):  # redis-py asks for the running loop
+        dial.close()  # as the garbage collector does with what a loop leaves behind
+    task.cancel()
+    with pytest.raises((asyncio.CancelledError, RuntimeError)):
+        loop.run_until_complete(task)
+    loop.close()
+    proxy.pass_replies()
+    until(lambda: proxy._open_connections == 1, "only the connection of the thread is left")

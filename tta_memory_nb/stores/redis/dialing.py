@@ -137,14 +137,14 @@ class Dialer:
             try:
                 await connection.connect()
             except BaseException:
-                await connection.disconnect(nowait=True)
+                _close(connection)
                 raise
             return connection
         if isinstance(request, _Ask):
             await request.connection.send_command(*request.words)
             return await request.connection.read_response()
         assert isinstance(request, _Leave)
-        return await request.connection.disconnect(nowait=True)
+        return _close(request.connection)
 
     def _connection(self, request: _Connect, *, awaited: bool) -> Any:
         settings = self._settings.get(awaited)
@@ -284,6 +284,17 @@ class Dialer:
         if owner is not None:
             self._known = list(dict.fromkeys((owner, *nodes)))
         return owner
+
+
+def _close(connection: Any) -> None:
+    """Closes a connection of `redis.asyncio` at once.
+
+    Its own method needs a running task, and there is none when a loop ends with a task that still connects.
+    """
+    writer, connection._writer, connection._reader = connection._writer, None, None
+    if writer is not None:
+        with suppress(RuntimeError):  # the loop is closed, so its timers and callbacks are gone
+            writer.transport.abort()
 
 
 def _place_of(node: Any, asked: Place) -> Place | None:
