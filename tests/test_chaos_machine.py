@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from chaos import machine
 from chaos.clients import Process
 from chaos.machine import problems_of
 from chaos.schedule import WORLD, Schedule, Step
@@ -15,6 +17,7 @@ from real_servers import need, valkey
 
 from tta_memory_nb import ServerError
 from tta_memory_nb.stores.redis.commands import Commands
+from tta_memory_nb.stores.redis.outage import Outages
 
 SAYS_NOTHING = """
 from tta_memory_nb.stores.redis.outage import Outages
@@ -81,6 +84,24 @@ def test_a_child_of_a_fork_that_loses_writes_is_found(world, caplog):
     )
     found = problems(world, *steps, traits={"process", "forked"}, before=LOSES_IN_CHILDREN)
     assert "w: no order explains" in found
+
+
+def test_a_memory_that_cannot_be_closed_is_found(world, caplog, monkeypatch):
+    caplog.set_level(logging.CRITICAL, "tta_memory_nb")
+    released = threading.Event()
+
+    def wait_for_ever(_: object) -> Any:
+        released.wait()
+        yield from ()
+
+    monkeypatch.setattr(Outages, "before_close", wait_for_ever)
+    monkeypatch.setattr(machine, "PATIENCE", 1.0)
+    try:
+        assert "closing a new client hangs" in problems(
+            world, Step("called", "add", ("w", 1, None)), traits=set()
+        )
+    finally:
+        released.set()
 
 
 def test_a_refusal_by_a_full_disk_that_is_not_said_is_found(world, caplog, monkeypatch):

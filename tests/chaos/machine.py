@@ -101,7 +101,8 @@ class _Run:
             self._recover()
             if not self._problems:
                 self._compare()
-                self._close()
+                if not self._hangs():
+                    self._close()
         finally:
             if self._problems and not self._hangs():
                 self._abandon()
@@ -305,6 +306,16 @@ class _Run:
             info = client.memory.outage() if isinstance(client, Called) else None
             self._problems.append(f"{error}: {info}")
 
+    def _in_time(self, work: Callable[[], Any], what: str) -> Any:
+        """Returns what a function does; None, and a problem, if it hangs."""
+        result: list[Any] = []
+        thread = threading.Thread(target=lambda: result.append(work()), daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        if thread.is_alive():
+            self._problems.append(f"{what} hangs")
+        return result[0] if result else None
+
     def _is_back(self, who: str) -> bool:
         if self._hangs():
             return True
@@ -334,7 +345,8 @@ class _Run:
                 ("records", ()),
                 ("get_many", KEYS),
             ):
-                self._agrees(who, client, name, args)
+                if not self._hangs():
+                    self._agrees(who, client, name, args)
         expected = {key: key in history.truth for key in KEYS}
         if fresh.perform("keys", ())["exists"] != expected:
             self._problems.append("the server has changed while it was only read")
@@ -349,7 +361,7 @@ class _Run:
                 self._problems.append(f"{who} says that {said} writes are lost: {lost}")
         for who, (client, lost) in losses.items():
             self._restores(who, client, lost, fresh)
-        fresh.close()
+        self._in_time(fresh.close, "closing a new client")
 
     def _restores(self, who: str, client: Called, lost: dict[str, int], fresh: Called) -> None:
         """Looks whether a client writes back what the server has lost when it is asked to."""
@@ -366,12 +378,12 @@ class _Run:
 
         def look() -> bool:
             # One more outage on a busy machine is no fault.
-            client.perform("reconnect", ())
-            found[:] = [client.perform(name, args)]
-            return client.is_online()
+            self._in_time(partial(client.perform, "reconnect", ()), f"{who} reconnects")
+            found[:] = [self._in_time(partial(client.perform, name, args), f"{who}.{name}")]
+            return self._hangs() or client.is_online()
 
         self._until(look, who)
-        for kind, told in found[0].items():
+        for kind, told in (found[0] or {}).items():
             expected = {key: key in truth if kind == "exists" else truth.get(key) for key in told}
             if told != expected:
                 self._problems.append(
@@ -387,7 +399,7 @@ class _Run:
                 with suppress(AssertionError):
                     until(partial(_is_idle, memory), patience=PATIENCE / 2)
                 self._problems += _left_in(who, memory)
-            client.close()
+            self._in_time(client.close, f"closing {who}")
 
         def ours() -> list[str]:
             new = set(threading.enumerate()) - self._threads
