@@ -16,7 +16,7 @@ from .lists import Floats, Ints
 from .question import Question, Term, Variant
 from .scoring import Nearness, Ranking, Row, Statistics, rank
 from .similarity import Similarities, needed_places, question_text, question_vector, similarity
-from .soft import SoftWords
+from .soft import Near, SoftWords
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,43 +80,45 @@ class ByMeaning:
             if meaning.has_words:
                 self._soft.near({}, statistics.lists, meaning)
             return asked.nothing()
-        soft = mode == "hybrid" and meaning.has_words
-        if soft:
-            question = self._softened(statistics, question, weights, meaning)
+        near: dict[str, list[Near]] = {}
+        terms = _looked_for(statistics, question)
+        if mode == "hybrid" and meaning.has_words:
+            words = {stem: term.asked for stem, term in terms.items()}
+            near = self._soft.near(words, statistics.lists, meaning)
         if not asked.is_understood() or not meaning.is_complete:
             return asked.nothing()
         if mode == "semantic":
             return asked.semantic(question, weights, allowed)
-        return asked.hybrid(question, weights, allowed, limit)
+        softened = _softened(statistics, terms, near, weights.soft)
+        return asked.hybrid(replace(question, terms=softened), weights, allowed, limit)
 
-    def _softened(
-        self, statistics: Statistics, question: Question, weights: SearchWeights, meaning: Meaning
-    ) -> Question:
-        """Returns a question whose terms have words of similar meaning as variants."""
-        lists = statistics.lists
-        terms = {term.variants[0].term: term for term in question.terms}
-        for word in question.reading.unknown:
-            stem = lists.words.terms(word)[0]
-            terms.setdefault(stem, Term(word, (Variant(stem),)))
-        near = self._soft.near({stem: term.asked for stem, term in terms.items()}, lists, meaning)
-        found = []
-        for stem, term in terms.items():
-            own = {variant.term for variant in term.variants} | terms.keys()
-            rarity = statistics.rarity(statistics.records_of(stem))
-            variants = [
-                Variant(each.term, factor, "soft words")
-                for each in near.get(stem, ())
-                if each.term not in own
-                and (count := statistics.records_of(each.term))
-                and (
-                    factor := weights.soft
-                    * each.share
-                    * min(1.0, rarity / statistics.rarity(count))
-                )
-            ]
-            if variants or len(term.variants) > 1 or statistics.records_of(stem):
-                found.append(Term(term.asked, (*term.variants, *variants)))
-        return replace(question, terms=found)
+
+def _looked_for(statistics: Statistics, question: Question) -> dict[str, Term]:
+    """Returns the terms of a question by their stems, those included that no record has."""
+    terms = {term.variants[0].term: term for term in question.terms}
+    for word in question.reading.unknown:
+        stem = statistics.lists.words.terms(word)[0]
+        terms.setdefault(stem, Term(word, (Variant(stem),)))
+    return terms
+
+
+def _softened(
+    statistics: Statistics, terms: dict[str, Term], near: dict[str, list[Near]], weight: float
+) -> list[Term]:
+    """Returns terms with words of similar meaning as variants; those that no record has are left out."""
+    found = []
+    for stem, term in terms.items():
+        own = {variant.term for variant in term.variants} | terms.keys()
+        rarity = statistics.rarity(statistics.records_of(stem))
+        variants = list(term.variants)
+        for each in near.get(stem, ()):
+            count = 0 if each.term in own else statistics.records_of(each.term)
+            if count:
+                factor = weight * each.share * min(1.0, rarity / statistics.rarity(count))
+                variants.append(Variant(each.term, factor, "soft words"))
+        if any(statistics.records_of(variant.term) for variant in variants):
+            found.append(Term(term.asked, tuple(variants)))
+    return found
 
 
 class _Asked:
