@@ -57,6 +57,7 @@ NEED_MORE = {
     "test_outage.py": "servers",
     "test_outages_in_a_row.py": "servers",
     "test_readme.py": "kernels",
+    "test_saved_notebooks.py": "kernels",
     "test_server.py": "servers",
     "test_server_clock.py": "servers",
     "test_server_magics.py": "servers",

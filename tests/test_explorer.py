@@ -146,20 +146,36 @@ def test_a_view_gets_the_whole_state_when_it_opens(front):
     assert front.state["rows"][0]["cells"]["n"] == {"k": "num", "t": "9", "v": 9}
 
 
-def test_a_displayed_widget_holds_its_first_rows_until_a_view_has_sent_a_message(explore):
+def test_a_displayed_widget_sends_its_first_rows_until_a_view_has_greeted(explore, monkeypatch):
+    monkeypatch.setattr(widget, "_OFFER_PAUSE", 0.01)
     explorer = explore()
-    explorer._ipython_display_()
-    opening = dict(explorer._opening)
-    # The rows are sent as JSON.
-    assert json.loads(json.dumps(opening, allow_nan=False)) == opening
     front = FrontEnd(explorer)
-    front.ask("hello")
-    assert front.state == opening
-    # A notebook that is saved from now on contains no rows.
-    assert explorer._opening is None
-    assert explorer.get_state()["_opening"] is None
     explorer._ipython_display_()
-    assert explorer._opening is None
+    offers = lambda: [each for each in front.messages if each["kind"] == "opening"]  # noqa: E731
+    front.when(lambda: len(offers()) > 2)
+    front.ask("hello")
+    front.when(lambda: front.state["headings"] or front.messages[-1]["kind"] == "alive")
+    sent = len(offers())
+    assert offers()[0]["state"]["rows"] == front.state["rows"]
+    explorer._look_around()
+    assert len(offers()) == sent
+
+
+def test_a_widget_that_nobody_opens_is_at_rest_after_a_while(explore, monkeypatch):
+    monkeypatch.setattr(widget, "_OFFER_PAUSE", 0.0)
+    monkeypatch.setattr(widget, "_OFFERS", 3)
+    explorer = explore()
+    front = FrontEnd(explorer)
+    explorer._ipython_display_()
+    front.when(lambda: len(front.messages) == 3)
+    assert explorer._look_around() == float("inf")
+
+
+def test_the_state_of_a_widget_which_a_notebook_saves_holds_no_record(explore):
+    explorer = explore(query="rain", filters={"user": "ann"}, selected=("ann:mon",))
+    explorer._ipython_display_()
+    state = {name: value for name, value in explorer.get_state().items() if name != "_esm"}
+    assert not [word for word in ("rain", "ann:mon", "'ann'") if word in repr(state)]
 
 
 def test_a_message_that_arrives_after_a_later_greeting_is_ignored(front, memory):

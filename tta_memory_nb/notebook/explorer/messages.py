@@ -34,7 +34,6 @@ class MessageHandler:
         actions: what can be done to records.
         worker: the thread on which records are listed.
         choose_memory: shows the memory that the front end knows by a name.
-        on_greeting: called when a view sends a greeting.
     """
 
     def __init__(
@@ -45,7 +44,6 @@ class MessageHandler:
         actions: Actions,
         worker: Worker,
         choose_memory: Callable[[str], None],
-        on_greeting: Callable[[], None],
     ) -> None:
         self._traits = traits
         self._lister = lister
@@ -53,7 +51,6 @@ class MessageHandler:
         self._actions = actions
         self._worker = worker
         self._choose_memory = choose_memory
-        self._on_greeting = on_greeting
         self._thread = local()
 
     @property
@@ -120,7 +117,6 @@ class MessageHandler:
             self._views.use(view)
         view.is_in_sight = is_visible
         view.greet(number)
-        self._on_greeting()
 
         def answer() -> None:
             self._lister.list_first()

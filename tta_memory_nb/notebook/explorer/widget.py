@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -42,6 +44,9 @@ logger = logging.getLogger("tta_memory_nb")
 # Seconds between two signs of life, by which a front end knows that its kernel is still there.
 _BEAT = 2.0
 
+# For so many pauses of so many seconds, the first rows are sent to views that have not been heard yet.
+_OFFERS, _OFFER_PAUSE = 40, 0.5
+
 
 class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
     """A table over a memory: to search, sort, filter, look at and repair its records.
@@ -72,9 +77,6 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
 
     records = Derived(lambda self: self._records_in_view(), "the records on the page in view")
     selection = Derived(lambda self: self._selection(), "the selected records as a DataFrame")
-    # What the first view shows until it has sent a message. Cleared then, so that a saved notebook
-    # holds no records.
-    _opening = traitlets.Any(None).tag(sync=True)
 
     def __init__(
         self,
@@ -104,9 +106,9 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             Actions(self, self._lister, self._undo_stack, self._clock),
             self._worker,
             self._choose_memory,
-            self._forget_opening,
         )
         self._static = StaticOutput()
+        self._offers = 0
         super().__init__(**traits)
         self.on_msg(self._received)
         self.observe(self._request_changed, ["query", "mode", "filters", "sort_by", "descending"])
@@ -233,10 +235,24 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         )
 
     def _look_around(self) -> float:
+        if not self._views.opened():
+            return self._offer_rows()
         pause = self._lister.look_around()
         window = self._views.window()
         self._static.update(self._static_page, self._lister.found.listing, window)
         return pause
+
+    def _offer_rows(self) -> float:
+        """Sends the first rows to a view that cannot ask for them yet, since a cell runs.
+
+        A trait would bring them as well, and into the notebook that is saved.
+        """
+        if not self._offers:
+            return inf
+        self._offers -= 1
+        with suppress(Exception):  # without a connection there is no view
+            self.send({"kind": "opening", "state": {**self.state(), "now": self._clock()}})
+        return _OFFER_PAUSE
 
     def _beat(self) -> None:
         self._views.beat()
@@ -246,9 +262,6 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
 
     def _received(self, _widget: Any, content: Any, _buffers: Any) -> None:
         self._messages.receive(content)
-
-    def _forget_opening(self) -> None:
-        self._opening = None
 
     def _send(self, msg: dict[str, Any], buffers: Any = None) -> None:
         super()._send(msg, buffers)
@@ -271,11 +284,11 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         data["text/plain"] = repr(self)
         try:
             self._lister.list_first(whole_if_needed=True)
-            if not self._views.opened():
-                self._opening = {**self.state(), "now": self._clock()}
+            self._offers = _OFFERS
         except Exception as error:  # shown by the widget; raised here, it would be displayed twice
             logger.debug("an explorer has no first rows", exc_info=error)
         display(data, raw=True)  # type: ignore[no-untyped-call]
+        self._worker.wake()
         self._static.display(self._static_page)
 
     def _static_page(self) -> StaticPage | None:

@@ -207,6 +207,13 @@ export interface StateMessage extends Reply {
   state: StateChange;
 }
 
+/** The first rows, for views that the kernel has not heard yet. */
+export interface OpeningMessage {
+  kind: "opening";
+  for?: undefined;
+  state: StateChange;
+}
+
 export interface ProgressMessage {
   kind: "progress";
   for?: undefined;
@@ -301,6 +308,7 @@ export interface AliveMessage {
 
 export type KernelMessage =
   | StateMessage
+  | OpeningMessage
   | ProgressMessage
   | SaidMessage
   | ErrorMessage
@@ -364,7 +372,6 @@ export type OnReply = (message: KernelMessage) => void;
 
 /** The part of anywidget's model that the explorer uses. */
 export interface Model {
-  get(name: "_opening"): StateChange | null;
   send(content: object): void;
   on(event: "msg:custom", callback: (message: KernelMessage) => void): void;
   off(event: "msg:custom", callback: (message: KernelMessage) => void): void;

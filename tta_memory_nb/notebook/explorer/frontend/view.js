@@ -20,7 +20,6 @@ const MOST_SILENT_TICKS = 8; // the kernel gives a sign of life every 2 s
 /** Milliseconds. A greeting may be held up by a running cell where a later one is not. */
 const GREETINGS = [0, 300, 1200, 4000, 12_000];
 
-const LOST_CLASS = "jupyter-widgets-disconnected"; // by which ipywidgets marks a widget out of a saved notebook
 const WIDE = 760; // pixels from which on a record is shown beside the table, and not below it
 
 /** Fields in which text is typed, and to which letters belong. */
@@ -87,9 +86,6 @@ export class View {
     }, { signal });
     this.clock = setInterval(() => this.tick(), TICK);
     this.openingTimer = setTimeout(() => this.drawDead(), OPENING_TIME);
-    // The first rows come with the widget. A widget out of a saved notebook has no kernel that could have sent them.
-    const opening = el.classList.contains(LOST_CLASS) ? null : model.get("_opening");
-    if (opening) this.takeState(opening, null);
     this.greetings = GREETINGS.map((after) => setTimeout(() => {
       if (!this.isHeard) this.greet();
     }, after));
@@ -174,6 +170,7 @@ export class View {
     if (this.channel.settle(message)) this.stopWaiting();
     switch (message.kind) {
       case "state": return this.receiveState(message);
+      case "opening": return this.isAlive ? undefined : this.takeState(message.state, null);
       case "alive": return this.notices.endProgress(); // nothing is being listed then
       case "progress": return this.notices.showProgress(message);
       case "said": return this.notices.say(message.text, message.undo);
