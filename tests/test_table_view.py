@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from html import unescape
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -311,3 +312,21 @@ def test_the_main_field_is_found_by_its_name_or_else_by_its_length():
 )
 def test_an_instant_is_told_as_a_distance_for_a_week(seconds, text):
     assert ago(NOW + seconds, NOW) == text
+
+
+# ---- nothing
+
+
+def test_a_table_without_records_says_so_in_one_sentence_and_what_to_try():
+    hostile = "<b>zz\u202e"
+    for frame, said in (
+        (hits_frame([], query=hostile), "No record matches “&lt;b&gt;zz\\u202e”."),
+        (records_frame([]), "%memory add KEY text adds one."),
+    ):
+        html = frame_html(frame)
+        assert html is not None
+        assert said in html
+        assert "<table" not in html
+        assert frame_text(frame) == unescape(re.sub("<[^>]*>", "", html))
+        # Whoever has chosen columns sees that they are there.
+        assert "created" in (frame_html(frame[["created"]]) or "")

@@ -47,6 +47,7 @@ _STYLE = """<style>
 _CLASSES = ("tta-memory", "tex2jax_ignore", "mathjax_ignore")
 _UTC = ("datetime64[us, UTC]", "datetime64[ns, UTC]")
 _TERMINAL_WIDTH = 80
+_MOST_OF_QUERY = 120
 _GAP = "  "
 
 
@@ -69,16 +70,30 @@ def frame_html(frame: pd.DataFrame) -> str | None:
     if not is_table(frame) or nested or not max_rows or not _html_is_enabled():
         shown: str | None = frame._repr_html_()  # type: ignore[operator]
         return shown
-    table = _records_html(frame) if len(frame) and _is_whole(frame) else _selection_html(frame)
+    if _is_whole(frame) and not len(frame):
+        return f'<p class="{" ".join(_CLASSES)}">{_html_text(_nothing(frame))}</p>'
+    table = _records_html(frame) if _is_whole(frame) else _selection_html(frame)
     return f"<div>{_STYLE}{table}</div>"
 
 
 def frame_text(frame: pd.DataFrame) -> str:
     """Returns a table as plain text, with the control characters of keys and cells escaped."""
     nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
-    if is_table(frame) and not nested and len(frame) and _is_whole(frame):
-        return _records_text(frame)
+    if is_table(frame) and not nested and _is_whole(frame):
+        return _records_text(frame) if len(frame) else _nothing(frame)
     return "\n".join(map(harmless, repr(frame).split("\n")))
+
+
+def _nothing(frame: pd.DataFrame) -> str:
+    """Returns what a table without rows says in place of its headings."""
+    query = frame.attrs.get(SHOWN_ATTR, {}).get("query", "")
+    if query:
+        shown = harmless(query if len(query) <= _MOST_OF_QUERY else f"{query[:_MOST_OF_QUERY]}…")
+        return f"No record matches “{shown}”. Try fewer words, or a part of a word."
+    return (
+        "There are no records here. %memory list without filters shows all of a memory, and "
+        "%memory add KEY text adds one."
+    )
 
 
 def _is_whole(frame: pd.DataFrame) -> bool:
