@@ -1027,50 +1027,79 @@ def test_a_view_is_copied_as_code_also_where_the_browser_has_no_clipboard(open_p
 
 # ---- the view that is looked at
 
-FIRST = "explorer.records[0].key"
-IN_SIGHT = "any(view.is_in_sight for view in explorer._views.opened())"
 THIS = "jupyterapp.shell.currentWidget"
 
 
-def expect_in_kernel(here: NotebookPage, condition: str) -> None:
-    """Waits until a condition holds in the kernel."""
-    output = here.start(
-        f"import time\nwhile not ({condition}): time.sleep(0.01)\nprint('holds:', {condition!r})"
+def in_kernel(page: Page, expression: str) -> Any:
+    """Returns the value of an expression in the kernel, asked for beside the notebook, which may be hidden."""
+    printed = page.evaluate(
+        """async code => {
+            const kernel = window.book.context.sessionContext.session.kernel;
+            const future = kernel.requestExecute({code, store_history: false});
+            const texts = [];
+            future.onIOPub = message => texts.push(message.content.text ?? message.content.evalue ?? '');
+            await future.done;
+            return texts.join('');
+        }""",
+        f"import json\nprint(json.dumps({expression}))",
     )
-    expect(output.last).to_contain_text(f"holds: {condition}")
+    return json.loads(printed)
 
 
-def scroll_to(grid: Locator, row: int) -> None:
-    grid.evaluate("(grid, row) => { grid.scrollTop = row * 28; }", row)
+def wait_in_kernel(page: Page, condition: str) -> None:
+    """Waits until a condition holds in the kernel."""
+    tries = int(PATIENCE * 100)
+    assert in_kernel(
+        page, f"any({condition} or __import__('time').sleep(0.01) for _ in range({tries}))"
+    ), condition
+
+
+def hide_output(page: Page, cell: int, *, is_hidden: bool) -> None:
+    page.evaluate(f"book.content.widgets[{cell}].outputHidden = {json.dumps(is_hidden)}")
 
 
 def test_records_stay_those_that_were_seen_last_while_the_view_is_hidden(open_page):
     here = open_page(MANY, OPEN)
-    scroll_to(here.grid, 1000)
-    expect_in_kernel(here, f"{FIRST} < 'user2:s39:00000fff' and explorer._views.window()[0] > 900")
-    looked_at = f"[explorer._views.window(), len(explorer.records), {FIRST}]"
-    before = here.value(looked_at)
-    here.page.evaluate(f"window.book = {THIS}")
+    page = here.page
+    page.evaluate(f"window.book = {THIS}")
+    here.grid.evaluate("grid => { grid.scrollTop = 1000 * 28; }")
+    looked_at = "[*explorer._views.window(), len(explorer.records), explorer.records[0].key]"
+    wait_in_kernel(page, "explorer._views.window()[0] > 900")
+    before = in_kernel(page, looked_at)
+    in_sight = "any(view.is_in_sight for view in explorer._views.opened())"
     ways = {
         "in a collapsed output": (
-            "book.content.widgets[0].outputHidden = true",
-            "book.content.widgets[0].outputHidden = false",
+            lambda: hide_output(page, 0, is_hidden=True),
+            lambda: hide_output(page, 0, is_hidden=False),
         ),
         "behind another tab": (
-            "jupyterapp.commands.execute('launcher:create')",
-            "jupyterapp.shell.activateById(book.id)",
+            lambda: page.evaluate("jupyterapp.commands.execute('launcher:create')"),
+            lambda: page.evaluate("jupyterapp.shell.activateById(book.id)"),
         ),
     }
-    hidden = (
-        "import time, json\n"
-        f"while {IN_SIGHT}: time.sleep(0.01)\n"
-        f"hidden = json.loads(json.dumps({looked_at}))"
-    )
-    run = "code => window.book.context.sessionContext.session.kernel.requestExecute({code}).done"
-    for hide, show in ways.values():
-        here.page.evaluate(hide)
-        here.page.evaluate(run, hidden)  # beside the notebook, which may be hidden
-        here.page.evaluate(show)
+    for name, (hide, show) in ways.items():
+        hide()
+        wait_in_kernel(page, f"not {in_sight}")
+        assert in_kernel(page, looked_at) == before, name
+        show()
+        wait_in_kernel(page, in_sight)
         expect(here.grid).to_be_visible()
-        expect_in_kernel(here, IN_SIGHT)
-        assert here.value(f"[hidden, {looked_at}]") == [before, before]
+        assert in_kernel(page, looked_at) == before, name
+
+
+def test_records_are_those_of_the_view_on_the_screen(open_page):
+    here = open_page(MANY, OPEN)
+    page = here.page
+    page.evaluate(f"window.book = {THIS}")
+    here.start("explorer")
+    second = here.panel.locator(".jp-CodeCell").last.locator(".tta-explorer")
+    expect(second).to_have_class(LIVE)
+    second.locator(".tta-grid").evaluate("grid => { grid.scrollTop = 1000 * 28; }")
+    starts = {1: "explorer._views.window()[0] == 0", 2: "explorer._views.window()[0] > 900"}
+    wait_in_kernel(page, starts[2])
+    hide_output(page, 1, is_hidden=True)
+    here.panel.locator(".tta-explorer").first.scroll_into_view_if_needed()
+    wait_in_kernel(page, starts[1])
+    hide_output(page, 1, is_hidden=False)
+    second.scroll_into_view_if_needed()
+    wait_in_kernel(page, starts[2])
