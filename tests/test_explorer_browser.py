@@ -1087,7 +1087,7 @@ def test_records_stay_those_that_were_seen_last_while_the_view_is_hidden(open_pa
         assert in_kernel(page, looked_at) == before, name
 
 
-def test_records_are_those_of_the_view_on_the_screen(open_page):
+def test_records_are_those_of_the_view_on_the_screen(open_page, root):
     here = open_page(MANY, OPEN)
     page = here.page
     page.evaluate(f"window.book = {THIS}")
@@ -1103,3 +1103,12 @@ def test_records_are_those_of_the_view_on_the_screen(open_page):
     hide_output(page, 1, is_hidden=False)
     second.scroll_into_view_if_needed()
     wait_in_kernel(page, starts[2])
+    # A page that is loaded again leaves no view behind.
+    save(page, root)
+    page.reload()
+    expect(here.panel.locator(".jp-Cell")).to_have_count(2)
+    page.wait_for_function(
+        "() => (window.book = window.jupyterapp?.shell?.currentWidget)?.context?.sessionContext?.isReady"
+    )
+    wait_in_kernel(page, "not explorer._views.opened()")
+    assert in_kernel(page, "explorer._views.window()") == [0, 60]

@@ -71,7 +71,7 @@ export class Popover {
     if (!panel) return;
     const focused = document.activeElement;
     const hadFocus = panel.contains(focused) || focused === this.button || focused === document.body;
-    const item = panel.contains(focused) ? focused?.closest("li")?.textContent : null;
+    const item = panel.contains(focused) ? nameOf(focused?.closest("li")) : null;
     const before = partsOf(panel);
     const [typed, scrolled] = [before.search?.value, before.list?.scrollTop];
     panel.replaceChildren();
@@ -83,9 +83,18 @@ export class Popover {
     }
     if (list && scrolled) list.scrollTop = scrolled;
     if (!hadFocus) return;
-    const same = item ? [...panel.querySelectorAll("li")].find((each) => each.textContent === item) : null;
+    const same = item ? [...panel.querySelectorAll("li")].find((each) => nameOf(each) === item) : null;
     find(same ?? panel, FOCUSABLE_PARTS)?.focus({ preventScroll: Boolean(same) });
   }
+}
+
+/**
+ * What an item of a list stands for, without the number of its records.
+ *
+ * @param {Element | null | undefined} item
+ */
+function nameOf(item) {
+  return (item?.querySelector(".tta-text") ?? item)?.textContent;
 }
 
 /**
