@@ -695,12 +695,3 @@ def test_explore_shows_the_current_memory_and_shares_its_undo_stack(nb):
     assert keys(nb) == ["bob:mon", "alice:tue"]
     assert writing.undo(nb).text == "delete undone: 1 record brought back"
     explorer.close()
-
-
-def test_an_empty_list_says_what_there_is_without_the_filters(nb):
-    total = nb.memory.size()
-    assert reading.list_(nb, user="nobody").text == (
-        f"0 records; without the filters, there are {total} records"
-    )
-    nb.memory.sync.clear()
-    assert reading.list_(nb, user="nobody").text == "0 records"

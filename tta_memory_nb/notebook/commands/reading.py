@@ -96,10 +96,7 @@ def list_(nb: Notebook, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> 
     from ...frames import records_frame
 
     total = len(records) if limit is None or len(records) < limit else memory.count(**filters)
-    text = _some_of(len(records), total)
-    if not total and (others := memory.size()):
-        text += f"; without the filters, there are {count_records(others)}"
-    return Reply(text, records_frame(records, now=nb.clock()))
+    return Reply(_some_of(len(records), total), records_frame(records, now=nb.clock()))
 
 
 def _some_of(count: int, total: int, what: str = "") -> str:
