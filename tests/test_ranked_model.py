@@ -14,7 +14,7 @@ from search_oracle import check
 
 from tta_memory_nb import MemoryPrimitive
 
-EXAMPLES = 300
+EXAMPLES = 100
 SUBJECTS = (
     *(
         "rain",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # BM25 of sessions.
 _SESSION_K1, _SESSION_B = 1.2, 0.75
+# A term is rare if one of so many records has it, or fewer.
+_RARE = 24
 # With so many sessions for each record that has a term, sorting the records is quicker than counting.
 _MANY = 4
 
@@ -68,7 +70,7 @@ class Statistics:
                 slots, counts = postings.read()
                 places = self.view.places[slots]
                 passing = places >= 0
-                found = places[passing], counts[passing]
+                found = (places, counts) if passing.all() else (places[passing], counts[passing])
             self._terms[term] = found
         return found
 
@@ -238,12 +240,18 @@ def _words_of(view: View, rows: Iterable[Row], weights: SearchWeights) -> Floats
     """Returns what words add to each score: those of the record, and of the records around it."""
     size = len(view)
     total = np.zeros(size + 2 * FARTHEST)
-    part = np.zeros(size + 2 * FARTHEST)
+    part = view.take_zeros()
     for row in rows:
+        if len(row.places) * _RARE > size:
+            _spread_everywhere(view, row, weights, part)
+            total += part
+            part[:] = 0
+            continue
         touched = _spread(view, row, weights, part)
         # A place that is touched twice gets the same sum twice.
         total[touched] += part[touched]
         part[touched] = 0
+    view.give_zeros(part)
     return total[FARTHEST : size + FARTHEST]
 
 
@@ -265,6 +273,26 @@ def _spread(view: View, row: Row, weights: SearchWeights, part: Floats) -> Ints:
                 part[there] = np.maximum(part[there], theirs)
             touched.append(there)
     return np.concatenate(touched)
+
+
+def _spread_everywhere(view: View, row: Row, weights: SearchWeights, part: Floats) -> None:
+    """Does what `_spread` does for a term that so many records have that shifting all is quicker."""
+    size = len(view)
+    own = np.zeros(size)
+    own[row.places] = row.values
+    sums = part[FARTHEST : size + FARTHEST]
+    sums[:] = own
+    for distance, share in enumerate((weights.next, weights.second, weights.third), 1):
+        if size <= distance:
+            continue
+        shares = share * view.reach[distance - 1][: size - distance]
+        further, before = sums[distance:], sums[:-distance]
+        if distance == 1:
+            further += shares * own[:-distance]
+            before += shares * own[distance:]
+        else:
+            np.maximum(further, shares * own[:-distance], out=further)
+            np.maximum(before, shares * own[distance:], out=before)
 
 
 def _when(view: View, question: Question, found: NDArray[np.intp]) -> Floats:

@@ -49,6 +49,7 @@ class View:
 
     def __init__(self, lists: Lists, slots: Ints, reach: Sequence[Floats] | None = None) -> None:
         self._lists = lists
+        self._zeros: list[Floats] = []
         self.keys = lists.keys
         self.slots = slots
         self.places = np.full(len(lists), -1, np.int32)
@@ -127,6 +128,20 @@ class View:
             moved += sum(each <= moved for each in at)
             view._measure(max(0, moved - FARTHEST), min(len(view), moved + 1))
         return view
+
+    def take_zeros(self) -> Floats:
+        """Returns an array of zeros with room for `FARTHEST` more places at each end.
+
+        A search that gives it back as it was spares the next one from making it.
+        """
+        try:
+            return self._zeros.pop()
+        except IndexError:
+            return np.zeros(len(self) + 2 * FARTHEST)
+
+    def give_zeros(self, zeros: Floats) -> None:
+        """Takes back an array that is all zeros again."""
+        self._zeros[:] = [zeros]
 
     def column(self, name: Column, places: NDArray[np.integer[Any]]) -> Floats:
         """Returns a column of numbers of `Lists` for some places."""
