@@ -56,6 +56,7 @@ NEED_MORE = {
     "test_older_servers.py": "servers",
     "test_outage.py": "servers",
     "test_outages_in_a_row.py": "servers",
+    "test_ranked_outages.py": "servers",
     "test_readme.py": "kernels",
     "test_saved_notebooks.py": "kernels",
     "test_server.py": "servers",
