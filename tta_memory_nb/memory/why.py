@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from .verbs import Verbs
 
 CauseKind: TypeAlias = Literal["missing", "filter", "demand", "words", "limit"]
-"""What keeps a record out: it does not exist, a filter or a condition in the query refuses it, it has no
-word of the query, or others are better."""
+"""What keeps a record out of an answer.
+
+``"missing"``: no such record exists. ``"filter"`` and ``"demand"``: a filter, or a condition in the query, refuses it.
+``"words"``: it has no word of the query. ``"limit"``: others are better.
+"""
 
 # So many words of a record are tried at most.
 _WORDS_TRIED = 8
