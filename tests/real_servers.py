@@ -471,6 +471,20 @@ class Sentinels:
         self.primary.kill()
         self.wait_for_another()
 
+    def recognize(self) -> None:
+        """Finds out which server is the primary: on a busy machine, Sentinels may replace one unasked."""
+
+        def port_named() -> int | None:
+            ports = set()
+            for each in self.sentinels:
+                with each.client() as client:
+                    reply = client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", "mymaster")
+                ports.add(int(reply[1]))
+            return ports.pop() if len(ports) == 1 else None
+
+        if until(port_named, "the Sentinels name one server") == self.replica.port:
+            self.primary, self.replica = self.replica, self.primary
+
     def demote(self) -> None:
         """Makes the server that is not the primary its replica, and waits until the Sentinels know."""
         with self.replica.client() as client:

@@ -56,6 +56,7 @@ class SentinelFailovers(World):
     def heal(self) -> None:
         """Makes the server that is not the primary its replica."""
         it = self._sentinels
+        it.recognize()
         if not it.replica.is_running:
             it.replica.restart()
         it.demote()
