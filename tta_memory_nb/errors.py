@@ -143,7 +143,7 @@ class NotDurable(TTAMemoryError):
         durability: what the memory was asked to promise, such as ``"replicas:2"``.
         on_disk: whether the server has the write on its disk; None if it did not say.
         replicas: how many replicas have the write; None if the server did not say.
-        change: what `undo` of the memory takes back; None if the write cannot be taken back.
+        change: what the memory's ``undo`` takes back; None if the write cannot be taken back.
     """
 
     def __init__(
