@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from backends import Clock, on_a_stand_in
 
-from tta_memory_nb import InvalidArgument, MemoryPrimitive, NotStorable
+from tta_memory_nb import GoldenSet, InvalidArgument, MemoryPrimitive, NotStorable
 from tta_memory_nb.notebook import commands
 from tta_memory_nb.notebook.commands import (
     COMMANDS,
     Notebook,
     memories,
     reading,
+    searching,
     transfer,
     views,
     writing,
@@ -114,18 +115,20 @@ def test_a_missing_key_is_named_with_the_most_similar_one_and_nothing_changes(nb
 
 
 def test_search_reports_how_many_records_match(nb):
-    reply = reading.search(nb, "RAIN", limit=1)
+    reply = searching.search(nb, "RAIN", limit=1)
     assert re.fullmatch(r"1 of 2 records matching 'RAIN', newest first, in [\d.]+ m?s", reply.text)
     assert list(reply.value.index) == ["alice:tue"]
     assert list(reply.value["matches"]) == ["text"]
     assert re.fullmatch(
-        r"2 records matching 'rain', in [\d.]+ m?s", reading.search(nb, "rain").text
+        r"2 records matching 'rain', in [\d.]+ m?s", searching.search(nb, "rain").text
     )
-    assert reading.search(nb, "snow").value.empty
+    assert searching.search(nb, "snow").value.empty
 
 
 def test_search_and_list_take_filters(nb):
-    assert list(reading.search(nb, "rain", user="alice", since="90s").value.index) == ["alice:tue"]
+    assert list(searching.search(nb, "rain", user="alice", since="90s").value.index) == [
+        "alice:tue"
+    ]
     assert list(reading.list_(nb, where={"text": "sun"}).value.index) == ["bob:mon"]
     assert list(reading.list_(nb, session="mon", limit=None).value.index) == [
         "bob:mon",
@@ -282,7 +285,7 @@ def test_hostile_text_is_printed_on_one_line(nb):
 
 
 def test_a_search_in_quotes_that_finds_nothing_explains_itself(nb):
-    first, second = reading.search(nb, '"rain"').text.split("\n")
+    first, second = searching.search(nb, '"rain"').text.split("\n")
     assert first.startswith("0 records matching '\"rain\"', in ")
     assert first.endswith("; the quotes are part of the words, so they were searched for as well")
     assert second == "  all of it is searched for as one text; alone, 'rain' is in 2 records"
@@ -290,7 +293,7 @@ def test_a_search_in_quotes_that_finds_nothing_explains_itself(nb):
 
 def after_nothing(nb: Notebook, query: str, **filters: Any) -> list[str]:
     """Searches for what is not there, and returns the lines that say what to try."""
-    reply = reading.search(nb, query, **filters)
+    reply = searching.search(nb, query, **filters)
     assert reply.value.empty
     return reply.text.split("\n")[1:]
 
@@ -501,6 +504,9 @@ def test_no_other_command_lists_all_keys(remote, requests, name, tmp_path, monke
         "add": ("user7:s", {"n": 1}),
         "get": (("user7:s",),),
         "search": ("nothing of this",),
+        "suggest": ("nothing of this",),
+        "judge": ("nothing of this", ("user7:s",)),
+        "evaluate": (GoldenSet.of({"nothing of this": ["user7:s"]}),),
         "delete": (("user7:s",),),
         "plot": ("sizes",),
         "import": ({"talk": [{"role": "user", "content": "hi"}]},),

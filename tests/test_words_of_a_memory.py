@@ -11,7 +11,8 @@ from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.errors import harmless
 from tta_memory_nb.frames import frame_text, records_frame
 from tta_memory_nb.notebook.commands import Notebook, syntax
-from tta_memory_nb.notebook.commands.reading import get, search
+from tta_memory_nb.notebook.commands.reading import get
+from tta_memory_nb.notebook.commands.searching import search
 from tta_memory_nb.notebook.commands.views import diff, snapshot
 from tta_memory_nb.notebook.completion import complete
 from tta_memory_nb.notebook.parsing import parse

@@ -1,6 +1,7 @@
 """Records as pandas DataFrames, and how these are shown. Only this package imports pandas."""
 
 from .build import differences_frame, facts_frame, hits_frame, records_frame
+from .explained import explained_frame, matched_words
 from .judged import changes_frame, evaluation_frame, questions_frame
 from .render import frame_html, frame_text, is_table
 
@@ -8,11 +9,13 @@ __all__ = [
     "changes_frame",
     "differences_frame",
     "evaluation_frame",
+    "explained_frame",
     "facts_frame",
     "frame_html",
     "frame_text",
     "hits_frame",
     "is_table",
+    "matched_words",
     "questions_frame",
     "records_frame",
 ]

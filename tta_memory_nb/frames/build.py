@@ -29,12 +29,15 @@ _MOST_EXACT_INTEGER = 2**53
 
 
 SHOWN_ATTR = "tta_memory_nb.shown"
-"""Key in ``attrs`` for what is needed only to show a table: the text that was searched for, and how many
+"""Key in ``attrs`` for what is needed only to show a table: the text or words to mark, and how many
 seconds the clock of the memory is ahead of that of this process."""
 
 
 def records_frame(
-    records: Iterable[MemoryRecord], *, query: str = "", now: float | None = None
+    records: Iterable[MemoryRecord],
+    *,
+    query: str | Sequence[str] = "",
+    now: float | None = None,
 ) -> pd.DataFrame:
     """Returns a table with a row for each record, which can be edited and imported again.
 
@@ -54,29 +57,35 @@ def records_frame(
 
     Args:
         records: the records, in the order of the rows.
-        query: text that is marked where the table is shown; empty for none.
+        query: text that is marked where the table is shown, or words; empty for none.
         now: the present in Unix seconds by the clock of the memory; None for the clock of this process.
     """
     return _frame(list(records), query, now)
 
 
 def hits_frame(
-    hits: Iterable[MemoryRecord], *, query: str = "", now: float | None = None
+    hits: Iterable[MemoryRecord],
+    *,
+    query: str | Sequence[str] = "",
+    now: float | None = None,
+    ranked: bool = False,
 ) -> pd.DataFrame:
     """Returns a table like `records_frame` for search hits, with a column ``matches``.
 
-    That column lists the fields that matched. There is no column for the score, which is the same for
-    all hits of a keyword search.
+    That column lists the fields that matched.
 
     Args:
         hits: the hits, in the order of the rows.
         query: as for `records_frame`.
         now: as for `records_frame`.
+        ranked: add the column ``score``, which is the same for all hits of a keyword search.
     """
     kept = list(hits)
     frame = _frame(kept, query, now)
     # After the columns that describe the record, before its fields.
     frame.insert(5, "matches", _column([", ".join(hit.matches) for hit in kept], frame.index))
+    if ranked:
+        frame.insert(5, "score", _column([hit.score for hit in kept], frame.index))
     return frame
 
 
@@ -142,7 +151,9 @@ def _leaf_of(change: FieldChange | None, side: Literal["before", "after"]) -> An
     return moment(leaf)
 
 
-def _frame(records: Sequence[MemoryRecord], query: str, now: float | None) -> pd.DataFrame:
+def _frame(
+    records: Sequence[MemoryRecord], query: str | Sequence[str], now: float | None
+) -> pd.DataFrame:
     import pandas as pd
 
     table = flat_table(records)
@@ -163,7 +174,8 @@ def _frame(records: Sequence[MemoryRecord], query: str, now: float | None) -> pd
     }
     ahead = 0 if now is None else round(now - time.time())
     if query or ahead:
-        frame.attrs[SHOWN_ATTR] = {"query": portable(query), "ahead": ahead}
+        marked = portable(query) if isinstance(query, str) else list(map(portable, query))
+        frame.attrs[SHOWN_ATTR] = {"query": marked, "ahead": ahead}
     return frame
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 from unicodedata import category
@@ -12,14 +12,29 @@ from ..codec import to_json
 from ..errors import JOINERS
 from ..identifiers import is_identifier, readable
 from ..main_field import main_field
-from ..table import ABSENT, INSTANTS, META, Path
+from ..table import ABSENT, HIT_META, INSTANTS, Path
 from ..text import fold, match_spans
 from ..times import ago, shown_instant
 
-Kind: TypeAlias = Literal["main", "text", "number", "time", "key"]
+Kind: TypeAlias = Literal["main", "text", "number", "time", "key", "score", "why"]
+
+Marks: TypeAlias = Callable[[str], Sequence[tuple[int, int]]]
+"""Returns start and end of the places in a text that match what was searched for."""
+
+SIGNALS = ("words", "soft words", "around", "who", "when", "session", "meaning")
+"""What contributes to a score, in the order of its columns; see ``search.request.Signal``."""
+
+WHY = "why"
+"""The column of a table of explained hits that names the words behind each part of the score."""
 
 MATCHES = "matches"
 """The column of a table of hits that names the fields that match."""
+
+SCORE = "score"
+"""The column of a table of hits that says how well each answers."""
+
+TEXT = "text"
+"""The column of a table of explained hits that holds what each record says."""
 
 _MAIN_WIDTH, _TEXT_WIDTH = 160, 40
 _LONGEST_LETTER = 20  # characters: a family of emoji has about ten
@@ -36,11 +51,13 @@ class Cell(NamedTuple):
         text: in one line, cut.
         whole: what the cell stands for, if that is more; empty otherwise.
         spans: start and end of the places in `text` that match what was searched for.
+        bars: of a score, what contributes to it and its share of the greatest score of the table.
     """
 
     text: str
     whole: str = ""
     spans: tuple[tuple[int, int], ...] = ()
+    bars: tuple[tuple[str, float], ...] = ()
 
 
 EMPTY = Cell("")
@@ -65,7 +82,7 @@ def lay_out(
     keys: Sequence[str],
     columns: Mapping[str, Sequence[Any]],
     paths: Mapping[str, Path],
-    query: str,
+    query: str | Sequence[str],
     now: float,
 ) -> list[Column]:
     """Returns the columns to show, the most telling first.
@@ -78,21 +95,23 @@ def lay_out(
         keys: the index.
         columns: the cells of each column: leaves, `ABSENT` for none, and for instants Unix seconds.
         paths: the path of each column that is a field.
-        query: what was searched for; empty for nothing.
+        query: the text or the words that were searched for; empty for nothing.
         now: Unix seconds from which relative times are counted.
     """
-    folded = fold(query) if query else ""
-    fields = {name: _other_field(columns[name], folded) for name in paths}
+    marks = marks_of(query)
+    fields = {name: _other_field(columns[name], marks) for name in paths}
     hits = {
-        name: sum(bool(cell.spans) for cell in cells) for name, cells in fields.items() if folded
+        name: sum(bool(cell.spans) for cell in cells) for name, cells in fields.items() if marks
     }
     main = _main(columns, paths, hits)
     rest = sorted((name for name in fields if name != main), key=lambda name: -hits.get(name, 0))
     made: list[Column] = []
     if main is not None:
-        made.append(Column(main, "main", _field(columns[main], folded, _MAIN_WIDTH)))
+        made.append(Column(main, "main", _field(columns[main], marks, _MAIN_WIDTH)))
     if set(columns.get(MATCHES, ())) - {main, ABSENT}:
-        made.append(Column(MATCHES, "text", _field(columns[MATCHES], "")))
+        made.append(Column(MATCHES, "text", _field(columns[MATCHES], None)))
+    if SCORE in columns:
+        made.append(Column(SCORE, "number", [Cell(f"{cell:.2f}") for cell in columns[SCORE]]))
     made += (
         Column(name, "text", _short(columns[name]))
         for name in ("user", "session")
@@ -140,23 +159,79 @@ def _tells(name: str, columns: Mapping[str, Sequence[Any]]) -> bool:
     return len(cells) == 1 or len(set(cells)) > 1
 
 
-def _field(cells: Sequence[Any], folded: str, width: int = _TEXT_WIDTH) -> list[Cell]:
-    return [_leaf(cell, folded, width) for cell in cells]
+def lay_out_explained(
+    keys: Sequence[str], columns: Mapping[str, Sequence[Any]], words: Sequence[str]
+) -> list[Column]:
+    """Returns the columns to show of explained hits: text, score with its parts, why, and the key.
+
+    Args:
+        keys: the index.
+        columns: ``text``, ``score``, the signals and `WHY`, with their cells.
+        words: the words to mark in the texts.
+    """
+    scores = columns[SCORE]
+    signals = [name for name in columns if name in SIGNALS]
+    # Shares of the whole width: a bar is as long as its score among the scores of the table.
+    most = max(
+        (sum(abs(columns[name][row]) for name in signals) for row in range(len(keys))), default=0
+    )
+    bars = [
+        tuple((name, abs(columns[name][row]) / most) for name in signals if columns[name][row])
+        for row in range(len(keys))
+    ]
+    return [
+        Column(TEXT, "main", _field(columns[TEXT], marks_of(words), _MAIN_WIDTH)),
+        Column(
+            SCORE,
+            "score",
+            [Cell(f"{score:.2f}", bars=each) for score, each in zip(scores, bars, strict=True)],
+        ),
+        *(
+            Column(
+                name, "number", [Cell(f"{cell:.2f}") if cell else EMPTY for cell in columns[name]]
+            )
+            for name in signals
+        ),
+        Column(WHY, "why", _field(columns[WHY], None, _MAIN_WIDTH)),
+        Column("key", "key", _short(keys)),
+    ]
 
 
-def _other_field(cells: Sequence[Any], folded: str) -> list[Cell]:
+def marks_of(query: str | Sequence[str]) -> Marks | None:
+    """Returns what finds the places to mark: of a text, wherever it stands; of words, whole words only."""
+    if not query:
+        return None
+    if isinstance(query, str):
+        folded = fold(query)
+        return lambda text: match_spans(text, folded)
+    pattern = re.compile("|".join(map(_whole_word, query)), re.IGNORECASE)
+    return lambda text: [found.span() for found in pattern.finditer(text)]
+
+
+def _whole_word(word: str) -> str:
+    # Scripts without capital letters include those that are written without spaces between words.
+    if any(category(letter) == "Lo" for letter in word):
+        return re.escape(word)
+    return rf"(?<!\w){re.escape(word)}(?!\w)"
+
+
+def _field(cells: Sequence[Any], marks: Marks | None, width: int = _TEXT_WIDTH) -> list[Cell]:
+    return [_leaf(cell, marks, width) for cell in cells]
+
+
+def _other_field(cells: Sequence[Any], marks: Marks | None) -> list[Cell]:
     texts = [cell for cell in cells if cell is not ABSENT]
-    if not folded and all(isinstance(text, str) and is_identifier(text) for text in texts):
+    if marks is None and all(isinstance(text, str) and is_identifier(text) for text in texts):
         return _short(cells)
-    return _field(cells, folded)
+    return _field(cells, marks)
 
 
-def _leaf(leaf: Any, folded: str, width: int) -> Cell:
+def _leaf(leaf: Any, marks: Marks | None, width: int) -> Cell:
     if leaf is ABSENT:
         return EMPTY
     if not isinstance(leaf, str):
         leaf = to_json(leaf) if isinstance(leaf, (list, dict)) else str(leaf)
-    return cut(leaf, match_spans(leaf, folded) if folded else (), width)
+    return cut(leaf, marks(leaf) if marks else (), width)
 
 
 def _when(at: Any, now: float) -> Cell:
@@ -213,4 +288,4 @@ def _short(texts: Sequence[Any]) -> list[Cell]:
 
 def columns_that_are_fields(names: Sequence[str]) -> list[str]:
     """Returns the names without those of the columns that describe the record or the hit."""
-    return [name for name in names if name not in META and name != MATCHES]
+    return [name for name in names if name not in HIT_META]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from html import escape
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,16 @@ from ..errors import harmless
 from ..monospace import padded, width
 from ..table import ABSENT, INSTANTS, META, PATHS_ATTR, column_path
 from .build import SHOWN_ATTR
-from .layout import Cell, Column, columns_that_are_fields, cut, lay_out
+from .explained import EXPLAINED_ATTR, is_explained
+from .layout import (
+    SIGNALS,
+    Cell,
+    Column,
+    columns_that_are_fields,
+    cut,
+    lay_out,
+    lay_out_explained,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +55,14 @@ _STYLE = """<style>
 
 # The two last classes make MathJax leave "$5 and $10" alone.
 _CLASSES = ("tta-memory", "tex2jax_ignore", "mathjax_ignore")
+# Colours that differ in lightness as well, on light and dark pages.
+_COLOURS = dict(
+    zip(
+        SIGNALS,
+        ("#3b6ea8", "#7aa6d6", "#e0a458", "#4c956c", "#b56576", "#8d99ae", "#6d597a"),
+        strict=True,
+    )
+)
 _UTC = ("datetime64[us, UTC]", "datetime64[ns, UTC]")
 _TERMINAL_WIDTH = 80
 _MOST_OF_QUERY = 120
@@ -98,7 +116,7 @@ def _nothing(frame: pd.DataFrame) -> str:
 
 def _is_whole(frame: pd.DataFrame) -> bool:
     """Whether a table has all that describes a record, so that nobody has chosen its columns."""
-    return (
+    return is_explained(frame) or (
         frame.attrs[PATHS_ATTR] is not None
         and frame.index.name == "key"
         and tuple(frame.columns[: len(META)]) == META
@@ -116,6 +134,10 @@ def _columns(frame: pd.DataFrame) -> tuple[list[Column], int]:
     import pandas as pd
 
     names = [str(name) for name in frame.columns]
+    if is_explained(frame):
+        cells = {name: frame[name].tolist() for name in names}
+        keys = [str(key) for key in frame.index]
+        return lay_out_explained(keys, cells, frame.attrs[EXPLAINED_ATTR]["words"]), 0
     unusual = frame.attrs[PATHS_ATTR]
     paths = {
         name: tuple(unusual.get(name) or column_path(name))
@@ -196,7 +218,21 @@ def _html_cell(kind: str, cell: Cell) -> str:
         ]
         at = end
     pieces.append(_html_text(cell.text[at:]))
+    if cell.bars:
+        pieces.append(_html_bars(cell.bars))
     return f'<td class="tta-{kind}" dir="auto"{title}>{"".join(pieces)}</td>'
+
+
+def _html_bars(bars: Sequence[tuple[str, float]]) -> str:
+    """Returns a stacked bar. The numbers stand in the columns beside it, so it has no text of its own."""
+    parts = "".join(
+        f'<span title="{_html_text(signal)}" style="width: {share:.1%}; background: {_COLOURS[signal]}">'
+        "</span>"
+        for signal, share in bars
+    )
+    # Only few tables have bars, so the style of all tables need not speak of them.
+    style = "display: flex; width: 9em; height: 0.6em"
+    return f'<div class="tta-bar" style="{style}" aria-hidden="true">{parts}</div>'
 
 
 def _html_text(text: str) -> str:
@@ -208,6 +244,9 @@ def _html_text(text: str) -> str:
 def _records_text(frame: pd.DataFrame) -> str:
     some, half = _some_rows(frame)
     columns, left_out = _columns(some)
+    # In a terminal, why a hit was found stands below it, where there is room for it.
+    below = [column for column in columns if column.kind == "why"]
+    columns = [column for column in columns if column.kind != "why"]
     room = _terminal_width()
     texts = [
         [harmless(column.name), *(harmless(cell.text) for cell in column.cells)]
@@ -232,6 +271,9 @@ def _records_text(frame: pd.DataFrame) -> str:
         ).rstrip()
         for row in range(len(some) + 1)
     ]
+    for column in below:
+        for row, cell in enumerate(column.cells, start=1):
+            lines[row] += f"\n  {harmless(cell.text)}" if cell.text else ""
     if half < len(some):
         lines.insert(half + 1, "…")
     hidden = len(columns) - fitting + left_out

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack
 
 from ..codec import from_json
@@ -715,11 +714,7 @@ class Verbs:
         return entry.record(self._store.namespace)
 
     def _found(self, hit: Hit) -> MemoryRecord:
-        """Returns the record of a hit; if there was text to look for, with score and matches."""
-        record = self._record(hit.entry)
-        if hit.matcher is None:
-            return record
-        return replace(record, score=hit.score, matches=hit.matcher.paths(record.value))
+        return hit.record(self._store.namespace)
 
 
 def entry_for(key: str, value: dict[str, Any], ttl: Duration | None, now: float) -> Entry:

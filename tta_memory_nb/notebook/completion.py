@@ -8,6 +8,7 @@ from itertools import islice, pairwise
 
 from ..errors import TTAMemoryError
 from ..keys import parse_memory_key
+from ..search.indexes import INDEXES
 from ..stores.schemes import EMBEDDED
 from .arguments import OUTPUT, Flag, Syntax
 from .commands import COMMANDS, Notebook, syntax
@@ -99,6 +100,11 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
 def _flag_values(
     command: Syntax, flag: Flag, words: list[str], typed: str, nb: Notebook
 ) -> Iterable[str]:
+    if flag.name == "mode":
+        return list(INDEXES)
+    if flag.name == "modes":
+        *chosen, _ = typed.split(",")
+        return [",".join([*chosen, mode]) for mode in INDEXES if mode not in chosen]
     for place in (flag.name, f"{command.name}.{flag.name}"):
         if place in _CHOICES:
             return _CHOICES[place]

@@ -1,4 +1,4 @@
-"""What to try after a search that has found nothing: other spellings, single words, other namespaces."""
+"""What to try after a search that has found nothing: other spellings, words, modes, namespaces."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from unicodedata import category
 from ..errors import JOINERS
 from ..filters import FilterArgs
 from ..memory.faces import SyncMemory
+from ..search.indexes import INDEXES
+from ..search.request import SearchMode
 from ..table import flatten
 from ..text import fold, leaf_text
 from .commands.base import Notebook, count_records, shown
@@ -20,6 +22,9 @@ from .commands.base import Notebook, count_records, shown
 _READ = 5_000
 _MOST_CHARACTERS = 10_000
 _MOST_WORDS, _MOST_NAMESPACES, _LONGEST_WORD = 5, 20, 40
+# Records whose index is built in less than half a second, just to see whether another mode finds something.
+_MOST_INDEXED = 20_000
+_OTHER_MODES: tuple[SearchMode, ...] = ("keyword", "ranked", "hybrid")
 # A word is no misspelling of one that is longer or shorter by more than this.
 _FARTHEST = 2
 _LAST_MARK = 0x1F000  # the marks behind it only choose among variants of a letter
@@ -41,7 +46,14 @@ def _word() -> re.Pattern[str]:
     return re.compile(rf"\w[\w{marks}{JOINERS}]+")
 
 
-def next_steps(nb: Notebook, query: str, filters: FilterArgs) -> list[str]:
+def next_steps(
+    nb: Notebook,
+    query: str,
+    filters: FilterArgs,
+    mode: SearchMode = "keyword",
+    *,
+    thorough: bool = False,
+) -> list[str]:
     """Returns lines that say what could be typed next; none if nothing would find more.
 
     Text of the memory is offered as part of a command only if it consists of letters and digits.
@@ -50,25 +62,44 @@ def next_steps(nb: Notebook, query: str, filters: FilterArgs) -> list[str]:
         nb: the notebook, whose memory has no record that matches.
         query: what was searched for.
         filters: what limited the search.
+        mode: how it was searched for.
+        thorough: try other modes in a large memory, too, whose index may have to be built first.
     """
     memory = nb.memory.sync
     lines: list[str] = []
-    if filters and (total := memory.count(query)):
+    if filters and (total := memory.count(query, mode)):
         lines.append(f"without the filters, {count_records(total)} would match")
+    if thorough or memory.size() <= _MOST_INDEXED:
+        lines += _by_modes(memory, query, filters, mode)
     words = list(dict.fromkeys(_word().findall(query)))[:_MOST_WORDS]
-    if not lines and words:
+    if not lines and words and mode == "keyword":
         lines += _by_words(memory, query, words, filters)
-    lines += _elsewhere(nb, query)
+    lines += _elsewhere(nb, query, mode)
     return lines
+
+
+def _by_modes(
+    memory: SyncMemory, query: str, filters: FilterArgs, mode: SearchMode
+) -> Iterable[str]:
+    """Yields the first other mode that finds something; one that finds the nearest record always would."""
+    for other in _OTHER_MODES:
+        if other == mode or other not in INDEXES or not query:
+            continue
+        if best := memory.hits(query, 1, other, **filters):
+            line = f"--mode {other} finds {shown(best[0].entry.key)}"
+            if _NOT_PLAIN.search(query) is None and shown(query) == query:
+                line += f": %memory search --mode {other} {query}"
+            yield line
+            return
 
 
 def _by_words(
     memory: SyncMemory, query: str, words: list[str], filters: FilterArgs
 ) -> Iterable[str]:
-    counts = {word: memory.count(word, **filters) for word in words}
+    counts = {word: memory.count(word, "keyword", **filters) for word in words}
     nearest = _nearest(memory, words, filters)
     corrected = _word().sub(lambda found: nearest.get(found[0], found[0]), query)
-    if nearest and memory.count(corrected, **filters):
+    if nearest and memory.count(corrected, "keyword", **filters):
         as_text = "-- " if _NOT_PLAIN.search(corrected) else ""
         if shown(corrected) == corrected:
             yield f"did you mean: %memory search {as_text}{corrected}"
@@ -102,14 +133,14 @@ def _nearest(memory: SyncMemory, words: list[str], filters: FilterArgs) -> dict[
     return nearest
 
 
-def _elsewhere(nb: Notebook, query: str) -> Iterable[str]:
+def _elsewhere(nb: Notebook, query: str, mode: SearchMode) -> Iterable[str]:
     others = (
         (namespace, memory)
         for (backend, namespace), memory in nb.memories.items()
         if backend == nb.backend and memory is not nb.memory
     )
     for namespace, memory in islice(others, _MOST_NAMESPACES):
-        if total := memory.sync.count(query):
+        if total := memory.sync.count(query, mode):
             line = f"namespace '{shown(namespace)}' has {count_records(total)}"
             if _PLAIN_NAME.fullmatch(namespace):
                 line += f": %memory use --namespace {namespace}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from ..entry import Entry
 from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
+from ..record import MemoryRecord
 from .meaning import Meaning
 from .options import DEFAULT_OPTIONS, SearchOptions
 
@@ -184,6 +186,13 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     entry: Entry
     score: float = 1.0
     matcher: Matcher | None = None
+
+    def record(self, namespace: str) -> MemoryRecord:
+        """Returns the record; if there was text to look for, with its score and its matches."""
+        record = self.entry.record(namespace)
+        if self.matcher is None:
+            return record
+        return replace(record, score=self.score, matches=self.matcher.paths(record.value))
 
     @property
     def spans(self) -> tuple[Span, ...]:

@@ -1,6 +1,7 @@
 """The subcommands of ``%memory``, one function each. No IPython here.
 
-    reading.py     get, search, list
+    reading.py     get, list
+    searching.py   search, suggest
     writing.py     add, delete, clear, undo
     transfer.py    import, export
     judging.py     judge, evaluate
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from ...errors import InvalidArgument
 from ..arguments import Syntax, Word, did_you_mean
-from . import judging, memories, reading, transfer, views, writing
+from . import judging, memories, reading, searching, transfer, views, writing
 from .base import Command, Notebook, Reply, shown
 
 __all__ = ["COMMANDS", "Command", "Notebook", "Reply", "help_", "overview", "syntax"]
@@ -33,7 +34,8 @@ def help_(_nb: Notebook, command: Word | None = None) -> Reply:
 COMMANDS: dict[str, Command] = {
     "add": writing.add,
     "get": reading.get,
-    "search": reading.search,
+    "search": searching.search,
+    "suggest": searching.suggest,
     "list": reading.list_,
     "judge": judging.judge,
     "evaluate": judging.evaluate,

@@ -108,6 +108,19 @@ def count_records(count: int) -> str:
     return f"{count:,} record" if count == 1 else f"{count:,} records"
 
 
+def some_of(count: int, total: int, what: str = "") -> str:
+    """``3 records``, or ``10 of 2,000 records, newest first`` if there are more than are shown.
+
+    Args:
+        count: how many are shown.
+        total: how many there are.
+        what: which ones, in front of the order.
+    """
+    if count == total:
+        return f"{count_records(total)}{what}"
+    return f"{count:,} of {count_records(total)}{what}, newest first"
+
+
 def text_of(words: object, name: str) -> str:
     """The operand, which must be text.
 

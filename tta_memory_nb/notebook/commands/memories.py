@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ...errors import InvalidArgument, brief, harmless
 from ...memory.faces import MemoryPrimitive
+from ...search.indexes import check_mode
+from ...search.request import SearchMode
 from ...stores.redis.clock import MOST_SKEW
 from ...stores.schemes import is_address
 from ...times import shown_instant
@@ -31,7 +33,7 @@ def info(nb: Notebook, *, restore: bool = False) -> Reply:
     memory = nb.memory.sync
     memory.reconnect(restore)
     about = memory.get_backend_info()
-    facts = _facts(about) | _promises(about)
+    facts = _facts(about, memory.default_mode) | _promises(about)
     stats = memory.stats()
     facts["size in bytes"] = stats["bytes"]
     if saved := stats["bytes"] - stats["stored"]:
@@ -47,7 +49,7 @@ def status(nb: Notebook) -> Reply:
     """The reply to ``%memory`` alone: backend, namespace, size, capacity, evictions."""
     from ...frames import facts_frame
 
-    facts = _facts(nb.memory.get_backend_info())
+    facts = _facts(nb.memory.get_backend_info(), nb.memory.default_mode)
     return Reply("%memory help lists all commands", facts_frame(facts, "memory"))
 
 
@@ -58,9 +60,10 @@ def use(
     namespace: str | None = None,
     max_size: int | None = None,
     durability: str | None = None,
+    mode: str | None = None,
     yes: bool = False,
 ) -> Reply:
-    """Choose the memory to work on, its namespace, capacity or durability.
+    """Choose the memory to work on, its namespace, capacity, durability or search mode.
 
     MEMORY is a variable that holds a MemoryPrimitive or an address; or in-memory; or an address such
     as redis://host:6379; or embedded, a server of your own that keeps its records in a directory. If
@@ -73,6 +76,7 @@ def use(
       %memory use --namespace experiment-2
       %memory use --max-size 300000
       %memory use $REDIS_URL --durability replicas:1
+      %memory use --mode ranked
       memory = %memory use
 
     Flags:
@@ -80,8 +84,10 @@ def use(
         max_size: capacity in records
         durability: what must hold before a write to a server is acknowledged: memory, disk or
             replicas:N
+        mode: how to search from now on, in commands and in code: keyword, ranked, semantic or hybrid
         yes: evict the records for which a smaller capacity has no room
     """
+    default_mode = None if mode is None else check_mode(cast("SearchMode", mode))
     chosen = _chosen(nb, memory, namespace, max_size, durability)
     if max_size is not None and max_size != chosen.max_size:
         excess = chosen.size() - max_size
@@ -91,6 +97,8 @@ def use(
                 "or export some first, or add --yes"
             )
         chosen.sync.resize(max_size)
+    if default_mode is not None:
+        chosen.default_mode = default_mode
     nb.memory = chosen
     return Reply(value=chosen)
 
@@ -176,7 +184,7 @@ def _replicas(replicas: Sequence[Mapping[str, Any]] | None) -> str:
     return f"{len(replicas)}: {', '.join(shown)}" if replicas else "none"
 
 
-def _facts(about: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
     facts = {"backend": about["backend"]}
     if "redis_url" in about:
         facts["server"] = harmless(about["redis_url"])
@@ -188,6 +196,8 @@ def _facts(about: Mapping[str, Any]) -> dict[str, Any]:
         "capacity": "no limit" if about["max_size"] is None else about["max_size"],
         "evictions": about["evictions"],
     }
+    if mode != "keyword":
+        facts["search mode"] = mode
     if abs(about.get("clock_skew") or 0) > MOST_SKEW:
         skew = about["clock_skew"]
         where = "ahead of" if skew > 0 else "behind"
@@ -252,6 +262,7 @@ def _chosen(
             _capacity(nb, max_size),
             namespace=place[1],
             durability=durability,
+            default_mode=nb.memory.default_mode,
         )
     nb.backend = backend
     return nb.memories[place]

@@ -1,0 +1,110 @@
+"""Hits with the parts of their scores as a pandas DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..main_field import main_field
+from ..search.request import Contribution, Hit
+from ..table import PATHS_ATTR, flatten, portable
+from ..text import leaf_text
+from .layout import SCORE, SIGNALS, TEXT, WHY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXPLAINED_ATTR = "tta_memory_nb.explained"
+"""Key in ``attrs`` of a table of explained hits, for what is needed only to show it: the words to mark."""
+
+_MOST_WORDS = 4
+"""How many words, of each part of a score, are named."""
+
+
+def explained_frame(hits: Sequence[Hit]) -> pd.DataFrame:
+    """Returns a table with a row for each hit, and a column for each part of the scores.
+
+    The index is ``key``. The columns are ``text`` (the field that carries it), ``score``, the signals of
+    which some hit has a part, whose numbers sum to the score, and ``why``, which names the words behind them.
+    """
+    import pandas as pd
+
+    parts = [hit.explanation for hit in hits]
+    amounts = [_amounts(each) for each in parts]
+    signals = [name for name in SIGNALS if any(name in each for each in amounts)]
+    columns: dict[str, list[Any]] = {
+        TEXT: list(map(portable, _texts(hits))),
+        SCORE: [hit.score for hit in hits],
+        **{name: [each.get(name, 0.0) for each in amounts] for name in signals},
+        WHY: [portable(why(each)) for each in parts],
+    }
+    index = pd.Index([portable(hit.entry.key) for hit in hits], dtype=object, name="key")
+    frame = pd.DataFrame(columns, index)
+    frame.attrs[PATHS_ATTR] = None  # displayed like the tables of records, without being one
+    frame.attrs[EXPLAINED_ATTR] = {"words": matched_words(parts)}
+    return frame
+
+
+def is_explained(frame: pd.DataFrame) -> bool:
+    """Returns whether a frame is a table of explained hits, with all of its columns."""
+    names = list(frame.columns)
+    return (
+        EXPLAINED_ATTR in frame.attrs
+        and frame.index.name == "key"
+        and names[:2] == [TEXT, SCORE]
+        and names[-1:] == [WHY]
+    )
+
+
+def matched_words(explanations: Sequence[Sequence[Contribution]]) -> list[str]:
+    """Returns the words of records that matched, each once, for marking them in the texts."""
+    return list(
+        dict.fromkeys(
+            portable(part.matched)
+            for parts in explanations
+            for part in parts
+            if part.matched and part.signal in ("words", "soft words")
+        )
+    )
+
+
+def why(parts: Sequence[Contribution]) -> str:
+    """Returns the words behind a score, in the order of the signals: ``words: moved, flat; who: Ana``."""
+    texts = []
+    for signal in SIGNALS:
+        words = dict.fromkeys(
+            _pair(part) for part in parts if part.signal == signal and (part.matched or part.asked)
+        )
+        if words:
+            named = ", ".join(list(words)[:_MOST_WORDS])
+            texts.append(f"{signal}: {named}{', ...' if len(words) > _MOST_WORDS else ''}")
+    return "; ".join(texts)
+
+
+def _pair(part: Contribution) -> str:
+    """Returns the word of the record, and behind it the word of the query that it stands for, if another."""
+    if part.matched is None:
+        return str(part.asked)
+    if part.asked is None or part.asked.casefold() == part.matched.casefold():
+        return part.matched
+    return f"{part.matched} (for {part.asked})"
+
+
+def _amounts(parts: Sequence[Contribution]) -> dict[str, float]:
+    """Returns the sum of each signal."""
+    sums: dict[str, float] = {}
+    for part in parts:
+        sums[part.signal] = sums.get(part.signal, 0.0) + part.amount
+    return sums
+
+
+def _texts(hits: Sequence[Hit]) -> list[str]:
+    """Returns what each record says: the field that carries the text of the hits, or else its first leaf."""
+    rows = [flatten(hit.entry.value()) for hit in hits]
+    paths = dict.fromkeys(path for row in rows for path in row)
+    main = main_field({path: [row[path] for row in rows if path in row] for path in paths})
+    texts = []
+    for row in rows:
+        leaf = row[main] if main in row else next(iter(row.values()), "")
+        texts.append("" if isinstance(leaf, (list, dict)) else leaf_text(leaf))
+    return texts

@@ -1,0 +1,140 @@
+"""Commands that look for records, and say why they are found: search, suggest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Unpack, cast
+
+from ...filters import FilterArgs
+from ...search.indexes import INDEXES, check_mode
+from ...search.request import Found, Hit, Reading, SearchMode
+from ..arguments import Limit, Text
+from .base import Notebook, Reply, count_records, shown, some_of, text_of
+
+_MOST_MARKED = 100
+"""Hits whose explanations are worked out to mark their words, which takes about 0.1 ms for each."""
+
+
+def search(
+    nb: Notebook,
+    words: Text,
+    *,
+    limit: Limit = 10,
+    mode: str | None = None,
+    explain: bool = False,
+    **filters: Unpack[FilterArgs],
+) -> Reply:
+    """Find records by words in their fields, or by a question.
+
+    The mode keyword finds exact text: a record is found if the words occur in the name or the value of one
+    of its fields; upper and lower case are the same, and the newest come first. The mode ranked understands
+    the words as a question, and gives the best answers first; its words may be apart, in another form, or in
+    the records around. The mode semantic compares meanings, and hybrid adds them to the ranking; they need an
+    embedder.
+
+      %memory search what's the weather
+      %memory search --mode ranked when did Ana move
+      %memory search --mode ranked --explain when did Ana move
+      %memory search rain --user alice --since 2h --limit 3
+      df = %memory search error --where {"turn": {"$gt": 3}}
+
+    Flags:
+        limit: how many records at most; all for every one
+        mode: keyword, ranked, semantic or hybrid; if left out, as %memory use --mode has chosen
+        explain: show where each score comes from, signal by signal
+    """
+    query = text_of(words, "WORDS")
+    memory = nb.memory.sync
+    chosen = memory.default_mode if mode is None else check_mode(cast("SearchMode", mode))
+    filters = nb.fixed(filters)
+    began = perf_counter()
+    hits = memory.hits(query, limit, chosen, **filters)
+    took = perf_counter() - began
+    reading = hits.reading if isinstance(hits, Found) else None
+    if reading is None:
+        matching = f" matching '{shown(query)}'"
+        total = len(hits)
+        if limit is not None and len(hits) == limit:
+            total = memory.count(query, chosen, **filters)
+        text = some_of(len(hits), total, matching)
+    else:
+        text = f"{len(hits):,} of {count_records(reading.records)} for '{shown(query)}', best first"
+    text += f", in {_duration(took)}"
+    if not hits and len(query) > 1 and query[0] == query[-1] and query[0] in "\"'":
+        text += "; the quotes are part of the words, so they were searched for as well"
+    if not hits and re.fullmatch(r"\$\w+|\{.*\}", query):
+        text += "; there is no such variable, so this text itself was searched for"
+    lines = [text]
+    if reading is not None:
+        lines += _understood(reading, explain)
+    if not hits:
+        from ..next_steps import next_steps
+
+        lines += next_steps(nb, query, filters, chosen)
+    return Reply("\n  ".join(lines), _table(nb, hits, query, reading, explain))
+
+
+def _table(
+    nb: Notebook, hits: Sequence[Hit], query: str, reading: Reading | None, explain: bool
+) -> object:
+    from ...frames import explained_frame, hits_frame, matched_words
+
+    if explain:
+        return explained_frame(hits)
+    marked: str | list[str] = query
+    if reading is not None:
+        marked = matched_words([hit.explanation for hit in hits[:_MOST_MARKED]])
+    records = [hit.record(nb.memory.namespace) for hit in hits]
+    return hits_frame(records, query=marked, now=nb.clock(), ranked=reading is not None)
+
+
+def _understood(reading: Reading, in_full: bool) -> list[str]:
+    """Returns lines that say how a query was understood.
+
+    Args:
+        reading: how it was understood.
+        in_full: also say what is as expected: the words looked for, and those left out.
+    """
+    parts = []
+    if in_full:
+        parts += [("words", reading.words), ("who", reading.who), ("left out", reading.dropped)]
+    parts += [
+        ("searched for", tuple(f"{new} instead of {old}" for old, new in reading.corrected)),
+        ("in no record", reading.unknown),
+    ]
+    named = [f"{what}: {shown(', '.join(words))}" for what, words in parts if words]
+    lines = [] if reading.note is None else [f"{reading.mode} search: {shown(reading.note)}"]
+    return [*lines, "; ".join(named)] if named else lines
+
+
+def suggest(nb: Notebook, words: Text, **filters: Unpack[FilterArgs]) -> Reply:
+    """Say what to search for instead, for a search that has found nothing or too little.
+
+    Everything that is suggested was tried, so it finds something: the single words, words that are spelled
+    alike, other search modes, no filters, other namespaces.
+
+      %memory suggest when did Ana moove
+      %memory suggest rain --user alice
+    """
+    from ..next_steps import next_steps
+
+    query = text_of(words, "WORDS")
+    filters = nb.fixed(filters)
+    memory = nb.memory.sync
+    found = memory.count(query, "keyword", **filters)
+    lines = [f"{count_records(found)} matching '{shown(query)}' as exact text"]
+    steps = next_steps(nb, query, filters, thorough=True)
+    if not steps:
+        modes = ", ".join(INDEXES)
+        steps = [f"nothing else finds more, with the modes {modes}: try other words"]
+    return Reply("\n  ".join([*lines, *steps]))
+
+
+def _duration(seconds: float) -> str:
+    """``0.2 ms``, ``35 ms``, ``1.4 s``."""
+    millis = seconds * 1000
+    if millis < 1000:
+        return f"{millis:.1f} ms" if millis < 10 else f"{millis:.0f} ms"
+    return f"{seconds:.1f} s"
