@@ -113,6 +113,39 @@ def check_accessible(page: Page) -> None:
 # ---- the table
 
 
+TALK = """
+for number, (speaker, text) in enumerate((
+    ("Ana", "I have moved to Lyon"), ("Ben", "How is the new flat?"), ("Ana", "Small, with a balcony"),
+)):
+    sync.add(f"chat:march:0000000{number}", {"speaker": speaker, "text": text})
+"""
+
+
+def test_a_question_is_asked_explained_and_judged_by_keyboard(open_page, root):
+    here = open_page(TALK, OPEN)
+    here.search.fill("where did Ana move")
+    expect(here.widget.get_by_text("Nothing matches")).to_be_visible()
+    here.search.press("Tab")
+    expect(here.at("mode")).to_be_focused()
+    here.at("mode").select_option("ranked")
+    expect(here.rows.first.locator("mark")).to_have_text("moved")
+    score = here.rows.first.locator(".tta-is-score .tta-text")
+    expect(score).to_have_attribute("title", "words: moved (for move); who: Ana")
+    here.grid.focus()
+    here.grid.press("Enter")
+    expect(here.at("score").locator("th")).to_have_text(["words", "who", "session"])
+    check_accessible(here.page)
+    right = here.at("judge-right")
+    expect(right).to_have_attribute("aria-pressed", "false")
+    right.focus()
+    right.press("Enter")
+    expect(right).to_have_attribute("aria-pressed", "true")
+    expect(right).to_be_focused()
+    picture(here.widget, "ranked")
+    [line] = (root / "golden.jsonl").read_text().splitlines()[1:]
+    assert json.loads(line)["relevant"].keys() == {"chat:march:00000000"}
+
+
 @everywhere
 def test_thousands_of_records_scroll_sort_and_filter(open_page):
     here = open_page(MANY, OPEN)

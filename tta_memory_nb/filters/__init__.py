@@ -28,6 +28,24 @@ class FilterArgs(TypedDict, total=False):
     where: Where | None
 
 
+def fixed(filters: FilterArgs, now: float) -> FilterArgs:
+    """Returns the filters with their instants as Unix seconds, so that they mean the same each time.
+
+    Args:
+        filters: the arguments of a search.
+        now: Unix seconds from which relative instants count back.
+
+    Raises:
+        InvalidArgument: ``since`` or ``until`` is no instant.
+    """
+    same = filters.copy()
+    if (since := filters.get("since")) is not None:
+        same["since"] = span(since, now, "since")[0]
+    if (until := filters.get("until")) is not None:
+        same["until"] = span(until, now, "until")[1]
+    return same
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition on one field.

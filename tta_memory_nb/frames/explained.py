@@ -73,7 +73,9 @@ def why(parts: Sequence[Contribution]) -> str:
     texts = []
     for signal in SIGNALS:
         words = dict.fromkeys(
-            _pair(part) for part in parts if part.signal == signal and (part.matched or part.asked)
+            word_of(part)
+            for part in parts
+            if part.signal == signal and (part.matched or part.asked)
         )
         if words:
             named = ", ".join(list(words)[:_MOST_WORDS])
@@ -81,10 +83,10 @@ def why(parts: Sequence[Contribution]) -> str:
     return "; ".join(texts)
 
 
-def _pair(part: Contribution) -> str:
+def word_of(part: Contribution) -> str:
     """Returns the word of the record, and behind it the word of the query that it stands for, if another."""
     if part.matched is None:
-        return str(part.asked)
+        return part.asked or ""
     if part.asked is None or part.asked.casefold() == part.matched.casefold():
         return part.matched
     return f"{part.matched} (for {part.asked})"

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import InvalidArgument, harmless
-from ...filters import FilterArgs
+from ...filters import FilterArgs, fixed
 from ...memory.compare import Snapshot
 from ...memory.faces import MemoryPrimitive
 from ...stores.base import Change
-from ...times import span
 from ..fields import Lookup
 from ..undo import UndoStack
 
@@ -71,13 +70,7 @@ class Notebook:
         Raises:
             InvalidArgument: ``since`` or ``until`` is no instant.
         """
-        fixed = filters.copy()
-        now = self.clock()
-        if (since := filters.get("since")) is not None:
-            fixed["since"] = span(since, now, "since")[0]
-        if (until := filters.get("until")) is not None:
-            fixed["until"] = span(until, now, "until")[1]
-        return fixed
+        return fixed(filters, self.clock())
 
 
 @dataclass(frozen=True, slots=True)

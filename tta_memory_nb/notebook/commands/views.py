@@ -49,6 +49,8 @@ def explore(
         # Not fixed: the table is live, so "the last 2 hours" move on with the clock.
         filters=filters,
         read_only=read_only,
+        mode=nb.memory.default_mode,
+        golden=nb.golden,
     )
     return Reply(value=explorer)
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ...codec import to_json
 from ...entry import Entry
+from ...frames.layout import marks_of
 from ...keys import parse_memory_key
 from ...main_field import main_field
 from ...table import ABSENT, FlatTable, Path, column_path, flat_table, flatten, is_utf8, portable
-from ...text import fold, leaf_text, match_spans, matching_paths
+from ...text import fold, leaf_text, matching_paths
 
-Kind: TypeAlias = Literal["key", "main", "text", "time", "expiry", "number", "matches", "mixed"]
+if TYPE_CHECKING:
+    from .ranking import Ranking
+
+Kind: TypeAlias = Literal[
+    "key", "main", "text", "time", "expiry", "number", "matches", "mixed", "score"
+]
 Cell: TypeAlias = "dict[str, Any] | None"
 
 MOST_CHARACTERS = 300
@@ -51,6 +57,7 @@ class Column:
 
 KEY = Column("key", "key")
 MATCHES = Column("matches", "matches")
+SCORE = Column("score", "score")
 ABOUT = (
     Column("user", "text"),
     Column("session", "text"),
@@ -167,16 +174,23 @@ class Rows:
     Args:
         columns: the columns of the cells, without the key's.
         query: the text that is searched for; empty for none.
+        ranking: the scores of the records, if the search ranks them.
     """
 
-    def __init__(self, columns: Sequence[Column], query: str) -> None:
+    def __init__(
+        self, columns: Sequence[Column], query: str, ranking: Ranking | None = None
+    ) -> None:
         self._columns = columns
-        self._needle = fold(query)
+        self._query = query
+        self._ranking = ranking
+        self._marks = marks_of(query)
 
     def row(self, entry: Entry, *, selected: bool) -> dict[str, Any]:
         """A row as it is sent to the front end."""
         value = entry.value()
         flat = flatten(value)
+        if self._ranking is not None:
+            self._marks = self._ranking.marks(entry.key)
         cells = {column.name: self._cell(column, entry, value, flat) for column in self._columns}
         return {
             "key": portable(entry.key),
@@ -192,7 +206,9 @@ class Rows:
         if column.path is not None:
             return self._field(flat.get(column.path, ABSENT))
         if column is MATCHES:
-            return self._matches(value)
+            return self._matches(entry, value)
+        if column is SCORE:
+            return None if self._ranking is None else self._ranking.cell(entry.key)
         return _DESCRIBE[column.name](entry)
 
     def _field(self, leaf: Any) -> Cell:
@@ -212,7 +228,7 @@ class Rows:
         text = sendable(text)
         length = len(text)
         cell: dict[str, Any] = {"k": kind}
-        spans = match_spans(text, self._needle) if self._needle else []
+        spans = list(self._marks(text)) if self._marks else []
         # A column is narrow: a match far from the beginning would not be visible.
         start = max(0, spans[0][0] - _BEFORE_A_MATCH) if spans and spans[0][1] > _FAR else 0
         if start or len(text) > MOST_CHARACTERS:
@@ -227,8 +243,11 @@ class Rows:
             cell["m"] = _utf16(text, spans)
         return cell
 
-    def _matches(self, value: dict[str, Any]) -> Cell:
-        paths = matching_paths(value, self._needle)
+    def _matches(self, entry: Entry, value: dict[str, Any]) -> Cell:
+        if self._ranking is None:
+            paths = matching_paths(value, fold(self._query))
+        else:
+            paths = self._ranking.paths(entry.key, value)
         shown = ", ".join(paths[:_MOST_PATHS]) + (", …" if len(paths) > _MOST_PATHS else "")
         return {"t": sendable(shown)[:MOST_CHARACTERS], "k": "str"}
 

@@ -13,6 +13,7 @@ from ...memory.faces import SyncMemory
 from ...table import flatten, is_utf8, portable
 from ...text import fold, leaf_text, matching_paths
 from .cells import created_at, sendable
+from .ranking import Ranking
 from .repair import token
 from .versions import Versions
 
@@ -32,7 +33,14 @@ def pretty(text: bytes | str) -> str:
 
 
 def describe(
-    memory: SyncMemory, entry: Entry, query: str, versions: Versions, *, whole: bool
+    memory: SyncMemory,
+    entry: Entry,
+    query: str,
+    versions: Versions,
+    *,
+    whole: bool,
+    ranking: Ranking | None = None,
+    judged: bool | None = None,
 ) -> dict[str, Any]:
     """What the panel shows of a record, as JSON.
 
@@ -42,11 +50,16 @@ def describe(
         query: the text that was searched for; empty for none.
         versions: earlier values of the memory's records.
         whole: send all of the value, however long it is.
+        ranking: the scores of the records, if the search ranks them.
+        judged: whether a person has called the record right or wrong for the query; None for neither.
     """
     owner = parse_memory_key(entry.key)
     text = pretty(entry.text)
     cut = len(text) > MOST_CHARACTERS and not whole
-    paths = matching_paths(entry.value(), fold(query)) if query else ()
+    if ranking is not None:
+        paths = ranking.paths(entry.key, entry.value())
+    else:
+        paths = matching_paths(entry.value(), fold(query)) if query else ()
     return {
         "key": portable(entry.key),
         "text": text[:MOST_CHARACTERS] if cut else text,
@@ -60,6 +73,8 @@ def describe(
         "expires": entry.expires_at,
         "bytes": entry.size,
         "matches": [sendable(path) for path in paths[:_MOST_MATCHES]],
+        "ranked": None if ranking is None else ranking.describe(entry.key),
+        "judged": judged,
         "neighbours": _neighbours(memory, entry),
         "history": [
             {

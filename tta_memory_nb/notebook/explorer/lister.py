@@ -257,7 +257,9 @@ class Lister:
     def _take(self, listing: Listing) -> None:
         memory = listing.request.memory
         newest = memory.sync.entries(None, _SAMPLE)
-        query, hits = listing.request.query, listing.entries[:_SAMPLE]
+        # The words of a question are in any field, so the column of matches would be full of all of them.
+        query = "" if listing.request.ranks else listing.request.query
+        hits = listing.entries[:_SAMPLE]
         fields = Fields.of([*newest, *hits], memory.namespace, query, hits)
         found = self._found
         if found.memory is memory:

@@ -11,10 +11,11 @@ from ...entry import Entry
 from ...filters import FilterArgs
 from ...keys import parse_memory_key
 from ...memory.faces import MemoryPrimitive
-from ...search.request import SearchMode
+from ...search.request import Hit, SearchMode
 from ...table import ABSENT
 from ...times import counted_back
 from .cells import Column, column_called, created_at
+from .ranking import Ranking
 
 RECENCY = "recency"
 """The order in which a memory keeps its records: most recently written or read first."""
@@ -55,6 +56,24 @@ class ListingRequest:
     sort_by: str = RECENCY
     descending: bool = True
 
+    @property
+    def ranks(self) -> bool:
+        """Whether the search gives the best answers first, and each a score."""
+        return bool(self.query) and self.mode != "keyword"
+
+    def hits(self, limit: int | None = None) -> list[Hit]:
+        """The records found, each with its score, the best first.
+
+        Args:
+            limit: how many records at most; None for all.
+        """
+        return self.memory.sync.hits(
+            self.query,
+            limit,
+            cast("SearchMode", self.mode),
+            **cast("FilterArgs", self.filters),
+        )
+
     def entries(self, limit: int | None = None) -> list[Entry]:
         """The matching records, newest first.
 
@@ -84,6 +103,7 @@ class Listing:
         entries: the records, in the order in which they are shown.
         total: how many records match; more than ``entries`` while ``is_whole`` is false.
         is_whole: whether ``entries`` holds all matching records, in order.
+        ranking: the scores of the records, if the search ranks them.
         changes_at: when other records will match though none is written, in Unix seconds: a filter such
             as ``since="1h"`` moves with the clock.
     """
@@ -94,6 +114,7 @@ class Listing:
     total: int
     is_whole: bool = True
     changes_at: float = inf
+    ranking: Ranking | None = None
 
     def place_of(self, key: str) -> int | None:
         """The row number of a key, counted from 0; None if the key is not listed."""
@@ -123,11 +144,11 @@ def first_rows(request: ListingRequest, count: int) -> Listing | None:
         return None
     memory = request.memory.sync
     token, now = change_token(request.memory), memory.clock()
-    entries = request.entries(count)
+    entries, ranking = _found(request, count)
     total = memory.size() if request.is_everything else len(entries)
     is_whole = len(entries) < count
     changes_at = _changes_at(request, entries, now) if is_whole else inf
-    return Listing(request, token, entries, total, is_whole, changes_at)
+    return Listing(request, token, entries, total, is_whole, changes_at, ranking)
 
 
 def whole_listing(request: ListingRequest, on_progress: OnProgress) -> Listing:
@@ -141,14 +162,26 @@ def whole_listing(request: ListingRequest, on_progress: OnProgress) -> Listing:
         Superseded: ``on_progress`` has stopped the work.
     """
     token, now = change_token(request.memory), request.memory.sync.clock()
-    entries = _all_entries(request, on_progress)
+    entries, ranking = _found(request, None, on_progress)
     changes_at = _changes_at(request, entries, now)
     if request.sort_by != RECENCY:
         column = column_called(request.sort_by)
         entries = _sorted(entries, column, on_progress, descending=request.descending)
     elif not request.descending:
         entries = entries[::-1]
-    return Listing(request, token, entries, len(entries), changes_at=changes_at)
+    return Listing(request, token, entries, len(entries), changes_at=changes_at, ranking=ranking)
+
+
+def _found(
+    request: ListingRequest, limit: int | None, on_progress: OnProgress | None = None
+) -> tuple[list[Entry], Ranking | None]:
+    """Returns the records that a request finds, and their scores if it ranks them."""
+    if request.ranks:
+        hits = request.hits(limit)
+        return [hit.entry for hit in hits], Ranking(hits)
+    if on_progress is None:
+        return request.entries(limit), None
+    return _all_entries(request, on_progress), None
 
 
 def _changes_at(request: ListingRequest, entries: Sequence[Entry], now: float) -> float:

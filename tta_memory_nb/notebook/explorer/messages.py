@@ -13,6 +13,7 @@ from ...table import unportable
 from . import detail
 from .actions import Actions, Outcome
 from .cells import sendable
+from .judgements import Judgements
 from .lister import Lister
 from .repair import peek
 from .traits import ExplorerTraits
@@ -32,6 +33,7 @@ class MessageHandler:
         lister: lists the records.
         views: the views that messages come from.
         actions: what can be done to records.
+        judgements: which records answer the search that is shown.
         worker: the thread on which records are listed.
         choose_memory: shows the memory that the front end knows by a name.
     """
@@ -42,6 +44,7 @@ class MessageHandler:
         lister: Lister,
         views: Views,
         actions: Actions,
+        judgements: Judgements,
         worker: Worker,
         choose_memory: Callable[[str], None],
     ) -> None:
@@ -49,6 +52,7 @@ class MessageHandler:
         self._lister = lister
         self._views = views
         self._actions = actions
+        self._judgements = judgements
         self._worker = worker
         self._choose_memory = choose_memory
         self._thread = local()
@@ -251,8 +255,18 @@ class MessageHandler:
                 self._traits.query,
                 found.versions,
                 whole=bool(content.get("whole")),
+                ranking=None if found.listing is None else found.listing.ranking,
+                judged=self._judgements.of(entry.key),
             )
         self._views.answer(number, {"kind": "record", **about})
+
+    def _judge(self, view: View, number: int, content: dict[str, Any]) -> None:
+        """Calls a record right or wrong for the search that is shown, or takes that back."""
+        entry = peek(self._lister.memory.sync, unportable(content["key"]))
+        if entry is None:
+            raise InvalidArgument("this record is gone, so it cannot be judged")
+        self._judgements.judge(entry, right=content["right"])
+        self._show_record(view, number, content)
 
     def _count_facets(self, _view: View, number: int, _content: dict[str, Any]) -> None:
         self._lister.count_facets()
@@ -301,6 +315,7 @@ _STEERING: dict[str, Request] = {
 _REQUESTS: dict[str, Request] = {
     "select": MessageHandler._select,
     "record": MessageHandler._show_record,
+    "judge": MessageHandler._judge,
     "facets": MessageHandler._count_facets,
     "reconnect": MessageHandler._reconnect,
 }
@@ -319,7 +334,7 @@ _WRITING = _ACTIONS.keys() - {"export"}
 _SETTING = {"set", "select"}
 """What must not be done again after later messages: it would take back what they have set."""
 
-_USING = {"set", "select", "record", *_ACTIONS}
+_USING = {"set", "select", "record", "judge", *_ACTIONS}
 """What a view asks for when somebody uses it."""
 
 _SCROLLING = {"id", "do", "again", "window", "anchor"}

@@ -13,7 +13,18 @@ from ...search.indexes import INDEXES
 from ...search.request import SearchMode
 from ...table import portable
 from ...times import counted_back, shown_instant, span
-from .cells import ABOUT, KEY, MATCHES, NO_FIELDS, Column, Fields, Rows, column_called, sendable
+from .cells import (
+    ABOUT,
+    KEY,
+    MATCHES,
+    NO_FIELDS,
+    SCORE,
+    Column,
+    Fields,
+    Rows,
+    column_called,
+    sendable,
+)
 from .code import search_call
 from .headings import Headings
 from .listing import Listing
@@ -126,7 +137,8 @@ class ExplorerState:
         start, stop = window
         chosen = set(self.selected)
         entries = [] if listing is None else listing.entries[start:stop]
-        rows = Rows([column for column, shown in columns if shown], self.query)
+        ranking = None if listing is None else listing.ranking
+        rows = Rows([column for column, shown in columns if shown], self.query, ranking)
         return {
             "query": self.query,
             "mode": self.mode,
@@ -143,7 +155,7 @@ class ExplorerState:
                     "name": portable(column.name),
                     "title": sendable(column.name),
                     "kind": column.kind,
-                    "sortable": column is not MATCHES,
+                    "sortable": column not in (MATCHES, SCORE),
                     "shown": shown,
                 }
                 for column, shown in [(KEY, True), *columns]
@@ -169,9 +181,14 @@ class ExplorerState:
 
     def _columns(self) -> list[tuple[Column, bool]]:
         """All columns but the key's, each with whether it is shown; shown ones first, in order."""
-        fields = self.found.fields
+        fields, listing = self.found.fields, self.found.listing
         shown = fields.shown(self.columns)
-        known = (*([MATCHES] if self.query else []), *fields.columns, *ABOUT)
+        found = [MATCHES] if self.query else []
+        if listing is not None and listing.ranking is not None:
+            found.append(SCORE)
+            if self.columns is None:
+                shown.insert(1, SCORE.name)
+        known = (*found, *fields.columns, *ABOUT)
         inside = [column_called(name, known) for name in shown]
         return [
             *((column, True) for column in inside),

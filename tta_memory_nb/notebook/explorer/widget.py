@@ -28,6 +28,7 @@ from ..undo import UndoStack
 from .actions import Actions
 from .cells import sendable
 from .esm import join
+from .judgements import Judgements
 from .lister import Lister
 from .messages import MessageHandler
 from .state import ExplorerState, State, Window, status_of
@@ -104,6 +105,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             self._lister,
             self._views,
             Actions(self, self._lister, self._undo_stack, self._clock),
+            Judgements(self, self._clock),
             self._worker,
             self._choose_memory,
         )
@@ -185,10 +187,13 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
     def _records_in_view(self) -> list[MemoryRecord]:
         start, stop = self._views.window()
         needle = fold(self.query)
+        namespace = self.memory.namespace
+        listing = self._lister.listing()
         records = []
-        for entry in self._lister.listing().entries[start:stop]:
-            record = entry.record(self.memory.namespace)
-            if needle:
+        for entry in listing.entries[start:stop]:
+            hit = None if listing.ranking is None else listing.ranking.hit(entry.key)
+            record = entry.record(namespace) if hit is None else hit.record(namespace)
+            if needle and hit is None:
                 matches = matching_paths(record.value, needle)
                 record = replace(record, score=1.0, matches=matches)
             records.append(record)

@@ -3,7 +3,7 @@
 /** @import { Column, Sort } from "./types.js" */
 
 /** Pixels. */
-const DEFAULT_WIDTHS = { key: 190, main: 280, text: 170, time: 110, expiry: 120, number: 90, matches: 130, mixed: 180 };
+const DEFAULT_WIDTHS = { key: 190, main: 280, text: 170, time: 110, expiry: 120, number: 90, matches: 130, mixed: 180, score: 70 };
 const NARROWEST = 48;
 const WIDEST_FITTED = 900;
 const FIT_PADDING = 22;

@@ -1,12 +1,13 @@
 // One record: read, edited, compared with its earlier values.
 
-/** @import { Child, Conflict, EditedMessage, ErrorMessage, GoneMessage, RecordMessage, Requests, Version } from "./types.js" */
+/** @import { Child, Conflict, EditedMessage, ErrorMessage, GoneMessage, Judgement, KernelMessage, RecordMessage, Requests, Version } from "./types.js" */
 /** @import { Draft } from "./drafts.js" */
 /** @import { View } from "./view.js" */
 import { find, focusedIn, h } from "./dom.js";
 import { Drafts, isWritten, newDraft, placeOf } from "./drafts.js";
 import { ago, bytes, count, iso, timeLeft, timeOfDay } from "./format.js";
 import { Fields, parseExactly, problemOf } from "./json.js";
+import { drawJudging, drawScore } from "./ranking.js";
 import { harmless, harmlessLines, lineDiff } from "./text.js";
 import { plainText, tree } from "./tree.js";
 
@@ -95,18 +96,32 @@ export class Detail {
   /** @param {boolean} isWhole whether a long value is wanted in full */
   load(isWhole = false) {
     if (this.view.isLost || this.key === null) return;
-    this.view.channel.send("record", { key: this.key, whole: isWhole }, (message) => {
-      if (message.kind !== "record" || message.key !== this.key || this.view.isComposing) return;
-      // An unchanged record is not drawn again, because the user may be reading or writing there.
-      const signature = JSON.stringify({ ...message, for: null });
-      if (signature === this.signature && !this.element.hidden) return;
-      this.signature = signature;
-      const { draft, record: before } = this;
-      // Only its expiry has changed: what is being written still replaces the value that the user has read.
-      if (draft && !message.gone && before && !before.gone && before.key === message.key && before.text === message.text && draft.base === before.base) draft.base = message.base;
-      this.record = message;
-      this.draw();
-    });
+    this.view.channel.send("record", { key: this.key, whole: isWhole }, (message) => this.take(message));
+  }
+
+  /**
+   * Says whether the record answers the search.
+   *
+   * @param {Judgement} right null takes back what was said
+   */
+  judge(right) {
+    const { key, record } = this;
+    if (key === null || !record || record.gone) return;
+    this.view.channel.send("judge", { key, whole: !record.cut, right }, (message) => this.take(message));
+  }
+
+  /** @param {KernelMessage} message */
+  take(message) {
+    if (message.kind !== "record" || message.key !== this.key || this.view.isComposing) return;
+    // An unchanged record is not drawn again, because the user may be reading or writing there.
+    const signature = JSON.stringify({ ...message, for: null });
+    if (signature === this.signature && !this.element.hidden) return;
+    this.signature = signature;
+    const { draft, record: before } = this;
+    // Only its expiry has changed: what is being written still replaces the value that the user has read.
+    if (draft && !message.gone && before && !before.gone && before.key === message.key && before.text === message.text && draft.base === before.base) draft.base = message.base;
+    this.record = message;
+    this.draw();
   }
 
   /** Loads the record again, which others may have changed, unless the user is writing. */
@@ -232,7 +247,9 @@ export class Detail {
         h("button", { type: "button", class: "tta-button", "data-do": "duplicate", onclick: () => this.duplicate(record.key) }, "Duplicate"),
         h("button", { type: "button", class: "tta-button tta-danger", "data-do": "delete-record", onclick: () => view.remove(record.key) }, "Delete"),
       ]),
+      view.state.query ? drawJudging(record.judged, (right) => this.judge(right)) : null,
       kept.question,
+      drawScore(record),
       kept.value,
       record.cut ? h("button", { type: "button", class: "tta-link", "data-do": "whole", onclick: () => this.load(true) }, `… show all ${count(record.length)} characters`) : null,
       this.drawNeighbours(record),

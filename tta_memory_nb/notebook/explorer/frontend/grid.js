@@ -220,8 +220,8 @@ export class Grid {
     if (column.kind === "key") cell.append(h("span", { class: "tta-text", title: harmless(row.key) }, harmless(shortKey(row.key))));
     else if (column.kind === "time" || column.kind === "expiry") this.time(drawn, cell, content, column.kind);
     else if (content) {
-      const { t: text, m: matches, k: kind, c: isCut } = content;
-      cell.append(h("span", { class: `tta-text tta-${kind}`, title: kind === "str" && text.length > LONG_CELL ? harmless(text) : null }, highlighted(text, matches), isCut ? "…" : ""));
+      const { t: text, m: matches, k: kind, c: isCut, h: hint } = content;
+      cell.append(h("span", { class: `tta-text tta-${kind}`, title: hint ? harmless(hint) : kind === "str" && text.length > LONG_CELL ? harmless(text) : null }, highlighted(text, matches), isCut ? "…" : ""));
     }
     return cell;
   }

@@ -3,7 +3,7 @@
 
 // ---------------------------------------------------------------- the state that the kernel sends
 
-export type ColumnKind = "key" | "main" | "text" | "time" | "expiry" | "number" | "matches" | "mixed";
+export type ColumnKind = "key" | "main" | "text" | "time" | "expiry" | "number" | "matches" | "mixed" | "score";
 
 export interface Column {
   name: string;
@@ -27,6 +27,8 @@ export interface Cell {
   c?: boolean;
   /** The number itself; of a time, Unix seconds. */
   v?: number;
+  /** What is shown when the pointer rests on the cell. */
+  h?: string;
 }
 
 export interface Row {
@@ -254,6 +256,19 @@ export interface Version {
   what: string;
 }
 
+/** A part of a score. */
+export interface ScorePart {
+  signal: string;
+  amount: number;
+  /** The word of the record, and of the query if it is another; may be empty. */
+  t: string;
+  /** The key of the record before or after this one that has the word. */
+  near: string | null;
+}
+
+/** Whether a record answers the search; null for a record that nobody has judged. */
+export type Judgement = boolean | null;
+
 export interface RecordMessage extends Reply {
   kind: "record";
   key: string;
@@ -270,6 +285,9 @@ export interface RecordMessage extends Reply {
   expires: number | null;
   bytes: number;
   matches: string[];
+  /** null if the search does not rank. */
+  ranked: { score: number; parts: ScorePart[] } | null;
+  judged: Judgement;
   neighbours: Neighbour[];
   history: Version[];
 }
@@ -354,6 +372,7 @@ export interface Requests {
   set: Settings;
   select: Selecting;
   record: { key: string; whole: boolean };
+  judge: { key: string; whole: boolean; right: Judgement };
   edit: { key: string; base: string; text: string };
   expire: { key: string; base: string; ttl: string | null };
   duplicate: { key: string; base: string; as: string };
