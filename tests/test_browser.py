@@ -30,6 +30,7 @@ SERVERS = "02_redis.ipynb"
 EXPLORER = "03_explorer.ipynb"
 AGENT = "04_agent.ipynb"
 DEBUGGING = "05_debugging.ipynb"
+FINDING = "06_finding.ipynb"
 SCRATCH = "scratch.ipynb"
 
 
@@ -152,8 +153,27 @@ def test_the_tutorial_on_wrong_answers_runs_to_its_end_and_the_answer_is_right(p
     assert traffic.hosts() == {"127.0.0.1"}
 
 
+def test_the_questions_of_a_conversation_are_answered_explained_and_measured(page, lab, traffic):
+    panel = open_notebook(page, lab, FINDING)
+    run_all(page, panel)
+
+    explained = panel.locator("table.dataframe", has_text="around").first
+    expect(explained.locator("mark").first).to_have_text("cake")
+    widths = explained.locator(".tta-bar").evaluate_all(
+        "bars => bars.map(bar => [...bar.children].reduce((sum, part) => sum + part.offsetWidth, 0))"
+    )
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] > 0
+    measured = panel.locator("table.dataframe", has_text="mrr@10").first
+    rows = {row[0]: [float(cell) for cell in row[1:]] for row in read_table(measured)[1:]}
+    assert rows["ranked"][0] > rows["keyword"][0]
+    expect(panel.locator(".jp-OutputArea img")).to_have_count(1)
+    take_pictures(page, panel, "finding")
+    assert traffic.hosts() == {"127.0.0.1"}
+
+
 def test_every_tutorial_is_run_in_the_browser():
-    covered = {QUICKSTART, SERVERS, EXPLORER, AGENT, DEBUGGING}
+    covered = {QUICKSTART, SERVERS, EXPLORER, AGENT, DEBUGGING, FINDING}
     assert covered == {path.name for path in NOTEBOOKS.glob("*.ipynb")}
 
 

@@ -285,7 +285,7 @@ def test_hostile_text_is_printed_on_one_line(nb):
 
 
 def test_a_search_in_quotes_that_finds_nothing_explains_itself(nb):
-    first, second = searching.search(nb, '"rain"').text.split("\n")
+    first, second, _ = searching.search(nb, '"rain"').text.split("\n")
     assert first.startswith("0 records matching '\"rain\"', in ")
     assert first.endswith("; the quotes are part of the words, so they were searched for as well")
     assert second == "  all of it is searched for as one text; alone, 'rain' is in 2 records"
@@ -308,7 +308,8 @@ def test_a_search_that_finds_nothing_offers_the_nearest_spelling(nb):
 def test_a_search_that_finds_nothing_offers_single_words_other_filters_and_other_namespaces(nb):
     nb.memory.sync.add("cid:1", {"text": "My favorite book"})
     assert after_nothing(nb, "book favorite") == [
-        "  all of it is searched for as one text; alone, 'book' is in 1 record, 'favorite' is in 1 record"
+        "  all of it is searched for as one text; alone, 'book' is in 1 record, 'favorite' is in 1 record",
+        "  --mode ranked finds cid:1: %memory search --mode ranked book favorite",
     ]
     assert after_nothing(nb, "book", user="bob") == ["  without the filters, 1 record would match"]
     for namespace in ("other", "a b; !rm"):

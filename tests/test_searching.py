@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from shells import Ran, new_shell
 
@@ -30,23 +32,59 @@ def run():
 
 
 def test_a_mode_is_chosen_for_a_search_or_for_the_notebook(run):
-    assert run("%memory search --mode keyword moved").text.startswith("1 record matching 'moved'")
-    assert run("%memory use --mode keyword;").success
-    for line in ("search --mode fuzzy moved", "use --mode fuzzy"):
-        assert "'fuzzy': this version searches by 'keyword'" in str(run(f"%memory {line}").error)
+    question = "%memory search where did Ana move"
+    assert run(question).text.startswith("0 records matching 'where did Ana move'")
+    ran = run(f"{question} --mode ranked")
+    assert re.fullmatch(
+        r"\d of 4 records for 'where did Ana move', best first, in [\d.]+ m?s",
+        ran.text.split("\n")[0],
+    )
+    assert ran.result.index[0] == "chat:march:00000000"
+    assert list(ran.result["score"]) == sorted(ran.result["score"], reverse=True)
+    assert run("%memory use --mode ranked;").success
+    assert run(question).result.equals(ran.result)
+    assert run("memory.sync.search('where did Ana move', 1)").result[0]["text"].startswith("I have")
+    assert run("%memory info").result.loc["search mode", "value"] == "ranked"
+    run("%memory use --namespace other;")
+    assert run("memory = %memory use").success
+    assert run("memory.default_mode").result == "ranked"
 
 
-def test_an_explained_search_shows_where_the_match_is(run):
-    table = run("%memory search --explain moved").result
-    assert list(table.columns) == ["text", "score", "words", "why"]
-    assert list(table["text"]) == ["I have moved to Lyon"]
+@pytest.mark.parametrize("line", ["search --mode fuzzy moved", "use --mode fuzzy"])
+def test_a_mode_that_does_not_exist_is_refused_by_the_flag(run, line):
+    error = str(run(f"%memory {line}").error)
+    assert error.startswith("--mode 'fuzzy': this version searches by 'keyword', 'ranked'")
+
+
+def test_an_explained_search_shows_the_parts_of_each_score(run):
+    ran = run("%memory search --mode ranked --explain where did Ana move")
+    table = ran.result
+    signals = list(table.columns[2:-1])
+    assert table[signals].sum(axis=1).tolist() == pytest.approx(table["score"].tolist())
+    assert table["why"].iloc[0].startswith("words: moved (for move); who: Ana")
+    assert "\n  words: move; who: ana; left out: where, did\n" in ran.text
+    keyword = run("%memory search --explain moved").result
+    assert list(keyword.columns) == ["text", "score", "words", "why"]
+
+
+def test_words_that_were_corrected_or_are_unknown_are_said(run):
+    ran = run("%memory search --mode ranked balcon zzzzzz")
+    assert "searched for: balcony instead of balcon" in ran.text
+    assert "in no record: zzzzzz" in ran.text
 
 
 def test_suggestions_have_been_tried(run):
     ran = run("%memory suggest the rivver")
     assert ran.text.startswith("0 records matching 'the rivver' as exact text\n  ")
-    assert "river" in ran.text
+    assert "did you mean: %memory search the river" in ran.text
+    assert "finds chat:march:00000002: %memory search --mode ranked the rivver" in ran.text
     assert "nothing else finds more" in run("%memory suggest zzzzz qqqqq").text
+    assert run("%memory search --mode ranked the rivver").result.index[0] == "chat:march:00000002"
+
+
+def test_a_search_that_finds_nothing_suggests_another_mode(run):
+    text = run("%memory search where did Ana move").text
+    assert "--mode ranked finds chat:march:00000000: %memory search --mode ranked where did" in text
 
 
 def test_tab_offers_the_modes():
@@ -54,3 +92,4 @@ def test_tab_offers_the_modes():
     for line in ("%memory search --mode ", "%memory use --mode "):
         assert complete(line, nb) == ("", list(INDEXES))
     assert complete("%memory evaluate --modes key", nb) == ("key", ["keyword"])
+    assert complete("%memory evaluate --modes keyword,ra", nb) == ("keyword,ra", ["keyword,ranked"])

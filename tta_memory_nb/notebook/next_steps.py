@@ -24,6 +24,7 @@ _MOST_CHARACTERS = 10_000
 _MOST_WORDS, _MOST_NAMESPACES, _LONGEST_WORD = 5, 20, 40
 # Records whose index is built in less than half a second, just to see whether another mode finds something.
 _MOST_INDEXED = 20_000
+_MISSPELLED = "did you mean"
 _OTHER_MODES: tuple[SearchMode, ...] = ("keyword", "ranked", "hybrid")
 # A word is no misspelling of one that is longer or shorter by more than this.
 _FARTHEST = 2
@@ -69,11 +70,12 @@ def next_steps(
     lines: list[str] = []
     if filters and (total := memory.count(query, mode)):
         lines.append(f"without the filters, {count_records(total)} would match")
-    if thorough or memory.size() <= _MOST_INDEXED:
-        lines += _by_modes(memory, query, filters, mode)
     words = list(dict.fromkeys(_word().findall(query)))[:_MOST_WORDS]
     if not lines and words and mode == "keyword":
         lines += _by_words(memory, query, words, filters)
+    is_misspelled = any(line.startswith(_MISSPELLED) for line in lines)
+    if thorough or (not is_misspelled and memory.size() <= _MOST_INDEXED):
+        lines += _by_modes(memory, query, filters, mode)
     lines += _elsewhere(nb, query, mode)
     return lines
 
@@ -102,7 +104,7 @@ def _by_words(
     if nearest and memory.count(corrected, "keyword", **filters):
         as_text = "-- " if _NOT_PLAIN.search(corrected) else ""
         if shown(corrected) == corrected:
-            yield f"did you mean: %memory search {as_text}{corrected}"
+            yield f"{_MISSPELLED}: %memory search {as_text}{corrected}"
             return
     alike = [word for missing, word in nearest.items() if not counts[missing]]
     if alike:
