@@ -12,7 +12,6 @@ from unicodedata import category
 from ..errors import JOINERS
 from ..filters import FilterArgs
 from ..memory.faces import SyncMemory
-from ..search.indexes import INDEXES
 from ..search.request import SearchMode
 from ..table import flatten
 from ..text import fold, leaf_text
@@ -26,6 +25,7 @@ _MOST_WORDS, _MOST_NAMESPACES, _LONGEST_WORD = 5, 20, 40
 _MOST_INDEXED = 20_000
 _MISSPELLED = "did you mean"
 _OTHER_MODES: tuple[SearchMode, ...] = ("keyword", "ranked", "hybrid")
+_BY_WORDS = ("words", "soft words", "around")
 # A word is no misspelling of one that is longer or shorter by more than this.
 _FARTHEST = 2
 _LAST_MARK = 0x1F000  # the marks behind it only choose among variants of a letter
@@ -75,19 +75,20 @@ def next_steps(
         lines += _by_words(memory, query, words, filters)
     is_misspelled = any(line.startswith(_MISSPELLED) for line in lines)
     if thorough or (not is_misspelled and memory.size() <= _MOST_INDEXED):
-        lines += _by_modes(memory, query, filters, mode)
+        lines += _by_modes(memory, query, filters, mode, thorough=thorough)
     lines += _elsewhere(nb, query, mode)
     return lines
 
 
 def _by_modes(
-    memory: SyncMemory, query: str, filters: FilterArgs, mode: SearchMode
+    memory: SyncMemory, query: str, filters: FilterArgs, mode: SearchMode, *, thorough: bool
 ) -> Iterable[str]:
-    """Yields the first other mode that finds something; one that finds the nearest record always would."""
-    for other in _OTHER_MODES:
-        if other == mode or other not in INDEXES or not query:
+    """Yields the first other mode that finds a record by its words; the nearest meaning may be far off."""
+    for other in _OTHER_MODES if thorough else _OTHER_MODES[:2]:
+        if other == mode or not query:
             continue
-        if best := memory.hits(query, 1, other, **filters):
+        best = memory.hits(query, 1, other, **filters)
+        if best and any(part.signal in _BY_WORDS for part in best[0].explanation):
             line = f"--mode {other} finds {shown(best[0].entry.key)}"
             if _NOT_PLAIN.search(query) is None and shown(query) == query:
                 line += f": %memory search --mode {other} {query}"
