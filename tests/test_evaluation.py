@@ -10,7 +10,7 @@ from backends import ALL_BUT_THE_STAND_IN
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_memory_nb import GoldenSet, InvalidArgument, MemoryPrimitive, evaluate
+from tta_memory_nb import EmbedderError, GoldenSet, InvalidArgument, MemoryPrimitive, evaluate
 from tta_memory_nb.evaluation.golden import Question
 from tta_memory_nb.evaluation.measures import MEASURES
 from tta_memory_nb.evaluation.result import Answer, Evaluation
@@ -181,6 +181,34 @@ def test_a_set_that_brings_its_records_is_asked_in_a_memory_of_its_own(weather):
     result = evaluate(weather.sync, golden, modes=["keyword"])
     assert result.mean("keyword", "recall@5") == 1.0
     assert weather.sync.records() == before
+
+
+def test_a_memory_with_the_records_of_a_set_is_asked_itself():
+    golden = GoldenSet(
+        (Question("lyon", {"d1": 1}),), "cities", (("d1", {"text": "Lyon"}), ("d2", {"text": "No"}))
+    )
+    memory = MemoryPrimitive().sync
+    memory.add_many(golden.records)
+    memory.add("stranger", {"text": "Lyon as well"})
+    result = evaluate(memory, golden, modes=["keyword"])
+    assert result.answers["keyword"][0].found == ("stranger", "d1")
+
+
+async def test_modes_that_cannot_be_carried_out_are_left_out_unless_they_are_asked_for():
+    def broken(texts):
+        raise OSError("no model")
+
+    memory = MemoryPrimitive(embedder=broken)
+    await memory.add("alice:mon", {"text": "rain"})
+    golden = GoldenSet.of({"rain": ["alice:mon"]})
+    for result in (await evaluate(memory, golden), evaluate(memory.sync, golden)):
+        assert result.modes == ("keyword", "ranked")
+        assert result.notes.keys() == {"semantic", "hybrid"}
+        assert "no model" in result.notes["semantic"]
+    with pytest.raises(EmbedderError, match="no model"):
+        evaluate(memory.sync, golden, modes=["semantic"])
+    result = evaluate(memory.sync, golden, modes=["hybrid"])
+    assert result.notes["hybrid"].startswith("searched as 'ranked'")
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,37 @@ def test_tab_offers_the_modes():
         assert complete(line, nb) == ("", list(INDEXES))
     assert complete("%memory evaluate --modes key", nb) == ("key", ["keyword"])
     assert complete("%memory evaluate --modes keyword,ra", nb) == ("keyword,ra", ["keyword,ranked"])
+
+
+def test_why_says_the_rank_what_keeps_a_record_out_and_what_finds_it(run):
+    ran = run('%memory why "where did Ana move" chat:march:00000000 --mode ranked')
+    assert ran.text.startswith(
+        "chat:march:00000000 is number 1 of 4 for 'where did Ana move' in the mode ranked\n"
+    )
+    assert list(ran.result.columns) == ["record", "best", "words"]
+    assert ran.result.loc["words", "words"] == "moved (for move)"
+    ran = run('%memory why "where did Ana move" chat:march:00000003 --mode ranked --limit 2')
+    assert "because 3 records are better, and the limit is 2" in ran.text
+    assert "to find it: limit=4" in ran.text
+    ran = run('%memory why "where did Ana move" chat:march:00000000 --mode ranked --user ann')
+    assert "chat:march:00000000 does not answer for" in ran.text
+    assert "because the filter user='ann' refuses it" in ran.text
+    assert "to find it: leave out user" in ran.text
+    assert "no record has this key" in run('%memory why "rain" nowhere').text
+
+
+def test_a_search_says_why_an_expected_record_is_not_found(run):
+    ran = run("%memory search where did Ana move --mode ranked --expect chat:march:00000003")
+    assert "chat:march:00000003 is number 4 of 4" in ran.text
+    ran = run("%memory search moved --expect chat:march:00000003")
+    assert "because no field of it contains this text" in ran.text
+
+
+def test_a_hybrid_search_without_its_embedder_says_that_it_is_ranked(run):
+    run("from tta_memory_nb import MemoryPrimitive\ndef broken(texts): raise OSError('no model')")
+    run("lame = MemoryPrimitive(embedder=broken)\nlame.sync.add('a:b', {'text': 'moved to Lyon'})")
+    assert run("%memory use $lame;").success
+    ran = run("%memory search --mode hybrid where did Ana move")
+    assert "ranked search: searched as 'ranked'" in ran.text
+    assert "no model" in ran.result.attrs["note"]
+    assert "no model" in str(run("%memory search --mode semantic where did Ana move").error)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SIGNIFICANT = 0.01
+SIGNIFICANT = 0.05
 """The greatest p-value of a difference that is called better or worse."""
 
 
@@ -84,7 +84,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """``better``, ``worse``, or ``no significant difference`` if chance may explain it (p over 0.01)."""
+        """``better``, ``worse``, or ``no significant difference`` if chance may explain it (p over 0.05)."""
         if self.p > SIGNIFICANT:
             return "no significant difference"
         return "better" if self.difference > 0 else "worse"
@@ -120,6 +120,7 @@ class Evaluation:
             for nor against one.
         changed: judged keys whose records have another value since; their judgements still count.
         left_out: queries without a right record that still exists, which were not asked.
+        notes: mode -> why it was left out, or carried out as another mode.
         seed: of the random numbers of intervals and comparisons.
     """
 
@@ -129,6 +130,7 @@ class Evaluation:
     gone: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    notes: Mapping[SearchMode, str] = field(default_factory=dict)
     seed: int = 0
 
     @property

@@ -1,7 +1,7 @@
 """Records as pandas DataFrames, and how these are shown. Only this package imports pandas."""
 
 from .build import differences_frame, facts_frame, hits_frame, records_frame
-from .explained import explained_frame, matched_words
+from .explained import explained_frame, matched_words, why_frame
 from .judged import changes_frame, evaluation_frame, questions_frame
 from .render import frame_html, frame_text, is_table
 
@@ -18,4 +18,5 @@ __all__ = [
     "matched_words",
     "questions_frame",
     "records_frame",
+    "why_frame",
 ]

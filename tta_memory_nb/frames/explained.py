@@ -14,9 +14,12 @@ from .layout import SCORE, SIGNALS, TEXT, WHY
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..memory.why import Why
+
 EXPLAINED_ATTR = "tta_memory_nb.explained"
 """Key in ``attrs`` of a table of explained hits, for what is needed only to show it: the words to mark."""
 
+_DIGITS = 3
 _MOST_WORDS = 4
 """How many words, of each part of a score, are named."""
 
@@ -45,6 +48,28 @@ def explained_frame(hits: Sequence[Hit]) -> pd.DataFrame:
     return frame
 
 
+def why_frame(why: Why) -> pd.DataFrame:
+    """Returns a table with a row for each signal that adds to the score of a record or of the best one.
+
+    The index is ``signal``. The columns are ``record`` and ``best``, what the signal adds to the score of
+    either, rounded to 3 digits, and ``words``, the words behind it in the record.
+    """
+    import pandas as pd
+
+    index = pd.Index([each.signal for each in why.signals], dtype=object, name="signal")
+    words = [_named(why.explanation, each.signal) for each in why.signals]
+    frame = pd.DataFrame(
+        {
+            "record": [round(each.record, _DIGITS) for each in why.signals],
+            "best": [round(each.best, _DIGITS) for each in why.signals],
+            "words": pd.Series(list(map(portable, words)), index, dtype=object),
+        },
+        index,
+    )
+    frame.attrs[PATHS_ATTR] = None  # displayed like the tables of records, without being one
+    return frame
+
+
 def is_explained(frame: pd.DataFrame) -> bool:
     """Returns whether a frame is a table of explained hits, with all of its columns."""
     names = list(frame.columns)
@@ -70,17 +95,20 @@ def matched_words(explanations: Sequence[Sequence[Contribution]]) -> list[str]:
 
 def why(parts: Sequence[Contribution]) -> str:
     """Returns the words behind a score, in the order of the signals: ``words: moved, flat; who: Ana``."""
-    texts = []
-    for signal in SIGNALS:
-        words = dict.fromkeys(
+    named = {signal: _named(parts, signal) for signal in SIGNALS}
+    return "; ".join(f"{signal}: {words}" for signal, words in named.items() if words)
+
+
+def _named(parts: Sequence[Contribution], signal: str) -> str:
+    """Returns the words behind one signal, some of them if they are many."""
+    words = list(
+        dict.fromkeys(
             word_of(part)
             for part in parts
             if part.signal == signal and (part.matched or part.asked)
         )
-        if words:
-            named = ", ".join(list(words)[:_MOST_WORDS])
-            texts.append(f"{signal}: {named}{', ...' if len(words) > _MOST_WORDS else ''}")
-    return "; ".join(texts)
+    )
+    return ", ".join(words[:_MOST_WORDS]) + (", ..." if len(words) > _MOST_WORDS else "")
 
 
 def word_of(part: Contribution) -> str:

@@ -35,7 +35,7 @@ _CHOICES = {
     "export.format": ("jsonl", "csv", "parquet"),
 }
 _TAKE_KEYS = ("get", "delete", "add")
-_KEYS_IN_FLAGS = ("judge.wrong", "judge.forget")
+_KEYS_IN_FLAGS = ("judge.wrong", "judge.forget", "search.expect")
 
 
 def complete(before: str, nb: Notebook) -> tuple[str, list[str]] | None:
@@ -84,7 +84,7 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
         if command.name == "add" and words:
             return None
         return _starting(typed, _keys(nb, typed))
-    if command.name == "judge":
+    if command.name in ("judge", "why"):
         return _starting(typed, _keys(nb, typed)) if words else None
     if command.name == "help":
         return _starting(typed, COMMANDS)

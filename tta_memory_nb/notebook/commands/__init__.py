@@ -1,7 +1,7 @@
 """The subcommands of ``%memory``, one function each. No IPython here.
 
     reading.py     get, list
-    searching.py   search, suggest
+    searching.py   search, why, suggest
     writing.py     add, delete, clear, undo
     transfer.py    import, export
     judging.py     judge, evaluate
@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "add": writing.add,
     "get": reading.get,
     "search": searching.search,
+    "why": searching.why,
     "suggest": searching.suggest,
     "list": reading.list_,
     "judge": judging.judge,

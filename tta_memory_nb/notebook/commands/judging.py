@@ -144,6 +144,7 @@ def _findings(done: Evaluation, earlier: Evaluation | None) -> list[str]:
             names = ", ".join(map(shown, keys[:_MOST_NAMED]))
             more = ", ..." if len(keys) > _MOST_NAMED else ""
             lines.append(f"  {count_records(len(keys))} {what}: {names}{more}")
+    lines += [f"  {mode}: {shown(note)}" for mode, note in done.notes.items()]
     measure = f"recall@{done.k[-1]}"
     for mode in done.modes:
         low, high = done.interval(mode, measure)

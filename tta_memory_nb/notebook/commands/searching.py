@@ -1,4 +1,4 @@
-"""Commands that look for records, and say why they are found: search, suggest."""
+"""Commands that look for records, and say why they are found: search, why, suggest."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from time import perf_counter
 from typing import Unpack, cast
 
 from ...filters import FilterArgs
+from ...memory.why import Why
 from ...search.indexes import INDEXES, check_mode
 from ...search.request import Found, Hit, Reading, SearchMode
-from ..arguments import Limit, Text
+from ..arguments import Limit, Text, Word
 from .base import Notebook, Reply, count_records, shown, some_of, text_of
 
 _MOST_MARKED = 100
@@ -24,6 +25,7 @@ def search(
     limit: Limit = 10,
     mode: str | None = None,
     explain: bool = False,
+    expect: str | None = None,
     **filters: Unpack[FilterArgs],
 ) -> Reply:
     """Find records by words in their fields, or by a question.
@@ -44,6 +46,7 @@ def search(
         limit: how many records at most; all for every one
         mode: keyword, ranked, semantic or hybrid; if left out, as %memory use --mode has chosen
         explain: show where each score comes from, signal by signal
+        expect: key of a record that should be found: say at which rank it is, or what keeps it out
     """
     query = text_of(words, "WORDS")
     memory = nb.memory.sync
@@ -69,6 +72,9 @@ def search(
     lines = [text]
     if reading is not None:
         lines += _understood(reading, explain)
+    if expect is not None:
+        told = memory.why(query, text_of(expect, "--expect"), limit, chosen, **filters)
+        lines += _told(told)
     if not hits:
         from ..next_steps import next_steps
 
@@ -87,7 +93,10 @@ def _table(
     if reading is not None:
         marked = matched_words([hit.explanation for hit in hits[:_MOST_MARKED]])
     records = [hit.record(nb.memory.namespace) for hit in hits]
-    return hits_frame(records, query=marked, now=nb.clock(), ranked=reading is not None)
+    frame = hits_frame(records, query=marked, now=nb.clock(), ranked=reading is not None)
+    if reading is not None and reading.note is not None:
+        frame.attrs["note"] = reading.note
+    return frame
 
 
 def _understood(reading: Reading, in_full: bool) -> list[str]:
@@ -97,16 +106,63 @@ def _understood(reading: Reading, in_full: bool) -> list[str]:
         reading: how it was understood.
         in_full: also say what is as expected: the words looked for, and those left out.
     """
-    parts = []
-    if in_full:
-        parts += [("words", reading.words), ("who", reading.who), ("left out", reading.dropped)]
-    parts += [
+    expected = [("words", reading.words), ("who", reading.who), ("left out", reading.dropped)]
+    surprising = [
         ("searched for", tuple(f"{new} instead of {old}" for old, new in reading.corrected)),
         ("in no record", reading.unknown),
     ]
+    if reading.mode == "semantic":  # it compares meanings without a look at single words
+        expected, surprising = [("who", reading.who)], []
+    parts = [*expected, *surprising] if in_full else surprising
     named = [f"{what}: {shown(', '.join(words))}" for what, words in parts if words]
     lines = [] if reading.note is None else [f"{reading.mode} search: {shown(reading.note)}"]
     return [*lines, "; ".join(named)] if named else lines
+
+
+def why(
+    nb: Notebook,
+    query: Word,
+    key: Word,
+    *,
+    limit: Limit = 10,
+    mode: str | None = None,
+    **filters: Unpack[FilterArgs],
+) -> Reply:
+    """Say why a search does not find a record, or not sooner, and the smallest change that finds it.
+
+    Shows the rank of the record, what keeps it out (a filter, a condition in the query, the limit, its words),
+    and signal by signal what the best record has that it lacks.
+
+      %memory why "which pet does Ben have" chat:may --mode ranked
+      %memory why "rain" alice:mon --user bob --limit 3
+
+    Flags:
+        limit: how many records the search may give; all for every one
+        mode: keyword, ranked, semantic or hybrid; if left out, as %memory use --mode has chosen
+    """
+    from ...frames import why_frame
+
+    told = nb.memory.sync.why(
+        text_of(query, "QUERY"),
+        text_of(key, "KEY"),
+        limit,
+        None if mode is None else check_mode(cast("SearchMode", mode)),
+        **nb.fixed(filters),
+    )
+    return Reply("\n  ".join(_told(told)), why_frame(told))
+
+
+def _told(told: Why) -> list[str]:
+    """Returns lines that say where a record stands, what keeps it out, and what would find it."""
+    asked = f"for '{shown(told.query)}' in the mode {told.mode}"
+    if told.rank is None:
+        lines = [f"{shown(told.key)} does not answer {asked}"]
+    else:
+        lines = [f"{shown(told.key)} is number {told.rank:,} of {told.answers:,} {asked}"]
+    lines += [f"because {shown(cause.text)}" for cause in told.causes]
+    if told.remedy is not None:
+        lines.append(f"to find it: {shown(told.remedy.text)}")
+    return lines
 
 
 def suggest(nb: Notebook, words: Text, **filters: Unpack[FilterArgs]) -> Reply:
