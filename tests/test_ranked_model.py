@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -186,3 +187,30 @@ def test_a_filtered_ranking_is_that_of_a_memory_with_nothing_else():
             found = whole.search_records(query, None, mode="ranked", **filters)
             wanted = part.search_records(query, None, mode="ranked")
             assert [(r.key, r.score) for r in found] == [(r.key, r.score) for r in wanted]
+
+
+def test_rankings_hold_while_other_threads_write(threads_take_turns_often):
+    memory = MemoryPrimitive(max_size=50).sync
+    failures: list[BaseException] = []
+
+    def run(seed: int) -> None:
+        chance = random.Random(seed)
+        try:
+            for _ in range(60):
+                memory.add(key_of(chance), value_of(chance))
+                memory.delete(key_of(chance))
+                for hit in memory.hits(chance.choice(QUESTIONS), 5, mode="ranked"):
+                    assert sum(part.amount for part in hit.explanation) == pytest.approx(hit.score)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [Thread(target=run, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    for query in QUESTIONS:
+        wanted = ranked(memory.entries(), query)
+        found = [(hit.entry.key, round(hit.score, 9)) for hit in memory.hits(query, mode="ranked")]
+        assert found == [(key, round(score, 9)) for key, score in wanted]
