@@ -737,6 +737,8 @@ def value_of(entry: Entry | None) -> dict[str, Any] | None:
 def search_for(query: str, limit: int | None, mode: SearchMode | None, verbs: Verbs) -> Search:
     """Returns what `Verbs.search` asks of the store, checked."""
     mode = verbs.default_mode if mode is None else check_mode(mode)
+    if mode == "keyword":  # the options are for other modes
+        return Search(check_query(query), limit=check_limit(limit))
     return Search(check_query(query), mode, limit=check_limit(limit), options=verbs.options)
 
 
