@@ -9,7 +9,7 @@ import pytest
 from backends import calls
 from outages import everything
 
-from tta_memory_nb import ServerError
+from tta_memory_nb import ServerError, StoreUnavailable
 from tta_memory_nb.entry import new_entry
 from tta_memory_nb.filters import Filters
 from tta_memory_nb.search.request import ALL, Search
@@ -202,3 +202,20 @@ def test_an_answer_that_comes_late_brings_nothing_back(
         assert memory.outage() is not None
         proxy.heal()
     assert replies > 1
+
+
+def test_a_search_that_an_outage_overtakes_is_answered_in_it(memory, other):
+    memory.sync.add("k", {"text": "note"})
+    store: Any = memory._store
+    plan = store.find(Search(text="note"))
+    request = plan.send(None)
+    store.outages._begin(StoreUnavailable("away, says the test"), store.outages.ended)
+    other.sync.add("others", {"text": "note"})
+    asked = itertools.count()
+
+    def answer(request: object) -> Any:
+        assert next(asked) < 10, "it asks on and on"
+        return store.runner._answer(request)  # the server still answers each command
+
+    assert [hit.entry.key for hit in drive(plan, request, answer)] == ["k"]
+    assert memory.outage()["degraded_because"] == "away, says the test"

@@ -76,6 +76,10 @@ class FailedOver(StoreUnavailable):
     """Another server has the records now; what the one before has acknowledged last may be missing there."""
 
 
+class Overtaken(StoreUnavailable):
+    """An outage has begun while the server was asked, although the server has answered this command."""
+
+
 ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What a command may raise, of redis-py, of sockets and of a loop's timeout."""
 

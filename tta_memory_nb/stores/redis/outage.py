@@ -28,7 +28,7 @@ from .clock import MOST_SKEW, ServerClock
 from .commands import Commands
 from .ends import watch_over
 from .failover import Acknowledged, Guard
-from .faults import FailedOver
+from .faults import FailedOver, Overtaken
 from .journal import Journal, RefusedWrite
 from .operations import Write
 from .partial import Replicas
@@ -281,7 +281,8 @@ class Outages:
             error: what has happened.
             ended: how many outages had ended when the server was asked.
         """
-        self._begin(error, ended)
+        if not isinstance(error, Overtaken):
+            self._begin(error, ended)
         if isinstance(error, FailedOver):
             yield from self.reconnect()
 

@@ -23,6 +23,7 @@ from ...search.request import ALL
 from ..base import Clock
 from ..memory import InMemoryStore
 from ..records import Records
+from .faults import Overtaken
 from .gone import Gone
 from .held import Held
 from .position import Position, place_of
@@ -387,11 +388,16 @@ class Replica:
         Returns:
             How many older records were loaded; None when the reply is of no use any more, because
             the replica has changed meanwhile.
+
+        Raises:
+            Overtaken: an outage has begun, in which the replica takes no replies.
         """
         epoch, seq, reset, more, cursor, log_cursor, changed, gone, older, reached, bottom = reply
         records = self.records
         with records.lock:
-            if asked.generation != self._generation or self._is_offline:
+            if self._is_offline:
+                raise Overtaken("an outage has begun")
+            if asked.generation != self._generation:
                 return None
             if reset:
                 self._former.update(records.entries)
