@@ -69,6 +69,7 @@ def test_a_planted_regression_is_caught():
     assert comparison.difference == pytest.approx(-0.16)
     assert comparison.low < -0.16 < comparison.high < 0
     assert comparison.p < 0.001
+    assert ", p < 0.001: worse; of 100 questions 0 better, 16 worse" in str(comparison)
     assert [each.lost for each in comparison.changed] == [(f"d{n}",) for n in range(64, 80)]
     back = evaluation({"keyword": before}).since(evaluation({"keyword": after}), "keyword")
     assert back.verdict == "better"
@@ -190,7 +191,7 @@ def test_a_memory_with_the_records_of_a_set_is_asked_itself():
     memory = MemoryPrimitive().sync
     memory.add_many(golden.records)
     memory.add("stranger", {"text": "Lyon as well"})
-    result = evaluate(memory, golden, modes=["keyword"])
+    result = evaluate(memory, golden, modes="keyword")
     assert result.answers["keyword"][0].found == ("stranger", "d1")
 
 

@@ -98,9 +98,10 @@ class Comparison:
 
     def __str__(self) -> str:
         gone_up = sum(each.after > each.before for each in self.changed)
+        chance_of = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
         return (
             f"{self.measure} of {self.after} against {self.before}: {self.difference:+.3f} "
-            f"[{self.low:+.3f}, {self.high:+.3f}], p = {self.p:.3f}: {self.verdict}; of "
+            f"[{self.low:+.3f}, {self.high:+.3f}], {chance_of}: {self.verdict}; of "
             f"{self.questions:,} questions {gone_up:,} better, {len(self.changed) - gone_up:,} worse"
         )
 

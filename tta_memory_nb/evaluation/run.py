@@ -43,7 +43,7 @@ def evaluate(
     memory: SyncMemory,
     golden: GoldenSet | str | os.PathLike[str],
     *,
-    modes: Iterable[SearchMode] | None = None,
+    modes: SearchMode | Iterable[SearchMode] | None = None,
     k: int | Iterable[int] = (5, 10),
     seed: int = 0,
 ) -> Evaluation: ...
@@ -54,7 +54,7 @@ def evaluate(
     memory: MemoryPrimitive,
     golden: GoldenSet | str | os.PathLike[str],
     *,
-    modes: Iterable[SearchMode] | None = None,
+    modes: SearchMode | Iterable[SearchMode] | None = None,
     k: int | Iterable[int] = (5, 10),
     seed: int = 0,
 ) -> Coroutine[Any, Any, Evaluation]: ...
@@ -64,7 +64,7 @@ def evaluate(
     memory: SyncMemory | MemoryPrimitive,
     golden: GoldenSet | str | os.PathLike[str],
     *,
-    modes: Iterable[SearchMode] | None = None,
+    modes: SearchMode | Iterable[SearchMode] | None = None,
     k: int | Iterable[int] = (5, 10),
     seed: int = 0,
 ) -> Evaluation | Coroutine[Any, Any, Evaluation]:
@@ -99,7 +99,8 @@ def evaluate(
     read = golden if isinstance(golden, GoldenSet) else GoldenSet.read(golden)
     if not read.questions:
         raise InvalidArgument(f"{read.name}: the set has no questions; judge some searches first")
-    asked = tuple(dict.fromkeys(INDEXES if modes is None else map(check_mode, modes)))
+    given = INDEXES if modes is None else (modes,) if isinstance(modes, str) else modes
+    asked = tuple(dict.fromkeys(map(check_mode, given)))
     if not asked:
         raise InvalidArgument("modes: give at least one mode")
     asking = _asking(read, asked, _ranks(k), seed, skips=modes is None)
