@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -366,6 +367,15 @@ def test_an_embedder_is_loaded_by_the_first_search_that_needs_it(monkeypatch):
     assert memory.sync.get_backend_info()["embedder"] == "wordllama"
 
 
+def test_in_an_outage_searches_by_meaning_go_on_with_what_is_known_here():
+    memory = filled(MemoryPrimitive("redis://invalid:1", embedder=Toy()))
+    assert memory.outage() is not None
+    for mode in BY_MEANING:
+        found = memory.sync.search_records("dog", 1, mode=mode)
+        assert (keys(found), reading(found).note) == (["alice:mon:1"], None)
+    memory.sync.close()
+
+
 # ---- another embedder
 
 
@@ -391,6 +401,32 @@ def test_vectors_of_another_size_are_never_compared():
         memory.sync.search("cat", mode="semantic")
     found = memory.sync.search_records("the puppy", mode="hybrid")
     assert "of 4 numbers" in reading(found).note
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_process_searches_by_meaning_while_its_parent_does():
+    memory = filled(MemoryPrimitive(embedder=Toy(is_quick=True)))
+    over = threading.Event()
+
+    def search() -> None:
+        number = 0
+        while not over.is_set():
+            memory.sync.add("more", {"text": f"rain {(number := number + 1)}"})
+            memory.sync.search("dog", 1, mode="semantic")
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    try:
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:  # a failure here must not run the tests a second time
+                found = memory.sync.search_records("dog", 1, mode="semantic")
+                os._exit(keys(found) != ["alice:mon:1"])
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        over.set()
+        thread.join()
 
 
 # ---- hostile questions and records

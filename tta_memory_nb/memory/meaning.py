@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import ChainMap, OrderedDict
 from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
 from ..embedders.base import DEFAULT, EmbedderLike, check_embedder, open_embedder
@@ -16,6 +17,7 @@ from ..errors import EmbedderError, MissingPackage
 from ..search.meaning import Lacking, Meaning
 from ..search.request import Found, Hit, Reading, Search, SearchMode
 from ..stores.base import Clock, Store
+from ..stores.forks import guarded
 from ..stores.plan import Call, Plan
 from ..times import Duration, duration
 
@@ -336,7 +338,8 @@ class Meanings:
         if self._vectors is None:
             from ..search.vectors import Vectors
 
-            self._vectors = Vectors(asked.identity)
+            # Searches take it while they hold the lock of the records.
+            self._vectors = Vectors(asked.identity, guarded(RLock(), 6))
         elif self._vectors.identity != asked.identity:
             raise EmbedderError(
                 f"the embedder {asked.name!r} has become another one during a search; search again"

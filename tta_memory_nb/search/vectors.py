@@ -11,6 +11,7 @@ size of a block therefore change nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from hashlib import blake2b
 from threading import RLock
 from typing import TypeAlias
@@ -85,16 +86,19 @@ class Vectors:
 
     Args:
         identity: of the embedder that has made the vectors.
+        lock: a re-entrant lock that protects the table; None for one of its own.
 
     Attributes:
         identity: as above.
         generation: another number whenever rows get other numbers.
     """
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(
+        self, identity: Identity, lock: AbstractContextManager[object] | None = None
+    ) -> None:
         self.identity = identity
         self.generation = 0
-        self._lock = RLock()
+        self._lock = RLock() if lock is None else lock
         self._row_of: dict[int, int] = {}
         self._codes = np.empty((0, identity[2]), np.int8)
         self._scales = np.empty(0, np.float32)
