@@ -90,6 +90,15 @@ def test_an_unknown_word_is_corrected_and_said_to_be(memory):
     assert found.reading.dropped == ("the",)
 
 
+def test_a_short_word_is_not_corrected_to_one_whose_stem_alone_is_like_its_own(memory):
+    memory.add("a:1", {"text": "all of it was lovely"})
+    reading = memory.search_records("called live grup", mode="ranked").reading
+    assert (reading.corrected, reading.unknown) == ((), ("called", "live", "grup"))
+    memory.add("a:2", {"text": "the group"})
+    reading = memory.search_records("called live grup", mode="ranked").reading
+    assert (reading.corrected, reading.unknown) == ((("grup", "group"),), ("called", "live"))
+
+
 @pytest.mark.parametrize(
     ("one", "other", "mistakes"),
     [

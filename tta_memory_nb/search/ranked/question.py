@@ -15,12 +15,14 @@ from typing import NamedTuple
 from ..request import Reading, SearchMode, Signal
 from .dates import Asked, asks_when, dates_in
 from .lists import Lists
+from .spelling import mistakes_between
 from .words import Word, is_unspaced
 
 MOST_TERMS = 64
 """So many terms of a query count at most, the rarest."""
 
 _MOST_CORRECTED = 8
+_SHORT_STEM = 4
 _MOST_PAIRS = 100
 _PART_OF_PAIR = 0.5
 _LONGEST_NAME = 3
@@ -218,7 +220,7 @@ def _take_terms(
             continue
         near = None
         if len(unknown) < _MOST_CORRECTED:
-            near = lists.spelt_like(word.terms[0], records_of)
+            near = lists.spelt_like(word.terms[0], _spelt_alike(word, lists, records_of))
         if near is None:
             unknown[word.text] = None
         else:
@@ -232,6 +234,22 @@ def _take_terms(
         for term, word in rarest[:MOST_TERMS]
     ]
     return list(corrected.items()), list(unknown)
+
+
+def _spelt_alike(word: Word, lists: Lists, records_of: RecordsOf) -> RecordsOf:
+    """Returns how many records have a term that an unknown word may have been meant to be.
+
+    The stem of a short word says little: those of "called" and "all" differ by one letter. So of a short
+    one the words as they are written must be alike as well.
+    """
+    if len(word.terms[0]) > _SHORT_STEM:
+        return records_of
+
+    def records(term: str) -> int:
+        is_alike = mistakes_between(word.text, lists.words.form_of(term), 1) <= 1
+        return records_of(term) if is_alike else 0
+
+    return records
 
 
 def _of_characters(term: str, lists: Lists, records_of: RecordsOf) -> list[Variant]:
