@@ -505,6 +505,7 @@ def test_no_other_command_lists_all_keys(remote, requests, name, tmp_path, monke
         "add": ("user7:s", {"n": 1}),
         "get": (("user7:s",),),
         "search": ("nothing of this",),
+        "why": ("nothing of this", "user7:s"),
         "suggest": ("nothing of this",),
         "judge": ("nothing of this", ("user7:s",)),
         "evaluate": (GoldenSet.of({"nothing of this": ["user7:s"]}),),

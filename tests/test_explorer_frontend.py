@@ -190,9 +190,8 @@ def test_the_front_end_needs_no_loader_of_modules_and_no_address_of_its_page():
         assert [line for line in lines if wrong in line] == []
 
 
-def test_the_state_of_the_widget_is_that_of_any_widget_and_the_first_rows():
+def test_the_state_of_the_widget_is_that_of_any_widget_and_its_style():
     explorer = MemoryExplorer(query="rain")
     state = explorer.get_state()
-    assert set(state) - set(anywidget.AnyWidget().get_state()) == {"_css", "_opening"}
-    assert state["_opening"] is None
+    assert set(state) - set(anywidget.AnyWidget().get_state()) == {"_css"}
     explorer.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ...errors import InvalidArgument, harmless
+from ...errors import InvalidArgument, brief, harmless
 from ...filters import FilterArgs, fixed
 from ...memory.compare import Snapshot
 from ...memory.faces import MemoryPrimitive
@@ -115,11 +115,13 @@ def some_of(count: int, total: int, what: str = "") -> str:
 
 
 def text_of(words: object, name: str) -> str:
-    """The operand, which must be text.
+    """The operand or the value of the flag, which must be text.
 
     Raises:
         InvalidArgument: a variable that holds something else.
     """
     if isinstance(words, str):
         return words
+    if name.startswith("--"):
+        raise InvalidArgument(f"{name} {brief(words)}: give text")
     raise InvalidArgument(f"{name}: expected text, found <{type(words).__name__}>")

@@ -45,7 +45,9 @@ def judge(
     asked = text_of(query, "QUERY")
     path = nb.golden if set is None else text_of(set, "--set")
     right = keys_of(keys) if keys else []
-    not_right = keys_of(wrong) if wrong else []
+    not_right = keys_of(wrong, "--wrong") if wrong else []
+    forgotten = keys_of(forget, "--forget") if forget else []
+    filters = nb.fixed(filters)
     present = {entry.key: entry for entry in nb.memory.sync.peek([*right, *not_right])}
     for key in (*right, *not_right):
         if key not in present:
@@ -56,8 +58,8 @@ def judge(
         asked,
         right=[present[key] for key in right],
         wrong=[present[key] for key in not_right],
-        forget=keys_of(forget) if forget else [],
-        filters=nb.fixed(filters),
+        forget=forgotten,
+        filters=filters,
     )
     nb.golden = path
     golden = GoldenSet.read(path)

@@ -20,23 +20,24 @@ _MOST_COMPARED = 1000  # keys that a mistyped one is compared with; takes about 
 _SPECIFIC = 3  # characters; a shorter prefix selects too large a part of a large memory
 
 
-def keys_of(words: Words) -> list[str]:
+def keys_of(words: Words, name: str = "KEYS") -> list[str]:
     """The keys that the operands name, each once, in their order.
 
     Args:
         words: keys, or objects of variables: a list or index of keys, or a table of records.
+        name: of the operands, or the flag, for errors.
 
     Raises:
         InvalidArgument: something else than keys, or no key at all.
     """
     keys: list[Any] = []
     for word in words:
-        keys.extend([word] if isinstance(word, str) else _keys_in(word))
+        keys.extend([word] if isinstance(word, str) else _keys_in(word, name))
     for key in keys:
         if not isinstance(key, str) or not key:
-            raise InvalidArgument(f"KEYS: {brief(key)} is not a key; a key is non-empty text")
+            raise InvalidArgument(f"{name}: {brief(key)} is not a key; a key is non-empty text")
     if not keys:
-        raise InvalidArgument("KEYS: the list of keys is empty")
+        raise InvalidArgument(f"{name}: the list of keys is empty")
     return list(dict.fromkeys(keys))
 
 
@@ -84,12 +85,14 @@ def newest_keys(memory: SyncMemory, limit: int, *, prefix: str = "") -> list[str
     return list(islice(found, limit))
 
 
-def _keys_in(held: Any) -> Iterable[Any]:
+def _keys_in(held: Any, name: str) -> Iterable[Any]:
     """The keys in the object of a variable."""
     if hasattr(held, "columns") and hasattr(held, "index"):
         if held.index.name != "key":
-            raise InvalidArgument("KEYS: the index of this DataFrame is not called 'key'")
+            raise InvalidArgument(f"{name}: the index of this DataFrame is not called 'key'")
         return list(held.index)
     if isinstance(held, Iterable) and not isinstance(held, (bytes, Mapping)):
         return held
-    raise InvalidArgument(f"KEYS: expected keys, found <{type(held).__name__}>")
+    if name.startswith("--"):
+        raise InvalidArgument(f"{name} {brief(held)}: give keys")
+    raise InvalidArgument(f"{name}: expected keys, found <{type(held).__name__}>")
