@@ -1,7 +1,13 @@
 """Text on a ``%memory`` line, or in a ``%%memory`` cell, arrives as it is typed, or fails with a way out."""
 
+import ast
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
+from json_values import json_objects
 from shells import Ran, new_shell
 
 SENTENCES = [
@@ -69,7 +75,7 @@ def stored(shell, key):
     ],
 )
 def test_a_sentence_is_stored_as_it_is_typed(shell, cell):
-    shell.user_ns["said"] = {}
+    shell.user_ns |= {"said": {}, "x": "the value of x"}
     for text in SENTENCES:
         ran = Ran(shell, cell.replace("{}", text))
         assert ran.success, ran.text
@@ -143,6 +149,136 @@ def assert_is_as_new(shell):
     assert len(ours.cleanup_transforms) == len(other.cleanup_transforms)
     assert len(ours.line_transforms) == len(other.line_transforms)
     assert len(ours.token_transformers) == len(other.token_transformers)
+
+
+def test_an_object_or_a_variable_behind_another_magic_is_stored_as_it_is_typed(shell):
+    shell.user_ns["held"] = {"n": [1]}
+    value = {"text": "It's {held} or $held"}
+    for typed, wanted in (
+        (json.dumps(value), value),
+        ("$held", {"n": [1]}),
+        ("{held}", {"n": [1]}),
+    ):
+        ran = Ran(shell, f"%time %memory add k {typed}")
+        assert ran.success, ran.text
+        assert stored(shell, "k") == wanted
+
+
+# ---- objects of several lines
+
+
+OBJECT = {
+    "text": "Is it raining? It's } {here [ 50 % # certain",
+    "tags": ["a", {"deep": None}],
+    "!ls": {},
+    "%memory": "add k x",
+}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%memory add k OBJECT",
+        "%memory add k OBJECT --ttl 1h",
+        "%memory add --ttl 1h k OBJECT;",
+        "said = %memory add k OBJECT\nafter = said",
+        "%time %memory add k OBJECT",
+        "1 + 1; %memory add k OBJECT\n1 + 1",
+        "for n in range(1):\n    %memory add k OBJECT\n    after = n",
+        "def f(name):\n    %memory add {name} OBJECT\n    return 1\nf('k')",
+        "try:\n    %memory add k OBJECT\nfinally:\n    after = 1",
+        "%memory add first OBJECT\n%memory add k OBJECT",
+        "%memory add {'{'.replace('{', 'k')} OBJECT",
+        "%memory add it's OBJECT\n%memory add k OBJECT",
+    ],
+)
+@pytest.mark.parametrize("indent", [0, 2, 8, "\t"])
+def test_an_object_of_several_lines_is_stored_as_it_is_typed(shell, cell, indent):
+    ran = Ran(shell, cell.replace("OBJECT", json.dumps(OBJECT, indent=indent)))
+    assert ran.success, ran.text
+    assert stored(shell, "k") == OBJECT
+
+
+@given(
+    value=json_objects(st.none() | st.integers() | st.text()).filter(bool),
+    indent=st.sampled_from([0, 1, 4]),
+)
+def test_any_object_of_several_lines_is_stored_as_it_is_typed(loaded, value, indent):
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    code = loaded.transform_cell(f"if True:\n    %memory add k {text}\nafter = 1")
+    body, after = ast.parse(code).body
+    assert isinstance(body, ast.If)
+    call = body.body[0]
+    line = next(
+        each.value
+        for each in ast.walk(call)
+        if isinstance(each, ast.Constant) and str(each.value).startswith("add")
+    )
+    assert json.loads(str(line).removeprefix("add k ")) == value
+    assert isinstance(after, ast.Assign)
+
+
+def test_a_dict_of_python_may_have_several_lines_and_comments(shell):
+    cell = "%memory add k {'a': 1,  # {\n    # it's a }\n    'b': (True,\n    None)}\nafter = 2"
+    assert Ran(shell, cell).success
+    assert stored(shell, "k") == {"a": 1, "b": [True, None]}
+    assert shell.user_ns["after"] == 2
+
+
+def test_a_condition_of_several_lines_is_read(shell):
+    shell.user_ns["sync"].add_many([("a", {"n": 1, "m": 2}), ("b", {"n": 1, "m": 3})])
+    found = Ran(shell, 'found = %memory list --where {"n": 1,\n  "m": 3} --limit 5')
+    assert found.success, found.text
+    assert list(shell.user_ns["found"].index) == ["b"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '%memory add k {"a": 1,',
+        '%memory add k {"a": 1,\n  "b": 2\n',
+        '%memory add k {\n"a": [1,\n\n  {"b": 2}\n',
+        "%memory add k {'a': 1,\nafter = 1",
+        'if True:\n    %memory add k {"a": 1,\n    "b": 2',
+    ],
+)
+def test_an_object_that_is_never_closed_is_refused_with_the_way_out(shell, cell):
+    ran = Ran(shell, cell)
+    assert type(ran.error).__name__ == "MemoryMagicError"
+    assert "the object is not closed" in str(ran.error)
+    assert "%%memory add KEY" in str(ran.error)
+    assert shell.user_ns["sync"].keys() == []
+    assert Ran(shell, '%%memory add k\n{"a": 1,\n  "b": 2}').success
+    assert stored(shell, "k") == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ('%memory add k {"a": 1,\n  "b": two}', "line 2"),
+        ('%memory add k {"a": "one\n  two"}', "control character"),
+        ('%memory add k {"a": 1,\n  "a": 2}', "duplicate field 'a'"),
+        ('%memory add k {"a": 1,\n  "b": 2} and more', "unexpected argument 'and more'"),
+    ],
+)
+def test_an_object_of_several_lines_with_a_fault_is_refused_by_the_command(shell, cell, message):
+    ran = Ran(shell, f"{cell}\nafter = 1")
+    assert type(ran.error).__name__ == "MemoryMagicError"
+    assert message in str(ran.error)
+    assert shell.user_ns["sync"].keys() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["open {", 'say {"', "it's (open [ and { unclosed", "[1,", '-- {"a": 1,', "a {b: {"],
+)
+def test_a_bracket_in_a_sentence_leaves_the_next_line_to_python(shell, text):
+    for after in ("after = 5", 'after = "}" and 5', "after = (\n5)", "# }\nafter = 5"):
+        shell.user_ns["after"] = None
+        ran = Ran(shell, f"%memory add k {text}\n{after}")
+        assert ran.success, ran.text
+        assert stored(shell, "k") == {"text": text.removeprefix("-- ")}
+        assert shell.user_ns["after"] == 5
 
 
 # ---- the way out

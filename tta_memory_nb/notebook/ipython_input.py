@@ -2,7 +2,8 @@
 
 IPython rewrites a cell before any magic is called: a line that ends with a question mark becomes a request for
 help on its last word, ``a = !b`` within a text becomes a call of the system, and the prompts of a session that is
-quoted in the body of a cell are removed. So the lines of this magic are turned into calls before that.
+quoted in the body of a cell are removed. So the lines of this magic are turned into calls before that. A line that
+opens a JSON object takes the lines up to the end of the object with it, which Python could not read.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import keyword
 import re
 import tokenize
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.inputtransformer2 import (
@@ -20,6 +22,8 @@ from IPython.core.inputtransformer2 import (
 
 from .commands import COMMANDS, syntax
 from .fields import names_in
+from .json_text import closes_at
+from .parsing import open_object
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -36,7 +40,13 @@ _CELL = re.compile(
 )
 _HELP = re.compile(r"\s*(?P<command>[a-z]+)\s*\?{1,2}\s*$")
 _LONGEST = 10_000  # characters of a line whose variables are looked for
+_CHANGED = (
+    "{}$'\"\\"  # by a magic around this one, which looks for variables and takes quoted words apart
+)
 _ESCAPES = ("!", "?")  # of IPython: behind them is a command of the system, or a request for help
+_OF_AN_OBJECT = re.compile(
+    r"\s*(?:[\"'{}\[\]]|$)"
+)  # the beginning of a line that Python could not read
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 
 
@@ -61,9 +71,30 @@ class _MemoryLine(TokenTransformBase):
         at, column = self.magic_line, self.magic_column
         end = find_end_of_continued_line(lines, at)
         typed = assemble_continued_line(lines, (at, column), end)
+        following = _rest_of_object(typed, lines[end + 1 :])
+        typed = "\n".join([typed, *(line.rstrip("\n") for line in following)])
+        end += len(following)
         before = lines[at][:column]
         call = _call(typed, is_inside=before[:1].isspace() or ":" in before)
         return [*lines[:at], f"{before}{call}\n", *lines[end + 1 :]]
+
+
+def _rest_of_object(typed: str, following: list[str]) -> list[str]:
+    """Returns those of the following lines that belong to an object which a line opens and does not close.
+
+    If it is never closed, these are the lines that look like a part of it, so that the error is that of the command.
+    """
+    line = typed.partition("%memory")[2].strip()
+    name, *rest = [*line.split(maxsplit=1), ""]
+    start = open_object(syntax(name), rest[0]) if name in COMMANDS else None
+    if start is None:
+        return []
+    opened = rest[0][start:]
+    text = "\n".join([opened, *(each.rstrip("\n") for each in following)])
+    end = closes_at(text)
+    if end is not None:
+        return following[: text.count("\n", 0, end) - opened.count("\n")]
+    return list(takewhile(_OF_AN_OBJECT.match, following))
 
 
 def _magic_in(line: list[tokenize.TokenInfo]) -> int | None:
@@ -98,7 +129,7 @@ def _call(typed: str, *, is_inside: bool) -> str:
     line = _help_of(line.strip())
     if outer:
         name, *options = outer[1:].split(maxsplit=1)
-        inner = f"get_ipython().run_line_magic('memory', {line!r})"
+        inner = f"get_ipython().run_line_magic('memory', '{''.join(map(_hidden, line))}')"
         return f"get_ipython().run_line_magic({name!r}, {''.join([*options, inner])!r})"
     call = f"get_ipython().run_line_magic('memory', {line!r})"
     names = names_in(line) if is_inside and len(line) <= _LONGEST else ()
@@ -107,6 +138,11 @@ def _call(typed: str, *, is_inside: bool) -> str:
         call = f"{call} if (lambda: ({', '.join(mentioned)},)) else None"
     # IPython hides the result of a cell whose code ends with a semicolon.
     return f"{call};" if line.endswith(";") and not takes_text(line.removesuffix(";")) else call
+
+
+def _hidden(character: str) -> str:
+    """Returns a character as it is written in a text of Python that another magic does not change."""
+    return f"\\x{ord(character):02x}" if character in _CHANGED else repr(character)[1:-1]
 
 
 def _help_of(line: str) -> str:

@@ -10,6 +10,9 @@ from typing import Any
 
 from ..errors import InvalidArgument, brief
 
+_TOKEN = re.compile(r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|#[^\n]*|[\[{(]|[\]})]""")
+_CLOSING = {"{": "}", "[": "]", "(": ")"}
+
 # The end of a Python dict is searched for among its closing braces. More than this many on a line is
 # no dict that a person has typed, and each try costs a parse.
 _MOST_BRACES = 200
@@ -61,6 +64,40 @@ def read_object(text: str, start: int = 0) -> tuple[dict[str, Any], int]:
         return found
     assert isinstance(value, dict)
     return value, end
+
+
+def closes_at(text: str, start: int = 0) -> int | None:
+    """Returns the position behind the bracket that closes an object, whether it can be read or not.
+
+    Args:
+        text: contains the object, which may have several lines and, as a Python dict, comments.
+        start: position of its opening brace.
+
+    Returns:
+        The position; None if the text ends inside the object, or closes a bracket that was not opened.
+    """
+    awaited: list[str] = []
+    for found in _TOKEN.finditer(text, start):
+        token = found[0]
+        if token in _CLOSING:
+            awaited.append(_CLOSING[token])
+        elif token in _CLOSING.values():
+            if awaited.pop() != token:
+                return None
+            if not awaited:
+                return found.end()
+    return None
+
+
+def ends_inside_braces(text: str) -> bool:
+    """Returns whether a text ends before a brace is closed that it opens."""
+    at = text.find("{")
+    while at >= 0:
+        end = closes_at(text, at)
+        if end is None:
+            return True
+        at = text.find("{", end)
+    return False
 
 
 def value_of(text: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import Any
 from ..errors import InvalidArgument, brief
 from .arguments import Flag, Operand, Syntax, UsageProblem, metavar
 from .fields import Field, Lookup, field_at, field_of, filled
-from .json_text import UnreadableObject, read_object, value_of
+from .json_text import UnreadableObject, closes_at, ends_inside_braces, read_object, value_of
 
 # A no-break space belongs to the word around it.
 _NO_BREAK = "\u00a0\u2007\u202f"
@@ -73,6 +73,33 @@ def parse(syntax: Syntax, line: str, body: str | None, lookup: Lookup) -> Parsed
         InvalidArgument: the value to store cannot be read.
     """
     return _Parser(syntax, line, body, lookup).parse()
+
+
+class _Anything:
+    """Stands for the value of any variable."""
+
+    def __format__(self, spec: str) -> str:
+        return "x"
+
+    def __index__(self) -> int:
+        return 1
+
+
+def open_object(syntax: Syntax, line: str) -> int | None:
+    """Returns the position of an object that begins on a line and is not closed there; None without such an object.
+
+    A line with such an object is invalid, whatever the values of its variables.
+    """
+    if not ends_inside_braces(line):  # as nearly all lines, which are parsed only once
+        return None
+    parser = _Parser(syntax, line, None, lambda _expression: _Anything())
+    try:
+        parser.parse()
+    except InvalidArgument:
+        at = parser.at
+        if line[at : at + 1] == "{" and closes_at(line, at) is None:
+            return at
+    return None
 
 
 class _Parser:
@@ -180,6 +207,11 @@ class _Parser:
             self.at = field.end
             return _stored(field.value(self.lookup, f"to store the text, {_AS_TEXT}"))
         if unreadable is not None:
+            if closes_at(self.line, start) is None:
+                raise UnreadableObject(
+                    f"{unreadable}; the object is not closed: an object of several lines may also be "
+                    "written below %%memory add KEY"
+                )
             raise unreadable
         return value_of(self._raw(_PAYLOAD_END))
 
