@@ -37,7 +37,8 @@ export class Notices {
   /** Shows after a moment that the widget waits for the kernel. */
   startWaiting() {
     this.slowTimer ??= setTimeout(() => {
-      this.slowness.hidden = !this.view.isAlive;
+      // A progress says more, and its button must not be covered.
+      this.slowness.hidden = !this.view.isAlive || !this.progress.hidden;
     }, SLOW);
   }
 
