@@ -10,6 +10,7 @@ import pytest
 
 from tta_memory_nb import MemoryExplorer
 from tta_memory_nb.notebook.explorer import esm
+from tta_memory_nb.notebook.explorer.delivery import LOADER, MODULE, STYLE
 from tta_memory_nb.notebook.explorer.esm import CannotJoin, join
 
 FRONTEND = Path(esm.__file__).parent / "frontend"
@@ -145,15 +146,20 @@ def test_an_entry_needs_a_default_export(join_files):
 # ---- the front end itself
 
 
-def test_every_module_of_the_front_end_is_in_the_joined_one():
-    joined = re.findall(r"^// ---- (\S+)$", MemoryExplorer._esm, re.MULTILINE)
-    assert sorted(joined) == sorted(path.name for path in FRONTEND.glob("*.js"))
+def test_every_module_of_the_front_end_but_the_loader_is_in_the_joined_one():
+    joined = re.findall(r"^// ---- (\S+)$", MODULE, re.MULTILINE)
+    assert sorted([*joined, "loader.js"]) == sorted(path.name for path in FRONTEND.glob("*.js"))
     assert joined[-1] == "widget.js"
 
 
+def test_the_loader_is_small_and_has_no_comments():
+    assert len(LOADER) < 2000
+    assert not re.search(r"//|/\*|^\s*\n|version of the code", LOADER, re.MULTILINE)
+
+
 def test_the_joined_module_has_one_export_and_no_import():
-    statements = re.findall(r"^[ \t]*(?:import|export)\b.*", MemoryExplorer._esm, re.MULTILINE)
-    assert statements == ["export default {"]
+    statements = re.findall(r"^[ \t]*(?:import|export)\b.*", MODULE, re.MULTILINE)
+    assert statements == ["export default function show(model, el, opening) {"]
 
 
 def test_the_front_end_knows_no_address_but_the_name_of_svg():
@@ -173,25 +179,23 @@ def test_modules_that_work_without_a_page_use_none():
 
 
 def test_colours_and_fonts_of_a_front_end_have_a_fallback():
-    css, code = (FRONTEND / "widget.css").read_text("utf-8"), MemoryExplorer._esm
-    foreign = re.findall(r"var\(\s*(--(?!tta-)[\w-]+)\s*([,)])", css + code)
+    foreign = re.findall(r"var\(\s*(--(?!tta-)[\w-]+)\s*([,)])", STYLE + MODULE)
     assert any(name.startswith("--vscode-") for name, _ in foreign)
     assert [name for name, end in foreign if end == ")"] == []
-    own = set(re.findall(r"var\(\s*(--tta-[\w-]+)\s*\)", css))
-    assert [name for name in own if f"{name}:" not in css and f'"{name}"' not in code] == []
+    own = set(re.findall(r"var\(\s*(--tta-[\w-]+)\s*\)", STYLE))
+    assert [name for name in own if f"{name}:" not in STYLE and f'"{name}"' not in MODULE] == []
 
 
 def test_the_front_end_needs_no_loader_of_modules_and_no_address_of_its_page():
     # VS Code has no RequireJS, and shows a widget in a page of another address.
-    lines = [
-        line for line in MemoryExplorer._esm.splitlines() if not line.lstrip().startswith("//")
-    ]
+    code = f"{LOADER}{MODULE}"
+    lines = [line for line in code.splitlines() if not line.lstrip().startswith("//")]
     for wrong in ("require(", "define(", "importScripts(", "new Worker(", "location.", "fetch("):
         assert [line for line in lines if wrong in line] == []
 
 
-def test_the_state_of_the_widget_is_that_of_any_widget_and_its_style():
+def test_the_state_of_the_widget_is_that_of_any_widget():
     explorer = MemoryExplorer(query="rain")
-    state = explorer.get_state()
-    assert set(state) - set(anywidget.AnyWidget().get_state()) == {"_css"}
+    assert set(explorer.get_state()) == set(anywidget.AnyWidget().get_state())
+    assert explorer.get_state()["_esm"] == LOADER
     explorer.close()

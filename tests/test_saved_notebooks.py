@@ -54,6 +54,12 @@ def test_each_table_is_saved_in_its_place_and_none_in_the_state_of_a_widget(save
     assert SECRET not in json.dumps(widgets_of(saved))
 
 
+def test_the_state_of_a_saved_widget_takes_next_to_no_bytes(saved):
+    (states,) = (each["state"] for each in widgets_of(saved).values())
+    assert len(states) == 2  # the explorer, and the layout that every widget has
+    assert len(json.dumps(states)) < 4000
+
+
 @pytest.mark.parametrize(
     "command",
     [

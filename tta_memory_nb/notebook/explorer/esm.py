@@ -1,6 +1,6 @@
-"""Joins the modules of the front end into the one ES module that anywidget takes.
+"""Joins the modules of the front end into one ES module.
 
-The front end is written as ES modules that import each other. A widget sends its front end as one text,
+The front end is written as ES modules that import each other. The kernel sends it to a page as one text,
 and a bundler would need Node.js wherever the package is built. The modules are therefore joined here,
 in the order in which they import each other, in one scope. What that would change the meaning of is refused
 with `CannotJoin`: renamed imports, imports of anything but files beside the module, default exports of other
@@ -25,7 +25,7 @@ _DEFAULT = "export default "
 _DEFINITION = re.compile(rf"^(?:export )?{_DEFINED}([\w$]+|[\[{{])", re.MULTILINE)
 _STATEMENT = re.compile(r"^[ \t]*(?:import|export)\b", re.MULTILINE)
 _COMMENTS = ("//", "/*", "*")
-_DOC_COMMENT = re.compile(r"^[ \t]*/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*$", re.MULTILINE)
+DOC_COMMENT = re.compile(r"^[ \t]*/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*$", re.MULTILINE)
 
 
 class CannotJoin(Exception):
@@ -170,8 +170,8 @@ def _parsed(file: str, text: str) -> _Module:
             problem = 'write import { name } from "./file.js"; or export before one definition'
             raise CannotJoin(file, text, at, problem)
     pieces.append(text[end:])
-    # Only the type checker reads these, and they are a quarter of the text that every widget sends.
-    joined = _DOC_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), "".join(pieces))
+    # Only the type checker reads these, and they are a quarter of the text that is sent to every page.
+    joined = DOC_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), "".join(pieces))
     joined = joined.rstrip("\n") + "\n"
     return _Module(file, text, joined, tuple(imports), frozenset(exports), definitions, has_default)
 

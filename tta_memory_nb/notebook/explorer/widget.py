@@ -11,7 +11,6 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from importlib.resources import files
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from ...text import fold, matching_paths
 from ..undo import UndoStack
 from .actions import Actions
 from .cells import sendable
-from .esm import join
+from .delivery import LOADER, Delivery
 from .judgements import Judgements
 from .lister import Lister
 from .messages import MessageHandler
@@ -73,8 +72,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         >>> explorer.selection
     """
 
-    _esm = join(files(__package__) / "frontend", "widget.js")
-    _css = (files(__package__) / "frontend" / "widget.css").read_text("utf-8")
+    _esm = LOADER
 
     records = Derived(lambda self: self._records_in_view(), "the records on the page in view")
     selection = Derived(lambda self: self._selection(), "the selected records as a DataFrame")
@@ -91,6 +89,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         # Made first: if anything below fails, the widget is closed, which stops the worker.
         self._worker = Worker(self._look_around, self._beat, _BEAT)
         self._views = Views(self._look, self._tell)
+        self._delivery = Delivery(self._tell)
         memory = MemoryPrimitive() if memory is None else _checked(memory)
         self._clock = clock or (lambda: self.memory.sync.clock())  # noqa: PLW0108  of the memory shown then
         self._undo_stack = UndoStack() if changes is None else changes
@@ -254,10 +253,20 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         """
         if not self._offers:
             return inf
-        self._offers -= 1
         with suppress(Exception):  # without a connection there is no view
-            self.send({"kind": "opening", "state": {**self.state(), "now": self._clock()}})
+            self._delivery.offer(_OFFERS - self._offers)
+            self._send_first_rows()
+        self._offers -= 1
         return _OFFER_PAUSE
+
+    def _send_first_rows(self) -> None:
+        self.send({"kind": "opening", "state": {**self.state(), "now": self._clock()}})
+
+    def _list_and_send_first_rows(self) -> None:
+        with suppress(Exception):  # shown in the view, which will ask for these rows as well
+            self._lister.list_first()
+            if self._lister.found.listing is not None:
+                self._send_first_rows()
 
     def _beat(self) -> None:
         self._views.beat()
@@ -266,7 +275,11 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         self.send(message)
 
     def _received(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        self._messages.receive(content)
+        if self._delivery.answer(content):
+            # Rows that follow the code are painted as soon as it has been imported.
+            self._worker.do(self._list_and_send_first_rows)
+        else:
+            self._messages.receive(content)
 
     def _send(self, msg: dict[str, Any], buffers: Any = None) -> None:
         super()._send(msg, buffers)

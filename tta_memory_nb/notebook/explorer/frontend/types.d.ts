@@ -335,7 +335,8 @@ export type KernelMessage =
   | GoneMessage
   | EditedMessage
   | DroppedMessage
-  | AliveMessage;
+  | AliveMessage
+  | CodeMessage;
 
 // ---------------------------------------------------------------- messages to the kernel
 
@@ -394,6 +395,34 @@ export interface Model {
   send(content: object): void;
   on(event: "msg:custom", callback: (message: KernelMessage) => void): void;
   off(event: "msg:custom", callback: (message: KernelMessage) => void): void;
+}
+
+// ---------------------------------------------------------------- the loader
+
+/** The code of the front end, which the loader asks for. */
+export interface CodeMessage {
+  kind: "code";
+  for?: undefined;
+  version: string;
+  /** The text of an ES module. */
+  module: string;
+  /** The text of a style sheet. */
+  style: string;
+}
+
+/** The code, once the browser has imported it. */
+export interface FrontEnd {
+  /** Shows the widget in an element, and returns a function that removes it. */
+  show(model: Model, el: HTMLElement, opening: OpeningMessage | null): () => void;
+  style: string;
+}
+
+export interface Loading {
+  done: Promise<FrontEnd>;
+  resolve(code: FrontEnd): void;
+  reject(error: unknown): void;
+  /** Whether the code has come. */
+  isTaken?: boolean;
 }
 
 // ---------------------------------------------------------------- elements

@@ -1,17 +1,18 @@
-// The explorer's front end: the entry that anywidget calls.
+// The explorer's front end: the entry that the loader calls.
 
-/** @import { Model } from "./types.js" */
+/** @import { Model, OpeningMessage } from "./types.js" */
 import { View } from "./view.js";
 
-export default {
-  /**
-   * Shows the widget in an element.
-   *
-   * @param {{ model: Model, el: HTMLElement }} given
-   * @returns {() => void} removes it
-   */
-  render({ model, el }) {
-    const view = new View(model, el);
-    return () => view.close();
-  },
-};
+/**
+ * Shows the widget in an element.
+ *
+ * @param {Model} model
+ * @param {HTMLElement} el
+ * @param {OpeningMessage | null} opening the first rows, if they came before this code
+ * @returns {() => void} removes it
+ */
+export default function show(model, el, opening) {
+  const view = new View(model, el);
+  if (opening) view.receive(opening);
+  return () => view.close();
+}
