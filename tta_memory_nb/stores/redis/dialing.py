@@ -71,8 +71,9 @@ class Dialer:
         self._address = address
         self._slot = key_slot(key)
         self._settings: dict[bool, Any] = {}
-        # Where to ask first: what answered last comes first.
-        self._known: list[Place] = list(address.hosts)
+        # Where to ask first: what answered last comes first. Threads and loops dial at the same time, so it
+        # is never changed in place. If two replace it at once, the next dial only asks in another order.
+        self._known: tuple[Place, ...] = tuple(address.hosts)
         self.greeting: Greeting | None = None
         """What to say first on every connection to the server; None for nothing."""
         self.place: Place | None = None
@@ -90,7 +91,7 @@ class Dialer:
         if not host and self.place is not None:
             host = self.place[0]
         if host and host != "?":
-            self._known = list(dict.fromkeys(((host, int(port)), *self._known)))
+            self._prefer((host, int(port)))
 
     def dial(self) -> Any:
         """Returns a connection of redis-py that is connected.
@@ -172,11 +173,10 @@ class Dialer:
         Raises:
             RedisError, OSError: nobody says.
         """
-        before = self.moves
-        if self._address.kind == "cluster" and self.place in self._known:
-            # A node that is cut off does not know that it does not count any more.
-            self._known.remove(self.place)
-            self._known.append(self.place)
+        before, place = self.moves, self.place
+        if self._address.kind == "cluster" and place is not None:
+            # A node that is cut off does not know that it does not count any more, so it is asked last.
+            self._known = (*(each for each in self._known if each != place), place)
         with suppress(AnotherServer):
             self.dial().disconnect()
         return self.moves != before
@@ -222,7 +222,7 @@ class Dialer:
 
     def _ask_sentinels(self) -> Search:
         failure: BaseException | None = None
-        for sentinel in list(self._known):
+        for sentinel in self._known:
             try:
                 line = yield _Connect(sentinel, to_sentinel=True)
                 try:
@@ -235,8 +235,7 @@ class Dialer:
                 continue
             if found is None:
                 continue
-            self._known.remove(sentinel)
-            self._known.insert(0, sentinel)
+            self._prefer(sentinel)
             place = (found[0].decode(), int(found[1]))
             return (yield _Connect(place)), place
         raise failure or redis.ConnectionError(
@@ -245,7 +244,7 @@ class Dialer:
 
     def _ask_nodes(self) -> Search:
         failure: BaseException | None = None
-        for node in list(dict.fromkeys((*self._known, *self._address.hosts))):
+        for node in dict.fromkeys((*self._known, *self._address.hosts)):
             connection = None
             try:
                 connection = yield _Connect(node)
@@ -282,8 +281,12 @@ class Dialer:
             if first <= self._slot <= last and there:
                 owner = _place_of(there[0], asked)
         if owner is not None:
-            self._known = list(dict.fromkeys((owner, *nodes)))
+            self._known = tuple(dict.fromkeys((owner, *nodes)))
         return owner
+
+    def _prefer(self, place: Place) -> None:
+        """Has a place be asked first."""
+        self._known = tuple(dict.fromkeys((place, *self._known)))
 
 
 def _close(connection: Any) -> None:
