@@ -22,6 +22,8 @@ from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis import outage
 
 url, namespace, before = sys.argv[1:]
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)  # what started the tests may ignore them, as nohup does
 if before:
     signal.signal(signal.SIGTERM, getattr(signal, before, None) or (lambda *_: sys.exit(7)))
 with patch.object(outage.Outages, "_watch", lambda _: None):  # only the last try reaches the server
