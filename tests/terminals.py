@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,6 +99,18 @@ class Terminal:
             below.pop(0)
         return "\n".join(below).strip()
 
+    def close(self) -> None:
+        """Ends the program at once.
+
+        Nothing of it is of use any more. A polite end, as `pexpect` offers, takes longer than `pexpect` waits
+        for it on a busy machine. A kernel ends by itself when the console that started it is gone.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            # The first program of a terminal leads its process group.
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.close()
+
 
 @contextlib.contextmanager
 def running_terminal(arguments: list[str], home: Path) -> Iterator[Terminal]:
@@ -105,4 +119,4 @@ def running_terminal(arguments: list[str], home: Path) -> Iterator[Terminal]:
     try:
         yield terminal
     finally:
-        terminal.process.close(force=True)
+        terminal.close()

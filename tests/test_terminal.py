@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import select
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from jupyter import PATIENCE
@@ -68,7 +68,9 @@ def test_a_table_has_the_order_of_a_notebook_and_the_width_of_the_terminal(termi
     assert width_of(terminal) - 3 <= len(row) <= width_of(terminal)
     listed = terminal.run("%memory list").splitlines()
     assert listed[-3].split() == heading.split()
-    assert listed[-2].split()[-4:] == ["just", "now", "bob:tue", "1"]
+    *_, updated, ago, key, turn = listed[-2].split()
+    assert (updated, ago) in [("just", "now"), ("min", "ago")]
+    assert (key, turn) == ("bob:tue", "1")
 
 
 def test_every_command_says_something_without_a_browser(terminal):
@@ -100,18 +102,22 @@ def test_tab_completes_commands_and_keys(terminal):
 
 
 def test_ctrl_c_ends_a_long_command_with_one_line(terminal, tmp_path: Path):
-    pipe = tmp_path / "slow.jsonl"
+    pipe = tmp_path / "endless.jsonl"
     os.mkfifo(pipe)
-    both_ends = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(both_ends, b'{"key": "a", "value": {}}\n' * 100)
+    has_begun = Event()
+
+    def feed() -> None:
+        # The pipe must not run dry: Python can miss a signal that arrives just before a read that waits.
+        with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as file:
+            while True:
+                file.write(b'{"key": "a", "value": {}}\n' * 100)
+                has_begun.set()
+
+    Thread(target=feed, daemon=True).start()
     terminal.begin(f"%memory import {pipe}")
-    # There is room in the pipe as soon as the command reads it. Then the command waits for its end.
-    assert select.select([], [both_ends], [], PATIENCE)[1]
+    assert has_begun.wait(PATIENCE)
     terminal.press(CTRL_C)
     said = terminal.result()
-    os.close(both_ends)
     assert said.splitlines()[-1].endswith("%memory import: interrupted")
     assert "Traceback" not in said
     assert terminal.run("memory.size()").endswith("2")
