@@ -39,6 +39,10 @@ def display_bar(items: Iterable[Any], total: int | None, what: str) -> Iterable[
     handle: DisplayHandle | None = None
 
     class Bar(tqdm):  # type: ignore[type-arg]
+        # The thread in which tqdm looks after bars that stand still would never end. It is of no use to a bar
+        # that looks at the clock at each item (`miniters`).
+        monitor_interval = 0
+
         # tqdm draws through this method alone. It returns None, so tqdm writes nothing itself.
         def display(self, msg: str | None = None, pos: int | None = None) -> None:  # noqa: ARG002
             nonlocal handle
@@ -49,7 +53,9 @@ def display_bar(items: Iterable[Any], total: int | None, what: str) -> Iterable[
                 handle = display(_Line(text), display_id=True)  # type: ignore[no-untyped-call]
 
     def counted() -> Iterator[Any]:
-        with Bar(items, what, total, leave=False, unit=" records", delay=_DELAY) as bar:
+        with Bar(
+            *(items, what, total), leave=False, unit=" records", delay=_DELAY, miniters=1
+        ) as bar:
             yield from bar
         if handle is not None:
             handle.update(  # type: ignore[no-untyped-call]
