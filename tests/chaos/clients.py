@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
@@ -310,6 +311,21 @@ class Loop:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Carries a coroutine out on the loop; the calling thread waits."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def where(self) -> str:
+        """Returns what the thread of the loop does, and where each task waits."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        lines = ["the loop:\n", *traceback.format_stack(frame)[-4:]]
+        for task in asyncio.all_tasks(self._loop):
+            lines.append(f"{task.get_name()}:\n")
+            step: Any = task.get_coro()
+            while step is not None:
+                awaits = hasattr(step, "cr_frame")
+                at = getattr(step, "cr_frame" if awaits else "gi_frame", None)
+                if at is not None:
+                    lines.append(f"  {at.f_code.co_filename}:{at.f_lineno} {at.f_code.co_name}\n")
+                step = getattr(step, "cr_await" if awaits else "gi_yieldfrom", None)
+        return "".join(lines)
 
     def stop(self) -> None:
         """Ends the loop and its thread."""

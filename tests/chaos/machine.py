@@ -280,7 +280,8 @@ class _Run:
             thread.join(PATIENCE)
             if thread.is_alive():
                 stack = traceback.format_stack(sys._current_frames()[thread.ident or 0])
-                self._problems.append(f"{call} hangs:\n{''.join(stack[-4:])}")
+                where = "".join(stack[-4:]) + self._world.loop.where()
+                self._problems.append(f"{call} hangs:\n{where}")
 
     def _join(self) -> None:
         aside, self._aside = self._aside, []
