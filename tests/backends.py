@@ -15,7 +15,9 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from itertools import chain, count, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -28,6 +30,13 @@ from tta_memory_nb.stores.base import SimulatedTime
 from tta_memory_nb.stores.local import Local
 from tta_memory_nb.stores.memory import InMemoryStore
 from tta_memory_nb.stores.plan import Plan, aanswer, adrive, answer, as_plan, drive
+
+
+_folder = TemporaryDirectory(prefix="tta-memory-")
+_numbers = count()
+
+FILES = Path(_folder.name)
+"""Folder of the files of this test run; it is deleted at its end."""
 
 
 def on_server(name: str) -> Callable[..., MemoryPrimitive]:
@@ -45,8 +54,19 @@ def on_server(name: str) -> Callable[..., MemoryPrimitive]:
     return make
 
 
+def in_a_file(max_size: int = 1000, **arguments: Any) -> MemoryPrimitive:
+    """Returns a memory in a new file. It does not wait for the disk, which makes no difference to the answers."""
+    path = FILES / f"{next(_numbers)}.db"
+    memory = MemoryPrimitive(
+        f"file:{path}", **{"timeout": 60.0, "durability": "memory", **arguments}
+    )
+    memory.sync.resize(max_size)
+    return memory
+
+
 BACKENDS: dict[str, Callable[..., MemoryPrimitive]] = {
     "in-memory": MemoryPrimitive,
+    "file": in_a_file,
     **{name: on_server(name) for name in SERVERS},
 }
 """Name -> factory that takes ``max_size``, ``namespace`` and ``clock`` as keywords."""
@@ -238,7 +258,7 @@ def marks_of(backend: str) -> list[pytest.MarkDecorator]:
 ALL_BUT_THE_STAND_IN = tuple(BACKENDS)
 """Every backend that a user can open. For what depends on the data and on the server's scripts."""
 
-ONE_OF_EACH_CONNECTION = ("in-memory", ONE_SERVER, "cluster", "sentinel")
+ONE_OF_EACH_CONNECTION = ("in-memory", "file", ONE_SERVER, "cluster", "sentinel")
 """For what happens in the client alone: threads and tasks that share connections and locks, and the
 replica that searches read. Clients reach every kind of single server in the same way."""
 

@@ -334,7 +334,7 @@ class MemoryPrimitive(NotCopied):
         namespace: str = DEFAULT_NAMESPACE,
         on_outage: OutagePolicy = "fallback",
         timeout: float = 2.0,
-        durability: str = "memory",
+        durability: str | None = None,
         embedder: EmbedderLike | None = None,
         summarizer: Summarizer | None = None,
         default_mode: SearchMode = "keyword",

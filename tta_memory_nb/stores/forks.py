@@ -22,7 +22,8 @@ _PATIENCE = 1.0
 _registering = Lock()
 _locks: list[tuple[int, ref[Any]]] = []
 _in_child: list[WeakMethod[Callable[[], None]]] = []
-_most = [64, 64]
+_before_forks: list[WeakMethod[Callable[[], None]]] = []
+_most = [64, 64, 64]
 _taken: list[Any] = []
 _missed: list[Any] = []
 
@@ -44,11 +45,25 @@ def guarded(lock: ThreadLock, level: int) -> ThreadLock:
 
 def after_fork_in_child(method: Callable[[], None]) -> None:
     """Has a bound method called in each child, as long as its object exists."""
+    _register(_in_child, 1, method)
+
+
+def before_fork(method: Callable[[], None]) -> None:
+    """Has a bound method called before each fork, as long as its object exists; all locks are taken then.
+
+    A lock that could not be had in time may be in use; the method has to see to that itself.
+    """
+    _register(_before_forks, 2, method)
+
+
+def _register(
+    methods: list[WeakMethod[Callable[[], None]]], place: int, method: Callable[[], None]
+) -> None:
     with _registering:
-        if len(_in_child) > _most[1]:
-            _in_child[:] = [each for each in _in_child if each() is not None]
-            _most[1] = max(64, 2 * len(_in_child))
-        _in_child.append(WeakMethod(method))
+        if len(methods) > _most[place]:
+            methods[:] = [each for each in methods if each() is not None]
+            _most[place] = max(64, 2 * len(methods))
+        methods.append(WeakMethod(method))
 
 
 def _by_level() -> Iterator[Any]:
@@ -62,6 +77,9 @@ def _before() -> None:
     _registering.acquire()
     for lock in _by_level():
         (_taken if lock.acquire(timeout=_PATIENCE) else _missed).append(lock)
+    for method in [each() for each in _before_forks]:
+        if method is not None:
+            method()
 
 
 def _release() -> None:

@@ -14,7 +14,7 @@ from .base import Clock, OutagePolicy, Store, check_max_size
 from .durability import check_attainable, read_durability
 from .local import Local
 from .memory import InMemoryStore
-from .schemes import EMBEDDED, SCHEMES, scheme_of
+from .schemes import EMBEDDED, FILE, SCHEMES, scheme_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Settings:
     timeout: float
     compress_over: int
     clock: Clock
-    durability: str = "memory"
+    durability: str | None = None
 
     def __post_init__(self) -> None:
         if self.on_outage not in get_args(OutagePolicy):
@@ -41,7 +41,8 @@ class Settings:
             raise InvalidArgument(f"compress_over={brief(size)}: give a number of bytes")
         # The class is frozen, since a store works with its settings; these are set before that.
         set_ = object.__setattr__
-        read_durability(self.durability)
+        if self.durability is not None:
+            read_durability(self.durability)
         set_(self, "timeout", duration(self.timeout, "timeout"))
         set_(self, "max_size", check_max_size(self.max_size))
         set_(self, "namespace", check_namespace(self.namespace))
@@ -57,18 +58,20 @@ def open_store(address: str | None, settings: Settings) -> Store:
     """
     if not address:
         place = "a memory without a server, which is lost with its process,"
-        check_attainable(read_durability(settings.durability), place, ("memory",))
+        check_attainable(read_durability(settings.durability or "memory"), place, ("memory",))
         return Local(
             InMemoryStore(settings.max_size, namespace=settings.namespace, clock=settings.clock)
         )
     scheme = SCHEMES.get(scheme_of(address))
     if scheme is None:
         known = ", ".join(
-            f"{name}://" for name in SCHEMES if name != EMBEDDED and "rediss+" not in name
+            f"{name}://"
+            for name in SCHEMES
+            if name not in (EMBEDDED, FILE) and "rediss+" not in name
         )
         raise InvalidArgument(
             f"redis_url={masked_url(address)!r}: give an address that begins with {known} or "
-            "'embedded:'"
+            "'embedded:', or 'file:' and a path"
         )
     store: Store = import_module(scheme.module, __package__).open_store(address, settings)
     return store

@@ -117,6 +117,11 @@ class Records:
                 self._settle_reads()
         return entry
 
+    @property
+    def has_reads(self) -> bool:
+        """Whether there are reads that the order of use does not have yet."""
+        return bool(self._reads)
+
     def expires_at(self, key: str) -> float | None:
         """Returns when a record expires, in Unix seconds; None for never and for no record."""
         check_key(key)

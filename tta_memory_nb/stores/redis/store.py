@@ -59,7 +59,7 @@ def open_store(address: str, settings: Settings) -> RedisStore:
     server = parse_address(address)
     if server.kind == "embedded":
         place = "an embedded server, which has no replicas, and a supervisor that syncs its file every second,"
-        check_attainable(read_durability(settings.durability), place, ("memory",))
+        check_attainable(read_durability(settings.durability or "memory"), place, ("memory",))
     runner = RedisRunner(server, settings.timeout, keys_of(settings.namespace).values.encode())
     store = RedisStore(settings, runner, shown=server.shown)
     try:
@@ -98,7 +98,7 @@ class RedisStore(NotCopied):
         self.namespace = namespace = settings.namespace
         self.runner = runner
         self._settings = settings
-        self._durability = read_durability(settings.durability)
+        self._durability = read_durability(settings.durability or "memory")
         self.clock = clock = ServerClock(settings.clock)
         self._shown = shown
         self.replica = Replica(settings.max_size, namespace=namespace, clock=clock)

@@ -1,0 +1,49 @@
+"""The path in the address of a file: ``file:notes.db`` or ``file:///home/ann/notes.db``."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from ...errors import InvalidArgument, brief
+from ..schemes import FILE
+
+_DRIVE = re.compile(r"/[A-Za-z]:[/\\]")
+
+
+def path_of(address: str) -> Path:
+    """Returns the absolute path that an address means.
+
+    A relative path is relative to the working directory of this moment, and ``~`` is the home directory. Only in
+    an address that begins with ``file://``, percent signs encode characters, as in every URL.
+
+    Raises:
+        InvalidArgument: the address names no file.
+    """
+    text = address.strip()[len(FILE) + 1 :]
+    if text.startswith("//"):
+        host, slash, rest = text[2:].partition("/")
+        if host not in ("", "localhost"):
+            raise _unusable(
+                address, "a URL of a file has three slashes, as in file:///home/ann/notes.db"
+            )
+        text = unquote(slash + rest)
+        if os.name == "nt" and _DRIVE.match(text):
+            text = text[1:]
+    if not text or "\0" in text:
+        raise _unusable(address, "name a file, as in file:notes.db")
+    try:
+        return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  links stay links
+    except RuntimeError:
+        raise _unusable(address, "there is no such home directory; give the whole path") from None
+
+
+def absolute(address: str) -> str:
+    """Returns an address of the same file that means the same in every working directory."""
+    return f"{FILE}:{path_of(address)}"
+
+
+def _unusable(address: str, rule: str) -> InvalidArgument:
+    return InvalidArgument(f"redis_url={brief(address)}: {rule}")

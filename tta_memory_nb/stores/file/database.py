@@ -1,0 +1,263 @@
+"""Opens the file of a memory, and begins and ends its transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+from weakref import finalize
+
+from .faults import fault, gone, is_busy, occupied, unusable
+from .rows import FORMAT, SCHEMA
+
+# "TTAm", in the header of every file of this package. SQLite keeps this number for programs.
+APPLICATION = 0x5454416D
+
+_MAGIC = b"SQLite format 3\0"
+
+PAUSE = 0.004
+"""Seconds between two attempts to use a file that another process is using."""
+
+# Connections of a forking process that its child has inherited. To use or to close one would break the locks.
+_inherited: list[sqlite3.Connection] = []
+
+
+class Database:
+    """One connection to the file of a memory; the caller holds a lock around every call.
+
+    Args:
+        path: absolute path of the file; it is created if there is none.
+        synchronous: ``"FULL"`` has the disk write each transaction before it is acknowledged, ``"NORMAL"`` leaves that
+            to the operating system.
+        timeout: seconds to wait for other processes while the file is opened.
+
+    Raises:
+        InvalidArgument: no memory can be at this path.
+        StoreUnavailable: another process keeps the file to itself.
+        ServerError: the file is damaged.
+    """
+
+    def __init__(self, path: Path, synchronous: str, timeout: float) -> None:
+        self.path = path
+        self._promised = synchronous
+        self._timeout = timeout
+        self._connection: sqlite3.Connection | None = None
+        self._closing: finalize[..., Database] | None = None
+        self._synchronous = ""
+        self._place: tuple[int, int] | None = None
+        self._connect()
+
+    # ---- opening and closing
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection; it is opened again if it was closed."""
+        connection = self._connection
+        return self._connect() if connection is None else connection
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    def _connect(self) -> sqlite3.Connection:
+        """Opens the file, and makes the tables in a new one."""
+        if self._place is None:
+            self._create()
+        else:
+            self._check_place()
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection = self._opened()
+                break
+            except sqlite3.Error as error:
+                if not is_busy(error):
+                    raise fault(self.path, error) from None
+                if time.monotonic() > deadline:
+                    raise occupied(self.path, self._timeout) from None
+            time.sleep(PAUSE)
+        self._synchronous = ""
+        found = self.path.stat()
+        self._place = (found.st_dev, found.st_ino)
+        self._connection = connection
+        self._closing = finalize(self, connection.close)
+        return connection
+
+    def close(self) -> None:
+        """Closes the connection. A later call opens a new one."""
+        self._connection = None
+        if self._closing is not None:
+            self._closing()
+
+    def forget(self) -> None:
+        """Gives up a connection that this process has inherited, without closing it."""
+        if self._connection is not None:
+            _inherited.append(self._connection)
+            self._connection = None
+        if self._closing is not None:
+            self._closing.detach()
+
+    def _create(self) -> None:
+        """Creates the file if there is none, and refuses what is no file."""
+        path = self.path
+        if path.exists() and not path.is_file():
+            raise unusable(path, "this is no file; name one, as in file:notes.db")
+        flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            try:
+                # No other user may read what is remembered. SQLite gives its other files the same rights.
+                file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return
+        except OSError as error:
+            if not path.parent.is_dir():
+                raise unusable(path, "there is no such folder; create it first") from None
+            raise unusable(
+                path, f"the file cannot be created or written ({error.strerror})"
+            ) from None
+        os.close(file)
+
+
+    def _opened(self) -> sqlite3.Connection:
+        """Returns a new connection to a file that is a memory, or has just become one."""
+        is_new = self._look()
+        connection = self._connected("rw")
+        try:
+            if is_new:
+                self._make_tables(connection)
+            # The log beside the file, by which others read while one process writes.
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            if mode != "wal":
+                raise unusable(
+                    self.path,
+                    "this folder cannot hold the file, as a folder on a network drive; name a file on a local disk",
+                )
+            return connection
+        except BaseException:
+            connection.close()
+            raise
+
+    def _look(self) -> bool:
+        """Returns whether the file is still empty; refuses one of another program, and leaves it as it is.
+
+        SQLite reads the file, and not this process: if a process closes a file that it has opened twice, the
+        system drops the locks of both.
+        """
+        path = self.path
+        look = self._connected("ro")
+        try:
+            application = look.execute("PRAGMA application_id").fetchone()[0]
+            version = look.execute("PRAGMA user_version").fetchone()[0]
+            is_empty = look.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        except sqlite3.DatabaseError as error:
+            if is_busy(error):
+                raise
+            if Path(f"{path}-journal").exists():
+                return True  # the process that made the tables was ended in the middle of it
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise unusable(
+                    path, "the file is no memory, and is left as it is; name another file"
+                ) from None
+            raise
+        finally:
+            look.close()
+        if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+            raise unusable(path, "the file or its folder is read-only; copy it to a folder of yours")
+        if application == 0 and is_empty:
+            return True
+        if application != APPLICATION:
+            raise unusable(
+                path,
+                "this database belongs to another program, and is left as it is; name another file",
+            )
+        if version > FORMAT:
+            raise unusable(
+                path,
+                f"the file has format {version}, and this version of tta-memory-nb reads formats up to "
+                f"{FORMAT}; upgrade the package",
+            )
+        return False
+
+    def _connected(self, mode: str) -> sqlite3.Connection:
+        # Waiting is done by the callers, who hold no lock meanwhile.
+        return sqlite3.connect(
+            f"file:{quote(self.path.as_posix())}?mode={mode}",
+            uri=True,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        """Makes the tables in one transaction, so that a file has all of them or none."""
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN EXCLUSIVE")
+        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            for statement in SCHEMA:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute("COMMIT")
+
+    # ---- transactions
+
+    def version(self) -> int:
+        """Returns a number that changes when another connection has changed the file."""
+        number: int = self.connection.execute("PRAGMA data_version").fetchone()[0]
+        return number
+
+    def begin_reading(self) -> None:
+        """Begins a transaction that sees the file as it is at one instant."""
+        self._begin("BEGIN")
+
+    def begin_writing(self, is_promised: bool = True) -> None:
+        """Begins a transaction that no other process can write beside.
+
+        Args:
+            is_promised: whether the transaction must be as durable as the memory promises.
+        """
+        wanted = self._promised if is_promised else "NORMAL"
+        connection = self.connection
+        self._check_place()
+        if wanted != self._synchronous:
+            self._synchronous = ""  # an interrupt may come before it is known
+            connection.execute(f"PRAGMA synchronous = {wanted}")
+            self._synchronous = wanted
+        self._begin("BEGIN IMMEDIATE")
+
+    def _begin(self, statement: str) -> None:
+        connection = self.connection
+        if connection.in_transaction:  # an interrupt has left it
+            connection.rollback()
+        connection.execute(statement)
+
+    def commit(self) -> None:
+        """Makes what the transaction has written last."""
+        self.connection.execute("COMMIT")
+
+    def give_up(self) -> None:
+        """Takes back what a transaction has written that was not committed."""
+        if self._connection is not None and self._connection.in_transaction:
+            with suppress(sqlite3.Error):  # SQLite has taken it back itself
+                self._connection.rollback()
+
+    def _check_place(self) -> None:
+        """Makes sure that what is written goes to the file that has the path."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            raise gone(self.path) from None
+        if (found.st_dev, found.st_ino) != self._place:
+            raise gone(self.path)
+
+    def size_on_disk(self) -> int:
+        """Returns the bytes of the file and of the log beside it."""
+        total = 0
+        for name in (self.path, Path(f"{self.path}-wal")):
+            with suppress(OSError):
+                total += name.stat().st_size
+        return total

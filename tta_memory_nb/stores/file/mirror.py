@@ -1,0 +1,141 @@
+"""The records of a file in this process, which follow what other processes write."""
+
+from __future__ import annotations
+
+import sqlite3
+from itertools import takewhile
+from sys import maxsize
+
+from ...entry import Entry
+from ..base import Change
+from ..records import Records
+from .rows import Head, Rows
+
+# A change that deletes more records than this is not logged one by one; other processes read the namespace anew.
+_MOST_LOGGED = 4096
+
+
+class Mirror:
+    """Records that hold what the file holds; the caller holds their lock and has begun a transaction.
+
+    Reads make records newer in this process alone at first: their entries have a higher recency than the counter
+    of the file. The next transaction that writes notes them in the file.
+
+    Args:
+        records: where the entries go.
+        rows: the rows of the namespace.
+
+    Attributes:
+        head: what the file knows of the namespace, as of the last transaction; None while the records may
+            differ from the file, so that they have to be read anew.
+    """
+
+    def __init__(self, records: Records, rows: Rows) -> None:
+        self.head: Head | None = None
+        self._records = records
+        self._rows = rows
+
+    @property
+    def unnoted(self) -> int:
+        """How many reads the file does not know of, at least."""
+        return 0 if self.head is None else self._records.recency - self.head.counter
+
+    def follow(self, connection: sqlite3.Connection) -> None:
+        """Takes in what has changed in the file."""
+        before, head = self.head, self._rows.head(connection)
+        if before == head:
+            return
+        self.head = None  # until all of it is taken in
+        records = self._records
+        if (
+            before is None
+            or before.epoch != head.epoch
+            or not head.log_start <= before.counter <= head.counter
+        ):
+            self._read_anew(connection, head)
+        elif before.counter != head.counter:
+            self._catch_up(connection, before, head)
+        records.set_capacity(maxsize if head.capacity is None else head.capacity)
+        records.evictions = head.evictions
+        records.removals += 1  # so that the change token is a new one
+        self.head = head
+
+    def _read_anew(self, connection: sqlite3.Connection, head: Head) -> None:
+        records = self._records
+        records.forget_all()
+        for entry in self._rows.everything(connection, head):
+            self._put(entry)
+        records.recency = head.counter
+
+    def _catch_up(self, connection: sqlite3.Connection, before: Head, head: Head) -> None:
+        records = self._records
+        entries = records.entries
+        records.settle(records.clock())
+        read_here = self._newer_than(before.counter)
+        for key in self._rows.deleted_since(connection, head, before.counter):
+            entries.pop(key, None)
+        for key, place, entry in self._rows.used_since(connection, head, before.counter):
+            there = entries.get(key)
+            if entry is not None:
+                self._put(entry)
+            elif there is not None:
+                there._recency = place
+            else:
+                continue  # it has expired by the clock of this process
+            entries.move_to_end(key)
+        records.recency = max(records.recency, head.counter)
+        # What was read here counts as read after all that others have done.
+        for entry in read_here:
+            if entries.get(entry.key) is entry:
+                records.use(entry)
+
+    def _put(self, entry: Entry) -> None:
+        self._records.entries[entry.key] = entry
+        if entry.expires_at is not None:
+            self._records.expect_expiry(entry)
+
+    def _newer_than(self, counter: int) -> list[Entry]:
+        """Returns the entries that were used after a number of the counter, oldest first."""
+        newest = reversed(self._records.entries.values())
+        found = list(takewhile(lambda entry: entry._recency > counter, newest))
+        found.reverse()
+        return found
+
+    def save(self, connection: sqlite3.Connection, before: Head, change: Change) -> Head:
+        """Writes to the file what was changed and read here; returns the head as it is then.
+
+        Args:
+            connection: the connection, in a transaction.
+            before: the head as of the beginning of the change, which the records were like then.
+            change: what was changed here.
+        """
+        rows, records = self._rows, self._records
+        entries = records.entries
+        records.settle(records.clock())
+        head = before if before.id else rows.create(connection)
+        rows.delete_expired(connection, head, records.clock())
+        used = self._newer_than(before.counter)
+        rows.note_reads(connection, head, (e for e in used if e._write_seq <= before.counter))
+        gone = [key for key in dict.fromkeys(e.key for e in change.removed) if key not in entries]
+        head = head._replace(counter=records.recency)
+        if not entries:
+            head = rows.delete_all(connection, head)
+        else:
+            head = rows.delete(connection, head, gone, records.recency)
+            if len(gone) > _MOST_LOGGED:
+                head = head._replace(epoch=head.epoch + 1)
+        rows.write(connection, head, (e for e in used if e._write_seq > before.counter))
+        # Of what was written, the records with an old place are those that an undo has brought back.
+        back = [
+            e
+            for e in change.written
+            if e._recency <= before.counter and entries.get(e.key) is e
+        ]
+        if back:
+            rows.write(connection, head, back)
+            head = head._replace(epoch=head.epoch + 1)
+        records.recency = head.counter
+        capacity = None if records.capacity == maxsize else records.capacity
+        head = head._replace(capacity=capacity, evictions=records.evictions)
+        rows.save_head(connection, head)
+        return head

@@ -1,0 +1,421 @@
+"""The `Store` of a file: the verbs of the in-memory store, each in a transaction of SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import wraps
+from itertools import islice
+from pathlib import Path
+from sys import maxsize
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ...entry import Entry, Unreadable
+from ...errors import ServerError, StoreUnavailable
+from ...filters import EVERYTHING, Filters
+from ...keys import check_key
+from ...search.request import Hit, Search
+from ..base import Change, NotCopied, check_max_size, check_origin
+from ..durability import Durability, check_attainable, read_durability
+from ..forks import after_fork_in_child, before_fork
+from ..memory import InMemoryStore
+from ..opening import Settings
+from ..plan import Call, InProcessRunner, Plan, as_plan
+from ..records import Records
+from .address import path_of
+from .database import PAUSE, Database
+from .faults import fault, is_busy, nested, occupied
+from .mirror import Mirror
+from .rows import Rows
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# So many reads are noted in the file at once, if nothing is written before.
+_MOST_READS = 512
+
+# So many records a stream looks at in one step.
+_STREAMED = 64
+
+
+def open_store(address: str, settings: Settings) -> FileStore:
+    """Returns the store of the file that an address means; the file is created if there is none.
+
+    Raises:
+        InvalidArgument: no memory can be at this path, or the durability is one of servers.
+        StoreUnavailable: another process keeps the file to itself.
+        ServerError: the file is damaged.
+    """
+    durability = read_durability(settings.durability or "disk")
+    check_attainable(durability, "a file, which has no replicas,", ("memory", "disk"))
+    return FileStore(settings, durability, path_of(address))
+
+
+def _looking(
+    verb: Callable[Concatenate[Records, P], T],
+) -> Callable[Concatenate[FileStore, P], Plan[T]]:
+    """Makes a plan of something that the records can do when they are as the file is."""
+
+    @wraps(verb)
+    def method(self: FileStore, /, *args: P.args, **kwargs: P.kwargs) -> Plan[T]:
+        return self._look_at(lambda: verb(self._records, *args, **kwargs))
+
+    return method
+
+
+class _Runner(InProcessRunner):
+    """Carries the plans of a file out, and closes the file.
+
+    Args:
+        disconnect: closes the file.
+    """
+
+    def __init__(self, disconnect: Callable[[], None]) -> None:
+        self._disconnect = disconnect
+
+    def close(self) -> None:
+        """Closes the file. A later plan opens it again."""
+        self._disconnect()
+
+    async def aclose(self) -> None:
+        """Closes the file. A later plan opens it again."""
+        self._disconnect()
+
+
+class FileStore(NotCopied):
+    """The records of one namespace in a file, which processes of one machine share.
+
+    All records are in this process as well, where searches find them. Before each verb, one look at the file
+    tells whether another process has changed it. A transaction that fails leaves the file as it was, and
+    the records are read anew.
+
+    Args:
+        settings: what the memory asks of its store. A file keeps as many records as the disk has room for,
+            unless `resize` is called.
+        durability: what must hold before a write is acknowledged.
+        path: absolute path of the file.
+    """
+
+    def __init__(self, settings: Settings, durability: Durability, path: Path) -> None:
+        self.namespace = settings.namespace
+        self._durability = durability
+        self._timeout = settings.timeout
+        self._path = path
+        self._records = records = Records(maxsize, settings.clock)
+        self.fallback = InMemoryStore._over(records, settings.namespace)
+        synchronous = "FULL" if durability.kind == "disk" else "NORMAL"
+        self._database = Database(path, synchronous, settings.timeout)
+        self._mirror = Mirror(records, Rows(settings.namespace))
+        self._version: int | None = None
+        # Whether a transaction is under way; its thread holds the lock of the records.
+        self._busy = False
+        self.runner = _Runner(self._disconnect)
+        before_fork(self._before_fork)
+        after_fork_in_child(self._after_fork_in_child)
+        self._look(_nothing)
+
+    def __repr__(self) -> str:
+        return f"FileStore({self.describe()})"
+
+    def describe(self) -> str:
+        """Returns the text that the repr of a memory has for its store."""
+        return f"store={f'file:{self._path}'!r}"
+
+    # ---- what is known without asking
+
+    @property
+    def max_size(self) -> int | None:
+        """Capacity in records; None for as many as the disk has room for."""
+        capacity = self._records.capacity
+        return None if capacity == maxsize else capacity
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the file was made."""
+        return self._records.evictions
+
+    def is_on_server(self) -> bool:
+        """Returns False: there is no server."""
+        return False
+
+    def outage(self) -> None:
+        """Returns None: there is no server that could be away."""
+
+    # ---- transactions
+
+    def _attempt(self, do: Callable[[], T], nested_do: Callable[[], T], patience: float) -> T:
+        """Does something with the file, again and again while another process keeps it to itself.
+
+        Args:
+            do: what to do; the lock of the records is held, and what it does not commit is taken back.
+            nested_do: what to do instead in the middle of another transaction of this very thread, as code of a
+                signal handler or a `__del__` is.
+            patience: seconds to wait for the other process.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            with self._records.lock:
+                if self._busy:
+                    return nested_do()
+                self._busy = True
+                try:
+                    return do()
+                except sqlite3.Error as error:
+                    if not is_busy(error):
+                        raise fault(self._path, error) from None
+                finally:
+                    self._busy = False
+                    self._database.give_up()
+            if time.monotonic() >= deadline:
+                raise occupied(self._path, patience)
+            time.sleep(PAUSE)
+
+    def _is_current(self) -> bool:
+        """Returns whether the records are as the file is; the caller holds the lock."""
+        database = self._database
+        return (
+            self._mirror.head is not None
+            and database.is_open
+            and self._version == database.version()
+        )
+
+    def _follow(self) -> None:
+        """Takes in what the file has, in a transaction that has begun."""
+        # In this order: the transaction sees the file as of its first statement.
+        self._mirror.follow(self._database.connection)
+        self._version = self._database.version()
+
+    def _look(self, do: Callable[[], T]) -> T:
+        """Does something when the records are as the file is."""
+
+        def look() -> T:
+            if not self._is_current():
+                self._database.begin_reading()
+                self._follow()
+                self._database.commit()
+            return do()
+
+        return self._attempt(look, do, self._timeout)
+
+    def _look_at(self, do: Callable[[], T]) -> Plan[T]:
+        """Does something when the records are as the file is; a call does what may have to wait."""
+        if not self._busy:
+            with self._records.lock:
+                if not self._busy and self._can_answer():
+                    return do()
+        result: T = yield Call(self._look, do)
+        return result
+
+    def _can_answer(self) -> bool:
+        try:
+            return self._is_current()
+        except sqlite3.Error:
+            return False  # the call that follows raises it as an error of the memory
+
+    def _change(
+        self,
+        verb: Callable[[], Change],
+        is_promised: bool = True,
+        patience: float | None = None,
+    ) -> Change:
+        """Changes the records and the file in one step."""
+
+        def change() -> Change:
+            database, mirror = self._database, self._mirror
+            database.begin_writing(is_promised)
+            if not self._is_current():
+                self._follow()
+            before, mirror.head = mirror.head, None  # until it is committed
+            assert before is not None
+            done = verb()
+            after = mirror.save(database.connection, before, done)
+            database.commit()
+            mirror.head = after
+            return done
+
+        def refuse() -> Change:
+            raise nested(self._path)
+
+        return self._attempt(change, refuse, self._timeout if patience is None else patience)
+
+    def _note_reads(self) -> None:
+        """Notes in the file what was read here, without waiting for the disk or for another process."""
+        if self._mirror.unnoted > 0 or self._records.has_reads:
+            with suppress(StoreUnavailable, ServerError):
+                self._change(Change, is_promised=False, patience=0.0)
+
+    def _disconnect(self) -> None:
+        """Closes the file."""
+        self._note_reads()
+        with self._records.lock:
+            if not self._busy:
+                self._database.close()
+
+    def _before_fork(self) -> None:
+        # A child must not use the connection of its parent, and SQLite has more than one place that knows of
+        # it; so both sides open the file again when they need it.
+        if not self._busy:
+            self._database.close()
+
+    def _after_fork_in_child(self) -> None:
+        self._busy = False
+        self._database.forget()
+
+    # ---- one record
+
+    def write_now(self, entry: Entry) -> None:
+        """Carries `write` out in the calling thread."""
+        self._change(lambda: self.fallback.put((entry,)))
+
+    def write(self, entry: Entry) -> Plan[None]:
+        """Writes one entry in a way that cannot be taken back."""
+        yield Call(self.write_now, entry)
+
+    def read_now(self, key: str) -> Entry | None:
+        """Carries `read` out in the calling thread.
+
+        Raises:
+            ServerError: the record is damaged.
+        """
+        entry = self.runner.run(self.read(key))
+        if isinstance(entry, Unreadable):
+            raise entry.error()
+        return entry
+
+    def read(self, key: str) -> Plan[Entry | None]:
+        """Returns the entry of a key, made the newest; None when there is none."""
+        entry = yield from self._look_at(lambda: self._records.read(key))
+        if self._mirror.unnoted >= _MOST_READS:
+            self._note_reads()
+        return entry
+
+    expires_at = _looking(Records.expires_at)
+
+    # ---- many records
+
+    def put(self, entries: Iterable[Entry]) -> Plan[Change]:
+        """Writes entries in order, and evicts the least recently used once at the end."""
+        written = tuple(entries)
+        change: Change = yield Call(self._change, lambda: self.fallback.put(written))
+        return change
+
+    def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
+        """Writes entries as `put` does."""
+        yield from self.put(entries)
+
+    def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
+        """Returns the entries of the keys that exist, in the order asked, each made the newest."""
+        wanted = [check_key(key) for key in keys]
+        found = yield from self._look_at(lambda: self._records.fetch(wanted))
+        if self._mirror.unnoted >= _MOST_READS:
+            self._note_reads()
+        return found
+
+    def find(self, search: Search) -> Plan[list[Hit]]:
+        """Returns the hits of a search."""
+        yield from self._look_at(_nothing)
+        return self._records.find(search)  # without the lock, where it takes long
+
+    def find_now(self, search: Search) -> list[Hit]:
+        """Carries `find` out in the calling thread."""
+        return self.runner.run(self.find(search))
+
+    def stream(self, search: Search) -> Iterator[Plan[list[Hit]]]:
+        """Yields plans that look at the records of a search a few at a time."""
+        hits = self._records.stream(search)
+        more = True
+
+        def look() -> Plan[list[Hit]]:
+            nonlocal more
+            yield from self._look_at(_nothing)
+            batch = list(islice(hits, _STREAMED))
+            more = len(batch) == _STREAMED
+            return batch
+
+        while more:
+            yield look()
+
+    def count(self, search: Search) -> Plan[int]:
+        """Returns how many hits `find` would give without a limit."""
+        yield from self._look_at(_nothing)
+        return self._records.count(search)
+
+    def peek(self, keys: Sequence[str]) -> Plan[list[Entry]]:
+        """Returns entries as `fetch` does, but the order of use stays."""
+        return self._look_at(lambda: self._records.peek(keys))
+
+    keys = _looking(Records.keys)
+    size = _looking(Records.size)
+    change_token = _looking(Records.change_token)
+
+    # ---- taking out and putting back
+
+    def remove(self, keys: Sequence[str]) -> Plan[Change]:
+        """Deletes the keys that exist."""
+        wanted = [check_key(key) for key in keys]
+        change: Change = yield Call(self._change, lambda: self.fallback.remove(wanted))
+        return change
+
+    def remove_matching(self, filters: Filters = EVERYTHING) -> Plan[Change]:
+        """Deletes every record that the filters accept."""
+        change: Change = yield Call(self._change, lambda: self.fallback.remove_matching(filters))
+        return change
+
+    def clear(self) -> Plan[None]:
+        """Deletes every record in a way that cannot be taken back."""
+        yield from self.remove_matching()
+
+    def revert(self, change: Change) -> Plan[Change]:
+        """Takes a change back, but keeps what has been written under a key since then.
+
+        Raises:
+            InvalidArgument: the change was made to another store.
+        """
+        check_origin(change, self.fallback)
+        done: Change = yield Call(self._change, lambda: self.fallback.revert(change))
+        return done
+
+    def resize(self, max_size: int) -> Plan[Change]:
+        """Sets the capacity; a smaller one evicts at once."""
+        max_size = check_max_size(max_size)
+        change: Change = yield Call(self._change, lambda: self.fallback.resize(max_size))
+        return change
+
+    # ---- about the store
+
+    stats = _looking(Records.stats)
+
+    def build_index(self, seconds: float | None = None) -> Plan[int]:
+        """Does the work that searches have put off."""
+        yield from self._look_at(_nothing)
+        return self._records.build_index(seconds)
+
+    def about(self) -> Plan[dict[str, Any]]:
+        """Returns what the store runs on, see `SyncMemory.get_backend_info`."""
+        size = yield from self.size()
+        return {
+            "backend": "file",
+            "fallback_available": False,
+            "namespace": self.namespace,
+            "size": size,
+            "max_size": self.max_size,
+            "evictions": self.evictions,
+            "durability": str(self._durability),
+            "path": str(self._path),
+            "size_on_disk": self._database.size_on_disk(),
+        }
+
+    @as_plan
+    def reconnect(self, restore_from_here: bool = False) -> bool:  # noqa: ARG002  of every store
+        """Returns False: there is no server to try."""
+        return False
+
+    def before_close(self) -> Plan[None]:
+        """Notes in the file what was read here."""
+        yield Call(self._note_reads)
+
+
+def _nothing() -> None:
+    """Does nothing, once the records are as the file is."""
