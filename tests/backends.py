@@ -31,7 +31,6 @@ from tta_memory_nb.stores.local import Local
 from tta_memory_nb.stores.memory import InMemoryStore
 from tta_memory_nb.stores.plan import Plan, aanswer, adrive, answer, as_plan, drive
 
-
 _folder = TemporaryDirectory(prefix="tta-memory-")
 _numbers = count()
 
@@ -164,6 +163,8 @@ class StandIn:
             return (yield from verb(*args, **kwargs))
 
         return plan
+
+    backend = "redis"
 
     def is_on_server(self) -> bool:
         return True

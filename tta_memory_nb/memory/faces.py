@@ -291,14 +291,16 @@ class MemoryPrimitive(NotCopied):
         redis_url: server to keep the records on: ``redis://``, ``rediss://``, ``unix://``,
             ``redis+cluster://``, ``redis+sentinel://host:port/name``, or ``embedded:DIR``, a server of
             this user's own that keeps its records in a directory. It is reached at once, and with
-            ``"fallback"`` work goes on in memory when it cannot be, until it is back.
+            ``"fallback"`` work goes on in memory when it cannot be, until it is back. Or ``file:PATH``, a
+            file that keeps the records without any server.
         max_size: capacity in records in memory; the least recently used record is evicted; 0
-            keeps nothing. A server keeps as many as it has room for, unless `resize` is called.
+            keeps nothing. A server or a file keeps as many as it has room for, unless `resize` is called.
         enable_redis: False ignores ``redis_url``.
         namespace: the tenant; memories of different namespaces never see each other.
         on_outage: what to do when the server is away: ``"fallback"`` works in memory, and brings
             the server up to date when it is back; ``"raise"`` raises.
-        timeout: seconds that the server may take for an answer.
+        timeout: seconds that the server may take for an answer, or that another process may keep a file
+            to itself.
         embedder: turns texts into vectors for the modes ``"semantic"`` and ``"hybrid"``: an ``Embedder``,
             a function from a list of texts to vectors, or a name, such as ``"wordllama"`` or
             ``"sentence-transformers:MODEL"``. The first search by meaning loads it. None for
@@ -307,9 +309,10 @@ class MemoryPrimitive(NotCopied):
         summarizer: makes a text of records, for `summarize`; may be async.
         default_mode: how `search`, `search_records`, `hits`, `entries`, `stream_records` and `count` search
             when they are called without ``mode``.
-        durability: what must hold before a write to a server is acknowledged: ``"memory"``: the server has it;
-            ``"disk"``: it is in the append-only file on the server's disk; ``"replicas:N"``: N replicas
-            have it as well. Where that does not hold within ``timeout`` (2 seconds more for a disk), the write
+        durability: what must hold before a write to a server or a file is acknowledged: ``"memory"``, the default
+            of a server: the server has it, or for a file the operating system, so that only a loss of power can
+            lose it; ``"disk"``, the default of a file: it is on the disk, of a server in its append-only file;
+            ``"replicas:N"``: N replicas have it as well. Where that does not hold within ``timeout`` (2 seconds more for a disk), the write
             stays and `NotDurable` is raised. In an outage, writes wait in this process.
         language: the language of the words, for modes that rank: one that Snowball knows, such as
             ``"german"``, or ``"none"``.
@@ -438,9 +441,8 @@ class MemoryPrimitive(NotCopied):
         self._find_now = self.sync._find_now  # noqa: SLF001
 
     def __repr__(self) -> str:
-        backend = "redis" if self.is_using_redis() else "in-memory"
         return (
-            f"MemoryPrimitive(backend={backend!r}, namespace={self.namespace!r}, "
+            f"MemoryPrimitive(backend={self._store.backend!r}, namespace={self.namespace!r}, "
             f"{self._store.describe()})"
         )
 

@@ -633,10 +633,10 @@ class Verbs:
     def get_backend_info(self) -> Plan[dict[str, Any]]:
         """Returns what the memory runs on and what that promises; no value holds a password.
 
-        ``backend`` ("in-memory" or "redis"), ``fallback_available`` (whether work goes on without a
+        ``backend`` ("in-memory", "file" or "redis"), ``fallback_available`` (whether work goes on without a
         server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``,
-        ``durability`` (what holds when a write is acknowledged, as given when the memory was made). With
-        a server also ``redis_url``, ``server`` (name and version, as far as it tells),
+        ``durability`` (what holds when a write is acknowledged, as given when the memory was made). With a file
+        also ``path`` and ``size_on_disk`` (bytes, with the log beside the file). With a server also ``redis_url``, ``server`` (name and version, as far as it tells),
         ``reads_not_noted`` (records read while the server could not write, which the order of use lacks),
         ``lost_on_server`` (writes that this process knows and that the server has lost, see `reconnect`),
         ``clock_skew`` (seconds by which the clock of this machine is ahead of the server's, or None),

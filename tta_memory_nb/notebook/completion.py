@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 from ..errors import TTAMemoryError
 from ..keys import parse_memory_key
 from ..search.indexes import INDEXES
-from ..stores.schemes import EMBEDDED
+from ..stores.schemes import EMBEDDED, FILE
 from .arguments import OUTPUT, Flag, Syntax
 from .commands import COMMANDS, Notebook, syntax
 from .commands.base import IN_MEMORY
@@ -89,7 +89,7 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
     if command.name == "help":
         return _starting(typed, COMMANDS)
     if command.name == "use" and not words:
-        return _starting(typed, [IN_MEMORY, EMBEDDED])
+        return _starting(typed, [IN_MEMORY, f"{FILE}:", EMBEDDED])
     if command.name == "plot" and not words:
         return _starting(typed, PLOTS)
     if command.name in ("snapshot", "diff") and not words:

@@ -108,6 +108,11 @@ class Store(Protocol):
         """Returns the text that the repr of a memory has for its store, without any round trip."""
         ...
 
+    @property
+    def backend(self) -> str:
+        """What the records are on now: ``"in-memory"``, ``"file"`` or ``"redis"``."""
+        ...
+
     def is_on_server(self) -> bool:
         """Whether the records are on a server now."""
         ...

@@ -51,6 +51,7 @@ class Local(NotCopied):
         store: the store; a change to it can be taken back by either of the two.
     """
 
+    backend = "in-memory"
     runner: ClassVar = InProcessRunner()
 
     def __init__(self, store: InMemoryStore) -> None:
@@ -150,7 +151,7 @@ class Local(NotCopied):
         """Returns what the store runs on, see `SyncMemory.get_backend_info`."""
         size = yield from self.size()
         return {
-            "backend": "in-memory",
+            "backend": self.backend,
             "fallback_available": True,
             "namespace": self.namespace,
             "size": size,

@@ -10,14 +10,18 @@ from ...errors import InvalidArgument, brief, harmless
 from ...memory.faces import MemoryPrimitive
 from ...search.indexes import check_mode
 from ...search.request import SearchMode
+from ...stores.file.address import absolute
 from ...stores.redis.clock import MOST_SKEW
-from ...stores.schemes import is_address
+from ...stores.schemes import FILE, is_address, scheme_of
 from ...times import shown_instant
 from ..arguments import Word
 from ..fields import Lookup
 from .base import IN_MEMORY, Notebook, Reply, count_records, shown
 
 DEFAULT_CAPACITY = 1000
+
+# A word that ends like this is the name of a file that keeps a memory.
+_FILES = (".db", ".sqlite", ".sqlite3")
 
 
 def info(nb: Notebook, *, restore: bool = False) -> Reply:
@@ -65,11 +69,12 @@ def use(
 ) -> Reply:
     """Choose the memory to work on, its namespace, capacity, durability or search mode.
 
-    MEMORY is a variable that holds a MemoryPrimitive or an address; or in-memory; or an address such
-    as redis://host:6379; or embedded, a server of your own that keeps its records in a directory. If
-    there is no variable REDIS_URL, $REDIS_URL takes the address from the environment, so that no
+    MEMORY is a variable that holds a MemoryPrimitive or an address; or in-memory; or a file such as
+    notes.db, which keeps the records; or an address such as redis://host:6379; or embedded, a server of
+    your own that keeps its records in a directory. If there is no variable REDIS_URL, $REDIS_URL takes the address from the environment, so that no
     password is saved in the notebook. Returns the memory, so that code can use the same one.
 
+      %memory use notes.db
       %memory use $agent_memory
       %memory use $REDIS_URL
       %memory use embedded
@@ -82,8 +87,8 @@ def use(
     Flags:
         namespace: name of the tenant; each has its own records
         max_size: capacity in records
-        durability: what must hold before a write to a server is acknowledged: memory, disk or
-            replicas:N
+        durability: what must hold before a write to a server or a file is acknowledged: memory, disk
+            or replicas:N
         mode: how to search from now on, in commands and in code: keyword, ranked, semantic or hybrid
         yes: evict the records for which a smaller capacity has no room
     """
@@ -190,6 +195,10 @@ def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
         facts["server"] = harmless(about["redis_url"])
         facts["version"] = about["server"] or "unknown"
         facts["state"] = "degraded: working in memory" if about["degraded"] else "connected"
+    if "path" in about:
+        facts["path"] = harmless(about["path"])
+        facts["size on disk"] = f"{about['size_on_disk']:,} bytes"
+        facts["durability"] = about["durability"]
     facts |= {
         "namespace": about["namespace"],
         "size": about["size"],
@@ -247,7 +256,8 @@ def _chosen(
         backend = f"variable {id(memory)}"
         nb.memories[backend, namespace] = memory
     elif isinstance(memory, str):
-        backend = memory
+        # A relative path means the same file after a %cd as well.
+        backend = absolute(memory) if scheme_of(memory) == FILE else memory
     elif memory is not None:
         raise InvalidArgument(
             f"MEMORY: <{type(memory).__name__}> is no MemoryPrimitive, 'in-memory' or URL"
@@ -256,7 +266,7 @@ def _chosen(
     known = nb.memories.get(place)
     if known is None or durability not in (None, _durability_of(known)):
         if durability is None:
-            durability = _durability_of(nb.memory) if backend == nb.backend else "memory"
+            durability = _durability_of(nb.memory) if backend == nb.backend else None
         nb.memories[place] = MemoryPrimitive(
             backend if is_address(backend) else None,
             _capacity(nb, max_size),
@@ -289,7 +299,9 @@ def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive | str:
         return found
     if isinstance(found, str) and is_address(found):
         return found
+    if found is None and name.endswith(_FILES):
+        return f"{FILE}:{name}"
     raise InvalidArgument(
-        f"MEMORY: '{shown(name)}' is no MemoryPrimitive, 'in-memory', 'embedded' or address such "
-        "as redis://localhost:6379"
+        f"MEMORY: '{shown(name)}' is no MemoryPrimitive, 'in-memory', 'embedded', file such as notes.db or "
+        "address such as redis://localhost:6379"
     )

@@ -121,7 +121,6 @@ class Database:
             ) from None
         os.close(file)
 
-
     def _opened(self) -> sqlite3.Connection:
         """Returns a new connection to a file that is a memory, or has just become one."""
         is_new = self._look()
@@ -131,15 +130,16 @@ class Database:
                 self._make_tables(connection)
             # The log beside the file, by which others read while one process writes.
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            if mode != "wal":
-                raise unusable(
-                    self.path,
-                    "this folder cannot hold the file, as a folder on a network drive; name a file on a local disk",
-                )
-            return connection
         except BaseException:
             connection.close()
             raise
+        if mode == "wal":
+            return connection
+        connection.close()
+        raise unusable(
+            self.path,
+            "this folder cannot hold a memory, as a folder on a network drive; name a file on a local disk",
+        )
 
     def _look(self) -> bool:
         """Returns whether the file is still empty; refuses one of another program, and leaves it as it is.
@@ -166,7 +166,9 @@ class Database:
         finally:
             look.close()
         if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-            raise unusable(path, "the file or its folder is read-only; copy it to a folder of yours")
+            raise unusable(
+                path, "the file or its folder is read-only; copy it to a folder of yours"
+            )
         if application == 0 and is_empty:
             return True
         if application != APPLICATION:
@@ -197,7 +199,7 @@ class Database:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN EXCLUSIVE")
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for statement in SCHEMA:
+            for statement in SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
@@ -207,8 +209,9 @@ class Database:
 
     def version(self) -> int:
         """Returns a number that changes when another connection has changed the file."""
-        number: int = self.connection.execute("PRAGMA data_version").fetchone()[0]
-        return number
+        for (number,) in self.connection.execute("PRAGMA data_version"):
+            version: int = number
+        return version
 
     def begin_reading(self) -> None:
         """Begins a transaction that sees the file as it is at one instant."""

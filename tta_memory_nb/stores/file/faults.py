@@ -12,8 +12,7 @@ _RULES = {
     sqlite3.SQLITE_READONLY: ("READONLY", "the file or its folder may not be written to"),
     sqlite3.SQLITE_CORRUPT: (
         "CORRUPT",
-        "the file is damaged; restore a copy, or read what is left of it with the command "
-        "sqlite3 FILE .recover",
+        "the file is damaged; restore a copy, or try the command: sqlite3 FILE .recover",
     ),
     sqlite3.SQLITE_NOTADB: ("CORRUPT", "the file is damaged: it is no database any more"),
     sqlite3.SQLITE_TOOBIG: ("TOOBIG", "a record is larger than SQLite takes, which is about 1 GB"),
@@ -68,8 +67,7 @@ def unusable(path: Path, rule: str) -> InvalidArgument:
 
 def named(path: Path) -> str:
     """Returns what errors call a file."""
-    text = repr(str(path))
-    return f"file:{text}"
+    return f"file:{str(path)!r}"
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -127,9 +127,7 @@ class Mirror:
         rows.write(connection, head, (e for e in used if e._write_seq > before.counter))
         # Of what was written, the records with an old place are those that an undo has brought back.
         back = [
-            e
-            for e in change.written
-            if e._recency <= before.counter and entries.get(e.key) is e
+            e for e in change.written if e._recency <= before.counter and entries.get(e.key) is e
         ]
         if back:
             rows.write(connection, head, back)

@@ -20,17 +20,23 @@ from ...text import to_utf8
 FORMAT = 1
 """The number of the layout below; a later version of the package may read it, an earlier one must not."""
 
-SCHEMA = (
-    "CREATE TABLE namespaces (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, counter INTEGER NOT NULL,"
-    " epoch INTEGER NOT NULL, log_start INTEGER NOT NULL, capacity INTEGER, evictions INTEGER NOT NULL)",
-    "CREATE TABLE records (id INTEGER PRIMARY KEY, namespace INTEGER NOT NULL, key BLOB NOT NULL,"
-    " text BLOB NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL, expires_at REAL,"
-    " write_seq INTEGER NOT NULL, recency INTEGER NOT NULL, UNIQUE (namespace, key))",
-    "CREATE INDEX by_recency ON records (namespace, recency)",
-    "CREATE INDEX by_expiry ON records (namespace, expires_at) WHERE expires_at IS NOT NULL",
-    "CREATE TABLE deletions (namespace INTEGER NOT NULL, seq INTEGER NOT NULL, key BLOB NOT NULL,"
-    " PRIMARY KEY (namespace, seq)) WITHOUT ROWID",
-)
+SCHEMA = """
+CREATE TABLE namespaces (
+    id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, counter INTEGER NOT NULL, epoch INTEGER NOT NULL,
+    log_start INTEGER NOT NULL, capacity INTEGER, evictions INTEGER NOT NULL
+);
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY, namespace INTEGER NOT NULL, key BLOB NOT NULL, text BLOB NOT NULL,
+    created_at REAL NOT NULL, updated_at REAL NOT NULL, expires_at REAL,
+    write_seq INTEGER NOT NULL, recency INTEGER NOT NULL, UNIQUE (namespace, key)
+);
+CREATE INDEX by_recency ON records (namespace, recency);
+CREATE INDEX by_expiry ON records (namespace, expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE deletions (
+    namespace INTEGER NOT NULL, seq INTEGER NOT NULL, key BLOB NOT NULL, PRIMARY KEY (namespace, seq)
+) WITHOUT ROWID
+"""
+"""The statements that make the tables, separated by semicolons."""
 
 # A process that has not followed for so many writes and reads reads the namespace anew.
 _LOGGED = 20_000

@@ -12,7 +12,7 @@ from pathlib import Path
 from sys import maxsize
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ...entry import Entry, Unreadable
+from ...entry import Entry
 from ...errors import ServerError, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...keys import check_key
@@ -38,6 +38,9 @@ _MOST_READS = 512
 
 # So many records a stream looks at in one step.
 _STREAMED = 64
+
+# Stands for "the file has to be looked at first", where None stands for no record.
+_UNKNOWN = Entry("", b"{}", None, 0.0, None)
 
 
 def open_store(address: str, settings: Settings) -> FileStore:
@@ -97,6 +100,8 @@ class FileStore(NotCopied):
         durability: what must hold before a write is acknowledged.
         path: absolute path of the file.
     """
+
+    backend = "file"
 
     def __init__(self, settings: Settings, durability: Durability, path: Path) -> None:
         self.namespace = settings.namespace
@@ -265,31 +270,30 @@ class FileStore(NotCopied):
 
     # ---- one record
 
-    def write_now(self, entry: Entry) -> None:
-        """Carries `write` out in the calling thread."""
-        self._change(lambda: self.fallback.put((entry,)))
-
     def write(self, entry: Entry) -> Plan[None]:
         """Writes one entry in a way that cannot be taken back."""
-        yield Call(self.write_now, entry)
-
-    def read_now(self, key: str) -> Entry | None:
-        """Carries `read` out in the calling thread.
-
-        Raises:
-            ServerError: the record is damaged.
-        """
-        entry = self.runner.run(self.read(key))
-        if isinstance(entry, Unreadable):
-            raise entry.error()
-        return entry
+        yield from self.put((entry,))
 
     def read(self, key: str) -> Plan[Entry | None]:
         """Returns the entry of a key, made the newest; None when there is none."""
-        entry = yield from self._look_at(lambda: self._records.read(key))
-        if self._mirror.unnoted >= _MOST_READS:
-            self._note_reads()
+        entry = self._read_at_once(key)
+        if entry is _UNKNOWN:
+            entry = yield Call(self._read, key)
         return entry
+
+    def _read_at_once(self, key: str) -> Entry | None:
+        """Reads a record if nothing has to be waited for, else returns the entry that stands for that."""
+        if not self._busy:
+            with self._records.lock:
+                if not self._busy and self._can_answer():
+                    entry = self._records.read(key)
+                    if self._mirror.unnoted >= _MOST_READS:
+                        self._note_reads()
+                    return entry
+        return _UNKNOWN
+
+    def _read(self, key: str) -> Entry | None:
+        return self._look(lambda: self._records.read(key))
 
     expires_at = _looking(Records.expires_at)
 
@@ -308,19 +312,12 @@ class FileStore(NotCopied):
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""
         wanted = [check_key(key) for key in keys]
-        found = yield from self._look_at(lambda: self._records.fetch(wanted))
-        if self._mirror.unnoted >= _MOST_READS:
-            self._note_reads()
-        return found
+        return (yield from self._look_at(lambda: self._records.fetch(wanted)))
 
     def find(self, search: Search) -> Plan[list[Hit]]:
         """Returns the hits of a search."""
         yield from self._look_at(_nothing)
         return self._records.find(search)  # without the lock, where it takes long
-
-    def find_now(self, search: Search) -> list[Hit]:
-        """Carries `find` out in the calling thread."""
-        return self.runner.run(self.find(search))
 
     def stream(self, search: Search) -> Iterator[Plan[list[Hit]]]:
         """Yields plans that look at the records of a search a few at a time."""
@@ -396,7 +393,7 @@ class FileStore(NotCopied):
         """Returns what the store runs on, see `SyncMemory.get_backend_info`."""
         size = yield from self.size()
         return {
-            "backend": "file",
+            "backend": self.backend,
             "fallback_available": False,
             "namespace": self.namespace,
             "size": size,

@@ -159,6 +159,11 @@ class RedisStore(NotCopied):
         """How many records have been evicted since the start."""
         return self.commands.evictions
 
+    @property
+    def backend(self) -> str:
+        """What the records are on now: ``"redis"``, or in an outage ``"in-memory"``."""
+        return "redis" if self.is_on_server() else "in-memory"
+
     def is_on_server(self) -> bool:
         """Returns whether the records are on the server now."""
         return self.outages.current is None
