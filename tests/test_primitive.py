@@ -107,7 +107,7 @@ def test_additional_arguments_of_the_constructor_are_keyword_only():
         ("namespace", "default"),
         ("on_outage", "fallback"),
         ("timeout", 2.0),
-        ("durability", "memory"),
+        ("durability", None),
         ("embedder", None),
         ("summarizer", None),
         ("default_mode", "keyword"),
@@ -724,7 +724,7 @@ def test_a_memory_can_be_made_over_an_in_memory_store():
 
 def test_an_object_that_is_no_store_is_refused_with_the_verbs_that_it_lacks():
     with pytest.raises(
-        InvalidArgument, match=r"store=\{\}: it lacks about, before_close,.* write;"
+        InvalidArgument, match=r"store=\{\}: it lacks about, backend, before_close,.* write;"
     ):
         MemoryPrimitive.over({})
     with pytest.raises(InvalidArgument, match="summarizer=3: give a callable"):
