@@ -110,7 +110,7 @@ class Store(Protocol):
 
     @property
     def backend(self) -> str:
-        """What the records are on now: ``"in-memory"``, ``"file"`` or ``"redis"``."""
+        """Name of what the records are on now, which is ``"in-memory"``, ``"file"`` or ``"redis"``."""
         ...
 
     def is_on_server(self) -> bool:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from contextlib import suppress
+from errno import ENOENT
 from pathlib import Path
 from urllib.parse import quote
 from weakref import finalize
@@ -104,17 +105,17 @@ class Database:
     def _create(self) -> None:
         """Creates the file if there is none, and refuses what is no file."""
         path = self.path
-        if path.exists() and not path.is_file():
-            raise unusable(path, "this is no file; name one, as in file:notes.db")
         flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         try:
             try:
                 # No other user may read what is remembered. SQLite gives its other files the same rights.
                 file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:
-                return
+                if path.is_file():
+                    return
+                raise unusable(path, "this is no file; name one, as in file:notes.db") from None
         except OSError as error:
-            if not path.parent.is_dir():
+            if error.errno == ENOENT:
                 raise unusable(path, "there is no such folder; create it first") from None
             raise unusable(
                 path, f"the file cannot be created or written ({error.strerror})"
@@ -187,7 +188,7 @@ class Database:
     def _connected(self, mode: str) -> sqlite3.Connection:
         # Waiting is done by the callers, who hold no lock meanwhile.
         return sqlite3.connect(
-            f"file:{quote(self.path.as_posix())}?mode={mode}",
+            f"file:///{quote(os.fsencode(self.path.as_posix().removeprefix('/')), safe='/:')}?mode={mode}",
             uri=True,
             timeout=0,
             isolation_level=None,

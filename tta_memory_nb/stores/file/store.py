@@ -164,8 +164,8 @@ class FileStore(NotCopied):
             with self._records.lock:
                 if self._busy:
                     return nested_do()
-                self._busy = True
                 try:
+                    self._busy = True
                     return do()
                 except sqlite3.Error as error:
                     if not is_busy(error):

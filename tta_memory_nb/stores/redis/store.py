@@ -161,7 +161,7 @@ class RedisStore(NotCopied):
 
     @property
     def backend(self) -> str:
-        """What the records are on now: ``"redis"``, or in an outage ``"in-memory"``."""
+        """Name of what the records are on now, which is ``"redis"``, or in an outage ``"in-memory"``."""
         return "redis" if self.is_on_server() else "in-memory"
 
     def is_on_server(self) -> bool:
