@@ -80,15 +80,16 @@ DEEP = 10 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 1
 def examples(backend: str, many: int) -> int:
     """Returns how many random programs a backend runs.
 
-    All backends share the logic above the wire, and a program takes longer on a server. So
-    `ONE_SERVER` runs a fifth as many programs as a backend in this process, and each other server a
-    twenty-fifth.
+    All backends share the logic above the wire, and a program takes longer on a server or in a file. So
+    `ONE_SERVER` and the file run a fifth as many programs as a backend in this process, and each other
+    server a twenty-fifth.
 
     Args:
         backend: name of a row in `WITH_A_STAND_IN`.
         many: number of programs for a backend in this process.
     """
-    share = 1 if backend not in SERVERS else 5 if backend == ONE_SERVER else 25
+    in_process = backend not in SERVERS and backend != "file"
+    share = 1 if in_process else 5 if backend in (ONE_SERVER, "file") else 25
     return DEEP * max(1, many // share)
 
 
