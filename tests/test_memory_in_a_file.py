@@ -10,6 +10,8 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from backends import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_interrupts import Interrupt
 
 from tta_memory_nb import MemoryPrimitive, SyncMemory
 from tta_memory_nb.errors import InvalidArgument, ServerError, StoreUnavailable
@@ -434,24 +437,40 @@ def test_damaged_pages_are_an_error_and_stay_as_they_are(path: Path) -> None:
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_a_write_that_is_interrupted_is_there_as_a_whole_or_not_at_all(
-    path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
-) -> None:
-    memory = memory_at(path)
-    memory.add("a", {"n": 1})
-    mirror = store_of(memory)._mirror
+VERBS: dict[str, Callable[[SyncMemory], object]] = {
+    "add_many": lambda memory: memory.add_many(
+        [("a", {"n": 2}), ("b", {"n": 2}), ("new", {"n": 2})]
+    ),
+    "get": lambda memory: memory.get("a"),
+    "clear": lambda memory: memory.clear(),
+}
 
-    def interrupted(*_: object) -> None:
-        raise error
 
-    with monkeypatch.context() as patched:
-        patched.setattr(mirror, "save", interrupted)
-        with pytest.raises(error):
-            memory.add_many([("a", {"n": 2}), ("b", {"n": 3})])
-    assert contents(memory) == [("a", {"n": 1})] == contents(memory_at(path))
-    memory.add("b", {"n": 4})
-    assert memory.keys() == ["a", "b"]
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_interrupt_at_any_instant_leaves_a_verb_done_or_not_done(path: Path, verb: str) -> None:
+    memory, other = memory_at(path), memory_at(path)
+    for number in count(1):
+        memory.clear()
+        memory.resize(10)
+        memory.add_many([("a", {"n": 1}), ("b", {"n": 1})])
+        other.add("c", {"n": 1})  # so that there is something to follow
+        before = sorted_contents(memory_at(path))
+        other.add("c", {"n": 1})
+        with Interrupt(number) as interrupt, suppress(KeyboardInterrupt):
+            VERBS[verb](memory)
+        found = sorted_contents(memory)
+        assert found == sorted_contents(other) == sorted_contents(memory_at(path)), interrupt.place
+        if interrupt.place is None:
+            break
+        VERBS[verb](other)
+        assert found in (before, sorted_contents(other)), interrupt.place
+        memory.add("after", {})
+        assert "after" in other.keys(), interrupt.place  # noqa: SIM118
+    assert number > 10
+
+
+def sorted_contents(memory: SyncMemory) -> list[tuple[str, dict[str, Any]]]:
+    return sorted(contents(memory), key=lambda pair: pair[0])
 
 
 def test_a_write_in_the_middle_of_a_write_is_refused(
