@@ -126,7 +126,7 @@ def _entries(keys: list[str], number: int, now: float) -> list[Any]:
     return [new_entry(key, {"n": number}, now, None) for key in keys]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(steps=st.lists(st.tuples(st.booleans(), STEPS), max_size=14))
 def test_two_memories_of_one_file_are_like_one_memory(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[bool, tuple[Any, ...]]]
@@ -153,6 +153,17 @@ def test_two_memories_of_one_file_are_like_one_memory(
     assert contents(memory_at(path, clock=clock)) == contents(one)
     for memory in both:
         memory.close()
+
+
+def test_what_an_undo_brings_back_is_seen_by_all_in_its_old_place(path: Path) -> None:
+    first, second = memory_at(path), memory_at(path)
+    first.add_many((key, {"key": key}) for key in "abc")
+    change = first.remove(["b"])
+    assert second.keys() == ["a", "c"]
+    second.add("d", {})
+    first.undo(change)
+    assert second.keys() == ["a", "b", "c", "d"]
+    assert second.search("b") == [{"key": "b"}]
 
 
 def test_a_read_counts_for_the_order_of_use_of_all(path: Path) -> None:
@@ -216,6 +227,8 @@ def test_a_forked_process_has_a_connection_of_its_own(path: Path) -> None:
         memory.add("before", {"n": 0})
         child = os.fork()
         if not child:
+            if memory._store._database.is_open:
+                os._exit(2)  # it would be the connection of the parent
             memory.add("child", {"n": 1})
             os._exit(0 if memory.keys() == ["before", "child"] else 1)
         _, status = os.waitpid(child, 0)
