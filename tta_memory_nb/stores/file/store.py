@@ -253,7 +253,6 @@ class FileStore(NotCopied):
 
     def _disconnect(self) -> None:
         """Closes the file."""
-        self._note_reads()
         with self._records.lock:
             if not self._busy:
                 self._database.close()
