@@ -412,11 +412,17 @@ def test_a_folder_that_does_not_exist_is_not_made(path: Path) -> None:
         memory_at(path.parent / "typo" / "notes.db")
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_refused(path: Path) -> None:
-    path.parent.chmod(0o500)
-    with pytest.raises(InvalidArgument, match="cannot be created"):
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_what_can_only_be_read_is_refused_before_anything_is_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    memory_at(path).close()
+    refused = path if place == "file" else path.parent
+    # The rights themselves would not keep root out.
+    monkeypatch.setattr(os, "access", lambda name, _: Path(name) != refused)
+    with pytest.raises(InvalidArgument, match="read-only"):
         memory_at(path)
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_damaged_record_is_shown_with_its_reason(path: Path) -> None:

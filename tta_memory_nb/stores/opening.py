@@ -70,8 +70,8 @@ def open_store(address: str | None, settings: Settings) -> Store:
             if name not in (EMBEDDED, FILE) and "rediss+" not in name
         )
         raise InvalidArgument(
-            f"redis_url={masked_url(address)!r}: give an address that begins with {known} or "
-            "'embedded:', or 'file:' and a path"
+            f"redis_url={masked_url(address)!r}: give an address that begins with {known}, "
+            "'embedded:' or 'file:'"
         )
     store: Store = import_module(scheme.module, __package__).open_store(address, settings)
     return store

@@ -111,9 +111,8 @@ class Database:
                 # No other user may read what is remembered. SQLite gives its other files the same rights.
                 file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:
-                if path.is_file():
-                    return
-                raise unusable(path, "this is no file; name one, as in file:notes.db") from None
+                self._check_access()
+                return
         except OSError as error:
             if error.errno == ENOENT:
                 raise unusable(path, "there is no such folder; create it first") from None
@@ -121,6 +120,16 @@ class Database:
                 path, f"the file cannot be created or written ({error.strerror})"
             ) from None
         os.close(file)
+
+    def _check_access(self) -> None:
+        """Refuses what is no file, and a file that can only be read, before SQLite makes files beside it."""
+        path = self.path
+        if not path.is_file():
+            raise unusable(path, "this is no file; name one, as in file:notes.db")
+        if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+            raise unusable(
+                path, "the file or its folder is read-only; copy it to a folder of yours"
+            )
 
     def _opened(self) -> sqlite3.Connection:
         """Returns a new connection to a file that is a memory, or has just become one."""
@@ -168,10 +177,6 @@ class Database:
             raise
         finally:
             look.close()
-        if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-            raise unusable(
-                path, "the file or its folder is read-only; copy it to a folder of yours"
-            )
         if application == 0 and is_empty:
             return True
         if application != APPLICATION:
