@@ -407,6 +407,32 @@ def test_what_is_no_memory_is_refused_and_left_as_it_is(
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("is_foreign", [False, True])
+def test_a_process_that_was_ended_while_it_made_the_tables_leaves_no_harm(
+    path: Path, is_foreign: bool
+) -> None:
+    program = """
+        import os, sqlite3, sys
+        connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+        if sys.argv[2] == "True":
+            connection.execute("CREATE TABLE mine (a)")
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("CREATE TABLE records (a)")
+        connection.executemany("INSERT INTO records VALUES (?)", [("x" * 900,)] * 99)
+        os._exit(0)
+    """
+    run(program, str(path), str(is_foreign))
+    assert Path(f"{path}-journal").exists()
+    if is_foreign:
+        with pytest.raises(InvalidArgument, match="another program"):
+            memory_at(path)
+    else:
+        memory = memory_at(path)
+        memory.add("a", {"n": 1})
+        assert contents(memory_at(path)) == [("a", {"n": 1})]
+
+
 def test_a_folder_that_does_not_exist_is_not_made(path: Path) -> None:
     with pytest.raises(InvalidArgument, match="there is no such folder"):
         memory_at(path.parent / "typo" / "notes.db")

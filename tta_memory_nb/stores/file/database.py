@@ -162,9 +162,7 @@ class Database:
         path = self.path
         look = self._connected("ro")
         try:
-            application = look.execute("PRAGMA application_id").fetchone()[0]
-            version = look.execute("PRAGMA user_version").fetchone()[0]
-            is_empty = look.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+            return self._is_empty(look)
         except sqlite3.DatabaseError as error:
             if is_busy(error):
                 raise
@@ -177,7 +175,14 @@ class Database:
             raise
         finally:
             look.close()
-        if application == 0 and is_empty:
+
+    def _is_empty(self, connection: sqlite3.Connection) -> bool:
+        """Returns whether a database has no tables yet; refuses one of another program or a newer version."""
+        path = self.path
+        [application] = connection.execute("PRAGMA application_id").fetchone()
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application == 0 and tables == 0:
             return True
         if application != APPLICATION:
             raise unusable(
@@ -206,7 +211,7 @@ class Database:
         """Makes the tables in one transaction, so that a file has all of them or none."""
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN EXCLUSIVE")
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if self._is_empty(connection):
             for statement in SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
