@@ -208,7 +208,7 @@ class Incarnation:
             now = self._clock()
             for key, loss in some.items():
                 if self.lost.get(key) is loss and not loss.stays(states[key], now):
-                    del self.lost[key]
+                    self.lost.pop(key, None)  # unless another thread has restored it
 
     def _lost_in(self, gap: Gap, ask: Ask) -> Plan[dict[str, Loss]]:
         now, (since, until) = self._clock(), gap
@@ -247,10 +247,10 @@ class Incarnation:
             Write("delete", found, keys=(key,))
             if isinstance(found, float)
             else Write("set", found.updated_at, entries=(copy(found),), kept=(found,))
-            for key, (found, _) in self.lost.items()
+            for key, (found, _) in list(self.lost.items())
             if isinstance(found, float) or found.expires_at is None or found.expires_at > now
         ]
-        return min((loss.since for loss in self.lost.values()), default=0), writes
+        return min((loss.since for loss in list(self.lost.values())), default=0), writes
 
     def restored(self) -> None:
         """Notes that the server has all that this process knows."""

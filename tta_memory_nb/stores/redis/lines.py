@@ -217,8 +217,9 @@ class Lines:
         try:
             self._close_idle()
             fresh = await self._another()
-            self._lines.append(fresh)
-            self._relieve(fresh)
+            if fresh is not None:
+                self._lines.append(fresh)
+                self._relieve(fresh)
         except ERRORS as error:
             for line in [line for line in self._lines if line.is_silent]:
                 self._give_up(line, error)
@@ -226,11 +227,13 @@ class Lines:
             self._examining = None
             self.go_on()
 
-    async def _another(self) -> Line:
-        """Returns a connection on which the server has just answered."""
+    async def _another(self) -> Line | None:
+        """Returns a connection on which the server has just answered; None if none is silent any more."""
         if self._limits.connections is not None and len(self._lines) >= self._most:
             # The address allows no other one, so a silent one makes room.
-            old = next(line for line in self._lines if line.is_silent)
+            old = next((line for line in self._lines if line.is_silent), None)
+            if old is None:
+                return None
             if old.patience > 1:
                 raise redis.TimeoutError("no answer")
             self._lines.remove(old)
