@@ -31,6 +31,11 @@ class _Screen(pyte.Screen):
         self._answer(data)
 
 
+def _as_from_a_terminal() -> None:
+    """Heeds Ctrl-C also where what has started the tests ignores it, as a shell does for background jobs."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A running IPython, of this process's Python or of a kernel, in a terminal.
 
@@ -50,6 +55,7 @@ class Terminal:
             dimensions=(LINES, COLUMNS),
             timeout=PATIENCE,
             encoding="utf-8",
+            preexec_fn=_as_from_a_terminal,
         )
         self.arguments = arguments
         self._screen = _Screen(self.process.send)
