@@ -104,6 +104,9 @@ class Watch:
                 self.errors.append(error.stack or str(error))
 
         def note_dialog(dialog: Dialog) -> None:
+            if dialog.type == "beforeunload":  # JupyterLab asks whether to leave a changed notebook
+                dialog.accept()
+                return
             self.dialogs.append(dialog.message)
             dialog.dismiss()
 
