@@ -65,9 +65,9 @@ def conversation(sample: dict[str, Any]) -> Corpus:
     """Makes one record of each turn."""
     key_of: dict[str, str] = {}
     records: dict[str, dict[str, Any]] = {}
-    told = sample["conversation"]
-    for number in range(1, len(told)):
-        for turn in told.get(f"session_{number}") or ():
+    sessions = sample["conversation"]
+    for number in range(1, len(sessions)):
+        for turn in sessions.get(f"session_{number}") or ():
             dialogue = turn["dia_id"]
             key = create_memory_key(
                 str(sample["sample_id"]), f"session_{number}", {"turn": dialogue}
@@ -76,7 +76,7 @@ def conversation(sample: dict[str, Any]) -> Corpus:
             value = {"speaker": turn["speaker"], "text": turn["text"]}
             if turn.get("blip_caption"):
                 value["caption"] = turn["blip_caption"]
-            value["date"] = told[f"session_{number}_date_time"]
+            value["date"] = sessions[f"session_{number}_date_time"]
             records[key] = value
     asked = []
     for each in sample["qa"]:
