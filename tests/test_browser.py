@@ -23,6 +23,9 @@ from jupyter import NOTEBOOKS, PATIENCE, LabServer, running_lab
 from playwright.sync_api import Browser, Page, expect
 from run_notebooks import without_outputs
 
+from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb.frames import frame_html, records_frame
+
 pytestmark = pytest.mark.browser
 
 QUICKSTART = "01_quickstart.ipynb"
@@ -32,6 +35,7 @@ AGENT = "04_agent.ipynb"
 DEBUGGING = "05_debugging.ipynb"
 FINDING = "06_finding.ipynb"
 SCRATCH = "scratch.ipynb"
+DOWNLOADED = "downloaded.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +50,22 @@ def lab(tmp_path_factory) -> Iterator[LabServer]:
     scratch = nbformat.v4.new_notebook(cells=cells)
     scratch.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(scratch, root / SCRATCH)
+    nbformat.write(downloaded_notebook(), root / DOWNLOADED)
     with running_lab(root, tmp_path_factory.mktemp("home")) as server:
         yield server
+
+
+def downloaded_notebook() -> nbformat.NotebookNode:
+    """Returns a notebook with the table of a search, which JupyterLab does not trust: it has not run here."""
+    memory = MemoryPrimitive().sync
+    for key, text in {"ana:1": "It rains in Málaga", "dana:1": "יורד rain גשם"}.items():
+        memory.add(key, {"text": text})
+    found = records_frame(memory.search_records("rain"), query="rain")
+    table = nbformat.v4.new_output("display_data", {"text/html": frame_html(found)})
+    cell = nbformat.v4.new_code_cell("%memory search rain", outputs=[table])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    return notebook
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +187,32 @@ def test_the_questions_of_a_conversation_are_answered_explained_and_measured(pag
     assert rows["ranked"][0] > rows["keyword"][0]
     expect(panel.locator(".jp-OutputArea img")).to_have_count(1)
     take_pictures(page, panel, "finding")
+    assert traffic.hosts() == {"127.0.0.1"}
+
+
+def test_a_downloaded_notebook_shows_texts_where_they_begin(page, lab, traffic):
+    panel = open_notebook(page, lab, DOWNLOADED)
+    table = panel.locator("table.tta-memory")
+    expect(table.locator("mark")).to_have_count(2)
+    # Otherwise the notebook is trusted, and this test of no worth.
+    assert panel.locator(".jp-OutputArea style").count() == 0
+    sides = table.locator("tr > *").evaluate_all(
+        """cells => cells.map(cell => {
+            const text = document.createRange();
+            text.selectNodeContents(cell);
+            const room = cell.getBoundingClientRect(), line = text.getBoundingClientRect();
+            const before = line.left - room.left, after = room.right - line.right;
+            return line.width === 0 || Math.abs(before - after) < 2 ? "full" : before < after ? "left" : "right";
+        })"""
+    )
+    expected = table.locator("tr > *").evaluate_all(
+        "cells => cells.map(cell => getComputedStyle(cell).direction === 'rtl' ? 'right' : 'left')"
+    )
+    assert "right" in expected
+    assert [
+        side for side in zip(sides, expected, strict=True) if side[0] not in ("full", side[1])
+    ] == []
+    take_pictures(page, panel, "downloaded")
     assert traffic.hosts() == {"127.0.0.1"}
 
 

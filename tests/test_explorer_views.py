@@ -274,6 +274,32 @@ def test_a_page_that_was_reloaded_without_a_farewell_is_looked_at_no_more(explor
     assert keys_of(explorer) == ["k50", "k51"]
 
 
+def test_a_page_that_was_lost_without_a_farewell_gives_way_to_a_hidden_one(explore, many):
+    explorer = explore(memory=many)
+    lost, hidden = opened(explorer), opened(explorer, view=2)
+    lost.send("set", window=[50, 52])
+    hidden.send("set", window=[0, 2])
+    hidden.send("see", visible=False)
+    assert keys_of(explorer) == ["k50", "k51"]
+    # While the kernel hears nobody, silence says nothing.
+    beats = explorer._views.beat
+    for _ in range(100):
+        beats()
+    assert keys_of(explorer) == ["k50", "k51"]
+    hidden.send("here")
+    assert keys_of(explorer) == ["k00", "k01"]
+    lost.send("here")
+    assert keys_of(explorer) == ["k50", "k51"]
+    for _ in range(400):
+        beats()
+        hidden.send("here")
+    assert [view.number for view in explorer._views.opened()] == [2]
+    # It was only silent: its computer was asleep.
+    lost.send("hello")
+    assert len(keys_of(explorer)) == 60
+    assert [view.number for view in explorer._views.opened()] == [1, 2]
+
+
 def test_a_view_that_greets_again_behind_another_one_does_not_come_to_the_front(explore, many):
     explorer = explore(memory=many)
     first, second = opened(explorer), opened(explorer, view=2)

@@ -38,6 +38,13 @@ test("messages of the kernel are received until the channel is closed", () => {
   assert.equal(listeners.size, 0);
 });
 
+test("one sign of life of the kernel in four is answered", () => {
+  const { channel, sent } = open();
+  for (let signs = 0; signs < 9; signs += 1) channel.answerSign();
+  assert.deepEqual(sent.map((message) => message.do), ["here", "here"]);
+  assert.equal(channel.unanswered.size, 0);
+});
+
 test("an answer goes to the function that waits for it, once", () => {
   const { channel } = open();
   const answers = [];

@@ -6,6 +6,7 @@ in sight. Selections and other tables keep the columns and the order that their 
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -31,9 +32,8 @@ from .layout import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# Colours and lines are those of the front end, so that the table fits both themes. A front end that strips
-# the style from untrusted HTML shows a plain table. Text of any script begins where its script begins. Paper has
-# no scroll bar, and often no colours.
+# Colours and lines are those of the front end, so that the table fits both themes. Text of any script begins where
+# its script begins. Paper has no scroll bar, and often no colours.
 _STYLE = """<style>
 .tta-memory th, .tta-memory td {
   text-align: start !important; white-space: nowrap; vertical-align: top; unicode-bidi: isolate;
@@ -52,6 +52,12 @@ _STYLE = """<style>
   .tta-memory mark { font-weight: bold; text-decoration: underline; print-color-adjust: exact; }
 }
 </style>"""
+
+# JupyterLab strips style elements from the outputs of a notebook that is not trusted, such as one that was just
+# downloaded, and aligns the cells of its tables to the right. It keeps these attributes: "inherit" leads, by way of
+# each row, to the alignment of the page, which is the side where the text begins.
+_ALIGNED = ' style="text-align: inherit"'
+_MAIN_ALIGNED = ' style="text-align: inherit; min-width: 24em"'
 
 # The two last classes make MathJax leave "$5 and $10" alone.
 _CLASSES = ("tta-memory", "tex2jax_ignore", "mathjax_ignore")
@@ -190,16 +196,16 @@ def _some_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 def _records_html(frame: pd.DataFrame) -> str:
     some, half = _some_rows(frame)
     columns, left_out = _columns(some)
-    head = "".join(f'<th class="tta-{c.kind}">{_html_text(c.name)}</th>' for c in columns)
+    head = "".join(f'<th class="tta-{c.kind}"{_ALIGNED}>{_html_text(c.name)}</th>' for c in columns)
     rows = [
-        "<tr>" + "".join(_html_cell(c.kind, c.cells[at]) for c in columns) + "</tr>"
+        f"<tr{_ALIGNED}>" + "".join(_html_cell(c.kind, c.cells[at]) for c in columns) + "</tr>"
         for at in range(len(some))
     ]
     if half < len(some):
-        rows.insert(half, "<tr>" + "<td>…</td>" * len(columns) + "</tr>")
+        rows.insert(half, f"<tr{_ALIGNED}>" + "<td>…</td>" * len(columns) + "</tr>")
     # pandas' own class, which front ends style.
     table = (
-        f'<table class="dataframe {" ".join(_CLASSES)}"><thead><tr>{head}</tr></thead>'
+        f'<table class="dataframe {" ".join(_CLASSES)}"><thead><tr{_ALIGNED}>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
     if half < len(some) or left_out:
@@ -220,7 +226,8 @@ def _html_cell(kind: str, cell: Cell) -> str:
     pieces.append(_html_text(cell.text[at:]))
     if cell.bars:
         pieces.append(_html_bars(cell.bars))
-    return f'<td class="tta-{kind}" dir="auto"{title}>{"".join(pieces)}</td>'
+    aligned = _MAIN_ALIGNED if kind == "main" else _ALIGNED
+    return f'<td class="tta-{kind}" dir="auto"{aligned}{title}>{"".join(pieces)}</td>'
 
 
 def _html_bars(bars: Sequence[tuple[str, float]]) -> str:
@@ -315,7 +322,7 @@ def _selection_html(frame: pd.DataFrame) -> str:
     too_long = len(frame) > max_rows
     # As the name of the columns, the index's name appears in their row and needs no row of its own.
     name = None if frame.index.name is None else str(frame.index.name)
-    return frame.rename_axis(index=None, columns=name).to_html(
+    html = frame.rename_axis(index=None, columns=name).to_html(
         max_rows=(pd.get_option("display.min_rows") or max_rows) if too_long else None,
         max_cols=pd.get_option("display.max_columns") or None,
         show_dimensions=too_long,
@@ -325,6 +332,8 @@ def _selection_html(frame: pd.DataFrame) -> str:
         border=0,
         classes=list(_CLASSES),
     )
+    # Texts are escaped, so these tags are the table's own. pandas aligns the row of its headings.
+    return re.sub(r"<(tr|th|td)(?: style=\"text-align: right;\")?>", rf"<\1{_ALIGNED}>", html)
 
 
 def _format_instant(at: Any) -> str:

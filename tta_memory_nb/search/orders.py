@@ -110,6 +110,8 @@ class _Order(Generic[T]):
 
     def clear(self) -> None:
         """Forgets all terms; the next search that can use the order builds it."""
+        self._asked: object = None
+        self._range = 0, 0
         self._sorted: list[T] | None = None
         self._unsorted: list[T] = []
         # Entries of a higher recency were written or read since the order was brought up to date.
@@ -131,7 +133,7 @@ class _Order(Generic[T]):
             self.clear()
             terms = sorted(map(of, entries.values()))
             self._seen = next(map(recency, reversed(entries.values())), 0)
-            self._sorted = terms
+            self._replace(terms)
             return terms
         fresh = used_since(entries, self._seen)
         if fresh:
@@ -147,21 +149,34 @@ class _Order(Generic[T]):
             # Timsort finds the run that is sorted already.
             terms = terms + self._unsorted
             terms.sort()
-            self._sorted = terms
+            self._replace(terms)
             self._unsorted = []
         return terms
+
+    def _replace(self, terms: list[T]) -> None:
+        self._asked = None  # first, since an interrupt must not leave a range of other terms
+        self._sorted = terms
+
+    def _range_in(self, terms: list[T], filters: Filters) -> tuple[int, int]:
+        """Returns the range of the sorted terms that filters name, which an agent asks for again and again."""
+        asked = filters.prefix, filters.user, filters.session, filters.since, filters.until
+        if asked != self._asked:
+            self._asked = None
+            self._range = self._by.range(terms, filters)
+            self._asked = asked
+        return self._range
 
     def size(self, entries: Entries, filters: Filters) -> int:
         """Returns how many entries the filters name at most."""
         terms = self._update(entries)
-        low, high = self._by.range(terms, filters)
+        low, high = self._range_in(terms, filters)
         return high - low + len(self._unsorted)
 
     def entries(self, entries: Entries, filters: Filters) -> Iterator[Entry]:
         """Yields the entries that the filters name, some of them twice, in no order."""
         terms, by = self._update(entries), self._by
         fresh = [term for term in self._unsorted if by.accepts(term, filters)]
-        low, high = by.range(terms, filters)
+        low, high = self._range_in(terms, filters)
         for part in (islice(terms, low, high), fresh):
             for term in part:
                 entry = by.entry(entries, term)
@@ -233,15 +248,17 @@ class Orders:
         """Returns the order that names fewest entries, and how many; None if these are too many."""
         if len(entries) <= _FEW:
             return None
-        sizes: list[tuple[_Order[str] | _Order[Instant], int]] = []
-        if prefix_of(filters):
-            sizes.append((self._keys, self._keys.size(entries, filters)))
+        order: _Order[str] | _Order[Instant] = self._keys
+        size: float = inf
+        if filters.user is not None or filters.prefix:
+            size = order.size(entries, filters)
         if filters.since is not None or filters.until is not None:
-            sizes.append((self._instants, self._instants.size(entries, filters)))
-        found = min(sizes, key=itemgetter(1), default=None)
-        if found is None or found[1] > most or found[1] * _COST >= len(entries):
+            spanned = self._instants.size(entries, filters)
+            if spanned < size:
+                order, size = self._instants, spanned
+        if size > most or size * _COST >= len(entries):
             return None
-        return found
+        return order, int(size)
 
 
 def prefix_of(filters: Filters) -> str:

@@ -84,7 +84,8 @@ class MessageHandler:
         if not isinstance(number, int):
             return
         view = self._views.of(number)
-        if number < view.greeting:
+        view.silence = 0
+        if number < view.greeting or content.get("do") == "here":
             return
         first = content.get("again")
         is_new = view.hears_first(first if isinstance(first, int) else number)

@@ -34,6 +34,10 @@ Send: TypeAlias = Callable[[Message], None]
 # which view has sent it.
 _IDS_OF_A_VIEW = 1_000_000
 _WIDEST_WINDOW = 500
+_MOST_SILENT = 20
+"""A view that another view outdoes by so many answered signs of life is not looked at; its page may be gone."""
+_GONE = 300
+"""A view that another view outdoes by so many is closed. If its page is still there, it opens again when it speaks."""
 _REMEMBERED = 1000
 """How many messages of a view the kernel remembers, so that it can tell one that was sent again."""
 
@@ -57,6 +61,7 @@ class View:
         is_in_sight: whether the view can be seen on the screen, as far as the kernel knows.
         used_at: the larger the number, the later the view was used.
         sent: how many messages were sent to this view.
+        silence: how many signs of life the kernel has given since it last heard the view.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class View:
         self.is_in_sight = False
         self.used_at = 0
         self.sent = 0
+        self.silence = 0
         self._look = look
         self._send = send
         self._report = report
@@ -297,12 +303,16 @@ class Views:
         """The rows in the view that a person looks at.
 
         Of several views in sight, this is the one that was used last. While none is in sight, it is the
-        one that was last; without any view, it is the first rows.
+        one that was last; without any view, it is the first rows. A view whose page has gone without a farewell
+        gives way to any other. Silence is compared with that of other views, and not measured: while a cell runs,
+        the kernel may hear none of them.
         """
         views = self.opened()
         if not views:
             return FIRST_WINDOW
-        return max(views, key=lambda view: (view.is_in_sight, view.used_at)).window
+        most = min(view.silence for view in views) + _MOST_SILENT
+        present = (view for view in views if view.silence <= most)
+        return max(present, key=lambda view: (view.is_in_sight, view.used_at)).window
 
     def rows_needed(self) -> int:
         """How many of the first rows must be listed for every view to be complete."""
@@ -339,6 +349,11 @@ class Views:
     def beat(self) -> None:
         """Sends a sign of life, by which a front end knows its kernel is there, and what it has missed."""
         if views := self.opened():
+            least = min(view.silence for view in views)
+            for view in views:
+                view.silence += 1
+                if view.silence > least + _GONE:
+                    view.close()
             sent = {str(view.number): view.sent for view in views}
             with suppress(Exception):  # without a connection there is nothing to keep alive
                 self._send({"kind": "alive", "sent": sent})

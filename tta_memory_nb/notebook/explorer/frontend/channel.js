@@ -6,7 +6,10 @@
 const IDS_OF_A_VIEW = 1_000_000;
 
 /** Verbs that the kernel does not answer. */
-const UNANSWERED = new Set(["cancel", "bye", "see"]);
+const UNANSWERED = new Set(["cancel", "bye", "see", "here"]);
+
+/** A view answers one of so many signs of life of the kernel, so that a resting view costs next to nothing. */
+const SIGNS_AN_ANSWER = 4;
 
 /** A view's connection to the kernel. */
 export class Channel {
@@ -26,6 +29,8 @@ export class Channel {
     this.unanswered = new Map();
     /** How many messages the kernel has sent to this view, by the last of them; null before the first whole state. @type {number | null} */
     this.heard = null;
+    /** How many signs of life have come since this view last sent one of its own. */
+    this.signs = 0;
     this.last = this.view * IDS_OF_A_VIEW;
     /** @type {number | null} The number of the last request whose answer the user waits for. */
     this.awaited = null;
@@ -103,6 +108,14 @@ export class Channel {
     const isNext = isWhole || message.number <= (this.heard ?? 0) + 1;
     if (isNext) this.heard = message.number;
     return !isNext;
+  }
+
+  /** Answers a sign of life now and then. A page that crashes, or loses its connection, says no farewell. */
+  answerSign() {
+    this.signs += 1;
+    if (this.signs < SIGNS_AN_ANSWER) return;
+    this.signs = 0;
+    this.send("here", {});
   }
 
   /** Records that the user no longer waits for an answer. */

@@ -368,6 +368,8 @@ type Nothing = Record<string, never>;
 export interface Requests {
   hello: { visible: boolean };
   bye: Nothing;
+  /** The page is still there. */
+  here: Nothing;
   /** Whether the view can be seen on the screen. */
   see: { visible: boolean };
   set: Settings;

@@ -171,7 +171,9 @@ export class View {
     switch (message.kind) {
       case "state": return this.receiveState(message);
       case "opening": return this.isAlive ? undefined : this.takeState(message.state, null);
-      case "alive": return this.notices.endProgress(); // nothing is being listed then
+      case "alive":
+        this.channel.answerSign();
+        return this.notices.endProgress(); // nothing is being listed then
       case "progress": return this.notices.showProgress(message);
       case "said": return this.notices.say(message.text, message.undo);
       case "error": return this.receiveError(message.message);
