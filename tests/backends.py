@@ -176,6 +176,9 @@ class StandIn:
     def describe(self) -> str:
         return "store=StandIn()"
 
+    def version(self, entry: Entry) -> str:
+        return self._local.version(entry)
+
     def stream(self, search: Search) -> Iterator[Plan[list[Hit]]]:
         hits = self._local.fallback.contents.stream(search)
         batch: list[Hit] = []

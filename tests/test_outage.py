@@ -658,6 +658,14 @@ class Schedule(RuleBasedStateMachine):
         for key, value in items.items():
             self.wrote(key, value)
 
+    @rule(some=st.lists(keys, min_size=2, max_size=4, unique=True), count=st.integers(0, 3))
+    def apply(self, some, count):
+        puts = {key: self.value() for key in some[:count]}
+        self.clock.tick()
+        self.proxied.sync.apply(puts, some[count:])
+        for key in some:
+            self.wrote(key, puts.get(key))
+
     @rule(key=keys)
     def delete(self, key):
         self.clock.tick()

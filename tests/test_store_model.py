@@ -13,13 +13,14 @@ from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
     initialize,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
 from json_values import pieces
 from real_servers import SERVERS
 
-from tta_memory_nb import MemoryRecord
+from tta_memory_nb import Conflict, MemoryRecord
 from tta_memory_nb.entry import new_entry
 from tta_memory_nb.stores.base import Change
 from tta_memory_nb.text import fold
@@ -85,11 +86,11 @@ class Model:
             self.items.pop(item.key) for item in present[: max(0, len(present) - self.max_size)]
         ]
 
-    def write(self, pairs: list[tuple[str, dict[str, Any]]], ttl: float | None) -> Taken:
+    def write(self, items: list[tuple[str, dict[str, Any], float | None]]) -> Taken:
         before = {item.key: item for item in self.oldest_first()}
         now = self.clock()
         written = []
-        for key, value in pairs:
+        for key, value, ttl in items:
             old = self.items.get(key)
             item = Item(key, value, old.created_at if old else now, now, ttl and now + ttl)
             self.use(item)
@@ -173,7 +174,7 @@ class Program(RuleBasedStateMachine):
     @rule(key=keys, value=values, ttl=ttls)
     def add(self, key, value, ttl):
         self.memory.add(key, value, ttl)
-        self.model.write([(key, value)], ttl)
+        self.model.write([(key, value, ttl)])
 
     @rule(key=keys, value=values, ttl=st.sampled_from([1, 2]))
     def add_and_wait_until_it_expires(self, key, value, ttl):
@@ -185,13 +186,40 @@ class Program(RuleBasedStateMachine):
     @rule(pairs=st.lists(st.tuples(keys, values), max_size=4), ttl=ttls)
     def add_many(self, pairs, ttl):
         assert self.memory.add_many(pairs, ttl) == len(pairs)
-        self.model.write(pairs, ttl)
+        self.model.write([(*pair, ttl) for pair in pairs])
 
     @rule(target=changes, pairs=st.lists(st.tuples(keys, values), max_size=4), ttl=ttls)
     def put(self, pairs, ttl):
         now = self.clock()
         real = calls(self.memory).put([new_entry(key, value, now, ttl) for key, value in pairs])
-        return self.same(real, self.model.write(pairs, ttl))
+        return self.same(real, self.model.write([(*pair, ttl) for pair in pairs]))
+
+    @rule(
+        target=changes,
+        puts=st.dictionaries(keys, st.tuples(values, ttls), max_size=3),
+        deletes=st.lists(keys, max_size=2, unique=True),
+        expected=st.dictionaries(keys, st.sampled_from(["nothing", "this", "another"]), max_size=2),
+    )
+    def apply(self, puts, deletes, expected):
+        deletes = [key for key in deletes if key not in puts]
+        there = {item.key: item for item in self.model.oldest_first()}
+        versions = {record.key: record.version for record in self.memory.records()}
+        expect = {
+            key: {"nothing": None, "this": versions.get(key), "another": "1"}[what]
+            for key, what in expected.items()
+        }
+        wrong = [key for key, version in expect.items() if version != versions.get(key)]
+        items = [(key, *item) for key, item in puts.items()]
+        if wrong:
+            with pytest.raises(Conflict) as caught:
+                self.memory.apply(items, deletes, expect=expect)
+            assert list(caught.value.keys) == wrong
+            return multiple()
+        real = self.memory.apply(items, deletes, expect=expect)
+        gone = [there[key] for key in deletes if key in there]
+        self.model.take(gone)
+        written, removed = self.model.write(items)
+        return self.same(real, (written, [*gone, *removed]))
 
     @rule(key=keys)
     def get(self, key):

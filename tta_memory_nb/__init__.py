@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .errors import (
         AmbiguousKeyWarning,
         CapacityExceeded,
+        Conflict,
         EmbedderError,
         InvalidArgument,
         MissingPackage,
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AmbiguousKeyWarning",
     "CapacityExceeded",
+    "Conflict",
     "EmbedderError",
     "GoldenSet",
     "InMemoryStore",

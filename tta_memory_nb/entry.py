@@ -62,8 +62,13 @@ class Entry(msgspec.Struct, eq=False, gc=False):
             self._folded = searchable_json(self.text)
         return self._folded
 
-    def record(self, namespace: str) -> MemoryRecord:
-        """Returns the record as its user sees it, with a fresh value."""
+    def record(self, namespace: str, version: str | None = None) -> MemoryRecord:
+        """Returns the record as its user sees it, with a fresh value.
+
+        Args:
+            namespace: the namespace of its store.
+            version: what `Store.version` gives; None where nobody asks for it.
+        """
         return MemoryRecord(
             key=self.key,
             value=self.value(),
@@ -71,6 +76,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
             created_at=self.updated_at if self.created_at is None else self.created_at,
             updated_at=self.updated_at,
             expires_at=self.expires_at,
+            version=version,
         )
 
 
@@ -103,9 +109,9 @@ class Unreadable(Entry, eq=False, gc=False):
         """Returns nothing: no text finds the record."""
         return b""
 
-    def record(self, namespace: str) -> MemoryRecord:
+    def record(self, namespace: str, version: str | None = None) -> MemoryRecord:
         """Returns the record as its user sees it."""
-        shown = super().record(namespace)
+        shown = super().record(namespace, version)
         return replace(shown, unreadable=self.reason, raw=self.raw)
 
 

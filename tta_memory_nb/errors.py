@@ -6,6 +6,7 @@
     ├── StoreUnavailable                      the server cannot be reached, with on_outage="raise"
     ├── ServerError                           the server answers, but refuses: wrong password, out of memory, ...
     ├── NotDurable                            a write is on the server, but not as safe as `durability` asks
+    ├── Conflict                              records are not as a write expects them; `keys` names them
     ├── CapacityExceeded                      more records than the memory may hold
     ├── TransferError                         a file that cannot be read or written; `problems` lists why
     ├── EmbedderError                         an embedder that fails, or answers what is no vector
@@ -159,6 +160,18 @@ class NotDurable(TTAMemoryError):
         self.on_disk = on_disk
         self.replicas = replicas
         self.change: Any = None
+
+
+class Conflict(TTAMemoryError):
+    """A write expects records that have been changed, deleted or written meanwhile; nothing was written.
+
+    Attributes:
+        keys: the keys of these records, in the order in which they were expected.
+    """
+
+    def __init__(self, message: str, keys: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.keys = tuple(keys)
 
 
 class CapacityExceeded(TTAMemoryError):

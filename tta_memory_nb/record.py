@@ -32,6 +32,11 @@ class MemoryRecord:
             has written it, or its bytes are damaged. None for any other record. The value is then
             ``{"unreadable": reason}``.
         raw: the bytes that the server keeps of a record that cannot be read.
+        version: a token of the value, for the argument ``expect`` of `MemoryPrimitive.apply`. It is the same for every
+            client of a server and every process that shares a file, stays as long as the value does (reading a record
+            does not change it), and is never that of another value. Versions have no order, and one of an outage counts
+            in that outage only. Records with different versions may be equal. None for a record that no memory has
+            given.
     """
 
     key: str
@@ -44,6 +49,7 @@ class MemoryRecord:
     matches: tuple[str, ...] = ()
     unreadable: str | None = None
     raw: bytes = field(default=b"", repr=False)
+    version: str | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Returns what the record holds, with instants as dates; fields at their defaults are left out."""

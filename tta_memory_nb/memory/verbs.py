@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, 
 
 from ..codec import from_json
 from ..entry import Entry, Unreadable, new_entry
-from ..errors import InvalidArgument, NotStorable, brief
+from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, FilterArgs, Filters
 from ..keys import check_key
 from ..record import MemoryRecord
@@ -21,8 +21,10 @@ from ..search.indexes import check_mode
 from ..search.options import SearchOptions
 from ..search.request import Found, Hit, Search, SearchMode, check_limit, check_query
 from ..stores.base import Change, Clock, Store
+from ..stores.expecting import Expected
 from ..stores.plan import Call, Plan
 from ..times import Duration, duration
+from .applying import Puts, applied, entries_of
 from .meaning import BY_MEANING, Bar, Meanings
 from .why import Why, why
 
@@ -165,22 +167,37 @@ class Verbs:
             NotStorable: a value; the path starts with its key.
         """
         seconds = None if ttl is None else duration(ttl)
-        now = self.clock()
-        entries = []
-        for item in items.items() if isinstance(items, Mapping) else items:
-            if not isinstance(item, (tuple, list)) or len(item) != 2:
-                raise InvalidArgument(
-                    f"items[{len(entries)}]: <{type(item).__name__}> is no (key, value) pair"
-                )
-            key, value = item
-            try:
-                entry = new_entry(key, value, now, seconds)
-            except NotStorable as error:  # its path is made longer only now: it takes a while
-                path = f"items[{brief(key)}]{error.path.removeprefix('value')}"
-                raise NotStorable(path, error.reason) from None
-            entries.append(entry)
+        entries = list(entries_of(items, self.clock(), seconds, "items", 2))
         yield from self._store.put_for_good(entries)
         return len(entries)
+
+    def apply(
+        self, puts: Puts, deletes: Iterable[str] = (), *, expect: Expected | None = None
+    ) -> Plan[Change]:
+        """Writes and deletes records in one step: nobody ever sees a part of it.
+
+        Args:
+            puts: values by key, or tuples ``(key, value)`` and ``(key, value, ttl)``, each with a time to live as in
+                `add`. Of a key that comes twice, the last value counts.
+            deletes: keys of records to delete; those that do not exist are ignored.
+            expect: what must hold, or else nothing is done: ``{key: None}``, there is no such record;
+                ``{key: record.version}``, the record has not been written or deleted since it was read. The keys need not be
+                those that are written.
+
+        Returns:
+            The change, which `undo` can take back.
+
+        Raises:
+            Conflict: a record is not as expected; ``error.keys`` names all of them.
+            InvalidArgument: a key, a time to live, a version, a key that is to be written and deleted, more than
+                50,000 records in all.
+            NotStorable: a value; the path starts with its key.
+            StoreUnavailable: with ``expect`` in an outage, in which nobody can tell what other clients have written. Without
+                ``expect``, the step is carried out in this process, and reaches the server in one step as well; of what
+                others have written by then, the newest instant wins, record by record.
+        """
+        step = applied(puts, deletes, expect, self.clock())
+        return self._store.apply(step.entries, step.deletes, step.expect)
 
     def get_many(self, keys: Iterable[str]) -> Plan[dict[str, dict[str, Any]]]:
         """Returns fresh values by key, of the keys that exist, and makes each the newest in order.
@@ -711,10 +728,10 @@ class Verbs:
         return Search(query, mode, self._filters(filters), check_limit(limit), options=self.options)
 
     def _record(self, entry: Entry) -> MemoryRecord:
-        return entry.record(self._store.namespace)
+        return entry.record(self._store.namespace, self._store.version(entry))
 
     def _found(self, hit: Hit) -> MemoryRecord:
-        return hit.record(self._store.namespace)
+        return hit.record(self._store.namespace, self._store.version(hit.entry))
 
 
 def entry_for(key: str, value: dict[str, Any], ttl: Duration | None, now: float) -> Entry:

@@ -187,9 +187,14 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     score: float = 1.0
     matcher: Matcher | None = None
 
-    def record(self, namespace: str) -> MemoryRecord:
-        """Returns the record; if there was text to look for, with its score and its matches."""
-        record = self.entry.record(namespace)
+    def record(self, namespace: str, version: str | None = None) -> MemoryRecord:
+        """Returns the record; if there was text to look for, with its score and its matches.
+
+        Args:
+            namespace: the namespace of its store.
+            version: what `Store.version` gives; None where nobody asks for it.
+        """
+        record = self.entry.record(namespace, version)
         if self.matcher is None:
             return record
         return replace(record, score=self.score, matches=self.matcher.paths(record.value))

@@ -10,6 +10,7 @@ from ..entry import Entry
 from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
 from ..search.request import Hit, Search, whole_number
+from .expecting import Expected
 from .plan import Plan, Runner
 
 Clock: TypeAlias = Callable[[], float]
@@ -121,6 +122,10 @@ class Store(Protocol):
         """Returns what `SyncMemory.outage` does."""
         ...
 
+    def version(self, entry: Entry) -> str:
+        """Returns the version of an entry of this store, see `MemoryRecord.version`."""
+        ...
+
     # ---- one record
 
     def write(self, entry: Entry) -> Plan[None]:
@@ -146,6 +151,21 @@ class Store(Protocol):
 
     def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
         """Writes entries, as `put` does, in a way that cannot be taken back."""
+        ...
+
+    def apply(
+        self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected
+    ) -> Plan[Change]:
+        """Deletes and writes records in one step, if others are as expected.
+
+        Args:
+            entries: what to write, each key once.
+            deletes: keys of what to delete, none of them a key of an entry.
+            expect: what must hold, or else nothing is done.
+
+        Raises:
+            Conflict: a record is not as expected.
+        """
         ...
 
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:

@@ -105,6 +105,10 @@ class Local(NotCopied):
         """Carries `find` out without a plan."""
         return self._records.find
 
+    def version(self, entry: Entry) -> str:
+        """Returns the version of an entry."""
+        return self._records.version(entry)
+
     # The verbs that an agent calls all day are written out: passing arguments on takes time as well.
 
     def write(self, entry: Entry) -> Plan[None]:
@@ -133,6 +137,7 @@ class Local(NotCopied):
     stats = _of_records(Records.stats)
     build_index = _of_records(Records.build_index)
     put = _of_store(InMemoryStore.put)
+    apply = _of_store(InMemoryStore.apply)
     remove = _of_store(InMemoryStore.remove)
     remove_matching = _of_store(InMemoryStore.remove_matching)
     clear = _of_store(InMemoryStore.clear)

@@ -14,6 +14,7 @@ from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..search.request import ALL, Search, check_limit, check_query
 from ..times import Duration, duration
 from .base import Change, Clock, NotCopied, check_max_size, check_origin
+from .expecting import Expected, check_expected
 from .records import Records
 
 
@@ -139,6 +140,22 @@ class InMemoryStore(NotCopied):
         """Writes entries in order and evicts the least recently used above `max_size`."""
         written = tuple(entries)
         removed, evicted = self.contents.write_all(written, self.contents.clock())
+        return Change(written, removed, evicted, self)
+
+    def apply(
+        self, entries: Sequence[Entry], deletes: Sequence[str] = (), expect: Expected | None = None
+    ) -> Change:
+        """Deletes and writes records in one step, if others are as expected; see `Store.apply`.
+
+        Raises:
+            Conflict: a record is not as expected.
+        """
+        written, records = tuple(entries), self.contents
+        now = records.clock()
+        with records.lock:
+            records.settle(now)
+            check_expected(expect or {}, records.entries.get, records.version)
+            removed, evicted = records.write_all(written, now, deletes)
         return Change(written, removed, evicted, self)
 
     def remove(self, keys: Sequence[str]) -> Change:

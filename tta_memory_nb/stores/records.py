@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from heapq import heapify, heappop, heappush
 from math import inf
+from os import urandom
 from threading import RLock
 from typing import TypeVar, TypeVarTuple, Unpack
 
@@ -53,6 +54,7 @@ class Records:
         recency: the highest one that was given; the counter of writes and reads.
         evictions: how many records were evicted since the start.
         removals: how often something was taken out or put back, which changes no other counter.
+        origin: tells the numbers of this counter from those of all others.
     """
 
     def __init__(self, capacity: int, clock: Clock) -> None:
@@ -64,6 +66,7 @@ class Records:
         self.recency = 0
         self.evictions = 0
         self.removals = 0
+        self.origin = urandom(6).hex()
         # (expires_at, key) and not the entry: a pair stays here until it comes up, also when the
         # entry was overwritten or deleted, and would keep its value alive.
         self._expiries: list[tuple[float, str]] = []
@@ -133,12 +136,19 @@ class Records:
 
     # ---- many records
 
-    def write_all(self, written: tuple[Entry, ...], now: float) -> tuple[tuple[Entry, ...], int]:
-        """Writes entries in order, all or none, and evicts once at the end.
+    def write_all(
+        self, written: tuple[Entry, ...], now: float, deletes: Iterable[str] = ()
+    ) -> tuple[tuple[Entry, ...], int]:
+        """Deletes records, then writes entries in order, all or none, and evicts once at the end.
+
+        Args:
+            written: what to write.
+            now: Unix seconds.
+            deletes: keys of what to delete; none of them is written.
 
         Returns:
-            The entries that were there before and are gone, overwritten ones first; and how many
-            of them were evicted.
+            The entries that were there before and are gone, deleted ones first, then overwritten ones; and how
+            many of them were evicted.
         """
         removed: list[Entry] = []
         evicted: list[Entry] = []
@@ -146,6 +156,12 @@ class Records:
             self.settle(now)
             before = self.recency
             try:
+                for key in deletes:
+                    gone = self.entries.get(key)
+                    if gone is not None:
+                        removed.append(gone)
+                        self.entries.pop(key, None)
+                        self.removals += 1
                 for entry in written:
                     replaced = self.entries.get(entry.key)
                     # A key that comes twice replaces what this very call wrote: no removal.
@@ -312,6 +328,10 @@ class Records:
             return look(self.entries, *args)
         except RuntimeError:  # "mutated during iteration"
             return look(self.entries.copy(), *args)
+
+    def version(self, entry: Entry) -> str:
+        """Returns the version of an entry: the number of its write, and whose number that is."""
+        return f"{entry._write_seq}@{self.origin}"
 
     # ---- below here the lock is held. That does not keep out a signal handler or a ``__del__``: what
     # ---- was there in one line may be gone in the next

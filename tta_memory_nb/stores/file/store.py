@@ -19,6 +19,7 @@ from ...keys import check_key
 from ...search.request import Hit, Search
 from ..base import Change, NotCopied, check_max_size, check_origin
 from ..durability import Durability, check_attainable, read_durability
+from ..expecting import Expected, check_expected
 from ..forks import after_fork_in_child, before_fork
 from ..memory import InMemoryStore
 from ..opening import Settings
@@ -224,14 +225,24 @@ class FileStore(NotCopied):
         verb: Callable[[], Change],
         is_promised: bool = True,
         patience: float | None = None,
+        check: Callable[[], None] | None = None,
     ) -> Change:
-        """Changes the records and the file in one step."""
+        """Changes the records and the file in one step.
+
+        Args:
+            verb: changes the records.
+            is_promised: whether the change must be as durable as the memory promises.
+            patience: seconds to wait for another process; None for the timeout of the memory.
+            check: raises if nothing is to be changed, in view of the records as they are in the file.
+        """
 
         def change() -> Change:
             database, mirror = self._database, self._mirror
             database.begin_writing(is_promised)
             if not self._is_current():
                 self._follow()
+            if check is not None:
+                check()
             before, mirror.head = mirror.head, None  # until it is committed
             assert before is not None
             done = verb()
@@ -307,6 +318,28 @@ class FileStore(NotCopied):
     def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
         """Writes entries as `put` does."""
         yield from self.put(entries)
+
+    def version(self, entry: Entry) -> str:
+        """Returns the version of an entry.
+
+        A file that is put back from a copy counts on from an earlier number; the instant tells such numbers apart.
+        """
+        return f"{entry._write_seq}@{int(entry.updated_at * 1e6):x}"
+
+    def apply(
+        self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected
+    ) -> Plan[Change]:
+        """Deletes and writes records in one transaction, if others are as expected."""
+
+        def check() -> None:
+            self._records.settle(self._records.clock())
+            check_expected(expect, self._records.entries.get, self.version)
+
+        def verb() -> Change:
+            return self.fallback.apply(entries, deletes)
+
+        change: Change = yield Call(self._change, verb, True, None, check if expect else None)
+        return change
 
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""

@@ -14,7 +14,9 @@ from typing import Any
 from ...entry import Entry, Unreadable
 from ...errors import ServerError, StoreUnavailable, brief
 from ...filters import Filters
+from ...text import to_utf8
 from ..base import Change
+from ..expecting import Expected, conflict
 from ..plan import Plan
 from . import scripts
 from .calls import Calls
@@ -199,6 +201,33 @@ class Commands(Calls):
         removed = entries_of(replaced)
         old = [entry for entry in entries_of(out) if entry._recency <= start]
         return Change(tuple(entries), (*removed, *old), len(old), self)
+
+    def apply(
+        self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected, write_id: int
+    ) -> Plan[Change]:
+        """Deletes and writes records in one step, if others are as expected.
+
+        Raises:
+            Conflict: a record is not as expected.
+        """
+        args: list[bytes | int] = [len(expect), len(deletes)]
+        for key, version in expect.items():
+            args += (encode_key(key), to_utf8(version or ""))
+        args += map(encode_key, deletes)
+        reply = yield from self.write(scripts.APPLY, write_id, *args, self.prepare(entries))
+        if reply is None:
+            yield from recall(entries, self.keys[0], self._replicas, self.note)
+            self._replicas.removed(deletes, -1, self.seen)
+            return Change(tuple(entries), origin=self)
+        if len(reply) == 1:
+            there = dict(named(reply[0]))
+            raise conflict({key: bool(there[key]) for key in expect if key in there}, expect)
+        start, middle, end, first, last, evicted, self.evictions, capacity, *rows, gone = reply
+        self.note(end, capacity)
+        with self._replicas.whole.replica.records.lock:  # nobody here sees a part of it either
+            change = self._removed((start, middle, gone), deletes) if deletes else Change()
+            put = self._has_put(entries, (middle, end, first, last, evicted, 0, 0, *rows))
+        return Change(put.written, (*change.removed, *put.removed), put.evicted, self)
 
     def get(self, keys: Sequence[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""

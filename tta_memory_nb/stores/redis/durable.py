@@ -52,7 +52,7 @@ class Durable:
     def change(
         self,
         ask: Callable[[int], Plan[T]],
-        offline: Callable[[], tuple[T, list[Write]]],
+        offline: Callable[[], tuple[T, list[Write]]] | None,
         meant: Callable[[T], list[Write]],
         size: int,
     ) -> Plan[T]:

@@ -148,7 +148,12 @@ class Journal:
         taken: list[Write] = []
         size = weight = 0
         first = next(iter(self._writes), None)
-        if first is not None and not first.write_id and first.size > self._most:
+        if (
+            first is not None
+            and not first.write_id
+            and first.size > self._most
+            and first.kind != "apply"  # one step, unless the server does not take it as one
+        ):
             self.split(first)
         for write in self._freeing() if freeing else self._writes:
             alone = write.kind in ("clear", "resize")
@@ -199,7 +204,11 @@ class Journal:
 
 
 def _parts(write: Write, most: int) -> Iterator[Write]:
-    for start in range(0, write.size, most):
+    if write.kind == "apply":
+        yield from _parts(replace(write, kind="delete", entries=(), kept=()), most)
+        yield from _parts(replace(write, kind="set", keys=()), most)
+        return
+    for start in range(0, len(write.entries) + len(write.keys), most):
         cut = slice(start, start + most)
         yield replace(
             write,
@@ -325,23 +334,29 @@ class Replay:
         commands = self._commands
         args: list[bytes | str | int] = []
         for write in writes:
-            args += (write.write_id, write.kind, repr(write.at), len(write.entries or write.keys))
+            count = len(write.entries) + len(write.keys)
+            args += (write.write_id, write.kind, repr(write.at), count)
             for entry in write.entries:
                 args.append(encode_key(entry.key))
-                if write.kind == "take":
+                if write.kind == "apply":
+                    args += (b"set", *commands.payloads.pack(entry))
+                elif write.kind == "take":
                     args.append(entry._write_seq)
                 elif write.kind == "restore":
                     args += commands.at_its_place(entry)
                 else:
                     args += commands.payloads.pack(entry)
-            args += map(encode_key, write.keys)
+            for key in write.keys:
+                args.append(encode_key(key))
+                if write.kind == "apply":
+                    args += (b"delete", b"", b"")
         # No id of its own: the server looks up the id of each write.
         reply = yield from commands.write(scripts.REPLAY, 0, self._base, repr(self.since), *args)
         _start, end, commands.evictions, capacity, write_seqs, refused = reply
         commands.note(end, capacity)
         kept = [(write, entry) for write in writes for entry in write.kept]
         for (write, entry), write_seq in zip(kept, write_seqs, strict=True):
-            if write_seq > 0 or write.kind == "set":
+            if write_seq > 0 or write.kind in ("set", "apply"):
                 entry._write_seq = max(0, write_seq)
             if write_seq < 0:
                 with self._lock:

@@ -120,7 +120,7 @@ class WriteIds:
             return next(iter(self._open), self._next + 1)
 
 
-WriteKind: TypeAlias = Literal["set", "delete", "take", "restore", "clear", "resize"]
+WriteKind: TypeAlias = Literal["set", "delete", "apply", "take", "restore", "clear", "resize"]
 
 
 @dataclass(eq=False, slots=True)
@@ -128,13 +128,13 @@ class Write:
     """A write that is pending for the server.
 
     Attributes:
-        kind: what it does. ``"take"`` deletes what a write has put there, and nothing newer, and
+        kind: what it does. ``"apply"`` deletes and sets in one step, ``"take"`` deletes what a write has put there, and nothing newer, and
             ``"restore"`` puts back what was removed, unless something has been written since.
         at: its instant, in Unix seconds.
         entries: what it sets or restores, or what it takes. What it sets are copies, as it was
             meant: the memory has its own.
         kept: the entries in memory, which learn their ``_write_seq`` from the server.
-        keys: what it deletes.
+        keys: what it deletes; of an ``"apply"``, which also has entries, none of these.
         max_size: the capacity it sets.
         write_id: under which it has been sent, so that it must reach the server as it was; 0 if it
             has not been sent.

@@ -65,7 +65,7 @@ class Routing:
     def change(
         self,
         ask: Callable[[int], Plan[T]],
-        offline: Callable[[], tuple[T, list[Write]]],
+        offline: Callable[[], tuple[T, list[Write]]] | None,
         meant: Callable[[T], list[Write]],
         size: int,
     ) -> Plan[T]:
@@ -74,10 +74,13 @@ class Routing:
         Args:
             ask: makes the plan that asks the server, for the id of the write.
             offline: carries it out in memory; returns its result, and what the journal has to keep:
-                the write itself comes first.
+                the write itself comes first. None if only the server can tell whether to write at all.
             meant: gives, for the result of the server, what has to be written again if it is lost, or another
                 server takes its place.
             size: how many records the write changes.
+
+        Raises:
+            StoreUnavailable: there is an outage, and the policy or the write does not allow to go on in one.
         """
         outages, ids, attempt = self._outages, self._commands.write_ids, Attempt()
         sent = False
@@ -99,8 +102,9 @@ class Routing:
                             ids.end(write_id)
                             return result
                         sent = True  # what has acknowledged it does not count any more
-                elif outages.policy == "raise":
+                elif outages.policy == "raise" or offline is None:
                     yield from outages.recover_or_raise()
+                if offline is None:
                     continue
                 with outages.lock:
                     outage = outages.current
@@ -160,3 +164,5 @@ class Routing:
             self._replicas.whole.replica.removed_offline(None)
         elif write.kind in ("delete", "take"):
             self._replicas.whole.replica.removed_offline(write.changed)
+        elif write.kind == "apply":
+            self._replicas.whole.replica.removed_offline(write.keys)

@@ -9,12 +9,14 @@ from itertools import chain
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ...entry import Entry
+from ...errors import StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...keys import check_key
 from ...search.query import Query, hits_of
 from ...search.request import Hit, Search
 from ..base import Change, NotCopied, check_max_size, check_origin
 from ..durability import IN_MEMORY, check_attainable, read_durability
+from ..expecting import Expected
 from ..memory import InMemoryStore
 from ..opening import Settings
 from ..plan import Plan
@@ -226,6 +228,54 @@ class RedisStore(NotCopied):
     def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
         """Writes entries, as `put` does, in a way that cannot be taken back."""
         yield from self._put_batches(entries, for_good=True)
+
+    def version(self, entry: Entry) -> str:
+        """Returns the version of an entry: the number that the server has given to its write.
+
+        Numbers of an outage are those of this process.
+        """
+        if self.outages.current is None or entry._write_seq <= self.commands.seen:
+            return str(entry._write_seq)
+        return self._records.version(entry)
+
+    @_acknowledged
+    def apply(
+        self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected
+    ) -> Plan[Change]:
+        """Deletes and writes records in one step, if others are as expected.
+
+        In an outage nobody can tell what other clients have written, so nothing can be expected then.
+        """
+        size = len(entries) + len(deletes)
+        if not size and not expect:
+            return Change(origin=self)
+
+        def meant(_: object = None) -> list[Write]:
+            if not size:
+                return []
+            write = Write.setting(entries, self.clock())
+            return [replace(write, kind="apply", keys=tuple(deletes))]
+
+        def offline() -> tuple[Change, list[Write]]:
+            writes = meant()
+            return self._offline.apply(entries, deletes), writes
+
+        try:
+            change = yield from self._change(
+                lambda write_id: self.commands.apply(entries, deletes, expect, write_id),
+                None if expect else offline,
+                meant,
+                size,
+            )
+        except StoreUnavailable as error:
+            if not expect:
+                raise
+            raise StoreUnavailable(
+                f"expect: {error}; only the server can tell whether other clients have changed these records, so "
+                "nothing was written, unless the server has gone away in the middle of this call: read them again "
+                "when it is back, or write without expect"
+            ) from None
+        return replace(change, origin=self)
 
     def _put_batches(self, entries: Iterable[Entry], *, for_good: bool) -> Plan[list[Change]]:
         todo = ((batch, self.commands.prepare(batch)) for batch in batches(entries))

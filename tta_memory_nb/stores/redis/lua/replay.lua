@@ -1,6 +1,6 @@
 -- Replays the writes that a client made in an outage. ARGV: now, 0, settled_below, client, deadline, base, since, then
--- writes: write_id, kind, at, count, and for each record, for 'set' key, header, text; for 'delete' its key; for 'take', which
--- deletes one version only, key and version; for 'restore', which leaves alone what has been written since, key, recency,
+-- writes: write_id, kind, at, count, and for each record, for 'set' key, header, text; for 'delete' its key; for 'apply' key, what to do
+-- ('set' or 'delete'; deletions come last), header, text; for 'take', which deletes one version only, key and version; for 'restore', which leaves alone what has been written since, key, recency,
 -- header, text.
 -- Returns the counter before and after, the evictions in all, the capacity (-1: none), the version of each record that
 -- was set (0: it was not; -1: nobody can tell whether it was deleted later), and number and error of each write that was refused.
@@ -13,10 +13,10 @@ if refused then return refused end
 local base = tonumber(ARGV[6])
 local since = tonumber(ARGV[7])
 local frees, i = true, 8
-local WIDTHS = {set = 3, delete = 1, take = 2, restore = 4}
+local WIDTHS = {set = 3, delete = 1, apply = 4, take = 2, restore = 4}
 while frees and i <= #ARGV do
   local kind = ARGV[i + 1]
-  frees = kind == 'delete' or kind == 'take'
+  frees = kind == 'delete' or kind == 'take' or (kind == 'apply' and ARGV[i + 5] ~= 'set')
   i = i + 4 + ARGV[i + 3] * WIDTHS[kind]
 end
 if frees then make_way() end
@@ -43,10 +43,12 @@ local versions, refusals = {}, {}
 
 local apply = {}
 
-function apply.set(first, count, at, known)
+-- Writes records, some at a time: see MOST.
+local function set(first, count, width, at, known)
   local keys, heads, texts, over = {}, {}, {}, {}
   for j = 0, count - 1 do
-    local key, head, text = ARGV[first + j * 3], ARGV[first + j * 3 + 1], ARGV[first + j * 3 + 2]
+    local next_one = first + (j + 1) * width
+    local key, head, text = ARGV[next_one - width], ARGV[next_one - 2], ARGV[next_one - 1]
     local blob, instant, expires = call('HGET', VALUES, key), instant_of(head, at), expires_of(head)
     if is_newer(blob, instant) then
       -- It stays.
@@ -64,12 +66,24 @@ function apply.set(first, count, at, known)
   for _, each in ipairs(over) do remove({each[1]}, nil, each[2], true) end
 end
 
-function apply.delete(first, count, at)
+function apply.set(first, count, at, known) set(first, count, WIDTHS.set, at, known) end
+
+local function delete(first, count, width, at)
   local keys = {}
-  for i = first, first + count - 1 do
+  for i = first, first + (count - 1) * width, width do
     if not is_newer(call('HGET', VALUES, ARGV[i]), at) then keys[#keys + 1] = ARGV[i] end
   end
   if #keys > 0 then remove(keys, nil, at, true) end
+end
+
+function apply.delete(first, count, at) delete(first, count, 1, at) end
+
+-- The only write that may have more records than fit on Lua's stack.
+function apply.apply(first, count, at, known)
+  local width, sets = WIDTHS.apply, 0
+  while sets < count and ARGV[first + sets * width + 1] == 'set' do sets = sets + 1 end
+  for j = sets, count - 1, 500 do delete(first + j * width, math.min(500, count - j), width, at) end
+  for j = 0, sets - 1, 500 do set(first + j * width, math.min(500, sets - j), width, at, known + j) end
 end
 
 function apply.take(first, count, at)
@@ -108,12 +122,13 @@ while i <= #ARGV do
   local write_id, kind, at, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
   i, number = i + 4, number + 1
   local width, known = WIDTHS[kind], #versions
-  local puts = kind == 'set' or kind == 'restore'
-  if puts then
-    for j = 1, count do versions[known + j] = 0 end
+  local puts = (kind == 'set' or kind == 'restore') and count or 0
+  if kind == 'apply' then
+    while puts < count and ARGV[i + puts * width + 1] == 'set' do puts = puts + 1 end
   end
+  for j = 1, puts do versions[known + j] = 0 end
   if is_done(write_id) then
-    if puts then recall(i, count, width, known) end
+    recall(i, puts, width, known)
   else
     -- One write that is refused, by a missing right or a key of another kind, must not stop the others.
     local went, refusal = pcall(apply[kind], i, count, at, known)
@@ -123,9 +138,7 @@ while i <= #ARGV do
     else
       refusals[#refusals + 1] = number
       refusals[#refusals + 1] = type(refusal) == 'table' and refusal.err or tostring(refusal)
-      if puts then
-        for j = 1, count do versions[known + j] = 0 end
-      end
+      for j = 1, puts do versions[known + j] = 0 end
     end
   end
   i = i + count * width
