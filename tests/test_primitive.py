@@ -360,6 +360,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "delete": lambda face, _: face.delete("ann:1"),
     "ttl": lambda face, _: face.ttl("ann:1"),
     "add_many": lambda face, _: face.add_many({"bob:1": {"text": "hail"}, "bob:2": {}}),
+    "apply": lambda face, _: face.apply({"bob:1": {}}, ["ann:1"], expect={"bob:1": None}),
     "get_many": lambda face, _: face.get_many(["ann:2", "nobody"]),
     "get_records": lambda face, _: face.get_records(["ann:2", "nobody"]),
     "keys": lambda face, _: face.keys(),

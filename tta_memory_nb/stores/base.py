@@ -123,7 +123,7 @@ class Store(Protocol):
         ...
 
     def version(self, entry: Entry) -> str:
-        """Returns the version of an entry of this store, see `MemoryRecord.version`."""
+        """Returns the version of an entry of this store, as a `MemoryRecord` has it."""
         ...
 
     # ---- one record

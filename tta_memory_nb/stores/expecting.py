@@ -9,7 +9,7 @@ from ..entry import Entry
 from ..errors import Conflict, brief
 
 Expected: TypeAlias = Mapping[str, str | None]
-"""By key, the version that a record must have, or None: there must be no record."""
+"""The version that the record of each key must have; None where there must be no record."""
 
 # So many keys a message names.
 _NAMED = 5
