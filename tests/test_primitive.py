@@ -725,7 +725,7 @@ def test_a_memory_can_be_made_over_an_in_memory_store():
 
 def test_an_object_that_is_no_store_is_refused_with_the_verbs_that_it_lacks():
     with pytest.raises(
-        InvalidArgument, match=r"store=\{\}: it lacks about, backend, before_close,.* write;"
+        InvalidArgument, match=r"store=\{\}: it lacks about, apply, backend,.* write;"
     ):
         MemoryPrimitive.over({})
     with pytest.raises(InvalidArgument, match="summarizer=3: give a callable"):
