@@ -396,7 +396,7 @@ def test_the_notebooks_own_display_settings_are_respected(shell):
     long = concat([frame] * 100)
     with option_context("display.max_rows", 10, "display.min_rows", None):
         # The row of headings, ten rows, and one in place of the others.
-        assert html(shell, long).count("</tr>") == 1 + 10 + 1
+        assert html(shell, long).count("<tr>") == 1 + 10 + 1
         assert "100 rows" in html(shell, long)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from html import escape
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
+from unicodedata import bidirectional
 
 from ..errors import harmless
 from ..monospace import padded, width
@@ -54,10 +55,8 @@ _STYLE = """<style>
 </style>"""
 
 # JupyterLab strips style elements from the outputs of a notebook that is not trusted, such as one that was just
-# downloaded, and aligns the cells of its tables to the right. It keeps these attributes: "inherit" leads, by way of
-# each row, to the alignment of the page, which is the side where the text begins.
-_ALIGNED = ' style="text-align: inherit"'
-_MAIN_ALIGNED = ' style="text-align: inherit; min-width: 24em"'
+# downloaded, and aligns the cells of its tables to the right. It keeps these attributes.
+_LEFT = ' style="text-align: left"'
 
 # The two last classes make MathJax leave "$5 and $10" alone.
 _CLASSES = ("tta-memory", "tex2jax_ignore", "mathjax_ignore")
@@ -196,16 +195,16 @@ def _some_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 def _records_html(frame: pd.DataFrame) -> str:
     some, half = _some_rows(frame)
     columns, left_out = _columns(some)
-    head = "".join(f'<th class="tta-{c.kind}"{_ALIGNED}>{_html_text(c.name)}</th>' for c in columns)
+    head = "".join(f'<th class="tta-{c.kind}"{_LEFT}>{_html_text(c.name)}</th>' for c in columns)
     rows = [
-        f"<tr{_ALIGNED}>" + "".join(_html_cell(c.kind, c.cells[at]) for c in columns) + "</tr>"
+        "<tr>" + "".join(_html_cell(c.kind, c.cells[at]) for c in columns) + "</tr>"
         for at in range(len(some))
     ]
     if half < len(some):
-        rows.insert(half, f"<tr{_ALIGNED}>" + "<td>…</td>" * len(columns) + "</tr>")
+        rows.insert(half, "<tr>" + "<td>…</td>" * len(columns) + "</tr>")
     # pandas' own class, which front ends style.
     table = (
-        f'<table class="dataframe {" ".join(_CLASSES)}"><thead><tr{_ALIGNED}>{head}</tr></thead>'
+        f'<table class="dataframe {" ".join(_CLASSES)}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
     if half < len(some) or left_out:
@@ -226,8 +225,15 @@ def _html_cell(kind: str, cell: Cell) -> str:
     pieces.append(_html_text(cell.text[at:]))
     if cell.bars:
         pieces.append(_html_bars(cell.bars))
-    aligned = _MAIN_ALIGNED if kind == "main" else _ALIGNED
-    return f'<td class="tta-{kind}" dir="auto"{aligned}{title}>{"".join(pieces)}</td>'
+    style = f"text-align: {_first_side(cell.text)}" + "; min-width: 24em" * (kind == "main")
+    return f'<td class="tta-{kind}" dir="auto" style="{style}"{title}>{"".join(pieces)}</td>'
+
+
+def _first_side(text: str) -> str:
+    """Returns the side where a text begins, as browsers decide it for ``dir="auto"``."""
+    directions = (bidirectional(letter) for letter in text)
+    first = next((each for each in directions if each in ("L", "R", "AL")), "L")
+    return "left" if first == "L" else "right"
 
 
 def _html_bars(bars: Sequence[tuple[str, float]]) -> str:
@@ -333,7 +339,7 @@ def _selection_html(frame: pd.DataFrame) -> str:
         classes=list(_CLASSES),
     )
     # Texts are escaped, so these tags are the table's own. pandas aligns the row of its headings.
-    return re.sub(r"<(tr|th|td)(?: style=\"text-align: right;\")?>", rf"<\1{_ALIGNED}>", html)
+    return re.sub(r"<(tr|th|td)(?: style=\"text-align: right;\")?>", rf"<\1{_LEFT}>", html)
 
 
 def _format_instant(at: Any) -> str:
