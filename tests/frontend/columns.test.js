@@ -42,6 +42,16 @@ test("where there is no room the table is wider than the widget", () => {
   assert.equal(total, CHECKBOX_WIDTH + 360);
 });
 
+test("in a narrow table the key makes room for what the records say", () => {
+  const sizes = (available, chosen = new Map()) => layOutColumns([KEY, MAIN, TURN], chosen, CHECKBOX_WIDTH + available).sizes;
+  assert.deepEqual(sizes(470), [190, 280, 90]);
+  assert.deepEqual(sizes(400), [120, 280, 90]);
+  assert.deepEqual(sizes(300), [84, 216, 90]);
+  assert.deepEqual(sizes(100), [84, 200, 90]);
+  assert.deepEqual(sizes(400, new Map([["key", 190]])), [190, 210, 90]);
+  assert.deepEqual(sizes(-CHECKBOX_WIDTH), [190, 280, 90]);
+});
+
 test("a table without columns has a width as well", () => {
   assert.deepEqual(layOutColumns([], new Map(), 500), { sizes: [], total: CHECKBOX_WIDTH });
 });
