@@ -293,9 +293,13 @@ def test_what_was_acknowledged_survives_the_end_of_its_process(path: Path) -> No
         assert [n for n in acknowledged if n % 7 == 3 and f"also{n}" not in there] == []
 
 
-@pytest.mark.parametrize(("durability", "level"), [(None, 2), ("disk", 2), ("memory", 1)])
+@pytest.mark.parametrize(
+    ("durability", "level", "name"),
+    [(None, 2, "disk"), ("disk", 2, "disk"), ("memory", 1, "memory")]
+    + [("full", 2, "disk"), ("normal", 1, "memory")],
+)
 def test_the_durability_says_what_each_write_waits_for(
-    path: Path, durability: str | None, level: int
+    path: Path, durability: str | None, level: int, name: str
 ) -> None:
     memory = memory_at(path, durability=durability)
     memory.add("a", {})
@@ -304,7 +308,16 @@ def test_the_durability_says_what_each_write_waits_for(
     memory.add("a", {})
     connection = store_of(memory)._database.connection
     assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
-    assert memory.get_backend_info()["durability"] == (durability or "disk")
+    assert memory.get_backend_info()["durability"] == name
+
+
+def test_the_words_of_sqlite_are_for_files(path: Path) -> None:
+    for word, ours in (("full", "disk"), ("normal", "memory")):
+        for address in (None, "redis://localhost:1", "embedded:x"):
+            with pytest.raises(InvalidArgument, match=f"for a memory in a file; give '{ours}'"):
+                MemoryPrimitive(address, durability=word)
+    with pytest.raises(InvalidArgument, match="for a file also 'full' or 'normal'"):
+        memory_at(path, durability="off")
 
 
 def test_replicas_cannot_be_promised(path: Path) -> None:
@@ -318,7 +331,7 @@ def test_no_other_user_can_read_the_files(path: Path) -> None:
     memory = memory_at(path)
     memory.add("a", {})
     files = sorted(path.parent.iterdir())
-    assert len(files) == 3
+    assert len(files) == 4
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
@@ -482,6 +495,7 @@ def test_damaged_pages_are_an_error_and_stay_as_they_are(path: Path) -> None:
 
 
 VERBS: dict[str, Callable[[SyncMemory], object]] = {
+    "add": lambda memory: memory.add("a", {"n": 2}),
     "add_many": lambda memory: memory.add_many(
         [("a", {"n": 2}), ("b", {"n": 2}), ("new", {"n": 2})]
     ),
@@ -532,7 +546,7 @@ def test_a_write_in_the_middle_of_a_write_is_refused(
         return put(self, entries)
 
     monkeypatch.setattr(InMemoryStore, "put", nesting)
-    memory.add("b", {"n": 2})
+    memory.add_many([("b", {"n": 2})])
     assert seen == [{"n": 1}]
     assert memory.keys() == ["a", "b"]
 
@@ -556,6 +570,8 @@ def test_a_file_is_used_by_its_name_and_stays_the_same_after_cd(
     assert facts["backend"] == "file"
     assert facts["path"] == str(tmp_path / "notes.db")
     assert facts["durability"] == "disk"
+    assert facts["other processes"] == "none"
+    assert memories.use(nb, durability="full").value is memory
     assert facts["size on disk"].endswith(" bytes")
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")

@@ -21,7 +21,7 @@ from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..search.indexes import check_mode
 from ..search.options import DEFAULT_OPTIONS, SearchOptions, SearchWeights
 from ..search.request import Hit, Search, SearchMode
-from ..stores.base import Clock, NotCopied, OutagePolicy, Store
+from ..stores.base import Clock, NotCopied, NotNow, OutagePolicy, Store
 from ..stores.local import Local
 from ..stores.memory import InMemoryStore
 from ..stores.opening import Settings, open_store
@@ -132,16 +132,22 @@ class SyncMemory(NotCopied):
 
     @_documented_by(Verbs.add)
     def add(self, key: str, value: dict[str, Any], ttl: Duration | None = None) -> None:  # noqa: D102
-        if self._write_now is None or self._verbs.watch is not None:
-            self._add(key, value, ttl)
-        else:
-            self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
+        if self._write_now is not None and self._verbs.watch is None:
+            try:
+                self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
+                return
+            except NotNow:
+                pass
+        self._add(key, value, ttl)
 
     @_documented_by(Verbs.get)
     def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
-        if self._read_now is None or self._verbs.watch is not None:
-            return self._get(key)
-        return value_of(self._read_now(key))
+        if self._read_now is not None and self._verbs.watch is None:
+            try:
+                return value_of(self._read_now(key))
+            except NotNow:
+                pass
+        return self._get(key)
 
     @_documented_by(Verbs.search)
     def search(  # noqa: D102
@@ -313,7 +319,8 @@ class MemoryPrimitive(NotCopied):
         durability: what must hold before a write to a server or a file is acknowledged: ``"memory"``, the default
             of a server: the server has it, or for a file the operating system, so that only a loss of power can
             lose it; ``"disk"``, the default of a file: it is on the disk, of a server in its append-only file;
-            ``"replicas:N"``: N replicas have it as well. Where that does not hold within ``timeout`` (2 seconds more for a disk), the write
+            ``"replicas:N"``: N replicas have it as well. For a file, ``"normal"`` and ``"full"``, the words of
+            SQLite, mean ``"memory"`` and ``"disk"``. Where that does not hold within ``timeout`` (2 seconds more for a disk), the write
             stays and `NotDurable` is raised. In an outage, writes wait in this process.
         language: the language of the words, for modes that rank: one that Snowball knows, such as
             ``"german"``, or ``"none"``.
@@ -460,16 +467,22 @@ class MemoryPrimitive(NotCopied):
 
     @_documented_by(Verbs.add)
     async def add(self, key: str, value: dict[str, Any], ttl: Duration | None = None) -> None:  # noqa: D102
-        if self._write_now is None or self._verbs.watch is not None:
-            await self._add(key, value, ttl)
-        else:
-            self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
+        if self._write_now is not None and self._verbs.watch is None:
+            try:
+                self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
+                return
+            except NotNow:
+                pass
+        await self._add(key, value, ttl)
 
     @_documented_by(Verbs.get)
     async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
-        if self._read_now is None or self._verbs.watch is not None:
-            return await self._get(key)
-        return value_of(self._read_now(key))
+        if self._read_now is not None and self._verbs.watch is None:
+            try:
+                return value_of(self._read_now(key))
+            except NotNow:
+                pass
+        return await self._get(key)
 
     @_documented_by(Verbs.search)
     async def search(  # noqa: D102

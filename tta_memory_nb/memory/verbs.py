@@ -653,7 +653,9 @@ class Verbs:
         ``backend`` ("in-memory", "file" or "redis"), ``fallback_available`` (whether work goes on without a
         server), ``namespace``, ``size`` and ``max_size`` (records; None: no limit), ``evictions``,
         ``durability`` (what holds when a write is acknowledged, as given when the memory was made). With a file
-        also ``path`` and ``size_on_disk`` (bytes, with the log beside the file). With a server also ``redis_url``, ``server`` (name and version, as far as it tells),
+        also ``path``, ``size_on_disk`` (bytes, with the log beside the file) and ``other_processes`` (``pid``,
+        ``program`` and ``since``, in Unix seconds, of each other process of this package that has the file
+        open; None if that cannot be found out). With a server also ``redis_url``, ``server`` (name and version, as far as it tells),
         ``reads_not_noted`` (records read while the server could not write, which the order of use lacks),
         ``lost_on_server`` (writes that this process knows and that the server has lost, see `reconnect`),
         ``clock_skew`` (seconds by which the clock of this machine is ahead of the server's, or None),

@@ -68,6 +68,10 @@ class Change:
     max_size: int | None = None
 
 
+class NotNow(Exception):
+    """A shortcut of a store would have to wait; the plan of its verb does that."""
+
+
 class Store(Protocol):
     """The verbs of a backend, for one namespace, as plans.
 
@@ -77,7 +81,7 @@ class Store(Protocol):
 
     A store whose `write`, `read` or `find` needs no plan may have methods ``write_now(entry)``,
     ``read_now(key)`` and ``find_now(search)`` in its own class, which carry them out at once; see
-    ``stores.local.Local``.
+    ``stores.local.Local``. They raise `NotNow`, and have done nothing, where they would have to wait.
     `MemoryPrimitive.over` makes a memory of any store.
     """
 

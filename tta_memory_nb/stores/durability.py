@@ -28,9 +28,14 @@ class Durability(NamedTuple):
 
 IN_MEMORY = Durability()
 
+OF_FILES = {"full": "disk", "normal": "memory"}
+"""The words of SQLite for what a file can promise, and ours."""
+
 
 def read_durability(text: object) -> Durability:
     """Returns what the argument ``durability`` of a memory means.
+
+    Of a file, the words of `OF_FILES` mean the same.
 
     Raises:
         InvalidArgument: it means nothing.
@@ -39,9 +44,22 @@ def read_durability(text: object) -> Durability:
         return Durability("disk") if text == "disk" else IN_MEMORY
     if isinstance(text, str) and (found := _REPLICAS.fullmatch(text)):
         return Durability("replicas", int(found[1]))
+    if isinstance(text, str) and text in OF_FILES:
+        raise InvalidArgument.about(
+            "durability",
+            text,
+            f"this is the word of SQLite, for a memory in a file; give {OF_FILES[text]!r}",
+        )
     raise InvalidArgument.about(
-        "durability", text, "give 'memory', 'disk' or 'replicas:N', with N from 1 to 999"
+        "durability",
+        text,
+        "give 'memory', 'disk' or 'replicas:N', with N from 1 to 999; for a file also 'full' or 'normal'",
     )
+
+
+def named_durability(text: str | None) -> str | None:
+    """Returns the name of a durability that `get_backend_info` has, for one that may have another name."""
+    return OF_FILES.get(text, text) if isinstance(text, str) else text
 
 
 def check_attainable(durability: Durability, place: str, attainable: tuple[str, ...]) -> None:

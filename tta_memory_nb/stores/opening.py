@@ -11,7 +11,7 @@ from ..keys import check_namespace
 from ..times import duration
 from ..urls import masked_url
 from .base import Clock, OutagePolicy, Store, check_max_size
-from .durability import check_attainable, read_durability
+from .durability import check_attainable, named_durability, read_durability
 from .local import Local
 from .memory import InMemoryStore
 from .schemes import EMBEDDED, FILE, SCHEMES, scheme_of
@@ -42,7 +42,7 @@ class Settings:
         # The class is frozen, since a store works with its settings; these are set before that.
         set_ = object.__setattr__
         if self.durability is not None:
-            read_durability(self.durability)
+            read_durability(named_durability(self.durability))
         set_(self, "timeout", duration(self.timeout, "timeout"))
         set_(self, "max_size", check_max_size(self.max_size))
         set_(self, "namespace", check_namespace(self.namespace))

@@ -10,6 +10,7 @@ from ...errors import InvalidArgument, brief, harmless
 from ...memory.faces import MemoryPrimitive
 from ...search.indexes import check_mode
 from ...search.request import SearchMode
+from ...stores.durability import named_durability
 from ...stores.file.address import absolute
 from ...stores.redis.clock import MOST_SKEW
 from ...stores.schemes import FILE, is_address, scheme_of
@@ -88,7 +89,7 @@ def use(
         namespace: name of the tenant; each has its own records
         max_size: capacity in records
         durability: what must hold before a write to a server or a file is acknowledged: memory, disk
-            or replicas:N
+            or replicas:N; for a file also normal or full, the words of SQLite
         mode: how to search from now on, in commands and in code: keyword, ranked, semantic or hybrid
         yes: evict the records for which a smaller capacity has no room
     """
@@ -164,6 +165,15 @@ def _promises(about: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
+def _processes(others: Sequence[Mapping[str, Any]] | None) -> str:
+    """``2: agent.py (process 4711), notes.ipynb (process 4712)``."""
+    if others is None:
+        return "unknown"
+    shown = [f"{brief(harmless(each['program']))} (process {each['pid']})" for each in others[:5]]
+    more = ", ..." if len(others) > len(shown) else ""
+    return f"{len(others)}: {', '.join(shown)}{more}" if others else "none"
+
+
 def _persistence(state: Mapping[str, Any]) -> str:
     """``append-only file, fsync everysec; no snapshots``."""
     if state["aof"] is None and state["snapshots"] is None:
@@ -199,6 +209,7 @@ def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
         facts["path"] = harmless(about["path"])
         facts["size on disk"] = f"{about['size_on_disk']:,} bytes"
         facts["durability"] = about["durability"]
+        facts["other processes"] = _processes(about["other_processes"])
     facts |= {
         "namespace": about["namespace"],
         "size": about["size"],
@@ -244,7 +255,7 @@ def _chosen(
                 f"--namespace {brief(namespace)}: this memory's namespace is "
                 f"{brief(memory.namespace)}; make another MemoryPrimitive for another namespace"
             )
-        if durability not in (None, _durability_of(memory)):
+        if named_durability(durability) not in (None, _durability_of(memory)):
             raise InvalidArgument.about(
                 "durability",
                 durability,
@@ -264,7 +275,7 @@ def _chosen(
         )
     place = (backend, nb.memory.namespace if namespace is None else namespace)
     known = nb.memories.get(place)
-    if known is None or durability not in (None, _durability_of(known)):
+    if known is None or named_durability(durability) not in (None, _durability_of(known)):
         if durability is None:
             durability = _durability_of(nb.memory) if backend == nb.backend else None
         nb.memories[place] = MemoryPrimitive(

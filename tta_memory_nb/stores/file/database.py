@@ -13,6 +13,7 @@ from weakref import finalize
 
 from .faults import fault, gone, is_busy, occupied, unusable
 from .rows import FORMAT, SCHEMA
+from .users import Users, is_settled
 
 # "TTAm", in the header of every file of this package. SQLite keeps this number for programs.
 APPLICATION = 0x5454416D
@@ -21,6 +22,13 @@ _MAGIC = b"SQLite format 3\0"
 
 PAUSE = 0.004
 """Seconds between two attempts to use a file that another process is using."""
+
+# After so many seconds SQLite itself is asked whether the file has changed. Until then the changes count that the users
+# of the file have told of: those of other programs, and of a process that was killed before it could tell, are not among them.
+_TRUSTED = 0.05
+
+# A commit of fewer seconds is quick. After a slower one, threads wait for the disk for so many seconds, and not event loops.
+_QUICK, _SLOW = 0.001, 10.0
 
 # Connections of a forking process that its child has inherited. To use or to close one would break the locks.
 _inherited: list[sqlite3.Connection] = []
@@ -49,6 +57,14 @@ class Database:
         self._closing: finalize[..., Database] | None = None
         self._synchronous = ""
         self._place: tuple[int, int] | None = None
+        self._name = str(path)
+        # What `users.changes` was, what SQLite calls this version of the file, and when it was asked.
+        self._seen: bytes | None = None
+        self._seen_version: int | None = None
+        self._asked_at = 0.0
+        self._began_at = b""
+        self._slow_until = 0.0
+        self.users = Users(path)
         self._connect()
 
     # ---- opening and closing
@@ -64,35 +80,65 @@ class Database:
         """Whether there is a connection."""
         return self._connection is not None
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether a commit takes no longer than to have a thread make it, as far as the last ones tell."""
+        return self._connection is not None and time.monotonic() > self._slow_until
+
     def _connect(self) -> sqlite3.Connection:
         """Opens the file, and makes the tables in a new one."""
         if self._place is None:
             self._create()
         else:
             self._check_place()
+        try:
+            self.users.enter()
+        except OSError as error:
+            raise unusable(
+                self.path, f"no file can be made or used beside it ({error.strerror or error})"
+            ) from None
+        try:
+            connection = self._opened_in_time()
+        except BaseException:
+            self.users.leave()
+            raise
+        self._synchronous = ""
+        self._seen = self._seen_version = None
+        found = self.path.stat()
+        self._place = (found.st_dev, found.st_ino)
+        self._connection = connection
+        if self._closing is not None:
+            self._closing.detach()
+        self._closing = finalize(self, _end, connection, self.users)
+        return connection
+
+    def _opened_in_time(self) -> sqlite3.Connection:
+        """Returns a new connection; waits while another process keeps the file to itself."""
         deadline = time.monotonic() + self._timeout
         while True:
             try:
-                connection = self._opened()
-                break
+                return self._opened()
             except sqlite3.Error as error:
                 if not is_busy(error):
                     raise fault(self.path, error) from None
                 if time.monotonic() > deadline:
                     raise occupied(self.path, self._timeout) from None
             time.sleep(PAUSE)
-        self._synchronous = ""
-        found = self.path.stat()
-        self._place = (found.st_dev, found.st_ino)
-        self._connection = connection
-        self._closing = finalize(self, connection.close)
-        return connection
 
     def close(self) -> None:
-        """Closes the connection. A later call opens a new one."""
-        self._connection = None
+        """Closes the connection, and lets the other users know. A later call opens a new one."""
+        self.suspend()
         if self._closing is not None:
             self._closing()
+
+    def suspend(self) -> None:
+        """Closes the connection; this process stays known as a user of the file."""
+        connection, self._connection = self._connection, None
+        if self._closing is not None:
+            self._closing.detach()
+        self._closing = finalize(self, self.users.leave)
+        if connection is not None:
+            connection.close()
 
     def forget(self) -> None:
         """Gives up a connection that this process has inherited, without closing it."""
@@ -101,6 +147,7 @@ class Database:
             self._connection = None
         if self._closing is not None:
             self._closing.detach()
+        self.users = Users(self.path)
 
     def _create(self) -> None:
         """Creates the file if there is none, and refuses what is no file."""
@@ -220,7 +267,33 @@ class Database:
 
     # ---- transactions
 
-    def version(self) -> int:
+    def has_changed(self) -> bool:
+        """Returns whether another connection may have changed the file since `begin` or since the last commit."""
+        if self._connection is None or self._seen is None:
+            return True
+        try:
+            if self.users.changes() != self._seen:
+                return True
+        except ValueError:  # closed a moment ago
+            return True
+        now = time.monotonic()
+        if now - self._asked_at > _TRUSTED:
+            if self._version() != self._seen_version:
+                return True
+            self._asked_at = now
+        return False
+
+    def has_seen(self) -> None:
+        """Notes that all is known that the file has, as the transaction sees it."""
+        now = time.monotonic()
+        is_known = is_settled(self._began_at)
+        if not is_known and now - self._asked_at > _TRUSTED:
+            with suppress(OSError):
+                self.users.others()  # ends the change of one that was killed in the middle of it
+        self._seen_version, self._asked_at = self._version(), now
+        self._seen = self._began_at if is_known else None
+
+    def _version(self) -> int:
         """Returns a number that changes when another connection has changed the file."""
         for (number,) in self.connection.execute("PRAGMA data_version"):
             version: int = number
@@ -245,26 +318,55 @@ class Database:
             self._synchronous = wanted
         self._begin("BEGIN IMMEDIATE")
 
+    def try_to_begin_writing(self) -> bool:
+        """Begins a transaction that writes, without waiting; returns whether nobody else has written since `has_seen`."""
+        try:
+            self.begin_writing()
+        except sqlite3.Error as error:
+            if is_busy(error):
+                return False
+            raise
+        return not self.has_changed()
+
     def _begin(self, statement: str) -> None:
         connection = self.connection
         if connection.in_transaction:  # an interrupt has left it
             connection.rollback()
+        self.users.settle()
         connection.execute(statement)
+        self._began_at = self.users.changes()
 
     def commit(self) -> None:
-        """Makes what the transaction has written last."""
+        """Ends a transaction that has only read."""
         self.connection.execute("COMMIT")
+
+    def commit_change(self) -> None:
+        """Makes what the transaction has written last; all that the file has is known to the caller."""
+        users = self.users
+        self._seen = None
+        users.begin_change()
+        began = time.monotonic()
+        self.connection.execute("COMMIT")
+        ended = time.monotonic()
+        if ended - began > _QUICK and self._synchronous == "FULL":
+            self._slow_until = ended + _SLOW
+        seen = users.end_change(self._began_at)
+        if is_settled(seen):
+            self._seen = seen
 
     def give_up(self) -> None:
         """Takes back what a transaction has written that was not committed."""
-        if self._connection is not None and self._connection.in_transaction:
+        connection = self._connection
+        if connection is not None and connection.in_transaction:
             with suppress(sqlite3.Error):  # SQLite has taken it back itself
-                self._connection.rollback()
+                connection.rollback()
+            self._seen = None
+            self.users.settle()
 
     def _check_place(self) -> None:
         """Makes sure that what is written goes to the file that has the path."""
         try:
-            found = self.path.stat()
+            found = os.stat(self._name)  # noqa: PTH116  a path takes as long again
         except OSError:
             raise gone(self.path) from None
         if (found.st_dev, found.st_ino) != self._place:
@@ -277,3 +379,9 @@ class Database:
             with suppress(OSError):
                 total += name.stat().st_size
         return total
+
+
+def _end(connection: sqlite3.Connection, users: Users) -> None:
+    """Ends the use of a file that nobody has any more."""
+    connection.close()
+    users.leave()

@@ -1,8 +1,13 @@
 """The tables of a file, and its records as rows.
 
     namespaces   one row a namespace: its counter of writes and reads, its epoch, its capacity, its evictions
-    records      one row a record; ``recency`` is its place in the order of use, ``write_seq`` the number of its write
+    records      one row a record
+    uses         reads by key, each with the record that was read
     deletions    what was deleted lately, for processes that follow
+
+All ids but those of namespaces are numbers: the id of the namespace, and below it, in 40 bits, the number that the counter of the
+namespace gave the write, the read or the deletion. So tables are in the order of their numbers, and an added record changes one page of
+a table and one of an index, as it would in a table of keys and texts.
 
 Keys and texts are bytes in UTF-8, which may hold unpaired surrogates. Instants are Unix seconds.
 """
@@ -10,7 +15,10 @@ Keys and texts are bytes in UTF-8, which may hold unpaired surrogates. Instants 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import count, repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ...codec import check_json, to_json
@@ -27,21 +35,42 @@ CREATE TABLE namespaces (
 );
 CREATE TABLE records (
     id INTEGER PRIMARY KEY, namespace INTEGER NOT NULL, key BLOB NOT NULL, text BLOB NOT NULL,
-    created_at REAL NOT NULL, updated_at REAL NOT NULL, expires_at REAL,
-    write_seq INTEGER NOT NULL, recency INTEGER NOT NULL, UNIQUE (namespace, key)
+    created_at REAL NOT NULL, updated_at REAL NOT NULL, expires_at REAL, UNIQUE (namespace, key)
 );
-CREATE INDEX by_recency ON records (namespace, recency);
 CREATE INDEX by_expiry ON records (namespace, expires_at) WHERE expires_at IS NOT NULL;
-CREATE TABLE deletions (
-    namespace INTEGER NOT NULL, seq INTEGER NOT NULL, key BLOB NOT NULL, PRIMARY KEY (namespace, seq)
-) WITHOUT ROWID
+CREATE TABLE uses (id INTEGER PRIMARY KEY, record INTEGER NOT NULL);
+CREATE TABLE deletions (id INTEGER PRIMARY KEY, key BLOB NOT NULL)
 """
 """The statements that make the tables, separated by semicolons."""
 
 # A process that has not followed for so many writes and reads reads the namespace anew.
 _LOGGED = 20_000
 
-_ROW = "key, text, created_at, updated_at, expires_at, write_seq, recency"
+_BITS = 40
+_MASK = (1 << _BITS) - 1
+
+_HEAD = """
+SELECT id, max(
+    counter,
+    coalesce((SELECT max(r.id) FROM records AS r WHERE r.id BETWEEN n.id << 40 AND (n.id << 40) + ?1) & ?1, 0),
+    coalesce((SELECT max(u.id) FROM uses AS u WHERE u.id BETWEEN n.id << 40 AND (n.id << 40) + ?1) & ?1, 0)
+), epoch, log_start, capacity, evictions FROM namespaces AS n WHERE name = ?2
+"""
+
+_WRITE = (
+    "INSERT OR REPLACE INTO records (id, namespace, key, text, created_at, updated_at, expires_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+
+_READ = (
+    "SELECT key, text, created_at, updated_at, expires_at, id & ?1, id & ?1 FROM records"
+    " WHERE id BETWEEN ?2 AND ?3 ORDER BY id"
+)
+
+_USES = (
+    "SELECT r.key, u.id & ?1 FROM uses AS u JOIN records AS r ON r.id = u.record"
+    " WHERE u.id BETWEEN ?2 AND ?3 ORDER BY u.id"
+)
 
 
 class Head(NamedTuple):
@@ -63,6 +92,10 @@ class Head(NamedTuple):
     capacity: int | None = None
     evictions: int = 0
 
+    def with_counter(self, counter: int) -> Head:
+        """Returns the same with another counter; `_replace` takes twice as long."""
+        return Head(self[0], counter, *self[2:])
+
 
 class Rows:
     """The rows of one namespace, read and written inside of a transaction.
@@ -76,10 +109,7 @@ class Rows:
 
     def head(self, connection: sqlite3.Connection) -> Head:
         """Returns what the file knows of the namespace."""
-        found = connection.execute(
-            "SELECT id, counter, epoch, log_start, capacity, evictions FROM namespaces WHERE name = ?",
-            (self._name,),
-        ).fetchone()
+        found = connection.execute(_HEAD, (_MASK, self._name)).fetchone()
         return Head() if found is None else Head(*found)
 
     def create(self, connection: sqlite3.Connection) -> Head:
@@ -92,7 +122,7 @@ class Rows:
         return Head(made.lastrowid)
 
     def save_head(self, connection: sqlite3.Connection, head: Head) -> None:
-        """Writes what is known of the namespace."""
+        """Writes what is known of the namespace; its counter can be read from the rows that were written last."""
         connection.execute(
             "UPDATE namespaces SET counter = ?, epoch = ?, log_start = ?, capacity = ?, evictions = ?"
             " WHERE id = ?",
@@ -102,106 +132,118 @@ class Rows:
     # ---- reading
 
     def everything(self, connection: sqlite3.Connection, head: Head) -> Iterator[Entry]:
-        """Yields all records, least recently used first."""
-        rows = connection.execute(
-            f"SELECT {_ROW} FROM records WHERE namespace = ? ORDER BY recency",  # noqa: S608  no value is in it
-            (head.id,),
-        )
-        return map(_entry, rows)
+        """Yields all records in the order in which they were written."""
+        return map(_entry, connection.execute(_READ, (_MASK, *_range(head))))
+
+    def used_since(
+        self, connection: sqlite3.Connection, head: Head, counter: int
+    ) -> Iterator[tuple[int, str, Entry | None]]:
+        """Yields what was written or read after a number of the counter, in the order of use.
+
+        Each comes as its place in the order of use, its key, and its entry; None for one that was only read.
+        """
+        after = (_MASK, *_range(head, counter + 1))
+        written = ((e._recency, e.key, e) for e in map(_entry, connection.execute(_READ, after)))
+        read = ((place, _text(key), None) for key, place in connection.execute(_USES, after))
+        return merge(written, read, key=itemgetter(0))
 
     def deleted_since(
         self, connection: sqlite3.Connection, head: Head, counter: int
     ) -> Iterator[str]:
         """Yields the keys that were deleted after a number of the counter."""
         rows = connection.execute(
-            "SELECT key FROM deletions WHERE namespace = ? AND seq > ?", (head.id, counter)
+            "SELECT key FROM deletions WHERE id BETWEEN ? AND ?", _range(head, counter + 1)
         )
         return (_text(key) for (key,) in rows)
 
-    def used_since(
-        self, connection: sqlite3.Connection, head: Head, counter: int
-    ) -> Iterator[tuple[str, int, Entry | None]]:
-        """Yields what was written or read after a number of the counter, in the order of use.
-
-        Each comes as its key, its place in the order of use, and its entry; None for one that was only read.
-        """
-        rows = connection.execute(
-            "SELECT key, CASE WHEN write_seq > ?2 THEN text END, created_at, updated_at, expires_at,"
-            " write_seq, recency FROM records WHERE namespace = ?1 AND recency > ?2 ORDER BY recency",
-            (head.id, counter),
-        )
-        return ((_text(row[0]), row[6], None if row[1] is None else _entry(row)) for row in rows)
+    def uses(self, connection: sqlite3.Connection, head: Head) -> Iterator[tuple[str, int]]:
+        """Yields keys that were read, and the places that they have got in the order of use by it."""
+        rows = connection.execute(_USES, (_MASK, *_range(head)))
+        return ((_text(key), place) for key, place in rows)
 
     # ---- writing
 
     def write(self, connection: sqlite3.Connection, head: Head, entries: Iterable[Entry]) -> None:
         """Writes records, each in place of the one that has its key."""
-        connection.executemany(
-            f"INSERT INTO records (namespace, {_ROW}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  as above
-            " ON CONFLICT (namespace, key) DO UPDATE SET text = excluded.text,"
-            " created_at = excluded.created_at, updated_at = excluded.updated_at,"
-            " expires_at = excluded.expires_at, write_seq = excluded.write_seq, recency = excluded.recency",
-            (_row(head.id, entry) for entry in entries),
-        )
+        connection.executemany(_WRITE, map(_row, repeat(head.id), entries))
+
+    def write_one(self, connection: sqlite3.Connection, head: Head, entry: Entry) -> None:
+        """Does what `write` does, with one record, in less time."""
+        connection.execute(_WRITE, _row(head.id, entry))
 
     def note_reads(
         self, connection: sqlite3.Connection, head: Head, entries: Iterable[Entry]
-    ) -> None:
-        """Writes the places in the order of use of records that were read."""
-        connection.executemany(
-            "UPDATE records SET recency = ? WHERE namespace = ? AND key = ? AND write_seq = ?",
-            ((e._recency, head.id, to_utf8(e.key), e._write_seq) for e in entries),
-        )
+    ) -> int:
+        """Writes the places in the order of use of records that were read; returns how many there were."""
+        first, _ = _range(head)
+        noted = [(first + e._recency, first + e._write_seq) for e in entries]
+        if noted:
+            connection.executemany("INSERT OR REPLACE INTO uses (id, record) VALUES (?, ?)", noted)
+        return len(noted)
+
+    def forget_reads(self, connection: sqlite3.Connection, head: Head) -> None:
+        """Deletes all reads, for those to be written again that count."""
+        connection.execute("DELETE FROM uses WHERE id BETWEEN ? AND ?", _range(head))
 
     def delete(
-        self, connection: sqlite3.Connection, head: Head, keys: Iterable[str], counter: int
+        self, connection: sqlite3.Connection, head: Head, keys: Sequence[str], counter: int
     ) -> Head:
         """Deletes records, and logs each under the next number; returns the head as it is then."""
-        numbered = [(head.id, to_utf8(key), counter + n) for n, key in enumerate(keys, 1)]
-        if not numbered:
-            return head
-        gone = [each[:2] for each in numbered]
-        connection.executemany("DELETE FROM records WHERE namespace = ? AND key = ?", gone)
+        first, _ = _range(head)
+        names = [to_utf8(key) for key in keys]
         connection.executemany(
-            "INSERT INTO deletions (namespace, key, seq) VALUES (?, ?, ?)", numbered
+            "DELETE FROM records WHERE namespace = ? AND key = ?", zip(repeat(head.id), names)
         )
-        counter += len(numbered)
+        connection.executemany(
+            "INSERT INTO deletions (id, key) VALUES (?, ?)", zip(count(first + counter + 1), names)
+        )
+        counter += len(names)
         log_start = max(head.log_start, counter - _LOGGED)
         connection.execute(
-            "DELETE FROM deletions WHERE namespace = ? AND seq <= ?", (head.id, log_start)
+            "DELETE FROM deletions WHERE id BETWEEN ? AND ?", (first, first + log_start)
         )
         return head._replace(counter=counter, log_start=log_start)
 
-    def delete_expired(self, connection: sqlite3.Connection, head: Head, now: float) -> None:
-        """Deletes what has expired. Every process knows the expiries, so that none need be told."""
-        connection.execute(
+    def delete_expired(self, connection: sqlite3.Connection, head: Head, now: float) -> bool:
+        """Deletes what has expired; returns whether anything has.
+
+        Every process knows the expiries, so that none need be told.
+        """
+        done = connection.execute(
             "DELETE FROM records WHERE namespace = ? AND expires_at <= ?", (head.id, now)
         )
+        return done.rowcount > 0
 
     def delete_all(self, connection: sqlite3.Connection, head: Head) -> Head:
         """Deletes every record; returns the head of a new epoch."""
-        connection.execute("DELETE FROM records WHERE namespace = ?", (head.id,))
-        connection.execute("DELETE FROM deletions WHERE namespace = ?", (head.id,))
+        for table in ("records", "uses", "deletions"):
+            connection.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", _range(head))  # noqa: S608  of the line above
         return head._replace(epoch=head.epoch + 1)
+
+
+def _range(head: Head, number: int = 0) -> tuple[int, int]:
+    """Returns the first and the last id of a namespace, from a number of its counter on."""
+    first = head.id << _BITS
+    return first + number, first + _MASK
 
 
 def _row(namespace: int, entry: Entry) -> tuple[Any, ...]:
     text = entry.raw if isinstance(entry, Unreadable) else entry.text
+    updated_at, created_at = entry.updated_at, entry.created_at
     return (
+        (namespace << _BITS) + entry._write_seq,
         namespace,
         to_utf8(entry.key),
         text if isinstance(text, bytes) else to_utf8(text),
-        entry.updated_at if entry.created_at is None else entry.created_at,
-        entry.updated_at,
+        updated_at if created_at is None else created_at,
+        updated_at,
         entry.expires_at,
-        entry._write_seq,
-        entry._recency,
     )
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     """Returns the entry of a row; an `Unreadable` one if its text was damaged."""
-    key, blob, created_at, updated_at, expires_at, write_seq, recency = row
+    key, blob, created_at, updated_at, expires_at, recency, write_seq = row
     key = _text(key)
     times = (created_at, updated_at, expires_at, recency, write_seq)
     text: bytes | str = blob

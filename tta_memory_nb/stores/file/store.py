@@ -12,13 +12,13 @@ from pathlib import Path
 from sys import maxsize
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ...entry import Entry
+from ...entry import Entry, Unreadable
 from ...errors import ServerError, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...keys import check_key
 from ...search.request import Hit, Search
-from ..base import Change, NotCopied, check_max_size, check_origin
-from ..durability import Durability, check_attainable, read_durability
+from ..base import Change, NotCopied, NotNow, check_max_size, check_origin
+from ..durability import Durability, check_attainable, named_durability, read_durability
 from ..expecting import Expected, check_expected
 from ..forks import after_fork_in_child, before_fork
 from ..memory import InMemoryStore
@@ -52,7 +52,7 @@ def open_store(address: str, settings: Settings) -> FileStore:
         StoreUnavailable: another process keeps the file to itself.
         ServerError: the file is damaged.
     """
-    durability = read_durability(settings.durability or "disk")
+    durability = read_durability(named_durability(settings.durability) or "disk")
     check_attainable(durability, "a file, which has no replicas,", ("memory", "disk"))
     return FileStore(settings, durability, path_of(address))
 
@@ -114,7 +114,6 @@ class FileStore(NotCopied):
         synchronous = "FULL" if durability.kind == "disk" else "NORMAL"
         self._database = Database(path, synchronous, settings.timeout)
         self._mirror = Mirror(records, Rows(settings.namespace))
-        self._version: int | None = None
         # Whether a transaction is under way; its thread holds the lock of the records.
         self._busy = False
         self.runner = _Runner(self._disconnect)
@@ -180,18 +179,13 @@ class FileStore(NotCopied):
 
     def _is_current(self) -> bool:
         """Returns whether the records are as the file is; the caller holds the lock."""
-        database = self._database
-        return (
-            self._mirror.head is not None
-            and database.is_open
-            and self._version == database.version()
-        )
+        return self._mirror.head is not None and not self._database.has_changed()
 
     def _follow(self) -> None:
         """Takes in what the file has, in a transaction that has begun."""
         # In this order: the transaction sees the file as of its first statement.
         self._mirror.follow(self._database.connection)
-        self._version = self._database.version()
+        self._database.has_seen()
 
     def _look(self, do: Callable[[], T]) -> T:
         """Does something when the records are as the file is."""
@@ -237,24 +231,67 @@ class FileStore(NotCopied):
         """
 
         def change() -> Change:
-            database, mirror = self._database, self._mirror
-            database.begin_writing(is_promised)
+            self._database.begin_writing(is_promised)
             if not self._is_current():
                 self._follow()
             if check is not None:
                 check()
-            before, mirror.head = mirror.head, None  # until it is committed
-            assert before is not None
-            done = verb()
-            after = mirror.save(database.connection, before, done)
-            database.commit()
-            mirror.head = after
-            return done
+            return self._make(verb)
 
         def refuse() -> Change:
             raise nested(self._path)
 
         return self._attempt(change, refuse, self._timeout if patience is None else patience)
+
+    def _make(self, verb: Callable[[], Change]) -> Change:
+        """Changes records that are as the file is, and the file, in a transaction that has begun."""
+        database, mirror = self._database, self._mirror
+        before, mirror.head = mirror.head, None  # until it is committed
+        assert before is not None
+        done = verb()
+        after = mirror.save(database.connection, before, done)
+        database.commit_change()
+        mirror.head = after
+        return done
+
+    def write_now(self, entry: Entry) -> None:
+        """Carries `write` out without a plan, where that takes less time than to have a thread do it."""
+        database, records, mirror = self._database, self._records, self._mirror
+        if self._busy or mirror.head is None or not database.is_quick:
+            raise NotNow
+        with records.lock:
+            if self._busy:
+                raise NotNow
+            try:
+                self._busy = True
+                if mirror.head is None or not database.try_to_begin_writing():
+                    raise NotNow
+                if mirror.can_add(entry):
+                    head, mirror.head = mirror.head, None  # until it is committed
+                    records.write(entry)
+                    after = mirror.add(database.connection, head, entry)
+                    database.commit_change()
+                    mirror.head = after
+                else:
+                    self._make(lambda: self.fallback.put((entry,)))
+            except sqlite3.Error as error:
+                raise fault(self._path, error) from None
+            finally:
+                self._busy = False
+                database.give_up()
+
+    def read_now(self, key: str) -> Entry | None:
+        """Carries `read` out without a plan, which would take longer than the read itself."""
+        mirror, records = self._mirror, self._records
+        head = mirror.head
+        if head is None or self._database.has_changed():
+            raise NotNow
+        entry = records.read(key)
+        if mirror.head is not head or type(entry) is Unreadable:
+            raise NotNow  # another thread has begun to change the records, or the plan knows what to say
+        if not records.has_reads and mirror.unnoted >= _MOST_READS:
+            self._note_reads()
+        return entry
 
     def _note_reads(self) -> None:
         """Notes in the file what was read here, without waiting for the disk or for another process."""
@@ -272,7 +309,7 @@ class FileStore(NotCopied):
         # A child must not use the connection of its parent, and SQLite has more than one place that knows of
         # it; so both sides open the file again when they need it.
         if not self._busy:
-            self._database.close()
+            self._database.suspend()
 
     def _after_fork_in_child(self) -> None:
         self._busy = False
@@ -434,7 +471,16 @@ class FileStore(NotCopied):
             "durability": str(self._durability),
             "path": str(self._path),
             "size_on_disk": self._database.size_on_disk(),
+            "other_processes": self._other_processes(),
         }
+
+    def _other_processes(self) -> list[dict[str, Any]] | None:
+        """Returns the other processes that have the file open; None if that cannot be found out."""
+        try:
+            others = self._database.users.others()
+        except OSError:
+            return None
+        return [{"pid": each.pid, "program": each.program, "since": each.since} for each in others]
 
     @as_plan
     def reconnect(self, restore_from_here: bool = False) -> bool:  # noqa: ARG002  of every store
