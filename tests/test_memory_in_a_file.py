@@ -295,8 +295,13 @@ def test_what_was_acknowledged_survives_the_end_of_its_process(path: Path) -> No
 
 @pytest.mark.parametrize(
     ("durability", "level", "name"),
-    [(None, 2, "disk"), ("disk", 2, "disk"), ("memory", 1, "memory")]
-    + [("full", 2, "disk"), ("normal", 1, "memory")],
+    [
+        (None, 2, "disk"),
+        ("disk", 2, "disk"),
+        ("memory", 1, "memory"),
+        ("full", 2, "disk"),
+        ("normal", 1, "memory"),
+    ],
 )
 def test_the_durability_says_what_each_write_waits_for(
     path: Path, durability: str | None, level: int, name: str
