@@ -517,12 +517,12 @@ def test_an_interrupt_at_any_instant_leaves_a_verb_done_or_not_done(path: Path, 
         memory.resize(10)
         memory.add_many([("a", {"n": 1}), ("b", {"n": 1})])
         other.add("c", {"n": 1})  # so that there is something to follow
-        before = sorted_contents(memory_at(path))
+        before = sorted_on_disk(path)
         other.add("c", {"n": 1})
         with Interrupt(number) as interrupt, suppress(KeyboardInterrupt):
             VERBS[verb](memory)
         found = sorted_contents(memory)
-        assert found == sorted_contents(other) == sorted_contents(memory_at(path)), interrupt.place
+        assert found == sorted_contents(other) == sorted_on_disk(path), interrupt.place
         if interrupt.place is None:
             break
         VERBS[verb](other)
@@ -530,6 +530,14 @@ def test_an_interrupt_at_any_instant_leaves_a_verb_done_or_not_done(path: Path, 
         memory.add("after", {})
         assert "after" in other.keys(), interrupt.place  # noqa: SIM118
     assert number > 10
+
+
+def sorted_on_disk(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Returns what a new memory finds, which is closed here, and not in the middle of an interrupted verb."""
+    memory = memory_at(path)
+    found = sorted_contents(memory)
+    memory.close()
+    return found
 
 
 def sorted_contents(memory: SyncMemory) -> list[tuple[str, dict[str, Any]]]:
