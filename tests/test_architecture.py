@@ -37,7 +37,7 @@ LAYERS: dict[str, int] = {
 HOMES: dict[str, tuple[str, ...]] = {
     "pandas": (
         *("frames", "notebook.explorer.widget for types"),
-        "evaluation.result for types",
+        *(f"evaluation.{name} for types" for name in ("result", "comparison", "tuning")),
     ),
     "matplotlib": ("plots", "evaluation.result for types"),
     "IPython": ("notebook", f"{FACE} for types"),
@@ -53,6 +53,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "msgspec": (
         "codec",
         "entry",
+        "evaluation.saved",
         "search.request",
         "search.options",
         "stores.records",

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tta_memory_nb import EmbedderError, GoldenSet, InvalidArgument, MemoryPrimitive, evaluate
-from tta_memory_nb.evaluation.golden import Question
+from tta_memory_nb.evaluation import Answer, Evaluation, Question
 from tta_memory_nb.evaluation.measures import MEASURES
-from tta_memory_nb.evaluation.result import Answer, Evaluation
 from tta_memory_nb.evaluation.significance import chance, interval
 
 # ---- measures

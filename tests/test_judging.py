@@ -115,7 +115,12 @@ def test_a_cell_fails_if_a_mode_answers_less_well_than_was_asked_for(run):
         ("--k 0", "give whole numbers"),
         ("--modes keyword,,", "give words, separated by commas"),
         ("--modes fuzzy", "'fuzzy'"),
-        ("--against before", "give a variable that holds an evaluation"),
+        ("--against nowhere.json", "cannot read 'nowhere.json'"),
+        ("--against golden.jsonl", "'golden.jsonl' holds no evaluation"),
+        ("--against $memory", "give a file, or a variable that holds an evaluation"),
+        ("--fail-if-worse", "give the evaluation to compare with: --against FILE"),
+        ("--weights $memory", "what %memory tune returned"),
+        ("--save nowhere/before.json", "cannot write 'nowhere/before.json'"),
     ],
 )
 def test_flags_of_an_evaluation_without_a_meaning_are_refused(run, flags, message):
@@ -133,6 +138,61 @@ def test_an_earlier_evaluation_is_compared_with(run):
         "  recall@10 of keyword now against keyword before: -0.500 [-1.000, +0.000], p = 1.000: "
         "no significant difference; of 2 questions 0 better, 1 worse\n"
     ) in ran.text
+
+
+def test_a_saved_evaluation_is_compared_with_and_a_cell_fails_if_a_mode_is_worse(run):
+    for number in range(8):
+        run(f"memory.sync.add('n:{number}', {{'text': 'word{number}'}})")
+        run(f"%memory judge word{number} n:{number}")
+    ran = run("%memory evaluate --modes keyword --save before.json")
+    assert "  saved as before.json\n" in ran.text
+    same = run("%memory evaluate --modes keyword --against before.json --fail-if-worse")
+    assert same.success
+    assert "no significant difference; of 8 questions 0 better, 0 worse" in same.text
+    run("memory.sync.add('n:0', {'text': 'other'})")
+    # One question is lost: chance alone may do so.
+    assert run("%memory evaluate --modes keyword --against before.json --fail-if-worse").success
+    run("memory.sync.add_many({f'n:{n}': {'text': 'other'} for n in range(7)})")
+    ran = run("%memory evaluate --modes keyword --against before.json --fail-if-worse")
+    assert str(ran.error).startswith("recall@10 of keyword now is worse by 0.875\n")
+    assert "of 8 questions 0 better, 7 worse" in str(ran.error)
+
+
+def test_weights_are_proposed_and_used_only_where_that_is_asked_for(run):
+    for number in range(12):
+        run(f"memory.sync.add('n:{number}', {{'text': 'word{number} word{number + 1}'}})")
+        run(f"%memory judge word{number} n:{number}")
+    ran = run("tuning = %memory tune --mode ranked --folds 2 --kept 0.25")
+    assert ran.success, ran.error
+    assert "  ranked: tuned on 9 questions in 2 parts, 3 kept apart\n" in ran.text
+    assert "  cross-validation: ndcg@10 of tuned weights against current weights: " in ran.text
+    assert list(run("tuning.table").result.columns) == ["current", "proposed"]
+    assert run("memory.weights == tuning.current").result is True
+    run("from tta_memory_nb import SearchWeights\nmine = SearchWeights(who=0.5)")
+    assert run("%memory evaluate --modes ranked --weights $mine").result.weights.who == 0.5
+    assert run("memory.weights == tuning.current").result is True
+    assert run("%memory use --weights $mine").success
+    assert run("memory.weights.who").result == 0.5
+    assert run("%memory use --weights $tuning").success
+    assert run("memory.weights == tuning.weights").result is True
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("", "a right record that exists are 1; tuning in 5 parts needs at least 10"),
+        ("--mode keyword", "it has no weights; give one of ranked, hybrid, semantic"),
+        ("--measure speed@5", "--measure 'speed@5': give one of recall, precision, ndcg, mrr"),
+        ("--measure ndcg", "with a rank, such as 'ndcg@10'"),
+        ("--folds 1", "--folds 1: give a whole number of at least 2"),
+        ("--kept 1", "give a share between 0 and 1"),
+        ("--kept some", "give a share between 0 and 1"),
+        ("nowhere.jsonl", "cannot read 'nowhere.jsonl'"),
+    ],
+)
+def test_a_tuning_without_a_meaning_is_refused(run, flags, message):
+    run("%memory judge rain alice:mon")
+    assert message in str(run(f"%memory tune {flags}").error)
 
 
 def test_a_test_collection_is_searched_in_a_memory_of_its_own(run):

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
         TransferError,
         TTAMemoryError,
     )
-    from .evaluation import GoldenSet, evaluate
+    from .evaluation import GoldenSet, evaluate, tune
     from .keys import MemoryKey, create_memory_key, parse_memory_key
     from .memory.faces import MemoryPrimitive, SyncMemory
     from .nesting import allow_nested_asyncio
     from .notebook.explorer import MemoryExplorer
     from .record import MemoryRecord
+    from .search.options import SearchWeights
     from .stores.memory import InMemoryStore
 
 __version__ = "0.1.0"
@@ -55,6 +56,7 @@ __all__ = [
     "NotDurable",
     "NotStorable",
     "QualityTooLow",
+    "SearchWeights",
     "ServerError",
     "StoreUnavailable",
     "SyncMemory",
@@ -64,6 +66,7 @@ __all__ = [
     "create_memory_key",
     "evaluate",
     "parse_memory_key",
+    "tune",
 ]
 
 _MODULE_OF = {
@@ -77,7 +80,9 @@ _MODULE_OF = {
     "InMemoryStore": "stores.memory",
     "MemoryExplorer": "notebook.explorer",
     "GoldenSet": "evaluation",
+    "SearchWeights": "search.options",
     "evaluate": "evaluation",
+    "tune": "evaluation",
 }
 
 

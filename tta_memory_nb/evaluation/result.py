@@ -1,7 +1,8 @@
-"""What came of an evaluation: figures a mode, figures a question, and comparisons."""
+"""What came of an evaluation: figures a mode, and figures a question."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,101 +10,16 @@ from statistics import fmean, quantiles
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidArgument, brief
+from ..search.options import DEFAULT_OPTIONS, SearchWeights
 from ..search.request import SearchMode
+from .comparison import Answer, Comparison, compared
 from .golden import Question
 from .measures import MEASURES
-from .significance import chance, interval
+from .significance import interval
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-SIGNIFICANT = 0.05
-"""The greatest p-value of a difference that is called better or worse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one mode found for one question.
-
-    Attributes:
-        question: the question, without records that are gone.
-        found: keys of the records found, the best first.
-        seconds: how long the search took.
-    """
-
-    question: Question
-    found: tuple[str, ...]
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A question that two searches answer differently well.
-
-    Attributes:
-        question: the question.
-        before: its figure before.
-        after: its figure after.
-        gained: keys of the right records that only the second search found.
-        lost: keys of the right records that only the first search found.
-    """
-
-    question: Question
-    before: float
-    after: float
-    gained: tuple[str, ...]
-    lost: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The difference between two searches over the same questions.
-
-    Attributes:
-        measure: what is compared, such as ``recall@10``.
-        before: what the first search is called.
-        after: what the second search is called.
-        questions: how many questions both were asked.
-        difference: mean figure after, minus the one before.
-        low: lower end of the 95 % interval of the difference.
-        high: upper end of this interval.
-        p: how likely chance alone makes a difference as large, from 0 to 1.
-        changed: the questions whose figure differs, the worst losses first.
-    """
-
-    measure: str
-    before: str
-    after: str
-    questions: int
-    difference: float
-    low: float
-    high: float
-    p: float
-    changed: tuple[Changed, ...] = field(repr=False)
-
-    @property
-    def verdict(self) -> str:
-        """``better``, ``worse``, or ``no significant difference`` if chance may explain it (p over 0.05)."""
-        if self.p > SIGNIFICANT:
-            return "no significant difference"
-        return "better" if self.difference > 0 else "worse"
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The questions that changed, with ``before``, ``after``, and the keys ``gained`` and ``lost``."""
-        from ..frames import changes_frame
-
-        return changes_frame(self)
-
-    def __str__(self) -> str:
-        gone_up = sum(each.after > each.before for each in self.changed)
-        chance_of = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
-        return (
-            f"{self.measure} of {self.after} against {self.before}: {self.difference:+.3f} "
-            f"[{self.low:+.3f}, {self.high:+.3f}], {chance_of}: {self.verdict}; of "
-            f"{self.questions:,} questions {gone_up:,} better, {len(self.changed) - gone_up:,} worse"
-        )
 
 
 @dataclass(frozen=True)
@@ -123,6 +39,8 @@ class Evaluation:
         left_out: queries without a right record that still exists, which were not asked.
         notes: mode -> why it was left out, or carried out as another mode.
         seed: of the random numbers of intervals and comparisons.
+        embedder: name of the embedder of the modes that compare meanings; None if none of them was asked.
+        weights: how much each signal counted in modes that rank.
     """
 
     name: str
@@ -133,6 +51,8 @@ class Evaluation:
     left_out: tuple[str, ...] = ()
     notes: Mapping[SearchMode, str] = field(default_factory=dict)
     seed: int = 0
+    embedder: str | None = None
+    weights: SearchWeights = DEFAULT_OPTIONS.weights
 
     @property
     def modes(self) -> tuple[SearchMode, ...]:
@@ -149,6 +69,14 @@ class Evaluation:
         """The names of all measures."""
         ranked = (f"{name}@{k}" for name in MEASURES if name != "mrr" for k in self.k)
         return (*ranked, f"mrr@{self.k[-1]}")
+
+    def of_mode(self, mode: SearchMode) -> Sequence[Answer]:
+        """Returns the answers of a mode.
+
+        Raises:
+            InvalidArgument: the evaluation has no such mode.
+        """
+        return self.answers[self._mode(mode)]
 
     def values(self, mode: SearchMode, measure: str) -> list[float]:
         """Returns the figure of each question, from 0 to 1.
@@ -180,7 +108,7 @@ class Evaluation:
         Raises:
             InvalidArgument: the evaluation has no such mode.
         """
-        seconds = [answer.seconds for answer in self.answers[self._mode(mode)]]
+        seconds = [answer.seconds for answer in self.of_mode(mode)]
         if len(seconds) == 1:
             return seconds[0], seconds[0]
         cuts = quantiles(seconds, n=20, method="inclusive")
@@ -199,7 +127,7 @@ class Evaluation:
         Raises:
             InvalidArgument: as `values`.
         """
-        return self._compared(self, before, after, measure, before, after)
+        return compared((self, before, before), (self, after, after), self._measure(measure))
 
     def since(
         self, earlier: Evaluation, mode: SearchMode, measure: str | None = None
@@ -214,7 +142,9 @@ class Evaluation:
         Raises:
             InvalidArgument: as `values`, or the evaluations share no question.
         """
-        return self._compared(earlier, mode, mode, measure, f"{mode} before", f"{mode} now")
+        return compared(
+            (earlier, mode, f"{mode} before"), (self, mode, f"{mode} now"), self._measure(measure)
+        )
 
     @property
     def table(self) -> pd.DataFrame:
@@ -229,6 +159,29 @@ class Evaluation:
         from ..frames import questions_frame
 
         return questions_frame(self)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Writes the evaluation to a file, which is replaced in one step; `read` reads it.
+
+        The file holds questions, judgements and keys of records, and none of their values.
+
+        Raises:
+            TransferError: the file cannot be written.
+        """
+        from .saved import write
+
+        write(self, path)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Evaluation:
+        """Reads an evaluation that `write` has written.
+
+        Raises:
+            TransferError: the file cannot be read, or holds no evaluation.
+        """
+        from .saved import read
+
+        return read(path)
 
     def plot(self) -> Figure:
         """Draws the means of all modes with their intervals.
@@ -276,63 +229,3 @@ class Evaluation:
     @cached_property
     def _figures(self) -> dict[tuple[SearchMode, str], list[float]]:
         return {}
-
-    def _compared(
-        self,
-        earlier: Evaluation,
-        before: SearchMode,
-        after: SearchMode,
-        measure: str | None,
-        name_before: str,
-        name_after: str,
-    ) -> Comparison:
-        chosen = self._measure(measure)
-        k = int(chosen.partition("@")[2])
-        old = dict(
-            zip(
-                (answer.question.identity for answer in earlier.answers[earlier._mode(before)]),
-                zip(earlier.answers[before], earlier.values(before, chosen), strict=True),
-                strict=True,
-            )
-        )
-        differences: list[float] = []
-        changed: list[Changed] = []
-        for answer, figure in zip(
-            self.answers[self._mode(after)], self.values(after, chosen), strict=True
-        ):
-            if answer.question.identity not in old:
-                continue
-            answer_before, figure_before = old[answer.question.identity]
-            differences.append(figure - figure_before)
-            if figure != figure_before:
-                now = _right_found(answer, k)
-                then = _right_found(answer_before, k)
-                changed.append(
-                    Changed(
-                        answer.question,
-                        figure_before,
-                        figure,
-                        gained=tuple(key for key in now if key not in then),
-                        lost=tuple(key for key in then if key not in now),
-                    )
-                )
-        if not differences:
-            raise InvalidArgument(
-                "the two evaluations share no question, so they cannot be compared"
-            )
-        low, high = interval(differences, self.seed)
-        return Comparison(
-            chosen,
-            name_before,
-            name_after,
-            len(differences),
-            fmean(differences),
-            low,
-            high,
-            chance(differences, self.seed),
-            tuple(sorted(changed, key=lambda each: each.after - each.before)),
-        )
-
-
-def _right_found(answer: Answer, k: int) -> list[str]:
-    return [key for key in answer.found[:k] if answer.question.grades.get(key, 0) > 0]

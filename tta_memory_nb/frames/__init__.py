@@ -2,7 +2,7 @@
 
 from .build import differences_frame, facts_frame, hits_frame, records_frame
 from .explained import explained_frame, matched_words, why_frame
-from .judged import changes_frame, evaluation_frame, questions_frame
+from .judged import changes_frame, evaluation_frame, questions_frame, tuning_frame
 from .render import frame_html, frame_text, is_table
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "matched_words",
     "questions_frame",
     "records_frame",
+    "tuning_frame",
     "why_frame",
 ]

@@ -9,7 +9,9 @@ from ..table import PATHS_ATTR, portable
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..evaluation.result import Comparison, Evaluation
+    from ..evaluation.comparison import Comparison
+    from ..evaluation.result import Evaluation
+    from ..evaluation.tuning import Tuning
 
 _DIGITS = 3
 
@@ -72,6 +74,21 @@ def changes_frame(comparison: Comparison) -> pd.DataFrame:
         for each in comparison.changed
     ]
     return _shown(rows, "query", ("before", "after", "gained", "lost"))
+
+
+def tuning_frame(tuning: Tuning) -> pd.DataFrame:
+    """Returns a table with a row for each weight that the mode of a tuning depends on.
+
+    The index is ``weight``. The columns are ``current`` and ``proposed``.
+    """
+    from ..evaluation.tuning import WEIGHTS_OF
+
+    both = {"current": tuning.current, "proposed": tuning.weights}
+    rows = [
+        {"weight": name, **{column: getattr(weights, name) for column, weights in both.items()}}
+        for name in WEIGHTS_OF[tuning.mode]
+    ]
+    return _shown(rows, "weight")
 
 
 def _shown(rows: list[dict[str, Any]], index: str, columns: tuple[str, ...] = ()) -> pd.DataFrame:

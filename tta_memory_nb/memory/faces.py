@@ -19,7 +19,7 @@ from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..search.indexes import check_mode
-from ..search.options import DEFAULT_OPTIONS, SearchOptions, SearchWeights
+from ..search.options import DEFAULT_OPTIONS, SearchOptions, SearchWeights, check_weights
 from ..search.request import Hit, Search, SearchMode
 from ..stores.base import Clock, NotCopied, NotNow, OutagePolicy, Store
 from ..stores.local import Local
@@ -219,6 +219,15 @@ class SyncMemory(NotCopied):
     @default_mode.setter
     def default_mode(self, mode: SearchMode) -> None:
         self._verbs.default_mode = check_mode(mode, "default_mode")
+
+    @property
+    def weights(self) -> SearchWeights:
+        """How much each signal counts in this memory's rankings."""
+        return self._verbs.options.weights
+
+    @weights.setter
+    def weights(self, weights: SearchWeights) -> None:
+        self._verbs.options = self._verbs.options.weighing(check_weights(weights))
 
     @property
     def clock(self) -> Clock:
@@ -570,6 +579,15 @@ class MemoryPrimitive(NotCopied):
         self._verbs.default_mode = check_mode(mode, "default_mode")
 
     @property
+    def weights(self) -> SearchWeights:
+        """How much each signal counts in this memory's rankings."""
+        return self._verbs.options.weights
+
+    @weights.setter
+    def weights(self, weights: SearchWeights) -> None:
+        self._verbs.options = self._verbs.options.weighing(check_weights(weights))
+
+    @property
     def clock(self) -> Clock:
         """The clock that counts for this memory, which gives Unix seconds; on a server, that of the server."""
         return self._verbs.clock
@@ -637,10 +655,9 @@ def _options(language: str, weights: SearchWeights | None) -> SearchOptions:
         from ..search.ranked.words import check_language  # imported here: compiles patterns
 
         check_language(language)
-    weights = DEFAULT_OPTIONS.weights if weights is None else weights
-    if not isinstance(weights, SearchWeights):
-        raise InvalidArgument(f"weights={brief(weights)}: give a SearchWeights, or None")
-    return SearchOptions(language=language, weights=weights)
+    if weights is None:
+        return SearchOptions(language=language)
+    return SearchOptions(language=language, weights=check_weights(weights))
 
 
 def _check_summarizer(summarizer: Summarizer | None) -> None:

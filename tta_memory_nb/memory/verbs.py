@@ -18,7 +18,7 @@ from ..filters import EVERYTHING, FilterArgs, Filters
 from ..keys import check_key
 from ..record import MemoryRecord
 from ..search.indexes import check_mode
-from ..search.options import SearchOptions
+from ..search.options import SearchOptions, SearchWeights, check_weights
 from ..search.request import Found, Hit, Search, SearchMode, check_limit, check_query
 from ..stores.base import Change, Clock, Store
 from ..stores.expecting import Expected
@@ -259,6 +259,8 @@ class Verbs:
         query: str | None = None,
         limit: int | None = None,
         mode: SearchMode | None = None,
+        *,
+        weights: SearchWeights | None = None,
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[Hit]]:
         """Returns what `entries` does with all that the search knows of each entry.
@@ -270,6 +272,7 @@ class Verbs:
             query: text; None for any record.
             limit: how many hits at most; None for all.
             mode: see `search`.
+            weights: how much each signal counts in a mode that ranks; None for the memory's own.
             **filters: see the class.
 
         Returns:
@@ -277,9 +280,10 @@ class Verbs:
             `Reading` that says how the query was understood.
 
         Raises:
-            InvalidArgument: as `search_records`.
+            InvalidArgument: as `search_records`, or weights without a meaning.
         """
-        return self._find(self._search(query, limit, mode, filters))
+        search = self._search(query, limit, mode, filters)
+        return self._find(search if weights is None else search.weighing(check_weights(weights)))
 
     def peek(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked; their order of use stays."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import msgspec
+
+from ..errors import InvalidArgument, brief
 
 
 class SearchWeights(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +41,10 @@ class SearchWeights(msgspec.Struct, frozen=True, kw_only=True):
     meaning: float = 1.0
     who_semantic: float = 0.2
 
+    def changing(self, name: str, weight: float) -> SearchWeights:
+        """Returns the same weights with another one of a name."""
+        return msgspec.structs.replace(self, **{name: weight})
+
 
 class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a memory asks of the modes that rank.
@@ -49,6 +57,27 @@ class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "english"
     weights: SearchWeights = SearchWeights()
 
+    def weighing(self, weights: SearchWeights) -> SearchOptions:
+        """Returns the same options with other weights."""
+        return SearchOptions(language=self.language, weights=weights)
+
 
 DEFAULT_OPTIONS = SearchOptions()
 """English, with the default weights."""
+
+
+def check_weights(weights: SearchWeights) -> SearchWeights:
+    """Returns the weights themselves.
+
+    Raises:
+        InvalidArgument: they are no `SearchWeights`, or one of them is no finite number of at least 0, or ``b`` is
+            greater than 1.
+    """
+    if not isinstance(weights, SearchWeights):
+        raise InvalidArgument.about("weights", weights, "give a SearchWeights, or None")
+    for name, weight in msgspec.structs.asdict(weights).items():
+        is_number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+        if not is_number or not isfinite(weight) or weight < 0 or (name == "b" and weight > 1):
+            rule = "give a number from 0 to 1" if name == "b" else "give a number of at least 0"
+            raise InvalidArgument(f"weights.{name}={brief(weight)}: {rule}")
+    return weights

@@ -14,7 +14,7 @@ from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
 from ..record import MemoryRecord
 from .meaning import Meaning
-from .options import DEFAULT_OPTIONS, SearchOptions
+from .options import DEFAULT_OPTIONS, SearchOptions, SearchWeights
 
 T = TypeVar("T")
 
@@ -68,6 +68,10 @@ class Search(msgspec.Struct, frozen=True):
     def for_all(self) -> Search:
         """Returns the same search for all that answers, from the first on."""
         return msgspec.structs.replace(self, limit=None, offset=0)
+
+    def weighing(self, weights: SearchWeights) -> Search:
+        """Returns the same question with other weights of the signals."""
+        return msgspec.structs.replace(self, options=self.options.weighing(weights))
 
     def by(self, mode: SearchMode, meaning: Meaning | None = None) -> Search:
         """Returns the same question in another mode, with what that mode needs."""

@@ -4,7 +4,7 @@
     searching.py   search, why, suggest
     writing.py     add, delete, clear, undo
     transfer.py    import, export
-    judging.py     judge, evaluate
+    judging.py     judge, evaluate, tune
     views.py       explore, plot, snapshot, diff
     memories.py    info, use, nest, and the reply to %memory alone
     keys.py        keys as operands
@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "list": reading.list_,
     "judge": judging.judge,
     "evaluate": judging.evaluate,
+    "tune": judging.tune,
     "explore": views.explore,
     "delete": writing.delete,
     "clear": writing.clear,

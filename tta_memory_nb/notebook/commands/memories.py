@@ -18,6 +18,7 @@ from ...times import shown_instant
 from ..arguments import Word
 from ..fields import Lookup
 from .base import IN_MEMORY, Notebook, Reply, count_records, shown
+from .judging import weights_in
 
 DEFAULT_CAPACITY = 1000
 
@@ -66,6 +67,7 @@ def use(
     max_size: int | None = None,
     durability: str | None = None,
     mode: str | None = None,
+    weights: str | None = None,
     yes: bool = False,
 ) -> Reply:
     """Choose the memory to work on, its namespace, capacity, durability or search mode.
@@ -83,6 +85,7 @@ def use(
       %memory use --max-size 300000
       %memory use $REDIS_URL --durability replicas:1
       %memory use --mode ranked
+      %memory use --weights $tuning
       memory = %memory use
 
     Flags:
@@ -91,9 +94,11 @@ def use(
         durability: what must hold before a write to a server or a file is acknowledged: memory, disk
             or replicas:N; for a file also normal or full, the words of SQLite
         mode: how to search from now on, in commands and in code: keyword, ranked, semantic or hybrid
+        weights: a variable with the weights of the signals in rankings, or with what %memory tune returned
         yes: evict the records for which a smaller capacity has no room
     """
     default_mode = None if mode is None else check_mode(cast("SearchMode", mode))
+    signals = None if weights is None else weights_in(weights)
     chosen = _chosen(nb, memory, namespace, max_size, durability)
     if max_size is not None and max_size != chosen.max_size:
         excess = chosen.size() - max_size
@@ -105,6 +110,8 @@ def use(
         chosen.sync.resize(max_size)
     if default_mode is not None:
         chosen.default_mode = default_mode
+    if signals is not None:
+        chosen.weights = signals
     nb.memory = chosen
     return Reply(value=chosen)
 
@@ -284,6 +291,7 @@ def _chosen(
             namespace=place[1],
             durability=durability,
             default_mode=nb.memory.default_mode,
+            weights=nb.memory.weights,
         )
     nb.backend = backend
     return nb.memories[place]
