@@ -509,6 +509,7 @@ def test_no_other_command_lists_all_keys(remote, requests, name, tmp_path, monke
         "suggest": ("nothing of this",),
         "judge": ("nothing of this", ("user7:s",)),
         "evaluate": (GoldenSet.of({"nothing of this": ["user7:s"]}),),
+        "tune": (GoldenSet.of({f"nothing of this {n}": ["user7:s"] for n in range(10)}),),
         "delete": (("user7:s",),),
         "plot": ("sizes",),
         "import": ({"talk": [{"role": "user", "content": "hi"}]},),

@@ -7,13 +7,15 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from backends import ALL_BUT_THE_STAND_IN, BACKENDS, Clock, examples, marks_of
+from backends import ALL_BUT_THE_STAND_IN, BACKENDS, DEEP, Clock, examples, marks_of
+from embedding import Toy
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ranked_oracle import ranked
 from search_oracle import check
 
-from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb import MemoryPrimitive, SearchWeights
+from tta_memory_nb.search.ranked import best
 
 EXAMPLES = 100
 SUBJECTS = (
@@ -187,6 +189,36 @@ def test_a_filtered_ranking_is_that_of_a_memory_with_nothing_else():
             found = whole.search_records(query, None, mode="ranked", **filters)
             wanted = part.search_records(query, None, mode="ranked")
             assert [(r.key, r.score) for r in found] == [(r.key, r.score) for r in wanted]
+
+
+@settings(max_examples=40 * DEEP, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from((*QUESTIONS, "bridge river support group yesterday will", "-rain bridge")),
+    st.sampled_from((1, 3, 10)),
+    st.sampled_from(("ranked", "hybrid")),
+    st.sampled_from(({}, {"user": "ann"}, {"where": {"speaker": "Ann"}})),
+    st.lists(st.sampled_from((0.0, 0.3, 1.0)), min_size=6, max_size=6),
+)
+def test_the_best_are_the_same_as_if_all_were_scored(seed, query, limit, mode, filters, shares):
+    chance, clock = random.Random(seed), Clock()
+    names = ("next", "second", "third", "who", "when", "session")
+    weights = SearchWeights(**dict(zip(names, shares, strict=True)))
+    memory = MemoryPrimitive(
+        max_size=500, clock=clock, weights=weights, embedder=Toy(has_words=True, is_quick=True)
+    ).sync
+    for _ in range(chance.choice((3, 40, 150))):
+        clock.tick()
+        memory.add(key_of(chance), value_of(chance))
+    with pytest.MonkeyPatch.context() as patch:
+        # However many records have to be scored, that pays here.
+        patch.setattr(best, "_SHARE", 0)
+        patch.setattr(best, "_SAMPLE", 16)
+        found = memory.hits(query, limit, mode, **filters)
+    wanted = memory.hits(query, None, mode, **filters)[:limit]
+    assert [(hit.entry.key, hit.score) for hit in found] == [
+        (hit.entry.key, hit.score) for hit in wanted
+    ]
 
 
 def test_rankings_hold_while_other_threads_write(threads_take_turns_often):

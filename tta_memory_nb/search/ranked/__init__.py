@@ -10,6 +10,7 @@
     question.py    a query, read
     demands.py     phrases, excluded words, words in fields
     scoring.py     the signals, and their sum
+    best.py        the best of a ranking, without the scores of all records
     explain.py     where a score comes from
     index.py       the index of a store
 

@@ -12,6 +12,7 @@ from ..options import SearchWeights
 from ..query import Entries
 from ..request import SearchMode, Signal
 from ..vectors import Floats as Vector
+from .best import rank_best
 from .lists import Floats, Ints
 from .question import Question, Term, Variant
 from .scoring import Nearness, Ranking, Row, Statistics, rank
@@ -209,13 +210,14 @@ class _Asked:
         if not self._meaning.is_quick or size <= _SMALL:
             near = self.nearness(self.everywhere, weight)
             also = self._best(near, allowed)
-        ranking = rank(self._statistics, question, weights, allowed, also)
+        wanted = None if limit is None or question.demands else max(_CANDIDATES, 3 * limit)
+        ranking = self._by_words(question, weights, allowed, also, wanted)
         if near is None and len(ranking.places) < (limit or _CANDIDATES):
             near = self.nearness(self.everywhere, weight)
             also = self._best(near, allowed)
-            ranking = rank(self._statistics, question, weights, allowed, also)
-        if limit is not None and not question.demands:
-            chosen = ranking.best(max(_CANDIDATES, 3 * limit))
+            ranking = self._by_words(question, weights, allowed, also, wanted)
+        if wanted is not None:
+            chosen = ranking.best(wanted)
             if also is not None:
                 chosen = np.union1d(chosen, np.flatnonzero(np.isin(ranking.places, also)))
             ranking = ranking.of(chosen)
@@ -230,6 +232,20 @@ class _Asked:
             nearness=near,
         )
         return ranking.of(np.flatnonzero(ranking.scores > 0))
+
+    def _by_words(
+        self,
+        question: Question,
+        weights: SearchWeights,
+        allowed: NDArray[np.bool_] | None,
+        also: Ints | None,
+        wanted: int | None,
+    ) -> Ranking:
+        """Ranks by words, at least the best that are wanted and the places that answer in any case."""
+        best = None
+        if wanted is not None:
+            best = rank_best(self._statistics, question, weights, wanted, also)
+        return best or rank(self._statistics, question, weights, allowed, also)
 
     def _best(self, near: Nearness | None, allowed: NDArray[np.bool_] | None) -> Ints | None:
         """Returns the places of the best by vectors; None if vectors are missing."""

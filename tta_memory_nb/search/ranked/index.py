@@ -19,6 +19,7 @@ from ...filters import EVERYTHING
 from ..options import DEFAULT_OPTIONS, SearchOptions
 from ..query import Entries, Query, used_since
 from ..request import Found, Hit, SearchMode
+from .best import rank_best
 from .by_meaning import ByMeaning
 from .demands import allowed, fulfils
 from .explain import RankedMatch
@@ -110,7 +111,7 @@ class RankedIndex:
         Args:
             entries: all entries.
             query: what is asked.
-            limit: how many of the best are wanted; a mode that compares vectors may leave out others.
+            limit: how many of the best are wanted; others may be left out.
         """
         lists = self._current(entries, query.options)
         view = self._view_of(entries, query, lists)
@@ -118,7 +119,10 @@ class RankedIndex:
         may_answer = allowed(statistics, question.demands)
         weights, meaning = query.options.weights, query.search.meaning
         if meaning is None:
-            return rank(statistics, question, weights, may_answer), lists
+            best = None
+            if limit is not None and not question.demands:
+                best = rank_best(statistics, question, weights, limit)
+            return best or rank(statistics, question, weights, may_answer), lists
         ranking = self._by_meaning.rank(
             query.search.mode,
             statistics,

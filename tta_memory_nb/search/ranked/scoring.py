@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import log
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -87,6 +87,13 @@ class Statistics:
             self._people[name] = found
         return found
 
+    def of_people(self, names: Iterable[str]) -> NDArray[np.bool_]:
+        """Returns by place whether a record is of one of some people."""
+        found = np.zeros(len(self.view), np.bool_)
+        for name in names:
+            found[self.person(name)] = True
+        return found
+
     def records_of(self, term: str) -> int:
         """Returns how many records have a term."""
         return len(self.term(term)[0])
@@ -108,13 +115,14 @@ class Statistics:
         # By place, and not sorted: some words have most of the records.
         size = len(self.view)
         values, best = np.zeros(size), np.zeros(size, np.uint8)
-        for number, row in enumerate(rows):
+        for number, row in enumerate(rows, 1):
             better = row.values > values[row.places]
             places = row.places[better]
             values[places] = row.values[better]
             best[places] = number
-        places = np.flatnonzero(values).astype(np.int32)
-        return Row(places, values[places], best[places])
+        # Looking for bytes is quicker than looking for floats.
+        places = np.flatnonzero(best != 0).astype(np.int32)
+        return Row(places, values[places], best[places] - np.uint8(1))
 
     def _variant(self, term: str, factor: float, weights: SearchWeights) -> Row:
         places, counts = self.term(term)
@@ -167,6 +175,22 @@ class Ranking(NamedTuple):
     scores: Floats
     nearness: Nearness | None = None
 
+    @classmethod
+    def of_signals(
+        cls,
+        view: View,
+        question: Question,
+        weights: SearchWeights,
+        rows: list[Row],
+        found: NDArray[np.integer[Any]],
+        signals: dict[Signal, Floats],
+    ) -> Ranking:
+        """Returns a ranking whose scores are the sums of signals, which are added in their order."""
+        scores = np.zeros(len(found))
+        for amounts in signals.values():
+            scores += amounts
+        return cls(view, question, weights, rows, found.astype(np.int32), signals, scores)
+
     def of(self, chosen: NDArray[np.intp]) -> Ranking:
         """Returns the same ranking for some of the records, by their indexes in ``places``."""
         return self._replace(
@@ -210,9 +234,7 @@ def rank(
     view = statistics.view
     rows = [statistics.row(term, weights) for term in question.terms]
     words = _words_of(view, rows, weights)
-    of_people = np.zeros(len(view), np.bool_)
-    for name in question.who:
-        of_people[statistics.person(name)] = True
+    of_people = statistics.of_people(question.who)
     if rows:
         found = np.flatnonzero(words > 0)
     elif question.who:
@@ -228,12 +250,10 @@ def rank(
         "who": weights.who * of_people[found].astype(np.float64),
     }
     if question.dates or question.asks_when:
-        signals["when"] = weights.when * _when(view, question, found)
-    signals["session"] = weights.session * _sessions(statistics, question, found)
-    scores = np.zeros(len(found))
-    for amounts in signals.values():
-        scores += amounts
-    return Ranking(view, question, weights, rows, found.astype(np.int32), signals, scores)
+        signals["when"] = weights.when * when_of(view, question, found)
+    sessions = weights.session * of_sessions(statistics, question)
+    signals["session"] = sessions[view.sessions[found]]
+    return Ranking.of_signals(view, question, weights, rows, found, signals)
 
 
 def _words_of(view: View, rows: Iterable[Row], weights: SearchWeights) -> Floats:
@@ -295,7 +315,7 @@ def _spread_everywhere(view: View, row: Row, weights: SearchWeights, part: Float
             np.maximum(before, shares * own[distance:], out=before)
 
 
-def _when(view: View, question: Question, found: NDArray[np.intp]) -> Floats:
+def when_of(view: View, question: Question, found: NDArray[np.intp]) -> Floats:
     """Returns how near the records are to the dates of a question, and whether they tell when, if it asks."""
     near = np.zeros(len(found))
     if question.dates:
@@ -307,15 +327,15 @@ def _when(view: View, question: Question, found: NDArray[np.intp]) -> Floats:
     return near
 
 
-def _sessions(statistics: Statistics, question: Question, found: NDArray[np.intp]) -> Floats:
-    """Returns how well the sessions of records answer, each taken as one text."""
+def of_sessions(statistics: Statistics, question: Question) -> Floats:
+    """Returns how well each session answers, taken as one text."""
     view = statistics.view
-    if not len(found) or not question.terms:
-        return np.zeros(len(found))
     lengths = view.session_lengths
     count = len(lengths)
-    mean = max(1.0, float(lengths.mean()))
     total = np.zeros(count)
+    if not count:
+        return total
+    mean = max(1.0, float(lengths.mean()))
     scale = log(1 + (len(view) - 0.5) / 1.5)
     for term in question.terms:
         places, counts = statistics.term(term.variants[0].term)
@@ -330,5 +350,4 @@ def _sessions(statistics: Statistics, question: Question, found: NDArray[np.intp
         rarity = log(1 + (count - having + 0.5) / (having + 0.5)) / scale
         held_back = _SESSION_K1 * (1 - _SESSION_B + _SESSION_B / mean * lengths[sessions])
         total[sessions] += times * (_SESSION_K1 + 1) / (times + held_back) * rarity
-    answer: Floats = total[view.sessions[found]]
-    return answer
+    return total
