@@ -8,8 +8,9 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from ..entry import Entry
-from ..filters import EVERYTHING
+from ..filters import EVERYTHING, Filters
 from ..text import Needle, fold, matching_paths
+from .options import SearchOptions
 from .request import Contribution, Hit, Search, Span
 from .substring.matching import spans_of
 
@@ -30,12 +31,10 @@ class Query:
         text: the text that is looked for, as its user wrote it; None for any record.
         folded: the folded text that is looked for; empty for any record.
         needle: the same as a needle, or None for any record.
-        filters: which records may answer at all.
         accepts: the filters as a test, or None for none.
         implied: texts that are leaves of every entry that passes ``accepts``.
         is_impossible: whether nothing can match: an empty text is no query.
         is_bounded: whether the filters name a range of keys or of instants.
-        options: what a mode that ranks is asked for.
         named: all entries that the filters may accept, where an order has found these; else None.
         is_narrow: whether signatures can tell candidates from other entries.
     """
@@ -46,7 +45,7 @@ class Query:
     folded = ""
     accepts: Test | None = None
     implied: tuple[Needle, ...] = ()
-    is_impossible = is_bounded = False
+    is_impossible = is_bounded = is_narrow = False
     named: list[Entry] | None = None
 
     def __init__(self, search: Search) -> None:
@@ -55,11 +54,10 @@ class Query:
         if text:
             self.folded = fold(text)
             self.needle = Needle(self.folded)
+            self.is_narrow = True
         elif text is not None:
             self.is_impossible = True
-        self.is_narrow = bool(text)
-        self.options = search.options
-        filters = self.filters = search.filters
+        filters = search.filters
         if filters is not EVERYTHING:
             accept = filters.accept
             self.accepts = lambda entry: accept(entry.key, entry.updated_at, entry.value)
@@ -72,6 +70,16 @@ class Query:
                 or filters.since is not None
                 or filters.until is not None
             )
+
+    @property
+    def filters(self) -> Filters:
+        """Which records may answer at all."""
+        return self.search.filters
+
+    @property
+    def options(self) -> SearchOptions:
+        """What a mode that ranks is asked for."""
+        return self.search.options
 
     def paths(self, value: dict[str, Any]) -> tuple[str, ...]:
         """Returns the paths of the fields that have the text, each once, in field order."""

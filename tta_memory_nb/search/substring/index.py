@@ -88,7 +88,7 @@ class SubstringIndex:
         if serves and 0 < len(self._unindexed) <= FEW and query.needle:
             self._update(entries)
             excludes_unindexed = self._unindexed.exclude(query.needle)
-        found, last = self._walk(entries, matches, limit, serves, excludes_unindexed)
+        found, last = self._walk(entries, query, matches, limit, serves, excludes_unindexed)
         if last is None:
             return hits_of(found, query)
         self._update(entries)
@@ -140,6 +140,7 @@ class SubstringIndex:
     def _walk(
         self,
         entries: Entries,
+        query: Query,
         matches: Test,
         limit: int | None,
         serves: bool,
@@ -149,6 +150,7 @@ class SubstringIndex:
 
         Args:
             entries: all entries.
+            query: what is looked for.
             matches: says whether an entry matches.
             limit: how many are wanted.
             serves: whether the columns can find the others.
@@ -160,8 +162,12 @@ class SubstringIndex:
         """
         found: list[Entry] = []
         pause = _PRESCAN if serves else inf
+        # Without filters, the comparison takes less time than the call of a function that makes it.
+        text = query.needle.utf8 if query.needle and query.accepts is None else None
         for scanned, entry in enumerate(reversed(entries.values()), start=1):
-            if not (excludes_unindexed and entry._column < 0) and matches(entry):
+            if not (excludes_unindexed and entry._column < 0) and (
+                matches(entry) if text is None else text in (entry._folded or entry._searchable())
+            ):
                 found.append(entry)
                 if len(found) == limit:
                     return found, None
