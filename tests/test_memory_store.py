@@ -9,7 +9,7 @@ from collections import OrderedDict
 import pytest
 from backends import Clock
 
-from tta_memory_nb import InMemoryStore, InvalidArgument, MemoryRecord
+from tta_memory_nb import InMemoryStore, InvalidArgument, MemoryPrimitive, MemoryRecord
 from tta_memory_nb.entry import Entry, new_entry
 from tta_memory_nb.filters import Filters
 from tta_memory_nb.search.request import Search
@@ -392,3 +392,17 @@ def test_the_list_of_recorded_reads_is_bounded(clock):
         store.get("ann:1")
         assert len(store.contents._reads) < 1000
     assert store.keys()[-1] == "ann:1"
+
+
+async def test_a_memory_without_a_capacity_evicts_nothing():
+    memory = MemoryPrimitive(max_size=None)
+    await memory.add_many({f"k{n}": {"n": n} for n in range(1500)})
+    assert (memory.size(), memory.evictions, memory.max_size) == (1500, 0, None)
+    assert "max_size=None" in repr(memory)
+    assert memory.get_backend_info()["max_size"] is None
+    assert await memory.search("1499") == [{"n": 1499}]
+    change = await memory.resize(10)
+    assert (memory.size(), memory.max_size) == (10, 10)
+    await memory.undo(change)
+    assert (memory.size(), memory.max_size) == (1500, None)
+    assert InMemoryStore(max_size=None).max_size is None

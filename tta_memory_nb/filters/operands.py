@@ -7,6 +7,7 @@ stands for. A text that stands for neither is of another kind, and no comparison
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from dataclasses import dataclass, fields, is_dataclass
@@ -110,6 +111,8 @@ def _since_1970(at: datetime) -> timedelta:
 def operand(value: Any, name: str) -> Any:
     """Returns an operand: plain JSON, in which an `Amount` or a `Moment` stands for a Decimal or an instant.
 
+    An infinity and a NaN, which no record has, stay what they are: every number is below infinity, and a NaN equals nothing.
+
     Args:
         value: what the caller compares with.
         name: what an error calls it.
@@ -117,7 +120,7 @@ def operand(value: Any, name: str) -> Any:
     Raises:
         NotStorable: JSON cannot hold the value, so no record can have it.
     """
-    return _typed(value, to_plain({name: value}, "where")[name])
+    return _typed(value, to_plain({name: _finite(value)}, "where")[name])
 
 
 def has_order(value: Any) -> bool:
@@ -130,8 +133,36 @@ def has_order(value: Any) -> bool:
     )
 
 
+def _unbounded(value: Any) -> float | Amount | None:
+    """Returns the operand that an infinity or a NaN is; None for any other value."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else float(value)
+    decimal = sys.modules.get("decimal")
+    if decimal is not None and isinstance(value, decimal.Decimal):
+        if value.is_nan():
+            return math.nan  # a Decimal has no order with its own NaN
+        return Amount(str(value), value) if value.is_infinite() else None
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.floating) and not numpy.isfinite(value):
+        return float(value)
+    return None
+
+
+def _finite(value: Any) -> Any:
+    """Returns the value with null in place of each infinity and NaN, which JSON lacks."""
+    if _unbounded(value) is not None:
+        return None
+    if type(value) in (list, tuple):
+        return list(map(_finite, value))
+    if type(value) is dict:
+        return {name: _finite(child) for name, child in value.items()}
+    return value
+
+
 def _typed(value: Any, plain: Any) -> Any:
     """Returns the plain JSON of a value with what it is in place of the text of some types."""
+    if plain is None:
+        return _unbounded(value)
     if isinstance(value, Enum):
         return _typed(value.value, plain)
     if isinstance(plain, str):

@@ -310,7 +310,7 @@ class MemoryPrimitive(NotCopied):
             ``"fallback"`` work goes on in memory when it cannot be, until it is back. Or ``file:PATH``, a
             file that keeps the records without any server.
         max_size: capacity in records in memory; the least recently used record is evicted; 0
-            keeps nothing. A server or a file keeps as many as it has room for, unless `resize` is called.
+            keeps nothing, and None evicts nothing. A server or a file keeps as many as it has room for, unless `resize` is called.
         enable_redis: False ignores ``redis_url``.
         namespace: the tenant; memories of different namespaces never see each other.
         on_outage: what to do when the server is away: ``"fallback"`` works in memory, and brings
@@ -348,7 +348,7 @@ class MemoryPrimitive(NotCopied):
     def __init__(
         self,
         redis_url: str | None = None,
-        max_size: int = 1000,
+        max_size: int | None = 1000,
         enable_redis: bool = True,
         *,
         namespace: str = DEFAULT_NAMESPACE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from sys import maxsize
 from typing import Any, Literal, NoReturn, Protocol, TypeAlias
 
 from ..entry import Entry
@@ -276,6 +277,15 @@ class Store(Protocol):
     def before_close(self) -> Plan[None]:
         """Does what has to be done before the runner is closed."""
         ...
+
+
+def capacity_of(max_size: int | None) -> int:
+    """Returns the capacity in records; ``sys.maxsize`` for a memory that evicts nothing.
+
+    Raises:
+        InvalidArgument: the capacity is neither None nor an int of at least 0.
+    """
+    return maxsize if max_size is None else check_max_size(max_size)
 
 
 def check_max_size(max_size: int) -> int:

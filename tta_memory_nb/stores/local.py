@@ -74,8 +74,8 @@ class Local(NotCopied):
         return f"size={self._records.size()}, max_size={self.max_size}"
 
     @property
-    def max_size(self) -> int:
-        """Capacity in records."""
+    def max_size(self) -> int | None:
+        """Capacity in records; None if nothing is evicted."""
         return self.fallback.max_size
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from sys import maxsize
 from typing import Any, Self
 
 from ..codec import from_json
@@ -13,7 +14,7 @@ from ..keys import check_key, check_namespace
 from ..record import DEFAULT_NAMESPACE, MemoryRecord
 from ..search.request import ALL, Search, check_limit, check_query
 from ..times import Duration, duration
-from .base import Change, Clock, NotCopied, check_max_size, check_origin
+from .base import Change, Clock, NotCopied, capacity_of, check_max_size, check_origin
 from .expecting import Expected, check_expected
 from .records import Records
 
@@ -25,7 +26,7 @@ class InMemoryStore(NotCopied):
     which use an index that they keep themselves.
 
     Args:
-        max_size: capacity in records; 0 keeps nothing.
+        max_size: capacity in records; 0 keeps nothing, and None evicts nothing.
         namespace: name of the tenant, as it appears in the records.
         clock: gives Unix seconds; for tests.
 
@@ -35,12 +36,12 @@ class InMemoryStore(NotCopied):
 
     def __init__(
         self,
-        max_size: int = 1000,
+        max_size: int | None = 1000,
         *,
         namespace: str = DEFAULT_NAMESPACE,
         clock: Clock = time.time,
     ) -> None:
-        self._use(Records(check_max_size(max_size), clock), check_namespace(namespace))
+        self._use(Records(capacity_of(max_size), clock), check_namespace(namespace))
 
     @classmethod
     def _over(cls, records: Records, namespace: str) -> Self:
@@ -60,9 +61,10 @@ class InMemoryStore(NotCopied):
         )
 
     @property
-    def max_size(self) -> int:
-        """Capacity in records; setting it is `resize`."""
-        return self.contents.capacity
+    def max_size(self) -> int | None:
+        """Capacity in records, None if nothing is evicted; setting it is `resize`."""
+        capacity = self.contents.capacity
+        return None if capacity == maxsize else capacity
 
     @max_size.setter
     def max_size(self, max_size: int) -> None:

@@ -10,7 +10,7 @@ from ..errors import InvalidArgument, brief
 from ..keys import check_namespace
 from ..times import duration
 from ..urls import masked_url
-from .base import Clock, OutagePolicy, Store, check_max_size
+from .base import Clock, OutagePolicy, Store, capacity_of
 from .durability import check_attainable, named_durability, read_durability
 from .local import Local
 from .memory import InMemoryStore
@@ -26,7 +26,7 @@ class Settings:
     """
 
     namespace: str
-    max_size: int
+    max_size: int | None
     on_outage: OutagePolicy
     timeout: float
     compress_over: int
@@ -44,7 +44,7 @@ class Settings:
         if self.durability is not None:
             read_durability(named_durability(self.durability))
         set_(self, "timeout", duration(self.timeout, "timeout"))
-        set_(self, "max_size", check_max_size(self.max_size))
+        capacity_of(self.max_size)
         set_(self, "namespace", check_namespace(self.namespace))
 
 

@@ -14,7 +14,7 @@ from ...filters import EVERYTHING, Filters
 from ...keys import check_key
 from ...search.query import Query, hits_of
 from ...search.request import Hit, Search
-from ..base import Change, NotCopied, check_max_size, check_origin
+from ..base import Change, NotCopied, capacity_of, check_max_size, check_origin
 from ..durability import IN_MEMORY, check_attainable, read_durability
 from ..expecting import Expected
 from ..memory import InMemoryStore
@@ -103,7 +103,7 @@ class RedisStore(NotCopied):
         self._durability = read_durability(settings.durability or "memory")
         self.clock = clock = ServerClock(settings.clock)
         self._shown = shown
-        self.replica = Replica(settings.max_size, namespace=namespace, clock=clock)
+        self.replica = Replica(capacity_of(settings.max_size), namespace=namespace, clock=clock)
         replicas = Replicas(self.replica, lambda: Replica(0, namespace=namespace, clock=clock))
         self._replicas = replicas
         self.commands = Commands(
