@@ -306,7 +306,11 @@ def accepts(item: Item, filters: dict[str, Any]) -> bool:
     parts = item.key.split(":")
     if "user" in filters or "session" in filters:
         made = all(parts) and (
-            len(parts) == 2 or (len(parts) == 3 and bool(re.fullmatch("[0-9a-f]{8}", parts[2])))
+            len(parts) == 2
+            or (
+                len(parts) == 3
+                and bool(re.fullmatch("[0-9a-f]{8}|[0-9]{16}(-[0-9a-f]{8})?", parts[2]))
+            )
         )
         if not made:
             return False

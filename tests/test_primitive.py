@@ -361,6 +361,8 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "ttl": lambda face, _: face.ttl("ann:1"),
     "add_many": lambda face, _: face.add_many({"bob:1": {"text": "hail"}, "bob:2": {}}),
     "apply": lambda face, _: face.apply({"bob:1": {}}, ["ann:1"], expect={"bob:1": None}),
+    "append": lambda face, _: face.append("ann", "s", [{"text": "hail"}, {}]),
+    "history": lambda face, _: face.history("ann", "s", 1),
     "get_many": lambda face, _: face.get_many(["ann:2", "nobody"]),
     "get_records": lambda face, _: face.get_records(["ann:2", "nobody"]),
     "keys": lambda face, _: face.keys(),
@@ -724,9 +726,7 @@ def test_a_memory_can_be_made_over_an_in_memory_store():
 
 
 def test_an_object_that_is_no_store_is_refused_with_the_verbs_that_it_lacks():
-    with pytest.raises(
-        InvalidArgument, match=r"store=\{\}: it lacks about, apply, backend,.* write;"
-    ):
+    with pytest.raises(InvalidArgument, match=r"store=\{\}: it lacks about, append,.* write;"):
         MemoryPrimitive.over({})
     with pytest.raises(InvalidArgument, match="summarizer=3: give a callable"):
         MemoryPrimitive.over(InMemoryStore(), summarizer=3)

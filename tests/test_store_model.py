@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -31,6 +32,7 @@ NAMESPACE = "model"
 keys = st.sampled_from(["ann:1", "ann:2", "bob:1", "x"])
 texts = st.sampled_from(["Rain", "rain in Málaga", "sun", "", "STRASSE", "straße"])
 values = st.fixed_dictionaries({}, optional={"text": texts, "turn": st.integers(0, 2)})
+sessions = st.sampled_from([("ann", "1"), ("ann", "2")])
 ttls = st.none() | st.sampled_from([1, 2, 3])
 queries = st.sampled_from(["rain", "RAIN IN", "strasse", "t", "1", "text", "", "none of it"])
 limits = st.none() | st.integers(1, 3)
@@ -111,7 +113,7 @@ class Model:
 
     def find(self, query: str | None, accepts: dict[str, Any]) -> list[Item]:
         def accepted(item: Item) -> bool:
-            user, _, session = item.key.partition(":")
+            user, session, *_ = *item.key.split(":"), ""
             return (
                 ("user" not in accepts or (session != "" and user == accepts["user"]))
                 and ("session" not in accepts or session == accepts["session"])
@@ -149,6 +151,7 @@ class Program(RuleBasedStateMachine):
         super().__init__()
         self.clock = Clock()
         self.make = WITH_A_STAND_IN[backend]
+        self.appended: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     @initialize(max_size=st.sampled_from([0, 1, 2, 3, 3, 4, 4]))
     def start(self, max_size):
@@ -220,6 +223,23 @@ class Program(RuleBasedStateMachine):
         self.model.take(gone)
         written, removed = self.model.write(items)
         return self.same(real, (written, [*gone, *removed]))
+
+    @rule(session=sessions, some=st.lists(values, max_size=3), ttl=ttls)
+    def append(self, session, some, ttl):
+        appended = self.memory.append(*session, some, ttl)
+        # Behind all that there were, also behind those that are gone.
+        before = sorted(self.appended[session])
+        assert [*before, *appended] == sorted({*before, *appended})
+        self.appended[session].update(appended)
+        self.model.write([(key, value, ttl) for key, value in zip(appended, some, strict=True)])
+
+    @rule(session=sessions, last=st.none() | st.integers(0, 3))
+    def history(self, session, last):
+        there = [item for item in self.model.oldest_first() if item.key in self.appended[session]]
+        there.sort(key=lambda item: item.key)
+        expected = there if last is None else there[len(there) - min(last, len(there)) :]
+        found = self.memory.history(*session, last)
+        assert found == [item.record() for item in expected]
 
     @rule(key=keys)
     def get(self, key):

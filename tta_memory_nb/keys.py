@@ -10,14 +10,22 @@ from typing import Any, NamedTuple
 
 from .errors import AmbiguousKeyWarning, InvalidArgument, brief
 
-MEMORY_KEY = re.compile(r"([^:]+):([^:]+)(?::([0-9a-f]{8}))?")
-"""Full match of a key that names a user, a session and optionally a hash, as its three groups."""
+_NUMBER = r"[0-9]{16}(?:-[0-9a-f]{8})?"
+
+MEMORY_KEY = re.compile(rf"([^:]+):([^:]+)(?::(?:([0-9a-f]{{8}})|{_NUMBER}))?")
+"""Full match of a key that names a user, a session and optionally a hash, as its three groups.
+
+The key of a message has a number in place of the hash, which is no group.
+"""
+
+MESSAGE_KEY = re.compile(rf"[^:]+:[^:]+:{_NUMBER}")
+"""Full match of a key that `MemoryPrimitive.append` has given. Keys of one session sort in the order of their numbers."""
 
 
 class MemoryKey(NamedTuple):
     """The parts of a key made by `create_memory_key`.
 
-    ``context_hash`` is None for a key made without a context.
+    ``context_hash`` is None for a key made without a context, and for that of a message.
     """
 
     user: str
@@ -145,11 +153,25 @@ def context_hash(context: dict[str, Any]) -> str:
 
 
 def parse_memory_key(key: str) -> MemoryKey | None:
-    """Returns the parts of a key, or None if it does not read ``user:session[:hash8]``."""
+    """Returns the parts of a key, or None if it does not read ``user:session[:hash8]``.
+
+    Keys of messages, which `MemoryPrimitive.append` makes, also name a user and a session.
+    """
     if not isinstance(key, str):
         return None
     found = MEMORY_KEY.fullmatch(key)
     return found and MemoryKey(*found.groups())
+
+
+def message_key(owner: str, number: int, suffix: str = "") -> str:
+    """Returns the key of a message.
+
+    Args:
+        owner: user and session, ``user:session``.
+        number: as the store has given it: microseconds since 1970, or later if that number was taken.
+        suffix: what tells the numbers of an outage from those of other machines, such as ``"-0f3a77c1"``.
+    """
+    return f"{owner}:{number:016d}{suffix}"
 
 
 def check_key(key: str) -> str:

@@ -173,6 +173,21 @@ class Store(Protocol):
         """
         ...
 
+    def append(self, owner: str, entries: Sequence[Entry]) -> Plan[list[str]]:
+        """Writes entries in one step, under keys that it makes of the owner and numbers.
+
+        A number is higher than each that was given before, and at least the instant in microseconds. A store that cannot
+        ask all who give numbers adds a suffix that is its own.
+
+        Args:
+            owner: user and session, ``user:session``.
+            entries: what to write, in order; their keys are set.
+
+        Returns:
+            The keys, in order.
+        """
+        ...
+
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""
         ...

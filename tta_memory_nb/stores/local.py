@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
@@ -143,6 +143,11 @@ class Local(NotCopied):
     clear = _of_store(InMemoryStore.clear)
     revert = _of_store(InMemoryStore.revert)
     resize = _of_store(InMemoryStore.resize)
+
+    @as_plan
+    def append(self, owner: str, entries: Sequence[Entry]) -> list[str]:
+        """Writes entries in one step under keys with rising numbers."""
+        return [entry.key for entry in self.fallback.append(owner, entries).written]
 
     def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
         """Writes entries as `put` does."""

@@ -160,6 +160,15 @@ class InMemoryStore(NotCopied):
             removed, evicted = records.write_all(written, now, deletes)
         return Change(written, removed, evicted, self)
 
+    def append(self, owner: str, entries: Sequence[Entry]) -> Change:
+        """Writes entries in one step under keys with rising numbers, see `Store.append`; they are what was written."""
+        records = self.contents
+        now = records.clock()
+        with records.lock:
+            records.settle(now)
+            records.number(owner, entries, now)
+            return self.put(entries)
+
     def remove(self, keys: Sequence[str]) -> Change:
         """Deletes the keys that exist."""
         wanted = [check_key(key) for key in keys]

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from ..entry import Entry, recency
 from ..filters import EVERYTHING, Filters
-from ..keys import check_key
+from ..keys import check_key, message_key
 from ..search.indexes import Indexes
 from ..search.query import Entries, Query, hits_of
 from ..search.request import Hit, Search
@@ -54,6 +54,7 @@ class Records:
         recency: the highest one that was given; the counter of writes and reads.
         evictions: how many records were evicted since the start.
         removals: how often something was taken out or put back, which changes no other counter.
+        last_number: the highest number that was given to a message.
         origin: tells the numbers of this counter from those of all others.
     """
 
@@ -66,6 +67,7 @@ class Records:
         self.recency = 0
         self.evictions = 0
         self.removals = 0
+        self.last_number = 0
         self.origin = urandom(6).hex()
         # (expires_at, key) and not the entry: a pair stays here until it comes up, also when the
         # entry was overwritten or deleted, and would keep its value alive.
@@ -391,6 +393,25 @@ class Records:
                 continue
             evicted.append(oldest)
             self.entries.pop(oldest.key, None)
+
+    def number(self, owner: str, entries: Sequence[Entry], now: float, suffix: str = "") -> None:
+        """Sets the keys of messages, see `Store.append`.
+
+        Args:
+            owner: user and session.
+            entries: the messages.
+            now: Unix seconds.
+            suffix: what tells these numbers from those that others give.
+        """
+        number = max(int(now * 1e6), self.last_number + 1)
+        taken = True
+        while taken:  # an import may have brought keys of a later instant
+            keys = [message_key(owner, number + n, suffix) for n in range(len(entries))]
+            taken = any(key in self.entries for key in keys)
+            number += len(entries)
+        self.last_number = number - 1
+        for entry, key in zip(entries, keys, strict=True):
+            entry.key = key
 
     def set_capacity(self, capacity: int | None) -> int | None:
         """Sets the capacity; returns the one before, or None when it stays as it is."""

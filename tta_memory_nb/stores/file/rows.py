@@ -4,6 +4,7 @@
     records      one row a record
     uses         reads by key, each with the record that was read
     deletions    what was deleted lately, for processes that follow
+    numbers      by namespace the highest number of a message
 
 All ids but those of namespaces are numbers: the id of the namespace, and below it, in 40 bits, the number that the counter of the
 namespace gave the write, the read or the deletion. So tables are in the order of their numbers, and an added record changes one page of
@@ -42,6 +43,9 @@ CREATE TABLE uses (id INTEGER PRIMARY KEY, record INTEGER NOT NULL);
 CREATE TABLE deletions (id INTEGER PRIMARY KEY, key BLOB NOT NULL)
 """
 """The statements that make the tables, separated by semicolons."""
+
+# Only made when messages are appended; versions that do not append need not know of it.
+_NUMBERS = "CREATE TABLE IF NOT EXISTS numbers (name BLOB PRIMARY KEY, last INTEGER NOT NULL)"
 
 # A process that has not followed for so many writes and reads reads the namespace anew.
 _LOGGED = 20_000
@@ -128,6 +132,19 @@ class Rows:
             " WHERE id = ?",
             (*head[1:], head.id),
         )
+
+    def last_number(self, connection: sqlite3.Connection) -> int:
+        """Returns the highest number that a message of the namespace was ever given; 0 for none."""
+        connection.execute(_NUMBERS)
+        found = connection.execute(
+            "SELECT last FROM numbers WHERE name = ?", (self._name,)
+        ).fetchone()
+        last: int = found[0] if found else 0
+        return last
+
+    def note_number(self, connection: sqlite3.Connection, last: int) -> None:
+        """Writes the highest number that a message was given."""
+        connection.execute("INSERT OR REPLACE INTO numbers VALUES (?, ?)", (self._name, last))
 
     # ---- reading
 

@@ -113,7 +113,8 @@ class FileStore(NotCopied):
         self.fallback = InMemoryStore._over(records, settings.namespace)
         synchronous = "FULL" if durability.kind == "disk" else "NORMAL"
         self._database = Database(path, synchronous, settings.timeout)
-        self._mirror = Mirror(records, Rows(settings.namespace))
+        self._rows = Rows(settings.namespace)
+        self._mirror = Mirror(records, self._rows)
         # Whether a transaction is under way; its thread holds the lock of the records.
         self._busy = False
         self.runner = _Runner(self._disconnect)
@@ -377,6 +378,19 @@ class FileStore(NotCopied):
 
         change: Change = yield Call(self._change, verb, True, None, check if expect else None)
         return change
+
+    def append(self, owner: str, entries: Sequence[Entry]) -> Plan[list[str]]:
+        """Writes entries in one transaction, under keys with numbers that no process has given before."""
+
+        def verb() -> Change:
+            connection, records = self._database.connection, self._records
+            records.last_number = max(records.last_number, self._rows.last_number(connection))
+            change = self.fallback.append(owner, entries)
+            self._rows.note_number(connection, records.last_number)
+            return change
+
+        yield Call(self._change, verb)
+        return [entry.key for entry in entries]
 
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""

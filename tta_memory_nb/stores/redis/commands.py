@@ -14,6 +14,7 @@ from typing import Any
 from ...entry import Entry, Unreadable
 from ...errors import ServerError, StoreUnavailable, brief
 from ...filters import Filters
+from ...keys import message_key
 from ...text import to_utf8
 from ..base import Change
 from ..expecting import Expected, conflict
@@ -228,6 +229,27 @@ class Commands(Calls):
             change = self._removed((start, middle, gone), deletes) if deletes else Change()
             put = self._has_put(entries, (middle, end, first, last, evicted, 0, 0, *rows))
         return Change(put.written, (*change.removed, *put.removed), put.evicted, self)
+
+    def append(self, owner: str, entries: Sequence[Entry], write_id: int) -> Plan[list[str]]:
+        """Writes messages, and sets the keys that the server has given them.
+
+        Raises:
+            ServerError: they were written, but the reply that has their keys was lost for good.
+        """
+        args = [each for entry in entries for each in self.payloads.pack(entry)]
+        reply = yield from self.write(scripts.APPEND, write_id, to_utf8(owner), Prepared(args))
+        if reply is None:
+            raise ServerError(
+                f"{len(entries):,} messages were appended, but the server has not kept the reply that has their keys; "
+                "read them with history()",
+                "LOST",
+            )
+        _, end, first, last, _, self.evictions, capacity, *_ = reply
+        for entry, number in zip(entries, range(first, last + 1), strict=True):
+            entry.key = message_key(owner, number)
+        self.note(end, capacity)
+        self._has_put(entries, reply)
+        return [entry.key for entry in entries]
 
     def get(self, keys: Sequence[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""

@@ -356,7 +356,7 @@ class Replay:
         commands.note(end, capacity)
         kept = [(write, entry) for write in writes for entry in write.kept]
         for (write, entry), write_seq in zip(kept, write_seqs, strict=True):
-            if write_seq > 0 or write.kind in ("set", "apply"):
+            if write_seq > 0 or write.kind in ("set", "apply", "append"):
                 entry._write_seq = max(0, write_seq)
             if write_seq < 0:
                 with self._lock:

@@ -120,7 +120,9 @@ class WriteIds:
             return next(iter(self._open), self._next + 1)
 
 
-WriteKind: TypeAlias = Literal["set", "delete", "apply", "take", "restore", "clear", "resize"]
+WriteKind: TypeAlias = Literal[
+    "set", "delete", "apply", "append", "take", "restore", "clear", "resize"
+]
 
 
 @dataclass(eq=False, slots=True)
@@ -128,7 +130,8 @@ class Write:
     """A write that is pending for the server.
 
     Attributes:
-        kind: what it does. ``"apply"`` deletes and sets in one step, ``"take"`` deletes what a write has put there, and nothing newer, and
+        kind: what it does. ``"apply"`` deletes and sets in one step; ``"append"`` sets what the server may have under
+            other keys already, if it was sent before; ``"take"`` deletes what a write has put there, and nothing newer, and
             ``"restore"`` puts back what was removed, unless something has been written since.
         at: its instant, in Unix seconds.
         entries: what it sets or restores, or what it takes. What it sets are copies, as it was

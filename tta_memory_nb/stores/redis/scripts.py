@@ -37,6 +37,7 @@ GREET = Script("greet", ())
 
 PUT = Script("put", _WRITING, remembers=True)
 APPLY = Script("apply", _WRITING, remembers=True)
+APPEND = Script("append", _WRITING, remembers=True)
 REMOVE = Script("remove", _WRITING, remembers=True)
 CLEAR = Script("clear", _WRITING, remembers=True)
 RESIZE = Script("resize", _WRITING, remembers=True)

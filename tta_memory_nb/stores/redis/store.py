@@ -277,6 +277,34 @@ class RedisStore(NotCopied):
             ) from None
         return replace(change, origin=self)
 
+    @_acknowledged
+    def append(self, owner: str, entries: Sequence[Entry]) -> Plan[list[str]]:
+        """Writes entries in one step, under keys with numbers of the server, in an outage with numbers of this process."""
+        is_numbered = False
+
+        def meant(_: object = None) -> list[Write]:
+            return [Write.setting(entries, self.clock())]
+
+        def offline() -> tuple[list[str], list[Write]]:
+            nonlocal is_numbered
+            records = self._records
+            with records.lock:
+                if not is_numbered:  # an interrupt has this done again, under the same keys
+                    records.last_number = max(records.last_number, self.commands.seen)
+                    suffix = f"-{self.commands.write_ids.client[:8].decode()}"
+                    records.number(owner, entries, self.clock(), suffix)
+                    is_numbered = True
+                writes = [replace(each, kind="append") for each in meant()]
+                self._offline.put(entries)
+            return [entry.key for entry in entries], writes
+
+        return self._change(
+            lambda write_id: self.commands.append(owner, entries, write_id),
+            offline,
+            meant,
+            len(entries),
+        )
+
     def _put_batches(self, entries: Iterable[Entry], *, for_good: bool) -> Plan[list[Change]]:
         todo = ((batch, self.commands.prepare(batch)) for batch in batches(entries))
         done: list[Change] = []

@@ -1,5 +1,5 @@
 -- Replays the writes that a client made in an outage. ARGV: now, 0, settled_below, client, deadline, base, since, then
--- writes: write_id, kind, at, count, and for each record, for 'set' key, header, text; for 'delete' its key; for 'apply' key, what to do
+-- writes: write_id, kind, at, count, and for each record, for 'set' and 'append' key, header, text; for 'delete' its key; for 'apply' key, what to do
 -- ('set' or 'delete'; deletions come last), header, text; for 'take', which deletes one version only, key and version; for 'restore', which leaves alone what has been written since, key, recency,
 -- header, text.
 -- Returns the counter before and after, the evictions in all, the capacity (-1: none), the version of each record that
@@ -13,7 +13,7 @@ if refused then return refused end
 local base = tonumber(ARGV[6])
 local since = tonumber(ARGV[7])
 local frees, i = true, 8
-local WIDTHS = {set = 3, delete = 1, apply = 4, take = 2, restore = 4}
+local WIDTHS = {set = 3, append = 3, delete = 1, apply = 4, take = 2, restore = 4}
 while frees and i <= #ARGV do
   local kind = ARGV[i + 1]
   frees = kind == 'delete' or kind == 'take' or (kind == 'apply' and ARGV[i + 5] ~= 'set')
@@ -68,6 +68,8 @@ end
 
 function apply.set(first, count, at, known) set(first, count, WIDTHS.set, at, known) end
 
+apply.append = apply.set
+
 local function delete(first, count, width, at)
   local keys = {}
   for i = first, first + (count - 1) * width, width do
@@ -116,19 +118,55 @@ local function recall(first, count, width, known)
   end
 end
 
+-- Gives messages the keys that their caller knows. The server has appended them under keys of its own before, in a write whose
+-- answer was lost; whoever has deleted one since has deleted it under either key.
+local function adopt(first, count, known)
+  local wanted, missing = {}, 0
+  for j = 0, count - 1 do
+    if versions[known + j + 1] == 0 then
+      local head, text = ARGV[first + 3 * j + 1], ARGV[first + 3 * j + 2]
+      local same = sub(head, 10, 17) .. text
+      wanted[same] = wanted[same] or {}
+      table.insert(wanted[same], j)
+      missing = missing + 1
+    end
+  end
+  local owner = string.match(ARGV[first], '^(.*:)')
+  local from = '(' .. whole(base)
+  while missing > 0 do
+    local rows = call('ZRANGEBYSCORE', ORDER, from, '+inf', 'WITHSCORES', 'LIMIT', 0, MOST)
+    for n = 1, #rows, 2 do
+      local key = rows[n]
+      local blob = sub(key, 1, #owner) == owner and string.find(key, '^%d+$', #owner + 1) and call('HGET', VALUES, key)
+      local found = is_live(blob) and wanted[sub(blob, 10, 17) .. sub(blob, 38)]
+      if found and #found > 0 then
+        local j = table.remove(found, 1)
+        local at = first + 3 * j
+        forget({key})
+        put({ARGV[at]}, {ARGV[at + 1]}, {ARGV[at + 2]}, false)
+        versions[known + j + 1] = seq
+        missing = missing - 1
+      end
+    end
+    if #rows < 2 * MOST then break end
+    from = '(' .. rows[#rows]
+  end
+end
+
 local number = 0
 i = 8
 while i <= #ARGV do
   local write_id, kind, at, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
   i, number = i + 4, number + 1
   local width, known = WIDTHS[kind], #versions
-  local puts = (kind == 'set' or kind == 'restore') and count or 0
+  local puts = (kind == 'set' or kind == 'append' or kind == 'restore') and count or 0
   if kind == 'apply' then
     while puts < count and ARGV[i + puts * width + 1] == 'set' do puts = puts + 1 end
   end
   for j = 1, puts do versions[known + j] = 0 end
   if is_done(write_id) then
     recall(i, puts, width, known)
+    if kind == 'append' then adopt(i, count, known) end
   else
     -- One write that is refused, by a missing right or a key of another kind, must not stop the others.
     local went, refusal = pcall(apply[kind], i, count, at, known)
