@@ -189,6 +189,28 @@ def test_what_others_have_written_since_stays(open_memory, client, go_back):
     assert everything(other) == {"kept": {"n": 2}, "replaced": {"n": 3}, "lost": {"n": 2}}
 
 
+@pytest.mark.parametrize("then", ["expires", "is deleted"])
+def test_an_older_value_that_expires_after_the_loss_does_not_count_as_a_deletion(
+    then, open_memory, client, go_back, clock
+):
+    agent, other = open_memory(clock=clock), open_memory(clock=clock)
+    agent.sync.add("k", {"n": 1}, ttl=60)
+    clock.tick()
+    client.save()
+    agent.sync.add("k", {"n": 2})
+    go_back()
+    assert other.sync.get("k") == {"n": 1}
+    clock.tick(3)
+    if then == "is deleted":
+        other.sync.delete("k")
+    clock.tick(60)
+    other.sync.add("other", {})  # deletes what has expired
+    assert lost_on_server(agent) == (then == "expires")
+    agent.sync.reconnect(restore_from_here=True)
+    restored = {"k": {"n": 2}} if then == "expires" else {}
+    assert everything(agent) == everything(other) == {"other": {}} | restored
+
+
 def test_a_clear_after_the_loss_also_counts_for_what_is_lost(open_memory, client, go_back):
     memory, other = open_memory(), open_memory()
     memory.sync.add("kept", {})

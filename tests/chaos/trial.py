@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 from collections.abc import Callable
 
@@ -46,6 +47,7 @@ class Worlds:
 
 
 _worlds = Worlds()
+atexit.register(_worlds.close)
 
 
 def failure_of(seed: int) -> str | None:

@@ -60,6 +60,11 @@ class Loss(NamedTuple):
         """The number of the write; 0 of a deletion."""
         return 0 if isinstance(self.found, float) else self.found._write_seq
 
+    @property
+    def at(self) -> float:
+        """The instant of the write or of the deletion, in Unix seconds."""
+        return self.found if isinstance(self.found, float) else self.found.updated_at
+
     def stays(self, state: int, now: float) -> bool:
         """Returns whether it is still lost.
 
@@ -235,7 +240,7 @@ class Incarnation:
         """Returns what lost.lua says of each key."""
         states: dict[str, int] = {}
         for keys in pages(list(losses)):
-            rows = ((encode_key(key), losses[key].version) for key in keys)
+            rows = ((encode_key(key), losses[key].version, losses[key].at) for key in keys)
             found = yield from ask(scripts.LOST, since, *chain.from_iterable(rows))
             states.update(zip(keys, found, strict=True))
         return states
