@@ -66,12 +66,22 @@ def until(
         time.sleep(0.005)  # other processes send no events, so their state has to be polled
 
 
-def free_port() -> int:
-    """Returns a port that no process listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(*, with_bus: bool = False) -> int:
+    """Returns a port that no process listens on.
+
+    Args:
+        with_bus: for a node of a cluster, which also listens on the port that is 10,000 higher.
+    """
+    while True:
+        with socket.socket() as probe, socket.socket() as bus:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            if not with_bus:
+                return port
+            # Too high a port is an OverflowError.
+            with suppress(OSError, OverflowError):
+                bus.bind(("127.0.0.1", port + 10_000))
+                return port
 
 
 def _dying_with(parent: int) -> Callable[[], None] | None:
@@ -194,7 +204,7 @@ class Server:
 
     def _start_somewhere(self) -> None:
         for _ in range(5):  # another process may take a port before the server does
-            self.port = free_port()
+            self.port = free_port(with_bus="--cluster-enabled" in self._arguments)
             if self._sentinel is not None:
                 conf = f'port {self.port}\nbind 127.0.0.1\ndir "{self.folder}"\n{self._sentinel}\n'
                 (self.folder / "sentinel.conf").write_text(conf, "utf-8")
