@@ -490,7 +490,7 @@ def write_anything(
                 case 10:
                     clock.tick(0.05)
                 case 11 if step % 40 == 0:
-                    memory.resize(SIZE - 200)
+                    memory.resize(max(1, memory.size() - 50))  # evicts, however few there are
                     memory.resize(SIZE)
                 case 11 if step % 100 == 1:
                     cleared = dict(known.written)
