@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from json_values import any_text, json_objects, leaves
 
 from tta_memory_nb import InvalidArgument
-from tta_memory_nb.codec import to_json, to_plain
+from tta_memory_nb.codec import from_json, reader_of, snapshot, to_json, to_plain
 from tta_memory_nb.filters import EVERYTHING, Filters
+from tta_memory_nb.text import fold, searchable_json, to_utf8
 
 NOW = 1_800_000_000.0
 
@@ -219,3 +220,47 @@ def test_an_error_keeps_its_parameter_across_processes():
 def test_the_error_for_an_unknown_operator_lists_the_known_ones():
     with pytest.raises(InvalidArgument, match=r"\$eq \$ne \$gt \$gte \$lt \$lte \$in \$nin"):
         Filters.build(NOW, where={"turn": {"$regex": "a"}})
+
+
+@st.composite
+def filtered_values(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draws a value, and conditions on fields that it has or might have."""
+    value = draw(json_objects(few | leaves))
+    paths = [""]
+    node: Any = value
+    while isinstance(node, dict) and node:
+        name = draw(st.sampled_from(sorted(node)))
+        paths.append(f"{paths[-1]}.{name}" if len(paths) > 1 else name)
+        node = node[name]
+    names = st.sampled_from([path for path in paths if path] or ["a"]) | plain_text.filter(bool)
+    operands = few | leaves | st.just(node)
+    conditions = st.one_of(
+        operands.filter(lambda operand: not isinstance(operand, dict)),
+        st.fixed_dictionaries({"$eq": operands}),
+        st.fixed_dictionaries({"$ne": operands}),
+        st.fixed_dictionaries({"$exists": st.booleans()}),
+        st.fixed_dictionaries(
+            {"$gt": st.integers() | st.floats(allow_nan=False, allow_infinity=False)}
+        ),
+        st.fixed_dictionaries({"$in": st.lists(operands, max_size=2)}),
+        st.fixed_dictionaries({"$contains": operands}),
+    )
+    where = draw(st.dictionaries(names, conditions, min_size=1, max_size=3))
+    assume(not any(name.startswith("$") for name in where))
+    return value, where
+
+
+@given(filtered_values())
+def test_a_value_that_is_read_in_part_passes_as_the_whole_does(drawn):
+    value, where = drawn
+    text = snapshot(value)
+    filters = Filters.build(NOW, where=where)
+    whole = from_json(text)
+    part = reader_of(filters.fields())(text)
+    assert part == {name: whole[name] for name in part}
+    assert filters.holds(part) is filters.holds(whole)
+    if filters.holds(whole):
+        # What an index looks for: the folded text has it wherever the filters accept a value.
+        searchable = searchable_json(text)
+        for part_of_it in (*filters.implied_parts(), *filters.implied_texts()):
+            assert to_utf8(fold(part_of_it)) in searchable

@@ -53,7 +53,9 @@ def question(chance: random.Random, now: float) -> Search:
             if chance.random() < 0.2:
                 bounds[name] = now - chance.choice([0, 1, 5, 50, 500])
         if chance.random() < 0.1:
-            bounds["where"] = {"n": {"$gt": 3}}
+            bounds["where"] = chance.choice(
+                [{"n": {"$gt": 3}}, {"n": 4}, {"n": 4.0, "absent": 1}, {"n": {"$ne": 4}}]
+            )
     return Search(
         chance.choice([None, None, "rain", "note 1", "nothing of this"]),
         filters=Filters.build(now, **bounds),

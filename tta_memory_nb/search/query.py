@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import repeat
 from typing import Any, TypeAlias
 
+from ..codec import reader_of
 from ..entry import Entry
 from ..filters import EVERYTHING, Filters
 from ..text import Needle, fold, matching_paths
@@ -32,9 +34,10 @@ class Query:
         folded: the folded text that is looked for; empty for any record.
         needle: the same as a needle, or None for any record.
         accepts: the filters as a test, or None for none.
-        implied: texts that are leaves of every entry that passes ``accepts``.
+        implied: texts that every entry contains that passes ``accepts``.
         is_impossible: whether nothing can match: an empty text is no query.
         is_bounded: whether the filters name a range of keys or of instants.
+        is_span_alone: whether they name a range of instants and nothing else.
         named: all entries that the filters may accept, where an order has found these; else None.
         is_narrow: whether signatures can tell candidates from other entries.
     """
@@ -45,7 +48,7 @@ class Query:
     folded = ""
     accepts: Test | None = None
     implied: tuple[Needle, ...] = ()
-    is_impossible = is_bounded = is_narrow = False
+    is_impossible = is_bounded = is_span_alone = is_narrow = False
     named: list[Entry] | None = None
 
     def __init__(self, search: Search) -> None:
@@ -59,12 +62,15 @@ class Query:
             self.is_impossible = True
         filters = search.filters
         if filters is not EVERYTHING:
-            accept = filters.accept
-            self.accepts = lambda entry: accept(entry.key, entry.updated_at, entry.value)
+            self.accepts = _acceptance(filters)
             if filters.where:
-                self.implied = tuple(Needle(fold(text)) for text in filters.implied_texts() if text)
+                leaves = tuple(filter(None, filters.implied_texts()))
+                self.is_narrow = self.is_narrow or bool(leaves)
+                implied = dict.fromkeys(map(fold, (*leaves, *filters.implied_parts())))
+                self.implied = tuple(map(Needle, implied))
+            self.is_span_alone = replace(filters, since=None, until=None) == EVERYTHING
             owner = filters.user or filters.session
-            self.is_narrow = bool(self.is_narrow or self.implied or owner)
+            self.is_narrow = bool(self.is_narrow or owner)
             self.is_bounded = (
                 bool(filters.prefix or filters.user)
                 or filters.since is not None
@@ -119,6 +125,18 @@ class Query:
         if accepts is None:
             return contains
         return lambda entry: contains(entry) and accepts(entry)
+
+
+def _acceptance(filters: Filters) -> Test:
+    """Returns what says whether filters accept an entry."""
+    if not filters.where:
+        accept = filters.accept
+        return lambda entry: accept(entry.key, entry.updated_at, entry.value)
+    owned = None if replace(filters, where=()) == EVERYTHING else replace(filters, where=()).accept
+    holds, read = filters.holds, reader_of(filters.fields())
+    if owned is None:
+        return lambda entry: holds(read(entry.text))
+    return lambda entry: owned(entry.key, entry.updated_at, entry.value) and holds(read(entry.text))
 
 
 def hits_of(entries: Iterable[Entry], query: Query) -> list[Hit]:

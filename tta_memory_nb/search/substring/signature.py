@@ -165,13 +165,20 @@ class SignatureIndex:
         """Returns the rows that exclude most, the one with the fewest columns first."""
         return sorted(rows, key=self._count_of.__getitem__)[:_MOST_ROWS]
 
-    def candidates(self, rows: Sequence[int], wanted: int | None) -> Iterator[list[int]]:
+    def count(self, row: int) -> int:
+        """Returns how many columns have a bit in a row."""
+        return self._count_of[row]
+
+    def candidates(
+        self, rows: Sequence[int], wanted: int | None, within: Bits | None = None
+    ) -> Iterator[list[int]]:
         """Yields the columns that have a bit in each of the rows, newest first, block by block.
 
         Args:
             rows: the rarest first; without rows there are no columns.
             wanted: how many columns the caller is likely to take, which decides how many are looked
                 at in one step; the iterator continues with the older ones anyway. None for all.
+            within: which columns may be among them; None for all.
         """
         count_of, end = self._count_of, self._end
         if not rows or not end:
@@ -190,6 +197,8 @@ class SignatureIndex:
             step = max(64, int(end * 4 * wanted / expected))
         for low, high in self._newest_first(step):
             left = self._all_of(together, low, high)
+            if within is not None:
+                left = left & within[low:high]
             words = _nonzero(left)
             if not len(words):
                 continue
