@@ -28,7 +28,8 @@ LAYERS: dict[str, int] = {
     **dict.fromkeys(("search", "embedders"), 1),
     "stores": 2,
     **dict.fromkeys(("memory", "transfer", "summarizers", "telemetry"), 3),
-    **dict.fromkeys(("frames", "plots", "evaluation"), 4),
+    # Packs and evaluations have tables and figures of their own.
+    **dict.fromkeys(("frames", "plots", "evaluation"), 3),
     "notebook": 5,
     FACE: 6,
 }
@@ -38,6 +39,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pandas": (
         *("frames", "notebook.explorer.widget for types"),
         *(f"evaluation.{name} for types" for name in ("result", "comparison", "tuning")),
+        "memory.packing.pack for types",
     ),
     "matplotlib": ("plots", "evaluation.result for types"),
     "IPython": ("notebook", f"{FACE} for types"),
@@ -409,7 +411,11 @@ def test_a_memory_loads_no_heavy_package_and_nothing_from_upper_layers():
     ours = {name.partition(".")[2] for name in loaded if name.startswith("tta_memory_nb.")}
     assert "memory.faces" in ours
     assert {name for name in ours if layer(name) > layer("memory")} == set()
-    assert {name for name in ours if name.startswith(("transfer", "table", "nesting"))} == set()
+    assert {
+        name
+        for name in ours
+        if name.startswith(("transfer", "table", "frames", "evaluation", "nesting"))
+    } == set()
 
 
 def test_searches_import_numpy_only_when_they_would_have_saved_its_import():

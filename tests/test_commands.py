@@ -507,6 +507,7 @@ def test_no_other_command_lists_all_keys(remote, requests, name, tmp_path, monke
         "search": ("nothing of this",),
         "why": ("nothing of this", "user7:s"),
         "suggest": ("nothing of this",),
+        "pack": ("nothing of this",),
         "judge": ("nothing of this", ("user7:s",)),
         "evaluate": (GoldenSet.of({"nothing of this": ["user7:s"]}),),
         "tune": (GoldenSet.of({f"nothing of this {n}": ["user7:s"] for n in range(10)}),),

@@ -248,7 +248,7 @@ def test_a_stream_reads_each_record_when_it_is_reached():
     "verb",
     [
         *("keys", "records", "search_records", "stream_records", "count"),
-        *("remove", "export", "summarize"),
+        *("remove", "export", "summarize", "pack"),
     ],
 )
 @pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
@@ -376,6 +376,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "stream_records": lambda face, _: face.stream_records("rain", limit=5),
     "count": lambda face, _: face.count("rain"),
     "why": lambda face, _: face.why("rain", "ann:1", 1, user="bob"),
+    "pack": lambda face, _: face.pack("rain", 60, user="ann"),
     "build_index": lambda face, _: face.build_index(),
     "embed": lambda face, _: face.embed(),
     "clear": lambda face, _: face.clear(),

@@ -121,6 +121,9 @@ recency = attrgetter("_recency")
 Only places of entries of one store can be compared.
 """
 
+write_seq = attrgetter("_write_seq")
+"""Gives the number of the write that made an entry, as an int; a higher one was written later in the same store."""
+
 
 def new_entry(
     key: str, value: dict[str, Any], now: float, ttl: float | None, name: str = "value"

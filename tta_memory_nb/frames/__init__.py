@@ -3,6 +3,7 @@
 from .build import differences_frame, facts_frame, hits_frame, records_frame
 from .explained import explained_frame, matched_words, why_frame
 from .judged import changes_frame, evaluation_frame, questions_frame, tuning_frame
+from .packed import ledger_frame, pack_html
 from .render import frame_html, frame_text, is_table
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "frame_text",
     "hits_frame",
     "is_table",
+    "ledger_frame",
     "matched_words",
+    "pack_html",
     "questions_frame",
     "records_frame",
     "tuning_frame",

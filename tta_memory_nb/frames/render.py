@@ -58,8 +58,9 @@ _STYLE = """<style>
 # downloaded, and aligns the cells of its tables to the right. It keeps these attributes.
 _LEFT = ' style="text-align: left"'
 
-# The two last classes make MathJax leave "$5 and $10" alone.
-_CLASSES = ("tta-memory", "tex2jax_ignore", "mathjax_ignore")
+CLASSES = ("tta-memory", "tex2jax_ignore", "mathjax_ignore")
+"""Classes of what holds text of records. The two last ones make MathJax leave "$5 and $10" alone."""
+
 # Colours that differ in lightness as well, on light and dark pages.
 _COLOURS = dict(
     zip(
@@ -94,7 +95,7 @@ def frame_html(frame: pd.DataFrame) -> str | None:
         shown: str | None = frame._repr_html_()  # type: ignore[operator]
         return shown
     if _is_whole(frame) and not len(frame):
-        return f'<p class="{" ".join(_CLASSES)}">{_html_text(_nothing(frame))}</p>'
+        return f'<p class="{" ".join(CLASSES)}">{_html_text(_nothing(frame))}</p>'
     table = _records_html(frame) if _is_whole(frame) else _selection_html(frame)
     return f"<div>{_STYLE}{table}</div>"
 
@@ -204,7 +205,7 @@ def _records_html(frame: pd.DataFrame) -> str:
         rows.insert(half, "<tr>" + "<td>…</td>" * len(columns) + "</tr>")
     # pandas' own class, which front ends style.
     table = (
-        f'<table class="dataframe {" ".join(_CLASSES)}"><thead><tr>{head}</tr></thead>'
+        f'<table class="dataframe {" ".join(CLASSES)}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
     if half < len(some) or left_out:
@@ -336,7 +337,7 @@ def _selection_html(frame: pd.DataFrame) -> str:
             name: _format_instant for name, dtype in dtypes if isinstance(dtype, pd.DatetimeTZDtype)
         },
         border=0,
-        classes=list(_CLASSES),
+        classes=list(CLASSES),
     )
     # Texts are escaped, so these tags are the table's own. pandas aligns the row of its headings.
     return re.sub(r"<(tr|th|td)(?: style=\"text-align: right;\")?>", rf"<\1{_LEFT}>", html)

@@ -116,6 +116,11 @@ class Meanings:
             "embedder_failed": None if self._error is None else str(self._error),
         }
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether the embedder takes more than about 1 ms for a text; False before it was asked."""
+        return self._asked is not None and not self._asked.is_quick
+
     # ---- searching
 
     def find(self, store: Store, search: Search) -> Plan[list[Hit]]:

@@ -27,12 +27,16 @@ from ..times import Duration, duration
 from .applying import Puts, applied, entries_of
 from .meaning import BY_MEANING, Bar, Meanings
 from .messages import history, messages_of, owner_of
+from .packing.relevance import Thresholds
 from .why import Why, why
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from ..transfer import ImportReport, ImportSource, Progress
+    from .packing.budget import Tokens
+    from .packing.lines import Cite
+    from .packing.pack import Pack
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,6 +92,7 @@ class Verbs:
         clock: gives Unix seconds.
         default_mode: how to search where a verb is called without ``mode``.
         options: what modes that rank are asked for.
+        thresholds: from which relevance on a record answers a question at all.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
     """
 
@@ -106,6 +111,7 @@ class Verbs:
         self.default_mode = check_mode(default_mode, "default_mode")
         self.options = options
         self._meanings = meanings
+        self.thresholds = Thresholds(meanings)
         self.watch: Watch | None = None
 
     # ---- one record
@@ -492,6 +498,49 @@ class Verbs:
         """
         search = self._search(query, limit, mode, filters, optional=False)
         return why(self, query, check_key(key), search.limit, search.mode, filters)
+
+    @spell_out_filters
+    def pack(
+        self,
+        query: str,
+        budget: int = 800,
+        tokens: Tokens | None = None,
+        mode: SearchMode | None = None,
+        threshold: float | None = None,
+        cite: Cite = "short",
+        **filters: Unpack[FilterArgs],
+    ) -> Plan[Pack]:
+        """Returns what to put into a prompt for a question, within a budget of tokens.
+
+        The records that answer best are taken, without near-duplicates. They come by time within their
+        session, each in one line that cites its key, below the instant that it is from. If not even the best one
+        is relevant, the text is empty. The ledger of the pack says what was left out, and why.
+
+        Args:
+            query: the question.
+            budget: how many tokens the text may have.
+            tokens: counts the tokens of a text: a function that returns how many there are, or the tokens
+                themselves, such as ``tiktoken.get_encoding(...).encode``. The text is counted as a whole, so the
+                budget holds for any tokenizer. None for an estimate, which is more often too high than too low.
+            mode: how to search; None for ``"hybrid"``, or for ``"ranked"`` if no embedder is installed.
+            threshold: the relevance that the best record needs, 0 for any; None to have the memory work it out:
+                nine of ten questions that it cannot answer stay below. The first pack asks the memory 64
+                questions for that, or 16 if its embedder is slow; the answer is kept until a fifth of its
+                records have come or gone.
+            cite: ``"short"`` cites a record by the first characters of the hash of its key, which
+                `Pack.key_of` turns into the key; ``"key"`` by the whole key, as a key without a hash always is.
+            **filters: see the class.
+
+        Raises:
+            InvalidArgument: a budget below 1 or below the tokens of an empty text, a tokenizer that fails, a query
+                that is not text, another mode, a filter.
+            EmbedderError, MissingPackage: as `search`.
+        """
+        from .packing.pack import Wanted, pack
+
+        search = self._search(query, None, mode or "hybrid", filters, optional=False)
+        wanted = Wanted(query, budget, tokens, search.mode, threshold, cite, self._store.namespace)
+        return pack(self, wanted, filters)
 
     def build_index(self, seconds: float | None = None) -> Plan[int]:
         """Does the index work that searches would do a little at a time.

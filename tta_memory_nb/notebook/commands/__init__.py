@@ -2,6 +2,7 @@
 
     reading.py     get, list
     searching.py   search, why, suggest
+    packing.py     pack
     writing.py     add, delete, clear, undo
     transfer.py    import, export
     judging.py     judge, evaluate, tune
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from ...errors import InvalidArgument
 from ..arguments import Syntax, Word, did_you_mean
-from . import judging, memories, reading, searching, transfer, views, writing
+from . import judging, memories, packing, reading, searching, transfer, views, writing
 from .base import Command, Notebook, Reply, shown
 
 __all__ = ["COMMANDS", "Command", "Notebook", "Reply", "help_", "overview", "syntax"]
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "search": searching.search,
     "why": searching.why,
     "suggest": searching.suggest,
+    "pack": packing.pack,
     "list": reading.list_,
     "judge": judging.judge,
     "evaluate": judging.evaluate,

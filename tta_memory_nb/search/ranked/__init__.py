@@ -12,6 +12,7 @@
     scoring.py     the signals, and their sum
     best.py        the best of a ranking, without the scores of all records
     explain.py     where a score comes from
+    relevance.py   how much of a question a record answers
     index.py       the index of a store
 
 docs/explanation/finding.md explains the ranking.

@@ -31,6 +31,11 @@ _RARE = 24
 _MANY = 4
 
 
+def rarity(count: int, size: int) -> float:
+    """Returns the weight of a term that ``count`` of ``size`` records have, from 0 to 1."""
+    return log(1 + (size - count + 0.5) / (count + 0.5)) / log(1 + (size - 0.5) / 1.5)
+
+
 class Row(NamedTuple):
     """The records that have one term of a query.
 
@@ -104,8 +109,7 @@ class Statistics:
 
     def rarity(self, count: int) -> float:
         """Returns the weight of a term that so many records have, from 0 to 1."""
-        size = len(self.view)
-        return log(1 + (size - count + 0.5) / (count + 0.5)) / log(1 + (size - 0.5) / 1.5)
+        return rarity(count, len(self.view))
 
     def row(self, term: Term, weights: SearchWeights) -> Row:
         """Returns the records that have a term of a query, each by its best variant."""

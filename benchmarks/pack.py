@@ -1,0 +1,157 @@
+"""How much of what answers a question a context pack brings into a prompt, and for how many tokens.
+
+    python benchmarks/pack.py --data FILE [--budgets 200,400,800] [--top 5,10,20] [--others 500]
+
+FILE has conversations like those of LoCoMo (see recall.py). Each conversation gets a memory. The peers are what most
+programs do: the k best records of a search as lines of JSON, with their keys and without them.
+
+    recall    share of the turns that answer a question, mean over the questions of categories 1 to 4
+    tokens    mean of the text, counted with the tokenizer of WordLlama (32,000 tokens of Llama 2)
+    per 1,000 recall divided by tokens, times 1,000
+    nothing   share of questions that get an empty text: about this conversation, and about another one
+
+A smaller k has a higher recall per token, so the last lines compare at the same recall: how many tokens the best
+k takes that answers as much as the pack.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from recall import Asked, Corpus, read
+
+from tta_memory_nb import MemoryPrimitive
+
+MOST = 60
+
+
+class Row(NamedTuple):
+    """What one way to fill a prompt brings."""
+
+    recall: float
+    tokens: float
+    nothing: float
+
+    def line(self, name: str, other: str = "") -> str:
+        """Returns a line of the table."""
+        per = self.recall / self.tokens * 1000 if self.tokens else 0.0
+        return f"{name:<28} {self.recall:>6.3f} {self.tokens:>7.0f} {per:>9.2f} {self.nothing:>8.3f} {other}"
+
+
+def tokenizer() -> Callable[[str], int]:
+    """Returns the number of tokens of texts, by the tokenizer of WordLlama."""
+    from tta_memory_nb.embedders.wordllama import WordLlama
+
+    encode = WordLlama()._tokenizer.encode  # noqa: SLF001  its vectors are not needed
+
+    def count(text: str) -> int:
+        return len(encode(text, add_special_tokens=False).ids) if text else 0
+
+    return count
+
+
+def memory_of(corpus: Corpus) -> Any:
+    """Returns a memory with the records of a conversation."""
+    memory = MemoryPrimitive(max_size=len(corpus.records)).sync
+    memory.add_many(corpus.records)
+    return memory
+
+
+def as_json(hits: Sequence[Any], *, with_keys: bool) -> str:
+    """Returns records as lines of JSON."""
+    rows = [hit.entry.value() for hit in hits]
+    if with_keys:
+        rows = [{"key": hit.entry.key, **row} for hit, row in zip(hits, rows, strict=True)]
+    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+def found(keys: Sequence[str], asked: Asked) -> float:
+    """Returns the share of the right turns among some."""
+    return len(asked.relevant & set(keys)) / len(asked.relevant)
+
+
+def main() -> None:
+    """Prints a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="a file of conversations")
+    parser.add_argument("--budgets", default="200,400,800", help="of packs, separated by commas")
+    parser.add_argument("--top", default="5,10,20", help="k of the peers, separated by commas")
+    parser.add_argument(
+        "--others", type=int, default=500, help="questions about other conversations"
+    )
+    parser.add_argument("--mode", default="hybrid", help="of all searches")
+    given = parser.parse_args()
+    corpora, count = read(given.data), tokenizer()
+    memories = [memory_of(corpus) for corpus in corpora]
+    own = [
+        (memory, asked)
+        for memory, corpus in zip(memories, corpora, strict=True)
+        for asked in corpus.asked
+    ]
+    others = [
+        (memory, asked.question)
+        for memory, mine in zip(memories, corpora, strict=True)
+        for corpus in corpora
+        if corpus is not mine
+        for asked in corpus.asked
+    ]
+    others = random.Random(1).sample(others, min(given.others, len(others)))
+    print(f"{given.data.name}: {len(corpora)} memories, {len(own)} questions, mode {given.mode}")
+    print(f"{'':<28} recall  tokens per 1,000  nothing  of {len(others)} about another")
+    best: list[tuple[Asked, Sequence[Any]]] = [
+        (asked, memory.hits(asked.question, MOST, mode=given.mode)) for memory, asked in own
+    ]
+
+    def top(k: int, *, with_keys: bool) -> Row:
+        return Row(
+            fmean(found([hit.entry.key for hit in hits[:k]], asked) for asked, hits in best),
+            fmean(count(as_json(hits[:k], with_keys=with_keys)) for _, hits in best),
+            fmean(not hits for _, hits in best),
+        )
+
+    for k in map(int, given.top.split(",")):
+        print(top(k, with_keys=False).line(f"top {k} as JSON"))
+        print(top(k, with_keys=True).line(f"top {k} as JSON with keys"))
+    rows: dict[str, Row] = {}
+    for budget in map(int, given.budgets.split(",")):
+        for threshold in (None, 0):
+            packs = [
+                (asked, memory.pack(asked.question, budget, count, given.mode, threshold))
+                for memory, asked in own
+            ]
+            assert all(pack.tokens == count(pack.text) <= budget for _, pack in packs)
+            row = Row(
+                fmean(found(pack.keys, asked) for asked, pack in packs),
+                fmean(pack.tokens for _, pack in packs),
+                fmean(not pack for _, pack in packs),
+            )
+            refused = [
+                not memory.pack(q, budget, count, given.mode, threshold) for memory, q in others
+            ]
+            name = f"pack {budget}" + ("" if threshold is None else ", any relevance")
+            rows[name] = row
+            print(row.line(name, f"{fmean(refused):.3f}"), flush=True)
+    print("\nat the same recall, tokens of the smallest k that answers as much:")
+    for name, row in rows.items():
+        for with_keys in (False, True):
+            k = next(
+                (k for k in range(1, MOST) if top(k, with_keys=with_keys).recall >= row.recall),
+                MOST,
+            )
+            peer = top(k, with_keys=with_keys)
+            form = "with keys" if with_keys else "without  "
+            print(
+                f"{name:<28} {form} top {k:<3} {peer.tokens:>6.0f}: {peer.tokens / row.tokens:.2f} times as many"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Records as the lines of a prompt: when, under which key, who says it, and what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ...codec import to_json
+from ...entry import Entry, write_seq
+from ...errors import harmless
+from ...keys import parse_memory_key
+from ...main_field import main_field
+from ...table import field_name, flatten
+from ...text import leaf_text
+from ...times import shown_instant
+
+Cite: TypeAlias = Literal["short", "key"]
+"""How a line cites its record: by the first characters of the hash at the end of the key, as long as no other record
+of the pack has the same, or by the whole key. A key without a hash is always cited as a whole."""
+
+_DAY = len("2026-11-22")
+_SHORTEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A record in a prompt.
+
+    Attributes:
+        key: key of the record, which the line cites.
+        when: the instant that the record names, or else the day on which it was first written, in UTC. It heads the line, and
+            those that follow at the same instant.
+        who: who says it, or an empty text.
+        said: what the record says.
+        rest: its other fields, as ``name: value``.
+        group: the session that it belongs to; a record without one is a session of its own.
+        order: what comes first in a session has a lower one.
+    """
+
+    key: str
+    when: str
+    who: str
+    said: str
+    rest: str
+    group: tuple[str, ...]
+    order: tuple[float, int, str]
+
+    def text(self, citation: str) -> str:
+        """Returns the line without its heading."""
+        who = f"{self.who}: " if self.who else ""
+        rest = f" ({self.rest})" if self.said and self.rest else self.rest
+        return f"[{citation}] {who}{self.said}{rest}"
+
+
+def one_line(text: str) -> str:
+    """Returns a text in one line, without any character that hides or reorders others.
+
+    A record that brings line breaks along could otherwise pretend to be several.
+    """
+    return harmless(" ".join(text.split()))
+
+
+def line_of(entry: Entry) -> Line:
+    """Returns the line of a record."""
+    from ...search.ranked.parts import leaves_of, owner_of
+
+    value = entry.value()
+    flat = flatten(value)
+    main = main_field({path: (leaf,) for path, leaf in flat.items()})
+    who: list[str] = []
+    when: list[str] = []
+    rest: list[str] = []
+    for path, leaf in flat.items():
+        if path == main or leaf is None or leaf in ([], {}):
+            continue
+        name = path[-1] if path else "value"
+        kinds = {each.kind: each for each in leaves_of({name: leaf})}
+        if "when" in kinds and not when:
+            when.append(leaf if isinstance(leaf, str) else shown_instant(leaf))
+        elif "who" in kinds and isinstance(leaf, str):
+            who.append(leaf)
+        else:
+            rest.append(f"{field_name(path) if path else 'value'}: {_shown(leaf)}")
+    written = entry.updated_at if entry.created_at is None else entry.created_at
+    owner = owner_of(entry.key)
+    return Line(
+        key=entry.key,
+        when=one_line(when[0]) if when else shown_instant(written)[:_DAY],
+        who=one_line(", ".join(who)),
+        said=one_line(flat[main]) if main is not None else "",
+        rest=one_line("; ".join(rest)),
+        group=(entry.key,) if owner == ("", "") else owner,
+        order=(written, write_seq(entry), entry.key),
+    )
+
+
+def _shown(leaf: Any) -> str:
+    if isinstance(leaf, list) and all(isinstance(each, (str, int, float)) for each in leaf):
+        return ", ".join(map(leaf_text, leaf))
+    return to_json(leaf) if isinstance(leaf, (list, dict)) else leaf_text(leaf)
+
+
+def in_order(lines: Iterable[Line]) -> list[Line]:
+    """Returns lines by time within their session, and the sessions by their first line."""
+    sessions: dict[tuple[str, ...], list[Line]] = {}
+    for line in sorted(lines, key=lambda line: line.order):
+        sessions.setdefault(line.group, []).append(line)
+    return [line for session in sessions.values() for line in session]
+
+
+def citations(keys: Sequence[str], cite: Cite) -> dict[str, str]:
+    """Returns what stands for each key in a text; different keys have different citations."""
+    found = {key: one_line(key) for key in keys}
+    if cite == "key":
+        return found
+    hashes: dict[str, str] = {}
+    for key in keys:
+        owner = parse_memory_key(key)
+        if owner is not None and owner.context_hash is not None:
+            hashes[key] = owner.context_hash
+    taken = {found[key] for key in keys if key not in hashes}
+    for length in range(_SHORTEST, 9):
+        starts = Counter(each[:length] for each in hashes.values())
+        for key, each in list(hashes.items()):
+            start = each[:length]
+            if starts[start] == 1 and start not in taken:
+                found[key] = start
+                del hashes[key]
+        taken.update(found[key] for key in keys if key not in hashes)
+    return found
+
+
+def text_of(lines: Iterable[Line], cited: Mapping[str, str]) -> str:
+    """Returns the text of a prompt: lines in order, below a heading for each instant.
+
+    Args:
+        lines: in any order.
+        cited: the citation of each key.
+    """
+    written: list[str] = []
+    heading = None
+    for line in in_order(lines):
+        if line.when != heading:
+            heading = line.when
+            written.append(f"{heading}:")
+        written.append(line.text(cited[line.key]))
+    return "\n".join(written)

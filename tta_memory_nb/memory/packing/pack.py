@@ -1,0 +1,302 @@
+"""What to put into a prompt: the records of a memory that answer a question, within a budget of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from ...errors import InvalidArgument
+from ...filters import FilterArgs
+from ...record import MemoryRecord
+from ...search.request import Found, Hit, Reading, SearchMode
+from ...stores.plan import Call, Plan
+from .budget import Tokens, check_budget, counter, fitting
+from .duplicates import SaidBefore, said_by
+from .lines import Cite, Line, citations, in_order, line_of, text_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..verbs import Verbs
+
+Outcome: TypeAlias = Literal["packed", "near-duplicate", "weak", "over budget", "irrelevant"]
+"""What became of a record that a search has found.
+
+``"packed"``: it is in the text. ``"near-duplicate"``: a better one that is in the text says nearly the same. ``"weak"``: it answers
+much less well than the best one. ``"over budget"``: there was no room left for it. ``"irrelevant"``: not even the best
+record answers the question.
+"""
+
+WEAK = 0.5
+"""A record whose score is a smaller share of the best one's is left out."""
+
+# So many tokens a record has at the least, with its key; no more records are looked for than fit into the budget.
+_LEAST_TOKENS = 12
+_LEAST_LOOKED_AT = 50
+# So many records the ledger of a question without an answer lists.
+_NEAREST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A record that a search has found, and what became of it.
+
+    Attributes:
+        key: key of the record.
+        score: how well it answers.
+        tokens: how many its line has by itself.
+        outcome: what became of it.
+        why: the reason, as a sentence; empty for a record in the text.
+        cited: what stands for the key in the text.
+    """
+
+    key: str
+    score: float
+    tokens: int
+    outcome: Outcome
+    why: str
+    cited: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """The answer of a memory to a question, as text for a prompt; ``str(pack)`` is this text.
+
+    A pack is true if it holds a record, so ``if pack:`` asks whether the memory knows anything about the question.
+
+    Attributes:
+        query: the question.
+        text: what goes into the prompt; empty if nothing is relevant.
+        records: the records in the text, in its order.
+        tokens: how many the text has.
+        budget: how many it may have.
+        considered: every record that was looked at, the best first.
+        relevance: how much of the question the best record answers: 0 for nothing, about 1 for all of it; None if the mode does
+            not rank, or has found nothing.
+        threshold: the relevance that was needed.
+        reading: how the question was understood; None if the mode does not rank.
+    """
+
+    query: str
+    text: str
+    records: tuple[MemoryRecord, ...]
+    tokens: int
+    budget: int
+    considered: tuple[Considered, ...]
+    relevance: float | None
+    threshold: float
+    reading: Reading | None
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __bool__(self) -> bool:
+        return bool(self.records)
+
+    def __repr__(self) -> str:
+        """Returns the figures of the pack without its text."""
+        return f"Pack({self.query!r}, {self.about})"
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the records in the text, in its order."""
+        return [record.key for record in self.records]
+
+    def key_of(self, citation: str) -> str:
+        """Returns the key that a citation in the text stands for, such as ``"8f48"`` of ``[8f48]``.
+
+        Raises:
+            InvalidArgument: no record of the text has this citation.
+        """
+        wanted = citation.strip().removeprefix("[").removesuffix("]")
+        for each in self.considered:
+            if each.outcome == "packed" and wanted in (each.cited, each.key):
+                return each.key
+        cited = ", ".join(each.cited for each in self.considered if each.outcome == "packed")
+        raise InvalidArgument.about(
+            "citation", citation, f"the text cites {cited}" if cited else "the text is empty"
+        )
+
+    @property
+    def about(self) -> str:
+        """One line: how much is in the pack, or why nothing is."""
+        if self.records:
+            count = f"{len(self.records):,} record{'s' * (len(self.records) != 1)}"
+            left = len(self.considered) - len(self.records)
+            return f"{count} in {self.tokens:,} of {self.budget:,} tokens, {left:,} left out"
+        if not self.considered:
+            return "nothing relevant: the search has found no record"
+        if self.considered[0].outcome == "irrelevant":
+            return (
+                f"nothing relevant: the best record answers {self.relevance:.2f} of the question, and "
+                f"the threshold is {self.threshold:.2f}"
+            )
+        return f"nothing fits: no record that was found has at most {self.budget:,} tokens"
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """A table with a row for each record that was looked at, and what became of it.
+
+        The index is ``key``. The columns are ``outcome``, ``why``, ``cited`` (what stands for the key in the text),
+        ``score`` and ``tokens``, which counts the line of the record by itself.
+        """
+        from ...frames import ledger_frame
+
+        return ledger_frame(self.considered)
+
+    def _repr_html_(self) -> str:
+        """Returns the text and the ledger for a notebook; all of it is escaped."""
+        from ...frames import pack_html
+
+        return pack_html(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a pack; see `Verbs.pack`. Making one checks nothing, `pack` does.
+
+    Attributes:
+        query: the question.
+        budget: how many tokens the text may have.
+        tokens: counts them; None for an estimate.
+        mode: how to search.
+        threshold: the relevance that is needed; None to have the memory work it out.
+        cite: how the text cites keys.
+        namespace: the tenant whose records are packed.
+    """
+
+    query: str
+    budget: int
+    tokens: Tokens | None
+    mode: SearchMode
+    threshold: float | None
+    cite: Cite
+    namespace: str
+
+
+def pack(verbs: Verbs, wanted: Wanted, filters: FilterArgs) -> Plan[Pack]:
+    """Returns what to put into a prompt for a question; see `Verbs.pack`."""
+    budget, count = check_budget(wanted.budget), counter(wanted.tokens)
+    needed = _checked(wanted.threshold)
+    if wanted.cite not in get_args(Cite):
+        raise InvalidArgument.about("cite", wanted.cite, "give 'short' or 'key'")
+    limit = max(_LEAST_LOOKED_AT, budget // _LEAST_TOKENS)
+    hits = yield from verbs.hits(wanted.query, limit, wanted.mode, **filters)
+    reading = hits.reading if isinstance(hits, Found) else None
+    relevance = None
+    if hits and reading is not None:
+        from ...search.ranked.relevance import relevance_of
+
+        relevance = relevance_of(hits[0])
+    if needed is None:
+        needed = 0.0
+        if relevance is not None and reading is not None:
+            # Without an embedder, a hybrid search was carried out as a ranked one.
+            needed = yield from verbs.thresholds.of(verbs, reading.mode, filters)
+    nothing = Pack(wanted.query, "", (), 0, budget, (), relevance, needed, reading)
+    # A tokenizer may be slow, and is then kept off the event loop.
+    done: Pack = yield Call(_packed, nothing, wanted, count, hits)
+    return done
+
+
+def _checked(threshold: float | None) -> float | None:
+    if threshold is None:
+        return None
+    if isinstance(threshold, (int, float)) and not isinstance(threshold, bool) and threshold >= 0:
+        return float(threshold)
+    raise InvalidArgument.about(
+        "threshold",
+        threshold,
+        "give the relevance that is needed, 0 for any, about 1 for all of the question; or None to have the memory "
+        "work it out",
+    )
+
+
+def _packed(
+    nothing: Pack, wanted: Wanted, count: Callable[[str], int], hits: Sequence[Hit]
+) -> Pack:
+    """Chooses among the hits, and writes the text.
+
+    Args:
+        nothing: the pack without any record.
+        wanted: what is asked.
+        count: counts the tokens of a text.
+        hits: the records that a search has found.
+    """
+    budget = nothing.budget
+    nothing = replace(nothing, tokens=count(""))
+    if nothing.tokens > budget:
+        raise InvalidArgument.about(
+            "budget",
+            budget,
+            f"even an empty text has {nothing.tokens:,} tokens by this count; give more",
+        )
+    if nothing.relevance is not None and nothing.relevance < nothing.threshold:
+        why = f"the best record answers {nothing.relevance:.2f} of the question; needed is {nothing.threshold:.2f}"
+        lines = [line_of(hit.entry) for hit in hits[:_NEAREST]]
+        outcomes: dict[str, tuple[Outcome, str]] = {line.key: ("irrelevant", why) for line in lines}
+        return replace(nothing, considered=_ledger(count, hits, lines, outcomes, {}))
+    lines = [line_of(hit.entry) for hit in hits]
+    kept, outcomes = _without_repetition(hits, lines)
+    cited = citations([line.key for line in kept], wanted.cite)
+
+    def fits(some: list[Line]) -> bool:
+        return count(text_of(some, cited)) <= budget
+
+    chosen = in_order(fitting(kept, fits))
+    text = text_of(chosen, cited)
+    tokens = count(text)
+    if tokens > budget:  # the tokenizer counts the same text differently each time
+        chosen, text, tokens = [], "", nothing.tokens
+    packed = {line.key for line in chosen}
+    for line in kept:
+        outcomes[line.key] = (
+            ("packed", "") if line.key in packed else ("over budget", "there was no room left")
+        )
+    by_key = {hit.entry.key: hit for hit in hits}
+    return replace(
+        nothing,
+        text=text,
+        tokens=tokens,
+        records=tuple(by_key[line.key].record(wanted.namespace) for line in chosen),
+        considered=_ledger(count, hits, lines, outcomes, cited),
+    )
+
+
+def _without_repetition(
+    hits: Sequence[Hit], lines: Sequence[Line]
+) -> tuple[list[Line], dict[str, tuple[Outcome, str]]]:
+    """Returns the lines that say something new and answer well enough, and what becomes of the others."""
+    kept: list[Line] = []
+    outcomes: dict[str, tuple[Outcome, str]] = {}
+    before = SaidBefore()
+    for hit, line in zip(hits, lines, strict=True):
+        if hit.score < WEAK * hits[0].score:
+            share = hit.score / hits[0].score
+            outcomes[line.key] = "weak", f"its score is {share:.0%} of that of the best record"
+            continue
+        said = said_by(line)
+        twin = before.twin_of(said)
+        if twin is not None:
+            outcomes[line.key] = "near-duplicate", f"nearly the same as {twin}"
+            continue
+        before.add(line, said)
+        kept.append(line)
+    return kept, outcomes
+
+
+def _ledger(
+    count: Callable[[str], int],
+    hits: Sequence[Hit],
+    lines: Sequence[Line],
+    outcomes: Mapping[str, tuple[Outcome, str]],
+    cited: Mapping[str, str],
+) -> tuple[Considered, ...]:
+    """Returns what became of each line; there may be fewer lines than hits."""
+    rows = []
+    for hit, line in zip(hits, lines, strict=False):
+        citation = cited.get(line.key, line.key)
+        tokens = count(line.text(citation))
+        rows.append(Considered(line.key, hit.score, tokens, *outcomes[line.key], citation))
+    return tuple(rows)
