@@ -42,16 +42,18 @@ def ledger_frame(considered: Sequence[Considered]) -> pd.DataFrame:
 
 
 def pack_html(pack: Pack) -> str:
-    """Returns a pack as HTML: its figures, its text as it goes into the prompt, and its ledger, folded."""
-    classes = " ".join(CLASSES)
-    parts = [f'<div class="{classes}"><p>{escape(harmless(pack.about))}</p>']
+    """Returns a pack as HTML: its text as it goes into the prompt, then its figures, with the ledger folded behind."""
+    parts = [f'<div class="{" ".join(CLASSES)}">']
     if pack.text:
         parts.append(
             '<pre style="white-space: pre-wrap; overflow-wrap: anywhere; text-align: start">'
             f"{escape(pack.text)}</pre>"
         )
+    about = escape(harmless(pack.about))
     if pack.considered:
-        open_ = "" if pack.text else " open"
-        parts.append(f"<details{open_}><summary>What was left out, and why</summary>")
-        parts += [frame_html(pack.ledger) or "", "</details>"]
+        opened = "" if pack.text else " open"
+        table = frame_html(pack.ledger) or ""
+        parts.append(f"<details{opened}><summary>{about}</summary>{table}</details>")
+    else:
+        parts.append(f"<p>{about}</p>")
     return "".join([*parts, "</div>"])

@@ -95,8 +95,8 @@ class Pack:
         return bool(self.records)
 
     def __repr__(self) -> str:
-        """Returns the figures of the pack without its text."""
-        return f"Pack({self.query!r}, {self.about})"
+        """Returns the figures of the pack, and its text."""
+        return f"Pack({self.query!r}, {self.about})" + f"\n{self.text}" * bool(self.text)
 
     @property
     def keys(self) -> list[str]:
