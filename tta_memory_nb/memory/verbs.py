@@ -539,7 +539,7 @@ class Verbs:
         from .packing.pack import Wanted, pack
 
         search = self._search(query, None, mode or "hybrid", filters, optional=False)
-        wanted = Wanted(query, budget, tokens, search.mode, threshold, cite, self._store.namespace)
+        wanted = Wanted(query, budget, tokens, search.mode, threshold, cite, self._found)
         return pack(self, wanted, filters)
 
     def build_index(self, seconds: float | None = None) -> Plan[int]:

@@ -163,7 +163,7 @@ class Wanted:
         mode: how to search.
         threshold: the relevance that is needed; None to have the memory work it out.
         cite: how the text cites keys.
-        namespace: the tenant whose records are packed.
+        record: makes the record of a hit.
     """
 
     query: str
@@ -172,7 +172,7 @@ class Wanted:
     mode: SearchMode
     threshold: float | None
     cite: Cite
-    namespace: str
+    record: Callable[[Hit], MemoryRecord]
 
 
 def pack(verbs: Verbs, wanted: Wanted, filters: FilterArgs) -> Plan[Pack]:
@@ -259,7 +259,7 @@ def _packed(
         nothing,
         text=text,
         tokens=tokens,
-        records=tuple(by_key[line.key].record(wanted.namespace) for line in chosen),
+        records=tuple(wanted.record(by_key[line.key]) for line in chosen),
         considered=_ledger(count, hits, lines, outcomes, cited),
     )
 
