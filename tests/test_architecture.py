@@ -23,7 +23,17 @@ FACE = "__init__"
 LAYERS: dict[str, int] = {
     **dict.fromkeys(("record", "entry", "keys", "codec", "text", "errors", "times"), 0),
     **dict.fromkeys(
-        ("filters", "urls", "table", "main_field", "identifiers", "monospace", "nesting"), 0
+        (
+            "filters",
+            "folders",
+            "urls",
+            "table",
+            "main_field",
+            "identifiers",
+            "monospace",
+            "nesting",
+        ),
+        0,
     ),
     **dict.fromkeys(("search", "embedders"), 1),
     "stores": 2,

@@ -362,6 +362,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "add_many": lambda face, _: face.add_many({"bob:1": {"text": "hail"}, "bob:2": {}}),
     "apply": lambda face, _: face.apply({"bob:1": {}}, ["ann:1"], expect={"bob:1": None}),
     "append": lambda face, _: face.append("ann", "s", [{"text": "hail"}, {}]),
+    "folders": lambda face, _: face.folders("", 1),
     "history": lambda face, _: face.history("ann", "s", 1),
     "get_many": lambda face, _: face.get_many(["ann:2", "nobody"]),
     "get_records": lambda face, _: face.get_records(["ann:2", "nobody"]),

@@ -15,10 +15,12 @@ from ..codec import from_json
 from ..entry import Entry, Unreadable, new_entry
 from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, FilterArgs, Filters
+from ..folders import check_folders
 from ..keys import check_key
 from ..record import MemoryRecord
 from ..search.indexes import check_mode
 from ..search.options import SearchOptions, SearchWeights, check_weights
+from ..search.paging import ListOrder, check_offset, check_order
 from ..search.request import Found, Hit, Search, SearchMode, check_limit, check_query
 from ..stores.base import Change, Clock, Store
 from ..stores.expecting import Expected
@@ -227,10 +229,26 @@ class Verbs:
 
     @spell_out_filters
     def records(
-        self, limit: int | None = None, **filters: Unpack[FilterArgs]
+        self,
+        limit: int | None = None,
+        *,
+        offset: int = 0,
+        order: ListOrder | None = None,
+        **filters: Unpack[FilterArgs],
     ) -> Plan[list[MemoryRecord]]:
-        """Returns records, newest first; does not change the order of use."""
-        search = Search(filters=self._filters(filters), limit=check_limit(limit))
+        """Returns records, the most recently used first; does not change the order of use.
+
+        Args:
+            limit: how many records at most; None for all.
+            offset: how many of the first records to leave out.
+            order: another order. A record that is read between two pages moves in the order of use, but neither
+                in the order ``"written"`` nor in ``"key"``.
+            **filters: see the class.
+
+        Raises:
+            InvalidArgument: a limit below 1, an offset below 0, another order, a filter.
+        """
+        search = self._search(None, limit, None, filters, offset, order)
         found = yield from self._store.find(search)
         return [self._record(hit.entry) for hit in found]
 
@@ -240,6 +258,9 @@ class Verbs:
         query: str | None = None,
         limit: int | None = None,
         mode: SearchMode | None = None,
+        *,
+        offset: int = 0,
+        order: ListOrder | None = None,
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[Entry]]:
         """Returns what `search_records` does, or `records` without a query, but still encoded.
@@ -252,12 +273,14 @@ class Verbs:
             query: text; None for any record.
             limit: how many entries at most; None for all.
             mode: see `search`.
+            offset: as in `records`.
+            order: as in `records`.
             **filters: see the class.
 
         Raises:
             InvalidArgument: as `search_records`.
         """
-        found = yield from self._find(self._search(query, limit, mode, filters))
+        found = yield from self._find(self._search(query, limit, mode, filters, offset, order))
         return [hit.entry for hit in found]
 
     @spell_out_filters
@@ -268,6 +291,8 @@ class Verbs:
         mode: SearchMode | None = None,
         *,
         weights: SearchWeights | None = None,
+        offset: int = 0,
+        order: ListOrder | None = None,
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[Hit]]:
         """Returns what `entries` does with all that the search knows of each entry.
@@ -280,6 +305,8 @@ class Verbs:
             limit: how many hits at most; None for all.
             mode: see `search`.
             weights: how much each signal counts in a mode that ranks; None for the memory's own.
+            offset: as in `records`.
+            order: as in `records`.
             **filters: see the class.
 
         Returns:
@@ -289,7 +316,7 @@ class Verbs:
         Raises:
             InvalidArgument: as `search_records`, or weights without a meaning.
         """
-        search = self._search(query, limit, mode, filters)
+        search = self._search(query, limit, mode, filters, offset, order)
         return self._find(search if weights is None else search.weighing(check_weights(weights)))
 
     def peek(self, keys: Iterable[str]) -> Plan[list[Entry]]:
@@ -304,6 +331,26 @@ class Verbs:
         writes and reads of other clients count as well.
         """
         return self._store.change_token()
+
+    def folders(self, prefix: str = "", depth: int | None = None) -> Plan[list[str]]:
+        """Returns the folders of all keys: what stands before the last ``/`` of each, every folder once.
+
+        They are worked out where the records are, so that on a server no key crosses the wire. Keys without a folder do
+        not count. The order of use stays.
+
+        Args:
+            prefix: what the keys begin with.
+            depth: only so many parts of each folder, at least 1; None for all. ``/users/alice`` has two.
+
+        Returns:
+            The folders, sorted.
+
+        Raises:
+            InvalidArgument: a prefix that is no text, a depth below 1.
+        """
+        prefix, depth = check_folders(prefix, depth)
+        found = yield from self._store.folders(prefix, depth)
+        return sorted(found)
 
     # ---- messages of a session
 
@@ -383,6 +430,9 @@ class Verbs:
         query: str,
         limit: int | None = 5,
         mode: SearchMode | None = None,
+        *,
+        offset: int = 0,
+        order: ListOrder | None = None,
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[MemoryRecord]]:
         """Returns what `search` finds as records with ``score`` and ``matches``; takes filters.
@@ -391,6 +441,8 @@ class Verbs:
             query: text.
             limit: how many records at most; None for all.
             mode: see `search`.
+            offset: how many of the first records to leave out.
+            order: another order than that of the mode, see `records`.
             **filters: see the class.
 
         Returns:
@@ -401,7 +453,7 @@ class Verbs:
             InvalidArgument: a limit below 1, a query that is not text, another mode, a filter.
             EmbedderError, MissingPackage: as `search`.
         """
-        search = self._search(query, limit, mode, filters, optional=False)
+        search = self._search(query, limit, mode, filters, offset, order, optional=False)
         found = yield from self._find(search)
         return Found(map(self._found, found), getattr(found, "reading", None))
 
@@ -820,6 +872,8 @@ class Verbs:
         limit: int | None,
         mode: SearchMode | None,
         filters: FilterArgs,
+        offset: int = 0,
+        order: ListOrder | None = None,
         *,
         optional: bool = True,
     ) -> Search:
@@ -829,7 +883,15 @@ class Verbs:
             mode = "keyword"  # there is nothing to rank by
         else:
             check_query(query)  # type: ignore[arg-type]
-        return Search(query, mode, self._filters(filters), check_limit(limit), options=self.options)
+        return Search(
+            query,
+            mode,
+            self._filters(filters),
+            check_limit(limit),
+            check_offset(offset),
+            check_order(order, mode),
+            options=self.options,
+        )
 
     def _record(self, entry: Entry) -> MemoryRecord:
         return entry.record(self._store.namespace, self._store.version(entry))

@@ -34,8 +34,9 @@ Signal: TypeAlias = Literal["words", "soft words", "around", "who", "when", "ses
 ``"when"`` dates, ``"session"`` words of the whole session, and ``"meaning"`` is similarity of vectors.
 """
 
-Order: TypeAlias = Literal["newest", "oldest"]
-"""In which order of use records come that match equally well."""
+Order: TypeAlias = Literal["newest", "oldest", "used", "written", "key"]
+"""In which order records come: as the mode gives them, which is the order of use for records that match equally well; the least
+recently used, the most recently used or the most recently written first; or by key."""
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ class Search(msgspec.Struct, frozen=True):
         filters: which records may answer at all.
         limit: how many records at most; None for all.
         offset: how many of the first records to leave out.
-        order: the most recently used first, or last.
+        order: in which order; see `paging`.
         meaning: the vectors that a search by meaning needs, from the verb that asks.
     """
 

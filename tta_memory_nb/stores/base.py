@@ -217,6 +217,10 @@ class Store(Protocol):
         """Returns the keys of the records that filters accept, least recently used first."""
         ...
 
+    def folders(self, prefix: str, depth: int | None) -> Plan[list[str]]:
+        """Returns the folders of the keys that begin with a prefix, each once, see `SyncMemory.folders`."""
+        ...
+
     def size(self) -> Plan[int]:
         """Returns the number of records."""
         ...

@@ -132,6 +132,7 @@ class Local(NotCopied):
     peek = _of_records(Records.peek)
     count = _of_records(Records.count)
     keys = _of_records(Records.keys)
+    folders = _of_records(Records.folders)
     size = _of_records(Records.size)
     change_token = _of_records(Records.change_token)
     stats = _of_records(Records.stats)

@@ -18,8 +18,10 @@ from msgspec.structs import replace
 
 from ..entry import Entry, recency
 from ..filters import EVERYTHING, Filters
+from ..folders import folders_of
 from ..keys import check_key, message_key
 from ..search.indexes import Indexes
+from ..search.paging import in_order, part_of
 from ..search.query import Entries, Query, hits_of
 from ..search.request import Hit, Search
 from ..times import duration
@@ -217,6 +219,13 @@ class Records:
             self.settle(now)
             return list(self.entries)
 
+    def folders(self, prefix: str, depth: int | None) -> list[str]:
+        """Returns the folders of the keys that begin with a prefix, each once."""
+        keys = self.keys()
+        if prefix:
+            keys = [key for key in keys if key.startswith(prefix)]
+        return list(folders_of(keys, depth))
+
     def change_token(self) -> object:
         """Returns a token that differs from every earlier one once anything has changed."""
         now = self.clock()
@@ -240,7 +249,7 @@ class Records:
         query, mode, limit = Query(search), search.mode, search.limit
         if query.is_impossible:
             return []
-        if search.offset or search.order == "oldest":
+        if search.offset or search.order != "newest":
             return self._find_part(search)
         if mode != "keyword":
             self._catch_up(search)
@@ -255,14 +264,13 @@ class Records:
         return hits_of(filter(query.test(), candidates), query)
 
     def _find_part(self, search: Search) -> list[Hit]:
-        """Answers a search that does not want the first of the newest hits."""
+        """Answers a search that does not want the first hits in the order of its mode."""
         start, limit = search.offset, search.limit
         end = None if limit is None else start + limit
         if search.order == "newest":
-            return self.find(replace(search, offset=0, limit=end))[start:]
+            return part_of(self.find(replace(search, offset=0, limit=end)), start, end)
         hits = self.find(replace(search, offset=0, limit=None, order="newest"))
-        hits.reverse()
-        return hits[start:end]
+        return part_of(in_order(hits, search.order), start, end)
 
     def candidate_keys(self, search: Search) -> list[str]:
         """Returns the keys of all records that may match, newest first."""

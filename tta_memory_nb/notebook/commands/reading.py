@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Unpack, cast
 
 from ...errors import InvalidArgument
 from ...filters import FilterArgs
+from ...search.paging import ListOrder
 from ..arguments import Limit, Words
 from .base import Notebook, Reply, some_of
 from .keys import check_all_exist, keys_of, no_record
@@ -36,20 +37,32 @@ def get(nb: Notebook, keys: Words, *, json: bool = False) -> Reply:
     return Reply(value=records_frame(records, now=nb.clock()))
 
 
-def list_(nb: Notebook, *, limit: Limit = 10, **filters: Unpack[FilterArgs]) -> Reply:
-    """List records, newest first.
+def list_(
+    nb: Notebook,
+    *,
+    limit: Limit = 10,
+    offset: int = 0,
+    order: str | None = None,
+    **filters: Unpack[FilterArgs],
+) -> Reply:
+    """List records, the most recently used first.
 
       %memory list
       %memory list --user alice --limit all
+      %memory list --order written --offset 10
       df = %memory list --where {"mood": "low"}
 
     Flags:
         limit: how many records at most; all for every one
+        offset: how many of the first records to leave out
+        order: used, written or key; reading a record between two pages moves it in the order used alone
     """
     memory = nb.memory.sync
     filters = nb.fixed(filters)
-    records = memory.records(limit, **filters)
+    chosen = cast("ListOrder | None", order)
+    records = memory.records(limit, offset=offset, order=chosen, **filters)
     from ...frames import records_frame
 
-    total = len(records) if limit is None or len(records) < limit else memory.count(**filters)
+    is_rest = limit is None or len(records) < limit
+    total = len(records) if is_rest and not offset else memory.count(**filters)
     return Reply(some_of(len(records), total), records_frame(records, now=nb.clock()))

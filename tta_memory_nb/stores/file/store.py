@@ -427,6 +427,7 @@ class FileStore(NotCopied):
         return self._look_at(lambda: self._records.peek(keys))
 
     keys = _looking(Records.keys)
+    folders = _looking(Records.folders)
     size = _looking(Records.size)
     change_token = _looking(Records.change_token)
 

@@ -483,6 +483,17 @@ class Commands(Calls):
         owners = Filters(user=filters.user, session=filters.session)
         return [key for key in found if owners.accept(key, 0.0, dict)]
 
+    def folders(self, prefix: str, depth: int | None) -> Plan[list[str]]:
+        """Returns the folders of keys, found on the server, so many keys at a time that no other client waits long."""
+        found: dict[bytes, None] = {}
+        after: bytes = b"-inf"
+        while after:
+            some, after = yield from self.run(
+                scripts.FOLDERS, after, KEYS_PAGE, to_utf8(prefix), depth or 0
+            )
+            found.update(dict.fromkeys(some))
+        return list(map(decode_key, found))
+
     def change_token(self) -> Plan[object]:
         """Returns a token made of the counter that every write and read takes a number from."""
         counters = yield ("HMGET", self.keys[3], "epoch", "seq", "max")

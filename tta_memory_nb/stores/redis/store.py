@@ -450,6 +450,19 @@ class RedisStore(NotCopied):
             )
         )
 
+    def folders(self, prefix: str, depth: int | None) -> Plan[list[str]]:
+        """Returns the folders of the keys that begin with a prefix."""
+        if self._replicas.holds(EVERYTHING):  # it is brought up to date by one number
+            yield from self.find(Search(limit=1))
+            if self._replicas.holds(EVERYTHING):
+                return self._records.folders(prefix, depth)
+        return (
+            yield from self._routing.look(
+                lambda: self.commands.folders(prefix, depth),
+                lambda: self._records.folders(prefix, depth),
+            )
+        )
+
     def change_token(self) -> Plan[object]:
         """Returns a change token; in an outage, of what this process knows."""
         return self._routing.look(

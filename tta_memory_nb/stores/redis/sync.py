@@ -38,7 +38,7 @@ class Sync:
         """Returns the hits of a search, see `Store.find`."""
         synced = self._replicas.for_filters(search.filters)
         replica = synced.replica
-        if search.limit is None or search.order == "oldest" or search.mode != "keyword":
+        if search.limit is None or search.order != "newest" or search.mode != "keyword":
             yield from self._catch_up(synced, inf)
             return replica.records.find(search)
         wanted = 0
