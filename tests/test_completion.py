@@ -54,6 +54,8 @@ def nb():
             "-",
             [
                 "--limit",
+                "--offset",
+                "--order",
                 "--user",
                 "--session",
                 "--prefix",

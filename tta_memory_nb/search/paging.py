@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from ..entry import Entry, recency
-from ..errors import InvalidArgument, brief
+from ..errors import InvalidArgument
 from .request import Found, Hit, Order, SearchMode, whole_number
 
 ListOrder: TypeAlias = Literal["used", "written", "key", "relevance"]
@@ -81,4 +81,4 @@ def check_offset(offset: int) -> int:
     number = whole_number(offset)
     if number is not None and number >= 0:
         return number
-    raise InvalidArgument(f"offset={brief(offset)}: give an int of at least 0")
+    raise InvalidArgument.about("offset", offset, "give an int of at least 0")

@@ -41,7 +41,7 @@ def list_(
     nb: Notebook,
     *,
     limit: Limit = 10,
-    offset: int = 0,
+    offset: int | None = None,
     order: str | None = None,
     **filters: Unpack[FilterArgs],
 ) -> Reply:
@@ -59,10 +59,11 @@ def list_(
     """
     memory = nb.memory.sync
     filters = nb.fixed(filters)
+    skipped = 0 if offset is None else offset
     chosen = cast("ListOrder | None", order)
-    records = memory.records(limit, offset=offset, order=chosen, **filters)
+    records = memory.records(limit, offset=skipped, order=chosen, **filters)
     from ...frames import records_frame
 
     is_rest = limit is None or len(records) < limit
-    total = len(records) if is_rest and not offset else memory.count(**filters)
+    total = len(records) if is_rest and not skipped else memory.count(**filters)
     return Reply(some_of(len(records), total), records_frame(records, now=nb.clock()))
