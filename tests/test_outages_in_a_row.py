@@ -8,11 +8,11 @@ import pytest
 from backends import DEEP, Clock, calls
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, multiple, rule, run_state_machine_as_test
 from outages import PATIENT, everything
-from test_store_model import Model, Program, keys
+from test_store_model import Model, Program, keys, ttls, values
 
-from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb import MemoryPrimitive, StoreUnavailable
 from tta_memory_nb.entry import new_entry
 
 if TYPE_CHECKING:
@@ -73,6 +73,24 @@ class Alone(Program):
     def get_many(self, wanted):
         if self.memory.is_using_redis():
             super().get_many(wanted)
+
+    @rule(
+        target=Program.changes,
+        puts=st.dictionaries(keys, st.tuples(values, ttls), max_size=3),
+        deletes=st.lists(keys, max_size=2, unique=True),
+        expected=st.dictionaries(keys, st.sampled_from(["nothing", "this", "another"]), max_size=2),
+    )
+    def apply(self, puts, deletes, expected):
+        if not expected or self.memory.is_using_redis():
+            return super().apply(puts, deletes, expected)
+        # Only the server knows what other clients have written.
+        with pytest.raises(StoreUnavailable, match="expect: "):
+            self.memory.apply(
+                [(key, *item) for key, item in puts.items()],
+                [key for key in deletes if key not in puts],
+                expect=dict.fromkeys(expected),
+            )
+        return multiple()
 
     @rule(key=keys)
     def peek(self, key):

@@ -178,10 +178,8 @@ class Vectors:
             if len(chosen) * 2 < len(self._row_of):
                 products = np.empty(len(chosen), integers.dtype)
                 for start in range(0, len(chosen), _BLOCK):
-                    block = chosen[start : start + _BLOCK]
-                    products[start : start + _BLOCK] = (
-                        self._codes[block].astype(integers.dtype) @ integers
-                    )
+                    block = self._codes[chosen[start : start + _BLOCK]].astype(integers.dtype)
+                    _multiply(block, integers, products[start : start + _BLOCK])
             else:
                 products = self._scanned(integers)[chosen]
             found[there] = products * (self._scales[chosen].astype(np.float64) * scale)
@@ -215,7 +213,7 @@ class Vectors:
             end = min(start + _BLOCK, count)
             part = block[: end - start]
             part[...] = self._codes[start:end]
-            np.matmul(part, integers, out=products[start:end])
+            _multiply(part, integers, products[start:end])
         return products
 
     def _rounded(self, question: Floats) -> tuple[NDArray[np.floating], float]:
@@ -240,3 +238,12 @@ class Vectors:
         scales = np.empty(size, np.float32)
         codes[: len(self._codes)], scales[: len(self._scales)] = self._codes, self._scales
         self._codes, self._scales = codes, scales
+
+
+def _multiply(
+    rows: NDArray[np.floating], question: NDArray[np.floating], products: NDArray[np.floating]
+) -> None:
+    """Writes the products of rows with a question. All numbers are integers, so no product can be invalid."""
+    # BLAS may work on what lies beside the numbers in its registers, and numpy warns of that as well.
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        np.matmul(rows, question, out=products)

@@ -153,6 +153,16 @@ local function adopt(first, count, known)
   end
 end
 
+-- Has the server give higher numbers from now on than those of messages that were appended in the outage, also of those that have
+-- expired since. A clock that is more than a day ahead does not count.
+local function count_on(first, count)
+  local most = math.floor(now * 1000000) + 86400000000
+  for j = first, first + 3 * (count - 1), 3 do
+    local given = tonumber(string.match(ARGV[j], ':(%d+)[^:]*$'))
+    if given and given <= most then seq = math.max(seq, given) end
+  end
+end
+
 local number = 0
 i = 8
 while i <= #ARGV do
@@ -164,6 +174,7 @@ while i <= #ARGV do
     while puts < count and ARGV[i + puts * width + 1] == 'set' do puts = puts + 1 end
   end
   for j = 1, puts do versions[known + j] = 0 end
+  if kind == 'append' then count_on(i, count) end
   if is_done(write_id) then
     recall(i, puts, width, known)
     if kind == 'append' then adopt(i, count, known) end
