@@ -1,6 +1,6 @@
 """The cost of a ranked search, beside other libraries that rank by words.
 
-    python benchmarks/find.py [--sizes 6000 100000 258145] [--peers ranked fts5 bm25s tantivy]
+    python benchmarks/find.py [--sizes 6000 100000 258145] [--peers ranked fts5 server langgraph]
 
 The records are utterances of the chitchat dataset (pip install chitchat-dataset), one conversation a session. The questions
 are 300 of these utterances that end in a question mark and have at least five words. Each peer runs in a process of its
@@ -9,10 +9,12 @@ own, one after the other, and answers every question twice; the second answers a
     load      seconds until all records can be searched
     add       microseconds of one more record that the next search has to find, without that search
     p50, p95  milliseconds of a search for 10 records: on the clock, and of the processor
-    bytes     growth of the process a record: the library's index alone, without the records
+    bytes     growth of the process a record: the library's index alone, without the records; of a server, that of the server
 
 FTS5 and tantivy answer a query of all its words, joined by OR, stemmed, without stop words. bm25s is static: a new record
-means a new index. None of the three knows people, dates or the records around.
+means a new index. None of the three knows people, dates or the records around. "server" is this package with
+``server_search="redisearch"``, whose times are on the clock of one client; "server-sem" is the same by vectors, "semantic"
+is this package in memory by vectors, and "langgraph" is LangGraph's InMemoryStore, all three with WordLlama.
 """
 
 from __future__ import annotations
@@ -25,12 +27,15 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 from measuring import resident
 
 QUESTIONS = 300
+# A peer that takes so many seconds to load is asked fewer questions.
+_SLOW, _FEW = 60, 50
 ADDED = 200
 
 Record = tuple[str, str, str]
@@ -58,6 +63,8 @@ def questions(records: list[Record]) -> list[str]:
 class Ranked:
     """This package, in memory."""
 
+    mode = "ranked"
+
     def __init__(self, records: list[Record]) -> None:
         from tta_memory_nb import MemoryPrimitive
 
@@ -74,7 +81,7 @@ class Ranked:
 
     def build(self) -> None:
         """The first search indexes everything."""
-        self.memory.hits("warm", 1, mode="ranked")
+        self.memory.hits("warm", 1, mode=self.mode)
 
     def add(self, records: list[Record]) -> None:
         """Has records indexed; writing them is no part of it."""
@@ -87,7 +94,7 @@ class Ranked:
 
     def search(self, question: str) -> list[str]:
         """Returns keys."""
-        return [hit.entry.key for hit in self.memory.hits(question, 10, mode="ranked")]
+        return [hit.entry.key for hit in self.memory.hits(question, 10, mode=self.mode)]
 
 
 def words_of(question: str) -> list[str]:
@@ -193,11 +200,132 @@ class Tantivy:
         return [searcher.doc(place)["key"][0] for _, place in searcher.search(query, 10).hits]
 
 
+class BySimilarity(Ranked):
+    """This package, in memory, by meaning alone."""
+
+    mode = "semantic"
+
+    def build(self) -> None:
+        """Makes all vectors."""
+        self.memory.embed()
+        self.memory.hits("warm", 1, mode=self.mode)
+
+    def add(self, records: list[Record]) -> None:
+        """Has records embedded; writing them is no part of it."""
+        for record in records:
+            self._put(record)
+        started = process_time()
+        self.memory.embed()
+        self.spent = process_time() - started
+
+
+class OnServer:
+    """This package with ``server_search``: Redis with RediSearch answers. Times of this process and of the server."""
+
+    mode = "ranked"
+
+    def __init__(self, records: list[Record]) -> None:
+        sys.path.append(str(Path(__file__).parent.parent / "tests"))
+        from real_servers import Server, modules, redis_8
+
+        from tta_memory_nb import MemoryPrimitive
+
+        self.server = Server(redis_8(), *modules())
+        url = self.server.url
+        self.memory = MemoryPrimitive(url, server_search="redisearch", timeout=600).sync
+        self.plain = MemoryPrimitive(url, timeout=600).sync
+        self.plain.add_many(self._values(records))
+        self.records = len(records)
+        self.before = self._used()
+
+    def _values(self, records: list[Record]) -> dict[str, dict[str, str]]:
+        return {key: {"sender": sender, "text": text} for key, sender, text in records}
+
+    def _used(self) -> float:
+        with self.server.client() as client:
+            return float(client.info("memory")["used_memory"])
+
+    @property
+    def bytes(self) -> float:
+        """What the index takes on the server for a record."""
+        return (self._used() - self.before) / self.records
+
+    def build(self) -> None:
+        """Indexes all records, which a client without the option has written."""
+        self.memory.build_index()
+
+    def add(self, records: list[Record]) -> None:
+        """Writes records one by one and indexes them together, as the next search does."""
+        started = perf_counter()
+        for key, value in self._values(records).items():
+            self.memory.add(key, value)
+        self.memory.build_index()
+        self.spent = perf_counter() - started
+
+    def search(self, question: str) -> list[str]:
+        """Returns keys."""
+        return [hit.entry.key for hit in self.memory.hits(question, 10, mode=self.mode)]
+
+
+class OnServerBySimilarity(OnServer):
+    """The same, by vectors of WordLlama that the server compares one by one (FLAT)."""
+
+    mode = "semantic"
+
+    def build(self) -> None:
+        """Indexes all records, and makes their vectors."""
+        self.memory.embed()
+
+    def add(self, records: list[Record]) -> None:
+        """Writes records one by one, and indexes and embeds them together."""
+        started = perf_counter()
+        for key, value in self._values(records).items():
+            self.memory.add(key, value)
+        self.memory.embed()
+        self.spent = perf_counter() - started
+
+
+class LangGraph:
+    """LangGraph's store in memory, with the same vectors of WordLlama."""
+
+    def __init__(self, records: list[Record]) -> None:
+        from langgraph.store.memory import InMemoryStore
+
+        from tta_memory_nb.embedders.base import open_embedder
+
+        embedder = open_embedder("wordllama")
+        self.records = records
+        self.store = InMemoryStore(
+            index={
+                "dims": embedder.dim,
+                "embed": lambda texts: embedder.embed(texts).tolist(),
+                "fields": ["text"],
+            }
+        )
+
+    def build(self) -> None:
+        """Puts all records, one by one: a batch with equal texts fails."""
+        self.add(self.records)
+
+    def add(self, records: list[Record]) -> None:
+        """Puts records one by one."""
+        for key, sender, text in records:
+            self.store.put(("all",), key, {"sender": sender, "text": text})
+
+    def search(self, question: str) -> list[str]:
+        """Returns keys."""
+        return [item.key for item in self.store.search(("all",), query=question, limit=10)]
+
+
 PEERS: dict[str, Callable[[list[Record]], Any]] = {
     "ranked": Ranked,
     "fts5": Fts5,
     "bm25s": Bm25s,
     "tantivy": Tantivy,
+    "server": OnServer,
+    "semantic": BySimilarity,
+    "server-sem": OnServerBySimilarity,
+    "langgraph": LangGraph,
 }
 
 
@@ -211,7 +339,9 @@ def measure(name: str, size: int) -> dict[str, Any]:
     started = perf_counter()
     peer.build()
     load = perf_counter() - started
-    grown = ((resident() or 0.0) - before) / len(records)
+    grown = getattr(peer, "bytes", ((resident() or 0.0) - before) / len(records))
+    if load > _SLOW:
+        asked = asked[:_FEW]
     for question in asked:
         peer.search(question)
     walls, cpus = [], []
@@ -244,7 +374,7 @@ def main() -> None:
     if given.one:
         print(json.dumps(measure(given.one[0], int(given.one[1]))))
         return
-    print("records  peer      load s  add us   p50/p95 ms     p50/p95 ms cpu  bytes")
+    print("records  peer       load s  add us   p50/p95 ms     p50/p95 ms cpu  bytes")
     for size in given.sizes:
         for name in given.peers:
             done = subprocess.run(
@@ -254,12 +384,12 @@ def main() -> None:
                 text=True,
             )
             if done.returncode:
-                print(f"{size:<8} {name:<9} {done.stderr.strip().splitlines()[-1]}")
+                print(f"{size:<8} {name:<10} {done.stderr.strip().splitlines()[-1]}")
                 continue
             found = json.loads(done.stdout)
             add = "-" if found["add"] is None else f"{found['add']:.0f}"
             print(
-                f"{size:<8} {name:<9} {found['load']:>6.1f} {add:>7} "
+                f"{size:<8} {name:<10} {found['load']:>6.1f} {add:>7} "
                 f"{found['wall'][0]:>6.2f}/{found['wall'][1]:<6.2f} "
                 f"{found['cpu'][0]:>8.2f}/{found['cpu'][1]:<6.2f} {found['bytes']:>6.0f}",
                 flush=True,

@@ -1,6 +1,6 @@
 """How often a search finds what answers a question: recall@5, recall@10 and MRR of each mode.
 
-    python benchmarks/recall.py --data FILE [--modes ranked,hybrid] [--limit 10] [--language english]
+    python benchmarks/recall.py --data FILE [--modes ranked,hybrid] [--language english] [--server]
 
 FILE is one of two kinds, compressed with gzip or not:
 
@@ -17,6 +17,7 @@ import argparse
 import gzip
 import json
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
@@ -50,6 +51,7 @@ class Result(NamedTuple):
     recall_at_10: float
     mrr: float
     p95: float
+    overlap: float
 
 
 def read(path: Path) -> list[Corpus]:
@@ -108,32 +110,55 @@ def with_a_typo(question: str, chance: random.Random) -> str:
 
 
 def results(
-    memory: Any, mode: str, asked: list[Asked]
-) -> Iterator[tuple[float, float, float, float]]:
-    """Yields for each question recall@5, recall@10, the reciprocal rank, and milliseconds."""
+    memory: Any, mode: str, asked: list[Asked], other: Any = None
+) -> Iterator[tuple[float, float, float, float, float]]:
+    """Yields for each question recall@5, recall@10, reciprocal rank, milliseconds, and overlap@10 with another memory."""
     for question, relevant in asked:
         started = perf_counter()
         found = [hit.entry.key for hit in memory.hits(question, DEPTH, mode=mode)]
         spent = (perf_counter() - started) * 1000
         ranks = [rank for rank, key in enumerate(found, 1) if key in relevant]
         at_5 = sum(rank <= 5 for rank in ranks) / len(relevant)
-        yield at_5, len(ranks) / len(relevant), 1 / ranks[0] if ranks else 0.0, spent
+        same = 1.0
+        if other is not None:
+            theirs = {hit.entry.key for hit in other.hits(question, DEPTH, mode=mode)}
+            same = len(theirs.intersection(found)) / max(1, len(theirs))
+        yield at_5, len(ranks) / len(relevant), 1 / ranks[0] if ranks else 0.0, spent, same
 
 
-def evaluate(corpora: list[Corpus], mode: str, language: str, *, typos: bool) -> Result:
-    """Asks all questions in one mode."""
+def evaluate(
+    corpora: list[Corpus], mode: str, language: str, *, typos: bool, url: str | None = None
+) -> Result:
+    """Asks all questions in one mode.
+
+    Args:
+        corpora: records and questions.
+        mode: how to search.
+        language: of the words.
+        typos: exchange two letters in each question.
+        url: of a server that answers by itself; None for a memory in this process.
+    """
     chance = random.Random(1)
-    all_results: list[tuple[float, float, float, float]] = []
-    for records, asked in corpora:
+    all_results: list[tuple[float, float, float, float, float]] = []
+    for number, (records, asked) in enumerate(corpora):
         memory = MemoryPrimitive(max_size=len(records), language=language).sync
-        for key, value in records.items():
-            memory.add(key, value)
+        memory.add_many(records)
+        other = None
+        if url is not None:
+            other = memory
+            namespace = f"corpus {number}"
+            memory = MemoryPrimitive(
+                url, namespace=namespace, language=language, server_search="redisearch", timeout=60
+            ).sync
+            memory.clear()
+            memory.add_many(records)
         if typos:
             asked = [Asked(with_a_typo(each.question, chance), each.relevant) for each in asked]
         memory.hits("warm", 1, mode=mode)
-        all_results += results(memory, mode, asked)
-    at_5, at_10, mrr, spent = zip(*all_results, strict=True)
-    return Result(fmean(at_5), fmean(at_10), fmean(mrr), sorted(spent)[len(spent) * 95 // 100])
+        all_results += results(memory, mode, asked, other)
+    at_5, at_10, mrr, spent, same = zip(*all_results, strict=True)
+    p95 = sorted(spent)[len(spent) * 95 // 100]
+    return Result(fmean(at_5), fmean(at_10), fmean(mrr), p95, fmean(same))
 
 
 def main() -> None:
@@ -151,21 +176,32 @@ def main() -> None:
     parser.add_argument(
         "--typos", action="store_true", help="exchange two letters in each question"
     )
+    parser.add_argument(
+        "--server",
+        action="store_true",
+        help="have Redis with RediSearch answer; overlap@10 is with the same search in memory",
+    )
     given = parser.parse_args()
+    url = None
+    if given.server:
+        sys.path.append(str(Path(__file__).parent.parent / "tests"))
+        from real_servers import Server, modules, redis_8
+
+        url = Server(redis_8(), *modules()).url
     for path in given.data:
         corpora = read(path)
         questions = sum(len(corpus.asked) for corpus in corpora)
         print(f"{path.name}: {len(corpora)} memories, {questions} questions")
-        print("mode       recall@5  recall@10    MRR  p95 ms")
+        print(f"mode       recall@5  recall@10    MRR  p95 ms{'  overlap@10' if url else ''}")
         for mode in given.modes.split(","):
             try:
-                found = evaluate(corpora, mode, given.language, typos=given.typos)
+                found = evaluate(corpora, mode, given.language, typos=given.typos, url=url)
             except MissingPackage as error:  # a hybrid search would be a ranked one
                 print(f"{mode:<10} {error}")
                 break
             print(
                 f"{mode:<10} {found.recall_at_5:>8.3f} {found.recall_at_10:>10.3f} "
-                f"{found.mrr:>6.3f} {found.p95:>7.2f}"
+                f"{found.mrr:>6.3f} {found.p95:>7.2f}{f'{found.overlap:>12.2f}' if url else ''}"
             )
 
 

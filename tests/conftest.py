@@ -62,6 +62,7 @@ NEED_MORE = {
     "test_server.py": "servers",
     "test_server_clock.py": "servers",
     "test_server_magics.py": "servers",
+    "test_server_search.py": "servers",
     "test_servers.py": "servers",
     "test_site.py": "the pages that Sphinx has built, and a browser",
     "test_transactions.py": "servers",

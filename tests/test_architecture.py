@@ -80,6 +80,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "memory.distributions",
         "evaluation.significance",
         "memory.meaning",
+        "stores.redis.redisearch.embedding",
     ),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from jupyter import ROOT
 from pages import Shown, run
-from real_servers import Missing, Server, need, redis_8
+from real_servers import Missing, Server, modules, need, redis_8
 
 from tta_memory_nb.filters import _OPERATORS, FilterArgs
 
@@ -43,15 +43,16 @@ def servers_of(text: str) -> Iterator[dict[str, str]]:
             if scheme in SHARED:
                 url = need(SHARED[scheme]).url
             else:
-                url = stack.enter_context(_one_server(password or None)).url
+                extra = modules() if "server_search" in text else []
+                url = stack.enter_context(_one_server(password or None, extra)).url
             places[hosts] = HOSTS_OF.fullmatch(url)[1]
         yield places
 
 
 @contextmanager
-def _one_server(password: str | None) -> Iterator[Server]:
+def _one_server(password: str | None, extra: Sequence[str]) -> Iterator[Server]:
     try:
-        server = Server(redis_8(), password=password)
+        server = Server(redis_8(), *extra, password=password)
     except Missing as reason:
         if os.environ.get("CI") == "true":
             pytest.fail(str(reason))

@@ -335,6 +335,9 @@ class MemoryPrimitive(NotCopied):
             ``"replicas:N"``: N replicas have it as well. For a file, ``"normal"`` and ``"full"``, the words of
             SQLite, mean ``"memory"`` and ``"disk"``. Where that does not hold within ``timeout`` (2 seconds more for a disk), the write
             stays and `NotDurable` is raised. In an outage, writes wait in this process.
+        server_search: ``"redisearch"`` has a server with RediSearch answer searches by an index of its own, for memories
+            that are too large to be copied into a process; ``"redisearch:hnsw"`` finds vectors by a graph, which
+            misses some; ``"off"`` deletes that index. None: searches load the records that they need into this process.
         language: the language of the words, for modes that rank: one that Snowball knows, such as
             ``"german"``, or ``"none"``.
         weights: how much each signal counts in a ranking; None for the defaults.
@@ -359,6 +362,7 @@ class MemoryPrimitive(NotCopied):
         on_outage: OutagePolicy = "fallback",
         timeout: float = 2.0,
         durability: str | None = None,
+        server_search: str | None = None,
         embedder: EmbedderLike | None = None,
         summarizer: Summarizer | None = None,
         default_mode: SearchMode = "keyword",
@@ -384,6 +388,8 @@ class MemoryPrimitive(NotCopied):
             on_outage=on_outage,
             timeout=timeout,
             durability=durability,
+            server_search=server_search,
+            language=language,
             compress_over=compress_over,
             clock=clock,
         )

@@ -829,6 +829,10 @@ class Verbs:
         ``writes_refused`` has, by key, the last write of an outage that the server then
         refused for good: an object with ``kind``, ``reason``, ``at`` (Unix seconds) and ``value``.
 
+        ``server_search`` is as given when the memory was made. Unless it is None or ``"off"``, ``index_records`` says how many
+        records the index on the server has, ``index_pending`` how many it does not have as they are now,
+        ``index_without_vector`` how many wait for a vector, and ``index_bytes`` how large the index is; in an outage these are missing.
+
         ``embedder`` is the name of the embedder, ``embedder_dim`` the size of its vectors (None before the first),
         ``vectors`` how many this process has, and ``embedder_failed`` why the last search by meaning had
         to do without it, or None.

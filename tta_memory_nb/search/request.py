@@ -70,6 +70,10 @@ class Search(msgspec.Struct, frozen=True):
         """Returns the same search for all that answers, from the first on."""
         return msgspec.structs.replace(self, limit=None, offset=0)
 
+    def in_order_of_mode(self) -> Search:
+        """Returns the same search with its hits in the order that its mode gives."""
+        return msgspec.structs.replace(self, order="newest")
+
     def weighing(self, weights: SearchWeights) -> Search:
         """Returns the same question with other weights of the signals."""
         return msgspec.structs.replace(self, options=self.options.weighing(weights))

@@ -124,6 +124,15 @@ class Vectors:
         """Returns the row of a text by its digest; -1 for a text without a vector."""
         return self._row_of.get(digest, -1)
 
+    def vector(self, digest: int) -> Floats | None:
+        """Returns the vector of a text by its digest, as it is kept; None for a text without one."""
+        with self._lock:
+            row = self._row_of.get(digest)
+            if row is None:
+                return None
+            found: Floats = self._codes[row].astype(np.float32) * self._scales[row]
+            return found
+
     def put(self, digests: Sequence[int], vectors: Floats) -> None:
         """Adds the vectors of texts. A text that has a vector keeps it.
 

@@ -16,6 +16,9 @@ from .local import Local
 from .memory import InMemoryStore
 from .schemes import EMBEDDED, FILE, SCHEMES, scheme_of
 
+SERVER_SEARCHES = ("redisearch", "redisearch:hnsw", "off")
+"""What a memory may ask a server to do of its searches; ``"off"`` deletes the index that a server has for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -32,6 +35,8 @@ class Settings:
     compress_over: int
     clock: Clock
     durability: str | None = None
+    server_search: str | None = None
+    language: str = "english"
 
     def __post_init__(self) -> None:
         if self.on_outage not in get_args(OutagePolicy):
@@ -43,6 +48,10 @@ class Settings:
         set_ = object.__setattr__
         if self.durability is not None:
             read_durability(named_durability(self.durability))
+        if self.server_search not in (None, *SERVER_SEARCHES):
+            given = brief(self.server_search)
+            known = ", ".join(map(repr, SERVER_SEARCHES))
+            raise InvalidArgument(f"server_search={given}: give {known}, or leave it out")
         set_(self, "timeout", duration(self.timeout, "timeout"))
         capacity_of(self.max_size)
         set_(self, "namespace", check_namespace(self.namespace))
@@ -56,6 +65,11 @@ def open_store(address: str | None, settings: Settings) -> Store:
         StoreUnavailable: the server cannot be reached, and ``on_outage`` is ``"raise"``.
         ServerError: the server refuses, for example the password.
     """
+    if settings.server_search is not None and scheme_of(address or "") in ("", EMBEDDED, FILE):
+        raise InvalidArgument(
+            f"server_search={settings.server_search!r}: only a server that has RediSearch answers searches by "
+            "itself; give its address as redis_url, or leave server_search out"
+        )
     if not address:
         place = "a memory without a server, which is lost with its process,"
         check_attainable(read_durability(settings.durability or "memory"), place, ("memory",))

@@ -66,6 +66,7 @@ def use(
     namespace: str | None = None,
     max_size: int | None = None,
     durability: str | None = None,
+    server_search: str | None = None,
     mode: str | None = None,
     weights: str | None = None,
     yes: bool = False,
@@ -84,6 +85,7 @@ def use(
       %memory use --namespace experiment-2
       %memory use --max-size 300000
       %memory use $REDIS_URL --durability replicas:1
+      %memory use $REDIS_URL --server-search redisearch
       %memory use --mode ranked
       %memory use --weights $tuning
       memory = %memory use
@@ -93,13 +95,15 @@ def use(
         max_size: capacity in records
         durability: what must hold before a write to a server or a file is acknowledged: memory, disk
             or replicas:N; for a file also normal or full, the words of SQLite
+        server_search: redisearch has a server with RediSearch answer searches, for memories that are too large for this
+            process; redisearch:hnsw finds vectors by a graph; off deletes that index
         mode: how to search from now on, in commands and in code: keyword, ranked, semantic or hybrid
         weights: a variable with the weights of the signals in rankings, or with what %memory tune returned
         yes: evict the records for which a smaller capacity has no room
     """
     default_mode = None if mode is None else check_mode(cast("SearchMode", mode))
     signals = None if weights is None else weights_in(weights)
-    chosen = _chosen(nb, memory, namespace, max_size, durability)
+    chosen = _chosen(nb, memory, namespace, max_size, durability, server_search)
     if max_size is not None and max_size != chosen.max_size:
         excess = chosen.size() - max_size
         if excess > 0 and max_size >= 0 and not yes:
@@ -225,6 +229,11 @@ def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
     }
     if mode != "keyword":
         facts["search mode"] = mode
+    if (asked := about.get("server_search")) and "index_records" in about:
+        size = f", {about['index_bytes'] / 1e6:,.1f} MB" if about["index_records"] else ""
+        facts["server search"] = (
+            f"{asked}: {about['index_records']:,} records indexed, {about['index_pending']:,} pending{size}"
+        )
     if abs(about.get("clock_skew") or 0) > MOST_SKEW:
         skew = about["clock_skew"]
         where = "ahead of" if skew > 0 else "behind"
@@ -249,9 +258,11 @@ def _chosen(
     namespace: str | None,
     max_size: int | None,
     durability: str | None,
+    server_search: str | None,
 ) -> MemoryPrimitive:
     """The memory that ``use`` asks for, made if it does not exist yet."""
-    if memory is None and namespace in (None, nb.memory.namespace) and durability is None:
+    is_as_before = durability is None and server_search is None
+    if memory is None and namespace in (None, nb.memory.namespace) and is_as_before:
         return nb.memory
     if isinstance(memory, str) and memory != IN_MEMORY and not is_address(memory):
         memory = _memory_called(nb, memory)
@@ -262,13 +273,17 @@ def _chosen(
                 f"--namespace {brief(namespace)}: this memory's namespace is "
                 f"{brief(memory.namespace)}; make another MemoryPrimitive for another namespace"
             )
-        if named_durability(durability) not in (None, _durability_of(memory)):
-            raise InvalidArgument.about(
-                "durability",
-                durability,
-                f"this memory was made with {brief(_durability_of(memory))}; make another "
-                "MemoryPrimitive for another durability",
-            )
+        for name, asked in (
+            ("durability", named_durability(durability)),
+            ("server_search", server_search),
+        ):
+            if asked not in (None, (given := _made_with(memory)[name])):
+                raise InvalidArgument.about(
+                    name,
+                    asked,
+                    f"this memory was made with {brief(given)}; make another MemoryPrimitive for "
+                    "another one",
+                )
         namespace = memory.namespace
         # A backend name of its own, by which `use --namespace` finds the memory again.
         backend = f"variable {id(memory)}"
@@ -282,14 +297,23 @@ def _chosen(
         )
     place = (backend, nb.memory.namespace if namespace is None else namespace)
     known = nb.memories.get(place)
-    if known is None or named_durability(durability) not in (None, _durability_of(known)):
-        if durability is None:
-            durability = _durability_of(nb.memory) if backend == nb.backend else None
+    made_with = None if known is None else _made_with(known)
+    if (
+        made_with is None
+        or named_durability(durability) not in (None, made_with["durability"])
+        or server_search not in (None, made_with["server_search"])
+    ):
+        if backend == nb.backend:
+            current = _made_with(nb.memory)
+            durability = durability or current["durability"]
+            if server_search is None and current["server_search"] != "off":
+                server_search = current["server_search"]
         nb.memories[place] = MemoryPrimitive(
             backend if is_address(backend) else None,
             _capacity(nb, max_size),
             namespace=place[1],
             durability=durability,
+            server_search=server_search,
             default_mode=nb.memory.default_mode,
             weights=nb.memory.weights,
         )
@@ -304,9 +328,13 @@ def _capacity(nb: Notebook, max_size: int | None) -> int:
     return DEFAULT_CAPACITY if max_size is None else max_size
 
 
-def _durability_of(memory: MemoryPrimitive) -> str:
-    durability: str = memory.get_backend_info().get("durability", "memory")
-    return durability
+def _made_with(memory: MemoryPrimitive) -> dict[str, str | None]:
+    """What a memory was made with, of what another one on the same server may differ in."""
+    about = memory.get_backend_info()
+    return {
+        "durability": about.get("durability", "memory"),
+        "server_search": about.get("server_search"),
+    }
 
 
 def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive | str:

@@ -8,15 +8,14 @@ is a question in plain words.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ..request import Reading, SearchMode, Signal
 from .dates import Asked, asks_when, dates_in
-from .lists import Lists
 from .spelling import mistakes_between
-from .words import Word, is_unspaced
+from .words import Word, Words, is_unspaced
 
 MOST_TERMS = 64
 """So many terms of a query count at most, the rarest."""
@@ -34,6 +33,37 @@ _PART = re.compile(
 
 RecordsOf = Callable[[str], int]
 """Returns how many of the records that pass the filters have a term."""
+
+
+class Vocabulary(Protocol):
+    """What reading a query takes of a memory; `lists.Lists` has it."""
+
+    @property
+    def words(self) -> Words:
+        """Finds the terms of texts."""
+        ...
+
+    @property
+    def fields(self) -> Container[str]:
+        """The names of fields, in small letters."""
+        ...
+
+    @property
+    def people(self) -> Container[str]:
+        """The names of people, as their words joined by spaces."""
+        ...
+
+    def names_with(self, part: str) -> list[str]:
+        """Returns the names of several words that have a word."""
+        ...
+
+    def pairs_with(self, character: str) -> list[str]:
+        """Returns the pairs of characters of unspaced scripts that have a character."""
+        ...
+
+    def spelt_like(self, term: str, records_of: RecordsOf) -> str | None:
+        """Returns the known term that an unknown one was probably meant to be."""
+        ...
 
 
 class Variant(NamedTuple):
@@ -103,7 +133,7 @@ class Question:
 
 def read(
     text: str,
-    lists: Lists,
+    lists: Vocabulary,
     records_of: RecordsOf,
     people_of: RecordsOf,
     size: int,
@@ -113,7 +143,7 @@ def read(
 
     Args:
         text: the query as its user wrote it.
-        lists: the terms and people of the memory.
+        lists: the terms, people and fields of the memory.
         records_of: returns how many records have a term.
         people_of: returns how many records are of a person.
         size: how many records pass the filters.
@@ -157,7 +187,14 @@ def read(
     return question
 
 
-def _pieces(text: str, lists: Lists) -> Iterator[tuple[str, tuple[bool, str | None, bool] | None]]:
+def words_of(text: str, lists: Vocabulary) -> list[Word]:
+    """Returns the words of a query, in their order, with those of its demands."""
+    return [word for piece, _ in _pieces(text, lists) for word in lists.words.of(piece)]
+
+
+def _pieces(
+    text: str, lists: Vocabulary
+) -> Iterator[tuple[str, tuple[bool, str | None, bool] | None]]:
     """Yields the pieces of a query, each with what it demands: exact, field, excluded; or None."""
     for part in _PART.finditer(text):
         body, name, minus = part["body"], part["field"], bool(part["minus"])
@@ -175,7 +212,11 @@ def _pieces(text: str, lists: Lists) -> Iterator[tuple[str, tuple[bool, str | No
 
 
 def _take_people(
-    words: list[Word], lists: Lists, people_of: RecordsOf, records_of: RecordsOf, who: list[str]
+    words: list[Word],
+    lists: Vocabulary,
+    people_of: RecordsOf,
+    records_of: RecordsOf,
+    who: list[str],
 ) -> list[Word]:
     """Moves the names of people from the words to ``who``; returns the words that are left."""
     left: list[Word] = []
@@ -202,7 +243,7 @@ def _take_people(
 
 
 def _take_terms(
-    words: list[Word], lists: Lists, records_of: RecordsOf, terms: list[Term]
+    words: list[Word], lists: Vocabulary, records_of: RecordsOf, terms: list[Term]
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Adds the terms of words; returns which words were corrected to what, and which are unknown."""
     asked: dict[str, str] = {}
@@ -236,7 +277,7 @@ def _take_terms(
     return list(corrected.items()), list(unknown)
 
 
-def _spelt_alike(word: Word, lists: Lists, records_of: RecordsOf) -> RecordsOf:
+def _spelt_alike(word: Word, lists: Vocabulary, records_of: RecordsOf) -> RecordsOf:
     """Returns how many records have a term that an unknown word may have been meant to be.
 
     The stem of a short word says little: those of "called" and "all" differ by one letter. So of a short
@@ -252,7 +293,7 @@ def _spelt_alike(word: Word, lists: Lists, records_of: RecordsOf) -> RecordsOf:
     return records
 
 
-def _of_characters(term: str, lists: Lists, records_of: RecordsOf) -> list[Variant]:
+def _of_characters(term: str, lists: Vocabulary, records_of: RecordsOf) -> list[Variant]:
     """Returns what else may have the characters of a term of an unspaced script.
 
     One character alone is looked for in all pairs that have it, and a pair in records where one of its

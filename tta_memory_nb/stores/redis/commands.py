@@ -23,7 +23,7 @@ from . import scripts
 from .calls import Calls
 from .clock import ServerClock
 from .faults import explained, other_format
-from .keys import FORMAT, decode_key, encode_key
+from .keys import FORMAT, INDEXED_FORMAT, decode_key, encode_key
 from .lost import recall
 from .operations import BATCH, pages
 from .partial import Replicas, Subset
@@ -78,6 +78,8 @@ class Commands(Calls):
         self.max_size: int | None = None
         self.evictions = 0
         self.reads_not_noted = 0
+        # Whether the namespace had an index on the server when a record was written last.
+        self._is_indexed = False
         self._replicas = replicas
         self.payloads = payloads
         self.promised = UNKNOWN
@@ -91,7 +93,7 @@ class Commands(Calls):
             if error.code == "WRONGTYPE":
                 return  # verbs meet it again, and a clear makes room
             raise explained(error, self._namespace) from None
-        if found is not None and found != b"%d" % FORMAT:
+        if found not in (None, b"%d" % FORMAT, INDEXED_FORMAT.encode()):
             raise other_format(self._namespace, found.decode("utf-8", "replace"))
 
     def leave(self) -> Plan[None]:
@@ -104,7 +106,7 @@ class Commands(Calls):
 
     def set(self, entry: Entry, write_id: int) -> Plan[None]:
         """Writes one record in a way that cannot be taken back."""
-        if self.max_size is not None:
+        if self.max_size is not None or self._is_indexed:
             (yield from self.put((entry,), write_id, for_good=True))()
             return
         header, text = self.payloads.pack(entry)
@@ -113,7 +115,8 @@ class Commands(Calls):
             yield from recall((entry,), self.keys[0], self._replicas, self.note)
             return
         if type(reply) is list:
-            if not reply:  # a case that set.lua leaves to put.lua
+            if len(reply) < 2:  # a case that set.lua leaves to put.lua
+                self._is_indexed = bool(reply)
                 (yield from self.put((entry,), write_id, for_good=True))()
                 return
             reply, created = reply

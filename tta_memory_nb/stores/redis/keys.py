@@ -8,6 +8,9 @@
     tta:{namespace}:answers:*  hash: answer by write id, of the last writes of one client; expires soon
     tta:{namespace}:v:*        hash: key -> digest of a text and its vector, of one slow embedder
     tta:{namespace}:vectors    set: what the names of these hashes end with
+    tta:{namespace}:i*:*       hash: what an index on the server sees of one record, see redisearch/shadows.py
+    tta:{namespace}:pending    set: keys of records that such an index does not have as they are now
+    tta:{namespace}:bare       set: keys of records that it has without a vector
 
 The namespace is the hash tag. So all keys of a namespace are in one slot of a Cluster, and one script may use them
 all.
@@ -27,6 +30,13 @@ FORMAT = 1
 The field ``format`` of a namespace's meta hash holds this number. A namespace without that field has format 1. A
 version that stores anything which this one would misread, such as a new flag of a payload, raises the number; the
 scripts compare it as well, as a text.
+"""
+
+INDEXED_FORMAT = "1+index"
+"""The format of a namespace with an index on the server (`redisearch`).
+
+Its records are those of format 1. A version that does not know it would write records and not list them for the index, so
+it has to refuse the namespace, which it does with every format but its own.
 """
 
 # Every command sends the name of the namespace five times, so a longer name is abbreviated.
@@ -88,6 +98,26 @@ def vectors_of(namespace: str) -> tuple[bytes, bytes]:
     """The key of the set of hashes with vectors, and what the names of these hashes begin with."""
     prefix = _prefix(namespace)
     return f"{prefix}vectors".encode(), f"{prefix}v:".encode()
+
+
+class IndexKeys(NamedTuple):
+    """The keys of an index on the server.
+
+    Attributes:
+        pending: set of the keys that it lacks.
+        bare: set of the keys that it has without a vector.
+        prefix: what the names of indexes and of shadows begin with; the generation follows.
+    """
+
+    pending: bytes
+    bare: bytes
+    prefix: bytes
+
+
+def index_of(namespace: str) -> IndexKeys:
+    """The keys of an index on the server for a namespace."""
+    prefix = _prefix(namespace)
+    return IndexKeys(*(f"{prefix}{name}".encode() for name in ("pending", "bare", "i")))
 
 
 def _prefix(namespace: str) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from itertools import chain
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from ...entry import Entry
-from ...errors import StoreUnavailable
+from ...errors import InvalidArgument, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...keys import check_key
 from ...search.query import Query, hits_of
@@ -38,6 +38,10 @@ from .sync import Sync
 from .vectors import VectorHashes
 from .wire import Prepared
 
+if TYPE_CHECKING:
+    from .redisearch.answers import ServerSearch
+    from .redisearch.index import ServerIndex
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -59,6 +63,11 @@ def open_store(address: str, settings: Settings) -> RedisStore:
         ServerError: the server refuses.
     """
     server = parse_address(address)
+    if settings.server_search is not None and server.kind == "cluster":
+        raise InvalidArgument(
+            f"server_search={settings.server_search!r}: RediSearch has one index for all nodes of a Cluster, which "
+            "a memory cannot keep in step with its records; leave server_search out"
+        )
     if server.kind == "embedded":
         place = "an embedded server, which has no replicas, and a supervisor that syncs its file every second,"
         check_attainable(read_durability(settings.durability or "memory"), place, ("memory",))
@@ -67,6 +76,7 @@ def open_store(address: str, settings: Settings) -> RedisStore:
     try:
         store.runner.run(store.reconnect())
         store.runner.run(store.check_durability())
+        store.runner.run(store.check_server_search())
     except BaseException:
         store.runner.close()
         raise
@@ -115,7 +125,18 @@ class RedisStore(NotCopied):
         )
         runner.greet_with(self.commands.incarnation.greeting)
         self._vectors = VectorHashes(namespace, self.commands)
-        self._sync = Sync(self.commands, replicas, settings.timeout)
+        self._sync: Sync | ServerSearch = Sync(self.commands, replicas, settings.timeout)
+        self._index: ServerIndex | None = None
+        if settings.server_search is not None:
+            # Imported here: most memories need none of it.
+            from .redisearch.answers import ServerSearch
+            from .redisearch.index import ServerIndex
+
+            self._index = ServerIndex(settings, self.commands, shown)
+            if settings.server_search != "off":
+                self._sync = ServerSearch(
+                    self.commands, self._index, by_graph=settings.server_search.endswith(":hnsw")
+                )
         self.barrier: Barrier | None = None
         if self._durability != IN_MEMORY:
             meta = self.commands.keys[3]
@@ -609,14 +630,26 @@ class RedisStore(NotCopied):
     def load_vectors(
         self, identity: tuple[str, str, int], keys: Sequence[str]
     ) -> Plan[dict[str, bytes]]:
-        """Returns what the server has of the vectors of some records; nothing in an outage."""
-        return self._routing.look(lambda: self._vectors.load(identity, keys), dict)
+        """Returns what the server has of the vectors of some records; nothing in an outage.
+
+        An index on the server has vectors of its own.
+        """
+        nothing: dict[str, bytes] = {}
+        if self._index is not None:
+            return nothing
+        return (
+            yield from self._routing.look(
+                lambda: self._vectors.load(identity, keys), lambda: nothing
+            )
+        )
 
     def save_vectors(
         self, identity: tuple[str, str, int], vectors: Mapping[str, bytes]
     ) -> Plan[None]:
         """Keeps vectors of records on the server; not in an outage."""
-        return self._routing.look(lambda: self._vectors.save(identity, vectors), lambda: None)
+        if self._index is not None:
+            return
+        yield from self._routing.look(lambda: self._vectors.save(identity, vectors), lambda: None)
 
     # ---- about the store
 
@@ -628,12 +661,23 @@ class RedisStore(NotCopied):
         """Loads all records to search in, and does the work that searches have put off."""
         if seconds != 0:
             yield from self._routing.look(self._sync.load_all, lambda: None)
+        on_server = yield from self._about_index()
+        if on_server:
+            return int(on_server["index_pending"])
         return self._records.build_index(seconds)
+
+    def _about_index(self) -> Plan[dict[str, Any]]:
+        """Returns what is known of the index on the server; nothing where none is asked for, and in an outage."""
+        if self._index is None or self._settings.server_search == "off":
+            return {}
+        nothing: dict[str, Any] = {}
+        return (yield from self._routing.look(self._index.about, lambda: nothing))
 
     def about(self) -> Plan[dict[str, Any]]:
         """Returns what the store runs on, see `SyncMemory.get_backend_info`."""
         size = yield from self._routing.look(self.commands.promises, self._records.size)
         yield from self._routing.look(self.commands.look_for_lost, lambda: None)
+        index = yield from self._about_index()
         outage, promised = self.outage(), self.commands.promised
         if self.runner.is_embedded:
             promised = promised.synced_by_its_supervisor()
@@ -652,6 +696,8 @@ class RedisStore(NotCopied):
             "redis_url": self._shown,
             "server": promised.server or None,
             "durability": str(self._durability),
+            "server_search": self._settings.server_search,
+            **index,
             **promised.about,
             "last_failover": self.outages.last_failover,
             "promised_at": self.commands.promised_at,
@@ -672,6 +718,17 @@ class RedisStore(NotCopied):
         """
         if self.barrier is not None:
             yield from self._routing.look(self.barrier.check, lambda: None)
+
+    def check_server_search(self) -> Plan[None]:
+        """Makes sure that the server can answer searches, or deletes its index, as is asked; unless it is away.
+
+        Raises:
+            ServerError: it has no RediSearch, or refuses.
+        """
+        if self._index is not None:
+            is_off = self._settings.server_search == "off"
+            check = self._index.end if is_off else self._index.check
+            yield from self._routing.look(check, lambda: None)
 
     def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
         """Tries the server now; returns whether the records are on it."""

@@ -18,6 +18,12 @@ call('UNLINK', prefix .. 'vectors')
 seq = seq + 1
 -- A new epoch makes the replicas start over. The instant is for clients that replay writes after an outage.
 call('HSET', META, 'epoch', whole(seq), 'cleared', NOW, 'cleared_seq', whole(seq))
+if shadows then
+  -- The shadows of the former generation are deleted later, some at a time.
+  call('UNLINK', PENDING, BARE)
+  call('HSET', META, 'index', whole(seq))
+  call('HDEL', META, 'index_from', 'bare_from', 'index_vectors')
+end
 call('HDEL', META, 'trimmed', 'trimmed_at', 'expiring')
 mark_done(ARGV[2], ARGV[3])
 close()

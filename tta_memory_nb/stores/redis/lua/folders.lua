@@ -2,7 +2,7 @@
 -- many keys to look at; what the keys begin with; how many parts of each folder to return (0: all).
 -- Returns the folders, each once, and the recency to go on after ('' when there are no more keys).
 local format = call('HGET', META, 'format')
-if format and format ~= FORMAT then return redis.error_reply('FORMAT ' .. format) end
+if is_unknown(format) then return redis.error_reply('FORMAT ' .. format) end
 local after, wanted, prefix, depth = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local match = string.match
 local from = after == '-inf' and after or '(' .. after

@@ -35,7 +35,7 @@ local meta = call('HMGET', META, 'seq', 'incarnation', 'incarnations', 'format')
 local seq, known, beginnings = tonumber(meta[1]), meta[2], meta[3] or ''
 local has_values, has_order = call('EXISTS', VALUES) == 1, call('EXISTS', ORDER) == 1
 local lacks_meta = not seq and has_values
-if (not seq and not lacks_meta) or (meta[4] and meta[4] ~= '1') then
+if (not seq and not lacks_meta) or (meta[4] and meta[4] ~= '1' and meta[4] ~= '1+index') then
   return {time[1], time[2], may_ask, '', beginnings, 0, ''}
 end
 seq = seq or 0
@@ -104,6 +104,8 @@ if can_write then
   if lacks_meta then came_back_with = began - 1 end  -- nothing is lost but the capacity and the counters
   beginnings = beginnings .. number .. ':' .. string.format('%.0f', came_back_with) .. ','
   if not has_values then call('UNLINK', ORDER, EXPIRIES, LOG) end
+  -- Of an index on the server, nothing that is left counts.
+  if not has_values and call('HEXISTS', META, 'index') == 1 then call('HSET', META, 'index', number) end
   if lacks_order or lacks_expiries or lacks_meta then list() end
   call('HSET', META, 'seq', number, 'epoch', number, 'incarnations', beginnings)
   if lacks_meta then call('HSET', META, 'format', '1') end

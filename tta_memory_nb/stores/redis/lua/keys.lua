@@ -4,7 +4,7 @@
 -- Returns the keys, the least recently used first, the keys of all records that have expired (with the last keys only), and the
 -- recency to go on after ('' when there are no more).
 local format = call('HGET', META, 'format')
-if format and format ~= FORMAT then return redis.error_reply('FORMAT ' .. format) end
+if is_unknown(format) then return redis.error_reply('FORMAT ' .. format) end
 local after, wanted = ARGV[2], tonumber(ARGV[3])
 local prefix, infix, from, to = ARGV[4] or '', ARGV[5] or '', tonumber(ARGV[6] or ''), tonumber(ARGV[7] or '')
 local from_recency = after == '-inf' and after or '(' .. after

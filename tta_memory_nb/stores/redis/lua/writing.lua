@@ -5,6 +5,9 @@
 
 local client = 'client:' .. ARGV[4]
 local seq, evicted, max, start, done
+-- Where the namespace has an index on the server: what the names of the shadows of records begin with, and the keys of the
+-- sets of keys whose records the index does not have as they are now, or without a vector. See redisearch/index.py.
+local shadows, PENDING, BARE
 
 -- Whether a write arrives after its deadline. Its client has written it to its journal by then, and replays it
 -- later; applied now, it could overwrite what other clients have written meanwhile.
@@ -18,7 +21,12 @@ end
 -- Reads the counters. Returns an error if the write has to be refused; nothing was changed then.
 local function open()
   local meta = call('HMGET', META, 'seq', 'evicted', 'max', client, 'format')
-  if meta[5] and meta[5] ~= FORMAT then return redis.error_reply('FORMAT ' .. meta[5]) end
+  if meta[5] and meta[5] ~= FORMAT then
+    if meta[5] ~= INDEXED then return redis.error_reply('FORMAT ' .. meta[5]) end
+    local prefix = sub(VALUES, 1, -7)
+    shadows = prefix .. 'i' .. (call('HGET', META, 'index') or '') .. ':'
+    PENDING, BARE = prefix .. 'pending', prefix .. 'bare'
+  end
   if is_late() then return redis.error_reply('LATE the time for this write is over') end
   seq = tonumber(meta[1])
   if not seq then
@@ -138,6 +146,15 @@ local function unlist(keys)
   end
   call('ZREM', ORDER, unpack(keys))
   keep_for_ever(keys)
+  if shadows then
+    local names = {}
+    -- RediSearch takes the byte 0 for the end of a name.
+    local escaped = {['\0'] = '%00', ['%'] = '%25'}
+    for i, key in ipairs(keys) do names[i] = shadows .. string.gsub(key, '[%z%%]', escaped) end
+    call('UNLINK', unpack(names))
+    call('SREM', PENDING, unpack(keys))
+    call('SREM', BARE, unpack(keys))
+  end
   call('ZADD', LOG, unpack(log))
   call('HSET', META, 'logged', 1)  -- so that greet.lua notices when the server has evicted the log
 end
@@ -296,6 +313,7 @@ local function put(keys, heads, texts, want)
   if #expiries > 0 then expire(expiries) end
   if #lasting > 0 then keep_for_ever(lasting) end
   if #logged > 0 then call('ZREM', LOG, unpack(logged)) end
+  if shadows then call('SADD', PENDING, unpack(keys)) end
   return replaced, kept
 end
 
@@ -311,5 +329,6 @@ local function restore(key, recency, head, text)
   call('ZADD', ORDER, recency, key)
   if expires ~= 0 then expire({expires, key}) else keep_for_ever({key}) end
   call('ZADD', LOG, whole(seq), key)
+  if shadows then call('SADD', PENDING, key) end
   return version
 end

@@ -1,0 +1,79 @@
+"""Where a record matches that a server has found, and where its score comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ....search.ranked.parts import leaves_of
+from ....search.ranked.question import Question
+from ....search.ranked.words import Words
+from ....search.request import Contribution, Reading, Span
+from ....text import path_of
+from .scoring import Scored
+from .shadows import name_of
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMatch:
+    """The `Matcher` of one hit that a server has found.
+
+    Attributes:
+        question: what was asked.
+        words: finds the terms of texts.
+        scored: what adds to its score.
+    """
+
+    question: Question
+    words: Words
+    scored: Scored
+
+    @property
+    def reading(self) -> Reading:
+        """How the query was understood."""
+        return self.question.reading
+
+    def paths(self, value: dict[str, Any]) -> tuple[str, ...]:
+        """Returns the paths of the fields that match, each once."""
+        return tuple(dict.fromkeys(span.path for span in self.spans(value)))
+
+    def spans(self, value: dict[str, Any]) -> tuple[Span, ...]:
+        """Returns every place that has a word of the question, or the name of a person it names."""
+        return tuple(span for span, *_ in self._places(value))
+
+    def explain(self, value: dict[str, Any], score: float) -> tuple[Contribution, ...]:
+        """Returns the parts of the score, which sum to it; those of words first."""
+        places = list(self._places(value))
+        found = []
+        for share in self.scored.shares:
+            span, matched = next(
+                ((span, text) for span, text, terms in places if share.term in terms), (None, None)
+            )
+            path = None if span is None else span.path
+            found.append(Contribution("words", share.amount, path, span, share.asked, matched))
+        if self.scored.who:
+            span, matched = next(
+                ((span, text) for span, text, terms in places if not terms), (None, None)
+            )
+            path = None if span is None else span.path
+            found.append(Contribution("who", self.scored.who, path, span, matched=matched))
+        if self.scored.meaning:
+            found.append(Contribution("meaning", self.scored.meaning))
+        rest = score - sum(each.amount for each in found)
+        if found and rest:  # rounding
+            found[0] = found[0]._replace(amount=found[0].amount + rest)
+        return tuple(found)
+
+    def _places(self, value: dict[str, Any]) -> Iterator[tuple[Span, str, set[str]]]:
+        """Yields the places that match: span, text, and terms, which are none for a person."""
+        wanted = {variant.term for term in self.question.terms for variant in term.variants}
+        for leaf in leaves_of(value):
+            path = path_of(leaf.place)
+            if leaf.kind == "who":
+                if name_of(leaf.text, self.words) in self.question.who:
+                    yield Span(path, 0, len(leaf.text)), leaf.text, set()
+                continue
+            for start, end, terms in self.words.spans(leaf.text):
+                if not wanted.isdisjoint(terms):
+                    yield Span(path, start, end), leaf.text[start:end], terms

@@ -1,0 +1,115 @@
+"""The score of what a server has found: that of `search.ranked`, as far as a server can know it.
+
+The order of BM25STD is that of candidates alone. It counts deleted shadows that wait for their collection, so a
+frequent word may weigh most of all there, and it knows no statistics of what filters accept. So scores are worked out
+here, from counts that the server makes for each question, by the formula of `search.ranked.scoring`: words by BM25, and
+who speaks, and similarity of meaning. What the records around say, the session and dates are not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log
+from typing import TYPE_CHECKING, NamedTuple
+
+from ....search.options import SearchWeights
+from ....search.ranked.question import Question
+from .asking import Fields
+from .shadows import word_of
+
+if TYPE_CHECKING:
+    from .embedding import Near
+
+
+class Share(NamedTuple):
+    """What one term of a query adds to a score.
+
+    Attributes:
+        asked: the word of the query.
+        term: the term that the record has.
+        amount: what it adds.
+    """
+
+    asked: str
+    term: str
+    amount: float
+
+
+class Scored(NamedTuple):
+    """What words, people and similarity of meaning add to the score of one record."""
+
+    shares: tuple[Share, ...] = ()
+    who: float = 0.0
+    meaning: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """The sum of all."""
+        return sum(share.amount for share in self.shares) + self.who + self.meaning
+
+
+class Scores:
+    """Scores the shadows that answer a question.
+
+    Args:
+        question: what is asked.
+        weights: how much each signal counts.
+        counts: term -> how many of the records that pass the filters have it.
+        size: how many records pass the filters.
+        mean: how many words a record has on average.
+        who: how much it counts that a record is of a person that the question names.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        weights: SearchWeights,
+        counts: Mapping[str, int],
+        size: int,
+        mean: float,
+        who: float,
+    ) -> None:
+        self._k1, self._b = weights.k1, weights.b
+        self._mean = max(1.0, mean)
+        self._who = who
+        self._people = {word_of(name).encode() for name in question.who}
+        scale = log(1 + (max(1, size) - 0.5) / 1.5)
+
+        def weight(term: str) -> float:
+            # Others may write while the server counts.
+            count = min(size, counts.get(term, 0))
+            return (self._k1 + 1) * log(1 + (size - count + 0.5) / (count + 0.5)) / scale
+
+        self._terms = [
+            (
+                term.asked,
+                [
+                    (each.term, word_of(each.term).encode(), each.factor * weight(each.term))
+                    for each in term.variants
+                ],
+            )
+            for term in question.terms
+        ]
+
+    def of(self, shadow: Fields, near: Near | None) -> Scored:
+        """Returns what adds to the score of a record.
+
+        Args:
+            shadow: of the record.
+            near: compares its vector, in modes that do.
+        """
+        there = shadow.get(b"w", b"").split()
+        held_back = self._k1 * (1 - self._b + self._b / self._mean * int(shadow.get(b"l", 0)))
+        shares = []
+        for asked, variants in self._terms:
+            best: Share | None = None
+            for term, word, weight in variants:
+                if times := there.count(word):
+                    amount = weight * times / (times + held_back)
+                    if best is None or amount > best.amount:
+                        best = Share(asked, term, amount)
+            if best is not None:
+                shares.append(best)
+        named = self._people and not self._people.isdisjoint(shadow.get(b"p", b"").split(b","))
+        meaning = 0.0 if near is None else near.of(shadow)
+        return Scored(tuple(shares), self._who if named else 0.0, meaning)

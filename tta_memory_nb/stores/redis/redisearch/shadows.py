@@ -1,0 +1,120 @@
+"""Shadows: what the index of a server sees of the records, a hash each.
+
+A shadow has the terms of a record as this package finds them in every script, and not its text. Terms and
+names are spelled in small letters and digits of ASCII, one word each, and parts of keys are numbers. So nothing
+in a shadow or in a query is anything else to the syntax of RediSearch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import NamedTuple
+
+from ....entry import Entry, Unreadable
+from ....search.ranked.parts import leaves_of, owner_of
+from ....search.ranked.words import Words
+from ....text import to_utf8
+
+VERSION = 1
+"""Number of the layout of shadows. Whatever changes shadows, or the words in them, raises it."""
+
+SCHEMA = (
+    *("w", "TEXT", "NOSTEM"),
+    *("p", "TAG", "CASESENSITIVE"),
+    *("o", "NUMERIC"),
+    *("s", "NUMERIC"),
+    *("t", "NUMERIC"),
+    *("x", "NUMERIC"),
+)
+"""Fields of a shadow that are indexed: its terms; people; the first and the second part of the key; when the record was
+updated last and when it expires, in Unix seconds. No TAG for parts of keys: RediSearch adds tags to scores."""
+
+# The longest texts that are spelled out. Their words differ if the texts do.
+_PLAIN = re.compile(r"[a-z0-9]{1,40}")
+_MOST_BYTES = 40
+
+_MOST_TIMES = 255
+
+
+class Shadow(NamedTuple):
+    """The shadow of a record.
+
+    Attributes:
+        length: how many words the record has.
+        fields: names and values in turn.
+    """
+
+    length: int
+    fields: list[str]
+
+
+def word_of(text: str) -> str:
+    """Returns the word that stands for a term or a name, in shadows and queries."""
+    if _PLAIN.fullmatch(text):
+        return f"t{text}"
+    utf8 = to_utf8(text)
+    if len(utf8) <= _MOST_BYTES:
+        return f"h{utf8.hex()}"
+    return f"d{blake2b(utf8, digest_size=16).hexdigest()}"
+
+
+def text_of(word: str) -> str | None:
+    """Returns the text that a word stands for; None if it is too long to be spelled out."""
+    if word.startswith("t"):
+        return word[1:]
+    return (
+        bytes.fromhex(word[1:]).decode("utf-8", "surrogatepass") if word.startswith("h") else None
+    )
+
+
+def number_of(text: str) -> int:
+    """Returns the number that stands for a part of a key; texts that differ rarely share one."""
+    # A double holds all integers of so many bits.
+    return int.from_bytes(blake2b(to_utf8(text), digest_size=8).digest(), "big") >> 11
+
+
+def name_of(text: str, words: Words) -> str:
+    """Returns the name of a person as its words, in small letters and without accents."""
+    return " ".join(word.text for word in words.of(text) if not word.whole)
+
+
+def shadow_of(entry: Entry, words: Words) -> Shadow:
+    """Returns the shadow of a record, whose words are those that `lists.Lists` counts."""
+    counts: dict[str, int] = {}
+    people: dict[str, None] = {}
+    length = 0
+    if user := owner_of(entry.key)[0]:
+        people[name_of(user, words)] = None
+    for leaf in () if isinstance(entry, Unreadable) else leaves_of(entry.value()):
+        if leaf.kind == "who":
+            people[name_of(leaf.text, words)] = None
+            continue
+        found = words.count(leaf.text, counts)
+        length += 0 if leaf.kind == "number" else found
+    fields = ["w", " ".join(_repeated(counts)), "l", str(length), "t", repr(entry.updated_at)]
+    first, colon, rest = entry.key.partition(":")
+    if colon:
+        fields += ["o", str(number_of(first)), "s", str(number_of(rest.partition(":")[0]))]
+    if names := [tag for name in people if name for tag in _tags_of(name)]:
+        fields += ["p", ",".join(names)]
+    if entry.expires_at is not None:
+        fields += ["x", repr(entry.expires_at)]
+    return Shadow(length, fields)
+
+
+def part_of(word: str) -> str:
+    """Returns the tag of a record of a person whose name has a word and others."""
+    return f"n{word_of(word)}"
+
+
+def _tags_of(name: str) -> Iterator[str]:
+    yield word_of(name)
+    if " " in name:
+        yield from map(part_of, dict.fromkeys(name.split()))
+
+
+def _repeated(counts: dict[str, int]) -> Iterator[str]:
+    for term, count in counts.items():
+        yield from (word_of(term),) * min(count, _MOST_TIMES)
