@@ -338,6 +338,9 @@ class MemoryPrimitive(NotCopied):
         server_search: ``"redisearch"`` has a server with RediSearch answer searches by an index of its own, for memories
             that are too large to be copied into a process; ``"redisearch:hnsw"`` finds vectors by a graph, which
             misses some; ``"off"`` deletes that index. None: searches load the records that they need into this process.
+        journal: a file that keeps what is written in an outage, such as ``"file:outages.db"``: it is on the disk when it is
+            acknowledged, and if this process ends, the next memory with this journal, this server and this
+            namespace brings it to the server, once. None for this process alone.
         language: the language of the words, for modes that rank: one that Snowball knows, such as
             ``"german"``, or ``"none"``.
         weights: how much each signal counts in a ranking; None for the defaults.
@@ -363,6 +366,7 @@ class MemoryPrimitive(NotCopied):
         timeout: float = 2.0,
         durability: str | None = None,
         server_search: str | None = None,
+        journal: str | None = None,
         embedder: EmbedderLike | None = None,
         summarizer: Summarizer | None = None,
         default_mode: SearchMode = "keyword",
@@ -390,6 +394,7 @@ class MemoryPrimitive(NotCopied):
             durability=durability,
             server_search=server_search,
             language=language,
+            journal=journal,
             compress_over=compress_over,
             clock=clock,
         )

@@ -37,6 +37,7 @@ class Settings:
     durability: str | None = None
     server_search: str | None = None
     language: str = "english"
+    journal: str | None = None
 
     def __post_init__(self) -> None:
         if self.on_outage not in get_args(OutagePolicy):
@@ -52,9 +53,23 @@ class Settings:
             given = brief(self.server_search)
             known = ", ".join(map(repr, SERVER_SEARCHES))
             raise InvalidArgument(f"server_search={given}: give {known}, or leave it out")
+        if self.journal is not None:
+            self._check_journal(self.journal)
         set_(self, "timeout", duration(self.timeout, "timeout"))
         capacity_of(self.max_size)
         set_(self, "namespace", check_namespace(self.namespace))
+
+    def _check_journal(self, journal: object) -> None:
+        if not isinstance(journal, str) or scheme_of(journal) != FILE:
+            raise InvalidArgument.about(
+                "journal", journal, "give the address of a file, such as 'file:outages.db'"
+            )
+        if self.on_outage == "raise":
+            raise InvalidArgument.about(
+                "journal",
+                journal,
+                "with on_outage='raise' no write waits for the server; leave one of them out",
+            )
 
 
 def open_store(address: str | None, settings: Settings) -> Store:
@@ -70,13 +85,19 @@ def open_store(address: str | None, settings: Settings) -> Store:
             f"server_search={settings.server_search!r}: only a server that has RediSearch answers searches by "
             "itself; give its address as redis_url, or leave server_search out"
         )
+    scheme = SCHEMES.get(scheme_of(address)) if address else None
+    if settings.journal is not None and (not address or (scheme and scheme.kind == "file")):
+        raise InvalidArgument.about(
+            "journal",
+            settings.journal,
+            "a journal keeps what is written while a server is away, and this memory has no server; leave it out",
+        )
     if not address:
         place = "a memory without a server, which is lost with its process,"
         check_attainable(read_durability(settings.durability or "memory"), place, ("memory",))
         return Local(
             InMemoryStore(settings.max_size, namespace=settings.namespace, clock=settings.clock)
         )
-    scheme = SCHEMES.get(scheme_of(address))
     if scheme is None:
         known = ", ".join(
             f"{name}://"

@@ -13,11 +13,15 @@ from ..schemes import FILE
 _DRIVE = re.compile(r"/[A-Za-z]:[/\\]")
 
 
-def path_of(address: str) -> Path:
+def path_of(address: str, argument: str = "redis_url") -> Path:
     """Returns the absolute path that an address means.
 
     A relative path is relative to the working directory of this moment, and ``~`` is the home directory. Only in
     an address that begins with ``file://``, percent signs encode characters, as in every URL.
+
+    Args:
+        address: begins with ``file:``.
+        argument: what an error calls the address.
 
     Raises:
         InvalidArgument: the address names no file.
@@ -27,17 +31,21 @@ def path_of(address: str) -> Path:
         host, slash, rest = text[2:].partition("/")
         if host not in ("", "localhost"):
             raise _unusable(
-                address, "a URL of a file has three slashes, as in file:///home/ann/notes.db"
+                argument,
+                address,
+                "a URL of a file has three slashes, as in file:///home/ann/notes.db",
             )
         text = unquote(slash + rest)
         if os.name == "nt" and _DRIVE.match(text):
             text = text[1:]
     if not text or "\0" in text:
-        raise _unusable(address, "name a file, as in file:notes.db")
+        raise _unusable(argument, address, "name a file, as in file:notes.db")
     try:
         return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  links stay links
     except RuntimeError:
-        raise _unusable(address, "there is no such home directory; give the whole path") from None
+        raise _unusable(
+            argument, address, "there is no such home directory; give the whole path"
+        ) from None
 
 
 def absolute(address: str) -> str:
@@ -45,5 +53,5 @@ def absolute(address: str) -> str:
     return f"{FILE}:{path_of(address)}"
 
 
-def _unusable(address: str, rule: str) -> InvalidArgument:
-    return InvalidArgument(f"redis_url={brief(address)}: {rule}")
+def _unusable(argument: str, address: str, rule: str) -> InvalidArgument:
+    return InvalidArgument(f"{argument}={brief(address)}: {rule}")

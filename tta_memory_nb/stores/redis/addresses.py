@@ -14,8 +14,9 @@ Nothing is guessed: a host is never taken from a part of a password, and a datab
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from ...errors import InvalidArgument
 from ...urls import masked_url
@@ -50,6 +51,21 @@ class Address:
     service: str = ""
     sentinel: tuple[str | None, str | None] = field(default=(None, None), repr=False)
     directory: str | None = None
+
+    @property
+    def place(self) -> str:
+        """A name of the server that is the same for each address of it, whatever its user, options and encryption."""
+        if self.kind == "embedded":
+            return f"{EMBEDDED}:{Path(self.directory).expanduser().absolute() if self.directory else ''}"
+        parts = urlsplit(self.url)
+        database = parse_qs(parts.query).get("db", ["0"])[0]
+        if parts.scheme == "unix":
+            return f"unix://{parts.path}/{database}"
+        known = self.hosts or ((parts.hostname or "", parts.port or 0),)
+        hosts = ",".join(sorted(f"{host.lower()}:{port}" for host, port in known))
+        if self.kind == "single":
+            return f"redis://{hosts}/{database}"
+        return f"redis+{self.kind}://{hosts}/{self.service}/{database}"
 
 
 def parse_address(text: str) -> Address:

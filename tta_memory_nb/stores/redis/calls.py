@@ -56,7 +56,11 @@ class Calls:
         self._is_greeting = False
 
     def run(
-        self, script: scripts.Script, *args: Argument, work: Callable[[], None] | None = None
+        self,
+        script: scripts.Script,
+        *args: Argument,
+        work: Callable[[], None] | None = None,
+        client: bytes = b"",
     ) -> Plan[Any]:
         """Returns the reply of a script.
 
@@ -64,6 +68,7 @@ class Calls:
             script: what the server carries out in one step.
             *args: its arguments, but for the first one, which is the instant.
             work: what to do while the server is at it.
+            client: whose answers the server remembers; empty for this one.
 
         Raises:
             ServerError: the server refuses; the message names the right that is missing.
@@ -71,19 +76,21 @@ class Calls:
         # While one asks, the others go on with what was measured before.
         if self.clock.needs_measuring and not (self._is_greeting and self.clock.is_known):
             yield from self.greet()
-        reply = yield from self._reply(script, self.call(script, *args), args, work)
+        reply = yield from self._reply(
+            script, self.call(script, *args, client=client), args, work, client
+        )
         if self.incarnation.has_come_back_older:  # a connection was opened for this command
             yield from self.incarnation.look_for_losses(self.run)
         return reply
 
-    def call(self, script: scripts.Script, *args: Argument) -> Command:
+    def call(self, script: scripts.Script, *args: Argument, client: bytes = b"") -> Command:
         """Returns the command that calls a script, which the server may have forgotten."""
         name = script.sha
         if script.remembers:
-            name += self.write_ids.client
+            name += client or self.write_ids.client
         call = self._calls.get(name)
         if call is None:
-            call = self._calls[name] = Prepared((script.sha, *self._keys_for(script)))
+            call = self._calls[name] = Prepared((script.sha, *self._keys_for(script, client)))
         return "EVALSHA", call, self.clock.argument(), *args
 
     def _reply(
@@ -92,6 +99,7 @@ class Calls:
         command: Command,
         args: Sequence[Argument],
         work: Callable[[], None] | None,
+        client: bytes,
     ) -> Plan[Any]:
         while True:
             loads = self._loads.get(script.sha, 0)
@@ -106,13 +114,21 @@ class Calls:
         self._loads[script.sha] = loads + 1
         # Loads it as well. Not every user may call SCRIPT LOAD.
         try:
-            return (yield ("EVAL", script.source, *self._keys_for(script), command[2], *args))
+            return (
+                yield (
+                    "EVAL",
+                    script.source,
+                    *self._keys_for(script, client),
+                    command[2],
+                    *args,
+                )
+            )
         except ServerError as error:
             raise explained(error, self._namespace) from None
 
-    def _keys_for(self, script: scripts.Script) -> tuple[bytes, ...]:
+    def _keys_for(self, script: scripts.Script, client: bytes) -> tuple[bytes, ...]:
         if script.remembers:
-            return (b"6", *self.keys, self._answers + self.write_ids.client)
+            return (b"6", *self.keys, self._answers + (client or self.write_ids.client))
         return (b"5", *self.keys)
 
     def write(
@@ -121,11 +137,12 @@ class Calls:
         write_id: int,
         *args: Argument,
         work: Callable[[], None] | None = None,
+        client: bytes = b"",
     ) -> Plan[Any]:
         """Returns the reply to a write.
 
         A write whose reply was lost is sent again, and gets the same reply; None when the server has
-        not kept it.
+        not kept it. A write of another client, which has ended, is sent under the name and the id that it had.
         """
         ids = self.write_ids
         for allowed in _ALLOWANCES:
@@ -136,11 +153,13 @@ class Calls:
                     yield from self.run(
                         script,
                         write_id,
-                        AtSending(ids.settled_below),
-                        ids.client,
+                        # Nobody knows which others of a client that has ended are settled.
+                        0 if client else AtSending(ids.settled_below),
+                        client or ids.client,
                         AtSending(partial(self.clock.deadline, self._timeout * allowed)),
                         *args,
                         work=work,
+                        client=client,
                     )
                 )
             except ServerError as error:

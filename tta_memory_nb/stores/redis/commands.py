@@ -347,9 +347,11 @@ class Commands(Calls):
             self.note(reply[1])
         self._replicas.cleared(self.seen if reply is None else reply[1])
 
-    def resize(self, max_size: int, write_id: int) -> Plan[tuple[Change, bool]]:
+    def resize(
+        self, max_size: int, write_id: int, client: bytes = b""
+    ) -> Plan[tuple[Change, bool]]:
         """Sets the capacity and evicts; returns whether there is more to evict."""
-        reply = yield from self.write(scripts.RESIZE, write_id, max_size, BATCH)
+        reply = yield from self.write(scripts.RESIZE, write_id, max_size, BATCH, client=client)
         if reply is None:
             self.max_size = max_size
             return Change((), (), 0, self), True
@@ -511,11 +513,15 @@ class Commands(Calls):
         expires_at = float(reply)
         return expires_at if expires_at > self.clock() else None
 
-    def give_up(self, write_id: int) -> Plan[bool]:
+    def give_up(self, write_id: int, client: bytes = b"") -> Plan[bool]:
         """Has the server ignore a write that may still be under way.
+
+        Args:
+            write_id: of the write.
+            client: that has sent it; empty for this one.
 
         Returns:
             Whether the server had applied the write before.
         """
-        applied = yield from self.write(scripts.GIVE_UP, write_id)
+        applied = yield from self.write(scripts.GIVE_UP, write_id, client=client)
         return bool(applied)

@@ -23,6 +23,7 @@ from . import scripts
 from .commands import Commands
 from .failover import Acknowledged
 from .faults import is_passing, refusal
+from .journal_file import JournalFile
 from .keys import encode_key
 from .operations import BATCH, MOST_BYTES, Attempt, Write, WriteIds, WriteKind
 
@@ -65,13 +66,17 @@ class Journal:
     Args:
         ids: of this process's writes. A write gets its id when it is sent, so the ids of a journal
             rise in the order of its writes, and the server can remember them as one range.
+        kept: where the writes are kept, for another process if this one ends; None if nowhere.
 
     Attributes:
         size: how many records are pending.
     """
 
-    def __init__(self, ids: WriteIds) -> None:
+    def __init__(self, ids: WriteIds, kept: JournalFile | None = None) -> None:
         self._ids = ids
+        self._kept = kept
+        # Writes whose entries learn their versions from the server when writes before them are replayed.
+        self._learning: dict[Write, None] = {}
         self._writes: OrderedDict[Write, None] = OrderedDict()
         # Writes that were not sent, by key: a later write to the same key replaces them.
         self._unsent: dict[str, Write] = {}
@@ -97,24 +102,39 @@ class Journal:
             self._unsent.pop(other, None)  # that write is sent before this one
         self._writes[write] = None
         self.size += write.size
+        self._keep(write)
+
+    def _keep(self, write: Write, is_pending: bool = True) -> None:
+        """Notes for the file that a write is pending, has changed, or is not pending any more."""
+        if self._kept is not None:
+            self._kept.note(write, is_pending)
+            if write.kind in ("take", "restore"):
+                self._learning[write] = None
+            if not is_pending:
+                self._learning.pop(write, None)
 
     def __bool__(self) -> bool:
         return bool(self._writes)
 
     def has(self, write_id: int) -> bool:
         """Returns whether a write with this id is pending."""
-        return any(write.write_id == write_id for write in self._writes)
+        return any(each.write_id == write_id and not each.client for each in self._writes)
 
     def __contains__(self, write: Write) -> bool:
         return write in self._writes
 
     def remove(self, write: Write) -> None:
         """Takes a write out, because it was applied or never will be; a second time it does nothing."""
-        self._ids.end(write.write_id)
+        self._end(write)
         self._forget_key(write)
         if self._writes.pop(write, self) is None:
+            self._keep(write, is_pending=False)
             # Nothing decides by it; it is only reported. An interrupt between the two lines leaves it wrong.
             self.size = self.size - write.size if self._writes else 0
+
+    def _end(self, write: Write) -> None:
+        if not write.client:  # ids of another process are not among these
+            self._ids.end(write.write_id)
 
     def _forget_key(self, write: Write) -> None:
         key = write.only_key
@@ -126,6 +146,7 @@ class Journal:
         moved: dict[int, Entry] = {}  # an entry may belong to several writes
         for write in self._writes:
             write.at += seconds
+            self._keep(write)
             moved.update((id(entry), entry) for entry in (*write.entries, *write.kept))
         for entry in moved.values():
             if entry.updated_at < since:  # an imported one
@@ -160,7 +181,10 @@ class Journal:
             if write.kind in ("take", "restore") and any(each.kept for each in taken):
                 break  # it names versions, which those before it learn from the server
             if taken and (
-                alone or size + write.size > self._most or weight + write.weight > self._most_bytes
+                alone
+                or write.client != taken[0].client
+                or size + write.size > self._most
+                or weight + write.weight > self._most_bytes
             ):
                 break
             taken.append(write)
@@ -171,6 +195,7 @@ class Journal:
             self._forget_key(write)
             if not write.write_id:
                 self._ids.begin(write)
+                self._keep(write)
         return taken
 
     def _freeing(self) -> Iterator[Write]:
@@ -188,12 +213,17 @@ class Journal:
         parts = list(_parts(write, most))
         split = ((each,) if each is not write else parts for each in self._writes)
         self._writes = OrderedDict.fromkeys(chain.from_iterable(split))
-        self._ids.end(write.write_id)
+        self._end(write)
+        for part in parts:
+            self._keep(part)
+        self._keep(write, is_pending=False)
 
     def got_through(self, writes: Sequence[Write]) -> None:
         """Takes out writes that the server has answered; the next batch may be larger."""
         for write in writes:
             self.remove(write)
+        for write in self._learning:
+            self._keep(write)
         self._most = min(BATCH, 2 * self._most)
         self._most_bytes = min(MOST_BYTES, 2 * self._most_bytes)
 
@@ -214,6 +244,8 @@ def _parts(write: Write, most: int) -> Iterator[Write]:
             write,
             write_id=0,
             tries=0,
+            client=b"",
+            number=0,
             entries=write.entries[cut],
             kept=write.kept[cut],
             keys=write.keys[cut],
@@ -235,6 +267,7 @@ class Replay:
         lock: held while the journal is looked at or changed.
         set_aside: called with each write that the server refuses for good.
         acknowledged: keeps what the server takes, in case that another one takes its place.
+        save: brings the file of the journal up to date, before anything is sent; None if there is no file.
 
     Attributes:
         since: as given; it may change when the server's time becomes known.
@@ -250,6 +283,7 @@ class Replay:
         lock: AbstractContextManager[Any],
         set_aside: SetAside,
         acknowledged: Acknowledged | None = None,
+        save: Callable[[], Plan[None]] | None = None,
     ) -> None:
         self._commands = commands
         self._journal = journal
@@ -258,6 +292,7 @@ class Replay:
         self._lock = lock
         self._set_aside = set_aside
         self._acknowledged = acknowledged
+        self._save = save
         self.replayed = 0
 
     def probe(self) -> Plan[None]:
@@ -284,6 +319,8 @@ class Replay:
             writes = self._journal.next(freeing=freeing)
         if not writes:
             return False
+        if self._save is not None:
+            yield from self._save()
         before = self._commands.seen
         try:
             refused = yield from self._send(writes)
@@ -314,10 +351,15 @@ class Replay:
             place = b"0"
             while place:
                 place = yield from commands.write(
-                    scripts.PURGE, first.write_id, self._base, repr(first.at), place
+                    scripts.PURGE,
+                    first.write_id,
+                    self._base,
+                    repr(first.at),
+                    place,
+                    client=first.client,
                 )
         elif first.kind == "resize":
-            _, more = yield from commands.resize(first.max_size, first.write_id)
+            _, more = yield from commands.resize(first.max_size, first.write_id, first.client)
             while more:  # each step under an id of its own, or the server would take it for done
                 attempt = Attempt()
                 try:
@@ -351,7 +393,10 @@ class Replay:
                 if write.kind == "apply":
                     args += (b"delete", b"", b"")
         # No id of its own: the server looks up the id of each write.
-        reply = yield from commands.write(scripts.REPLAY, 0, self._base, repr(self.since), *args)
+        client = writes[0].client if writes else b""
+        reply = yield from commands.write(
+            scripts.REPLAY, 0, self._base, repr(self.since), *args, client=client
+        )
         _start, end, commands.evictions, capacity, write_seqs, refused = reply
         commands.note(end, capacity)
         kept = [(write, entry) for write in writes for entry in write.kept]
@@ -380,7 +425,7 @@ class Replay:
         if write.size == 1 and write.tries < _TRIES:
             return
         # From here on the server takes nothing under this id any more, also what is still under way.
-        applied = yield from self._commands.give_up(write.write_id)
+        applied = yield from self._commands.give_up(write.write_id, write.client)
         with self._lock:
             if applied:
                 self._journal.got_through((write,))

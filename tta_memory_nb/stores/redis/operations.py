@@ -142,6 +142,9 @@ class Write:
         write_id: under which it has been sent, so that it must reach the server as it was; 0 if it
             has not been sent.
         tries: how often it has failed when it was sent alone.
+        client: the client that has sent it, if that was another process, which has ended since.
+        number: its number in the file of the journal; 0 if it was never meant to be there.
+        place: its place among the others there; parts of one write have the same.
     """
 
     kind: WriteKind
@@ -152,6 +155,9 @@ class Write:
     max_size: int = 0
     write_id: int = 0
     tries: int = 0
+    client: bytes = b""
+    number: int = 0
+    place: int = 0
 
     @classmethod
     def setting(cls, entries: Sequence[Entry], at: float) -> Write:

@@ -30,6 +30,8 @@ from .ends import watch_over
 from .failover import Acknowledged, Guard
 from .faults import FailedOver, Overtaken
 from .journal import Journal, RefusedWrite
+from .journal_file import JournalFile
+from .keeping import Keeping
 from .operations import Write
 from .partial import Replicas
 from .replays import Replays
@@ -101,6 +103,7 @@ class Outages:
         runner: carries out what no caller waits for: it tries to reach the server again.
         barrier: waits until what the server has acknowledged is durable; None if nobody asks for it.
         shown: the server's address, without any password.
+        kept: the file that keeps the journal; None if it is in this process alone.
 
     Attributes:
         current: the outage there is, or None.
@@ -108,6 +111,7 @@ class Outages:
         policy: what an outage is to the caller of a verb: an error, or work that goes on in memory.
         lock: held while an outage begins or ends, and while a verb is carried out in one.
         shown: the server's address, without any password.
+        keeping: keeps the journal in a file, if there is one.
         keeps: whether what was acknowledged has to be kept, because the server may lose it, or another one
             may take its place.
         last_failover: when this process found another server than before last, in Unix seconds, or None.
@@ -123,6 +127,7 @@ class Outages:
         barrier: Barrier | None,
         *,
         shown: str,
+        kept: JournalFile | None = None,
     ) -> None:
         self.current: Outage | None = None
         self._commands = commands
@@ -139,7 +144,11 @@ class Outages:
         self._barrier, self._may_fail_over = barrier, runner.may_fail_over
         self.keeps = self._may_fail_over or barrier is not None
         self._acknowledged = Acknowledged() if self.keeps else None
-        self._replays = Replays(commands, replicas, self.lock, self._acknowledged, shown=shown)
+        self.keeping = Keeping(kept, self, commands, replicas, clock)
+        save = self.keeping.save_or_warn if kept else None
+        self._replays = Replays(
+            commands, replicas, self.lock, self._acknowledged, shown=shown, save=save
+        )
         self.last_failover: float | None = None
         # How many times the server has come back older, as far as the writes that are kept were sent again.
         self._setbacks = 0
@@ -312,19 +321,12 @@ class Outages:
         with self.lock:
             if self.current is not None:
                 self.current.reason = str(error)
+                if self.current.is_watched:
+                    return
+            elif ended != self.ended:
                 return
-            if ended != self.ended:
-                return
-            self._start_over()
-            commands = self._commands
-            self._replicas.detach(commands.max_size, commands.seen)
-            journal = Journal(commands.write_ids)
-            self._clock.count_alone()
-            now, moved = self._clock(), self._clock.moved
-            self.current = Outage(now, str(error), commands.seen, journal, moved)
-            commands.incarnation.has_writes_waiting = True
-            self._take_back(self.current)
-            self._reopen()
+            else:
+                self._take_back(self.start(str(error), self._commands.seen))
         what = "working in memory: what is written now reaches the server when it is back"
         if isinstance(error, FailedOver):
             what = f"{self.pending} writes that were acknowledged last are written again"
@@ -333,6 +335,24 @@ class Outages:
         # As text: the traceback of an error would keep the memory alive as long as the log has it.
         logger.warning("%s; %s", str(error), what)
         self.watch_over(self.current)
+
+    def start(self, reason: str, base: int) -> Outage:
+        """Goes on in memory, and returns the outage that begins by it; the lock is held.
+
+        Args:
+            reason: why.
+            base: the server's counter as it was seen last.
+        """
+        self._start_over()
+        commands = self._commands
+        self._replicas.detach(commands.max_size, base)
+        journal = Journal(commands.write_ids, self.keeping.file)
+        self._clock.count_alone()
+        now, moved = self._clock(), self._clock.moved
+        self.current = outage = Outage(now, reason, base, journal, moved)
+        commands.incarnation.has_writes_waiting = True
+        self._reopen()
+        return outage
 
     def watch_over(self, outage: Outage | None) -> None:
         """Has a thread try to end an outage, unless one does."""
@@ -372,7 +392,7 @@ class Outages:
         if self._acknowledged is not None:
             self._acknowledged.forget()
         if self.current is not None:
-            self.current.journal = Journal(self._commands.write_ids)
+            self.current.journal = Journal(self._commands.write_ids, self.keeping.file)
             _owing.discard(self)
             self._watch()
 
@@ -432,6 +452,7 @@ class Outages:
             outage.reason = str(error)
             if not self._has_ended(journal):
                 return False
+        yield from self.keeping.save_or_warn()
         logger.info("%s is back; %d writes have reached it", self.shown, replay.replayed)
         yield from commands.incarnation.look_for_losses(commands.run)
         yield from self._hold(replay.replayed)
@@ -479,7 +500,17 @@ class Outages:
                 yield from self._commands.leave()
         self._closed.set()
         _owing.discard(self)
+        yield Call(self.keeping.leave)
         self.say_what_is_lost()
+
+    def hand_over(self) -> None:
+        """Ends an outage whose writes are in a file, from which the next memory brings them to the server."""
+        with self.lock:
+            if self.current is not None:
+                self.ended += 1
+                self._is_ending = True
+                self.current = None
+                self._start_over()
 
     def at_exit(self) -> None:
         """Does the same when the process ends and nothing has done it, within a limited time."""
@@ -496,5 +527,8 @@ class Outages:
         if outage is not None and outage.journal.size != outage.said:
             outage.said = outage.journal.size
             logger.warning(
-                "%s has not come back: %d writes have not reached it", self.shown, outage.said
+                "%s has not come back: %d writes have not reached it%s",
+                self.shown,
+                outage.said,
+                self.keeping.whereabouts(),
             )

@@ -30,6 +30,7 @@ class Replays:
         lock: held while a journal is looked at or changed.
         acknowledged: keeps what the server takes; None if it cannot be lost.
         shown: the server's address, without any password.
+        save: brings the file of the journal up to date; None if there is no file.
 
     Attributes:
         refused: by key, the last write that the server has refused for good.
@@ -43,6 +44,7 @@ class Replays:
         acknowledged: Acknowledged | None,
         *,
         shown: str,
+        save: Callable[[], Plan[None]] | None = None,
     ) -> None:
         self.refused: dict[str, RefusedWrite] = {}
         self._commands = commands
@@ -50,6 +52,7 @@ class Replays:
         self._lock = lock
         self._acknowledged = acknowledged
         self._shown = shown
+        self._save = save
 
     def of(self, journal: Journal, base: int, since: float) -> Replay:
         """Returns the replay of a journal.
@@ -60,7 +63,14 @@ class Replays:
             since: the instant from which on they were written, in Unix seconds.
         """
         return Replay(
-            self._commands, journal, base, since, self._lock, self._set_aside, self._acknowledged
+            self._commands,
+            journal,
+            base,
+            since,
+            self._lock,
+            self._set_aside,
+            self._acknowledged,
+            self._save,
         )
 
     def restore(self, progress: Callable[[], None]) -> Plan[None]:

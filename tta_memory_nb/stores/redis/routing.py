@@ -80,6 +80,7 @@ class Routing:
             size: how many records the write changes.
 
         Raises:
+            NotDurable: the write is done in an outage, but the file of the journal cannot be written.
             StoreUnavailable: there is an outage, and the policy or the write does not allow to go on in one.
         """
         outages, ids, attempt = self._outages, self._commands.write_ids, Attempt()
@@ -108,7 +109,8 @@ class Routing:
                     continue
                 with outages.lock:
                     outage = outages.current
-                    if outage is not None and outages.policy == "fallback":
+                    is_offline = outage is not None and outages.policy == "fallback"
+                    if outage is not None and is_offline:
                         self._check_room(outage, size)
                         try:
                             result = self._change_offline(outage, offline, write_id, sent)
@@ -121,7 +123,9 @@ class Routing:
                             raise
                         if not sent:
                             ids.end(write_id)
-                        return result
+                if is_offline:
+                    yield from outages.keeping.save(result)
+                    return result
         except BaseException:
             if not self._is_pending(attempt):
                 ids.end(attempt.write_id)

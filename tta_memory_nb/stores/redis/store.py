@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import wraps
 from itertools import chain
@@ -17,6 +18,8 @@ from ...search.request import Hit, Search
 from ..base import Change, NotCopied, capacity_of, check_max_size, check_origin
 from ..durability import IN_MEMORY, check_attainable, read_durability
 from ..expecting import Expected
+from ..file.address import path_of
+from ..file.faults import named
 from ..memory import InMemoryStore
 from ..opening import Settings
 from ..plan import Plan
@@ -25,6 +28,7 @@ from .barrier import Barrier
 from .clock import ServerClock
 from .commands import Commands
 from .durable import Durable
+from .journal_file import JournalFile
 from .keys import keys_of
 from .operations import BATCH, Write, batches, pages
 from .outage import Outages
@@ -71,13 +75,22 @@ def open_store(address: str, settings: Settings) -> RedisStore:
     if server.kind == "embedded":
         place = "an embedded server, which has no replicas, and a supervisor that syncs its file every second,"
         check_attainable(read_durability(settings.durability or "memory"), place, ("memory",))
+    journal = None
+    if settings.journal is not None:
+        path = path_of(settings.journal, "journal")
+        journal = JournalFile(path, server.place, settings.namespace, settings.timeout)
     runner = RedisRunner(server, settings.timeout, keys_of(settings.namespace).values.encode())
-    store = RedisStore(settings, runner, shown=server.shown)
+    store = RedisStore(settings, runner, shown=server.shown, journal=journal)
     try:
-        store.runner.run(store.reconnect())
+        store.outages.keeping.inherit()
+        if not store.runner.run(store.reconnect()) and journal is not None:
+            # What ended processes have left may wait for a server that is there and refuses: that is reported here, too.
+            with suppress(StoreUnavailable):
+                store.runner.run(store.commands.ping())
         store.runner.run(store.check_durability())
         store.runner.run(store.check_server_search())
     except BaseException:
+        store.outages.keeping.leave()
         store.runner.close()
         raise
     return store
@@ -104,9 +117,17 @@ class RedisStore(NotCopied):
             how many records this process keeps before the first search, for an outage.
         runner: carries the plans out.
         shown: the server's address, without any password.
+        journal: keeps the writes of an outage; None for this process alone.
     """
 
-    def __init__(self, settings: Settings, runner: RedisRunner, *, shown: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        runner: RedisRunner,
+        *,
+        shown: str,
+        journal: JournalFile | None = None,
+    ) -> None:
         self.namespace = namespace = settings.namespace
         self.runner = runner
         self._settings = settings
@@ -143,7 +164,14 @@ class RedisStore(NotCopied):
             self.barrier = Barrier(self._durability, meta, shown, settings.timeout)
             self.commands.write_ids.awaits_barriers = True
         self.outages = Outages(
-            settings, clock, self.commands, replicas, runner, self.barrier, shown=shown
+            settings,
+            clock,
+            self.commands,
+            replicas,
+            runner,
+            self.barrier,
+            shown=shown,
+            kept=journal,
         )
         self._routing = Routing(self.outages, self.commands, replicas)
         self._durable: Durable | None = None
@@ -684,7 +712,9 @@ class RedisStore(NotCopied):
         found = dangers(promised, self._durability, self.clock.skew)
         if outage and self._durability != IN_MEMORY:
             asked = f"durability='{self._durability}'"
-            found.insert(0, f"{asked} does not hold in an outage: writes wait in this process")
+            where = self.outages.keeping.file
+            waits = f"in {named(where.path)}" if where else "in this process"
+            found.insert(0, f"{asked} does not hold in an outage: writes wait {waits}")
         return {
             "backend": "in-memory" if outage else "redis",
             "fallback_available": self._settings.on_outage == "fallback",
@@ -708,6 +738,9 @@ class RedisStore(NotCopied):
             **(outage or dict.fromkeys(("degraded_since", "degraded_because"))),
             "writes_waiting": self.outages.pending,
             "writes_refused": dict(self.outages.refused),
+            "journal": None
+            if self.outages.keeping.file is None
+            else str(self.outages.keeping.file.path),
         }
 
     def check_durability(self) -> Plan[None]:
