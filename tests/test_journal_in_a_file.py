@@ -20,6 +20,9 @@ from network import Proxy
 from outages import everything
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive, NotDurable, ServerError
+from tta_memory_nb.notebook.arguments import Word
+from tta_memory_nb.notebook.commands import memories
+from tta_memory_nb.notebook.commands.base import Notebook
 from tta_memory_nb.stores.redis.addresses import parse_address
 from tta_memory_nb.stores.redis.keys import keys_of
 
@@ -518,3 +521,25 @@ def test_what_is_known_of_a_journal_is_told(database, journal, open_memory):
     memory: Any = open_memory(database.url, journal=journal)
     assert memory.get_backend_info()["journal"] == journal.removeprefix("file:")
     assert open_memory(database.url).get_backend_info()["journal"] is None
+
+
+def test_a_notebook_names_a_journal_as_a_file(database, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nb = Notebook()
+    memory = memories.use(nb, Word(database.url), journal="outages.db").value
+    path = str(tmp_path / "outages.db")
+    assert memory.get_backend_info()["journal"] == path
+    shown = memories.info(nb).value
+    assert dict(zip(shown.index, shown["value"], strict=True))["journal"] == path
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert memories.use(nb, Word(database.url)).value is memory
+    other = memories.use(nb, namespace="another").value
+    assert other.get_backend_info()["journal"] == path
+    with pytest.raises(InvalidArgument, match=r"made with 'file:.*outages.db'"):
+        memories.use(Notebook(), memory, journal="other.db")
+    with pytest.raises(InvalidArgument, match="this memory has no server"):
+        memories.use(Notebook(), journal="other.db")
+    for each in (memory, other):
+        each.sync.close()
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["outages.db"]

@@ -138,7 +138,8 @@ class NotDurable(TTAMemoryError):
     """A write is on the server, but was not on its disk, or on enough replicas, within the time.
 
     The write stays, and is not sent again. It may become as durable as asked later, and is lost if the server
-    loses it before that.
+    loses it before that. In an outage: the file of the journal could not be written, so the write is lost if
+    the process ends before the server is back.
 
     Attributes:
         durability: what the memory was asked to promise, such as ``"replicas:2"``.

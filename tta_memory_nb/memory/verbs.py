@@ -815,7 +815,7 @@ class Verbs:
         ``clock_skew`` (seconds by which the clock of this machine is ahead of the server's, or None),
         ``degraded`` (whether it is away), and of an outage ``degraded_since`` (Unix seconds),
         ``degraded_because`` and ``writes_waiting`` (records); size and evictions are then those
-        known here.
+        known here. ``journal`` (path of the file that keeps such writes, or None).
 
         What the server promises now, each None where it does not say or its user may not ask:
         ``persistence`` (a dict: ``aof``, whether it has an append-only file; ``fsync``, how often that reaches the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, Self, cast
 
 from ...errors import InvalidArgument, brief, harmless
 from ...memory.faces import MemoryPrimitive
@@ -67,6 +67,7 @@ def use(
     max_size: int | None = None,
     durability: str | None = None,
     server_search: str | None = None,
+    journal: str | None = None,
     mode: str | None = None,
     weights: str | None = None,
     yes: bool = False,
@@ -86,6 +87,7 @@ def use(
       %memory use --max-size 300000
       %memory use $REDIS_URL --durability replicas:1
       %memory use $REDIS_URL --server-search redisearch
+      %memory use $REDIS_URL --journal outages.db
       %memory use --mode ranked
       %memory use --weights $tuning
       memory = %memory use
@@ -97,13 +99,19 @@ def use(
             or replicas:N; for a file also normal or full, the words of SQLite
         server_search: redisearch has a server with RediSearch answer searches, for memories that are too large for this
             process; redisearch:hnsw finds vectors by a graph; off deletes that index
+        journal: a file such as outages.db that keeps what is written while the server is away, also if
+            the kernel ends; the next memory with this file brings it to the server
         mode: how to search from now on, in commands and in code: keyword, ranked, semantic or hybrid
         weights: a variable with the weights of the signals in rankings, or with what %memory tune returned
         yes: evict the records for which a smaller capacity has no room
     """
     default_mode = None if mode is None else check_mode(cast("SearchMode", mode))
     signals = None if weights is None else weights_in(weights)
-    chosen = _chosen(nb, memory, namespace, max_size, durability, server_search)
+    if journal is not None:
+        # A relative path means the same file after a %cd as well.
+        journal = absolute(journal if is_address(journal) else f"{FILE}:{journal}", "journal")
+    wanted = _Wanted(named_durability(durability), journal, server_search)
+    chosen = _chosen(nb, memory, namespace, max_size, wanted)
     if max_size is not None and max_size != chosen.max_size:
         excess = chosen.size() - max_size
         if excess > 0 and max_size >= 0 and not yes:
@@ -227,6 +235,8 @@ def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
         "capacity": "no limit" if about["max_size"] is None else about["max_size"],
         "evictions": about["evictions"],
     }
+    if about.get("journal"):
+        facts["journal"] = harmless(about["journal"])
     if mode != "keyword":
         facts["search mode"] = mode
     if (asked := about.get("server_search")) and "index_records" in about:
@@ -257,12 +267,10 @@ def _chosen(
     memory: object,
     namespace: str | None,
     max_size: int | None,
-    durability: str | None,
-    server_search: str | None,
+    wanted: _Wanted,
 ) -> MemoryPrimitive:
     """The memory that ``use`` asks for, made if it does not exist yet."""
-    is_as_before = durability is None and server_search is None
-    if memory is None and namespace in (None, nb.memory.namespace) and is_as_before:
+    if memory is None and namespace in (None, nb.memory.namespace) and wanted == _Wanted():
         return nb.memory
     if isinstance(memory, str) and memory != IN_MEMORY and not is_address(memory):
         memory = _memory_called(nb, memory)
@@ -273,17 +281,7 @@ def _chosen(
                 f"--namespace {brief(namespace)}: this memory's namespace is "
                 f"{brief(memory.namespace)}; make another MemoryPrimitive for another namespace"
             )
-        for name, asked in (
-            ("durability", named_durability(durability)),
-            ("server_search", server_search),
-        ):
-            if asked not in (None, (given := _made_with(memory)[name])):
-                raise InvalidArgument.about(
-                    name,
-                    asked,
-                    f"this memory was made with {brief(given)}; make another MemoryPrimitive for "
-                    "another one",
-                )
+        wanted.check(memory)
         namespace = memory.namespace
         # A backend name of its own, by which `use --namespace` finds the memory again.
         backend = f"variable {id(memory)}"
@@ -297,23 +295,16 @@ def _chosen(
         )
     place = (backend, nb.memory.namespace if namespace is None else namespace)
     known = nb.memories.get(place)
-    made_with = None if known is None else _made_with(known)
-    if (
-        made_with is None
-        or named_durability(durability) not in (None, made_with["durability"])
-        or server_search not in (None, made_with["server_search"])
-    ):
+    if known is None or not wanted.is_met_by(known):
         if backend == nb.backend:
-            current = _made_with(nb.memory)
-            durability = durability or current["durability"]
-            if server_search is None and current["server_search"] != "off":
-                server_search = current["server_search"]
+            wanted = wanted.or_those_of(nb.memory)
         nb.memories[place] = MemoryPrimitive(
             backend if is_address(backend) else None,
             _capacity(nb, max_size),
             namespace=place[1],
-            durability=durability,
-            server_search=server_search,
+            durability=wanted.durability,
+            journal=wanted.journal,
+            server_search=wanted.server_search,
             default_mode=nb.memory.default_mode,
             weights=nb.memory.weights,
         )
@@ -328,13 +319,57 @@ def _capacity(nb: Notebook, max_size: int | None) -> int:
     return DEFAULT_CAPACITY if max_size is None else max_size
 
 
-def _made_with(memory: MemoryPrimitive) -> dict[str, str | None]:
-    """What a memory was made with, of what another one on the same server may differ in."""
-    about = memory.get_backend_info()
-    return {
-        "durability": about.get("durability", "memory"),
-        "server_search": about.get("server_search"),
-    }
+class _Wanted(NamedTuple):
+    """What ``use`` asks of a memory, which cannot be changed in one that is made; None for anything.
+
+    Attributes:
+        durability: as for `MemoryPrimitive`, by its name in `get_backend_info`.
+        journal: as for `MemoryPrimitive`, with an absolute path.
+        server_search: as for `MemoryPrimitive`.
+    """
+
+    durability: str | None = None
+    journal: str | None = None
+    server_search: str | None = None
+
+    @classmethod
+    def of(cls, memory: MemoryPrimitive) -> Self:
+        """Returns what a memory was made with."""
+        about = memory.get_backend_info()
+        journal = about.get("journal")
+        return cls(
+            about.get("durability", "memory"),
+            journal and f"{FILE}:{journal}",
+            about.get("server_search"),
+        )
+
+    def is_met_by(self, memory: MemoryPrimitive) -> bool:
+        """Returns whether a memory was made as it is wanted."""
+        return not any(self) or not self._differences(memory)
+
+    def or_those_of(self, memory: MemoryPrimitive) -> Self:
+        """Returns the same, with what a memory was made with in place of None."""
+        there = self.of(memory)
+        if there.server_search == "off":  # which was done once
+            there = there._replace(server_search=None)
+        return type(self)(*(mine or its for mine, its in zip(self, there, strict=True)))
+
+    def check(self, memory: MemoryPrimitive) -> None:
+        """Refuses a memory that was made otherwise."""
+        for name, (wanted, found) in self._differences(memory).items():
+            raise InvalidArgument.about(
+                name,
+                wanted,
+                f"this memory was made with {brief(found)}; make another MemoryPrimitive for another one",
+            )
+
+    def _differences(self, memory: MemoryPrimitive) -> dict[str, tuple[str, str | None]]:
+        there = zip(self._fields, self, self.of(memory), strict=True)
+        return {
+            name: (wanted, found)
+            for name, wanted, found in there
+            if wanted is not None and wanted != found
+        }
 
 
 def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive | str:

@@ -48,9 +48,9 @@ def path_of(address: str, argument: str = "redis_url") -> Path:
         ) from None
 
 
-def absolute(address: str) -> str:
+def absolute(address: str, argument: str = "redis_url") -> str:
     """Returns an address of the same file that means the same in every working directory."""
-    return f"{FILE}:{path_of(address)}"
+    return f"{FILE}:{path_of(address, argument)}"
 
 
 def _unusable(argument: str, address: str, rule: str) -> InvalidArgument:
