@@ -38,6 +38,10 @@ PACKAGES = (
     "ipykernel",
     "itables",
     "ipydatagrid",
+    "sqlitedict",
+    "diskcache",
+    "langgraph-checkpoint-sqlite",
+    "openai-agents",
 )
 
 

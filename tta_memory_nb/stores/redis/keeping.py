@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from ...errors import NotDurable, ServerError, StoreUnavailable
 from ..base import Change
@@ -45,18 +46,15 @@ class Keeping:
         clock: ServerClock,
     ) -> None:
         self.file = file
-        self._outages = outages
+        # Outages have this object. A memory that is dropped must not have to wait for the garbage collector.
+        self._outages = there = ref(outages)
         self._replicas = replicas
         self._clock = clock
         self._has_warned = False
         if file is not None:
             file.guard_by(outages.lock)
-            file.facts = self._facts
+            file.facts = lambda: _facts_of(there())
             file.client = lambda: commands.write_ids.client
-
-    def _facts(self) -> Facts | None:
-        outage = self._outages.current
-        return None if outage is None else Facts(outage.base, outage.first, outage.moved)
 
     def save(self, result: object) -> Plan[None]:
         """Brings the file up to date, before a write of an outage is acknowledged.
@@ -108,7 +106,8 @@ class Keeping:
             )
         if not left.writes:
             return
-        outages = self._outages
+        outages = self._outages()
+        assert outages is not None
         with outages.lock:
             count = sum(write.size for write in left.writes)
             outage = outages.start(
@@ -149,14 +148,16 @@ class Keeping:
         except (ServerError, StoreUnavailable) as error:
             self._warn(error)
             return
-        if count := self._outages.pending:
+        outages = self._outages()
+        assert outages is not None
+        if count := outages.pending:
             logger.warning(
                 "%s has not come back: %d writes wait for it in %s, and reach it when a memory opens that again",
-                self._outages.shown,
+                outages.shown,
                 count,
                 named(self.file.path),
             )
-        self._outages.hand_over()
+        outages.hand_over()
         self.file.close()
 
     def whereabouts(self) -> str:
@@ -164,3 +165,8 @@ class Keeping:
         if self.file is None or self.file.has_unsaved:
             return ""
         return f"; they are in {named(self.file.path)}, and reach it when a memory opens that again"
+
+
+def _facts_of(outages: Outages | None) -> Facts | None:
+    outage = None if outages is None else outages.current
+    return None if outage is None else Facts(outage.base, outage.first, outage.moved)
