@@ -69,6 +69,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "search.request",
         "search.options",
         "stores.records",
+        "stores.redis.journal_file",
         "transfer.datasets",
     ),
     "numpy": (
