@@ -453,6 +453,28 @@ def test_a_hostile_question_gets_an_answer(mode, question):
 
 
 @pytest.mark.parametrize("mode", BY_MEANING)
+def test_a_search_that_says_nothing_asks_no_embedder_and_is_a_ranked_one(mode):
+    toy = Toy(has_words=True)
+    memory = filled(MemoryPrimitive(embedder=toy)).sync
+    for query in ("-puppy", "user:bob", "   ", '-"a loaf"'):
+        found = memory.search_records(query, None, mode)
+        assert keys(found) == keys(memory.search_records(query, None, "ranked"))
+    assert toy.asked == []
+
+
+@pytest.mark.parametrize("mode", BY_MEANING)
+def test_no_more_of_a_question_or_a_record_is_embedded_than_says_something(mode):
+    toy = Toy(has_words=True)
+    memory = filled(MemoryPrimitive(embedder=toy)).sync
+    memory.add("letters", {"text": "x" * 1_000_000})
+    found = memory.search_records("dog " + " ".join(f"q{n}z" for n in range(100_000)), 3, mode)
+    assert reading(found).unread > 0
+    assert max(map(len, toy.asked)) <= 20_000
+    assert len(toy.questions) < 200
+    assert keys(memory.search_records("dog", 1, mode=mode)) == ["alice:mon:1"]
+
+
+@pytest.mark.parametrize("mode", BY_MEANING)
 def test_hostile_records_do_not_keep_others_from_being_found(mode):
     memory = filled(MemoryPrimitive(embedder=Toy(has_words=True)))
     memory.sync.add("large", {"text": "bla " * 100_000})

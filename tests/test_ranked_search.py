@@ -269,6 +269,26 @@ def test_of_very_many_words_the_rarest_count(memory):
     assert "common" not in found.reading.words
 
 
+def test_of_a_query_that_is_very_long_the_beginning_is_read(memory):
+    add_texts(memory, "rain on 8 May 2023", "needle")
+    dates = " ".join(f"{day} May {year}" for day in range(1, 29) for year in range(1900, 2400))
+    query = f"rain {dates} needle"
+    found = memory.search_records(query, None, "ranked")
+    assert [record.value["text"] for record in found] == ["rain on 8 May 2023"]
+    assert found.reading.unread == len(query) - 20_000
+    assert "needle" not in found.reading.words
+    assert memory.search_records("needle", None, "ranked").reading.unread == 0
+
+
+def test_a_record_with_very_many_places_names_each_field_once(memory):
+    value = {"text": "rain " * 1000, **{f"field{number}": "rain" for number in range(1500)}}
+    memory.add("huge", value)
+    [record] = memory.search_records("rain", mode="ranked")
+    assert len(record.matches) == len(set(record.matches)) == 1000
+    [hit] = memory.hits("rain", mode="ranked")
+    assert len(hit.spans) == 2500
+
+
 def test_a_hostile_record_is_indexed_and_leaves_others_alone(memory):
     add_texts(memory, "a plain record about rain")
     memory.add("huge", {"text": "lorem ipsum " * 200_000 + "needle"})

@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 from backends import ONE_OF_EACH_KIND, Clock
+from embedding import PLACE, Toy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_ranked_model import DATES, SPEAKERS, SUBJECTS
+from test_similarity import naive
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive
+from tta_memory_nb.search.ranked import by_meaning
+
+BY_MEANING = ("semantic", "hybrid")
 
 QUERIES = (
     *(
@@ -91,6 +96,77 @@ def test_the_rank_is_that_of_all_answers_and_the_remedy_finds_the_record(
         if cause.kind == "filter":
             left = {k: v for k, v in given_filters.items() if k == cause.name.partition("[")[0]}
             assert key not in memory.keys(**left)
+
+
+MEANT = st.lists(st.sampled_from((*PLACE, "other", "things")), max_size=5).map(" ".join)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), MEANT), min_size=1, max_size=25
+    ),
+    MEANT.filter(bool) | st.sampled_from(("-dog rain", "user:a dog", "b dog", "absent")),
+    st.integers(0, 24),
+    st.sampled_from((1, 2, 5, None)),
+    st.sampled_from(BY_MEANING),
+    st.booleans(),
+    filters.map(lambda given: {n: f for n, f in given.items() if n in ("session", "user")}),
+)
+def test_the_rank_by_meaning_is_that_of_brute_force_and_the_remedy_finds_the_record(
+    said, query, number, limit, mode, is_quick, given_filters
+):
+    clock, toy = Clock(), Toy(has_words=mode == "hybrid", is_quick=is_quick)
+    memory = MemoryPrimitive(embedder=toy, clock=clock).sync
+    for turn, (user, session, text) in enumerate(said):
+        clock.tick()
+        memory.add(f"{user}:{session}:{turn:08x}", {"text": text})
+    key = memory.keys()[number % len(said)]
+    with pytest.MonkeyPatch.context() as patch:
+        # As if the memory were large: few records are compared by meaning.
+        patch.setattr(by_meaning, "_CANDIDATES", 2)
+        patch.setattr(by_meaning, "_BEST", 2)
+        patch.setattr(by_meaning, "_SMALL", 0)
+        found = memory.why(query, key, limit, mode, **given_filters)
+        answers = [hit.entry.key for hit in memory.hits(query, None, mode, **given_filters)]
+        limited = [hit.entry.key for hit in memory.hits(query, limit, mode, **given_filters)]
+        assert found.rank == (answers.index(key) + 1 if key in answers else None)
+        assert found.is_found == (key in limited)
+        assert sum(each.record for each in found.signals) == pytest.approx(found.score or 0)
+        if (
+            mode == "semantic"
+            and found.rank is not None
+            and set(query.split()) <= {*PLACE, "other"}
+        ):
+            # One byte a number: a cosine is off by a few thousandths.
+            scores = naive(memory.records(**given_filters), query)
+            assert found.score == pytest.approx(scores[key], abs=0.02)
+            better = [score for score in scores.values() if score > scores[key] + 0.04]
+            as_good = [score for score in scores.values() if score >= scores[key] - 0.04]
+            assert len(better) < found.rank <= len(as_good)
+        if found.is_found:
+            assert found.remedy is None
+        elif found.remedy is not None:
+            assert key in [record.key for record in memory.search_records(**found.remedy.arguments)]
+        else:  # no word that it has makes it answer
+            assert [cause.kind for cause in found.causes][-1] == "words"
+
+
+def test_a_record_that_a_hybrid_search_has_not_compared_is_said_to_be_no_candidate(monkeypatch):
+    monkeypatch.setattr(by_meaning, "_CANDIDATES", 2)
+    monkeypatch.setattr(by_meaning, "_BEST", 2)
+    monkeypatch.setattr(by_meaning, "_SMALL", 0)
+    memory = MemoryPrimitive(embedder=Toy(is_quick=True)).sync
+    for number in range(3):
+        memory.add(f"words{number}", {"text": f"umbrella umbrella{' bread oven cake' * 8}"})
+    memory.add("meant", {"text": "umbrella rain storm shower wet weather rained weather"})
+    found = memory.why("umbrella", "meant", 1, "hybrid")
+    assert found.rank == 1
+    [cause] = found.causes
+    assert cause.kind == "candidates"
+    assert "only these were compared by meaning" in str(found)
+    assert found.remedy.arguments["limit"] == 2
+    assert "meant" in [r.key for r in memory.search_records(**found.remedy.arguments)]
 
 
 @pytest.mark.backends(*ONE_OF_EACH_KIND)

@@ -21,12 +21,21 @@ from ..stores.plan import Plan
 if TYPE_CHECKING:
     from .verbs import Verbs
 
-CauseKind: TypeAlias = Literal["missing", "filter", "demand", "words", "limit"]
+CauseKind: TypeAlias = Literal["missing", "filter", "demand", "words", "candidates", "limit"]
 """What keeps a record out of an answer.
 
 ``"missing"``: no such record exists. ``"filter"`` and ``"demand"``: a filter, or a condition in the query, refuses it.
-``"words"``: it has no word of the query. ``"limit"``: others are better.
+``"words"``: it has no word of the query, or a meaning that is not similar. ``"candidates"``: its score would be enough, but a
+hybrid search with a limit compares only some of the records, the best by their words, and not this one. ``"limit"``: others are
+better.
 """
+
+_NO_WORDS: dict[SearchMode, str] = {
+    "keyword": "no field of it contains this text",
+    "ranked": "neither it nor a record around it has a word of the query",
+    "semantic": "neither its meaning nor that of a record around it is similar to that of the query",
+    "hybrid": "neither it nor a record around it has a word of the query, or one of a similar meaning",
+}
 
 # So many words of a record are tried at most.
 _WORDS_TRIED = 8
@@ -158,11 +167,10 @@ def why(
         return replace(found, causes=(Cause("missing", "", text),))
     if rank is not None:
         found = _compared(found, hits[rank - 1], hits[0])
-        if limit is None or rank <= limit:
+        cause, wider = yield from _limited(verbs, asked, key, rank)
+        if cause is None:
             return found
-        text = f"{rank - 1} records are better, and the limit is {limit}"
-        remedy = Remedy(f"limit={rank}", replace(asked, limit=rank).arguments())
-        return replace(found, causes=(Cause("limit", "", text),), remedy=remedy)
+        return replace(found, causes=(cause,), remedy=_remedy(asked, wider))
     return (yield from _absent(verbs, asked, there[0], found, hits))
 
 
@@ -193,26 +201,54 @@ def _absent(
             wider = replace(wider, query=kept)
     seen = yield from _hits(verbs, wider)
     if _rank(seen, entry.key) is None:
-        text = (
-            "no field of it contains this text"
-            if asked.mode == "keyword"
-            else "neither it nor a record around it has a word of the query"
-        )
-        causes.append(Cause("words", "", text))
+        causes.append(Cause("words", "", _NO_WORDS[asked.mode]))
         wider, seen = yield from _with_a_word(verbs, wider, entry)
     rank = _rank(seen, entry.key)
     if rank is None:
         return replace(found, causes=tuple(causes))
     found = _compared(found, seen[rank - 1], hits[0] if hits else seen[0])
-    if asked.limit is not None and rank > asked.limit:
-        causes.append(
-            Cause(
-                "limit", "", f"{rank - 1} records are better then, and the limit is {asked.limit}"
-            )
-        )
-        wider = replace(wider, limit=rank)
-    text = "; ".join(_differences(asked, wider))
-    return replace(found, causes=tuple(causes), remedy=Remedy(text, wider.arguments()))
+    cause, wider = yield from _limited(verbs, wider, entry.key, rank, " then")
+    if cause is not None:
+        causes.append(cause)
+    return replace(found, causes=tuple(causes), remedy=_remedy(asked, wider))
+
+
+def _limited(
+    verbs: Verbs, asked: _Asked, key: str, rank: int, when: str = ""
+) -> Plan[tuple[Cause | None, _Asked]]:
+    """Returns whether its limit keeps a record out of an answer, and a search with one that does not.
+
+    Args:
+        verbs: of the memory.
+        asked: the search.
+        key: of the record.
+        rank: its rank among all that answer.
+        when: a word for the cause that says on what condition others are better.
+    """
+    limit = asked.limit
+    if limit is None:
+        return None, asked
+    cause = Cause("limit", "", f"{rank - 1} records are better{when}, and the limit is {limit}")
+    if rank <= limit:
+        found = yield from verbs.hits(asked.query, limit, asked.mode, **asked.filters)
+        if _rank(found, key) is not None:
+            return None, asked
+        text = "its score would be enough, but others are better by their words, and only these were compared by meaning"
+        cause = Cause("candidates", "", text)
+    if asked.mode != "hybrid":
+        return cause, replace(asked, limit=rank)
+    # With a greater limit, more records are compared.
+    wider = replace(asked, limit=max(rank, limit + 1))
+    while wider.limit is not None:
+        found = yield from verbs.hits(wider.query, wider.limit, wider.mode, **wider.filters)
+        if _rank(found, key) is not None:
+            break
+        wider = replace(wider, limit=None if len(found) < wider.limit else 2 * wider.limit)
+    return cause, wider
+
+
+def _remedy(asked: _Asked, wider: _Asked) -> Remedy:
+    return Remedy("; ".join(_differences(asked, wider)), wider.arguments())
 
 
 def _hits(verbs: Verbs, asked: _Asked) -> Plan[list[Hit]]:

@@ -136,6 +136,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         dropped: words that say nothing about the subject, such as "what" and "the".
         corrected: pairs of a word that no record has, and the word that was looked for instead.
         unknown: words that no record has.
+        unread: characters at the end of the query that were not read, because it is longer than 20,000.
         records: how many records passed the filters; the statistics are those of these records.
         note: why another mode was carried out than was asked for, if one was.
     """
@@ -146,6 +147,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     dropped: tuple[str, ...] = ()
     corrected: tuple[tuple[str, str], ...] = ()
     unknown: tuple[str, ...] = ()
+    unread: int = 0
     records: int = 0
     note: str | None = None
 

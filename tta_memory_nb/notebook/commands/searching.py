@@ -116,6 +116,8 @@ def _understood(reading: Reading, in_full: bool) -> list[str]:
     parts = [*expected, *surprising] if in_full else surprising
     named = [f"{what}: {shown(', '.join(words))}" for what, words in parts if words]
     lines = [] if reading.note is None else [f"{reading.mode} search: {shown(reading.note)}"]
+    if reading.unread:
+        lines.append(f"the last {reading.unread:,} characters of the question were not read")
     return [*lines, "; ".join(named)] if named else lines
 
 

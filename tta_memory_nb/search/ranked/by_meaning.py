@@ -14,7 +14,7 @@ from ..request import SearchMode, Signal
 from ..vectors import Floats as Vector
 from .best import rank_best
 from .lists import Floats, Ints
-from .question import Question, Term, Variant
+from .question import MOST_TERMS, Question, Term, Variant
 from .scoring import Nearness, Ranking, Row, Statistics, rank
 from .similarity import Similarities, needed_places, question_text, question_vector, similarity
 from .soft import Near, SoftWords
@@ -81,6 +81,9 @@ class ByMeaning:
             if meaning.has_words:
                 self._soft.near({}, statistics.lists, meaning)
             return asked.nothing()
+        if not question.said.strip():
+            # It only demands something, or is no question at all: there is nothing to compare.
+            return rank(statistics, question, weights, allowed)
         near: dict[str, list[Near]] = {}
         terms = _looked_for(statistics, question)
         if mode == "hybrid" and meaning.has_words:
@@ -97,7 +100,7 @@ class ByMeaning:
 def _looked_for(statistics: Statistics, question: Question) -> dict[str, Term]:
     """Returns the terms of a question by their stems, those included that no record has."""
     terms = {term.variants[0].term: term for term in question.terms}
-    for word in question.reading.unknown:
+    for word in question.reading.unknown[:MOST_TERMS]:
         stem = statistics.lists.words.terms(word)[0]
         terms.setdefault(stem, Term(word, (Variant(stem),)))
     return terms

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
-from ...text import path_of
+from ...text import MOST_PATHS, path_of
 from ..request import Contribution, Reading, Span
 from .parts import Leaf, leaves_of
 from .scoring import Ranking, Row
@@ -36,29 +37,41 @@ class RankedMatch:
         return self.ranking.question.reading
 
     def paths(self, value: dict[str, Any]) -> tuple[str, ...]:
-        """Returns the paths of the fields that match, each once."""
-        return tuple(dict.fromkeys(span.path for span in self.spans(value)))
+        """Returns the paths of the fields that match, each once; the first `MOST_PATHS`."""
+        paths: dict[str, None] = {}
+        for places in self._places(value):
+            paths |= dict.fromkeys(span.path for span in islice(places, 1))
+            if len(paths) == MOST_PATHS:
+                break
+        return tuple(paths)
 
     def spans(self, value: dict[str, Any]) -> tuple[Span, ...]:
         """Returns every place that has a word of the question, or the name of a person it names."""
+        return tuple(chain.from_iterable(self._places(value)))
+
+    def _places(self, value: dict[str, Any]) -> Iterator[Iterator[Span]]:
+        """Yields for each leaf the places in it."""
         wanted = {variant.term for term in self.ranking.question.terms for variant in term.variants}
-        found: list[Span] = []
-        for leaf in _in_order(value):
-            path = path_of(leaf.place)
-            if leaf.kind == "who":
-                if _name_in(leaf.text, self.words) in self.ranking.question.who:
-                    found.append(Span(path, 0, len(leaf.text)))
+        return (self._places_in(leaf, wanted) for leaf in _in_order(value))
+
+    def _places_in(self, leaf: Leaf, wanted: set[str]) -> Iterator[Span]:
+        path = path_of(leaf.place)
+        if leaf.kind == "who":
+            if _name_in(leaf.text, self.words) in self.ranking.question.who:
+                yield Span(path, 0, len(leaf.text))
+            return
+        last: Span | None = None
+        for start, end, terms in self.words.spans(leaf.text):
+            if wanted.isdisjoint(terms):
                 continue
-            last: Span | None = None
-            for start, end, terms in self.words.spans(leaf.text):
-                if wanted.isdisjoint(terms):
-                    continue
-                if last is not None and start < last.end:  # pairs of characters overlap
-                    found[-1] = last = Span(path, last.start, end)
-                else:
-                    last = Span(path, start, end)
-                    found.append(last)
-        return tuple(found)
+            if last is not None and start < last.end:  # pairs of characters overlap
+                last = Span(path, last.start, end)
+            else:
+                if last is not None:
+                    yield last
+                last = Span(path, start, end)
+        if last is not None:
+            yield last
 
     def explain(self, value: dict[str, Any], score: float) -> tuple[Contribution, ...]:  # noqa: ARG002
         """Returns the parts of the score, which sum to it; those of words first."""

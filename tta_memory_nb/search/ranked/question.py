@@ -20,7 +20,11 @@ from .words import Word, Words, is_unspaced
 MOST_TERMS = 64
 """So many terms of a query count at most, the rarest."""
 
+MOST_CHARACTERS = 20_000
+"""So many characters of a query are read, since that is done while the memory is locked."""
+
 _MOST_CORRECTED = 8
+_MOST_DATES = 8
 _SHORT_STEM = 4
 _MOST_PAIRS = 100
 _PART_OF_PAIR = 0.5
@@ -149,6 +153,8 @@ def read(
         size: how many records pass the filters.
         mode: the mode that is carried out.
     """
+    unread = max(0, len(text) - MOST_CHARACTERS)
+    text = text[:MOST_CHARACTERS]
     words: list[Word] = []
     demands: list[Demand] = []
     plain: list[str] = []
@@ -167,7 +173,10 @@ def read(
                 words += found
                 wanted.append(piece)
     said = " ".join(plain)
-    question = Question(demands=demands, dates=dates_in(said), asks_when=asks_when(said))
+    dates = list(dict.fromkeys(dates_in(said)))[:_MOST_DATES]
+    # A condition that is written twice is one condition.
+    demands = list(dict.fromkeys(demands))
+    question = Question(demands=demands, dates=dates, asks_when=asks_when(said))
     question.said = " ".join((*plain, *wanted))
     words = _take_people(words, lists, people_of, records_of, question.who)
     dropped = [word.text for word in words if word.text in lists.words.stop_words]
@@ -182,6 +191,7 @@ def read(
         dropped=tuple(dict.fromkeys(dropped)),
         corrected=tuple(corrected),
         unknown=tuple(unknown),
+        unread=unread,
         records=size,
     )
     return question

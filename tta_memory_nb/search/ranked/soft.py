@@ -21,6 +21,9 @@ _LEAST = 0.45
 # So many alternatives of a word are looked for.
 _WORDS = 8
 
+# No word of any language is longer, but a record may have a run of letters of any length.
+_LONGEST = 64
+
 # So many words of questions are kept with their alternatives.
 _KEPT = 1024
 
@@ -143,4 +146,4 @@ class SoftWords:
 
 def is_word(term: str) -> bool:
     """Whether a term is a word, as opposed to a number, an identifier, or a part of a word."""
-    return len(term) > 1 and term.isalpha()
+    return 1 < len(term) <= _LONGEST and term.isalpha()
