@@ -196,7 +196,11 @@ def _some_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 def _records_html(frame: pd.DataFrame) -> str:
     some, half = _some_rows(frame)
     columns, left_out = _columns(some)
-    head = "".join(f'<th class="tta-{c.kind}"{_LEFT}>{_html_text(c.name)}</th>' for c in columns)
+    has_bars = any(cell.bars for column in columns for cell in column.cells)
+    head = "".join(
+        f'<th class="tta-{c.kind}"{_head_style(c, has_bars)}>{_html_text(c.name)}</th>'
+        for c in columns
+    )
     rows = [
         "<tr>" + "".join(_html_cell(c.kind, c.cells[at]) for c in columns) + "</tr>"
         for at in range(len(some))
@@ -212,6 +216,13 @@ def _records_html(frame: pd.DataFrame) -> str:
         more = f", {left_out} of them not shown" if left_out else ""
         table += f"<p>{len(frame):,} rows × {len(columns) + left_out:,} columns{more}</p>"
     return table
+
+
+def _head_style(column: Column, has_bars: bool) -> str:
+    """Returns the style of a heading: beside bars, the heading of a signal has the colour of its part of them."""
+    if not has_bars or column.kind != "number" or column.name not in _COLOURS:
+        return _LEFT
+    return f' style="text-align: left; border-bottom: 0.25em solid {_COLOURS[column.name]}"'
 
 
 def _html_cell(kind: str, cell: Cell) -> str:

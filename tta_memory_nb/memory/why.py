@@ -167,7 +167,7 @@ def why(
         return replace(found, causes=(Cause("missing", "", text),))
     if rank is not None:
         found = _compared(found, hits[rank - 1], hits[0])
-        cause, wider = yield from _limited(verbs, asked, key, rank)
+        cause, wider = yield from _limited(verbs, asked, hits, rank)
         if cause is None:
             return found
         return replace(found, causes=(cause,), remedy=_remedy(asked, wider))
@@ -207,28 +207,28 @@ def _absent(
     if rank is None:
         return replace(found, causes=tuple(causes))
     found = _compared(found, seen[rank - 1], hits[0] if hits else seen[0])
-    cause, wider = yield from _limited(verbs, wider, entry.key, rank, " then")
+    cause, wider = yield from _limited(verbs, wider, seen, rank, " then")
     if cause is not None:
         causes.append(cause)
     return replace(found, causes=tuple(causes), remedy=_remedy(asked, wider))
 
 
 def _limited(
-    verbs: Verbs, asked: _Asked, key: str, rank: int, when: str = ""
+    verbs: Verbs, asked: _Asked, hits: Sequence[Hit], rank: int, when: str = ""
 ) -> Plan[tuple[Cause | None, _Asked]]:
     """Returns whether its limit keeps a record out of an answer, and a search with one that does not.
 
     Args:
         verbs: of the memory.
         asked: the search.
-        key: of the record.
-        rank: its rank among all that answer.
+        hits: all that answer.
+        rank: the rank of the record among them.
         when: a word for the cause that says on what condition others are better.
     """
-    limit = asked.limit
+    limit, key = asked.limit, hits[rank - 1].entry.key
     if limit is None:
         return None, asked
-    cause = Cause("limit", "", f"{rank - 1} records are better{when}, and the limit is {limit}")
+    cause = Cause("limit", "", f"{_before(hits, rank)}{when}, and the limit is {limit}")
     if rank <= limit:
         found = yield from verbs.hits(asked.query, limit, asked.mode, **asked.filters)
         if _rank(found, key) is not None:
@@ -245,6 +245,20 @@ def _limited(
             break
         wider = replace(wider, limit=None if len(found) < wider.limit else 2 * wider.limit)
     return cause, wider
+
+
+def _before(hits: Sequence[Hit], rank: int) -> str:
+    """Returns how many records come before one: better ones, and those that are as good and newer."""
+    score = hits[rank - 1].score
+    better = sum(hit.score > score for hit in hits[: rank - 1])
+    as_good = rank - 1 - better
+    parts = []
+    if better:
+        parts.append(f"{better:,} {'record is' if better == 1 else 'records are'} better")
+    if as_good:
+        what = "" if better else " record" if as_good == 1 else " records"
+        parts.append(f"{as_good:,}{what} {'is' if as_good == 1 else 'are'} as good and newer")
+    return " and ".join(parts)
 
 
 def _remedy(asked: _Asked, wider: _Asked) -> Remedy:

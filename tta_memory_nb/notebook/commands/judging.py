@@ -20,6 +20,9 @@ from .keys import keys_of, no_record
 
 _MOST_NAMED = 3
 
+# So few questions are tuned on in about a second, which needs no progress bar.
+_FEW = 50
+
 
 def judge(
     nb: Notebook,
@@ -171,7 +174,7 @@ def tune(
         measure="ndcg@10" if measure is None else text_of(measure, "--measure"),
         folds=5 if folds is None else folds,
         kept=share,
-        progress=nb.progress,
+        progress=nb.progress if len(golden.questions) > _FEW else False,
     )
     lines = [shown(_contents(golden)), *(f"  {line}" for line in str(done).splitlines())]
     if done.changed:
