@@ -115,8 +115,12 @@ class _Run:
         return self._problems
 
     def _note_unraisable(self, args: Any) -> None:
-        # Python drops an interrupt that strikes while a finaliser runs: the verb goes on as if there was none.
-        if not issubclass(args.exc_type, KeyboardInterrupt):
+        # Python drops an interrupt that strikes while a finaliser runs: the verb goes on as if there was none. One that
+        # strikes in the middle of `socket.close` leaves the closing to the finaliser.
+        is_half_closed = issubclass(args.exc_type, ResourceWarning) and "[closed]" in str(
+            args.exc_value
+        )
+        if not issubclass(args.exc_type, KeyboardInterrupt) and not is_half_closed:
             self._problems.append(f"unraisable: {args.exc_type.__name__}: {args.exc_value}")
 
     def _abandon(self) -> None:

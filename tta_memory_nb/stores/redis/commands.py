@@ -402,12 +402,13 @@ class Commands(Calls):
         """Returns recency, header and text of a record that is put back to its place.
 
         Numbers that were given in an outage are not the server's: such a record comes back to where it
-        was written, or where it was read last, and the server gives it a version.
+        was written, or where it was read last. If nothing is known of either, the recency is 0, and the server
+        gives it one, and a version.
         """
         if entry._write_seq > self.seen:
             entry._write_seq = 0
         recency = 0 if entry._recency > self.seen else entry._recency
-        return max(recency, entry._write_seq) or self.seen, *self.payloads.pack(entry)
+        return max(recency, entry._write_seq), *self.payloads.pack(entry)
 
     def note(self, end: int, capacity: int | None = None) -> int:
         """Records the server's counter, and the capacity if the reply has it (-1: no limit).

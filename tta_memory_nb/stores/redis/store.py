@@ -9,7 +9,7 @@ from functools import wraps
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from ...entry import Entry
+from ...entry import Entry, recency
 from ...errors import InvalidArgument, StoreUnavailable
 from ...filters import EVERYTHING, Filters
 from ...keys import check_key
@@ -608,7 +608,9 @@ class RedisStore(NotCopied):
             if written:
                 writes.append(Write("take", self.clock(), entries=written))
             if removed:
-                writes.append(Write("restore", self.clock(), entries=removed, kept=removed))
+                # The oldest first, since the server may not know the place of any.
+                back_in = tuple(sorted(removed, key=recency))
+                writes.append(Write("restore", self.clock(), entries=back_in, kept=back_in))
             return writes
 
         return self._change(

@@ -94,6 +94,10 @@ function apply.take(first, count, at)
   remove(keys, pinned, at)
 end
 
+-- Numbers before those of the writes of this script, for records whose place in the order of use only the client knew: it
+-- sends them in their order.
+local reserved
+
 function apply.restore(first, count, at, known)
   for j = 0, count - 1 do
     local key, recency, head, text = unpack(ARGV, first + 4 * j, first + 4 * j + 3)
@@ -101,6 +105,10 @@ function apply.restore(first, count, at, known)
     if is_forgotten(blob, at) then
       versions[known + j + 1] = -1
     elseif not is_live(blob) and not is_newer(blob, at) then
+      if recency == '0' then
+        reserved = reserved + 1
+        recency = whole(reserved)
+      end
       versions[known + j + 1] = restore(key, recency, head, text) or 0
     end
   end
@@ -161,6 +169,18 @@ local function count_on(first, count)
     local given = tonumber(string.match(ARGV[j], ':(%d+)[^:]*$'))
     if given and given <= most then seq = math.max(seq, given) end
   end
+end
+
+i, reserved = 8, seq
+while i <= #ARGV do
+  local kind, count = ARGV[i + 1], tonumber(ARGV[i + 3])
+  i = i + 4
+  if kind == 'restore' then
+    for j = i + 1, i + 4 * count, 4 do
+      if ARGV[j] == '0' then seq = seq + 1 end
+    end
+  end
+  i = i + count * WIDTHS[kind]
 end
 
 local number = 0

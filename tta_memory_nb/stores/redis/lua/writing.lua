@@ -317,7 +317,8 @@ local function put(keys, heads, texts, want)
   return replaced, kept
 end
 
--- Puts a record that was removed back to its place; returns its version, or nil if it has expired.
+-- Puts a record that was removed back to its place, or for the recency 0 to the new end; returns its version, or nil if
+-- it has expired.
 local function restore(key, recency, head, text)
   local expires = expires_of(head)
   if expires ~= 0 and expires <= now then return nil end
@@ -325,6 +326,7 @@ local function restore(key, recency, head, text)
   -- The record keeps its version, so that the change that wrote it can still be undone as well.
   local version = version_of(head)
   if version == 0 then version = seq end
+  if tonumber(recency) == 0 then recency = whole(seq) end
   call('HSET', VALUES, key, sub(head, 1, 25) .. pack('>d', version) .. sub(head, 34, 37) .. text)
   call('ZADD', ORDER, recency, key)
   if expires ~= 0 then expire({expires, key}) else keep_for_ever({key}) end
