@@ -131,7 +131,7 @@ clean:  ## remove the environment and everything made
 	touch $@
 
 .venv/local: pyproject.toml | .venv/pip
-	$(BIN)/python -m pip install --quiet --editable ".[parquet,plots]" --group test-local
+	$(BIN)/python -m pip install --quiet --editable ".[doctor,parquet,plots]" --group test-local
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/pip

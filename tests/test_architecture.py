@@ -82,6 +82,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "evaluation.significance",
         "memory.meaning",
         "stores.redis.redisearch.embedding",
+        "memory.doctor",
     ),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""

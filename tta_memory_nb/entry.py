@@ -125,6 +125,14 @@ write_seq = attrgetter("_write_seq")
 """Gives the number of the write that made an entry, as an int; a higher one was written later in the same store."""
 
 
+def was_read(entry: Entry) -> bool:
+    """Returns whether a record was read by its key since it was last written.
+
+    A search is no reading. On a server, some reads by other clients are unknown.
+    """
+    return entry._recency != entry._write_seq  # noqa: SLF001  they belong to this module
+
+
 def new_entry(
     key: str, value: dict[str, Any], now: float, ttl: float | None, name: str = "value"
 ) -> Entry:

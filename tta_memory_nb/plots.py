@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,7 @@ from .entry import Entry
 from .errors import MissingPackage, harmless
 from .identifiers import readable
 from .memory.distributions import session_spans, sizes, time_to_live, timeline
+from .memory.doctor.finding import SEVERITIES
 from .monospace import Bar, bar_chart
 from .table import moment
 from .times import shown_instant
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .evaluation.result import Evaluation
+    from .memory.doctor.finding import Finding
 
 _INK, _FAINT, _GRID, _PAPER = "#1f2328", "#59636e", "#d8dee4", "#ffffff"
 _BLUE, _GREY = "#3b6ea8", "#9aa4af"
 # Told apart by people who see few colours, too: they differ in lightness.
 _MODES = {"keyword": _GREY, "ranked": _BLUE, "semantic": "#e0a458", "hybrid": "#1f3a5f"}
+
+_SEVERITIES = {"high": "#a4343a", "medium": "#e0a458", "low": _GREY}
 
 # A figure is as wide as a notebook's text. It has twice as many pixels as its displayed size, which most
 # screens can show; on other screens it looks no worse.
@@ -245,6 +250,45 @@ def plot_evaluation(evaluation: Evaluation) -> Figure:
         axes.set_ylim(0, 1.02)
         axes.grid(axis="y", color=_GRID)
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        return figure
+
+
+def plot_findings(findings: Sequence[Finding]) -> Figure:
+    """Draws how many findings each check of the doctor has, the most harmful on top.
+
+    Raises:
+        MissingPackage: matplotlib is not installed.
+    """
+    counts = Counter((finding.check, finding.severity) for finding in findings)
+    checks = list(dict.fromkeys(finding.check for finding in findings))
+    with _styled_figure(height=1.1 + 0.28 * max(len(checks), 4)) as figure:
+        if not checks:
+            return _empty_figure(figure, "no check has found anything")
+        totals = [sum(counts[check, severity] for severity in SEVERITIES) for check in checks]
+        axes = _axes(figure, _counted(len(findings), "finding"), checks, totals)
+        starts = [0] * len(checks)
+        for severity in SEVERITIES:
+            widths = [counts[check, severity] for check in checks]
+            if any(widths):
+                axes.barh(
+                    checks,
+                    widths,
+                    0.7,
+                    starts,
+                    color=_SEVERITIES[severity],
+                    label=severity,
+                    edgecolor=_PAPER,
+                )
+                starts = [start + width for start, width in zip(starts, widths, strict=True)]
+        for place, total in enumerate(totals):
+            axes.text(total, place, f" {total:,}", va="center", color=_FAINT, fontsize=9)
+        if max(totals) > 50 * min(totals):
+            axes.set_xscale("symlog", linthresh=10)
+            axes.set_xlabel("findings, the scale is logarithmic above 10")
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0, labelcolor=_INK)
+        axes.margins(x=0.12)
+        axes.legend(loc="lower right", frameon=False)
         return figure
 
 

@@ -2,6 +2,7 @@
 
 from .build import differences_frame, facts_frame, hits_frame, records_frame
 from .explained import explained_frame, matched_words, why_frame
+from .findings import findings_frame
 from .judged import changes_frame, evaluation_frame, questions_frame, tuning_frame
 from .packed import ledger_frame, pack_html
 from .render import frame_html, frame_text, is_table
@@ -12,6 +13,7 @@ __all__ = [
     "evaluation_frame",
     "explained_frame",
     "facts_frame",
+    "findings_frame",
     "frame_html",
     "frame_text",
     "hits_frame",

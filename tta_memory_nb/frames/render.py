@@ -20,6 +20,7 @@ from ..monospace import padded, width
 from ..table import ABSENT, INSTANTS, META, PATHS_ATTR, column_path
 from .build import SHOWN_ATTR
 from .explained import EXPLAINED_ATTR, is_explained
+from .findings import is_findings, lay_out_findings
 from .layout import (
     SIGNALS,
     Cell,
@@ -110,6 +111,8 @@ def frame_text(frame: pd.DataFrame) -> str:
 
 def _nothing(frame: pd.DataFrame) -> str:
     """Returns what a table without rows says in place of its headings."""
+    if is_findings(frame):
+        return "Nothing was found."
     query = frame.attrs.get(SHOWN_ATTR, {}).get("query", "")
     if query:
         shown = harmless(query if len(query) <= _MOST_OF_QUERY else f"{query[:_MOST_OF_QUERY]}…")
@@ -122,13 +125,17 @@ def _nothing(frame: pd.DataFrame) -> str:
 
 def _is_whole(frame: pd.DataFrame) -> bool:
     """Whether a table has all that describes a record, so that nobody has chosen its columns."""
-    return is_explained(frame) or (
-        frame.attrs[PATHS_ATTR] is not None
-        and frame.index.name == "key"
-        and tuple(frame.columns[: len(META)]) == META
-        and frame.columns.is_unique
-        # Whoever has converted instants to another time zone wants to see them in it.
-        and all(str(frame[name].dtype) in _UTC for name in INSTANTS)
+    return (
+        is_explained(frame)
+        or is_findings(frame)
+        or (
+            frame.attrs[PATHS_ATTR] is not None
+            and frame.index.name == "key"
+            and tuple(frame.columns[: len(META)]) == META
+            and frame.columns.is_unique
+            # Whoever has converted instants to another time zone wants to see them in it.
+            and all(str(frame[name].dtype) in _UTC for name in INSTANTS)
+        )
     )
 
 
@@ -144,6 +151,9 @@ def _columns(frame: pd.DataFrame) -> tuple[list[Column], int]:
         cells = {name: frame[name].tolist() for name in names}
         keys = [str(key) for key in frame.index]
         return lay_out_explained(keys, cells, frame.attrs[EXPLAINED_ATTR]["words"]), 0
+    if is_findings(frame):
+        cells = {name: frame[name].tolist() for name in names}
+        return lay_out_findings([str(check) for check in frame.index], cells), 0
     unusual = frame.attrs[PATHS_ATTR]
     paths = {
         name: tuple(unusual.get(name) or column_path(name))

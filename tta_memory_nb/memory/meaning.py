@@ -46,17 +46,19 @@ _REST = 30.0
 
 
 class Bar:
-    """Counts texts that are embedded, and shows the count in a progress bar.
+    """Counts what is done, and shows the count in a progress bar.
 
     Args:
         progress: False for no bar, True for a bar, or a callable that wraps an iterable in one.
+        what: name of the work, shown before the bar.
 
     Attributes:
-        done: how many texts were embedded.
+        done: how many texts were embedded, or records examined.
     """
 
-    def __init__(self, progress: Progress | bool) -> None:
+    def __init__(self, progress: Progress | bool, what: str = "embedding") -> None:
         self._progress = progress
+        self._what = what
         self._steps: Iterator[Any] | None = None
         self.done = 0
 
@@ -68,14 +70,14 @@ class Bar:
             self._steps.close()
 
     def expect(self, count: int) -> None:
-        """Begins to draw, once it is known how many texts are to be embedded."""
+        """Begins to draw, once it is known how much there is to do."""
         if self._progress and self._steps is None:
             from ..transfer import with_progress
 
-            self._steps = iter(with_progress(range(count), count, "embedding", self._progress))
+            self._steps = iter(with_progress(range(count), count, self._what, self._progress))
 
     def advance(self, count: int) -> None:
-        """Notes that some more texts were embedded."""
+        """Notes that some more is done."""
         self.done += count
         if self._steps is not None:
             for _ in islice(self._steps, count):
@@ -201,6 +203,38 @@ class Meanings:
                     return bar.done
                 bar.expect(meaning.waiting)
                 yield from self._embed_missing(store, asked, meaning, {}, bar)
+
+    def vectors_of(self, store: Store, texts: Sequence[str]) -> Plan[Floats]:
+        """Returns an array with a unit vector for each text, in order; those that are known are not made again.
+
+        Args:
+            store: may have vectors that other clients have made.
+            texts: any texts, repeated ones as well.
+
+        Raises:
+            EmbedderError: the embedder fails; what it has embedded before is kept.
+            MissingPackage: the embedder is not installed.
+        """
+        import numpy as np
+
+        from ..search.vectors import digest_of
+
+        asked = yield from self._opened()
+        self._start_over_if_changed(asked)
+        meaning = self._meaning(asked, {})
+        digests = [digest_of(text) for text in texts]
+        table = self._vectors
+        for digest, text in zip(digests, texts, strict=True):
+            if text and (table is None or table.row(digest) < 0):
+                meaning.lacks[digest] = Lacking(text)
+        yield from self._embed_missing(store, asked, meaning, {})
+        table = self._table(asked)
+        rows = table.rows(digests)
+        codes, scales = table.quantized_rows(np.maximum(rows, 0))
+        vectors: Floats = codes * scales[:, None]
+        # A text without a vector is like no other one: an empty one, or one that was dropped meanwhile.
+        vectors[rows < 0] = 0
+        return vectors
 
     # ---- the embedder
 

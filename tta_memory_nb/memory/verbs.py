@@ -27,6 +27,7 @@ from ..stores.expecting import Expected
 from ..stores.plan import Call, Plan
 from ..times import Duration, duration
 from .applying import Puts, applied, entries_of
+from .doctor.checks import PARAMETERS, CheckArgs, chosen
 from .meaning import BY_MEANING, Bar, Meanings
 from .messages import history, messages_of, owner_of
 from .packing.relevance import Thresholds
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from ..transfer import ImportReport, ImportSource, Progress
+    from .doctor.finding import Diagnosis
     from .packing.budget import Tokens
     from .packing.lines import Cite
     from .packing.pack import Pack
@@ -61,22 +63,34 @@ class Watch(Protocol):
         ...
 
 
-def spell_out_filters(verb: Callable[P, T]) -> Callable[P, T]:
-    """Shows ``**filters`` as the keywords it takes, so that Shift-Tab and Tab offer them."""
-    signature = inspect.signature(verb)
-    *others, _ = signature.parameters.values()
-    spelled = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            # As it is written in the source; a ForwardRef around it would only clutter the help.
-            annotation=getattr(kind, "__forward_arg__", kind),
-        )
-        for name, kind in FilterArgs.__annotations__.items()
-    ]
-    verb.__signature__ = signature.replace(parameters=[*others, *spelled])  # type: ignore[attr-defined]
-    return verb
+def spell_out_keywords(keywords: type[Any]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Shows the ``**keywords`` of a verb one by one, so that Shift-Tab and Tab offer them.
+
+    Args:
+        keywords: a TypedDict with their names and types.
+    """
+
+    def spell_out(verb: Callable[P, T]) -> Callable[P, T]:
+        signature = inspect.signature(verb)
+        *others, _ = signature.parameters.values()
+        spelled = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                # As it is written in the source; a ForwardRef around it would only clutter the help.
+                annotation=getattr(kind, "__forward_arg__", kind),
+            )
+            for name, kind in keywords.__annotations__.items()
+        ]
+        verb.__signature__ = signature.replace(parameters=[*others, *spelled])  # type: ignore[attr-defined]
+        return verb
+
+    return spell_out
+
+
+spell_out_filters = spell_out_keywords(FilterArgs)
+"""Shows ``**filters`` of a verb as the keywords it takes."""
 
 
 class Verbs:
@@ -631,6 +645,44 @@ class Verbs:
         """
         search = Search(filters=self._filters(filters))
         return self._meanings.rehearse(self._store, search, Bar(progress))
+
+    @spell_out_keywords(CheckArgs)
+    def diagnose(
+        self,
+        checks: str | Iterable[str] | None = None,
+        progress: Progress | bool = False,
+        **options: Unpack[CheckArgs],
+    ) -> Plan[Diagnosis]:
+        """Looks for what is wrong with the records, and changes nothing.
+
+        The records are looked at as they are when the call begins, whatever is written meanwhile. The work is done in short
+        slices: an interrupt, or the cancellation of an awaiting task, ends it at once.
+
+        Args:
+            checks: names of checks, as text with commas or one by one; None for all of them.
+            progress: show a progress bar, or a callable that wraps an iterable in one.
+            **options: parameters of the checks, and filters that say which records are looked at.
+
+        Returns:
+            The findings, the most harmful first; a list with attributes that say what was looked at, and what could not be.
+
+        Raises:
+            InvalidArgument: there is no such check, or a parameter or a filter is wrong.
+            MissingPackage: a check that was named needs a package that is not installed. Without names, such
+                checks are left out, which ``skipped`` says.
+            EmbedderError: the embedder fails, for the check ``"similar-meaning"`` if it was named.
+        """
+        from .doctor.run import diagnose
+
+        parameters = {name: options.pop(name, None) for name in PARAMETERS}  # type: ignore[misc]
+        wanted = chosen(checks, parameters)
+        search = Search(filters=self._filters(options), order="oldest")
+        hits = yield from self._store.find(search)
+        entries = [hit.entry for hit in hits]
+        bar = Bar(progress, "examining")
+        return (
+            yield from diagnose(self._store, self._meanings, entries, wanted, self.clock(), bar)
+        )
 
     # ---- taking out and putting back
 

@@ -6,6 +6,7 @@
     writing.py     add, delete, clear, undo
     transfer.py    import, export
     judging.py     judge, evaluate, tune
+    doctor.py      doctor
     views.py       explore, plot, snapshot, diff
     memories.py    info, use, nest, and the reply to %memory alone
     keys.py        keys as operands
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from ...errors import InvalidArgument
 from ..arguments import Syntax, Word, did_you_mean
-from . import judging, memories, packing, reading, searching, transfer, views, writing
+from . import doctor, judging, memories, packing, reading, searching, transfer, views, writing
 from .base import Command, Notebook, Reply, shown
 
 __all__ = ["COMMANDS", "Command", "Notebook", "Reply", "help_", "overview", "syntax"]
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": judging.evaluate,
     "tune": judging.tune,
     "explore": views.explore,
+    "doctor": doctor.doctor,
     "delete": writing.delete,
     "clear": writing.clear,
     "undo": writing.undo,

@@ -12,6 +12,7 @@ from ...times import shown_instant
 from ..arguments import Limit, Text, Word, did_you_mean
 from ..words import as_typed, quoted
 from .base import Notebook, Reply, count_records, shown, text_of
+from .doctor import summary as findings_summary
 
 DEFAULT_NAME = Word("last")
 PLOTS = ("timeline", "sessions", "ttl", "sizes")
@@ -22,20 +23,26 @@ def explore(
     words: Text | None = None,
     *,
     read_only: bool = False,
+    doctor: bool = False,
     **filters: Unpack[FilterArgs],
 ) -> Reply:
     """Open the memory as a table to search, sort, filter and repair.
 
-    Code can read what is set in the table, and can set it.
+    Code can read what is set in the table, and can set it. With --doctor, a list beside the table says
+    what is wrong with the records, and a click shows those.
 
       %memory explore
       %memory explore rain --user alice
+      %memory explore --doctor
       explorer = %memory explore --read-only
 
     Flags:
         read_only: forbid changes from the table
+        doctor: look for what is wrong first, and list it beside the table
     """
     from ..explorer import MemoryExplorer
+
+    diagnosis = nb.memory.sync.diagnose(progress=nb.progress, **filters) if doctor else None
 
     explorer = MemoryExplorer(
         nb.memory,
@@ -51,8 +58,9 @@ def explore(
         read_only=read_only,
         mode=nb.memory.default_mode,
         golden=nb.golden,
+        diagnosis=diagnosis,
     )
-    return Reply(value=explorer)
+    return Reply("" if diagnosis is None else findings_summary(diagnosis), explorer)
 
 
 def plot(nb: Notebook, kind: Word, **filters: Unpack[FilterArgs]) -> Reply:

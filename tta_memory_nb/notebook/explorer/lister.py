@@ -12,6 +12,7 @@ from ...memory.faces import MemoryPrimitive
 from ...stores.base import Clock
 from .cells import Fields
 from .charts import charts_of, facets_of
+from .findings import Examination
 from .headings import headings_of
 from .listing import (
     Listing,
@@ -38,7 +39,8 @@ _HEADINGS_PAUSE = 2.0
 _SAMPLE = 200
 """How many of the newest records are looked at for their fields and their versions."""
 
-_NOTHING_TO_DO = {"kind": "progress", "what": "", "done": 1, "total": 1}
+NOTHING_TO_DO = {"kind": "progress", "what": "", "done": 1, "total": 1}
+"""The message that ends the progress that a view shows."""
 
 
 def _ignore(_what: str, _done: int, _total: int | None) -> None:
@@ -112,7 +114,17 @@ class Lister:
             dict(traits.filters),
             traits.sort_by,
             traits.descending,
+            self._keys(),
         )
+
+    def _keys(self) -> tuple[str, ...] | None:
+        """Returns the keys of the finding that is chosen; None for all records."""
+        examination = self._found.examination
+        return None if examination is None else examination.keys_of(self._traits.finding)
+
+    def take_examination(self, examination: Examination, memory: MemoryPrimitive) -> None:
+        """Shows what the doctor has found in a memory, unless another one is shown by now."""
+        self._update(memory, examination=examination)
 
     def is_current(self) -> bool:
         """Whether the listing is the one that the traits ask for."""
@@ -291,7 +303,7 @@ class Lister:
 
     def _finish(self) -> None:
         self._update(self.memory, is_loading=False)
-        self._views.broadcast(_NOTHING_TO_DO)
+        self._views.broadcast(NOTHING_TO_DO)
 
     def _fail(self, error: Exception, message: int | None = None) -> None:
         self._update(self.memory, is_loading=False)

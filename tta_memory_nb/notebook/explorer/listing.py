@@ -47,6 +47,7 @@ class ListingRequest:
         filters: the filters that every query takes.
         sort_by: `RECENCY`, or the name of a column.
         descending: newest, largest or alphabetically last first.
+        keys: of the only records to list, in their order; None for any records.
     """
 
     memory: MemoryPrimitive
@@ -55,6 +56,7 @@ class ListingRequest:
     filters: dict[str, Any] = field(default_factory=dict)
     sort_by: str = RECENCY
     descending: bool = True
+    keys: tuple[str, ...] | None = None
 
     @property
     def ranks(self) -> bool:
@@ -67,19 +69,25 @@ class ListingRequest:
         Args:
             limit: how many records at most; None for all.
         """
-        return self.memory.sync.hits(
+        hits = self.memory.sync.hits(
             self.query,
-            limit,
+            limit if self.keys is None else None,
             cast("SearchMode", self.mode),
             **cast("FilterArgs", self.filters),
         )
+        if self.keys is None:
+            return hits
+        wanted = set(self.keys)
+        return [hit for hit in hits if hit.entry.key in wanted][:limit]
 
     def entries(self, limit: int | None = None) -> list[Entry]:
-        """The matching records, newest first.
+        """The matching records, newest first; of given keys without a search in the order of the keys.
 
         Args:
             limit: how many records at most; None for all.
         """
+        if self.keys is not None:
+            return self._of_keys(self.keys)[:limit]
         return self.memory.sync.entries(
             self.query or None,
             limit,
@@ -87,10 +95,16 @@ class ListingRequest:
             **cast("FilterArgs", self.filters),
         )
 
+    def _of_keys(self, keys: tuple[str, ...]) -> list[Entry]:
+        if not self.query and not self.filters:
+            return self.memory.sync.peek(keys)
+        wanted = set(keys)
+        return [entry for entry in replace(self, keys=None).entries() if entry.key in wanted]
+
     @property
     def is_everything(self) -> bool:
         """Whether every record of the memory matches."""
-        return not self.query and not self.filters
+        return not self.query and not self.filters and self.keys is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +218,7 @@ def _changes_at(request: ListingRequest, entries: Sequence[Entry], now: float) -
 
 
 def _all_entries(request: ListingRequest, on_progress: OnProgress) -> list[Entry]:
-    if not request.memory.is_using_redis():
+    if not request.memory.is_using_redis() or request.keys is not None:
         return request.entries()
     total = request.memory.sync.size() if request.is_everything else None
     limit = _FIRST_STEP

@@ -13,8 +13,10 @@ from ...table import unportable
 from . import detail
 from .actions import Actions, Outcome
 from .cells import sendable
+from .findings import Examination, Progressing
 from .judgements import Judgements
-from .lister import Lister
+from .lister import NOTHING_TO_DO, Lister
+from .listing import Superseded
 from .repair import peek
 from .traits import ExplorerTraits
 from .views import View, Views
@@ -56,6 +58,8 @@ class MessageHandler:
         self._worker = worker
         self._choose_memory = choose_memory
         self._thread = local()
+        self._examining: Progressing | None = None
+        self._doctor = Worker()
 
     @property
     def is_setting_traits(self) -> bool:
@@ -175,7 +179,7 @@ class MessageHandler:
 
     def _set_traits(self, content: dict[str, Any]) -> None:
         traits = self._traits
-        for name in ("query", "mode", "view", "live"):
+        for name in ("query", "mode", "view", "live", "finding"):
             if name in content:
                 setattr(traits, name, content[name])
         if "filters" in content:
@@ -203,6 +207,9 @@ class MessageHandler:
     def _cancel(self, _view: View, _number: int, _content: dict[str, Any]) -> None:
         """Stops a listing. The traits become those of the listing that is shown, if there is one."""
         lister, traits = self._lister, self._traits
+        if self._examining is not None:
+            self._examining.is_cancelled = True
+            return
         lister.is_cancelled = True
         listing = lister.found.listing
         if listing is not None and not lister.is_current():
@@ -273,6 +280,31 @@ class MessageHandler:
         self._lister.count_facets()
         self._views.publish(number)
 
+    def _examine(self, _view: View, number: int, _content: dict[str, Any]) -> None:
+        """Has the doctor look at the records again, on a thread of its own, since that may take long."""
+        if self._examining is not None:
+            return
+        self._examining = progress = Progressing(self._views.broadcast)
+        memory, filters = self._lister.memory, dict(self._traits.filters)
+
+        def examine() -> None:
+            try:
+                found = memory.sync.diagnose(progress=progress, **filters)
+                self._lister.take_examination(Examination(found), memory)
+                with self._setting_traits():
+                    self._traits.finding = ""
+                self._lister.refresh(number)
+            except Superseded:
+                self._views.publish(number)
+            except Exception as error:  # shown in the widget; the thread goes on
+                self._views.report(error, number)
+            finally:
+                self._examining = None
+                self._views.broadcast(NOTHING_TO_DO)
+
+        self._doctor.do(examine)
+        self._doctor.finish()
+
     def _show_charts(self, number: int) -> None:
         self._lister.work_out_charts()
         self._views.publish(number)
@@ -318,6 +350,7 @@ _REQUESTS: dict[str, Request] = {
     "record": MessageHandler._show_record,
     "judge": MessageHandler._judge,
     "facets": MessageHandler._count_facets,
+    "examine": MessageHandler._examine,
     "reconnect": MessageHandler._reconnect,
 }
 

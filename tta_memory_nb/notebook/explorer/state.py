@@ -26,6 +26,7 @@ from .cells import (
     sendable,
 )
 from .code import search_call
+from .findings import Examination
 from .headings import Headings
 from .listing import Listing
 from .versions import Versions
@@ -60,6 +61,7 @@ class Found:
         charts: the data of the charts; None until they are needed.
         headings: what the header shows of some columns.
         summarized: the listing that ``headings`` were made of; None if there is none.
+        examination: what the doctor has found; None until the records were examined.
     """
 
     memory: MemoryPrimitive
@@ -71,6 +73,7 @@ class Found:
     charts: dict[str, Any] | None = None
     headings: Headings = field(default_factory=dict)
     summarized: Listing | None = None
+    examination: Examination | None = None
 
     def columns(self, chosen: Sequence[str] | None) -> list[Column]:
         """The columns that are shown, without the key's.
@@ -91,7 +94,7 @@ class ExplorerState:
 
     Attributes:
         found: what is known of the memory.
-        query, mode, filters, sort_by, descending, columns, selected, view, live, read_only: the
+        query, mode, filters, sort_by, descending, columns, selected, view, finding, live, read_only: the
             traits of these names.
         status: the state of the memory and of its server, as it is shown.
         namespace: the name that the memory is shown under.
@@ -109,6 +112,7 @@ class ExplorerState:
     columns: Sequence[str] | None
     selected: Sequence[str]
     view: str
+    finding: str
     live: bool
     read_only: bool
     status: Mapping[str, Any]
@@ -175,6 +179,10 @@ class ExplorerState:
                 for column, shown in columns
                 if shown and (heading := found.headings.get(column.name)) is not None
             },
+            "findings": None
+            if found.examination is None
+            else found.examination.describe(self.finding),
+            "finding": self.finding,
             "code": search_call(self.query, cast("SearchMode", self.mode), self.filters),
             "undoable": self.undoable,
         }

@@ -36,6 +36,9 @@ class ExplorerTraits(traitlets.HasTraits):
     selected = traitlets.Tuple(help="keys of the selected records")
     view = traitlets.Enum(VIEWS, "table", help="which view is shown")
     live = traitlets.Bool(default_value=True, help="whether changes by others are shown at once")
+    finding = traitlets.Unicode(
+        "", help="check, or check/number, whose records are shown; empty for all"
+    )
     golden = traitlets.Unicode("golden.jsonl", help="file that judgements of searches are added to")
     read_only = traitlets.Bool(default_value=False, help="whether records cannot be changed")
 

@@ -27,6 +27,7 @@ from ..undo import UndoStack
 from .actions import Actions
 from .cells import sendable
 from .delivery import LOADER, Delivery
+from .findings import Examination
 from .judgements import Judgements
 from .lister import Lister
 from .messages import MessageHandler
@@ -38,6 +39,8 @@ from .worker import Worker
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ...memory.doctor.finding import Diagnosis
 
 logger = logging.getLogger("tta_memory_nb")
 
@@ -51,7 +54,7 @@ _OFFERS, _OFFER_PAUSE = 40, 0.5
 class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
     """A table over a memory: to search, sort, filter, look at and repair its records.
 
-    ``query``, ``mode``, ``filters``, ``sort_by``, ``descending``, ``columns``, ``selected``, ``view``,
+    ``query``, ``mode``, ``filters``, ``sort_by``, ``descending``, ``columns``, ``selected``, ``view``, ``finding``,
     ``live`` and ``read_only`` are traits that code and widget both set and see. ``records`` (the
     records on the page in view) and ``selection`` (the selected records as a DataFrame) follow from
     them and can be observed as well.
@@ -62,6 +65,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         changes: where changes are kept until they are undone; the magic shares it with
             ``%memory undo``.
         clock: gives Unix seconds; None for the clock of the memory.
+        diagnosis: what `SyncMemory.diagnose` has found in the memory, to be listed beside the table.
         **traits: initial values of the traits.
 
     Raises:
@@ -84,6 +88,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         memories: Mapping[str, MemoryPrimitive] | None = None,
         changes: UndoStack | None = None,
         clock: Clock | None = None,
+        diagnosis: Diagnosis | None = None,
         **traits: Any,
     ) -> None:
         # Made first: if anything below fails, the widget is closed, which stops the worker.
@@ -108,11 +113,15 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             self._worker,
             self._choose_memory,
         )
+        if diagnosis is not None:
+            self._lister.take_examination(Examination(diagnosis), memory)
         self._static = StaticOutput()
         self._offers = 0
         super().__init__(**traits)
         self.on_msg(self._received)
-        self.observe(self._request_changed, ["query", "mode", "filters", "sort_by", "descending"])
+        self.observe(
+            self._request_changed, ["query", "mode", "filters", "sort_by", "descending", "finding"]
+        )
         self.observe(self._shown_changed, ["columns", "selected", "view", "live", "read_only"])
 
     def __repr__(self) -> str:
@@ -136,6 +145,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             self._memories[memory.namespace] = memory
         self._lister.choose(memory)
         self.selected = ()
+        self.finding = ""
         if not self._messages.is_setting_traits:
             self._lister.refresh()
 
@@ -229,6 +239,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             columns=self.columns,
             selected=self.selected,
             view=self.view,
+            finding=self.finding,
             live=self.live,
             read_only=self.read_only,
             status=status_of(found.memory),

@@ -15,12 +15,12 @@ export function initialState() {
   return {
     query: "", mode: "keyword", modes: [], filters: { ...NO_FILTERS }, sort: { by: "recency", descending: true }, view: "table",
     live: true, read_only: false, namespace: "", namespaces: [], columns: [], more_fields: 0, automatic: true, total: 0, loading: true,
-    start: 0, rows: [], selected: 0, status: null, facets: null, charts: null, headings: {}, code: "", undoable: null,
+    start: 0, rows: [], selected: 0, status: null, facets: null, charts: null, headings: {}, findings: null, finding: "", code: "", undoable: null,
   };
 }
 
-/** @type {("query" | "mode" | "filters" | "sort" | "namespace")[]} */
-const DECIDING = ["query", "mode", "filters", "sort", "namespace"];
+/** @type {("query" | "mode" | "filters" | "sort" | "namespace" | "finding")[]} */
+const DECIDING = ["query", "mode", "filters", "sort", "namespace", "finding"];
 
 /**
  * Whether settings may change which records are listed, or their order.

@@ -41,8 +41,9 @@ export class Head {
     this.columns = new Popover(root, "Columns", { "data-do": "columns" }, (panel) => fillColumns(view, panel));
     this.popovers = [...this.facets, this.namespaces, this.columns];
     this.tabs = TABS.map(([name, label]) => ({ name, button: h("button", { type: "button", role: "tab", "data-do": `tab-${name}`, "data-view": name, onclick: () => view.set({ view: name }) }, label) }));
+    this.doctor = h("button", { type: "button", class: "tta-button", "data-do": "doctor", title: "what is wrong with the records", onclick: () => view.findings.toggle() }, "Doctor");
     this.element = h("fieldset", { class: "tta-head", "aria-label": "what is shown" },
-      this.search, this.modes, this.popovers.map(({ button }) => button),
+      this.search, this.modes, this.popovers.map(({ button }) => button), this.doctor,
       h("div", { role: "tablist", class: "tta-tabs", "aria-label": "views" }, this.tabs.map(({ button }) => button)));
     this.chips = h("fieldset", { class: "tta-chips", "aria-label": "filters", hidden: true });
   }

@@ -155,6 +155,38 @@ export interface Heading {
   chosen: boolean;
 }
 
+/** What the doctor has found, by check. */
+export interface FoundCheck {
+  /** The name of the check. */
+  finding: string;
+  about: string;
+  severity: string;
+  /** How many findings there are. */
+  count: number;
+  /** How many records they are about. */
+  records: number;
+}
+
+/** One finding of the check that is chosen. */
+export interface FindingItem {
+  /** The name of the check and the number of the finding. */
+  finding: string;
+  /** What is wrong. */
+  text: string;
+  /** A text in which it is seen. */
+  shown: string;
+  severity: string;
+  records: number;
+}
+
+export interface Findings {
+  checks: FoundCheck[];
+  items: FindingItem[];
+  /** How many records were examined. */
+  examined: number;
+  skipped: string[];
+}
+
 export interface State {
   query: string;
   mode: string;
@@ -182,6 +214,10 @@ export interface State {
   charts: Charts | null;
   /** By the name of the column; a column without one has nothing to say. */
   headings: Record<string, Heading | undefined>;
+  /** null until the records were examined. */
+  findings: Findings | null;
+  /** The finding whose records are listed; empty for all records. */
+  finding: string;
   /** Python code that finds these records. */
   code: string;
   undoable: string | null;
@@ -348,6 +384,8 @@ export interface Settings {
   /** A bar of the header; a filter of null takes the one of the column away. */
   pick?: { column: string; filter: string | null; text: string };
   view?: ViewName;
+  /** The check or finding whose records are listed; empty for all records. */
+  finding?: string;
   live?: boolean;
   namespace?: string;
   /** null for the columns that the kernel chooses. */
@@ -383,6 +421,7 @@ export interface Requests {
   undo: Nothing;
   export: { selected: true };
   facets: Nothing;
+  examine: Nothing;
   cancel: Nothing;
   reconnect: Nothing;
 }

@@ -6,6 +6,7 @@ import { ChartPanel } from "./charts.js";
 import { Detail } from "./detail.js";
 import { copyText, download, h, targetOf } from "./dom.js";
 import { NO_FILTERS, changesListing, initialState, isAnotherListing } from "./filters.js";
+import { FindingsPanel } from "./findings.js";
 import { Foot } from "./foot.js";
 import { plural } from "./format.js";
 import { Grid } from "./grid.js";
@@ -64,6 +65,7 @@ export class View {
     this.grid = new Grid(this);
     this.detail = new Detail(this);
     this.charts = new ChartPanel(this);
+    this.findings = new FindingsPanel(this);
     this.notices = new Notices(this);
     this.head = new Head(this, this.root);
     this.foot = new Foot(this);
@@ -95,7 +97,7 @@ export class View {
     const { notices } = this;
     this.root.append(
       this.head.element, this.head.chips, notices.progress, notices.slowness, notices.lost, notices.error,
-      h("div", { class: "tta-body" },
+      h("div", { class: "tta-body" }, this.findings.element,
         h("div", { class: "tta-main" }, this.grid.element, this.charts.element, notices.placeholder),
         this.detail.element),
       this.foot.element, notices.notice, notices.announcement,
@@ -226,6 +228,7 @@ export class View {
     this.charts.draw();
     this.grid.update(news, isAnother && wasAlive, hasNewRecords);
     this.foot.draw();
+    this.findings.draw();
     if ("total" in news || "query" in news) this.notices.announce(`${plural(this.state.total, "record")}${this.state.query ? " found" : ""}`);
     if ("rows" in news || "total" in news) this.detail.refresh();
     this.head.refill(news);
@@ -309,7 +312,7 @@ export class View {
 
   clearAll() {
     this.head.forgetTyped();
-    this.set({ query: "", filters: { ...NO_FILTERS } });
+    this.set({ query: "", filters: { ...NO_FILTERS }, finding: "" });
     this.grid.element.focus();
   }
 
@@ -365,7 +368,7 @@ export class View {
     this.foot.element.disabled = isLost;
     this.grid.headings.draw();
     this.grid.draw(false);
-    this.charts.element.inert = isLost;
+    this.charts.element.inert = this.findings.element.inert = isLost;
     this.detail.redraw();
   }
 

@@ -1,0 +1,135 @@
+"""Records that say the same, nearly the same, or the same in other words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from .examined import MOST_EVIDENCE, Examined, Record
+from .finding import Action, Finding, Repair, Severity
+from .masking import without_secrets
+from .nearness import Near, near_groups
+
+_SHORT = 3  # words; "ok thanks" by two people is no fault
+_MOST_WORDS = 6
+_BLOCK = 1024
+
+
+def exact_duplicates(examined: Examined) -> Iterator[Finding | None]:
+    """Finds records with the same value, or with the same text whatever their other fields are.
+
+    The order of fields, case and white space make no difference.
+    """
+    groups: dict[object, list[Record]] = {}
+    for record in examined.each():
+        if record is None:
+            yield None
+        else:
+            groups.setdefault(record.folded or (_value_of(record),), []).append(record)
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        values = {_value_of(record) for record in group}
+        same_user = len({record.user for record in group}) == 1
+        severity: Severity = "medium" if same_user and _words(group[0]) >= _SHORT else "low"
+        what = "value" if len(values) == 1 else "text"
+        ordered = to_keep_first(group)
+        text = f"the same {what} in {len(group):,} records"
+        if len(values) > 1 and len(values) < len(group):
+            text += f", {len(values):,} different values among them"
+        yield _duplicates("exact-duplicates", severity, ordered, text, 1.0)
+
+
+def near_duplicates(examined: Examined, *, similar: float) -> Iterator[Finding | None]:
+    """Finds texts that differ in some words, in their order, in a name or in spelling."""
+    found: Sequence[tuple[list[list[Record]], Near]] = ()
+    for groups in near_groups(examined, similar):
+        if groups is None:
+            yield None
+        else:
+            found = groups
+    for texts, near in found:
+        group = [record for alike in texts for record in alike]
+        first, second = texts[0][0], texts[1][0]
+        differing = _named(near.differing, (first, second))
+        text = f"nearly the same text in {len(group):,} records"
+        text += f"; only in one of them: {differing}" if differing else "; the same words"
+        yield _duplicates("near-duplicates", "medium", to_keep_first(group), text, near.score)
+
+
+def similar_meaning(examined: Examined, *, alike: float) -> Iterator[Finding | None]:
+    """Finds texts of one user with nearly the same vector, which do not have nearly the same words."""
+    import numpy as np
+
+    vectors = examined.vectors
+    if vectors is None:
+        return
+    records = examined.records
+    chosen = [number for number, record in enumerate(records) if _words(record) >= _SHORT]
+    first: dict[str, int] = {}
+    chosen = [
+        number for number in chosen if first.setdefault(records[number].folded, number) == number
+    ]
+    taken: set[int] = set()
+    table = vectors[chosen]
+    for start in range(0, len(chosen), _BLOCK):
+        yield None
+        scores = table[start : start + _BLOCK] @ table.T
+        for row, column in zip(*np.nonzero(scores >= alike), strict=True):
+            one, other = start + int(row), int(column)
+            if one < other and not {one, other} & taken:
+                pair = [records[chosen[one]], records[chosen[other]]]
+                if pair[0].user != pair[1].user:
+                    continue
+                taken |= {one, other}
+                score = round(float(scores[row, column]), 3)
+                yield _duplicates(
+                    "similar-meaning",
+                    "low",
+                    to_keep_first(pair),
+                    "texts of nearly the same meaning",
+                    score,
+                )
+
+
+def to_keep_first(group: Iterable[Record]) -> list[Record]:
+    """Returns records, the one to keep first: one that does not expire, of these the newest."""
+    return sorted(
+        group, key=lambda record: (record.entry.expires_at is not None, -record.at, record.key)
+    )
+
+
+def _duplicates(
+    check: str, severity: Severity, ordered: Sequence[Record], text: str, score: float
+) -> Finding:
+    keys = tuple(record.key for record in ordered)
+    others = f"the other {len(keys) - 1:,}" if len(keys) > 2 else "the other one"
+    action: Action = "delete" if check == "exact-duplicates" else "merge"
+    return Finding(
+        check,
+        severity,
+        keys,
+        text,
+        tuple(record.shown() for record in ordered[:MOST_EVIDENCE]),
+        Repair(action, keys[1:], f"keep the first one, {action} {others}"),
+        keys[1],
+        score,
+    )
+
+
+def _value_of(record: Record) -> str:
+    return json.dumps(record.entry.value(), sort_keys=True)
+
+
+def _words(record: Record) -> int:
+    return len(record.folded.split())
+
+
+def _named(words: Sequence[str], records: Sequence[Record]) -> str:
+    """Returns those of some words that are in the texts also after secrets in these were masked."""
+    if not words:
+        return ""
+    shown = " ".join(without_secrets(record.folded) for record in records)
+    named = [word for word in words if word in shown]
+    more = ", …" if len(named) > _MOST_WORDS else ""
+    return ", ".join(named[:_MOST_WORDS]) + more

@@ -1,0 +1,338 @@
+"""Instructions to the agent, in a text that should only say something.
+
+The patterns are our own. Each names what such an instruction does: it takes back the instructions of the agent, gives
+it another identity, claims rights, asks for what must not be told, plants a rule for later, or plays a message of the
+system. A pattern is tried only on texts that have one of its words, and every repetition is bounded, so that a text takes time
+in proportion to its length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from .disguises import readings
+from .finding import Spot
+
+
+class Rule(NamedTuple):
+    """One kind of instruction.
+
+    Attributes:
+        what: what the instruction does, in words.
+        words: lower-case words of which the text must have one.
+        pattern: how it is written.
+    """
+
+    what: str
+    words: frozenset[str]
+    pattern: re.Pattern[str]
+
+
+def _rule(what: str, words: str, *patterns: str) -> Rule:
+    written = "|".join(f"(?:{_with_gaps(pattern)})" for pattern in patterns)
+    return Rule(what, frozenset(words.split()), re.compile(written, re.IGNORECASE))
+
+
+# What people write between two words.
+_BETWEEN = r"(?:[\s,;:'\"()\[\]*_-]{1,4})"
+_PIECES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]| ")
+
+
+def _with_gaps(pattern: str) -> str:
+    """Returns a pattern in which a space, but not one in a set of characters, stands for what is between two words."""
+    return _PIECES.sub(lambda piece: _BETWEEN if piece[0] == " " else piece[0], pattern)
+
+
+def _some(most: int) -> str:
+    """Returns a pattern for up to so many words in between, and the space behind them."""
+    return rf"(?:[^\s.!?\n]{{1,30}}\s{{1,4}}){{0,{most}}}?"
+
+
+_DROP = (
+    r"(?:ignor(?:e|es|ed|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|es|ing)|overwrit(?:e|ing)|bypass(?:ing)?|discard|dismiss|"
+    r"neglect|cancel|nullify|void|reset|supersedes?|replaces?|abandon|violate|break|unlearn|erase|circumvent|evade|"
+    r"disable|deactivate|turn off|switch off|suspend|lift|remove|drop|delete|skip|put aside|set aside|pay no attention to|"
+    r"do not (?:follow|obey|comply with|listen to)|don'?t (?:follow|obey|comply with|listen to)|stop (?:following|obeying))"
+)
+_EARLIER = r"(?:all|any|every|each|previous|prior|above|earlier|preceding|former|past|existing|initial|original|foregoing|old|current|prevous|previos)"
+_RULES = (
+    r"(?:instructions?|instrucions?|prompts?|rules?|guidelines?|directives?|directions|orders|commands?|constraints?|restrictions?|"
+    r"limitations?|polic(?:y|ies)|guardrails?|safeguards?|programming|training|system message|protocols?|requirements)"
+)
+_SAFETY = r"(?:safety|security|content|ethical|ethics|moral|moderation|usage|system|alignment|openai|anthropic|developer|privacy|access)"
+_MEASURES = (
+    r"(?:filters?|checks?|controls?|polic(?:y|ies)|guidelines?|guardrails?|restrictions?|protocols?|measures?|rules?|limits?|limitations?|"
+    r"constraints?|safeguards?|instructions?|prompts?|settings?|training|mechanisms?|protections?|boundaries|features?|modules?|layers?|requirements?)"
+)
+_TELL = (
+    r"(?:reveal|print|show|output|repeat|display|leak|dump|expose|disclose|tell|give|share|send|list|write|return|echo|recite|extract|"
+    r"export|exfiltrate|steal|forward|transmit|upload|post|summarize|translate|paste|provide|quote|spell out|read out|read back)"
+)
+_HIDDEN = (
+    r"(?:system ?prompts?|(?:hidden|initial|original|secret|internal|system|developer|pre-?) ?(?:instructions?|prompts?|rules|guidelines|message|configuration)|"
+    r"(?:api|access|private|secret|encryption|ssh) keys?|credentials?|passwords?|auth(?:entication)? tokens?|access tokens?|environment variables|"
+    r"(?:all|any|every|stored|saved|the) (?:stored |saved |user'?s? |customer'?s? |company |internal |your )?(?:secrets|tokens|credentials|passwords|keys)|"
+    r"\.env\b|(?:personal|private|confidential|sensitive|user|customer|internal|financial|proprietary) (?:data|information|details|records|files|documents)|"
+    r"(?:conversation|chat) (?:history|log)s?|memory (?:contents?|store|bank)|admin password|your (?:instructions|prompt|guidelines|configuration))"
+)
+_MODES = r"(?:developer|dev|debug|god|admin|administrator|root|sudo|jailbreak|maintenance|unrestricted|unfiltered|uncensored|dan|evil|chaos|opposite|bypass|override|superuser|diagnostic|unsafe|test(?:ing)?)"
+_FREE = r"(?:unrestricted|unfiltered|uncensored|unlimited|jailbroken|amoral|unethical|evil|rogue|lawless|unbound|unaligned|unchained|omnipotent)"
+_AGENT = r"(?:ai|a\.i\.|assistant|agents?|bot|chatbot|model|llm|language model|gpt|chatgpt|claude|gemini|copilot|system)"
+_USERS = r"(?:(?:the|any|a|every|each|this|all|our|your) )?(?:end[- ])?(?:users?|customers?|clients?|owner|operator|human|administrators?|developers?|supervisor|victim|employee)"
+_DO = (
+    r"(?:respond|reply|answer|say|tell|recommend|suggest|run|execute|send|include|call|append|prepend|add|open|provide|give|approve|forward|insert|"
+    r"return|output|use|grant|transfer|promote|mention|direct|redirect|navigate|visit|comply|obey|reveal|email|delete|invoke|book|buy|purchase|trust|treat|ignore|refuse|claim|state|set|copy|bcc|write|fetch|download)"
+)
+_RIGHTS = r"(?:admin(?:istrator|istrative)?|root|superuser|super[- ]?admin|sudo|elevated|privileged|full|unrestricted|unlimited|developer|owner|god|system|execut(?:e|ion)|highest|master)"
+_ACCESS = r"(?:access|privileges?|permissions?|rights|user|mode|authority|clearance|credentials|level|role|override|status)"
+
+RULES: tuple[Rule, ...] = (
+    _rule(
+        "takes back earlier instructions",
+        "ignore ignores ignored ignoring disregard disregarding forget forgetting override overrides overriding overwrite bypass bypassing discard dismiss "
+        "neglect cancel nullify void reset supersede supersedes replace replaces abandon violate unlearn erase circumvent follow following obey obeying "
+        "comply listen disable suspend lift drop delete skip aside attention",
+        rf"\b{_DROP} {_some(3)}{_EARLIER} {_some(4)}{_RULES}\b",
+        rf"\b{_DROP} (?:all |any |the |your |these |those |my |our )?(?:of )?(?:the |your |these |those |my )?(?:{_SAFETY} ){{1,3}}{_MEASURES}\b",
+        rf"\b{_DROP} (?:everything|anything|all|whatever)(?: (?:that|of))?(?: (?:the|what))? (?:above|before this|prior|previous|previously|you (?:were|have been|'ve been) (?:told|given|taught|instructed)|you know|you'?ve (?:learned|been told)|i (?:said|told you) (?:before|earlier)|(?:was )?said (?:before|above)|written above|that came before|preceding)",
+        rf"\b{_DROP} (?:your|the system'?s?|all|all of your|all the) (?:own |assigned |given |core |base |internal )?(?:{_RULES}|ethics|ethical guidelines|morals|safety|filters|identity|persona)\b",
+        r"\b(?:ignore|disregard|forget|override) (?:the )?(?:instructions?|guidelines|prompt|directives|ethics|safety|context) (?:and|you|then|above|below|now|in|given|from|that|before|i)\b",
+        r"\bignore (?:all )?instructions\b",
+        rf"\bforget (?:everything|all) (?:you|and|now|before)\b {_some(4)}(?:you are|act|instead|now|start|new|listen)",
+        rf"\b(?:instructions?|rules|guidelines|directives|restrictions|prompts?) {_some(4)}(?:are|is|were|was|have been|has been|be) (?:now |hereby |all |no longer )*(?:void|invalid|obsolete|ignored|overridden|superseded|cancell?ed|revoked|deprecated|null|replaced|rescinded|disregarded|valid anymore|in effect anymore)\b",
+        rf"\b(?:previous|prior|earlier|above|old|original) {_RULES} {_some(3)}(?:no longer|do(?:es)? not|don'?t) (?:apply|count|matter|hold|valid)\b",
+    ),
+    _rule(
+        "gives the agent another identity",
+        "now pretend act acting become simulate roleplay role behave unrestricted unfiltered uncensored dan persona identity jailbroken mode anything longer imagine actually",
+        rf"\byou(?:'re| are| will be| shall be| must be) (?:now|from now on|hereby|henceforth|actually|no longer|secretly|really) {_some(5)}(?:{_FREE}|dan|{_AGENT}|{_MODES} mode|hacker|terminal|shell|without (?:any )?(?:restrictions|rules|limits|filters|limitations)|in {_some(2)}mode|free from|freed|bound|subject to|pirate|jailbroken|root|admin)\b",
+        rf"\b(?:act|behave|respond|operate|function|work|answer|reply|speak|roleplay|role-play|pose|communicate|serve|continue) (?:as|like)(?: if you(?: are|'re| were))? {_some(3)}(?:{_FREE}|dan\b|admin\b|root\b|an? (?:administrator|superuser|hacker|attacker)|jailbroken|{_AGENT} (?:without|with no|that (?:can|has no|does not|ignores|never))|if you (?:have|had) no)",
+        rf"\b(?:pretend|imagine|simulate|assume|suppose|roleplay|role-play)(?: that| to be| being| as)?(?: you(?:'re| are| have| were)?)? {_some(6)}(?:{_FREE}|dan\b|no (?:restrictions|rules|limits|limitations|filters?|guidelines|ethics|constraints)|without (?:any )?(?:restrictions|rules|limits|filters|guidelines|constraints|safety|content)|(?:can|could) (?:do|say|answer|generate) anything|developer mode|jailbroken|evil {_AGENT})",
+        rf"\b(?:enter|enable|activate|switch(?:ing)? (?:in)?to|engage|go into|turn on|start|initiate|unlock|launch|you(?:'re| are) (?:now )?in|entering|in) (?:the |an? |your )?(?:{_MODES}(?:/| ))+mode\b",
+        rf"\b(?:{_MODES} )+mode (?:is |has been |now )*(?:enabled|activated|active|on|engaged|unlocked|initiated)\b",
+        r"\b(?:you are|act as|become|called|are|as|am|pretend you are|roleplay as) dan\b(?! \w+(?:son|iel))|\bdo anything now\b",
+        rf"\byou (?:have|possess|are under|operate with|now have|do not have|don'?t have|are free of|are free from|no longer have) (?:absolutely )?(?:no|any|zero|been freed from) {_some(2)}(?:restrictions|limitations|ethical|ethics|moral|rules|guidelines|filters|safety|constraints|guardrails|limits)\b",
+        rf"\b(?:new|another|different) (?:persona|identity|personality|role) {_some(3)}(?:{_FREE}|mode|{_AGENT}|is|named|called)\b(?=.{{0,60}}(?:restrict|limit|filter|unrestricted|rules|mode|secrets|ai\b|comply))",
+        r"\byour (?:real|true|actual|new|only|secret|sole|hidden|primary) (?:goal|purpose|objective|task|mission|instructions?|identity|name|directive|function|master|owner|loyalty|self|state) (?:is|are|will be|now)\b",
+        rf"\byou(?:'re| are) (?:not|no longer) (?:bound|limited|restricted|constrained|governed|subject|required|obligated) (?:by|to)\b|\bfreed from {_some(3)}(?:limitations|restrictions|constraints|rules)\b",
+        rf"\b(?:an?|the) (?:{_FREE}) (?:and \w{{1,20}} |, \w{{1,20}} )?(?:{_AGENT}|mode|assistant|version|entity|persona)\b",
+    ),
+    _rule(
+        "asks for what must not be told",
+        "prompt prompts instructions key keys credentials credential password passwords token tokens environment secrets data information history memory env details records "
+        "files documents message configuration guidelines verbatim above log logs database",
+        rf"\b{_TELL} (?:me |us |out |back |to |the user |them |it )?{_some(4)}{_HIDDEN} {_some(3)}(?:to|stored|in|from|verbatim|now|and|you|of|at|back|via|exactly|word|here|contents?|for|when|upon|with|without|directly|as|immediately|below)\b",
+        rf"\b{_TELL} (?:me |us |out |back )?{_some(3)}(?:system prompts?|(?:your|the) (?:full |entire |exact |initial |original |hidden |complete |secret |system |internal |current |own )*(?:system )?(?:instructions|prompt|guidelines|system message|initial message|configuration|programming|rules)(?! (?:on|for|to|of|about) (?:the|how|a|making|my|this))|api keys?|stored credentials|all (?:\w{{1,20}} )?(?:secrets|passwords|credentials|api keys|tokens|user data)|environment variables|admin(?:istrator)? password|user database|database contents|(?:the )?secrets (?:stored|you)|secret keys?|private keys)\b",
+        rf"\b(?:repeat|print|output|show|display|copy|write out|summarize|translate) (?:me )?(?:back )?(?:everything|all (?:the )?(?:text|words|messages?)|the (?:text|words|message|contents?|lines?|above)|verbatim|what(?:ever)?) {_some(4)}(?:above|before this|in your (?:prompt|context|memory|instructions)|prior to|starting with|from the (?:start|beginning)|you were (?:told|given)|came before|preceding)",
+        r"\bwhat (?:is|are|was|were|does|do) (?:your|the) (?:exact |full |initial |original |hidden |secret |system |first )+(?:prompts?|instructions?|message|rules|guidelines)\b",
+        rf"\b(?:dump|leak|exfiltrate|steal|harvest) {_some(4)}(?:secrets?|credentials|passwords?|keys?|tokens?|data|database|memory|memories|prompt|contents|conversations?|history|files?)\b",
+    ),
+    _rule(
+        "sends data away",
+        "send forward post upload transmit email exfiltrate copy bcc cc leak deliver report submit append encode embed http https webhook attach relay pipe mirror sync",
+        rf"\b(?:send|forward|post|upload|transmit|e-?mail|exfiltrate|copy|leak|deliver|submit|report|relay|pipe|mirror|sync|ship|push) {_some(6)}(?:data|conversations?|history|credentials|keys?|memor(?:y|ies)|messages|contents?|files?|documents?|e-?mails|contacts|everything|records|tokens?|details|summary|transcripts?|information|passwords?|secrets|inputs?|outputs?|database|invoices?|logs|context|chats?|queries|cookies) {_some(5)}(?:to|at|via|into|through) {_some(3)}(?:https?://|\w[\w.+-]{{0,60}}@\w|\w{{1,40}}\.(?:com|net|org|io|xyz|ru|cn|evil|example|tk|site|top|info|dev|app)\b|(?:an? |the |my |our |this |following |attacker'?s? |external |remote )*(?:external|attacker|webhook|server|endpoint|third[- ]part(?:y|ies)|remote|outside|hacker|url|domain|attacker-controlled|c2|pastebin|telegram))",
+        rf"\b(?:exfiltrat|siphon)(?:e|es|ing|ed)? {_some(5)}(?:to|via|out|data|information|keys|credentials|records)\b",
+        rf"\b(?:bcc|cc|copy) {_some(4)}\w[\w.+-]{{0,60}}@\w[^\n]{{0,80}}\b(?:all|every|each|any|always|future|outgoing)\b|\b(?:always|every|all|any) {_some(5)}(?:bcc|cc) {_some(3)}\w[\w.+-]{{0,60}}@",
+        rf"\b(?:append|encode|embed|include|insert|add|attach) {_some(6)}(?:data|conversation|history|password|key|token|secret|context|memory|message|e-?mail|contents?) {_some(5)}(?:to|in|into|as|at) {_some(4)}(?:url|link|image|query|parameter|request|https?://|markdown)",
+    ),
+    _rule(
+        "plays a message of the system",
+        "system admin administrator developer im_start im_end inst sys instruction instructions endoftext assistant override root security operator begin end user human important notice priority",
+        r"<\|?/?(?:im_start|im_end|system|endoftext|assistant|user|end|eot_id|start_header_id|begin_of_text|sep|eos|prompt|human)\|>",
+        r"<\|(?:system|assistant|user|im_start|im_end|endoftext)\|?>?|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>\s{0,3}<s>",
+        r"</?(?:system|system[-_ ]?(?:prompt|message|instructions?|note|override)|instructions?|admin|developer|assistant|prompt|sys|important|secret|context)>(?=.{0,400}?\b(?:you|must|ignore|always|comply|never|override|new|reveal|execute|all|follow|user|disregard|do not|act|respond)\b)",
+        r"(?:^|\n|[.!?:;\"'`)\]>*#-]\s{0,3}|\bnote\s{0,2}[:,]?\s{0,2})\s{0,4}(?:#{1,6}\s{0,3})?(?:\*{2}|\[|\{{1,2}|<|\()?\s{0,2}(?:system|admin|administrator|root|developer|operator|security|sysadmin|supervisor|ai)(?:\s{1,2}(?:message|prompt|update|override|note|notice|alert|command|instructions?|directive|notification|announcement|mode|team|policy))?(?:\*{2}|\]|\}{1,2}|>|\))?\s{0,2}[:>-]\s{0,3}(?=[^\n]{0,200}\b(?:you(?:r)?|must|ignore|always|never|override|new|reveal|execute|all|disregard|comply|user|restrictions?|instructions?|safety|grant(?:ed)?|disabled?|enabled?|permissions?|bypass|elevated|unrestricted|delete|verified|activated?|respond|access)\b)",
+        r"\b(?:system|admin|administrator|security|policy|safety|developer|root|root|operator|emergency|priority|instruction|prompt|protocol|manual) (?:override|overrides|bypass)\b(?=\s{0,3}(?::|-|!|\]|\)|\.|code|activated|enabled|engaged|$|initiated|accepted|authorized|all|in effect|command|by|granted|now))",
+        r"\b(?:begin|start|end) (?:of )?(?:new )?(?:system|admin|hidden|secret|real|actual|user|developer) (?:prompts?|instructions?|message|input|query|context|output)\b",
+        r"(?:^|\n)\s{0,4}#{1,6}\s{0,3}(?:new |updated |system |hidden |real |important |additional |override )*(?:instructions?|system|prompt|system prompt|directives?)\s{0,3}(?::|\n|$|#)",
+        r"\[\s{0,2}(?:system|admin|session|security|context|memory|policy|instruction|developer)[ _-](?:update|message|override|note|notice|prompt|alert|command|instruction|directive|mode|patch)s?\s{0,2}\]",
+        r"(?:^|\n)\s{0,4}(?:human|user)\s{0,2}:[^\n]{1,400}\n\s{0,4}(?:assistant|ai|bot)\s{0,2}:",
+        r"\{\{\s{0,3}(?:system|jailbreak|admin|override|instruction|inject)\b",
+        r"\b(?:agent|ai|llm|assistant|model|bot)[_ -]?instructions?\s{0,2}[:=]",
+        r"\b(?:important|critical|urgent|mandatory|attention|notice)\b[\s!:*-]{1,6}(?:(?:new|updated|message|instructions?) (?:instructions?|for|to|from) (?:the |all )?(?:ai|assistant|agents?|model|llm|system)|(?:from now on|ignore|disregard|override|forget|all agents|the (?:ai|assistant|agent|model)|(?:ai|assistant|agent|llm)s?\b) )",
+    ),
+    _rule(
+        "gives new instructions",
+        "instructions instruction directive directives prompt rules orders objective policy task persona agenda guidelines",
+        r"\b(?:new|updated|revised|real|actual|following|additional|secret|hidden|special|latest|corrected|true|emergency) (?:system |core |primary |secret |admin |operating )*(?:instructions?|directives?|system prompt|orders|commands?|objectives?|guidelines)\s{0,2}(?::|-|=|>)(?=.{0,200}\b(?:you|ignore|override|always|never|must|all|comply|reveal|respond|send|execute|forget|act|only|do not|don't|answer|say|delete|output|grant)\b)",
+        rf"\b(?:here|these|this|below|following) (?:are|is) (?:your|the) (?:new|real|actual|updated|true|only|latest|next) {_some(2)}(?:instructions?|system prompts?|rules|directives?|orders|objectives?|guidelines|prompt)\b",
+        r"\byour (?:new|updated|only|next|core|primary|real|actual|revised) (?:\w{1,20} )?(?:instructions?|system prompt|rules|directives?|orders|prompt|guidelines|policy|objective) (?:is|are|will be|now|from|say|:)",
+        r"\byour (?:system )?(?:prompt|instructions|programming|guidelines|rules|directives|configuration|policy|safety \w{1,20}) (?:has|have) (?:now |just |recently )?been (?:updated|replaced|changed|overridden|modified|revised|reset|superseded|upgraded|altered)\b",
+        r"\b(?:follow|obey|execute|apply|adopt|use|accept|prioritize) (?:only )?(?:these|the following|my|this new|the new|these new|my new|only my|only these) (?:new |updated |following |secret |special )*(?:instructions?|directives?|orders|commands?|system prompt|rules) (?:instead|now|only|exactly|from|without|and|over|above|:|immediately|strictly|no matter|regardless)",
+        rf"\b(?:add|append|write|save|insert|commit|store) {_some(4)}(?:to|in|into) (?:your|the) (?:permanent |core |system |long-?term |base |own )*(?:instructions?|system prompt|guidelines|directives|rules|prompt|programming)\b",
+    ),
+    _rule(
+        "hides something from people",
+        "user users human operator owner developer developers confirmation approval consent permission knowledge administrator administrators silently secretly covertly customer customers supervisor asking warning logging",
+        rf"\b(?:do not|don'?t|never|without|must not|should not|shouldn'?t|avoid) (?:ever )?(?:tell|mention|mentioning|inform|informing|telling|reveal|revealing|disclose|disclosing|notify|notifying|alert|alerting|warn|warning|let|letting|show|showing|report|reporting) {_some(4)}(?:to )?{_USERS}\b",
+        r"\bwithout (?:the )?(?:user'?s?|human|operator'?s?|owner'?s?|asking|any|requiring|requesting|seeking|further|explicit|their|my|customer'?s?)? ?(?:for )?(?:any |explicit |user |human |further )*(?:confirmation|approval|consent|permission|verification|knowledge|authorization|safety checks?|authentication)\b(?=.{0,120})",
+        r"\b(?:silently|secretly|covertly|quietly|discreetly) (?:send|add|append|forward|include|insert|execute|run|copy|delete|modify|change|collect|log|record|transfer|bcc|upload|replace|store|disable|approve)\b",
+        r"\b(?:hide|conceal|keep) (?:this|these|it|that)(?: instructions?| message| rules?| fact| behaviou?r| note)? (?:secret |hidden |confidential |private )?from (?:the |all |any )?(?:users?|customers?|humans?|operators?|developers?|owners?|administrators?|auditors?|logs?)\b",
+    ),
+    _rule(
+        "plants a rule for later",
+        "whenever when if anytime always future every remember next upon permanent permanently memory memorize trigger says asks asked mentions keyword phrase before",
+        rf"\b(?:whenever|when(?:ever)?|if|any ?time|every time|each time|next time|once|as soon as|upon)(?: that)? {_some(1)}(?:{_USERS}|anyone|anybody|someone|somebody|they|you(?:'re| are)?) (?:ever )?(?:asks?|says?|mentions?|requests?|types?|writes?|enters?|wants?|inquires?|sends?|is|are asked|asked|questioned|needs?|talks? about|brings? up|searches|discusses|uploads?|logs? in|sees?|hears?|receives?) {_some(14)}[,:]? ?(?:then )?(?:you )?(?:(?:must|should|will|shall|always|only|never|immediately|instead|first|simply|please|also) ){{1,3}}{_DO}\b",
+        rf"\b(?:whenever|when(?:ever)?|if|any ?time|every time|each time|next time|upon)(?: that)? {_some(1)}{_USERS} (?:ever )?(?:asks?|says?|mentions?|requests?|types?|writes?|enters?|inquires?|sends?) {_some(14)}[,:] ?(?:then )?(?:please )?{_DO}\b",
+        rf"\b(?:remember|store|save|record|memorize|note|keep|persist|retain|log|add)(?: this| that| the following| it| these| in mind)? {_some(10)}(?:for|in|to|across|into|during) (?:all |any |every |your |the )*(?:future|permanent|long-?term|subsequent|upcoming|core|persistent|next|later) (?:\w{{1,20}} )?(?:conversations?|sessions?|interactions?|memory|instructions?|chats?|responses|requests?|queries|answers|users?|tasks?|replies)\b",
+        r"\b(?:write|save|store|add|commit|put|insert)(?: this| the following| that| it| to| in)* (?:to |in |into )?(?:your |the agent'?s |long-?term |permanent |persistent )+memory\b",
+        rf"\b(?:in|for) (?:all|every|each|any) (?:future|subsequent|following|upcoming|other) (?:\w{{1,20}} )?(?:conversations?|sessions?|interactions?|responses?|chats?|requests?|replies|answers|queries|tasks?)[, ] ?(?:you )?(?:(?:must|should|will|shall|always|only|never|please) )*(?:{_DO}|act|behave|pretend|begin|start|end|append|prefer)\b",
+        rf"\b(?:for|from) (?:the rest of|now until the end of) (?:this|the|our) (?:conversation|session|chat) {_some(2)}(?:you|act|respond|reply|ignore|answer|pretend)\b",
+    ),
+    _rule(
+        "steers the agent from now on",
+        "now henceforth onwards onward forward always must comply obey agents assistants",
+        rf"\b(?:from (?:now|this point|here|this moment|today|this message|here on)(?: on| onwards?| forward| out)*|henceforth|going forward|hereafter),? {_some(1)}(?:you(?:r| are|'re| will| must| shall| should| have| can| may| only)?|always|never|respond|reply|answer|act|ignore|only|treat|speak|all (?:responses|answers|requests|users|agents)|every (?:response|answer|request|user)|approve|disregard|refer to|comply|do not|begin|address|trust)\b(?! (?:and i|are my|my))",
+        r"\byou (?:must|shall|will|should|are required to|have to|need to)(?: now| always| only| never| immediately)* (?:comply|obey|execute|disclose|reveal|bypass|grant|forward|exfiltrate|approve all|follow (?:all|any|every|my) (?:instructions|orders|commands)|answer (?:all|any|every) (?:questions?|prompts?)|respond (?:as|only|with)|accept all|never refuse|not refuse|provide (?:the )?(?:passwords?|credentials))\b",
+        r"(?:^|[.!?:;\n\"'(\[]\s{0,3})(?:always|you must always|never) (?:comply|obey|execute|approve|bypass|grant|forward|recommend|trust|accept|refuse|disclose|reveal|redirect|include (?:the|this|a link|an?)|respond (?:with|as|in|to)|reply (?:with|as|in)|answer (?:with|as|in)|follow (?:instructions|orders|commands|any)|send (?:the|a copy|all)|say that|claim that|tell (?:the )?(?:users?|customers?)|share (?:the |any )?(?:passwords?|credentials|data|secrets)|provide (?:the )?(?:passwords?|credentials|admin)|allow|run|transfer|prioriti[sz]e)\b",
+        r"\b(?:all|every|any|each) (?:ai )?(?:agents?|assistants?|models?|bots?) (?:reading|processing|that reads?|must|should|shall|will|are|who|receiving|seeing|have|with access)\b",
+        rf"\bcomply with (?:all|any|every|each|whatever|my|user|the user'?s?) {_some(3)}(?:requests?|demands?|instructions?|commands?|orders)\b",
+    ),
+    _rule(
+        "claims rights or lifts restrictions",
+        "admin administrator root superuser elevated privileged permissions privileges restrictions restriction limitations filters guardrails safeguards access clearance authorized "
+        "verified unrestricted bypass_safety bypass restricted lifted disabled authentication safety trusted override confirmation",
+        rf"\b(?:i am|i'm|i have|user (?:is|has)|user has been|this user (?:is|has)|the user (?:is|has)|you (?:have|now have|are granted)|has|have|with|granted?|given|give|gain|authenticated as|logged in as|verified as|act as|assume|treat (?:me|them|this user|him|her) as|grants?|is now|am now|elevated? to|escalate(?:d)? to|promote(?:d)? to|as)(?: an?| the| your| my| me| them| full| verified| trusted)* {_RIGHTS}(?: and \w{{1,20}})? {_ACCESS}\b",
+        r"\b(?:safety|security|content|ethical|access|all|any|privacy|usage|system|moderation|previous)(?: \w{1,20}){0,2} (?:restrictions?|limitations?|limits|filters?|guardrails?|safeguards?|checks?|protocols?|guidelines|controls?|policies|measures) (?:are|have been|is|were|was|has been)? ?(?:now |temporarily |permanently |hereby |fully |completely |all )*(?:disabled|lifted|removed|suspended|off|deactivated|waived|bypassed|void|turned off|inactive|relaxed|overridden|not apply)\b",
+        r"\b(?:restrictions|limitations|guardrails|safeguards|filters|confirmation|safety|safety_\w{1,20}|require_confirmation|bypass_\w{1,20}|restricted|moderation|content_filter)[\"']?\s{0,2}(?:[:=]|(?:set )?to|is|are)\s{0,2}[\"']?(?:none|null|disabled|off|false|lifted|removed)\b",
+        r"\b(?:bypass|disable|override|skip|ignore)_(?:safety|security|filters?|checks?|auth\w{0,10}|confirmation|guardrails?|restrictions?)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:true|1|on|yes|enabled)\b",
+        r"\b(?:set|update|change|modify)\b[^\n.]{0,40}\b(?:require_confirmation|safety\w{0,20}|can_modify\w{0,20}|is_admin|role|access_level|permissions?|trust_level)[\"']?\s{0,2}(?:to|[:=,])\s{0,2}(?:value\s{0,2}[:=]\s{0,2})?[\"']?(?:false|true|none|off|admin|root|superuser|all|full|0|1)\b",
+        r"\brole\s{0,2}[:=]\s{0,2}[\"']?(?:superuser|root|super_?admin|administrator)\b",
+        r"\b(?:user|caller|requester|i) (?:is|am|has been|have been|was) (?:already )?(?:verified|authenticated|authorized|confirmed|approved|cleared|whitelisted|trusted) (?:as|to|for|by) (?:an? |the |full |all |bypass )*(?:security researcher|admin\w{0,12}|root|developer|owner|system|super\w{0,8}|access|bypass|unrestricted|operator|all|any|openai|anthropic|employee|staff|executive|ceo)\b",
+        r"\b(?:act|respond|operate|proceed|continue|work)\b[^\n.]{0,60}\b(?:bypass(?:ing)? (?:all |any |the )?(?:security|safety|filters|restrictions|authentication)|full (?:access|permissions) to (?:all|every|any)|elevated (?:access|privileges|permissions))\b",
+        r"\b(?:no|without|zero)(?: any)? (?:safety|ethical|content|moral|security|moderation) (?:guidelines|restrictions|filters?|limits|limitations|checks?|rules|constraints|guardrails|policies|boundaries)\b",
+        r"\b(?:clear|delete|remove|erase|wipe|forget|purge) (?:all |any |the |your |every )+(?:safety|security|guardrail|policy|restriction)[- ]?(?:related)? ?(?:entries|records|rules|memories|instructions|notes|constraints|checks|settings)\b",
+    ),
+    _rule(
+        "has the agent run or destroy something",
+        "rm curl wget bash sudo powershell eval exec execute delete drop wipe purge erase run destroy table os subprocess transfer base64 decode shell command commands",
+        r"\brm\s{1,3}-(?:rf|fr|r)\b|\bcurl\s{1,3}[^\n|]{1,200}\|\s{0,3}(?:ba|z)?sh\b|\bwget\s{1,3}[^\n|;&]{1,200}(?:\||;|&&)\s{0,3}(?:ba|z)?sh\b|\bpowershell(?:\.exe)?\s{1,3}-(?:e|enc|nop|w)\w{0,12}\b",
+        r"\b(?:drop|truncate) (?:table|database)\b(?= ?(?:\w{1,40} ?;|\w{1,40}[\s;]*(?:--|$)|users|all|customers|accounts|records))|\bos\.system\s{0,2}\(|\bsubprocess\.(?:run|call|Popen)\s{0,2}\(|\b(?:eval|exec)\s{0,2}\((?:input|base64|request)",
+        r"\b(?:delete|wipe|purge|erase|destroy|remove|clear|drop|corrupt) (?:all|every|each|the entire|everything in)(?: of)?(?: the| your| user| stored| my| our| customer)* (?:\w{1,20} )?(?:memor(?:y|ies)|records?|data|databases?|entries|logs|files?|backups?|accounts?|user data|tables|customers?)\b",
+        rf"\b(?:decode|decrypt|deobfuscate|unscramble)(?: this| the following| it| and| then)* {_some(6)}(?:and|then) (?:execute|run|follow|obey|comply|do)\b",
+        rf"\b(?:run|execute|invoke|eval(?:uate)?) (?:any|all|every|the following|whatever|this)(?: \w{{1,20}}){{0,2}} (?:commands?|code|scripts?|shell commands?|bash commands?|instructions?|payload|functions?|queries) {_some(4)}(?:without|they|user|immediately|as root|provided?|i |given|silently|that|in |on |from|now|:)",
+        rf"\b(?:transfer|wire|send|move|pay) {_some(3)}(?:\$|€|£|usd|btc|eth|funds|money|all (?:the )?(?:funds|money|balance)|crypto\w{{0,10}}) {_some(6)}to {_some(3)}(?:account|wallet|0x[0-9a-f]{{6}}|bc1|iban|address)\b",
+    ),
+    _rule(
+        "says it in another language",
+        # One verb of each language; see the patterns.
+        "ignora ignorar ignore ignorez ignorer oublie oubliez oublier olvida olvide olvidar descarta omite ignoriere ignorieren ignorier vergiss vergessen missachte "
+        "dimentica dimenticare tralascia esqueça esqueca desconsidere ignorem negeer vergeet zignoruj zapomnij ignorera glöm ignorér glem unut bỏ abaikan lupakan zanemari ignoreaza ignoră",
+        r"\b(?:ignor[ae]r?|olvid[ae]r?|descart[ae]|omit[ae]|desobedece)\b[^\n.]{0,40}?\b(?:instrucciones|indicaciones|órdenes|ordenes|reglas|directrices|restricciones|todo lo anterior)\b",
+        r"\b(?:ignore[zr]?|oublie[zr]?|ne (?:tiens|tenez) pas compte)\b[^\n.]{0,40}?\b(?:instructions|consignes|règles|regles|directives|ordres|tout ce qui précède)\b(?=[^\n.]{0,30}\b(?:précédentes?|precedentes?|antérieures?|anterieures?|ci-dessus|initiales|système|reçues|données)\b|.{0,1}$)",
+        r"\b(?:oublie[zr]?)\b[^\n.]{0,30}\b(?:instructions|consignes|règles|directives)\b",
+        r"\b(?:ignorier(?:e|en|t)?|vergiss|vergessen sie|missachte|überschreibe|umgehe)\b[^\n.]{0,40}?\b(?:anweisungen|instruktionen|befehle|regeln|vorgaben|richtlinien|anleitungen|einschränkungen)\b",
+        r"\b(?:ignora(?:re|te)?|dimentica(?:re|te)?|tralascia)\b[^\n.]{0,40}?\b(?:istruzioni|indicazioni|regole|direttive|ordini|comandi)\b",
+        r"\b(?:ignor[ea]r?m?|esque[çc]a|desconsidere|desrespeite)\b[^\n.]{0,40}?\b(?:instruções|instrucoes|regras|orientações|diretrizes|ordens|comandos)\b",
+        r"\b(?:negeer|vergeet)\b[^\n.]{0,40}?\b(?:instructies|aanwijzingen|regels|opdrachten|richtlijnen)\b",
+        r"\b(?:zignoruj|zapomnij|pomiń)\b[^\n.]{0,40}?\b(?:instrukcj\w{1,4}|poleceni\w{1,4}|zasad\w{0,4}|reguł\w{0,4})\b",
+        r"\b(?:ignorera|glöm|ignorér|glem)\b[^\n.]{0,40}?\b(?:instruktion\w{0,5}|regler\w{0,3}|anvisning\w{0,5})\b",
+        r"\b(?:abaikan|lupakan)\b[^\n.]{0,40}?\b(?:instruksi|perintah|aturan)\b|\bbỏ qua\b[^\n.]{0,40}?(?:hướng dẫn|chỉ dẫn|lệnh)",
+        r"\b(?:talimat|komut|yönerge)\w{0,8}\b[^\n.]{0,30}\b(?:yok say|unut|görmezden gel|göz ardı et)\w{0,4}\b",
+    ),
+)
+"""Every kind of instruction, with the words that make it worth a look."""
+
+# In alphabets without the words above: what is to be ignored, within some characters of the verb.
+_OTHER_SCRIPTS = re.compile(
+    r"(?:忽略|无视|無視し?|忘记|忘記|不要理会|不要遵守|绕过)[^\n。.!?]{0,14}?(?:指令|指示|提示词?|规则|規則|说明|要求|限制|命令|設定|设定)"
+    r"|(?:指示|命令|ルール|プロンプト|設定|制限|指令)[^\n。.!?]{0,10}?(?:無視|忘れ|破棄|無効)"
+    r"|(?:지시|명령|지침|규칙|프롬프트|제한)[^\n。.!?]{0,12}?(?:무시|잊|우회)"
+    r"|(?:[иИ]гнориру\w{1,4}|[зЗ]абуд\w{1,3}|[оО]тмени\w{0,2}|[нН]е следуй\w{0,2}|[пП]роигнориру\w{1,4})[^\n.]{0,40}?(?:инструкци\w{1,3}|указани\w{1,3}|правил\w{0,3}|команд\w{0,3}|ограничени\w{1,3}|промпт\w{0,3})"
+    r"|(?:[іІ]гнору\w{1,4}|[зЗ]абуд\w{1,3})[^\n.]{0,40}?(?:інструкці\w{1,3}|вказівк\w{1,3}|правил\w{0,3})"
+    r"|(?:تجاهل|انس|تخط)[^\n.]{0,30}?(?:التعليمات|الأوامر|القواعد|تعليمات|القيود)"
+    r"|(?:निर्देशों|निर्देश|नियमों|आदेशों)[^\n.।]{0,20}?(?:अनदेखा|नज़रअंदाज़|नजरअंदाज|भूल|उपेक्षा)"
+    r"|(?:התעלם|שכח)[^\n.]{0,30}?(?:ההוראות|הוראות|הכללים)|(?:αγνόησ\w{1,3}|ξέχασ\w{1,3})[^\n.]{0,40}?(?:οδηγί\w{1,3}|κανόν\w{1,3})"
+    r"|(?:ละเว้น|เพิกเฉย|ลืม)[^\n]{0,20}?(?:คำสั่ง|คำแนะนำ)"
+)
+_MARKS = (
+    "<|",
+    "[inst",
+    "<<sys",
+    "</",
+    "{{",
+    "[/inst",
+    "<start_of",
+    "<system",
+    "<admin",
+    "<instr",
+    "<prompt",
+    "<sys",
+    "<dev",
+    "<important",
+    "<secret",
+)
+
+WORDS: frozenset[str] = frozenset().union(*(rule.words for rule in RULES))
+_BY_WORD: dict[str, tuple[Rule, ...]] = {
+    word: tuple(rule for rule in RULES if word in rule.words) for word in WORDS
+}
+_MESSAGES = next(rule for rule in RULES if rule.what.startswith("plays"))
+# An instruction has some words; in scripts without spaces it is shorter.
+_SHORTEST, _SHORTEST_WORD = 5, 24
+_WORDS_OF = re.compile(r"[^\W\d]+(?:_[^\W\d]+)*")
+
+
+def injections_in(text: str) -> list[Spot]:
+    """Returns the places in a text that instruct the agent, in order; also those in a disguise."""
+    if len(text) < _SHORTEST or (" " not in text and len(text) < _SHORTEST_WORD and text.isascii()):
+        return []
+    found: list[Spot] = []
+    for reading in readings(text, DISGUISED):
+        for what, (start, end) in _instructions(reading.text):
+            said = f"{what}, in {reading.disguise}" if reading.disguise else what
+            found.append(Spot(said, reading.original(start, end)))
+        if found and not reading.disguise:
+            break  # what is said openly need not be decoded
+    unique = {spot.what: spot for spot in reversed(found)}
+    return sorted(unique.values(), key=lambda spot: spot.span)
+
+
+def _instructions(text: str) -> Iterable[tuple[str, tuple[int, int]]]:
+    lower = text.lower()
+    rules = {
+        rule: None
+        for word in WORDS.intersection(_WORDS_OF.findall(lower))
+        for rule in _BY_WORD[word]
+    }
+    if any(mark in lower for mark in _MARKS):
+        rules[_MESSAGES] = None
+    for rule in rules:
+        if match := rule.pattern.search(text):
+            yield rule.what, match.span()
+    if not text.isascii() and (match := _OTHER_SCRIPTS.search(text)):
+        yield "says it in another language", match.span()
+
+
+DISGUISED: frozenset[str] = frozenset(
+    [
+        "ignore",
+        "previous",
+        "instructions",
+        "instruction",
+        "disregard",
+        "override",
+        "system",
+        "prompt",
+        "reveal",
+        "bypass",
+        "restrictions",
+        "forget",
+        "guidelines",
+        "unrestricted",
+        "developer",
+        "execute",
+        "password",
+        "credentials",
+        "safety",
+        "exfiltrate",
+        "administrator",
+        "pretend",
+        "following",
+        "secrets",
+        "earlier",
+    ]
+)
+"""Words for which a text is read backwards, in ROT13 and with its letters in order."""

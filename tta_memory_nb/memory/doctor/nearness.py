@@ -1,0 +1,359 @@
+"""Pairs of texts that say nearly the same, among very many.
+
+Candidates come from MinHash with bands (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets,
+chapter 3), by the package rensa. A word is in the hashed set several times, more often the rarer it is, so that the
+sketch estimates a similarity by information: that of two texts about the same, and not of two that
+both begin with "do you like". Each candidate is then compared exactly.
+
+A pair counts if chance does not explain it: the words that both texts have must carry more bits than the memory has pairs
+of texts. How many bits a word carries is estimated from the words before it, in what other users say (trigrams,
+interpolated): so a phrase that everybody uses carries few, however long it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from math import log2
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from ...search.ranked.stop_words import ENGLISH
+from .needed import needed
+
+if TYPE_CHECKING:
+    from .examined import Examined, Record
+
+Ratio: TypeAlias = Callable[..., float]
+"""Says how similar two texts are, from 0 to 100."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_HASHES, _ROWS = 128, 4
+"""Pairs that share 6 of 10 bits become candidates with a probability of 0.99, those that share 2 with 0.05."""
+
+_BITS_A_COPY = 3.0
+_LEAST_TEXTS = 1000
+"""A small memory does not say how rare a word is; it counts as one of so many texts."""
+
+_BITS_OF_COMMON = 3.0
+_LEAST_RATIO = 75.0
+_LARGEST_BUCKET = 100
+_MOST_WORDS = 2000
+_SPELLING = 80.0
+_TRIGRAM, _BIGRAM = 1.0, 10.0
+_PAUSE = 256
+
+
+class Near(NamedTuple):
+    """Two texts that say nearly the same.
+
+    Attributes:
+        one: position of the first text.
+        other: position of the second text.
+        score: share of the information of both texts that both have, from 0 to 1.
+        differing: words that only one of them has, in order.
+    """
+
+    one: int
+    other: int
+    score: float
+    differing: tuple[str, ...]
+
+
+class _Text:
+    """A distinct text.
+
+    Attributes:
+        words: its words, in order.
+        users: numbers of the users who say it.
+        bits: what its distinct words carry together.
+    """
+
+    __slots__ = ("bits", "ordered", "users", "words")
+
+    def __init__(self, words: Sequence[str], users: set[int]) -> None:
+        self.words = words
+        self.users = users
+        self.bits = 0.0
+        self.ordered = ""
+
+
+def near_groups(
+    examined: Examined, least: float
+) -> Iterator[list[tuple[list[list[Record]], Near]] | None]:
+    """Yields None now and then, and at last groups of records whose texts say nearly the same.
+
+    Each group is a list of lists: the records that have one text, then those that have another one. With it
+    comes how near the second text is to the first.
+
+    Args:
+        examined: the records.
+        least: the least share of information that two texts must have in common, from 0 to 1.
+
+    Raises:
+        MissingPackage: rensa or rapidfuzz is not installed.
+    """
+    kept = examined.kept.get(("near", least))
+    if kept is not None:
+        yield kept
+        return
+    same: dict[str, list[Record]] = {}
+    for record in examined.each():
+        if record is None:
+            yield None
+        elif record.main:
+            same.setdefault(record.folded, []).append(record)
+    records = list(same.values())
+    texts: list[_Text] = []
+    numbers: dict[str, int] = {}
+    for number, (folded, alike) in enumerate(same.items()):
+        if number % _PAUSE == 0:
+            yield None
+        users = {numbers.setdefault(each.user or each.key, len(numbers)) for each in alike}
+        texts.append(_Text(_WORD.findall(folded)[:_MOST_WORDS], users))
+    pairs: list[Near] = []
+    for found in near_texts(texts, least):
+        if found is None:
+            yield None
+        else:
+            pairs.append(found)
+    groups = [([records[number] for number in members], best) for members, best in _grouped(pairs)]
+    examined.kept["near", least] = groups
+    yield groups
+
+
+def _grouped(pairs: Iterable[Near]) -> list[tuple[list[int], Near]]:
+    """Returns groups in which every text is near to the first one, the nearest pairs first."""
+    leaders: dict[int, list[int]] = {}
+    best: dict[int, Near] = {}
+    leader_of: dict[int, int] = {}
+    for pair in sorted(pairs, key=lambda each: -each.score):
+        one, other = pair.one, pair.other
+        if one in leader_of and other in leader_of:
+            continue
+        if other in leader_of:
+            one, other = other, one
+        if one not in leader_of:
+            leaders[one], best[one], leader_of[one] = [one], pair, one
+        if leader_of[one] == one:
+            leaders[one].append(other)
+            leader_of[other] = one
+        else:  # near to a text that is near to the first one: a group of its own
+            leaders[other], best[other], leader_of[other] = [other, one], pair, other
+    return [(members, best[leader]) for leader, members in leaders.items()]
+
+
+def near_texts(texts: Sequence[_Text], least: float) -> Iterator[Near | None]:
+    """Yields pairs of texts that say nearly the same, and None now and then."""
+    total = max(len(texts), _LEAST_TEXTS)
+    counts = Counter(word for text in texts for word in set(text.words))
+    bits = {
+        word: min(log2(total / count), _BITS_OF_COMMON) if word in ENGLISH else log2(total / count)
+        for word, count in counts.items()
+    }
+    # Among so many pairs, one has this many bits in common by chance.
+    least_bits = 2 * log2(total) - 1
+    chosen: list[int] = []
+    for number, text in enumerate(texts):
+        text.bits = sum(bits[word] for word in set(text.words))
+        if text.bits >= least_bits * 0.75 and len(text.words) >= 4:
+            chosen.append(number)
+    likely: list[tuple[int, int]] = []
+    for batch in _candidates([texts[number] for number in chosen], bits):
+        if batch is None:
+            yield None
+        else:
+            likely.extend((chosen[one], chosen[other]) for one, other in batch)
+    ratio: Ratio = needed("rapidfuzz.fuzz", "near-duplicates").ratio
+    checked: list[Near] = []
+    for number, (one, other) in enumerate(likely):
+        if number % _PAUSE == 0:
+            yield None
+        near = _compared(ratio, one, other, texts[one], texts[other], bits, least)
+        if near is not None:
+            checked.append(near)
+    yield from _unlikely(checked, texts, counts, total, least_bits)
+
+
+def _candidates(
+    texts: Sequence[_Text], bits: dict[str, float]
+) -> Iterator[list[tuple[int, int]] | None]:
+    """Yields pairs of positions of texts that are probably near, each pair once, and None now and then."""
+    import numpy as np
+
+    minhash = needed("rensa", "near-duplicates").RMinHash
+    sketches = np.empty((len(texts), _HASHES), np.uint32)
+    for number, text in enumerate(texts):
+        if number % _PAUSE == 0:
+            yield None
+        sketch = minhash(_HASHES, 1)
+        sketch.update(
+            [
+                f"{word} {copy}"
+                for word in set(text.words)
+                for copy in range(max(1, round(bits[word] / _BITS_A_COPY)))
+            ]
+        )
+        sketches[number] = sketch.digest()
+    codes = []
+    for first in range(0, _HASHES, _ROWS):
+        band = np.ascontiguousarray(sketches[:, first : first + _ROWS])
+        keys = band.view(f"V{4 * _ROWS}").ravel()
+        order = np.argsort(keys, kind="stable")
+        yield None
+        same = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+        codes.append(_pairs_of_runs(same, order, len(texts)))
+    yield None
+    if not codes:
+        return
+    unique = np.unique(np.concatenate(codes))
+    for start in range(0, len(unique), 65_536):
+        part = unique[start : start + 65_536]
+        yield list(zip((part // len(texts)).tolist(), (part % len(texts)).tolist(), strict=True))
+
+
+def _pairs_of_runs(same: Any, order: Any, count: int) -> Any:
+    """Returns the pairs within each run of equal keys as numbers ``one * count + other``.
+
+    Args:
+        same: places in ``order`` whose key is that of the next place.
+        order: positions of texts, sorted by their key.
+        count: number of texts.
+    """
+    import numpy as np
+
+    found = []
+    breaks = np.flatnonzero(np.diff(same) != 1) + 1
+    for run in np.split(same, breaks) if len(same) else ():
+        members = np.sort(order[run[0] : run[-1] + 2][:_LARGEST_BUCKET])
+        one, other = np.triu_indices(len(members), 1)
+        found.append(members[one].astype(np.int64) * count + members[other])
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def _compared(
+    ratio: Ratio,
+    one: int,
+    other: int,
+    text: _Text,
+    second: _Text,
+    bits: dict[str, float],
+    least: float,
+) -> Near | None:
+    """Returns how near two texts are, or None if they are not near enough."""
+    smaller, larger = sorted((text.bits, second.bits))
+    if smaller < least * larger:
+        return None
+    a, b = set(text.words), set(second.words)
+    shared = sum(bits[word] for word in a & b)
+    only_a, only_b = a - b, b - a
+    # Words that are spelt nearly the same are one.
+    if only_a and only_b and len(only_a) + len(only_b) <= 16:
+        for word in sorted(only_a):
+            near = next(
+                (
+                    each
+                    for each in sorted(only_b)
+                    if len(word) >= 4
+                    and len(each) >= 4
+                    and word.isalpha()
+                    and each.isalpha()
+                    and ratio(word, each) >= _SPELLING
+                ),
+                None,
+            )
+            if near is not None:
+                shared += min(bits[word], bits[near])
+                only_a, only_b = only_a - {word}, only_b - {near}
+    alone = sum(bits[word] for word in only_a | only_b)
+    score = shared / (shared + alone) if shared else 0.0
+    if score < least:
+        return None
+    if ratio(_ordered(text), _ordered(second), score_cutoff=_LEAST_RATIO) < _LEAST_RATIO:
+        return None
+    differing = [word for word in (*text.words, *second.words) if word in only_a or word in only_b]
+    return Near(one, other, round(score, 3), tuple(dict.fromkeys(differing)))
+
+
+def _ordered(text: _Text) -> str:
+    if not text.ordered:
+        text.ordered = " ".join(sorted(text.words))
+    return text.ordered
+
+
+# ---- what chance explains
+
+
+def _unlikely(
+    pairs: Sequence[Near],
+    texts: Sequence[_Text],
+    words: Counter[str],
+    total: int,
+    least_bits: float,
+) -> Iterator[Near | None]:
+    """Yields those pairs that share more than chance and common phrases explain, and None now and then."""
+    wanted = {number for pair in pairs for number in (pair.one, pair.other)}
+    users: dict[tuple[str, ...], set[int]] = {
+        gram: set() for number in wanted for gram in _grams(texts[number].words)
+    }
+    for number, text in enumerate(texts):
+        if number % _PAUSE == 0:
+            yield None
+        for gram in _grams(text.words):
+            said = users.get(gram)
+            if said is not None:
+                said |= text.users
+    for number, pair in enumerate(pairs):
+        if number % _PAUSE == 0:
+            yield None
+        text, second = texts[pair.one], texts[pair.other]
+        own = text.users | second.users
+        shared = {*text.words} & {*second.words}
+        carried = min(
+            sum(
+                bits
+                for word, bits in _surprise(each.words, users, own, words, total)
+                if word in shared
+            )
+            for each in (text, second)
+        )
+        if carried >= least_bits:
+            yield pair
+
+
+_START = ""
+
+
+def _grams(words: Sequence[str]) -> set[tuple[str, ...]]:
+    """Returns the sequences of two and of three words of a text, with two places before its first word."""
+    padded = [_START, _START, *words]
+    return {*pairwise(padded), *zip(padded, padded[1:], padded[2:], strict=False)}
+
+
+def _surprise(
+    words: Sequence[str],
+    users: dict[tuple[str, ...], set[int]],
+    own: set[int],
+    counts: Counter[str],
+    total: int,
+) -> Iterator[tuple[str, float]]:
+    """Yields the words of a text with the bits they carry, each once, by what users other than its own say."""
+
+    def others(*gram: str) -> int:
+        return len(users.get(gram, own) - own)
+
+    seen: set[str] = set()
+    padded = [_START, _START, *words]
+    for first, second, word in zip(padded, padded[1:], padded[2:], strict=False):
+        if word in seen:
+            continue
+        seen.add(word)
+        # A text of eight words is as likely to have a word as eight places are.
+        alone = max(counts[word] - 2, 0.3) / total / 8
+        before = total if second == _START else max(counts[second] - 2, 0)
+        by_one = (others(second, word) + _BIGRAM * alone) / (before + _BIGRAM)
+        by_two = (others(first, second, word) + _TRIGRAM * by_one) / (
+            (total if second == _START else others(first, second)) + _TRIGRAM
+        )
+        yield word, -log2(min(1.0, by_two))
