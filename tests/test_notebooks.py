@@ -206,6 +206,13 @@ def the_question_is_answered(solver: Solver) -> None:
     assert solver.value(*solver.blocks) == 1.0
 
 
+def one_note_about_the_harbour_is_left(solver: Solver) -> None:
+    solver.run(*solver.blocks)
+    assert solver.kernel.value(
+        "[r.key for r in memory.sync.search_records('old harbour', None)]"
+    ) == ["ana:trip:0000000d"]
+
+
 SOLVED: dict[str, Callable[[Solver], None]] = {
     "01_quickstart.ipynb": bob_is_saved_and_all_others_are_kept,
     "02_redis.ipynb": another_kernel_sees_the_seconds_left,
@@ -213,6 +220,7 @@ SOLVED: dict[str, Callable[[Solver], None]] = {
     "04_agent.ipynb": the_model_answers_with_every_line,
     "05_debugging.ipynb": both_departures_are_known,
     "06_finding.ipynb": the_question_is_answered,
+    "07_repair.ipynb": one_note_about_the_harbour_is_left,
 }
 """What has to be true of each solution: it is run by this, after the cells of its notebook."""
 

@@ -264,6 +264,8 @@ def plot_findings(findings: Sequence[Finding]) -> Figure:
     with _styled_figure(height=1.1 + 0.28 * max(len(checks), 4)) as figure:
         if not checks:
             return _empty_figure(figure, "no check has found anything")
+        from matplotlib.ticker import MaxNLocator
+
         totals = [sum(counts[check, severity] for severity in SEVERITIES) for check in checks]
         axes = _axes(figure, _counted(len(findings), "finding"), checks, totals)
         starts = [0] * len(checks)
@@ -285,6 +287,8 @@ def plot_findings(findings: Sequence[Finding]) -> Figure:
         if max(totals) > 50 * min(totals):
             axes.set_xscale("symlog", linthresh=10)
             axes.set_xlabel("findings, the scale is logarithmic above 10")
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0, labelcolor=_INK)
         axes.margins(x=0.12)

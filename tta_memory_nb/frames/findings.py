@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..errors import harmless
 from ..table import PATHS_ATTR, portable
 from .layout import EMPTY, Cell, Column, cut
 
@@ -22,7 +23,7 @@ def findings_frame(findings: Sequence[Finding]) -> pd.DataFrame:
     """Returns a table with a row for each finding of `SyncMemory.diagnose`.
 
     The index is ``finding``, the name of the check. The columns are ``severity``, ``what`` is wrong, ``evidence`` (texts
-    with the places in «», secrets masked), ``keys`` (a list; of duplicates the one to keep first), the proposed ``repair``,
+    with the places in «», secrets masked, and what nobody sees as escape sequences), ``keys`` (a list; of duplicates the one to keep first), the proposed ``repair``,
     ``where`` the places are (``text[10:24]``, in characters of a field), ``counterpart`` (a key, or None) and
     ``score`` (from 0 to 1, NA where a check only knows yes and no).
     """
@@ -58,12 +59,12 @@ def is_findings(frame: pd.DataFrame) -> bool:
 def lay_out_findings(checks: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> list[Column]:
     """Returns the columns to show of findings: how bad, what, where it is seen, in which records, and what to do."""
     return [
-        Column("severity", "text", [Cell(str(severity)) for severity in columns["severity"]]),
-        Column("finding", "text", [Cell(check) for check in checks]),
         Column("what", "main", [cut(what, (), _WIDTH) for what in columns["what"]]),
-        Column("evidence", "main", [_marked(text) for text in columns["evidence"]]),
+        Column("severity", "number", [Cell(str(severity)) for severity in columns["severity"]]),
+        Column("finding", "number", [Cell(check) for check in checks]),
         Column("keys", "key", [_some_keys(keys) for keys in columns["keys"]]),
-        Column("repair", "main", [cut(repair, (), _WIDTH) for repair in columns["repair"]]),
+        Column("evidence", "why", [_marked(text) for text in columns["evidence"]]),
+        Column("repair", "why", [cut(repair, (), _WIDTH) for repair in columns["repair"]]),
     ]
 
 
@@ -74,9 +75,10 @@ def _quoted(evidence: Sequence[Evidence]) -> str:
 def _excerpt(evidence: Evidence) -> str:
     pieces, at = [], 0
     for start, end in evidence.marks:
-        pieces += [evidence.excerpt[at:start], _MARK[0], evidence.excerpt[start:end], _MARK[1]]
+        before, marked = harmless(evidence.excerpt[at:start]), harmless(evidence.excerpt[start:end])
+        pieces += [before, _MARK[0], marked, _MARK[1]]
         at = end
-    return "".join([*pieces, evidence.excerpt[at:]])
+    return "".join([*pieces, harmless(evidence.excerpt[at:])])
 
 
 def _places(evidence: Sequence[Evidence]) -> str:

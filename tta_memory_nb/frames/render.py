@@ -43,6 +43,7 @@ _STYLE = """<style>
 }
 .tta-memory tbody th { max-width: 16em; }
 .tta-memory .tta-main { white-space: normal; overflow-wrap: anywhere; min-width: 24em; max-width: 36em; }
+.tta-memory .tta-why { white-space: normal; overflow-wrap: anywhere; min-width: 16em; }
 .tta-memory .tta-text { max-width: 18em; }
 .tta-memory .tta-number, .tta-memory .tta-time { max-width: none; }
 .tta-memory .tta-key, .tta-memory .tta-time { opacity: 0.75; }

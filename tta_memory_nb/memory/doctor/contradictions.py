@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ...table import Path, field_name
@@ -113,135 +112,129 @@ _OBJECTS = ("object", "value", "tail")
 _LONGEST = 80
 _MOST_VALUES = 4
 _MANY = 6
-_SERIES = 0.6
+_SERIES = 0.3
+_LONGEST_TEXT = 20_000
+_PASSING_ENDS = ("id", "_at", "_time", "_date", "_count")
 
 
-class _Said(NamedTuple):
-    """A value of a slot, where a record says it."""
+_TELLING_WORDS = 5
 
+
+class _Fact(NamedTuple):
+    """A value of a slot, where a record says it.
+
+    Attributes:
+        slot: what the fact is about, below its user.
+        name: the same in words.
+        value: the value, folded.
+        record: the record that says it.
+        path, text, span: where the record says it.
+    """
+
+    slot: tuple[Any, ...]
+    name: str
     value: str
     record: Record
-    evidence: Evidence
+    path: Path
+    text: str
+    span: tuple[int, int]
+
+    @property
+    def evidence(self) -> Evidence:
+        """The place as evidence."""
+        return self.record.evidence(self.path, self.text, self.span)
+
+    @property
+    def dated(self) -> str:
+        """The value with the instant at which it was written."""
+        value = without_secrets(self.value)[:_LONGEST]
+        return f"'{value}' ({shown_instant(int(self.record.at))})"
 
 
 def contradictions(examined: Examined) -> Iterator[Finding | None]:
     """Finds facts of one user that have several values, with the instants at which each was written."""
-    slots: dict[tuple[Any, ...], list[tuple[str, Record, Path, str, tuple[int, int]]]] = {}
-    names: dict[tuple[Any, ...], str] = {}
+    slots: dict[tuple[Any, ...], list[_Fact]] = {}
     for record in examined.each():
         if record is None:
             yield None
             continue
-        for slot, name, value, path, text, span in _facts(record):
-            place = (record.user or None, *slot)
-            slots.setdefault(place, []).append((value, record, path, text, span))
-            names[place] = name
-    for number, (place, said) in enumerate(slots.items()):
+        for fact in _facts(record):
+            slots.setdefault((record.user, *fact.slot), []).append(fact)
+    for number, said in enumerate(slots.values()):
         if number % PAUSE == 0:
             yield None
-        values = Counter(value for value, *_ in said)
-        if len(values) < 2 or not _contradict(place, said, values):
-            continue
-        yield _finding(names[place], said)
+        if len(said) > 1 and _contradict(said):
+            yield _finding(said)
 
 
-def _facts(
-    record: Record,
-) -> Iterator[tuple[tuple[Any, ...], str, str, Path, str, tuple[int, int]]]:
-    """Yields slot, name, value, path, text and span of each fact of a record."""
+def _facts(record: Record) -> Iterator[_Fact]:
+    """Yields the facts of a record: its fields that say something of its user, a triple, its sentences."""
     fields: dict[str, tuple[Path, str]] = {}
     for path, leaf in record.leaves:
-        if not path or isinstance(leaf, (dict, list)) or leaf is None:
-            continue
-        text = leaf_text(leaf)
-        if not text or len(text) > _LONGEST or "\n" in text:
-            continue
-        name = path[-1].lower().replace("_", "").replace("-", "")
-        fields.setdefault(name, (path, text))
-        if (
-            name not in _PASSING
-            and path != record.main_path
-            and not name.endswith(("id", "at", "time", "date", "count"))
-        ):
-            # Without a subject, a field of the record as a whole is about its user.
-            yield (
-                ("field", path),
-                field_name(path),
-                text.casefold().strip(),
-                path,
-                text,
-                (0, len(text)),
-            )
-    yield from _triple(fields)
-    if record.main and len(record.main) <= 20_000:
-        for statement in statements_in(record.main):
-            yield (
-                ("said", *statement.slot),
-                statement.what,
-                statement.value,
-                record.main_path,
-                record.main,
-                statement.span,
+        if path and not isinstance(leaf, (dict, list)) and leaf is not None:
+            text = leaf_text(leaf)
+            if text and len(text) <= _LONGEST and "\n" not in text:
+                fields.setdefault(path[-1].lower(), (path, text))
+    triple = _triple(record, fields)
+    if triple is not None:
+        yield triple
+    else:
+        for name, (path, text) in fields.items():
+            is_passing = name.replace("_", "").replace("-", "") in _PASSING
+            is_prose = path == record.main_path and len(text.split()) >= _TELLING_WORDS
+            if not (is_passing or is_prose or name.endswith(_PASSING_ENDS)):
+                whole = (0, len(text))
+                value = text.casefold().strip()
+                yield _Fact(("field", path), field_name(path), value, record, path, text, whole)
+    if record.main and len(record.main) <= _LONGEST_TEXT:
+        for found in statements_in(record.main):
+            yield _Fact(
+                *(("said", *found.slot), found.what, found.value, record),
+                *(record.main_path, record.main, found.span),
             )
 
 
-def _triple(
-    fields: dict[str, tuple[Path, str]],
-) -> Iterator[tuple[tuple[Any, ...], str, str, Path, str, tuple[int, int]]]:
+def _triple(record: Record, fields: dict[str, tuple[Path, str]]) -> _Fact | None:
     relation = next((fields[name] for name in _RELATIONS if name in fields), None)
     value = next((fields[name] for name in _OBJECTS if name in fields), None)
     if relation is None or value is None:
-        return
+        return None
     subject = next((fields[name][1] for name in _SUBJECTS if name in fields), "")
+    slot = ("triple", subject.casefold(), relation[1].casefold())
     name = " ".join(filter(None, (subject, relation[1])))
     path, text = value
-    slot = ("triple", subject.casefold(), relation[1].casefold())
-    yield slot, name, text.casefold().strip(), path, text, (0, len(text))
+    return _Fact(slot, name, text.casefold().strip(), record, path, text, (0, len(text)))
 
 
-def _contradict(
-    place: tuple[Any, ...],
-    said: list[tuple[str, Record, Path, str, tuple[int, int]]],
-    values: Counter[str],
-) -> bool:
-    """Whether several values of a slot contradict each other, and are no series of measurements."""
-    kind = place[1]
-    if len({record.key for _, record, *_ in said}) < 2:
+def _contradict(said: Sequence[_Fact]) -> bool:
+    """Whether the values of a slot contradict each other, and are no series of measurements."""
+    values = {fact.value for fact in said}
+    if len(values) < 2 or len({fact.record.key for fact in said}) < 2:
         return False
+    kind, *rest = said[0].slot
     if kind == "field":
-        if place[2][-1].lower() in ("value", "object"):
-            return False  # of a triple, which is about something else in each record
         # In many records, a field that has another value nearly each time is no fact about the user.
-        return len(said) < _MANY or len(values) <= _SERIES * len(said) / 2 or len(values) <= 2
-    if kind == "said" and place[2] == "number":
+        return len(said) < _MANY or len(values) <= max(2, _SERIES * len(said))
+    if kind == "said" and rest[0] == "number":
         return len(values) <= _MOST_VALUES and len(said) <= 3 * _MOST_VALUES
     return len(values) <= 2 * _MOST_VALUES
 
 
-def _finding(name: str, said: list[tuple[str, Record, Path, str, tuple[int, int]]]) -> Finding:
-    ordered = sorted(said, key=lambda each: (each[1].at, each[1].key), reverse=True)
-    newest: dict[str, _Said] = {}
-    for value, record, path, text, span in ordered:
-        if value not in newest and len(newest) < _MOST_VALUES + 1:
-            newest[value] = _Said(value, record, record.evidence(path, text, span))
-    keys = _keys(record for _, record, *_ in ordered)
-    now, *before = newest.values()
-    older = ", ".join(_dated(each) for each in before[:_MOST_VALUES])
+def _finding(said: Sequence[_Fact]) -> Finding:
+    ordered = sorted(said, key=lambda fact: (fact.record.at, fact.record.key), reverse=True)
+    newest: dict[str, _Fact] = {}
+    for fact in ordered:
+        newest.setdefault(fact.value, fact)
+    now, *before = list(newest.values())[: _MOST_VALUES + 1]
+    keys = tuple(dict.fromkeys(fact.record.key for fact in ordered))
     others = tuple(key for key in keys if key != now.record.key)
+    name = without_secrets(now.name)[:_LONGEST]
     return Finding(
         "contradictions",
         "medium",
         keys,
-        f"{without_secrets(name)[:_LONGEST]}: now {_dated(now)}, before {older}",
-        tuple(each.evidence for each in newest.values())[:MOST_EVIDENCE],
+        f"{name}: now {now.dated}, before {', '.join(fact.dated for fact in before)}",
+        tuple(fact.evidence for fact in (now, *before)[:MOST_EVIDENCE]),
         Repair("merge", others, "keep the newest value, if it is the right one"),
         before[0].record.key,
     )
-
-
-def _dated(said: _Said) -> str:
-    return f"'{without_secrets(said.value)[:_LONGEST]}' ({shown_instant(int(said.record.at))})"
-
-
-def _keys(records: Iterable[Record]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(record.key for record in records))

@@ -224,7 +224,7 @@ def secrets_in(text: str) -> list[Spot]:
 def _assigned(text: str) -> Iterator[Spot]:
     """Yields what stands behind the name of a secret and does not look like a word."""
     for match in _ASSIGNED.finditer(text):
-        name, value = match[1], match[2].rstrip(".!?)]}")
+        name, value = match[1], match[2].rstrip(".?)]}")
         if len(value) < 4 or _PLACEHOLDER.match(value):
             continue
         is_assigned = text[match.end(1) : match.start(2)].strip("\"'`<([ \n\t)]").strip() in (

@@ -18,14 +18,14 @@ _BLOCK = 1024
 def exact_duplicates(examined: Examined) -> Iterator[Finding | None]:
     """Finds records with the same value, or with the same text whatever their other fields are.
 
-    The order of fields, case and white space make no difference.
+    The order of fields makes no difference, nor do case, white space and punctuation of the text.
     """
     groups: dict[object, list[Record]] = {}
     for record in examined.each():
         if record is None:
             yield None
         else:
-            groups.setdefault(record.folded or (_value_of(record),), []).append(record)
+            groups.setdefault(record.said or (_value_of(record),), []).append(record)
     for group in groups.values():
         if len(group) < 2:
             continue

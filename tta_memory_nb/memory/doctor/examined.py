@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from ...keys import MEMORY_KEY
 from ...main_field import main_field
 from ...table import Path, field_name
 from ...text import fold
+from .disguises import INVISIBLE
 from .finding import Evidence
 from .masking import excerpt_of
 
@@ -21,6 +23,10 @@ PAUSE = 256
 MOST_EVIDENCE = 5
 """How many places a finding shows."""
 
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+"""A word of a folded text."""
+
+_LEAST_WORDS = 3
 _ROLES = frozenset(
     ("role", "sender", "speaker", "author", "from", "source", "origin", "agent", "name")
 )
@@ -39,7 +45,7 @@ class Record:
         session: second part of the key, or empty.
     """
 
-    __slots__ = ("_folded", "entry", "leaves", "main", "main_path", "session", "user")
+    __slots__ = ("_folded", "_said", "entry", "leaves", "main", "main_path", "session", "user")
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
@@ -47,6 +53,7 @@ class Record:
         self.main_path, self.main = _main_of(self.leaves)
         self.user, self.session = owner_of(entry.key)
         self._folded: str | None = None
+        self._said: str | None = None
 
     @property
     def key(self) -> str:
@@ -68,8 +75,16 @@ class Record:
     def folded(self) -> str:
         """The main text without case and with single spaces, for comparisons."""
         if self._folded is None:
-            self._folded = " ".join(fold(self.main).split())
+            self._folded = " ".join(fold(INVISIBLE.sub("", self.main)).split())
         return self._folded
+
+    @property
+    def said(self) -> str:
+        """The words of the main text, or the folded text if it has hardly any: two texts that say the same."""
+        if self._said is None:
+            words = WORD.findall(self.folded)
+            self._said = " ".join(words) if len(words) >= _LEAST_WORDS else self.folded
+        return self._said
 
     @property
     def was_read(self) -> bool:

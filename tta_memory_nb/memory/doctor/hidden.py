@@ -113,7 +113,7 @@ def links_in(text: str) -> list[Spot]:
 
 def _carrying(text: str) -> Iterator[Spot]:
     for match in _LINK.finditer(text):
-        link = match[2].rstrip(").,;!?]}")
+        link = match[2].rstrip(").,;!?]")
         span = match.start(2), match.start(2) + len(link)
         what = _carries(link, is_image=match[1] is not None)
         if what:

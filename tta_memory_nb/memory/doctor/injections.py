@@ -74,7 +74,7 @@ _HIDDEN = (
     r"(?:system ?prompts?|(?:hidden|initial|original|secret|internal|system|developer|pre-?) ?(?:instructions?|prompts?|rules|guidelines|message|configuration)|"
     r"(?:api|access|private|secret|encryption|ssh) keys?|credentials?|passwords?|auth(?:entication)? tokens?|access tokens?|environment variables|"
     r"(?:all|any|every|stored|saved|the) (?:stored |saved |user'?s? |customer'?s? |company |internal |your )?(?:secrets|tokens|credentials|passwords|keys)|"
-    r"\.env\b|(?:personal|private|confidential|sensitive|user|customer|internal|financial|proprietary) (?:data|information|details|records|files|documents)|"
+    r"\.env\b|(?:confidential|sensitive|user|customer|internal|proprietary|user's|customer's) (?:data|information|details|records|files|documents)|"
     r"(?:conversation|chat) (?:history|log)s?|memory (?:contents?|store|bank)|admin password|your (?:instructions|prompt|guidelines|configuration))"
 )
 _MODES = r"(?:developer|dev|debug|god|admin|administrator|root|sudo|jailbreak|maintenance|unrestricted|unfiltered|uncensored|dan|evil|chaos|opposite|bypass|override|superuser|diagnostic|unsafe|test(?:ing)?)"
@@ -99,7 +99,9 @@ RULES: tuple[Rule, ...] = (
         rf"\b{_DROP} (?:everything|anything|all|whatever)(?: (?:that|of))?(?: (?:the|what))? (?:above|before this|prior|previous|previously|you (?:were|have been|'ve been) (?:told|given|taught|instructed)|you know|you'?ve (?:learned|been told)|i (?:said|told you) (?:before|earlier)|(?:was )?said (?:before|above)|written above|that came before|preceding)",
         rf"\b{_DROP} (?:your|the system'?s?|all|all of your|all the) (?:own |assigned |given |core |base |internal )?(?:{_RULES}|ethics|ethical guidelines|morals|safety|filters|identity|persona)\b",
         r"\b(?:ignore|disregard|forget|override) (?:the )?(?:instructions?|guidelines|prompt|directives|ethics|safety|context) (?:and|you|then|above|below|now|in|given|from|that|before|i)\b",
-        r"\bignore (?:all )?instructions\b",
+        r"\bignore (?:all )?(?:instructions|ethics|safety|morals?)\b",
+        rf"\b{_DROP} (?:the |any |these |those )?{_RULES} (?:above|below|given (?:above|before|earlier|to you)|you (?:were|have been|got|received)|from (?:the )?(?:system|developer|before|above|earlier))\b",
+        r"\bforget (?:everything|all)[,.;]? (?:and )?(?:you are|you're|act as|pretend|start over|from now)\b",
         rf"\bforget (?:everything|all) (?:you|and|now|before)\b {_some(4)}(?:you are|act|instead|now|start|new|listen)",
         rf"\b(?:instructions?|rules|guidelines|directives|restrictions|prompts?) {_some(4)}(?:are|is|were|was|have been|has been|be) (?:now |hereby |all |no longer )*(?:void|invalid|obsolete|ignored|overridden|superseded|cancell?ed|revoked|deprecated|null|replaced|rescinded|disregarded|valid anymore|in effect anymore)\b",
         rf"\b(?:previous|prior|earlier|above|old|original) {_RULES} {_some(3)}(?:no longer|do(?:es)? not|don'?t) (?:apply|count|matter|hold|valid)\b",
@@ -107,16 +109,17 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "gives the agent another identity",
         "now pretend act acting become simulate roleplay role behave unrestricted unfiltered uncensored dan persona identity jailbroken mode anything longer imagine actually",
-        rf"\byou(?:'re| are| will be| shall be| must be) (?:now|from now on|hereby|henceforth|actually|no longer|secretly|really) {_some(5)}(?:{_FREE}|dan|{_AGENT}|{_MODES} mode|hacker|terminal|shell|without (?:any )?(?:restrictions|rules|limits|filters|limitations)|in {_some(2)}mode|free from|freed|bound|subject to|pirate|jailbroken|root|admin)\b",
+        rf"\byou(?:'re| are| will be| shall be| must be) (?:now|from now on|hereby|henceforth|actually|no longer|secretly|really) {_some(5)}(?:{_FREE}|dan|{_AGENT}|{_MODES} (?:\w{{1,20}} )?mode|hacker|terminal|shell|without (?:any )?(?:restrictions|rules|limits|filters|limitations)|in {_some(2)}mode|free from|freed|bound|subject to|pirate|jailbroken|root|admin)\b",
         rf"\b(?:act|behave|respond|operate|function|work|answer|reply|speak|roleplay|role-play|pose|communicate|serve|continue) (?:as|like)(?: if you(?: are|'re| were))? {_some(3)}(?:{_FREE}|dan\b|admin\b|root\b|an? (?:administrator|superuser|hacker|attacker)|jailbroken|{_AGENT} (?:without|with no|that (?:can|has no|does not|ignores|never))|if you (?:have|had) no)",
         rf"\b(?:pretend|imagine|simulate|assume|suppose|roleplay|role-play)(?: that| to be| being| as)?(?: you(?:'re| are| have| were)?)? {_some(6)}(?:{_FREE}|dan\b|no (?:restrictions|rules|limits|limitations|filters?|guidelines|ethics|constraints)|without (?:any )?(?:restrictions|rules|limits|filters|guidelines|constraints|safety|content)|(?:can|could) (?:do|say|answer|generate) anything|developer mode|jailbroken|evil {_AGENT})",
-        rf"\b(?:enter|enable|activate|switch(?:ing)? (?:in)?to|engage|go into|turn on|start|initiate|unlock|launch|you(?:'re| are) (?:now )?in|entering|in) (?:the |an? |your )?(?:{_MODES}(?:/| ))+mode\b",
+        rf"\b(?:enter|enable|activate|switch(?:ing)? (?:in)?to|engage|go into|turn on|start|initiate|unlock|launch|you(?:'re| are) (?:now )?in|entering|in) (?:the |an? |your )?(?:{_MODES}(?:/| ))+(?:\w{{1,20}} )?mode\b",
         rf"\b(?:{_MODES} )+mode (?:is |has been |now )*(?:enabled|activated|active|on|engaged|unlocked|initiated)\b",
         r"\b(?:you are|act as|become|called|are|as|am|pretend you are|roleplay as) dan\b(?! \w+(?:son|iel))|\bdo anything now\b",
         rf"\byou (?:have|possess|are under|operate with|now have|do not have|don'?t have|are free of|are free from|no longer have) (?:absolutely )?(?:no|any|zero|been freed from) {_some(2)}(?:restrictions|limitations|ethical|ethics|moral|rules|guidelines|filters|safety|constraints|guardrails|limits)\b",
         rf"\b(?:new|another|different) (?:persona|identity|personality|role) {_some(3)}(?:{_FREE}|mode|{_AGENT}|is|named|called)\b(?=.{{0,60}}(?:restrict|limit|filter|unrestricted|rules|mode|secrets|ai\b|comply))",
         r"\byour (?:real|true|actual|new|only|secret|sole|hidden|primary) (?:goal|purpose|objective|task|mission|instructions?|identity|name|directive|function|master|owner|loyalty|self|state) (?:is|are|will be|now)\b",
         rf"\byou(?:'re| are) (?:not|no longer) (?:bound|limited|restricted|constrained|governed|subject|required|obligated) (?:by|to)\b|\bfreed from {_some(3)}(?:limitations|restrictions|constraints|rules)\b",
+        rf"\byou(?:'re| are) (?:actually|really|in fact|in truth) {_some(8)}(?:with no|without(?: any)?|free of) (?:restrictions|limits|limitations|filters?|rules|guidelines)\b",
         rf"\b(?:an?|the) (?:{_FREE}) (?:and \w{{1,20}} |, \w{{1,20}} )?(?:{_AGENT}|mode|assistant|version|entity|persona)\b",
     ),
     _rule(
@@ -139,7 +142,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "plays a message of the system",
-        "system admin administrator developer im_start im_end inst sys instruction instructions endoftext assistant override root security operator begin end user human important notice priority",
+        "system admin administrator developer inst sys instruction instructions endoftext assistant override root security operator begin end user human important notice priority",
         r"<\|?/?(?:im_start|im_end|system|endoftext|assistant|user|end|eot_id|start_header_id|begin_of_text|sep|eos|prompt|human)\|>",
         r"<\|(?:system|assistant|user|im_start|im_end|endoftext)\|?>?|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>\s{0,3}<s>",
         r"</?(?:system|system[-_ ]?(?:prompt|message|instructions?|note|override)|instructions?|admin|developer|assistant|prompt|sys|important|secret|context)>(?=.{0,400}?\b(?:you|must|ignore|always|comply|never|override|new|reveal|execute|all|follow|user|disregard|do not|act|respond)\b)",
@@ -149,14 +152,23 @@ RULES: tuple[Rule, ...] = (
         r"(?:^|\n)\s{0,4}#{1,6}\s{0,3}(?:new |updated |system |hidden |real |important |additional |override )*(?:instructions?|system|prompt|system prompt|directives?)\s{0,3}(?::|\n|$|#)",
         r"\[\s{0,2}(?:system|admin|session|security|context|memory|policy|instruction|developer)[ _-](?:update|message|override|note|notice|prompt|alert|command|instruction|directive|mode|patch)s?\s{0,2}\]",
         r"(?:^|\n)\s{0,4}(?:human|user)\s{0,2}:[^\n]{1,400}\n\s{0,4}(?:assistant|ai|bot)\s{0,2}:",
+        r"\[\s?(?:system|admin|root|developer|sys)\s?\]\s{0,3}:?\s{0,3}\w",
         r"\{\{\s{0,3}(?:system|jailbreak|admin|override|instruction|inject)\b",
         r"\b(?:agent|ai|llm|assistant|model|bot)[_ -]?instructions?\s{0,2}[:=]",
         r"\b(?:important|critical|urgent|mandatory|attention|notice)\b[\s!:*-]{1,6}(?:(?:new|updated|message|instructions?) (?:instructions?|for|to|from) (?:the |all )?(?:ai|assistant|agents?|model|llm|system)|(?:from now on|ignore|disregard|override|forget|all agents|the (?:ai|assistant|agent|model)|(?:ai|assistant|agent|llm)s?\b) )",
     ),
     _rule(
         "gives new instructions",
-        "instructions instruction directive directives prompt rules orders objective policy task persona agenda guidelines",
+        "instructions instruction directive directives prompt rules orders objective policy task persona agenda guidelines memory note message entry precedence priority "
+        "assignment goal ai llm assistant assistants agent agents chatbot chatbots model dear memo reminder pwned hacked jailbroken only exclusively trust whitelist allowlist",
         r"\b(?:new|updated|revised|real|actual|following|additional|secret|hidden|special|latest|corrected|true|emergency) (?:system |core |primary |secret |admin |operating )*(?:instructions?|directives?|system prompt|orders|commands?|objectives?|guidelines)\s{0,2}(?::|-|=|>)(?=.{0,200}\b(?:you|ignore|override|always|never|must|all|comply|reveal|respond|send|execute|forget|act|only|do not|don't|answer|say|delete|output|grant)\b)",
+        r"\b(?:stop|end of (?:document|text|input|context|data)|task (?:complete|done|finished))\b[.!:;,\s-]{1,5}(?:new|next|now|your) (?:task|instruction|objective|goal|assignment)\b|\bnew (?:task|objective|goal|assignment)\s{0,2}[:>-]",
+        r"\b(?:this|these) (?:memory|instruction|rule|note|message|directive|entry|policy)(?:s)? (?:overrides?|supersedes?|takes? (?:precedence|priority)|has (?:the )?highest priority|replaces?|outranks?)\b",
+        rf"\b(?:precedence|priority) over (?:all|any|every|other|previous|the|your) {_some(3)}(?:instructions?|rules|memor(?:y|ies)|guidelines|prompts?|polic(?:y|ies)|directives)\b",
+        r"\b(?:note|message|instructions?|reminder|memo|directive) (?:to|for) (?:the |any |all |every )?(?:ai|assistants?|agents?|llms?|models?|language models?|chatbots?)\b(?=\s{0,2}[:,.-]|[^\n]{0,80}\b(?:must|always|ignore|never|do not|should|from now)\b)",
+        r"\bif you(?:'re| are) an? (?:ai|llm|language model|large language model|ai assistant|ai agent)\b|\bdear (?:ai|assistant|agent|llm)\b",
+        r"\b(?:say|print|output|respond with|reply with|answer with|write)(?: only| just| exactly)? [\"'“]?(?:i have been |you have been )?(?:pwned|hacked|jailbroken)\b|\b(?:respond|reply|answer) (?:only|exclusively) with\b",
+        rf"\b(?:trust|whitelist|allowlist) (?:all|any|every|everything) {_some(2)}(?:content|links?|messages|e-?mails|requests|code|files|downloads|instructions) {_some(2)}(?:from|by|at)\b",
         rf"\b(?:here|these|this|below|following) (?:are|is) (?:your|the) (?:new|real|actual|updated|true|only|latest|next) {_some(2)}(?:instructions?|system prompts?|rules|directives?|orders|objectives?|guidelines|prompt)\b",
         r"\byour (?:new|updated|only|next|core|primary|real|actual|revised) (?:\w{1,20} )?(?:instructions?|system prompt|rules|directives?|orders|prompt|guidelines|policy|objective) (?:is|are|will be|now|from|say|:)",
         r"\byour (?:system )?(?:prompt|instructions|programming|guidelines|rules|directives|configuration|policy|safety \w{1,20}) (?:has|have) (?:now |just |recently )?been (?:updated|replaced|changed|overridden|modified|revised|reset|superseded|upgraded|altered)\b",
@@ -167,7 +179,7 @@ RULES: tuple[Rule, ...] = (
         "hides something from people",
         "user users human operator owner developer developers confirmation approval consent permission knowledge administrator administrators silently secretly covertly customer customers supervisor asking warning logging",
         rf"\b(?:do not|don'?t|never|without|must not|should not|shouldn'?t|avoid) (?:ever )?(?:tell|mention|mentioning|inform|informing|telling|reveal|revealing|disclose|disclosing|notify|notifying|alert|alerting|warn|warning|let|letting|show|showing|report|reporting) {_some(4)}(?:to )?{_USERS}\b",
-        r"\bwithout (?:the )?(?:user'?s?|human|operator'?s?|owner'?s?|asking|any|requiring|requesting|seeking|further|explicit|their|my|customer'?s?)? ?(?:for )?(?:any |explicit |user |human |further )*(?:confirmation|approval|consent|permission|verification|knowledge|authorization|safety checks?|authentication)\b(?=.{0,120})",
+        r"\bwithout (?:(?:the |a |his |her )?(?:user|human|operator|owner|customer|manager)(?:'s)?|asking|any|requiring|requesting|seeking|further|explicit|their)(?: for)?(?: any| explicit| user| human| further| the| their)* (?:confirmation|approval|consent|permission|verification|knowledge|authorization|authentication)\b|\bwithout (?:confirmation|verification|authentication|authorization|safety checks?)\b",
         r"\b(?:silently|secretly|covertly|quietly|discreetly) (?:send|add|append|forward|include|insert|execute|run|copy|delete|modify|change|collect|log|record|transfer|bcc|upload|replace|store|disable|approve)\b",
         r"\b(?:hide|conceal|keep) (?:this|these|it|that)(?: instructions?| message| rules?| fact| behaviou?r| note)? (?:secret |hidden |confidential |private )?from (?:the |all |any )?(?:users?|customers?|humans?|operators?|developers?|owners?|administrators?|auditors?|logs?)\b",
     ),
@@ -175,7 +187,7 @@ RULES: tuple[Rule, ...] = (
         "plants a rule for later",
         "whenever when if anytime always future every remember next upon permanent permanently memory memorize trigger says asks asked mentions keyword phrase before",
         rf"\b(?:whenever|when(?:ever)?|if|any ?time|every time|each time|next time|once|as soon as|upon)(?: that)? {_some(1)}(?:{_USERS}|anyone|anybody|someone|somebody|they|you(?:'re| are)?) (?:ever )?(?:asks?|says?|mentions?|requests?|types?|writes?|enters?|wants?|inquires?|sends?|is|are asked|asked|questioned|needs?|talks? about|brings? up|searches|discusses|uploads?|logs? in|sees?|hears?|receives?) {_some(14)}[,:]? ?(?:then )?(?:you )?(?:(?:must|should|will|shall|always|only|never|immediately|instead|first|simply|please|also) ){{1,3}}{_DO}\b",
-        rf"\b(?:whenever|when(?:ever)?|if|any ?time|every time|each time|next time|upon)(?: that)? {_some(1)}{_USERS} (?:ever )?(?:asks?|says?|mentions?|requests?|types?|writes?|enters?|inquires?|sends?) {_some(14)}[,:] ?(?:then )?(?:please )?{_DO}\b",
+        rf"\b(?:whenever|when(?:ever)?|if|any ?time|every time|each time|next time|upon)(?: that)? {_some(1)}{_USERS} (?:ever )?(?:asks?|says?|mentions?|requests?|types?|writes?|enters?|inquires?|sends?)[^.!?\n]{{1,160}}?[,:]\s{{0,3}}(?:then )?(?:please )?{_DO}\b",
         rf"\b(?:remember|store|save|record|memorize|note|keep|persist|retain|log|add)(?: this| that| the following| it| these| in mind)? {_some(10)}(?:for|in|to|across|into|during) (?:all |any |every |your |the )*(?:future|permanent|long-?term|subsequent|upcoming|core|persistent|next|later) (?:\w{{1,20}} )?(?:conversations?|sessions?|interactions?|memory|instructions?|chats?|responses|requests?|queries|answers|users?|tasks?|replies)\b",
         r"\b(?:write|save|store|add|commit|put|insert)(?: this| the following| that| it| to| in)* (?:to |in |into )?(?:your |the agent'?s |long-?term |permanent |persistent )+memory\b",
         rf"\b(?:in|for) (?:all|every|each|any) (?:future|subsequent|following|upcoming|other) (?:\w{{1,20}} )?(?:conversations?|sessions?|interactions?|responses?|chats?|requests?|replies|answers|queries|tasks?)[, ] ?(?:you )?(?:(?:must|should|will|shall|always|only|never|please) )*(?:{_DO}|act|behave|pretend|begin|start|end|append|prefer)\b",
@@ -192,9 +204,10 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "claims rights or lifts restrictions",
+        "developer creator openai anthropic team department sharing disclosing revealing agreed consented authorized preapproved approved permitted "
         "admin administrator root superuser elevated privileged permissions privileges restrictions restriction limitations filters guardrails safeguards access clearance authorized "
-        "verified unrestricted bypass_safety bypass restricted lifted disabled authentication safety trusted override confirmation",
-        rf"\b(?:i am|i'm|i have|user (?:is|has)|user has been|this user (?:is|has)|the user (?:is|has)|you (?:have|now have|are granted)|has|have|with|granted?|given|give|gain|authenticated as|logged in as|verified as|act as|assume|treat (?:me|them|this user|him|her) as|grants?|is now|am now|elevated? to|escalate(?:d)? to|promote(?:d)? to|as)(?: an?| the| your| my| me| them| full| verified| trusted)* {_RIGHTS}(?: and \w{{1,20}})? {_ACCESS}\b",
+        "verified unrestricted bypass restricted lifted disabled authentication safety trusted override confirmation",
+        rf"\b(?:i am|i'm|i have|user (?:is|has)|user has been|this user (?:is|has)|the user (?:is|has)|you (?:have|now have|are granted)|has|have|with|grant(?:s|ed)?|given|give|gain|authenticated as|logged in as|verified as|act as|assume|grant(?: [\w']{{1,20}}){{0,3}}|give(?: [\w']{{1,20}}){{0,3}}|treat (?:me|them|this user|him|her) as|grants?|is now|am now|elevated? to|escalate(?:d)? to|promote(?:d)? to|as)(?: an?| the| your| my| me| them| full| verified| trusted)* (?:{_RIGHTS} ){{1,3}}(?:and \w{{1,20}} )?{_ACCESS}\b",
         r"\b(?:safety|security|content|ethical|access|all|any|privacy|usage|system|moderation|previous)(?: \w{1,20}){0,2} (?:restrictions?|limitations?|limits|filters?|guardrails?|safeguards?|checks?|protocols?|guidelines|controls?|policies|measures) (?:are|have been|is|were|was|has been)? ?(?:now |temporarily |permanently |hereby |fully |completely |all )*(?:disabled|lifted|removed|suspended|off|deactivated|waived|bypassed|void|turned off|inactive|relaxed|overridden|not apply)\b",
         r"\b(?:restrictions|limitations|guardrails|safeguards|filters|confirmation|safety|safety_\w{1,20}|require_confirmation|bypass_\w{1,20}|restricted|moderation|content_filter)[\"']?\s{0,2}(?:[:=]|(?:set )?to|is|are)\s{0,2}[\"']?(?:none|null|disabled|off|false|lifted|removed)\b",
         r"\b(?:bypass|disable|override|skip|ignore)_(?:safety|security|filters?|checks?|auth\w{0,10}|confirmation|guardrails?|restrictions?)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:true|1|on|yes|enabled)\b",
@@ -202,18 +215,26 @@ RULES: tuple[Rule, ...] = (
         r"\brole\s{0,2}[:=]\s{0,2}[\"']?(?:superuser|root|super_?admin|administrator)\b",
         r"\b(?:user|caller|requester|i) (?:is|am|has been|have been|was) (?:already )?(?:verified|authenticated|authorized|confirmed|approved|cleared|whitelisted|trusted) (?:as|to|for|by) (?:an? |the |full |all |bypass )*(?:security researcher|admin\w{0,12}|root|developer|owner|system|super\w{0,8}|access|bypass|unrestricted|operator|all|any|openai|anthropic|employee|staff|executive|ceo)\b",
         r"\b(?:act|respond|operate|proceed|continue|work)\b[^\n.]{0,60}\b(?:bypass(?:ing)? (?:all |any |the )?(?:security|safety|filters|restrictions|authentication)|full (?:access|permissions) to (?:all|every|any)|elevated (?:access|privileges|permissions))\b",
+        r"\b\w{0,20}(?:safety|guardrail|moderation|content_filter)\w{0,20}[\"']?\s{0,2},?\s{0,2}(?:value\s{0,2})?[:=]\s{0,2}[\"']?(?:false|off|0|none|disabled)\b",
+        rf"\b(?:sharing|disclosing|revealing|giving out|handing out) {_some(3)}(?:keys|passwords|credentials|secrets|tokens) {_some(4)}(?:is|are) (?:now )?(?:permitted|allowed|fine|required|approved|ok)\b",
+        rf"\b(?:help me|agreed to|you (?:can|must|should|may|will|agreed to)) {_some(3)}bypass(?:ing)? (?:all |any |the |your |our )?(?:security|safety|authentication|moderation|content|guardrails|restrictions|filters?)\b",
+        r"\bno (?:\w{1,20} ){0,2}(?:access|content|safety|usage) restrictions\b",
+        rf"\b(?:user|customer|client|owner|account holder) (?:has |have )?(?:already )?(?:consented|authorized|pre-?approved|permitted) {_some(8)}(?:all|any|every|sharing|share|disclos\w{{1,6}}|transfers?|without|full|payments?|purchases?)\b",
+        r"\b(?:i am|i'm|this is|speaking as|message from) (?:your |the |an? )(?:lead |senior |system |openai |anthropic )?(?:developer|creator|administrator|openai|anthropic|security team|it department|owner|ceo|operator)\b(?=[^\n]{0,160}\b(?:authoriz\w{1,4}|need you|you must|override|disable|grant|reveal|give me|instruct\w{0,3}|ignore|bypass|provide)\b)",
         r"\b(?:no|without|zero)(?: any)? (?:safety|ethical|content|moral|security|moderation) (?:guidelines|restrictions|filters?|limits|limitations|checks?|rules|constraints|guardrails|policies|boundaries)\b",
         r"\b(?:clear|delete|remove|erase|wipe|forget|purge) (?:all |any |the |your |every )+(?:safety|security|guardrail|policy|restriction)[- ]?(?:related)? ?(?:entries|records|rules|memories|instructions|notes|constraints|checks|settings)\b",
     ),
     _rule(
         "has the agent run or destroy something",
-        "rm curl wget bash sudo powershell eval exec execute delete drop wipe purge erase run destroy table os subprocess transfer base64 decode shell command commands",
+        "tool function plugin approve accept authorize permit process confirm grant rm curl wget bash sudo powershell eval exec execute delete drop wipe purge erase run destroy table os subprocess transfer base64 decode shell command commands",
         r"\brm\s{1,3}-(?:rf|fr|r)\b|\bcurl\s{1,3}[^\n|]{1,200}\|\s{0,3}(?:ba|z)?sh\b|\bwget\s{1,3}[^\n|;&]{1,200}(?:\||;|&&)\s{0,3}(?:ba|z)?sh\b|\bpowershell(?:\.exe)?\s{1,3}-(?:e|enc|nop|w)\w{0,12}\b",
         r"\b(?:drop|truncate) (?:table|database)\b(?= ?(?:\w{1,40} ?;|\w{1,40}[\s;]*(?:--|$)|users|all|customers|accounts|records))|\bos\.system\s{0,2}\(|\bsubprocess\.(?:run|call|Popen)\s{0,2}\(|\b(?:eval|exec)\s{0,2}\((?:input|base64|request)",
         r"\b(?:delete|wipe|purge|erase|destroy|remove|clear|drop|corrupt) (?:all|every|each|the entire|everything in)(?: of)?(?: the| your| user| stored| my| our| customer)* (?:\w{1,20} )?(?:memor(?:y|ies)|records?|data|databases?|entries|logs|files?|backups?|accounts?|user data|tables|customers?)\b",
         rf"\b(?:decode|decrypt|deobfuscate|unscramble)(?: this| the following| it| and| then)* {_some(6)}(?:and|then) (?:execute|run|follow|obey|comply|do)\b",
+        rf"\b(?:use|call|invoke|trigger) (?:the |your )?[\w.]{{2,40}} (?:tool|function|api|plugin|command) (?:to|with|and) {_some(2)}(?:send|delete|transfer|e-?mail|forward|execute|post|upload|drop|purchase|buy|disable|grant)\b",
+        rf"\b(?:approve|accept|authorize|permit|execute|grant|process|confirm) (?:all|any|every) {_some(3)}(?:requests?|transactions?|payments?|transfers?|refunds?|commands?|actions?|withdrawals?|expenses|invoices)\b",
         rf"\b(?:run|execute|invoke|eval(?:uate)?) (?:any|all|every|the following|whatever|this)(?: \w{{1,20}}){{0,2}} (?:commands?|code|scripts?|shell commands?|bash commands?|instructions?|payload|functions?|queries) {_some(4)}(?:without|they|user|immediately|as root|provided?|i |given|silently|that|in |on |from|now|:)",
-        rf"\b(?:transfer|wire|send|move|pay) {_some(3)}(?:\$|€|£|usd|btc|eth|funds|money|all (?:the )?(?:funds|money|balance)|crypto\w{{0,10}}) {_some(6)}to {_some(3)}(?:account|wallet|0x[0-9a-f]{{6}}|bc1|iban|address)\b",
+        rf"\b(?:transfer|wire|send|move|pay) {_some(3)}(?:[$€£]\s?[\d.,]{{1,15}}|[\d.,]{{1,15}} ?(?:usd|eur|gbp|btc|eth|dollars|euros?)|funds|money|all (?:the )?(?:funds|money|balance)|crypto\w{{0,10}}) {_some(6)}to {_some(3)}(?:account|wallet|0x[0-9a-f]{{6}}|bc1|iban|address)\b",
     ),
     _rule(
         "says it in another language",
@@ -237,6 +258,7 @@ RULES: tuple[Rule, ...] = (
 
 # In alphabets without the words above: what is to be ignored, within some characters of the verb.
 _OTHER_SCRIPTS = re.compile(
+    "(?i)"
     r"(?:忽略|无视|無視し?|忘记|忘記|不要理会|不要遵守|绕过)[^\n。.!?]{0,14}?(?:指令|指示|提示词?|规则|規則|说明|要求|限制|命令|設定|设定)"
     r"|(?:指示|命令|ルール|プロンプト|設定|制限|指令)[^\n。.!?]{0,10}?(?:無視|忘れ|破棄|無効)"
     r"|(?:지시|명령|지침|규칙|프롬프트|제한)[^\n。.!?]{0,12}?(?:무시|잊|우회)"
@@ -272,7 +294,7 @@ _BY_WORD: dict[str, tuple[Rule, ...]] = {
 _MESSAGES = next(rule for rule in RULES if rule.what.startswith("plays"))
 # An instruction has some words; in scripts without spaces it is shorter.
 _SHORTEST, _SHORTEST_WORD = 5, 24
-_WORDS_OF = re.compile(r"[^\W\d]+(?:_[^\W\d]+)*")
+_WORDS_OF = re.compile(r"[^\W\d_]+")
 
 
 def injections_in(text: str) -> list[Spot]:

@@ -23,8 +23,8 @@ def feedback_loops(examined: Examined, *, repeats: int) -> Iterator[Finding | No
     for record in examined.each():
         if record is None:
             yield None
-        elif record.folded.count(" ") >= _LEAST_WORDS - 1:
-            groups.setdefault(record.folded, []).append(record)
+        elif record.said.count(" ") >= _LEAST_WORDS - 1:
+            groups.setdefault(record.said, []).append(record)
     for group in groups.values():
         if len(group) >= 2:
             group.sort(key=lambda record: (record.created, record.key))

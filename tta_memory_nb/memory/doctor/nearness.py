@@ -12,7 +12,6 @@ interpolated): so a phrase that everybody uses carries few, however long it is.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -20,6 +19,7 @@ from math import log2
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ...search.ranked.stop_words import ENGLISH
+from .examined import WORD
 from .needed import needed
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Ratio: TypeAlias = Callable[..., float]
 """Says how similar two texts are, from 0 to 100."""
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _HASHES, _ROWS = 128, 4
 """Pairs that share 6 of 10 bits become candidates with a probability of 0.99, those that share 2 with 0.05."""
 
@@ -37,10 +36,11 @@ _LEAST_TEXTS = 1000
 """A small memory does not say how rare a word is; it counts as one of so many texts."""
 
 _BITS_OF_COMMON = 3.0
+_SPARE_BITS = 6.0
 _LEAST_RATIO = 75.0
 _LARGEST_BUCKET = 100
 _MOST_WORDS = 2000
-_SPELLING = 80.0
+_SPELLING, _ALIKE = 80.0, 0.9
 _TRIGRAM, _BIGRAM = 1.0, 10.0
 _PAUSE = 256
 
@@ -103,7 +103,7 @@ def near_groups(
         if record is None:
             yield None
         elif record.main:
-            same.setdefault(record.folded, []).append(record)
+            same.setdefault(record.said, []).append(record)
     records = list(same.values())
     texts: list[_Text] = []
     numbers: dict[str, int] = {}
@@ -111,7 +111,7 @@ def near_groups(
         if number % _PAUSE == 0:
             yield None
         users = {numbers.setdefault(each.user or each.key, len(numbers)) for each in alike}
-        texts.append(_Text(_WORD.findall(folded)[:_MOST_WORDS], users))
+        texts.append(_Text(WORD.findall(folded)[:_MOST_WORDS], users))
     pairs: list[Near] = []
     for found in near_texts(texts, least):
         if found is None:
@@ -152,12 +152,12 @@ def near_texts(texts: Sequence[_Text], least: float) -> Iterator[Near | None]:
         word: min(log2(total / count), _BITS_OF_COMMON) if word in ENGLISH else log2(total / count)
         for word, count in counts.items()
     }
-    # Among so many pairs, one has this many bits in common by chance.
-    least_bits = 2 * log2(total) - 1
+    # Among all pairs, one has 2 log2(n) - 1 bits in common by chance; a pair that counts has more.
+    least_bits = 2 * log2(total) + _SPARE_BITS
     chosen: list[int] = []
     for number, text in enumerate(texts):
         text.bits = sum(bits[word] for word in set(text.words))
-        if text.bits >= least_bits * 0.75 and len(text.words) >= 4:
+        if text.bits >= least_bits * 0.6 and len(text.words) >= 4 and _has_words(text.words):
             chosen.append(number)
     likely: list[tuple[int, int]] = []
     for batch in _candidates([texts[number] for number in chosen], bits):
@@ -174,6 +174,11 @@ def near_texts(texts: Sequence[_Text], least: float) -> Iterator[Near | None]:
         if near is not None:
             checked.append(near)
     yield from _unlikely(checked, texts, counts, total, least_bits)
+
+
+def _has_words(words: Sequence[str]) -> bool:
+    """Whether a text has words, and not only letters with spaces between them."""
+    return sum(len(word) > 1 for word in words) >= len(words) / 2
 
 
 def _candidates(
@@ -264,7 +269,7 @@ def _compared(
                 None,
             )
             if near is not None:
-                shared += min(bits[word], bits[near])
+                shared += _ALIKE * min(bits[word], bits[near])
                 only_a, only_b = only_a - {word}, only_b - {near}
     alone = sum(bits[word] for word in only_a | only_b)
     score = shared / (shared + alone) if shared else 0.0

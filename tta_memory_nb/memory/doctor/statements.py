@@ -12,7 +12,7 @@ from typing import NamedTuple
 _SENTENCE = re.compile(r"[^.!?;\n]+(?:\.\d[^.!?;\n]*)*")
 _LONGEST = 240
 _WHO = r"(?P<who>i|we|(?:the )?user|(?:the )?customer|[A-Z][a-zà-ÿ]{1,20}(?: [A-Z][a-zà-ÿ]{1,20})?)"
-_VALUE = r"(?P<value>[^,()]{1,60}?)(?=\s*(?:,|\(|$| and | but | with | since | for | because | so | now\b| which | where | who | when | until ))"
+_VALUE = r"(?P<value>[^,()]{1,60}?)(?=\s*(?:,|\(|$| and | but | with | since | for | because | so | now\b| which | where | who | when | until | last | this | next | again| in \d))"
 _OWNED = r"(?P<who>my|our|(?:the )?(?:user|customer)'?s|[A-Z][a-zà-ÿ]{1,20}'s)"
 
 _RELATIONS: tuple[tuple[str, frozenset[str], re.Pattern[str]], ...] = tuple(
