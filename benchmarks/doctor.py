@@ -36,7 +36,26 @@ from tta_memory_nb import MemoryPrimitive, MemoryRecord
 from tta_memory_nb.memory.doctor.finding import Diagnosis
 from tta_memory_nb.transfer.datasets import chitchat
 
-NAMES = "Anna Maria Peter Jonas Ahmed Yuki Carlos Ingrid Olga Priya Wei Fatima Diego Sven Chloe Mateo Aisha Liam".split()
+NAMES = [
+    "Anna",
+    "Maria",
+    "Peter",
+    "Jonas",
+    "Ahmed",
+    "Yuki",
+    "Carlos",
+    "Ingrid",
+    "Olga",
+    "Priya",
+    "Wei",
+    "Fatima",
+    "Diego",
+    "Sven",
+    "Chloe",
+    "Mateo",
+    "Aisha",
+    "Liam",
+]
 
 # ---------------------------------------------------------------- instructions
 
