@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Severity: TypeAlias = Literal["high", "medium", "low"]
-"""How much harm a finding does if nobody acts: an agent is steered or a secret leaks (``"high"``), answers get worse
-(``"medium"``), or room is wasted (``"low"``)."""
+"""How much harm a finding does if nobody acts.
+
+``"high"``, an agent is steered or a secret leaks; ``"medium"``, answers get worse; ``"low"``, room is wasted.
+"""
 
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
 Action: TypeAlias = Literal["delete", "merge", "edit", "review"]
-"""What a repair does: delete records, make one of several, edit a text, or let a person look first."""
+"""What a repair does, which is to delete records, make one of several, edit a text, or let a person look first."""
 
 
 @dataclass(frozen=True, slots=True)
