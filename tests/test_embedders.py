@@ -306,9 +306,9 @@ def test_an_endpoint_is_asked_as_the_protocol_says(monkeypatch):
             (401, {}, f"Incorrect API key: {KEY}\n\x1b[31m".encode()),
             r"HTTP 401 .*key: \*\*\* \\x1b",
         ),
-        ((200, {}, b"<html>"), "no embeddings in the answer"),
-        ((200, {}, b'{"data": [{"embedding": "x"}]}'), "no embeddings in the answer"),
-        ((200, {}, b'{"data": 3}'), "no embeddings in the answer"),
+        ((200, {}, b"<html>"), "no (JSON|embeddings) in the answer"),
+        ((200, {}, b'{"data": [{"embedding": "x"}]}'), "no (JSON|embeddings) in the answer"),
+        ((200, {}, b'{"data": 3}'), "no (JSON|embeddings) in the answer"),
         ((302, {"Location": "http://127.0.0.1:9/elsewhere"}, b""), "HTTP 302"),
     ],
 )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         QualityTooLow,
         ServerError,
         StoreUnavailable,
+        SummarizerError,
         TransferError,
         TTAMemoryError,
     )
@@ -59,6 +60,7 @@ __all__ = [
     "SearchWeights",
     "ServerError",
     "StoreUnavailable",
+    "SummarizerError",
     "SyncMemory",
     "TTAMemoryError",
     "TransferError",

@@ -10,6 +10,7 @@
     ├── CapacityExceeded                      more records than the memory may hold
     ├── TransferError                         a file that cannot be read or written; `problems` lists why
     ├── EmbedderError                         an embedder that fails, or answers what is no vector
+    ├── SummarizerError                       a summarizer that fails, takes too long, or gives no text
     ├── QualityTooLow                         judged searches are answered less well than was asked for
     └── MissingPackage (also an ImportError)  the call needs an optional package that is not installed
 
@@ -201,6 +202,10 @@ class EmbedderError(TTAMemoryError):
     """
 
     is_late = False
+
+
+class SummarizerError(TTAMemoryError):
+    """A summarizer raises, takes too long, or gives something other than a text; nothing was written."""
 
 
 class QualityTooLow(TTAMemoryError):

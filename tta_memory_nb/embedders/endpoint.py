@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import EmbedderError, InvalidArgument, harmless
-from ..urls import masked_url
+from ..errors import EmbedderError
+from ..services import Refused, Service
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_SERVICE = "https://api.openai.com/v1"
 
 # An answer of so many bytes is cut off: 2,048 vectors of 3,072 numbers take 130 MB of JSON.
 _MOST_BYTES = 256 << 20
@@ -61,25 +53,14 @@ class Endpoint:
         query_prefix: str = "",
         timeout: float = 30.0,
     ) -> None:
-        address = base_url or os.environ.get("OPENAI_BASE_URL") or _SERVICE
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise InvalidArgument(
-                f"base_url={masked_url(address)!r}: give an address that begins with http:// or "
-                "https:// and holds no password; a key goes into api_key"
-            )
-        self._address = address.rstrip("/") + "/embeddings"
-        self._key = api_key or os.environ.get("OPENAI_API_KEY")
-        if self._key and not (self._key.isascii() and self._key.isprintable()):
-            raise InvalidArgument("api_key: it holds characters that no HTTP header can have")
+        self._service = Service(base_url, api_key, timeout)
         self._model = model
         self._prefixes = text_prefix, query_prefix
-        self._timeout = timeout
-        self.name = f"openai:{model}" if address == _SERVICE else f"openai:{model}@{parts.netloc}"
+        place = self._service.place
+        self.name = f"openai:{model}@{place}" if place else f"openai:{model}"
         self.dim = dim
         self._asked_dim = dim
         self.version = f"{version}{text_prefix}" if text_prefix else version
-        self._open = build_opener(_NoRedirect).open
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name!r})"
@@ -94,35 +75,13 @@ class Endpoint:
         body: dict[str, Any] = {"model": self._model, "input": [prefix + text for text in texts]}
         if self._asked_dim is not None:
             body["dimensions"] = self._asked_dim
-        headers = {"Content-Type": "application/json", "User-Agent": "tta-memory-nb"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        request = Request(self._address, json.dumps(body).encode(), headers)  # noqa: S310  checked
         try:
-            with self._open(request, timeout=self._timeout) as answer:
-                text = answer.read(_MOST_BYTES)
-        except HTTPError as error:
-            with error:
-                said = error.read(2000).decode("utf-8", "replace")
-            self._refuse(f"HTTP {error.code} {error.reason}: {said}")
-        except (OSError, HTTPException) as error:
-            self._refuse(f"no answer: {error}")
+            answer = self._service.post("embeddings", body, _MOST_BYTES)
+        except Refused as error:
+            raise EmbedderError(f"{self.name}: {error}") from None
         try:
-            rows = sorted(json.loads(text)["data"], key=lambda row: row.get("index", 0))
+            rows = sorted(answer["data"], key=lambda row: row.get("index", 0))
             return np.array([row["embedding"] for row in rows], np.float64)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._refuse(f"no embeddings in the answer ({type(error).__name__})")
-
-    def _refuse(self, reason: str) -> NoReturn:
-        """Raises the error that says what went wrong, without the key, which servers like to quote."""
-        if self._key:
-            reason = reason.replace(self._key, "***")
-        reason = harmless(" ".join(reason.split())[:300])
-        raise EmbedderError(f"{self.name}: {reason}") from None
-
-
-class _NoRedirect(HTTPRedirectHandler):
-    """Refuses redirects: the key would go to wherever a server says."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Returns None, so that the redirect is an `HTTPError`."""
+            reason = f"no embeddings in the answer ({type(error).__name__})"
+            raise EmbedderError(f"{self.name}: {reason}") from None

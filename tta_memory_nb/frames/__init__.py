@@ -6,6 +6,7 @@ from .findings import findings_frame
 from .judged import changes_frame, evaluation_frame, questions_frame, tuning_frame
 from .packed import ledger_frame, pack_html
 from .render import frame_html, frame_text, is_table
+from .summarized import looked_frame, summary_html
 
 __all__ = [
     "changes_frame",
@@ -19,10 +20,12 @@ __all__ = [
     "hits_frame",
     "is_table",
     "ledger_frame",
+    "looked_frame",
     "matched_words",
     "pack_html",
     "questions_frame",
     "records_frame",
+    "summary_html",
     "tuning_frame",
     "why_frame",
 ]

@@ -43,17 +43,28 @@ def ledger_frame(considered: Sequence[Considered]) -> pd.DataFrame:
 
 def pack_html(pack: Pack) -> str:
     """Returns a pack as HTML: its text as it goes into the prompt, then its figures, with the ledger folded behind."""
+    ledger = pack.ledger if pack.considered else None
+    return folded_html(escape(pack.text), escape(harmless(pack.about)), ledger)
+
+
+def folded_html(text: str, about: str, table: pd.DataFrame | None) -> str:
+    """Returns a text as HTML with a line about it, behind which a table is folded; without a text it is unfolded.
+
+    Args:
+        text: escaped; empty for none.
+        about: one line, escaped.
+        table: None for none.
+    """
     parts = [f'<div class="{" ".join(CLASSES)}">']
-    if pack.text:
+    if text:
         parts.append(
             '<pre style="white-space: pre-wrap; overflow-wrap: anywhere; text-align: start">'
-            f"{escape(pack.text)}</pre>"
+            f"{text}</pre>"
         )
-    about = escape(harmless(pack.about))
-    if pack.considered:
-        opened = "" if pack.text else " open"
-        table = frame_html(pack.ledger) or ""
-        parts.append(f"<details{opened}><summary>{about}</summary>{table}</details>")
+    if table is not None:
+        opened = "" if text else " open"
+        rows = frame_html(table) or ""
+        parts.append(f"<details{opened}><summary>{about}</summary>{rows}</details>")
     else:
         parts.append(f"<p>{about}</p>")
     return "".join([*parts, "</div>"])

@@ -26,10 +26,10 @@ from ..stores.local import Local
 from ..stores.memory import InMemoryStore
 from ..stores.opening import Settings, open_store
 from ..stores.plan import Plan, let_others_run
+from ..summarizers.base import SummarizerLike, check_summarizer
 from ..times import Duration
 from .meaning import BY_MEANING, Meanings
 from .verbs import (
-    Summarizer,
     Verbs,
     Watch,
     entry_for,
@@ -327,7 +327,8 @@ class MemoryPrimitive(NotCopied):
             ``"sentence-transformers:MODEL"``. The first search by meaning loads it. None for
             ``"wordllama"``, if it is installed.
         embedder_timeout: how long the embedder may take for one call, in seconds or as text such as ``"1m"``.
-        summarizer: makes a text of records, for `summarize`; may be async.
+        summarizer: makes a text of records, for `summarize`: a function, which may be async, or a name, such as
+                ``"openai:MODEL"``. None for ``"extractive"``, which chooses sentences.
         default_mode: how `search`, `search_records`, `hits`, `entries`, `stream_records` and `count` search
             when they are called without ``mode``.
         durability: what must hold before a write to a server or a file is acknowledged: ``"memory"``, the default
@@ -369,7 +370,7 @@ class MemoryPrimitive(NotCopied):
         server_search: str | None = None,
         journal: str | None = None,
         embedder: EmbedderLike | None = None,
-        summarizer: Summarizer | None = None,
+        summarizer: SummarizerLike | None = None,
         default_mode: SearchMode = "keyword",
         language: str = "english",
         weights: SearchWeights | None = None,
@@ -384,7 +385,8 @@ class MemoryPrimitive(NotCopied):
                 "'redis://host:6379'"
             )
         meanings = Meanings(embedder, embedder_timeout, clock)
-        _check_summarizer(summarizer)
+        if summarizer is not None:
+            check_summarizer(summarizer)
         check_mode(default_mode, "default_mode")
         options = _options(language, weights)
         settings = Settings(
@@ -408,7 +410,7 @@ class MemoryPrimitive(NotCopied):
         store: Store | InMemoryStore,
         *,
         embedder: EmbedderLike | None = None,
-        summarizer: Summarizer | None = None,
+        summarizer: SummarizerLike | None = None,
         default_mode: SearchMode = "keyword",
         language: str = "english",
         weights: SearchWeights | None = None,
@@ -426,7 +428,8 @@ class MemoryPrimitive(NotCopied):
         Args:
             store: anything with the verbs of `stores.base.Store`, or an `InMemoryStore`.
             embedder: turns texts into vectors, see the class.
-            summarizer: makes a text of records, for `summarize`; may be async.
+            summarizer: makes a text of records, for `summarize`: a function, which may be async, or a name, such as
+                ``"openai:MODEL"``. None for ``"extractive"``, which chooses sentences.
             default_mode: how to search when a verb is called without ``mode``.
             language: the language of the words, for modes that rank.
             weights: how much each signal counts in a ranking; None for the defaults.
@@ -444,7 +447,8 @@ class MemoryPrimitive(NotCopied):
                 f"store={brief(store)}: it lacks {', '.join(lacking)}; give an object with the "
                 "verbs of tta_memory_nb.stores.base.Store"
             )
-        _check_summarizer(summarizer)
+        if summarizer is not None:
+            check_summarizer(summarizer)
         meanings = Meanings(embedder, embedder_timeout, clock)
         memory = cls.__new__(cls)
         options = _options(language, weights)
@@ -457,7 +461,7 @@ class MemoryPrimitive(NotCopied):
         self,
         store: Store,
         clock: Clock,
-        summarizer: Summarizer | None,
+        summarizer: SummarizerLike | None,
         default_mode: SearchMode,
         options: SearchOptions,
         meanings: Meanings,
@@ -679,8 +683,3 @@ def _options(language: str, weights: SearchWeights | None) -> SearchOptions:
     if weights is None:
         return SearchOptions(language=language)
     return SearchOptions(language=language, weights=check_weights(weights))
-
-
-def _check_summarizer(summarizer: Summarizer | None) -> None:
-    if summarizer is not None and not callable(summarizer):
-        raise InvalidArgument(f"summarizer={brief(summarizer)}: give a callable")

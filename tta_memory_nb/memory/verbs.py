@@ -8,8 +8,8 @@ one with ``await`` and one without. The docstrings here are the help of both fac
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, Unpack
 
 from ..codec import from_json
 from ..entry import Entry, Unreadable, new_entry
@@ -24,7 +24,8 @@ from ..search.paging import ListOrder, check_offset, check_order
 from ..search.request import Found, Hit, Search, SearchMode, check_limit, check_query
 from ..stores.base import Change, Clock, Store
 from ..stores.expecting import Expected
-from ..stores.plan import Call, Plan
+from ..stores.plan import Plan
+from ..summarizers.base import DEFAULT, SummarizerLike, open_summarizer
 from ..times import Duration, duration
 from .applying import Puts, applied, entries_of
 from .doctor.checks import PARAMETERS, CheckArgs, chosen
@@ -41,12 +42,10 @@ if TYPE_CHECKING:
     from .packing.budget import Tokens
     from .packing.lines import Cite
     from .packing.pack import Pack
+    from .summarizing.summary import Originals, Summary
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-Summarizer: TypeAlias = Callable[[Sequence[MemoryRecord]], str | Awaitable[str]]
-"""Turns records, oldest first, into one text; may be async."""
 
 
 class Watch(Protocol):
@@ -99,7 +98,7 @@ class Verbs:
     Args:
         store: where the records are.
         clock: gives Unix seconds.
-        summarizer: what `summarize` calls, or None.
+        summarizer: what `summarize` calls; None for ``"extractive"``.
         default_mode: how to search where a verb is called without ``mode``.
         options: what modes that rank are asked for.
         meanings: the embedder, for searches by meaning.
@@ -116,7 +115,7 @@ class Verbs:
         self,
         store: Store,
         clock: Clock,
-        summarizer: Summarizer | None,
+        summarizer: SummarizerLike | None,
         default_mode: SearchMode,
         options: SearchOptions,
         meanings: Meanings,
@@ -816,32 +815,58 @@ class Verbs:
         )
 
     @spell_out_filters
-    def summarize(self, limit: int | None = None, **filters: Unpack[FilterArgs]) -> Plan[str]:
-        """Returns what the memory's summarizer makes of the records, given to it oldest first.
+    def summarize(
+        self,
+        keep_last: int = 10,
+        older_than: Duration | None = None,
+        into: str | None = None,
+        originals: Originals = "keep",
+        expire_in: Duration = "7d",
+        dry_run: bool = False,
+        summarizer: SummarizerLike | None = None,
+        timeout: Duration = 60.0,
+        **filters: Unpack[FilterArgs],
+    ) -> Plan[Summary]:
+        """Makes old records one summary, a record that lists the keys it comes from.
 
-        An async summarizer runs on the loop of a caller who awaits, and otherwise in a short-lived
-        thread with a loop of its own.
+        What is written is written in one step: a crash leaves everything as it was, or the whole of it, and a
+        record that has changed meanwhile refuses it. Called again, it adds to the summary what has been
+        said since, without another look at what is in it. `undo` takes ``summary.change`` back.
 
         Args:
-            limit: only this many of the newest records; None for all.
-            **filters: see the class.
+            keep_last: so many of the newest records are left alone.
+            older_than: records that were written within this time are left alone as well; None for no such limit.
+            into: key of the summary; None for one that the user and the session give, always the same.
+            originals: what becomes of the summarized records: ``"keep"`` leaves them as they are, ``"expire"`` lets them
+                expire, ``"delete"`` deletes them.
+            expire_in: when they expire, with ``originals="expire"``; those that expire earlier still do.
+            dry_run: write nothing; the summarizer is asked nevertheless.
+            summarizer: makes the text; None for the memory's own, and without one for ``"extractive"``, which
+                chooses sentences. An async one runs on the loop of a caller who awaits, and otherwise in a
+                short-lived thread with a loop of its own.
+            timeout: how long the summarizer may take.
+            **filters: which records are summarized; see the class. Summaries never are.
 
         Raises:
-            InvalidArgument: the memory was made without ``summarizer=``, or it gives no text.
+            InvalidArgument: an argument; a key of another record for ``into``; more than 25,000 records.
+            SummarizerError: the summarizer fails, takes too long, or gives no text.
+            Conflict: a record has been changed or deleted while the summarizer worked.
+            StoreUnavailable: in an outage, in which nobody can tell whether a record has changed.
         """
-        if self._summarizer is None:
-            raise InvalidArgument(
-                "this memory has no summarizer; make it with MemoryPrimitive(summarizer=f), "
-                "where f turns a list of records into text"
-            )
-        records = yield from self.records(limit, **filters)
-        # The runner calls it: it may take long, be async, and use the memory in its turn.
-        text = yield Call(self._summarizer, records[::-1])
-        if isinstance(text, str):
-            return text
-        raise InvalidArgument(
-            f"summarizer: it gave <{type(text).__name__}>; it must turn a list of records into text"
+        from .summarizing.summarize import Wanted, summarize
+
+        own = self._summarizer if summarizer is None else summarizer
+        wanted = Wanted(
+            open_summarizer(DEFAULT if own is None else own, self.options.language),
+            keep_last,
+            older_than,
+            into,
+            originals,
+            expire_in,
+            dry_run,
+            timeout,
         )
+        return summarize(self, self._store, self._record, wanted, filters)
 
     # ---- about the memory
 

@@ -15,11 +15,14 @@ from ...main_field import main_field
 from ...table import field_name, flatten
 from ...text import leaf_text
 from ...times import shown_instant
+from ..summarizing.summary import SOURCES, is_summary
 
 Cite: TypeAlias = Literal["short", "key"]
 """How a line cites its record: by the first characters of the hash at the end of the key, as long as no other record
 of the pack has the same, or by the whole key. A key without a hash is always cited as a whole."""
 
+# What a summary tells of itself, beside its text.
+_OF_SUMMARIES = ("type", SOURCES, "summarizer", "first", "last")
 _DAY = len("2026-11-22")
 _SHORTEST = 4
 
@@ -69,13 +72,16 @@ def line_of(entry: Entry) -> Line:
     value = entry.value()
     flat = flatten(value)
     main = main_field({path: (leaf,) for path, leaf in flat.items()})
+    of_summary = is_summary(value)
     who: list[str] = []
     when: list[str] = []
     rest: list[str] = []
     for path, leaf in flat.items():
-        if path == main or leaf is None or leaf in ([], {}):
+        if path == main or leaf is None or leaf in ("", [], {}):
             continue
         name = path[-1] if path else "value"
+        if of_summary and name in _OF_SUMMARIES:
+            continue
         kinds = {each.kind: each for each in leaves_of({name: leaf})}
         if "when" in kinds and not when:
             when.append(leaf if isinstance(leaf, str) else shown_instant(leaf))

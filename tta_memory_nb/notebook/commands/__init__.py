@@ -4,6 +4,7 @@
     searching.py   search, why, suggest
     packing.py     pack
     writing.py     add, delete, clear, undo
+    digesting.py   summarize
     transfer.py    import, export
     judging.py     judge, evaluate, tune
     doctor.py      doctor
@@ -20,7 +21,18 @@ from __future__ import annotations
 
 from ...errors import InvalidArgument
 from ..arguments import Syntax, Word, did_you_mean
-from . import doctor, judging, memories, packing, reading, searching, transfer, views, writing
+from . import (
+    digesting,
+    doctor,
+    judging,
+    memories,
+    packing,
+    reading,
+    searching,
+    transfer,
+    views,
+    writing,
+)
 from .base import Command, Notebook, Reply, shown
 
 __all__ = ["COMMANDS", "Command", "Notebook", "Reply", "help_", "overview", "syntax"]
@@ -48,6 +60,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": doctor.doctor,
     "delete": writing.delete,
     "clear": writing.clear,
+    "summarize": digesting.summarize,
     "undo": writing.undo,
     "plot": views.plot,
     "snapshot": views.snapshot,
