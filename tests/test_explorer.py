@@ -472,6 +472,17 @@ def test_a_record_is_shown_whole_with_its_neighbours(front, memory):
     assert front.ask("record", key="nobody")["gone"] is True
 
 
+def test_a_summary_is_shown_with_its_sources_and_a_source_with_its_summary(front, memory):
+    memory.sync.add("ann:mon:00000001", {"text": "later"})
+    summary = memory.sync.summarize(0, user="ann", session="mon", summarizer=lambda _: "all of it")
+    shown = front.ask("record", key=summary.key)
+    assert [each["key"] for each in shown["sources"]] == ["ann:mon", "ann:mon:00000001"]
+    assert shown["summaries"] == []
+    shown = front.ask("record", key="ann:mon")
+    assert [(each["key"], each["t"]) for each in shown["summaries"]] == [(summary.key, "all of it")]
+    assert shown["sources"] == []
+
+
 def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, clock):
     memory.sync.add("k", {"n": 1}, ttl=60)
     clock.tick(10)

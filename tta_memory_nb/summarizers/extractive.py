@@ -15,7 +15,7 @@ from heapq import heapify, heappop, heappush
 
 from ..entry import entry_of
 from ..errors import InvalidArgument
-from ..memory.packing.lines import line_of
+from ..memory.packing.lines import line_of, one_line
 from ..memory.summarizing.summary import is_summary
 from ..record import MemoryRecord
 
@@ -92,11 +92,18 @@ class Extractive:
         if is_summary(record.value):
             yield from self._lines(str(record.value.get("text", "")))
             return
+        from ..search.ranked.parts import leaves_of
+
         line = line_of(entry_of(record))
-        said = f"{line.said} ({line.rest})" if line.said and line.rest else line.said or line.rest
-        for text in _SENTENCE.split(said):
-            if text.strip():
-                yield self._sentence(line.when, line.who, text.strip())
+        texts = [line.said] if line.said else []
+        for leaf in leaves_of(record.value):
+            text = one_line(leaf.text)
+            if leaf.kind == "text" and text != line.said:
+                texts.append(f"{leaf.name}: {text}")
+        for text in texts or [line.rest]:
+            for sentence in _SENTENCE.split(text):
+                if sentence.strip():
+                    yield self._sentence(line.when, line.who, sentence.strip())
 
     def _lines(self, summary: str) -> Iterator[_Sentence]:
         """Yields the lines of an earlier summary, which may be another summarizer's."""

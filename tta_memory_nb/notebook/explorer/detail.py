@@ -10,6 +10,7 @@ from ...entry import Entry
 from ...keys import parse_memory_key
 from ...main_field import main_field
 from ...memory.faces import SyncMemory
+from ...memory.summarizing.summary import sources_of
 from ...table import flatten, is_utf8, portable
 from ...text import fold, leaf_text, matching_paths
 from .cells import created_at, sendable
@@ -23,6 +24,7 @@ MOST_CHARACTERS = 200_000
 _MOST_MATCHES = 100
 _NEIGHBOURS = 4
 _NEIGHBOUR_CHARACTERS = 120
+_MOST_SOURCES = 50
 _SHOWN_VERSIONS = 10
 
 
@@ -76,6 +78,8 @@ def describe(
         "ranked": None if ranking is None else ranking.describe(entry.key),
         "judged": judged,
         "neighbours": _neighbours(memory, entry),
+        "sources": [_listed(each, entry) for each in _sources(memory, entry)],
+        "summaries": [_listed(each, entry) for each in _summaries(memory, entry)],
         "history": [
             {
                 "at": version.at,
@@ -101,14 +105,29 @@ def _neighbours(memory: SyncMemory, entry: Entry) -> list[dict[str, Any]]:
     keys = [each.key for each in session]
     at = keys.index(entry.key) if entry.key in keys else 0
     return [
-        {
-            "key": portable(each.key),
-            "t": _gist(each),
-            "updated": each.updated_at,
-            "current": each.key == entry.key,
-        }
-        for each in session[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS + 1]
+        _listed(each, entry) for each in session[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS + 1]
     ]
+
+
+def _listed(each: Entry, entry: Entry) -> dict[str, Any]:
+    """A record in a list beside another one."""
+    return {
+        "key": portable(each.key),
+        "t": _gist(each),
+        "updated": each.updated_at,
+        "current": each.key == entry.key,
+    }
+
+
+def _sources(memory: SyncMemory, entry: Entry) -> list[Entry]:
+    """The records that a summary comes from, as far as they still exist, the newest of many."""
+    return memory.peek((sources_of(entry) or ())[-_MOST_SOURCES:])
+
+
+def _summaries(memory: SyncMemory, entry: Entry) -> list[Entry]:
+    """The summaries that come from a record, which contain its key."""
+    found = memory.entries(entry.key, _MOST_SOURCES, "keyword")
+    return [each for each in found if entry.key in (sources_of(each) or ())]
 
 
 def _gist(entry: Entry) -> str:

@@ -1,6 +1,6 @@
 // One record: read, edited, compared with its earlier values.
 
-/** @import { Child, Conflict, EditedMessage, ErrorMessage, GoneMessage, Judgement, KernelMessage, RecordMessage, Requests, Version } from "./types.js" */
+/** @import { Child, Conflict, EditedMessage, ErrorMessage, GoneMessage, Judgement, KernelMessage, Neighbour, RecordMessage, Requests, Version } from "./types.js" */
 /** @import { Draft } from "./drafts.js" */
 /** @import { View } from "./view.js" */
 import { find, focusedIn, h } from "./dom.js";
@@ -252,7 +252,9 @@ export class Detail {
       drawScore(record),
       kept.value,
       record.cut ? h("button", { type: "button", class: "tta-link", "data-do": "whole", onclick: () => this.load(true) }, `… show all ${count(record.length)} characters`) : null,
-      this.drawNeighbours(record),
+      this.drawRecords("Summarizes", "tta-sources", record.sources),
+      this.drawRecords("Summarized in", "tta-summaries", record.summaries),
+      record.neighbours.length < 2 ? null : this.drawRecords("In the same session", "", record.neighbours),
     ];
   }
 
@@ -315,12 +317,16 @@ export class Detail {
   }
 
   /**
-   * @param {RecordMessage} record
+   * A list of records to open, with a heading.
+   *
+   * @param {string} heading
+   * @param {string} kind a class of the list; empty for none
+   * @param {Neighbour[]} records
    * @returns {Child[]}
    */
-  drawNeighbours({ neighbours }) {
-    if (neighbours.length < 2) return [];
-    return [h("h4", {}, "In the same session"), h("ol", { class: "tta-neighbours" }, neighbours.map((each) =>
+  drawRecords(heading, kind, records) {
+    if (!records.length) return [];
+    return [h("h4", {}, heading), h("ol", { class: `tta-neighbours ${kind}`.trim() }, records.map((each) =>
       h("li", {}, h("button", { type: "button", "aria-current": each.current ? "true" : null, title: harmless(each.key), onclick: () => this.open(each.key) },
         h("span", { class: "tta-text" }, harmless(each.t) || harmless(each.key)), h("time", {}, timeOfDay(each.updated))))))];
   }

@@ -325,6 +325,10 @@ export interface RecordMessage extends Reply {
   ranked: { score: number; parts: ScorePart[] } | null;
   judged: Judgement;
   neighbours: Neighbour[];
+  /** Of a summary: the records that it comes from, as far as they still exist. */
+  sources: Neighbour[];
+  /** The summaries that come from this record. */
+  summaries: Neighbour[];
   history: Version[];
 }
 
