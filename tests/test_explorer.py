@@ -17,7 +17,7 @@ from tta_memory_nb import InvalidArgument, MemoryExplorer, MemoryPrimitive
 from tta_memory_nb.notebook.explorer import lister, listing, messages, widget
 from tta_memory_nb.notebook.explorer.actions import Actions, Outcome
 from tta_memory_nb.notebook.explorer.cells import MOST_CHARACTERS, MOST_FIELDS
-from tta_memory_nb.notebook.explorer.state import ExplorerState
+from tta_memory_nb.notebook.explorer.state import ExplorerState, status_of
 from tta_memory_nb.notebook.explorer.worker import Worker
 
 
@@ -892,3 +892,12 @@ def test_choosing_another_memory_waits_for_no_listing(explore, monkeypatch):
     front.when(lambda: front.keys() == ["k"])
     assert front.explorer.memory is other
     assert keys_of(front.explorer) == ["k"]
+
+
+def test_the_status_names_the_file_that_keeps_the_records(tmp_path):
+    path = tmp_path / "notes.db"
+    memory = MemoryPrimitive(f"file:{path}")
+    assert status_of(memory)["path"] == str(path)
+    assert status_of(memory)["backend"] == "file"
+    memory.sync.close()
+    assert status_of(MemoryPrimitive())["path"] is None

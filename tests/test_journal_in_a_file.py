@@ -133,7 +133,7 @@ def counter(database: Server, namespace: str) -> int:
 def test_what_was_acknowledged_survives_kill_9_and_is_replayed_once(
     database, other, proxy, journal, start, open_memory, open_now
 ):
-    """At random instants of an outage; `make chaos` does it more often."""
+    """At random instants of an outage; `make chaos` kills 200 processes."""
     chance = random.Random(3)
     other.sync.add("first", {})
     proxy.refuse()

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import pytest
@@ -25,8 +25,10 @@ from tta_memory_nb import MemoryPrimitive, SyncMemory
 from tta_memory_nb.errors import InvalidArgument, ServerError, StoreUnavailable
 from tta_memory_nb.notebook.commands import memories
 from tta_memory_nb.notebook.commands.base import Notebook
-from tta_memory_nb.stores.file.address import absolute, path_of
-from tta_memory_nb.stores.file.database import APPLICATION
+from tta_memory_nb.stores.file import drives
+from tta_memory_nb.stores.file.address import absolute, path_of, text_of
+from tta_memory_nb.stores.file.database import APPLICATION, uri_of
+from tta_memory_nb.stores.file.drives import file_system, is_share
 from tta_memory_nb.stores.memory import InMemoryStore
 
 
@@ -67,6 +69,70 @@ def test_an_address_names_an_absolute_path(address: str, expected: str) -> None:
     there = expected.format(here=Path.cwd(), home=Path.home())
     assert path_of(address) == Path(there)
     assert absolute(absolute(address)) == f"file:{Path(there)}"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (r"file:C:\Users\Jürgen\meine notizen.db", r"C:\Users\Jürgen\meine notizen.db"),
+        ("file:///C:/Users/J%C3%BCrgen/meine%20notizen.db", "C:/Users/Jürgen/meine notizen.db"),
+        ("file://localhost/C:/n.db", "C:/n.db"),
+        (r"file:..\notes.db", r"..\notes.db"),
+        (r"file:~\notes.db", r"~\notes.db"),
+        (r"file:\\server\share\n.db", r"\\server\share\n.db"),
+    ],
+)
+def test_an_address_names_a_path_of_windows(address: str, expected: str) -> None:
+    assert text_of(address, "redis_url", is_windows=True) == expected
+
+
+def test_sqlite_gets_paths_of_every_system_as_addresses() -> None:
+    windows = PureWindowsPath(r"C:\Users\Jürgen\100% ?#.db")
+    assert uri_of(windows) == "file:///C:/Users/J%C3%BCrgen/100%25%20%3F%23.db"
+    assert uri_of(PurePosixPath("/home/a b/ñ.db")) == "file:///home/a%20b/%C3%B1.db"
+
+
+MOUNTS = """\
+21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+35 21 0:30 / /home/ann/shared\\040notes rw - nfs4 nas:/notes rw,vers=4.2
+36 35 8:2 / /home/ann/shared\\040notes/local rw shared:1 - xfs /dev/sdb rw
+37 21 0:31 / /mnt/covered rw - ext4 /dev/sdc rw
+38 21 0:32 / /mnt/covered rw - cifs //nas/notes rw
+no mount at all
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/home/ann", "ext4"),
+        ("/home/ann/shared notes/a", "nfs4"),
+        ("/home/ann/shared notes/local", "xfs"),
+        ("/home/ann/shared notes of others", "ext4"),
+        ("/mnt/covered/x", "cifs"),
+    ],
+)
+def test_the_file_system_of_a_path_is_that_of_the_nearest_mount(path: str, kind: str) -> None:
+    assert file_system(PurePosixPath(path), MOUNTS) == kind
+    assert file_system(PurePosixPath(path), "") == ""
+
+
+def test_a_path_of_windows_may_name_another_machine() -> None:
+    assert is_share(PureWindowsPath(r"\\server\share\notes.db"))
+    for path in (r"C:\notes.db", r"notes.db", r"\\?\C:\notes.db"):
+        assert not is_share(PureWindowsPath(path))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems tell otherwise")
+def test_a_network_drive_is_refused_before_anything_is_written(
+    path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = tmp_path_factory.mktemp("proc") / "mountinfo"
+    mounts.write_text(f"35 21 0:30 / {path.parent} rw - nfs4 nas:/notes rw\n")
+    monkeypatch.setattr(drives, "_MOUNTS", mounts)
+    with pytest.raises(InvalidArgument, match="network drive"):
+        memory_at(path)
+    assert not list(path.parent.iterdir())
 
 
 @pytest.mark.parametrize("address", ["file:", "file:a\0b", "file://server/notes.db", "file://"])

@@ -230,6 +230,7 @@ def status_of(memory: MemoryPrimitive) -> dict[str, Any]:
     return {
         "backend": about["backend"],
         "server": about.get("redis_url"),
+        "path": sendable(about["path"]) if "path" in about else None,
         "namespace": sendable(about["namespace"]),
         "size": about["size"],
         "capacity": about["max_size"],

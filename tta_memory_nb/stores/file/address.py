@@ -26,6 +26,26 @@ def path_of(address: str, argument: str = "redis_url") -> Path:
     Raises:
         InvalidArgument: the address names no file.
     """
+    text = text_of(address, argument, is_windows=os.name == "nt")
+    try:
+        return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  links stay links
+    except RuntimeError:
+        raise _unusable(
+            argument, address, "there is no such home directory; give the whole path"
+        ) from None
+
+
+def text_of(address: str, argument: str, *, is_windows: bool) -> str:
+    """Returns the path in an address, as it is written there but for percent signs.
+
+    Args:
+        address: begins with ``file:``.
+        argument: what an error calls the address.
+        is_windows: whether the path is one of Windows, so that ``/C:/`` means the drive.
+
+    Raises:
+        InvalidArgument: the address names no file.
+    """
     text = address.strip()[len(FILE) + 1 :]
     if text.startswith("//"):
         host, slash, rest = text[2:].partition("/")
@@ -36,16 +56,11 @@ def path_of(address: str, argument: str = "redis_url") -> Path:
                 "a URL of a file has three slashes, as in file:///home/ann/notes.db",
             )
         text = unquote(slash + rest)
-        if os.name == "nt" and _DRIVE.match(text):
+        if is_windows and _DRIVE.match(text):
             text = text[1:]
     if not text or "\0" in text:
         raise _unusable(argument, address, "name a file, as in file:notes.db")
-    try:
-        return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  links stay links
-    except RuntimeError:
-        raise _unusable(
-            argument, address, "there is no such home directory; give the whole path"
-        ) from None
+    return text
 
 
 def absolute(address: str, argument: str = "redis_url") -> str:

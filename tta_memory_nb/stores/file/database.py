@@ -7,10 +7,12 @@ import sqlite3
 import time
 from contextlib import suppress
 from errno import ENOENT
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import quote
 from weakref import finalize
 
+from ...errors import InvalidArgument
+from .drives import is_on_network
 from .faults import fault, gone, is_busy, occupied, unusable
 from .rows import FORMAT, SCHEMA
 from .users import Users, is_settled
@@ -150,8 +152,10 @@ class Database:
         self.users = Users(self.path)
 
     def _create(self) -> None:
-        """Creates the file if there is none, and refuses what is no file."""
+        """Creates the file if there is none, and refuses what is no file, and network drives."""
         path = self.path
+        if is_on_network(path.parent):
+            raise self._no_place()
         flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         try:
             try:
@@ -195,9 +199,13 @@ class Database:
         if mode == "wal":
             return connection
         connection.close()
-        raise unusable(
+        raise self._no_place()
+
+    def _no_place(self) -> InvalidArgument:
+        return unusable(
             self.path,
-            "this folder cannot hold a memory, as a folder on a network drive; name a file on a local disk",
+            "a folder on a network drive cannot hold a memory, since the locks of SQLite do not hold there; name a file "
+            "on a local disk, or share the records by a server",
         )
 
     def _look(self) -> bool:
@@ -247,7 +255,7 @@ class Database:
     def _connected(self, mode: str) -> sqlite3.Connection:
         # Waiting is done by the callers, who hold no lock meanwhile.
         return sqlite3.connect(
-            f"file:///{quote(os.fsencode(self.path.as_posix().removeprefix('/')), safe='/:')}?mode={mode}",
+            f"{uri_of(self.path)}?mode={mode}",
             uri=True,
             timeout=0,
             isolation_level=None,
@@ -379,6 +387,11 @@ class Database:
             with suppress(OSError):
                 total += name.stat().st_size
         return total
+
+
+def uri_of(path: PurePath) -> str:
+    """Returns the address of a file as SQLite takes it."""
+    return f"file:///{quote(os.fsencode(path.as_posix().removeprefix('/')), safe='/:')}"
 
 
 def _end(connection: sqlite3.Connection, users: Users) -> None:

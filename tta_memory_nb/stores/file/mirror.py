@@ -74,11 +74,13 @@ class Mirror:
             entries[entry.key] = entry
             if entry.expires_at is not None:
                 self._expect_expiry(entry)
-        self._uses = 0
-        for key, place in self._rows.uses(connection, head):
+        written = next(reversed(entries.values()))._recency if entries else 0
+        uses = list(self._rows.uses(connection, head))
+        self._uses = len(uses)
+        for key, place in uses:
             entries[key]._recency = place
-            self._uses += 1
-        if self._uses:
+            entries.move_to_end(key)
+        if uses and uses[0][1] < written:  # some were written after others were read
             records.sort()
         records.recency = head.counter
 

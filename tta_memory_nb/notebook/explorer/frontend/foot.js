@@ -26,7 +26,7 @@ export class Foot {
       h("div", { class: "tta-left" }, selected ? this.drawSelection(selected) : this.drawCounts(status),
         h("button", { type: "button", class: "tta-link", "data-do": "copy-code", title: "the Python call that finds these records", onclick: () => this.view.copy(this.view.state.code) }, "Copy as code")),
       h("div", { class: "tta-right" },
-        status.degraded ? this.drawOutage(status.degraded) : h("span", { class: "tta-text", title: status.server && harmless(status.server) }, status.backend),
+        status.degraded ? this.drawOutage(status.degraded) : this.drawPlace(status),
         h("span", { class: "tta-text", title: "namespace" }, harmless(status.namespace)),
         status.capacity === null ? null : h("meter", {
           min: "0", max: Math.max(1, status.capacity), value: status.size, "aria-label": "capacity in use", title: `${count(status.size)} of at most ${count(status.capacity)}`,
@@ -45,6 +45,16 @@ export class Foot {
   drawCounts({ size }) {
     const { total, loading } = this.view.state;
     return h("span", { class: "tta-counts" }, total === size ? plural(total, "record") : `${count(total)} of ${plural(size, "record")}`, loading ? " …" : "");
+  }
+
+  /**
+   * What keeps the records: a file by its name, with the whole path as a tip.
+   * @param {Status} status
+   */
+  drawPlace({ backend, server, path }) {
+    const whole = path ?? server;
+    const name = path ? path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1) : backend;
+    return h("span", { class: "tta-text", title: whole && harmless(whole) }, harmless(name));
   }
 
   /**

@@ -89,6 +89,8 @@ export interface Outage {
 export interface Status {
   backend: string;
   server: string | null | undefined;
+  /** Of the file that keeps the records. */
+  path?: string | null;
   namespace: string;
   size: number;
   capacity: number | null;
