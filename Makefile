@@ -84,8 +84,8 @@ bench: .venv/bench  ## search, cache, server, file and explorer beside their pee
 
 chaos: .venv/dev  ## random schedules of faults, many minutes; SEED=1 for the same ones, SCHEDULES=2000
 	cd tests && ../$(BIN)/python -W error -m chaos
-	TTA_KILLS=200 $(BIN)/pytest -q tests/test_journal_in_a_file.py -k kill_9
 	cd tests && ../$(BIN)/python -W error -m primaries
+	TTA_KILLS=200 $(BIN)/pytest -q tests/test_journal_in_a_file.py -k kill_9
 
 fresh-check:  ## make lab and make test in a fresh clone of the last commit, as if on a new machine
 	@$(PYTHON) tools/fresh_check.py
