@@ -53,7 +53,7 @@ class Search(msgspec.Struct, frozen=True):
         filters: which records may answer at all.
         limit: how many records at most; None for all.
         offset: how many of the first records to leave out.
-        order: in which order; see `paging`.
+        order: in which order; see ``paging``.
         meaning: the vectors that a search by meaning needs, from the verb that asks.
     """
 

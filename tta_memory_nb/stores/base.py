@@ -82,7 +82,7 @@ class Store(Protocol):
 
     A store whose `write`, `read` or `find` needs no plan may have methods ``write_now(entry)``,
     ``read_now(key)`` and ``find_now(search)`` in its own class, which carry them out at once; see
-    ``stores.local.Local``. They raise `NotNow`, and have done nothing, where they would have to wait.
+    ``stores.local.Local``. They raise ``NotNow``, and have done nothing, where they would have to wait.
     `MemoryPrimitive.over` makes a memory of any store.
     """
 

@@ -13,7 +13,7 @@ Summarizer: TypeAlias = Callable[[Sequence[MemoryRecord]], str | Awaitable[str]]
 """Turns records, oldest first, into one text; may be async. The first record may be an earlier summary, to be continued."""
 
 SummarizerLike: TypeAlias = str | Summarizer
-"""A summarizer, or the name of one: ``"extractive"`` or ``"openai:MODEL"``."""
+"""A summarizer, or a name such as ``"extractive"`` or ``"openai:MODEL"``."""
 
 
 class Named(NamedTuple):

@@ -16,7 +16,7 @@ from ...search.request import whole_number
 T = TypeVar("T")
 
 Tokens: TypeAlias = Callable[[str], Any]
-"""Counts the tokens of a text: returns how many there are, or the tokens themselves, as ``encode`` of tokenizers does."""
+"""A function of a text that returns how many tokens there are, or the tokens themselves, as ``encode`` of tokenizers does."""
 
 # Once the first record does not fit, so many more that are further down are tried.
 _TRIED = 12

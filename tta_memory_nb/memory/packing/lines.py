@@ -18,7 +18,7 @@ from ...times import shown_instant
 from ..summarizing.summary import SOURCES, is_summary
 
 Cite: TypeAlias = Literal["short", "key"]
-"""How a line cites its record: by the first characters of the hash at the end of the key, as long as no other record
+"""How a line cites its record, by the first characters of the hash at the end of the key, as long as no other record
 of the pack has the same, or by the whole key. A key without a hash is always cited as a whole."""
 
 # What a summary tells of itself, beside its text.

@@ -120,7 +120,7 @@ class Pack:
 
     @property
     def about(self) -> str:
-        """One line: how much is in the pack, or why nothing is."""
+        """Tells in one line how much is in the pack, or why nothing is."""
         if self.records:
             count = f"{len(self.records):,} record{'s' * (len(self.records) != 1)}"
             left = len(self.considered) - len(self.records)

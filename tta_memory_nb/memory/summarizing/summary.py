@@ -75,7 +75,7 @@ class Summary:
         was_there: whether it continues a summary that was there before.
         bytes_saved: by which the values of the memory get smaller, as JSON; negative if they grow.
         tokens_saved: by which a prompt with the summary is shorter than one with its records, estimated.
-        change: what was written, for `undo`; None if nothing was.
+        change: what was written, for ``undo``; None if nothing was.
         dry_run: whether nothing was written because that was asked for.
     """
 
@@ -106,7 +106,7 @@ class Summary:
 
     @property
     def about(self) -> str:
-        """One line: what was done, and how much it saves."""
+        """Tells in one line what was done, and how much it saves."""
         if not self.key:
             return "nothing to summarize: no record is old enough"
         count = len(self.folded)
