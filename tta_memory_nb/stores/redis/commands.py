@@ -38,6 +38,9 @@ PAGE = 1000
 KEYS_PAGE = 10_000
 """So many keys a script looks at in one call."""
 
+FOLDERS_PAGE = 20_000
+"""The same for their folders, which take half the time, and of which each page names all anew."""
+
 # What about.lua is told, for the counters alone.
 _ABOUT = (PAGE, b"", b"", 0)
 
@@ -495,7 +498,7 @@ class Commands(Calls):
         after: bytes = b"-inf"
         while after:
             some, after = yield from self.run(
-                scripts.FOLDERS, after, KEYS_PAGE, to_utf8(prefix), depth or 0
+                scripts.FOLDERS, after, FOLDERS_PAGE, to_utf8(prefix), depth or 0
             )
             found.update(dict.fromkeys(some))
         return list(map(decode_key, found))

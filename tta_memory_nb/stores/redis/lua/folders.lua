@@ -20,13 +20,19 @@ for i = 1, #keys do
     local folder = match(key, '^(.+)/')
     if folder and not seen[folder] and not (is_expired and is_expired[key]) then
       seen[folder] = true
-      folder = parts and match(folder, parts) or folder
-      if not found[folder] then
+      if parts then
+        folder = match(folder, parts) or folder
         found[folder] = true
+      else
         found[#found + 1] = folder
       end
     end
   end
+end
+if parts then
+  local cut = {}
+  for folder in pairs(found) do cut[#cut + 1] = folder end
+  found = cut
 end
 local last = ''
 if #keys == wanted then last = call('ZSCORE', ORDER, keys[#keys]) end
