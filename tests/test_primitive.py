@@ -358,6 +358,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "get": lambda face, _: face.get("ann:1"),
     "delete": lambda face, _: face.delete("ann:1"),
     "ttl": lambda face, _: face.ttl("ann:1"),
+    "touch": lambda face, _: face.touch(["ann:1", "nobody"], 90),
     "add_many": lambda face, _: face.add_many({"bob:1": {"text": "hail"}, "bob:2": {}}),
     "apply": lambda face, _: face.apply({"bob:1": {}}, ["ann:1"], expect={"bob:1": None}),
     "append": lambda face, _: face.append("ann", "s", [{"text": "hail"}, {}]),

@@ -50,11 +50,18 @@ class Item:
     created_at: float
     updated_at: float
     expires_at: float | None
+    sliding: float | None = None
     used: int = 0
 
     def record(self) -> MemoryRecord:
         return MemoryRecord(
-            self.key, self.value, NAMESPACE, self.created_at, self.updated_at, self.expires_at
+            self.key,
+            self.value,
+            NAMESPACE,
+            self.created_at,
+            self.updated_at,
+            self.expires_at,
+            sliding=self.sliding,
         )
 
 
@@ -108,8 +115,26 @@ class Model:
         self.oldest_first()
         if key not in self.items:
             return None
-        self.use(self.items[key])
-        return self.items[key].value
+        item = self.items[key]
+        self.use(item)
+        self.renew(item)
+        return item.value
+
+    def renew(self, item: Item) -> None:
+        if item.sliding is not None:
+            item.expires_at = self.clock() + item.sliding
+
+    def touch(self, keys: list[str], ttl: float | None) -> int:
+        self.oldest_first()
+        there = [self.items[key] for key in keys if key in self.items]
+        for item in there:
+            self.use(item)
+            if ttl is None:
+                self.renew(item)
+            else:
+                item.expires_at = self.clock() + ttl
+                item.sliding = item.sliding and ttl
+        return len(there)
 
     def find(self, query: str | None, accepts: dict[str, Any]) -> list[Item]:
         def accepted(item: Item) -> bool:
@@ -178,6 +203,16 @@ class Program(RuleBasedStateMachine):
     def add(self, key, value, ttl):
         self.memory.add(key, value, ttl)
         self.model.write([(key, value, ttl)])
+
+    @rule(key=keys, value=values, ttl=st.sampled_from([1, 2, 3]))
+    def add_sliding(self, key, value, ttl):
+        self.memory.add(key, value, ttl, sliding=True)
+        [item], _ = self.model.write([(key, value, ttl)])
+        item.sliding = ttl
+
+    @rule(wanted=st.lists(keys, max_size=3, unique=True), ttl=ttls)
+    def touch(self, wanted, ttl):
+        assert self.memory.touch(wanted, ttl) == self.model.touch(wanted, ttl)
 
     @rule(key=keys, value=values, ttl=st.sampled_from([1, 2]))
     def add_and_wait_until_it_expires(self, key, value, ttl):

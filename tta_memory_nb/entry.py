@@ -34,6 +34,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
         created_at: Unix seconds, or None until a store has seen whether the key is new.
         updated_at: Unix seconds.
         expires_at: Unix seconds, or None for never.
+        sliding: seconds after its last read or write at which the record expires; None if reading changes nothing.
     """
 
     key: str
@@ -45,6 +46,18 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     _write_seq: int = 0
     _column: int = -1
     _folded: bytes | None = None
+    sliding: float | None = None
+
+    def renew(self, now: float) -> bool:
+        """Has a record that slides expire later, since it is read now; returns whether its expiry has changed.
+
+        A move of less than a 64th of its time is not worth a write on a server or in a file.
+        """
+        span = self.sliding
+        if span is None or self.expires_at is None or now + span - self.expires_at < span / 64:
+            return False
+        self.expires_at = now + span
+        return True
 
     def value(self) -> dict[str, Any]:
         """Returns a fresh copy of the value."""
@@ -76,6 +89,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
             created_at=self.updated_at if self.created_at is None else self.created_at,
             updated_at=self.updated_at,
             expires_at=self.expires_at,
+            sliding=self.sliding,
             version=version,
         )
 
@@ -134,7 +148,13 @@ def was_read(entry: Entry) -> bool:
 
 
 def new_entry(
-    key: str, value: dict[str, Any], now: float, ttl: float | None, name: str = "value"
+    key: str,
+    value: dict[str, Any],
+    now: float,
+    ttl: float | None,
+    name: str = "value",
+    *,
+    sliding: bool = False,
 ) -> Entry:
     """Returns an entry for a record that is written now.
 
@@ -144,13 +164,21 @@ def new_entry(
         now: Unix seconds.
         ttl: seconds, already checked, or None for no expiry.
         name: what an error calls the value.
+        sliding: whether reading the record has its time to live begin again.
 
     Raises:
         InvalidArgument: the key is no non-empty text.
         NotStorable: the value holds what JSON cannot hold.
     """
     key = check_key(key)
-    return Entry(key, snapshot(value, name), None, now, None if ttl is None else now + ttl)
+    entry = Entry(key, snapshot(value, name), None, now, None if ttl is None else now + ttl)
+    if sliding:
+        if ttl is None:
+            raise InvalidArgument.about(
+                "sliding", sliding, "only a time to live can slide; give ttl as well"
+            )
+        entry.sliding = ttl
+    return entry
 
 
 def entry_of(record: MemoryRecord) -> Entry:
@@ -168,4 +196,5 @@ def entry_of(record: MemoryRecord) -> Entry:
     entry = new_entry(record.key, record.value, record.updated_at, None)
     entry.created_at = record.created_at
     entry.expires_at = record.expires_at
+    entry.sliding = record.sliding if record.expires_at is not None else None
     return entry

@@ -25,6 +25,7 @@ class MemoryRecord:
         created_at: Unix seconds of the first `MemoryPrimitive.add` under this key.
         updated_at: Unix seconds of the last `MemoryPrimitive.add` under this key.
         expires_at: Unix seconds at which the record expires, or None if it never does.
+        sliding: seconds after its last read at which the record expires, or None if reading does not keep it.
         score: relevance of a search hit; higher is better. A keyword search does not rank its
             hits, so each has 1.0. None for a record that is not a search hit.
         matches: paths of the fields that matched a search, such as ``agent.tags[0]``; at most 1,000.
@@ -50,6 +51,7 @@ class MemoryRecord:
     unreadable: str | None = None
     raw: bytes = field(default=b"", repr=False)
     version: str | None = field(default=None, repr=False, compare=False)
+    sliding: float | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         """Returns what the record holds, with instants as dates; fields at their defaults are left out."""

@@ -17,9 +17,13 @@ MOST_APPLIED = 50_000
 
 Puts: TypeAlias = (
     Mapping[str, dict[str, Any]]
-    | Iterable[tuple[str, dict[str, Any]] | tuple[str, dict[str, Any], Duration | None]]
+    | Iterable[
+        tuple[str, dict[str, Any]]
+        | tuple[str, dict[str, Any], Duration | None]
+        | tuple[str, dict[str, Any], Duration | None, bool]
+    ]
 )
-"""Values by key, or tuples of a key, a value and, if the record shall expire, its time to live."""
+"""Values by key, or tuples of a key, a value and, if the record shall expire, its time to live, and whether that slides."""
 
 
 class Applied(NamedTuple):
@@ -46,13 +50,17 @@ def entries_of(
         now: Unix seconds.
         ttl: seconds until those expire that bring no time of their own; None for never.
         name: what errors call the items.
-        longest: how long a tuple may be: 2 for a key and a value, 3 if it may bring a time to live.
+        longest: how long a tuple may be: 2 for a key and a value, 4 if it may bring a time to live and whether that slides.
 
     Raises:
         InvalidArgument: an item that is no such tuple, a key, a time to live.
         NotStorable: a value; the path starts with its key.
     """
-    what = "(key, value) pair" if longest == 2 else "(key, value) or (key, value, ttl) tuple"
+    what = (
+        "(key, value) pair"
+        if longest == 2
+        else "(key, value), (key, value, ttl) or (key, value, ttl, sliding) tuple"
+    )
     for number, item in enumerate(items.items() if isinstance(items, Mapping) else items):
         if not isinstance(item, (tuple, list)) or not 2 <= len(item) <= longest:
             raise InvalidArgument(f"{name}[{number}]: <{type(item).__name__}> is no {what}")
@@ -61,7 +69,7 @@ def entries_of(
         if own:
             seconds = None if own[0] is None else duration(own[0])
         try:
-            yield new_entry(key, value, now, seconds)
+            yield new_entry(key, value, now, seconds, sliding=len(own) > 1 and bool(own[1]))
         except NotStorable as error:  # its path is made longer only now: it takes a while
             path = f"{name}[{brief(key)}]{error.path.removeprefix('value')}"
             raise NotStorable(path, error.reason) from None
@@ -76,7 +84,7 @@ def applied(puts: Puts, deletes: Iterable[str], expect: Expected | None, now: fl
         NotStorable: a value.
     """
     # Of a key that comes twice, the last value counts, as in a dict.
-    entries = {entry.key: entry for entry in entries_of(puts, now, None, "puts", 3)}
+    entries = {entry.key: entry for entry in entries_of(puts, now, None, "puts", 4)}
     if isinstance(deletes, str):
         raise InvalidArgument(f"deletes={brief(deletes)}: give a list of keys")
     gone = dict.fromkeys(map(check_key, deletes))

@@ -131,14 +131,21 @@ class SyncMemory(NotCopied):
         return f"SyncMemory(namespace={self.namespace!r}, {self._store.describe()})"
 
     @_documented_by(Verbs.add)
-    def add(self, key: str, value: dict[str, Any], ttl: Duration | None = None) -> None:  # noqa: D102
+    def add(  # noqa: D102
+        self,
+        key: str,
+        value: dict[str, Any],
+        ttl: Duration | None = None,
+        *,
+        sliding: bool = False,
+    ) -> None:
         if self._write_now is not None and self._verbs.watch is None:
             try:
-                self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
+                self._write_now(entry_for(key, value, ttl, self._verbs.clock(), sliding))
                 return
             except NotNow:
                 pass
-        self._add(key, value, ttl)
+        self._add(key, value, ttl, sliding=sliding)
 
     @_documented_by(Verbs.get)
     def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
@@ -163,6 +170,7 @@ class SyncMemory(NotCopied):
     _search = _called(Verbs.search)
     delete = _called(Verbs.delete)
     ttl = _called(Verbs.ttl)
+    touch = _called(Verbs.touch)
     add_many = _called(Verbs.add_many)
     apply = _called(Verbs.apply)
     append = _called(Verbs.append)
@@ -495,14 +503,21 @@ class MemoryPrimitive(NotCopied):
         await self.aclose()
 
     @_documented_by(Verbs.add)
-    async def add(self, key: str, value: dict[str, Any], ttl: Duration | None = None) -> None:  # noqa: D102
+    async def add(  # noqa: D102
+        self,
+        key: str,
+        value: dict[str, Any],
+        ttl: Duration | None = None,
+        *,
+        sliding: bool = False,
+    ) -> None:
         if self._write_now is not None and self._verbs.watch is None:
             try:
-                self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
+                self._write_now(entry_for(key, value, ttl, self._verbs.clock(), sliding))
                 return
             except NotNow:
                 pass
-        await self._add(key, value, ttl)
+        await self._add(key, value, ttl, sliding=sliding)
 
     @_documented_by(Verbs.get)
     async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
@@ -527,6 +542,7 @@ class MemoryPrimitive(NotCopied):
     _search = _awaited(Verbs.search)
     delete = _awaited(Verbs.delete)
     ttl = _awaited(Verbs.ttl)
+    touch = _awaited(Verbs.touch)
     add_many = _awaited(Verbs.add_many)
     apply = _awaited(Verbs.apply)
     append = _awaited(Verbs.append)

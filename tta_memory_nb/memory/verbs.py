@@ -131,7 +131,14 @@ class Verbs:
 
     # ---- one record
 
-    def add(self, key: str, value: dict[str, Any], ttl: Duration | None = None) -> Plan[None]:
+    def add(
+        self,
+        key: str,
+        value: dict[str, Any],
+        ttl: Duration | None = None,
+        *,
+        sliding: bool = False,
+    ) -> Plan[None]:
         """Adds or replaces a record and makes it the newest.
 
         Args:
@@ -139,12 +146,14 @@ class Verbs:
             value: a JSON object; it is copied, never aliased.
             ttl: time until it no longer exists, in seconds, as a timedelta or as text such
                 as ``"15m"``; None for never, also when the record it replaces had one.
+            sliding: whether the time begins again each time the record is read by its key, at least where that would move
+                its end by a 64th of the time. Reading does not write the value again.
 
         Raises:
-            InvalidArgument: the key or the ttl.
+            InvalidArgument: the key or the ttl, sliding without a ttl.
             NotStorable: the value; the error names the path.
         """
-        return self._store.write(entry_for(key, value, ttl, self.clock()))
+        return self._store.write(entry_for(key, value, ttl, self.clock(), sliding))
 
     def get(self, key: str) -> Plan[dict[str, Any] | None]:
         """Returns a fresh copy of the value and makes it the newest; None when there is none.
@@ -160,6 +169,24 @@ class Verbs:
         """Deletes a record; returns whether there was one."""
         change = yield from self._store.remove((key,))
         return bool(change.removed)
+
+    def touch(self, keys: Iterable[str], ttl: Duration | None = None) -> Plan[int]:
+        """Has records expire later, and makes them the newest, without writing their values again.
+
+        Args:
+            keys: of which records; those that do not exist are ignored.
+            ttl: time from now until they no longer exist, as in `add`; records that slide go on with this time. None: only the
+                time of records that slide begins again.
+
+        Returns:
+            How many of the records exist.
+
+        Raises:
+            InvalidArgument: a key, the ttl.
+        """
+        seconds = None if ttl is None else duration(ttl)
+        wanted = list(dict.fromkeys(map(check_key, _listed(keys))))
+        return (yield from self._store.touch(wanted, seconds)) if wanted else 0
 
     def ttl(self, key: str) -> Plan[float | None]:
         """Returns the seconds until a record expires; None for never and for no record."""
@@ -199,7 +226,7 @@ class Verbs:
         """Writes and deletes records in one step: nobody ever sees a part of it.
 
         Args:
-            puts: values by key, or tuples ``(key, value)`` and ``(key, value, ttl)``, each with a time to live as in
+            puts: values by key, or tuples ``(key, value)``, ``(key, value, ttl)`` and ``(key, value, ttl, sliding)``, as in
                 `add`. Of a key that comes twice, the last value counts.
             deletes: keys of records to delete; those that do not exist are ignored.
             expect: what must hold, or else nothing is done: ``{key: None}``, there is no such record;
@@ -981,9 +1008,11 @@ class Verbs:
         return hit.record(self._store.namespace, self._store.version(hit.entry))
 
 
-def entry_for(key: str, value: dict[str, Any], ttl: Duration | None, now: float) -> Entry:
+def entry_for(
+    key: str, value: dict[str, Any], ttl: Duration | None, now: float, sliding: bool = False
+) -> Entry:
     """Returns what `Verbs.add` writes to the store, checked."""
-    return new_entry(key, value, now, None if ttl is None else duration(ttl))
+    return new_entry(key, value, now, None if ttl is None else duration(ttl), sliding=sliding)
 
 
 def _readable(entry: Entry) -> Entry:

@@ -173,6 +173,18 @@ class Store(Protocol):
         """
         ...
 
+    def touch(self, keys: Sequence[str], ttl: float | None) -> Plan[int]:
+        """Has records expire later without writing their values, and makes them the newest in order.
+
+        Args:
+            keys: of which records; those that do not exist are ignored.
+            ttl: seconds from now; records that slide go on with this time. None: only records that slide, by their own.
+
+        Returns:
+            How many of the records exist.
+        """
+        ...
+
     def append(self, owner: str, entries: Sequence[Entry]) -> Plan[list[str]]:
         """Writes entries in one step, under keys that it makes of the owner and numbers.
 

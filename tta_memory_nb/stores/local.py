@@ -135,6 +135,7 @@ class Local(NotCopied):
     folders = _of_records(Records.folders)
     size = _of_records(Records.size)
     change_token = _of_records(Records.change_token)
+    touch = _of_records(Records.touch)
     stats = _of_records(Records.stats)
     build_index = _of_records(Records.build_index)
     put = _of_store(InMemoryStore.put)

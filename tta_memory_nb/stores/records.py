@@ -115,8 +115,11 @@ class Records:
         if entry is None:
             check_key(key)
             return None
-        if entry.expires_at is not None and entry.expires_at <= self.clock():
-            return None
+        if entry.expires_at is not None:
+            now = self.clock()
+            if entry.expires_at <= now:
+                return None
+            entry.renew(now)
         reads = self._reads
         reads.append(entry)
         if len(reads) >= _MOST_READS:
@@ -191,8 +194,37 @@ class Records:
                 entry = self.entries.get(key)
                 if entry is not None:
                     self.use(entry)
+                    entry.renew(now)
                     found.append(entry)
         return found
+
+    def touch(self, keys: Iterable[str], ttl: float | None) -> int:
+        """Has records expire later, and makes them the newest in order, see `Store.touch`."""
+        wanted = dict.fromkeys(map(check_key, keys))
+        now = self.clock()
+        count = 0
+        with self.lock:
+            self.settle(now)
+            for entry in filter(None, map(self.entries.get, wanted)):
+                self.use(entry)
+                self.touch_entry(entry, ttl, now)
+                count += 1
+        return count
+
+    def touch_entry(self, entry: Entry, ttl: float | None, now: float) -> None:
+        """Has one record expire later; the caller holds the lock."""
+        if ttl is None:
+            entry.renew(now)
+        else:
+            self.expire(entry, now + ttl, None if entry.sliding is None else ttl)
+
+    def expire(self, entry: Entry, expires_at: float | None, sliding: float | None) -> None:
+        """Has a record expire at another instant; the caller holds the lock."""
+        entry.sliding = sliding
+        if entry.expires_at != expires_at:
+            entry.expires_at = expires_at
+            if expires_at is not None:
+                self.expect_expiry(entry)
 
     def peek(self, keys: Iterable[str]) -> list[Entry]:
         """Returns the entries of the keys that exist; their order of use stays."""
@@ -353,8 +385,12 @@ class Records:
         while self._expiries and self._expiries[0][0] <= now:
             entry = self.entries.get(heappop(self._expiries)[1])
             # The key may have been written again since, to expire later or never.
-            if entry is not None and entry.expires_at is not None and entry.expires_at <= now:
+            if entry is None or entry.expires_at is None:
+                continue
+            if entry.expires_at <= now:
                 self.entries.pop(entry.key, None)
+            elif entry.sliding is not None:  # it was read since
+                heappush(self._expiries, (entry.expires_at, entry.key))
 
     def _settle_reads(self) -> None:
         reads = self._reads

@@ -12,7 +12,14 @@ from .base import Notebook, Reply, count_records, shown
 from .keys import check_all_exist, keys_of, no_record
 
 
-def add(nb: Notebook, key: Word, value: Payload, *, ttl: Duration | None = None) -> Reply:
+def add(
+    nb: Notebook,
+    key: Word,
+    value: Payload,
+    *,
+    ttl: Duration | None = None,
+    sliding: bool = False,
+) -> Reply:
     """Add a record, or replace the one under this key.
 
     The value is a JSON object. Other text is stored as {"text": ...}; $name or {name} stores the
@@ -20,15 +27,18 @@ def add(nb: Notebook, key: Word, value: Payload, *, ttl: Duration | None = None)
 
       %memory add alice:monday {"text": "It's raining", "mood": "low"}
       %memory add alice:monday --ttl 1h remember the umbrella
+      %memory add alice:draft --ttl 7d --sliding kept as long as it is read
       %memory add alice:monday $context
 
     Flags:
         ttl: time until the record expires: 3600 (seconds), 15m, 2h, 7d
+        sliding: let that time begin again each time the record is read by its key
     """
     seconds = None if ttl is None else duration(ttl)
     stored: Any = value  # the memory checks it
-    nb.memory.sync.add(key, stored, seconds)
-    expiry = "" if seconds is None else f", expires in {seconds:,.12g} s"
+    nb.memory.sync.add(key, stored, seconds, sliding=sliding)
+    unless = " unless it is read" if sliding else ""
+    expiry = "" if seconds is None else f", expires in {seconds:,.12g} s{unless}"
     return Reply(f"stored {shown(key)}{expiry}")
 
 

@@ -74,6 +74,7 @@ class Mirror:
             entries[entry.key] = entry
             if entry.expires_at is not None:
                 self._expect_expiry(entry)
+        self._set_spans(connection, head, 0)
         written = next(reversed(entries.values()))._recency if entries else 0
         uses = list(self._rows.uses(connection, head))
         self._uses = len(uses)
@@ -91,22 +92,32 @@ class Mirror:
         read_here = self._newer_than(before.counter)
         for key in self._rows.deleted_since(connection, head, before.counter):
             entries.pop(key, None)
-        for place, key, entry in self._rows.used_since(connection, head, before.counter):
-            if entry is not None:
-                entries[key] = entry
-                if entry.expires_at is not None:
-                    self._expect_expiry(entry)
+        for place, key, found in self._rows.used_since(connection, head, before.counter):
+            if isinstance(found, Entry):
+                entries[key] = found
+                if found.expires_at is not None:
+                    self._expect_expiry(found)
             elif (there := entries.get(key)) is not None:
                 there._recency = place
+                records.expire(there, found, there.sliding)
+                self._may_expire |= found is not None
                 self._uses += 1
             else:
                 continue  # it has expired by the clock of this process
             entries.move_to_end(key)
+        self._set_spans(connection, head, before.counter)
         records.recency = max(records.recency, head.counter)
         # What was read here counts as read after all that others have done.
         for entry in read_here:
             if entries.get(entry.key) is entry:
                 records.use(entry)
+
+    def _set_spans(self, connection: sqlite3.Connection, head: Head, since: int) -> None:
+        """Has records slide that were written after a number of the counter and do so."""
+        for key, seconds in self._rows.spans(connection, head, since):
+            there = self._records.entries.get(key)
+            if there is not None:
+                there.sliding = seconds
 
     def _expect_expiry(self, entry: Entry) -> None:
         self._may_expire = True
@@ -149,9 +160,15 @@ class Mirror:
         entries = records.entries
         records.settle(records.clock())
         known = head = before if before.id else rows.create(connection)
-        if self._may_expire and rows.delete_expired(connection, head, records.clock()):
-            known = Head()
         used = self._newer_than(before.counter)
+        self._may_expire |= any(e.expires_at is not None for e in used)
+        if self._may_expire:
+            # First: what was read or touched here may have expired otherwise.
+            old = [e for e in used if e._write_seq <= before.counter]
+            rows.note_expiries(connection, head, old)
+            rows.note_spans(connection, head, old)
+            if rows.delete_expired(connection, head, records.clock()):
+                known = Head()
         gone = [key for key in dict.fromkeys(e.key for e in change.removed) if key not in entries]
         head = head._replace(counter=records.recency)
         if not entries:
@@ -167,11 +184,12 @@ class Mirror:
         if back:
             head = head._replace(epoch=head.epoch + 1)
         written = [e for e in used if e._write_seq > before.counter]
-        self._may_expire |= any(e.expires_at is not None for e in chain(back, written))
+        self._may_expire |= any(e.expires_at is not None for e in back)
         if len(written) == 1 and not back:
             rows.write_one(connection, head, written[0])
         else:
             rows.write(connection, head, chain(back, written))
+        rows.note_spans(connection, head, chain(back, written))
         if len(written) != len(used) or back:
             read = [e for e in chain(back, used) if e._recency > e._write_seq]
             self._uses += rows.note_reads(connection, head, read)

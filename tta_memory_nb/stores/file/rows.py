@@ -4,6 +4,7 @@
     records      one row a record
     uses         reads by key, each with the record that was read
     deletions    what was deleted lately, for processes that follow
+    spans        how long records slide by that do, in seconds
     numbers      by namespace the highest number of a message
 
 All ids but those of namespaces are numbers: the id of the namespace, and below it, in 40 bits, the number that the counter of the
@@ -39,6 +40,7 @@ CREATE TABLE records (
     created_at REAL NOT NULL, updated_at REAL NOT NULL, expires_at REAL, UNIQUE (namespace, key)
 );
 CREATE INDEX by_expiry ON records (namespace, expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE spans (record INTEGER PRIMARY KEY, seconds REAL NOT NULL);
 CREATE TABLE uses (id INTEGER PRIMARY KEY, record INTEGER NOT NULL);
 CREATE TABLE deletions (id INTEGER PRIMARY KEY, key BLOB NOT NULL)
 """
@@ -71,8 +73,10 @@ _READ = (
     " WHERE id BETWEEN ?2 AND ?3 ORDER BY id"
 )
 
+_SPANS = "SELECT r.key, s.seconds FROM spans AS s JOIN records AS r ON r.id = s.record WHERE s.record BETWEEN ? AND ?"
+
 _USES = (
-    "SELECT r.key, u.id & ?1 FROM uses AS u JOIN records AS r ON r.id = u.record"
+    "SELECT r.key, u.id & ?1, r.expires_at FROM uses AS u JOIN records AS r ON r.id = u.record"
     " WHERE u.id BETWEEN ?2 AND ?3 ORDER BY u.id"
 )
 
@@ -154,14 +158,14 @@ class Rows:
 
     def used_since(
         self, connection: sqlite3.Connection, head: Head, counter: int
-    ) -> Iterator[tuple[int, str, Entry | None]]:
+    ) -> Iterator[tuple[int, str, Entry | float | None]]:
         """Yields what was written or read after a number of the counter, in the order of use.
 
-        Each comes as its place in the order of use, its key, and its entry; None for one that was only read.
+        Each comes as its place in the order of use, its key, and its entry; of one that was only read, its expiry.
         """
         after = (_MASK, *_range(head, counter + 1))
         written = ((e._recency, e.key, e) for e in map(_entry, connection.execute(_READ, after)))
-        read = ((place, _text(key), None) for key, place in connection.execute(_USES, after))
+        read = ((place, _text(key), at) for key, place, at in connection.execute(_USES, after))
         return merge(written, read, key=itemgetter(0))
 
     def deleted_since(
@@ -176,9 +180,35 @@ class Rows:
     def uses(self, connection: sqlite3.Connection, head: Head) -> Iterator[tuple[str, int]]:
         """Yields keys that were read, and the places that they have got in the order of use by it."""
         rows = connection.execute(_USES, (_MASK, *_range(head)))
-        return ((_text(key), place) for key, place in rows)
+        return ((_text(key), place) for key, place, _ in rows)
+
+    def spans(
+        self, connection: sqlite3.Connection, head: Head, counter: int = 0
+    ) -> Iterator[tuple[str, float]]:
+        """Yields keys of records that slide, written after a number of the counter, and the seconds they slide by."""
+        rows = connection.execute(_SPANS, _range(head, counter + 1))
+        return ((_text(key), seconds) for key, seconds in rows)
 
     # ---- writing
+
+    def note_expiries(
+        self, connection: sqlite3.Connection, head: Head, entries: Iterable[Entry]
+    ) -> None:
+        """Writes the expiries of records that were read or touched."""
+        first, _ = _range(head)
+        expiring = [
+            (e.expires_at, first + e._write_seq) for e in entries if e.expires_at is not None
+        ]
+        connection.executemany("UPDATE records SET expires_at = ? WHERE id = ?", expiring)
+
+    def note_spans(
+        self, connection: sqlite3.Connection, head: Head, entries: Iterable[Entry]
+    ) -> None:
+        """Writes how long records slide by, of those that do."""
+        first, _ = _range(head)
+        sliding = [(first + e._write_seq, e.sliding) for e in entries if e.sliding is not None]
+        if sliding:
+            connection.executemany("INSERT OR REPLACE INTO spans VALUES (?, ?)", sliding)
 
     def write(self, connection: sqlite3.Connection, head: Head, entries: Iterable[Entry]) -> None:
         """Writes records, each in place of the one that has its key."""
@@ -199,8 +229,12 @@ class Rows:
         return len(noted)
 
     def forget_reads(self, connection: sqlite3.Connection, head: Head) -> None:
-        """Deletes all reads, for those to be written again that count."""
+        """Deletes all reads, for those to be written again that count, and spans of records that are gone."""
         connection.execute("DELETE FROM uses WHERE id BETWEEN ? AND ?", _range(head))
+        connection.execute(
+            "DELETE FROM spans WHERE record BETWEEN ? AND ? AND record NOT IN (SELECT id FROM records)",
+            _range(head),
+        )
 
     def delete(
         self, connection: sqlite3.Connection, head: Head, keys: Sequence[str], counter: int
@@ -233,6 +267,7 @@ class Rows:
 
     def delete_all(self, connection: sqlite3.Connection, head: Head) -> Head:
         """Deletes every record; returns the head of a new epoch."""
+        connection.execute("DELETE FROM spans WHERE record BETWEEN ? AND ?", _range(head))
         for table in ("records", "uses", "deletions"):
             connection.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", _range(head))  # noqa: S608  of the line above
         return head._replace(epoch=head.epoch + 1)

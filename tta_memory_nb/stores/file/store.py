@@ -287,6 +287,8 @@ class FileStore(NotCopied):
         head = mirror.head
         if head is None or self._database.has_changed():
             raise NotNow
+        if (there := records.entries.get(key)) is not None and there.sliding is not None:
+            raise NotNow  # reading it changes the file
         entry = records.read(key)
         if mirror.head is not head or type(entry) is Unreadable:
             raise NotNow  # another thread has begun to change the records, or the plan knows what to say
@@ -334,6 +336,9 @@ class FileStore(NotCopied):
         if not self._busy:
             with self._records.lock:
                 if not self._busy and self._can_answer():
+                    there = self._records.entries.get(key)
+                    if there is not None and there.sliding is not None:
+                        return _UNKNOWN  # reading it may change the file
                     entry = self._records.read(key)
                     if self._mirror.unnoted >= _MOST_READS:
                         self._note_reads()
@@ -341,7 +346,16 @@ class FileStore(NotCopied):
         return _UNKNOWN
 
     def _read(self, key: str) -> Entry | None:
-        return self._look(lambda: self._records.read(key))
+        def read() -> tuple[Entry | None, bool]:
+            there = self._records.entries.get(key)
+            expires_at = there and there.expires_at
+            entry = self._records.read(key)
+            return entry, entry is not None and entry.expires_at != expires_at
+
+        entry, is_renewed = self._look(read)
+        if is_renewed:
+            self._note_reads()  # or other processes would delete it
+        return entry
 
     expires_at = _looking(Records.expires_at)
 
@@ -379,6 +393,18 @@ class FileStore(NotCopied):
         change: Change = yield Call(self._change, verb, True, None, check if expect else None)
         return change
 
+    def touch(self, keys: Sequence[str], ttl: float | None) -> Plan[int]:
+        """Has records expire later, and makes them the newest in order."""
+        count = 0
+
+        def verb() -> Change:
+            nonlocal count
+            count = self._records.touch(keys, ttl)
+            return Change()
+
+        yield Call(self._change, verb)
+        return count
+
     def append(self, owner: str, entries: Sequence[Entry]) -> Plan[list[str]]:
         """Writes entries in one transaction, under keys with numbers that no process has given before."""
 
@@ -395,7 +421,10 @@ class FileStore(NotCopied):
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""
         wanted = [check_key(key) for key in keys]
-        return (yield from self._look_at(lambda: self._records.fetch(wanted)))
+        found = yield from self._look_at(lambda: self._records.fetch(wanted))
+        if any(entry.sliding is not None for entry in found):
+            yield Call(self._note_reads)
+        return found
 
     def find(self, search: Search) -> Plan[list[Hit]]:
         """Returns the hits of a search."""

@@ -29,7 +29,7 @@ from .operations import BATCH, pages
 from .partial import Replicas, Subset
 from .payload import Payloads, unpack
 from .promises import QUESTIONS, UNKNOWN, read_promises
-from .rows import entries_of, named
+from .rows import entries_of, named, triples
 from .wire import Pipelined, Prepared
 
 PAGE = 1000
@@ -256,6 +256,18 @@ class Commands(Calls):
         self.note(end, capacity)
         self._has_put(entries, reply)
         return [entry.key for entry in entries]
+
+    def touch(self, keys: Sequence[str], ttl: float | None, write_id: int) -> Plan[int]:
+        """Has a batch of records expire later; returns how many exist."""
+        reply = yield from self.write(
+            scripts.TOUCH, write_id, b"" if ttl is None else repr(ttl), *map(encode_key, keys)
+        )
+        if reply is None:  # that was done before; only the number of the records is lost
+            return len((yield from self.peek(keys)))
+        start, end, rows = reply
+        self.note(end)
+        self._replicas.touched(list(triples(rows)), start, end)
+        return len(rows) // 3
 
     def get(self, keys: Sequence[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked, each made the newest."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from ...entry import Entry
 from ..records import Records
-from .payload import unpack
+from .keys import decode_key
+from .payload import expiry_of, unpack
 from .rows import triples
 
 
@@ -47,6 +48,7 @@ class Held:
         there = self._records.entries.get(entry.key)
         if there is not None and there._write_seq == entry._write_seq:
             there._recency = entry._recency
+            self._records.expire(there, entry.expires_at, entry.sliding)
         else:
             self.put(entry)
         self._records.entries.move_to_end(entry.key)
@@ -69,6 +71,14 @@ class Held:
                     self._take(entry)
             records.recency = max(records.recency, place)
         return True
+
+    def expiries(self, rows: Sequence[Any]) -> None:
+        """Takes in keys, and header and span, of records that were read or touched, so that their expiry may have changed."""
+        it = iter(rows)
+        for key, head in zip(it, it, strict=True):
+            there = self._records.entries.get(decode_key(key))
+            if there is not None:
+                self._records.expire(there, *expiry_of(head))
 
     def gone(self, rows: Sequence[Any], oldest_held: float) -> list[str]:
         """Takes in what was deleted, or deleted and restored; returns the keys of which nothing is left.

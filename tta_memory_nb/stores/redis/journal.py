@@ -392,6 +392,8 @@ class Replay:
                 args.append(encode_key(key))
                 if write.kind == "apply":
                     args += (b"delete", b"", b"")
+                elif write.kind == "touch":
+                    args.append(b"" if write.ttl is None else repr(write.ttl))
         # No id of its own: the server looks up the id of each write.
         client = writes[0].client if writes else b""
         reply = yield from commands.write(

@@ -325,13 +325,19 @@ def _drop_empty(connection: sqlite3.Connection) -> None:
 # ---- writes as bytes
 
 
+# Kinds of writes that set records.
+_SETTING = ("set", "apply", "append")
+
+
 def _packed(write: Write) -> bytes:
     entries = list(map(_row, write.entries))
     # What a write sets are copies; those in memory have numbers of their own.
-    is_copied = write.kind in ("set", "apply")
+    is_copied = write.kind in _SETTING
     kept = [(e.created_at, e._recency, e._write_seq) for e in write.kept] if is_copied else []
     keys = [to_utf8(key) for key in write.keys]
-    return msgspec.msgpack.encode((write.kind, write.at, write.max_size, keys, entries, kept))
+    return msgspec.msgpack.encode(
+        (write.kind, write.at, write.max_size, keys, entries, kept, write.ttl)
+    )
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
@@ -345,6 +351,7 @@ def _row(entry: Entry) -> tuple[Any, ...]:
         entry.expires_at,
         entry._recency,
         entry._write_seq,
+        entry.sliding,
     )
     if isinstance(entry, Unreadable):
         return (*row, entry.reason, entry.code, entry.raw)
@@ -358,9 +365,9 @@ def _unpacked(connection: sqlite3.Connection, outage: int) -> Iterator[Write]:
         "SELECT number, place, client, write_id, content FROM pending WHERE outage = ? ORDER BY place, number",
         (outage,),
     ):
-        kind, at, max_size, keys, rows, numbers = msgspec.msgpack.decode(content)
+        kind, at, max_size, keys, rows, numbers, ttl = msgspec.msgpack.decode(content)
         entries = list(map(_entry, rows))
-        if kind in ("set", "apply"):
+        if kind in _SETTING:
             kept = list(map(_entry, rows))
             for entry, (created_at, recency, write_seq) in zip(kept, numbers, strict=True):
                 entry.created_at, entry._recency, entry._write_seq = created_at, recency, write_seq
@@ -379,16 +386,19 @@ def _unpacked(connection: sqlite3.Connection, outage: int) -> Iterator[Write]:
             client=client if write_id else b"",
             number=number,
             place=place,
+            ttl=ttl,
         )
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    key, text, is_text, created_at, updated_at, expires_at, recency, write_seq, *unreadable = row
+    key, text, is_text, created_at, updated_at, expires_at, recency, write_seq, sliding, *unreadable = (
+        row
+    )
     if is_text:
         text = _text(text)
     times = (created_at, updated_at, expires_at, recency, write_seq)
     if not unreadable:
-        return Entry(_text(key), text, *times)
+        return Entry(_text(key), text, *times, sliding=sliding)
     reason, code, raw = unreadable
     return Unreadable(_text(key), text, *times, reason=reason, code=code, raw=raw)
 

@@ -121,7 +121,7 @@ class WriteIds:
 
 
 WriteKind: TypeAlias = Literal[
-    "set", "delete", "apply", "append", "take", "restore", "clear", "resize"
+    "set", "delete", "apply", "append", "touch", "take", "restore", "clear", "resize"
 ]
 
 
@@ -139,6 +139,7 @@ class Write:
         kept: the entries in memory, which learn their ``_write_seq`` from the server.
         keys: what it deletes; of an ``"apply"``, which also has entries, none of these.
         max_size: the capacity it sets.
+        ttl: seconds after its instant at which the records expire that it touches; None for those of the records.
         write_id: under which it has been sent, so that it must reach the server as it was; 0 if it
             has not been sent.
         tries: how often it has failed when it was sent alone.
@@ -158,6 +159,7 @@ class Write:
     client: bytes = b""
     number: int = 0
     place: int = 0
+    ttl: float | None = None
 
     @classmethod
     def setting(cls, entries: Sequence[Entry], at: float) -> Write:

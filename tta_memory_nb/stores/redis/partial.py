@@ -149,6 +149,12 @@ class Replicas:
         if self._partial:
             self._outdated((entry.key, entry._recency) for entry in entries)
 
+    def touched(self, rows: Sequence[tuple[str, int, bytes]], start: int, end: int) -> None:
+        """Takes in records that this process has touched: key, recency, and header and span if the expiry is another one."""
+        self.whole.replica.touched(rows, start, end)
+        if self._partial:
+            self._outdated((key, place) for key, place, _ in rows)
+
     def removed(self, keys: Sequence[str], start: int, end: int) -> None:
         """Takes in own deletions, also of keys that did not exist."""
         self.whole.replica.removed(keys, start, end)

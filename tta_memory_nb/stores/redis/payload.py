@@ -2,7 +2,9 @@
 
 The header is big-endian: flags (1 byte); created_at, updated_at, expires_at (doubles, Unix seconds; 0 for
 never); version (a double: the recency that the record got when it was written); size of the text in bytes before
-compression (4 bytes). The scripts in `lua/` read and write the same header.
+compression (4 bytes). With the flag `SLIDING` the text follows 8 bytes more: the seconds after a read at which the record
+expires (a double; 0 for a record that only `touch` has changed). The scripts in `lua/` read and write the same header, and
+write the expiry anew without the text being sent.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ _ZLIB_LEVEL = 6
 class Flag(IntFlag):
     """How the text of a record is encoded.
 
-    A new flag needs a new format number, see `keys.FORMAT`: earlier versions cannot read the text.
+    A record with a flag that a version does not know is unreadable to that version, which says so and leaves it alone. A
+    flag that an earlier version would misread needs a new format number, see `keys.FORMAT`.
     """
 
     DELETED = 1
@@ -45,10 +48,13 @@ class Flag(IntFlag):
     """UTF-8 but for lone surrogates, which UTF-8 does not allow."""
     NEW = 16
     """Only sent, never kept: the server finds out created_at, which the client does not know."""
+    SLIDING = 32
+    """The text follows 8 bytes more. The expiry may be another one than at the time of the write."""
 
 
 # Plain integers: combining or testing members of an IntFlag takes a microsecond.
 _DELETED, _SURROGATES, _NEW = int(Flag.DELETED), int(Flag.SURROGATES), int(Flag.NEW)
+_SLIDING = int(Flag.SLIDING)
 _COMPRESSED = int(Flag.ZLIB | Flag.ZSTD)
 
 # What an instant of a header may be, in Unix seconds: the years 1 to 9999.
@@ -64,7 +70,10 @@ _MOST_BYTES = 512 << 20
 _MOST_WINDOW = 8 << 20
 
 # All flags of records that are kept; the scripts know the same number.
-_KNOWN = int(Flag.DELETED | Flag.ZLIB | Flag.ZSTD | Flag.SURROGATES)
+_KNOWN = int(Flag.DELETED | Flag.ZLIB | Flag.ZSTD | Flag.SURROGATES | Flag.SLIDING)
+
+_SPAN = Struct(">d")
+_SLIDING_SIZE = HEADER_SIZE + _SPAN.size
 
 
 class Payloads:
@@ -91,6 +100,8 @@ class Payloads:
             compressed, kind = _compress(text)
             if len(compressed) <= size * _WORTH:
                 text, flags = compressed, flags | kind
+        if entry.sliding is not None:
+            text, flags = _SPAN.pack(entry.sliding) + text, flags | _SLIDING
         created = entry.created_at
         if created is None:
             flags, created = flags | _NEW, 0.0
@@ -114,7 +125,7 @@ def unpack(key: str, blob: bytes, recency: int = 0) -> Entry | None:
     if len(blob) < HEADER_SIZE:
         return _unreadable(key, blob, recency, "its header is cut short")
     flags, created, updated, expires, version, size = _HEADER.unpack_from(blob)
-    if flags > _KNOWN:
+    if flags & ~_KNOWN:
         reason = (
             f"it has the flags {flags & ~_KNOWN:#04x}, which this version of tta-memory-nb does not "
             "know: pip install --upgrade tta-memory-nb"
@@ -130,7 +141,13 @@ def unpack(key: str, blob: bytes, recency: int = 0) -> Entry | None:
         and 0 <= version <= MOST_SEQ
     ):
         return _unreadable(key, blob, recency, "its header holds an impossible instant or number")
+    sliding = None
     text: bytes | str = blob[HEADER_SIZE:]
+    if flags & _SLIDING:
+        if len(blob) < _SLIDING_SIZE:
+            return _unreadable(key, blob, recency, "its header is cut short")
+        expires, sliding = expiry_of(blob)
+        text = blob[_SLIDING_SIZE:]
     try:
         if flags & _COMPRESSED:
             text = _decompress(text, flags, size)  # type: ignore[arg-type]
@@ -144,7 +161,16 @@ def unpack(key: str, blob: bytes, recency: int = 0) -> Entry | None:
     if is_foreign(key):
         return _unreadable(key, blob, recency, "its key is no text in UTF-8")
     write_seq = int(version)
-    return Entry(key, text, created, updated, expires or None, recency or write_seq, write_seq)
+    entry = Entry(key, text, created, updated, expires or None, recency or write_seq, write_seq)
+    if sliding is not None:
+        entry.sliding = sliding
+    return entry
+
+
+def expiry_of(blob: bytes) -> tuple[float | None, float | None]:
+    """Returns expiry and time to slide by, of a record with the flag `SLIDING`; None for none."""
+    expires, span = _HEADER.unpack_from(blob)[3], _SPAN.unpack_from(blob, HEADER_SIZE)[0]
+    return expires or None, span if span > 0 and expires else None
 
 
 def _unreadable(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from functools import wraps
 from math import inf
 from sys import maxsize
@@ -26,6 +27,7 @@ from ..records import Records
 from .faults import Overtaken
 from .gone import Gone
 from .held import Held
+from .payload import expiry_of
 from .position import Position, place_of
 
 _EMPTY = b""
@@ -147,6 +149,8 @@ class Replica:
                     there = self.records.entries.get(entry.key)
                     if there is not None and there._write_seq == entry._write_seq:
                         there._recency = max(there._recency, entry._recency)
+                        if there.expires_at != entry.expires_at:
+                            self.records.expire(there, entry.expires_at, entry.sliding)
                         self._held.move_to_end(there)
                     else:
                         self._keep(entry, entry._recency)
@@ -156,6 +160,29 @@ class Replica:
                     self._note(entry.key, entry._recency, entry)
                 for key in missing:
                     self._note(key, end, None)
+
+    @_whole
+    def touched(self, rows: Sequence[tuple[str, int, bytes]], start: int, end: int) -> None:
+        """Takes in own touches: key, recency, and header and span if the expiry is another one."""
+        entries = self.records.entries
+        with self.records.lock:
+            if self._is_offline:
+                return
+            known = [row for row in rows if row[0] in entries]
+            if self._oldest_held is None or (len(known) == len(rows) and self._follows(start, end)):
+                for key, place, head in known:
+                    there = entries[key]
+                    there._recency = max(there._recency, place)
+                    self._held.move_to_end(there)
+                    if head:
+                        self.records.expire(there, *expiry_of(head))
+            else:
+                for key, place, head in known:
+                    entry = copy(entries[key])
+                    entry._recency = place
+                    if head:
+                        entry.expires_at, entry.sliding = expiry_of(head)
+                    self._note(key, place, entry)
 
     @_whole
     def removed(self, keys: Iterable[str], start: int, end: int) -> None:
@@ -392,7 +419,8 @@ class Replica:
         Raises:
             Overtaken: an outage has begun, in which the replica takes no replies.
         """
-        epoch, seq, reset, more, cursor, log_cursor, changed, gone, older, reached, bottom = reply
+        epoch, seq, reset, more, cursor, log_cursor, changed, gone, older, *rest = reply
+        reached, bottom, expiries = rest
         records = self.records
         with records.lock:
             if self._is_offline:
@@ -408,6 +436,7 @@ class Replica:
             if not self._held.changed(changed):
                 self._knows_all = False  # the next sync asks for values as well
                 return None
+            self._held.expiries(expiries)
             assert self._oldest_held is not None
             for key in self._held.gone(gone, self._oldest_held):
                 self._former.pop(key, None)

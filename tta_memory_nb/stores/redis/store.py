@@ -327,6 +327,26 @@ class RedisStore(NotCopied):
         return replace(change, origin=self)
 
     @_acknowledged
+    def touch(self, keys: Sequence[str], ttl: float | None) -> Plan[int]:
+        """Has records expire later, and makes them the newest in order."""
+        count = 0
+        for batch in pages(keys):
+            count += yield from self._touch_batch(batch, ttl)
+        return count
+
+    def _touch_batch(self, keys: Sequence[str], ttl: float | None) -> Plan[int]:
+        def meant(_: object = None) -> list[Write]:
+            return [Write("touch", self.clock(), keys=tuple(keys), ttl=ttl)]
+
+        def offline() -> tuple[int, list[Write]]:
+            writes = meant()
+            return self._records.touch(keys, ttl), writes
+
+        return self._change(
+            lambda write_id: self.commands.touch(keys, ttl, write_id), offline, meant, len(keys)
+        )
+
+    @_acknowledged
     def append(self, owner: str, entries: Sequence[Entry]) -> Plan[list[str]]:
         """Writes entries in one step, under keys with numbers of the server, in an outage with numbers of this process."""
         is_numbered = False

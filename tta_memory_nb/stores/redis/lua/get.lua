@@ -13,7 +13,8 @@ end
 if #ARGV == 2 then
   local blob = redis.call('HGET', KEYS[1], ARGV[2])
   local flags = blob and (#blob < 37 and 16 or string.byte(blob, 1)) or 1
-  if flags > 15 then return struct.pack('>d', 0) .. blob end
+  local slides = flags >= 32 and flags < 48 and #blob >= 45
+  if flags > 15 and not slides then return struct.pack('>d', 0) .. blob end
   if flags % 2 == 0 then
     local expires = struct.unpack('>d', blob, 18)
     if expires == 0 or not (expires <= now) then
@@ -26,6 +27,14 @@ if #ARGV == 2 then
         return struct.pack('>d', -tonumber(redis.call('ZSCORE', KEYS[2], ARGV[2]) or 1)) .. blob
       end
       redis.call('ZADD', KEYS[2], string.format('%.0f', seq), ARGV[2])
+      if slides then  -- begins its time again, where that is worth it: see Entry.renew
+        local span = struct.unpack('>d', blob, 38)
+        if span > 0 and now + span - expires >= span / 64 then
+          blob = string.sub(blob, 1, 17) .. struct.pack('>d', now + span) .. string.sub(blob, 26)
+          redis.call('HSET', KEYS[1], ARGV[2], blob)
+          redis.call('ZADD', KEYS[3], string.format('%.17g', now + span), ARGV[2])
+        end
+      end
       return struct.pack('>d', seq) .. blob
     end
   end
@@ -40,7 +49,8 @@ for i = 2, #ARGV do
   local blob = redis.call('HGET', KEYS[1], key)
   local recency = 0
   local flags = blob and (#blob < 37 and 16 or string.byte(blob, 1)) or 1
-  if flags > 15 then
+  local slides = flags >= 32 and flags < 48 and #blob >= 45
+  if flags > 15 and not slides then
     recency = -1
   elseif flags % 2 == 0 then
     local expires = struct.unpack('>d', blob, 18)
@@ -51,6 +61,14 @@ for i = 2, #ARGV do
         seq = seq + 1
         recency = seq
         redis.call('ZADD', KEYS[2], string.format('%.0f', seq), key)
+        if slides then  -- as above
+          local span = struct.unpack('>d', blob, 38)
+          if span > 0 and now + span - expires >= span / 64 then
+            blob = string.sub(blob, 1, 17) .. struct.pack('>d', now + span) .. string.sub(blob, 26)
+            redis.call('HSET', KEYS[1], key, blob)
+            redis.call('ZADD', KEYS[3], string.format('%.17g', now + span), key)
+          end
+        end
       else
         recency = tonumber(redis.call('ZSCORE', KEYS[2], key) or 1)
       end

@@ -38,6 +38,13 @@ local function expires_of(blob) return number_at(blob, 18) end
 local function version_of(blob) return number_at(blob, 26) end
 local function is_tombstone(blob) return #blob >= 37 and byte(blob, 1) % 2 == 1 end
 
+-- Whether the text follows 8 bytes more, the seconds to slide by: see payload.py. The expiry of such a record may have been
+-- changed since it was written.
+local function slides(blob)
+  local flags = #blob >= 45 and byte(blob, 1) or 0
+  return flags >= 32 and flags < 48
+end
+
 local function is_live(blob)
   if not blob or is_tombstone(blob) then return false end
   local expires = expires_of(blob)

@@ -1,6 +1,6 @@
 -- Replays the writes that a client made in an outage. ARGV: now, 0, settled_below, client, deadline, base, since, then
 -- writes: write_id, kind, at, count, and for each record, for 'set' and 'append' key, header, text; for 'delete' its key; for 'apply' key, what to do
--- ('set' or 'delete'; deletions come last), header, text; for 'take', which deletes one version only, key and version; for 'restore', which leaves alone what has been written since, key, recency,
+-- ('set' or 'delete'; deletions come last), header, text; for 'touch' key and time to live; for 'take', which deletes one version only, key and version; for 'restore', which leaves alone what has been written since, key, recency,
 -- header, text.
 -- Returns the counter before and after, the evictions in all, the capacity (-1: none), the version of each record that
 -- was set (0: it was not; -1: nobody can tell whether it was deleted later), and number and error of each write that was refused.
@@ -13,7 +13,7 @@ if refused then return refused end
 local base = tonumber(ARGV[6])
 local since = tonumber(ARGV[7])
 local frees, i = true, 8
-local WIDTHS = {set = 3, append = 3, delete = 1, apply = 4, take = 2, restore = 4}
+local WIDTHS = {set = 3, append = 3, delete = 1, apply = 4, touch = 2, take = 2, restore = 4}
 while frees and i <= #ARGV do
   local kind = ARGV[i + 1]
   frees = kind == 'delete' or kind == 'take' or (kind == 'apply' and ARGV[i + 5] ~= 'set')
@@ -86,6 +86,19 @@ function apply.apply(first, count, at, known)
   while sets < count and ARGV[first + sets * width + 1] == 'set' do sets = sets + 1 end
   for j = sets, count - 1, 500 do delete(first + j * width, math.min(500, count - j), width, at) end
   for j = 0, sets - 1, 500 do set(first + j * width, math.min(500, sets - j), width, at, known + j) end
+end
+
+-- What was written since has an expiry of its own.
+function apply.touch(first, count, at)
+  for i = first, first + 2 * count - 2, 2 do
+    local key, ttl = ARGV[i], tonumber(ARGV[i + 1])
+    local blob = call('HGET', VALUES, key)
+    if is_live(blob) and #blob >= 37 and byte(blob, 1) % 32 < 16 and not is_newer(blob, at) then
+      touch(key, blob, ttl and at + ttl, ttl, at)
+      seq = seq + 1
+      call('ZADD', ORDER, whole(seq), key)
+    end
+  end
 end
 
 function apply.take(first, count, at)

@@ -30,7 +30,8 @@ if deadline > 0 then
 end
 local old = redis.call('HGET', KEYS[1], key)
 local flags = string.byte(head, 1)
-local created = string.sub(head, flags < 16 and 2 or 10, flags < 16 and 9 or 17)
+local is_new = flags % 32 >= 16
+local created = string.sub(head, is_new and 10 or 2, is_new and 17 or 9)
 local expires = struct.unpack('>d', head, 18)
 local kept, was_deleted, loses_expiry = '', false, false
 if old then
@@ -38,7 +39,7 @@ if old then
   local old_expires = struct.unpack('>d', old, 18)
   if string.byte(old, 1) % 2 == 1 then
     was_deleted = true
-  elseif flags >= 16 and (old_expires == 0 or old_expires > now) then
+  elseif is_new and (old_expires == 0 or old_expires > now) then
     local first = struct.unpack('>d', old, 2)
     if first > -1e11 and first < 1e12 then  -- not that of a damaged header
       created = string.sub(old, 2, 9)
@@ -49,7 +50,7 @@ if old then
 end
 seq = seq + 1
 local recency = string.format('%.0f', seq)
-redis.call('HSET', KEYS[1], key, string.char(flags % 16) .. created .. string.sub(head, 10, 25)
+redis.call('HSET', KEYS[1], key, string.char(is_new and flags - 16 or flags) .. created .. string.sub(head, 10, 25)
   .. struct.pack('>d', seq) .. string.sub(head, 34, 37) .. ARGV[8])
 redis.call('ZADD', KEYS[2], recency, key)
 -- After what needs room: a server without room allows everything after a command that frees.

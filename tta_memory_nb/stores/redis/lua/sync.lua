@@ -6,16 +6,17 @@
 -- recency is enough.
 -- Returns epoch, counter, whether the replica has to start over, whether there is more to sync, the two cursors to go on
 -- from, key, recency, blob of the changed, of the deleted or restored, and of the older records, the recency of the oldest
--- record that was looked at, and whether that was the last one.
+-- record that was looked at, whether that was the last one, and key, header and span of the changed records whose expiry may have
+-- changed although their value has not.
 local most = tonumber(ARGV[7])
 local prefix, infix, from, to = ARGV[9] or '', ARGV[10] or '', tonumber(ARGV[11] or ''), tonumber(ARGV[12] or '')
 local by_key = prefix ~= '' or infix ~= ''
-if not meta[1] then return {'', 0, 1, 0, 0, 0, {}, {}, {}, '', 1} end
+if not meta[1] then return {'', 0, 1, 0, 0, 0, {}, {}, {}, '', 1, {}} end
 local seq = tonumber(meta[1])
 local since, log_since, oldest_held = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local reset = ARGV[2] ~= meta[2] or since > seq or log_since < tonumber(meta[3] or 0)
 if reset then since, log_since, oldest_held = seq, seq, whole(seq + 1) end
-local used, more = 0, 0
+local used, more, expiries = 0, 0, {}
 
 -- Picks rows of key and recency whose key the replica holds, at most `wanted`; returns them, and how many values of
 -- `rows` were looked at.
@@ -46,7 +47,13 @@ local function filled(rows, known, in_time)
     if blob then
       local updated = in_time and updated_of(blob)
       if not updated or ((not from or updated >= from) and (not to or updated <= to)) then
-        if known and version_of(blob) <= since then blob = '' end
+        if known and version_of(blob) <= since then
+          if slides(blob) then
+            expiries[#expiries + 1] = keys[i]
+            expiries[#expiries + 1] = sub(blob, 1, 45)
+          end
+          blob = ''
+        end
         used = used + #blob
         out[#out + 1] = keys[i]
         out[#out + 1] = rows[2 * i]
@@ -95,4 +102,4 @@ if oldest_held ~= '' and wanted > 0 and (reset or more == 0) then
   reached = last or rows[looked] or ''
   if not last and looked == #rows and #rows < 2 * visits then bottom = 1 end
 end
-return {meta[2], seq, reset and 1 or 0, more, cursor, log_cursor, changed, gone, older, reached, bottom}
+return {meta[2], seq, reset and 1 or 0, more, cursor, log_cursor, changed, gone, older, reached, bottom, expiries}

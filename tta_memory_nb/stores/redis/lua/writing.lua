@@ -274,7 +274,7 @@ local function put(keys, heads, texts, want)
     local head, old = heads[i], olds[i]
     local flags, created = byte(head, 1), nil
     local live = old and is_live(old)
-    if flags < 16 then
+    if flags % 32 < 16 then
       created = sub(head, 2, 9)
     else
       flags = flags - 16
@@ -315,6 +315,25 @@ local function put(keys, heads, texts, want)
   if #logged > 0 then call('ZREM', LOG, unpack(logged)) end
   if shadows then call('SADD', PENDING, unpack(keys)) end
   return replaced, kept
+end
+
+-- Has a record expire at an instant; with none, one that slides after its own time from `from` on. Returns its new header and span,
+-- or nil where nothing changes.
+local function touch(key, blob, at, ttl, from)
+  local sliding = slides(blob)
+  local span = sliding and unpacked('>d', blob, 38) or 0
+  if at then
+    if span > 0 then span = ttl end
+  else
+    if span <= 0 or from + span - expires_of(blob) < span / 64 then return nil end
+    at = from + span
+  end
+  local flags = byte(blob, 1)
+  local head = char(sliding and flags or flags + 32) .. sub(blob, 2, 17) .. pack('>d', at) .. sub(blob, 26, 37)
+    .. pack('>d', span)
+  call('HSET', VALUES, key, head .. sub(blob, sliding and 46 or 38))
+  expire({expires_of(head), key})
+  return head
 end
 
 -- Puts a record that was removed back to its place, or for the recency 0 to the new end; returns its version, or nil if
