@@ -391,9 +391,18 @@ def _unpacked(connection: sqlite3.Connection, outage: int) -> Iterator[Write]:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    key, text, is_text, created_at, updated_at, expires_at, recency, write_seq, sliding, *unreadable = (
-        row
-    )
+    (
+        key,
+        text,
+        is_text,
+        created_at,
+        updated_at,
+        expires_at,
+        recency,
+        write_seq,
+        sliding,
+        *unreadable,
+    ) = row
     if is_text:
         text = _text(text)
     times = (created_at, updated_at, expires_at, recency, write_seq)
