@@ -187,7 +187,7 @@ def test_of_two_who_have_read_the_same_one_writes(make):
         (({"a": {}}, ["a"]), InvalidArgument, "'a' is in puts as well"),
         (({"a": {}}, "abc"), InvalidArgument, "give a list of keys"),
         (([("a",)],), InvalidArgument, r"puts\[0\]"),
-        (([("a", {}, 1, 2)],), InvalidArgument, r"\(key, value, ttl\)"),
+        (([("a", {}, 1, True, 2)],), InvalidArgument, r"\(key, value, ttl\)"),
         (([("a", {}, -1)],), InvalidArgument, "ttl=-1"),
         (([("", {})],), InvalidArgument, "key=''"),
         (({"a": {"x": {1}}, "b": float("nan")},), NotStorable, r"puts\['a'\]\['x'\]"),
