@@ -19,6 +19,7 @@ from tta_memory_nb.search.options import SearchOptions
 from tta_memory_nb.search.orders import _Order, prefix_of
 from tta_memory_nb.search.query import Entries, Query
 from tta_memory_nb.search.request import Hit, Search
+from tta_memory_nb.search.substring.columns import Columns
 
 USERS = ["ann", "ann:x", "an", "bob", "zoë", "😀"]
 
@@ -284,3 +285,52 @@ def test_a_new_search_mode_is_an_index_and_a_row(monkeypatch):
     assert [entry.key for entry in entries("rain", 1, mode="shortest")] == ["bob:0"]
     with pytest.raises(InvalidArgument, match="mode='longest': this version searches by 'keyword'"):
         search("rain", mode="longest")
+
+
+def test_counting_a_frequent_word_again_compares_new_records_only(monkeypatch):
+    compared: list[int] = []
+    containing = Columns._containing
+
+    def counting(entries: list[Entry], utf8: bytes) -> list[Entry]:
+        compared.append(len(entries))
+        return containing(entries, utf8)
+
+    monkeypatch.setattr(Columns, "_containing", staticmethod(counting))
+    clock = Clock()
+    memory = MemoryPrimitive(max_size=2000, clock=clock).sync
+    chance = random.Random(7)
+
+    def add(count: int) -> None:
+        for _ in range(count):
+            clock.tick()
+            word = chance.choice(["rain", "rainy", "sun"])
+            memory.add(f"a:b:{chance.randrange(3000)}", {"text": f"{word} {chance.random()}"})
+        memory.build_index()
+
+    def right() -> int:
+        return sum("rain" in record.value["text"] for record in memory.records())
+
+    add(2500)
+    for step in range(60):
+        keys = memory.keys()
+        match chance.randrange(5):
+            case 0:
+                add(chance.choice((1, 70, 900)))
+            case 1:
+                memory.get_many(chance.sample(keys, 50))
+            case 2:
+                memory.undo(memory.remove(chance.sample(keys, 20)))
+            case 3:
+                memory.remove(chance.sample(keys, 30))
+            case 4:
+                memory.resize(chance.choice((1500, 2000, 2600)))
+        assert memory.count("rain") == right(), step
+        half = clock.now - 1000
+        wanted = memory.records(until=half)
+        assert memory.count("rain", until=half) == sum("rain" in r.value["text"] for r in wanted)
+    compared.clear()
+    assert memory.count("rain") == right()
+    assert sum(compared) == 0
+    add(1)
+    assert memory.count("rain") == right()
+    assert sum(compared) <= 1

@@ -77,7 +77,9 @@ class View:
     @cached_property
     def session_lengths(self) -> Floats:
         """Number of words of each session."""
-        return np.bincount(self.sessions, weights=self.lengths).astype(np.float64)
+        # The records of a session are side by side.
+        begins = np.flatnonzero(np.diff(self.sessions, prepend=-1))
+        return np.add.reduceat(self.lengths, begins, dtype=np.float64) if len(self) else np.zeros(0)
 
     def _measure(self, first: int, end: int) -> None:
         """Works out the reach of the places from one to another."""

@@ -19,7 +19,8 @@ from ...filters import Filters
 from ...keys import parse_memory_key
 from ..query import Entries, Query
 from .grams import WORD, Bits, is_exact, owner_rows
-from .signature import SignatureIndex
+from .signature import SignatureIndex, bits_of
+from .verified import LONGEST, Verified
 
 # So many of the 64 entries of the oldest word may be moved to a new word, if they still exist.
 _MOVED = 32
@@ -29,6 +30,9 @@ _SPARE = 8
 
 # The key of a free column: no entry has an empty key.
 _NO_KEY = ""
+
+# Of a text that may be in one of so many entries, or more, it is remembered which ones contain it.
+_FREQUENT = 16
 
 # Stands for an entry that does not exist; no column is its own.
 _ABSENT = Entry("", b"{}", None, 0.0, None, _column=-2)
@@ -66,6 +70,8 @@ class Columns:
         self._out_of_order_bits: Bits = np.empty(0, WORD)
         # Instants of the last write, once a search has had use for them.
         self._instants: npt.NDArray[np.float64] | None = None
+        # What is known of frequent texts, once one was counted.
+        self._verified: Verified | None = None
 
     @property
     def nbytes(self) -> int:
@@ -73,6 +79,8 @@ class Columns:
         arrays = self._recencies.nbytes + self._out_of_order.nbytes + 8 * len(self._keys)
         if self._instants is not None:
             arrays += self._instants.nbytes
+        if self._verified is not None:
+            arrays += self._verified.nbytes
         return self._signatures.nbytes + arrays
 
     # ---- finding
@@ -102,11 +110,6 @@ class Columns:
                 self._plans.clear()
             self._plans[key] = plan
         return plan
-
-    def expected(self, query: Query) -> int:
-        """Returns how many columns have the rarest n-gram of a query."""
-        rows = self.rows(query)
-        return self._signatures.count(rows[0]) if rows else 0
 
     def within(self, entries: Entries, filters: Filters) -> Bits | None:
         """Returns which columns have entries that were written in the span of filters; None for no span."""
@@ -184,13 +187,52 @@ class Columns:
         theirs = list(map(attrgetter("_column"), found))
         return found if theirs == columns else list(compress(found, map(eq, theirs, columns)))
 
-    def count(self, entries: Entries, query: Query) -> int:
-        """Returns how many entries match, of those that have a column."""
-        found = self.candidates(entries, query)
+    def count(self, entries: Entries, query: Query, there: int) -> int:
+        """Returns how many entries match, of those that have a column.
+
+        Args:
+            entries: all entries.
+            query: what is looked for.
+            there: how many entries have a column.
+        """
         needle = query.needle
         if needle is None or (query.accepts and not query.is_span_alone):
-            return sum(map(query.test(), found))
-        return len(found) if is_exact(needle.utf8) else count_texts(found, needle.utf8)
+            return sum(map(query.test(), self.candidates(entries, query)))
+        if is_exact(needle.utf8):
+            return len(self.candidates(entries, query))
+        rows = self.rows(query)
+        is_frequent = rows and self._signatures.count(rows[0]) * _FREQUENT > there
+        if is_frequent and len(needle.utf8) <= LONGEST:
+            return self._count_frequent(entries, query, rows, there)
+        return len(self._containing(self.candidates(entries, query), needle.utf8))
+
+    def _count_frequent(
+        self, entries: Entries, query: Query, rows: Sequence[int], there: int
+    ) -> int:
+        """Does what `count` does for a text that many entries contain; compares each of them only once."""
+        assert query.needle
+        utf8 = query.needle.utf8
+        if self._verified is None:
+            self._verified = Verified(list(map(bool, self._keys)))
+        verified = self._verified
+        unknown = verified.unknown(utf8, self._signatures.all_of(rows))
+        found = self._all_there(entries, bits_of(unknown))
+        verified.learn(utf8, unknown, [each._column for each in self._containing(found, utf8)])
+        if verified.alive != there:
+            # Evicted entries were used less recently than all others.
+            oldest = next(iter(entries.values()))._recency if entries else 0
+            verified.retain(self._recencies >= oldest)
+        if verified.alive != there:
+            alive = np.zeros(len(self._keys), np.bool_)
+            alive[[each._column for each in self._all_there(entries, verified.columns())]] = True
+            verified.retain(alive)
+        return verified.count(utf8, self.within(entries, query.filters))
+
+    @staticmethod
+    def _containing(entries: list[Entry], utf8: bytes) -> list[Entry]:
+        """Returns the entries that contain a folded text, of some that have a column."""
+        texts = map(attrgetter("_folded"), entries)
+        return list(compress(entries, map(contains, texts, repeat(utf8))))
 
     # ---- writing
 
@@ -227,6 +269,8 @@ class Columns:
         self._recencies[columns] = [entry._recency for entry in added]
         if self._instants is not None:
             self._instants[columns] = [entry.updated_at for entry in added]
+        if self._verified is not None:
+            self._verified.added(columns)
         out_of_order = []
         for column, entry in zip(columns, added, strict=True):
             self._keys[column] = entry.key
@@ -252,6 +296,8 @@ class Columns:
                 entry._column = -1
             moved += there
             signatures.clear_oldest()
+            if self._verified is not None:
+                self._verified.cleared(oldest.start >> 6)
             keys[oldest.start : oldest.stop] = [_NO_KEY] * len(oldest)
             if self._out_of_order[oldest.start : oldest.stop].any():
                 self._out_of_order[oldest.start : oldest.stop] = False
@@ -268,6 +314,7 @@ class Columns:
         if len(entries) * 4 < old * 3 or words * 64 <= old:
             return False
         back = self._signatures.grow(words)
+        self._verified = None
         if back:
             self._keys = self._keys[back:] + self._keys[:back]
             self._recencies = np.roll(self._recencies, -back)
@@ -286,13 +333,6 @@ class Columns:
             self._instants = np.append(self._instants, np.full(more, np.nan))
         self._gather_out_of_order()
         return True
-
-
-def count_texts(entries: Iterable[Entry], utf8: bytes) -> int:
-    """Returns how many entries contain a folded text. An entry that no search has looked at yet counts as if it did not."""
-    # Without a Python function for each entry, this takes a third of the time.
-    texts = filter(None, map(attrgetter("_folded"), entries))
-    return sum(map(contains, texts, repeat(utf8)))
 
 
 def _words(columns: int) -> int:

@@ -119,24 +119,14 @@ class SubstringIndex:
             return sum(map(query.test(), entries.values()))
         self._update(entries)
         started = perf_counter()
-        total = sum(map(query.test(once=True), self._unindexed.newest_first(entries)))
+        unindexed = list(self._unindexed.newest_first(entries))
+        total = sum(map(query.test(once=True), unindexed))
         spent = perf_counter() - started
         if self._columns:
-            total += self._count_columns(self._columns, entries, query)
+            total += self._columns.count(entries, query, len(entries) - len(unindexed))
         if self._unindexed.compared >= _PUT_OFF:
             self._advance(entries, max(0.001, spent))
         return total
-
-    def _count_columns(self, columns: Columns, entries: Entries, query: Query) -> int:
-        """Returns how many entries match, of those that have a column."""
-        if query.needle and not query.accepts and not len(self._unindexed):
-            expected = columns.expected(query)
-            if expected * 2 > len(entries):
-                from .columns import count_texts
-
-                # Looking for so many of the entries would take longer than looking at all.
-                return count_texts(entries.values(), query.needle.utf8)
-        return columns.count(entries, query)
 
     def candidates(self, entries: Entries, query: Query) -> list[Entry]:
         """Returns all entries that may match, newest first, without a look at any text."""

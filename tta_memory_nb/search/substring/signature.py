@@ -238,6 +238,13 @@ class SignatureIndex:
                 high = start
                 step *= 4
 
+    def all_of(self, rows: Sequence[int]) -> Bits:
+        """Returns which columns have a bit in each of the rows; without rows there are none."""
+        if not rows:
+            return np.zeros(0, WORD)
+        self._copy_those(rows)
+        return self._all_of(rows, 0, self._end)
+
     def _all_of(self, rows: Sequence[int], low: int, high: int) -> Bits:
         matrix = self._rows
         left = matrix[rows[0], low:high]
@@ -258,6 +265,14 @@ class SignatureIndex:
             if len(kept) < len(words):
                 words, bits = words[kept], bits[kept]
         return _bits(words, bits)
+
+
+def bits_of(words: Bits) -> list[int]:
+    """Returns the columns of the bits that are set."""
+    columns: list[int] = (
+        np.unpackbits(words.view(np.uint8), bitorder="little").nonzero()[0].tolist()
+    )
+    return columns
 
 
 def _nonzero(words: Bits) -> npt.NDArray[np.intp]:

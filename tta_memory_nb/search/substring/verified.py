@@ -1,0 +1,120 @@
+"""Which columns contain frequent texts, as far as searches have found out.
+
+Signatures leave candidates, whose texts have to be compared. Of a text that many entries contain, that takes nearly all
+of the time of counting. What came of it holds for as long as a column belongs to its entry, so it is kept as bits, and
+counting the text again compares only the entries that have got a column since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .grams import WORD, Bits
+from .signature import bits_of
+
+# So many texts are remembered, those that were counted last, and only texts of up to so many bytes.
+_TEXTS = 16
+LONGEST = 256
+
+
+class _Known(NamedTuple):
+    """Bits of one text.
+
+    Attributes:
+        compared: columns whose texts were compared, or whose entries are gone.
+        matching: those whose texts contain it.
+    """
+
+    compared: Bits
+    matching: Bits
+
+
+class Verified:
+    """Bits by column, of the columns of one index.
+
+    Args:
+        taken: by column, whether it was given to an entry, which may be gone by now.
+    """
+
+    def __init__(self, taken: Sequence[bool]) -> None:
+        self._size = len(taken)
+        self._alive = np.packbits(np.array(taken, np.bool_), bitorder="little").view(WORD)
+        self._known: dict[bytes, _Known] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all bits."""
+        return self._alive.nbytes * (1 + 2 * len(self._known))
+
+    def added(self, columns: Sequence[int]) -> None:
+        """Notes columns that were given to entries."""
+        self._alive |= self._bits(columns)
+
+    def cleared(self, word: int) -> None:
+        """Forgets the columns of a word, which others will get."""
+        self._alive[word] = 0
+        for known in self._known.values():
+            known.compared[word] = known.matching[word] = 0
+
+    def unknown(self, utf8: bytes, candidates: Bits) -> Bits:
+        """Returns which of some candidates were not compared with a text yet."""
+        known = self._known.pop(utf8, None)
+        if known is None:
+            known = _Known(np.zeros_like(self._alive), np.zeros_like(self._alive))
+            if len(self._known) >= _TEXTS:
+                del self._known[next(iter(self._known))]
+        self._known[utf8] = known
+        left: Bits = candidates & ~known.compared[: len(candidates)]
+        return left
+
+    def learn(self, utf8: bytes, compared: Bits, matching: Sequence[int]) -> None:
+        """Notes which columns were compared with a text, and which of them contain it."""
+        known = self._known[utf8]
+        known.matching[:] |= self._bits(matching)
+        known.compared[: len(compared)] |= compared
+
+    def count(self, utf8: bytes, within: Bits | None) -> int:
+        """Returns how many entries contain a text, which was compared with all candidates."""
+        bits = self._known[utf8].matching & self._alive
+        return population(bits if within is None else bits & within)
+
+    # ---- entries that are gone
+
+    @property
+    def alive(self) -> int:
+        """How many columns seem to belong to entries."""
+        return population(self._alive)
+
+    def columns(self) -> list[int]:
+        """Returns the columns that seem to belong to entries."""
+        return bits_of(self._alive)
+
+    def retain(self, alive: npt.NDArray[np.bool_]) -> None:
+        """Forgets the columns of entries that are gone.
+
+        Args:
+            alive: by column, whether its entry may still be there.
+        """
+        self._alive &= np.packbits(alive, bitorder="little").view(WORD)
+
+    def _bits(self, columns: Sequence[int]) -> Bits:
+        flags = np.zeros(self._size, np.bool_)
+        flags[columns] = True
+        return np.packbits(flags, bitorder="little").view(WORD)
+
+
+if hasattr(np, "bitwise_count"):
+
+    def population(words: Bits) -> int:
+        """Returns how many bits are set."""
+        return int(np.bitwise_count(words).sum(dtype=np.int64))
+
+else:  # numpy 1
+
+    def population(words: Bits) -> int:
+        """Returns how many bits are set."""
+        return int(np.unpackbits(words.view(np.uint8)).sum(dtype=np.int64))
