@@ -75,7 +75,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "transfer.datasets",
     ),
     "numpy": (
-        *(f"search.substring.{name}" for name in ("grams", "signature", "columns")),
+        *(f"search.substring.{name}" for name in ("grams", "signature", "columns", "verified")),
         "search.ranked",
         "search.vectors",
         "embedders",

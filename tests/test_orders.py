@@ -19,6 +19,7 @@ from tta_memory_nb.search.options import SearchOptions
 from tta_memory_nb.search.orders import _Order, prefix_of
 from tta_memory_nb.search.query import Entries, Query
 from tta_memory_nb.search.request import Hit, Search
+from tta_memory_nb.search.substring import index
 from tta_memory_nb.search.substring.columns import Columns
 
 USERS = ["ann", "ann:x", "an", "bob", "zoë", "😀"]
@@ -287,7 +288,7 @@ def test_a_new_search_mode_is_an_index_and_a_row(monkeypatch):
         search("rain", mode="longest")
 
 
-def test_counting_a_frequent_word_again_compares_new_records_only(monkeypatch):
+def test_what_was_compared_once_is_not_compared_again_and_answers_stay_right(monkeypatch):
     compared: list[int] = []
     containing = Columns._containing
 
@@ -296,6 +297,8 @@ def test_counting_a_frequent_word_again_compares_new_records_only(monkeypatch):
         return containing(entries, utf8)
 
     monkeypatch.setattr(Columns, "_containing", staticmethod(counting))
+    # What came of every search is remembered, however little time it took.
+    monkeypatch.setattr(index, "_LONG", 0)
     clock = Clock()
     memory = MemoryPrimitive(max_size=2000, clock=clock).sync
     chance = random.Random(7)
@@ -325,9 +328,13 @@ def test_counting_a_frequent_word_again_compares_new_records_only(monkeypatch):
             case 4:
                 memory.resize(chance.choice((1500, 2000, 2600)))
         assert memory.count("rain") == right(), step
+        for query in ("rain", "rainy 0.1", "y 0.12", "un 0.9", "0.55", "rain 0.7rain 0.7"):
+            limit = chance.choice((None, 3))
+            wanted = [r.key for r in memory.records() if query in r.value["text"]][:limit]
+            assert [hit.entry.key for hit in memory.hits(query, limit)] == wanted, (step, query)
         half = clock.now - 1000
-        wanted = memory.records(until=half)
-        assert memory.count("rain", until=half) == sum("rain" in r.value["text"] for r in wanted)
+        older = memory.records(until=half)
+        assert memory.count("rain", until=half) == sum("rain" in r.value["text"] for r in older)
     compared.clear()
     assert memory.count("rain") == right()
     assert sum(compared) == 0

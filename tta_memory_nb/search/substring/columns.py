@@ -111,6 +111,37 @@ class Columns:
             self._plans[key] = plan
         return plan
 
+    def candidates_within(self, entries: Entries, query: Query) -> Bits | None:
+        """Returns which columns may be candidates, by the span of the filters and by what is known; None for all."""
+        within = self.within(entries, query.filters)
+        if self._verified is None or query.needle is None:
+            return within
+        refuted = self._verified.refuted(query.needle.utf8)
+        if refuted is None:
+            return within
+        return ~refuted if within is None else within & ~refuted
+
+    def learn(self, query: Query, rows: Sequence[int], matching: Iterable[Entry]) -> None:
+        """Notes what came of a search that has compared all candidates, so that the next one need not do so again.
+
+        Args:
+            query: a text alone.
+            rows: as `rows` gives them.
+            matching: all entries that match.
+        """
+        needle = query.needle
+        if needle is None or len(needle.utf8) > LONGEST:
+            return
+        verified, candidates = self._remembered(), self._signatures.all_of(rows)
+        unknown = verified.unknown(needle.utf8, candidates)
+        columns = [entry._column for entry in matching if entry._column >= 0]
+        verified.learn(needle.utf8, unknown, columns)
+
+    def _remembered(self) -> Verified:
+        if self._verified is None:
+            self._verified = Verified(list(map(bool, self._keys)))
+        return self._verified
+
     def within(self, entries: Entries, filters: Filters) -> Bits | None:
         """Returns which columns have entries that were written in the span of filters; None for no span."""
         since, until = filters.since, filters.until
@@ -139,7 +170,7 @@ class Columns:
             entries: all entries.
             rows: as `rows` gives them.
             wanted: how many of each the caller is likely to take; None for all.
-            within: which columns may be candidates, see `within`; None for all.
+            within: which columns may be candidates; None for all.
         """
         others = chain.from_iterable(self._signatures.candidates(rows, wanted, within))
         if len(self._out_of_order_words):
@@ -212,9 +243,7 @@ class Columns:
         """Does what `count` does for a text that many entries contain; compares each of them only once."""
         assert query.needle
         utf8 = query.needle.utf8
-        if self._verified is None:
-            self._verified = Verified(list(map(bool, self._keys)))
-        verified = self._verified
+        verified = self._remembered()
         unknown = verified.unknown(utf8, self._signatures.all_of(rows))
         found = self._all_there(entries, bits_of(unknown))
         verified.learn(utf8, unknown, [each._column for each in self._containing(found, utf8)])

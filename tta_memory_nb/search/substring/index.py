@@ -36,6 +36,9 @@ _AHEAD = 160
 # Comparing so many texts costs as much as indexing a few: a search may put off that much work.
 _PUT_OFF = 256
 
+# What came of comparing candidates for so many seconds is remembered.
+_LONG = 0.001
+
 # The import of numpy costs as much as comparing so many texts, where nothing has imported it yet.
 _IMPORT = 200_000
 
@@ -105,9 +108,14 @@ class SubstringIndex:
         if columns and (wanted is None or len(more) < wanted or more[-1]._recency < columns.newest):
             rows = columns.rows(query)
             if rows:
-                within = columns.within(entries, query.filters)
+                started = perf_counter()
+                within = columns.candidates_within(entries, query)
                 for candidates in columns.newest_first(entries, rows, wanted, within):
                     more += newest(candidates, matches, wanted, last)
+                # The search has compared all candidates if it has found too few.
+                is_complete = query.accepts is None and (wanted is None or len(more) < wanted)
+                if is_complete and perf_counter() - started > _LONG:
+                    columns.learn(query, rows, found + more)
                 more.sort(key=recency, reverse=True)
         if self._unindexed.compared >= _PUT_OFF:
             self._advance(entries, max(0.001, spent))

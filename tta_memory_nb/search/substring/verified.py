@@ -1,8 +1,9 @@
-"""Which columns contain frequent texts, as far as searches have found out.
+"""Which columns contain some texts, as far as searches have found out.
 
-Signatures leave candidates, whose texts have to be compared. Of a text that many entries contain, that takes nearly all
-of the time of counting. What came of it holds for as long as a column belongs to its entry, so it is kept as bits, and
-counting the text again compares only the entries that have got a column since.
+Signatures leave candidates, whose texts have to be compared. That takes nearly all of the time of counting a text that many
+entries contain, and of looking for one that none contains although all of its n-grams are frequent. What came of it
+holds for as long as a column belongs to its entry, so it is kept as bits, and the next search for the text compares
+only the entries that have got a column since.
 """
 
 from __future__ import annotations
@@ -70,6 +71,11 @@ class Verified:
         self._known[utf8] = known
         left: Bits = candidates & ~known.compared[: len(candidates)]
         return left
+
+    def refuted(self, utf8: bytes) -> Bits | None:
+        """Returns which columns were compared with a text and do not contain it; None if no such is known."""
+        known = self._known.get(utf8)
+        return None if known is None else known.compared & ~known.matching
 
     def learn(self, utf8: bytes, compared: Bits, matching: Sequence[int]) -> None:
         """Notes which columns were compared with a text, and which of them contain it."""
