@@ -263,6 +263,39 @@ def test_a_memory_that_has_not_looked_for_long_starts_over(path: Path) -> None:
     assert late.keys() == busy.keys() == ["old"]
 
 
+ECHO = """
+    import sys
+    from tta_memory_nb import MemoryPrimitive
+    memory = MemoryPrimitive(sys.argv[1], durability="memory").sync
+    for line in sys.stdin:
+        n = int(line)
+        assert memory.get("ping") == {"n": n}, (n, memory.get("ping"))
+        if n % 3 == 0:
+            memory.remove(["ping"])
+        memory.add("pong", {"n": n})
+        print(n, flush=True)
+"""
+
+
+def test_what_one_process_has_acknowledged_the_next_read_of_another_sees(path: Path) -> None:
+    memory = memory_at(path)
+    memory.add("ping", {})
+    command = [sys.executable, "-c", textwrap.dedent(ECHO), f"file:{path}"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        for n in range(150):
+            memory.add("ping", {"n": n})
+            process.stdin.write(f"{n}\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == f"{n}\n"
+            assert memory.get("pong") == {"n": n}
+            assert memory.get("ping") == ({"n": n} if n % 3 else None)
+        process.stdin.close()
+    assert process.returncode == 0
+
+
 def test_namespaces_of_one_file_are_kept_apart(path: Path) -> None:
     first, second = memory_at(path, namespace="a"), memory_at(path, namespace="b")
     first.add("k", {"n": 1})

@@ -35,6 +35,8 @@ _MOST = 512
 
 _CELL = Struct("<Q")
 
+_IS_WINDOWS = os.name == "nt"
+
 # The lowest bit of each byte.
 _ODD = int.from_bytes(b"\1" * _MOST, "little")
 
@@ -252,11 +254,17 @@ class Users:
             if book.own:
                 return
             _books.pop(str(book.path), None)
+            is_last = False
             with suppress(OSError), book.gate():
-                if not book.others() and book.is_the_one():
-                    with suppress(OSError):  # on Windows, while another process has it open
-                        book.path.unlink()
+                is_last = not book.others() and book.is_the_one()
+                if is_last and not _IS_WINDOWS:
+                    book.path.unlink()
             book.close()
+            if (
+                is_last and _IS_WINDOWS
+            ):  # where nobody can remove a file that is open, so no gate is needed
+                with suppress(OSError):
+                    book.path.unlink()
 
     def others(self) -> list[User]:
         """Returns the other processes that have the file open, the first to come first.
