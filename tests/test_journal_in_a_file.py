@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from network import Proxy
-from outages import everything
+from outages import PATIENT, everything
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive, NotDurable, ServerError
 from tta_memory_nb.notebook.arguments import Word
@@ -432,6 +433,34 @@ def test_a_full_disk_does_not_keep_writes_from_a_server_that_is_back(
     assert everything(other) == {"k": {}}
     assert "the journal is not up to date in its file" in caplog.text
     connection.execute("PRAGMA query_only = 0")
+
+
+def test_a_write_waits_for_the_transaction_of_another_thread_that_has_it(
+    proxy, journal, open_memory, monkeypatch
+):
+    memory = open_memory(proxy.url, journal=journal)
+    proxy.refuse()
+    memory.sync.add("before", {})
+    file = memory._store.outages.keeping.file
+    write = file._write
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*args: Any) -> None:
+        begun.set()
+        assert go_on.wait(PATIENT)
+        write(*args)
+
+    monkeypatch.setattr(file, "_write", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(memory.sync.add, "a", {})
+        assert begun.wait(PATIENT)
+        assert file.has_unsaved  # although nothing is left to be noted
+        second = pool.submit(memory.sync.add, "b", {})
+        assert not first.done()
+        go_on.set()
+        first.result()
+        second.result()
+    assert kept(journal) == 3
 
 
 def _text(path: Path) -> None:

@@ -136,8 +136,8 @@ class JournalFile:
 
     @property
     def has_unsaved(self) -> bool:
-        """Whether anything was noted that is not in the file."""
-        return bool(self._unsaved)
+        """Whether anything was noted that is not in the file, or is on its way there by another thread."""
+        return bool(self._unsaved) or self._is_saving
 
     def save(self) -> None:
         """Brings the file up to date; what was noted before is on the disk then.
