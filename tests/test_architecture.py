@@ -51,6 +51,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         *("frames", "notebook.explorer.widget for types"),
         *(f"evaluation.{name} for types" for name in ("result", "comparison", "tuning")),
         "memory.packing.pack for types",
+        "memory.forgetting.forget for types",
         "memory.summarizing.summary for types",
     ),
     "matplotlib": ("plots", "evaluation.result for types"),

@@ -17,6 +17,7 @@ from backends import BATCH, Clock, on_a_stand_in
 from embedding import Toy
 
 from tta_memory_nb import (
+    ForgetPolicy,
     InMemoryStore,
     InvalidArgument,
     MemoryPrimitive,
@@ -377,6 +378,7 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "stream_records": lambda face, _: face.stream_records("rain", limit=5),
     "count": lambda face, _: face.count("rain"),
     "why": lambda face, _: face.why("rain", "ann:1", 1, user="bob"),
+    "forget": lambda face, _: face.forget(ForgetPolicy(max_records=3), True, user="ann"),
     "pack": lambda face, _: face.pack("rain", 60, user="ann"),
     "build_index": lambda face, _: face.build_index(),
     "embed": lambda face, _: face.embed(),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .evaluation import GoldenSet, evaluate, tune
     from .keys import MemoryKey, create_memory_key, parse_memory_key
     from .memory.faces import MemoryPrimitive, SyncMemory
+    from .memory.forgetting.policy import ForgetPolicy
     from .nesting import allow_nested_asyncio
     from .notebook.explorer import MemoryExplorer
     from .record import MemoryRecord
@@ -46,6 +47,7 @@ __all__ = [
     "CapacityExceeded",
     "Conflict",
     "EmbedderError",
+    "ForgetPolicy",
     "GoldenSet",
     "InMemoryStore",
     "InvalidArgument",
@@ -81,6 +83,7 @@ _MODULE_OF = {
     "MemoryRecord": "record",
     "InMemoryStore": "stores.memory",
     "MemoryExplorer": "notebook.explorer",
+    "ForgetPolicy": "memory.forgetting.policy",
     "GoldenSet": "evaluation",
     "SearchWeights": "search.options",
     "evaluate": "evaluation",

@@ -3,6 +3,7 @@
 from .build import differences_frame, facts_frame, hits_frame, records_frame
 from .explained import explained_frame, matched_words, why_frame
 from .findings import findings_frame
+from .forgotten import forgetting_html, forgotten_frame
 from .judged import changes_frame, evaluation_frame, questions_frame, tuning_frame
 from .packed import ledger_frame, pack_html
 from .render import frame_html, frame_text, is_table
@@ -15,6 +16,8 @@ __all__ = [
     "explained_frame",
     "facts_frame",
     "findings_frame",
+    "forgetting_html",
+    "forgotten_frame",
     "frame_html",
     "frame_text",
     "hits_frame",

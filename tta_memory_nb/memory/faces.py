@@ -33,6 +33,7 @@ from .verbs import (
     Verbs,
     Watch,
     entry_for,
+    kept_up,
     search_for,
     spell_out_filters,
     value_of,
@@ -77,7 +78,7 @@ def _called(
     name = verb.__name__
 
     def method(self: SyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        plan = verb(self._verbs, *args, **kwargs)
+        plan = kept_up(self._verbs, name, verb(self._verbs, *args, **kwargs))
         watch = self._verbs.watch
         return self._run(plan if watch is None else watch(name, plan, *args, **kwargs))
 
@@ -92,7 +93,7 @@ def _awaited(
     name = verb.__name__
 
     async def method(self: MemoryPrimitive, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        plan = verb(self._verbs, *args, **kwargs)
+        plan = kept_up(self._verbs, name, verb(self._verbs, *args, **kwargs))
         watch = self._verbs.watch
         return await self._arun(plan if watch is None else watch(name, plan, *args, **kwargs))
 
@@ -139,7 +140,7 @@ class SyncMemory(NotCopied):
         *,
         sliding: bool = False,
     ) -> None:
-        if self._write_now is not None and self._verbs.watch is None:
+        if self._write_now is not None and self._verbs.watch is None and self._verbs.upkeep is None:
             try:
                 self._write_now(entry_for(key, value, ttl, self._verbs.clock(), sliding))
                 return
@@ -199,6 +200,7 @@ class SyncMemory(NotCopied):
     export = _called(Verbs.export)
     import_ = _called(Verbs.import_)
     summarize = _called(Verbs.summarize)
+    forget = _called(Verbs.forget)
     size = _called(Verbs.size)
     stats = _called(Verbs.stats)
     get_backend_info = _called(Verbs.get_backend_info)
@@ -511,7 +513,7 @@ class MemoryPrimitive(NotCopied):
         *,
         sliding: bool = False,
     ) -> None:
-        if self._write_now is not None and self._verbs.watch is None:
+        if self._write_now is not None and self._verbs.watch is None and self._verbs.upkeep is None:
             try:
                 self._write_now(entry_for(key, value, ttl, self._verbs.clock(), sliding))
                 return
@@ -571,6 +573,7 @@ class MemoryPrimitive(NotCopied):
     export = _awaited(Verbs.export)
     import_ = _awaited(Verbs.import_)
     summarize = _awaited(Verbs.summarize)
+    forget = _awaited(Verbs.forget)
     stats = _awaited(Verbs.stats)
     reconnect = _awaited(Verbs.reconnect)
 

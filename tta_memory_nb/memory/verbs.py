@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
     from ..transfer import ImportReport, ImportSource, Progress
     from .doctor.finding import Diagnosis
+    from .forgetting.forget import Forgetting
+    from .forgetting.policy import ForgetPolicy
+    from .forgetting.upkeep import Upkeep
     from .packing.budget import Tokens
     from .packing.lines import Cite
     from .packing.pack import Pack
@@ -108,6 +111,7 @@ class Verbs:
         default_mode: how to search where a verb is called without ``mode``.
         options: what modes that rank are asked for.
         thresholds: from which relevance on a record answers a question at all.
+        upkeep: None, or the policy that is applied at writes; see `forget`.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
     """
 
@@ -128,6 +132,7 @@ class Verbs:
         self._meanings = meanings
         self.thresholds = Thresholds(meanings)
         self.watch: Watch | None = None
+        self.upkeep: Upkeep | None = None
 
     # ---- one record
 
@@ -895,6 +900,45 @@ class Verbs:
         )
         return summarize(self, self._store, self._record, wanted, filters)
 
+    @spell_out_filters
+    def forget(
+        self,
+        policy: ForgetPolicy | None,
+        dry_run: bool = False,
+        everything: bool = False,
+        every: Duration | None = None,
+        **filters: Unpack[FilterArgs],
+    ) -> Plan[Forgetting]:
+        """Deletes the records that a policy lets go; `undo` takes ``change`` of the result back.
+
+        A record that somebody writes meanwhile stays. So do pinned ones, see `ForgetPolicy`.
+
+        Args:
+            policy: says which records may go; None to end what ``every`` has begun.
+            dry_run: delete nothing; the table of the result says which records would go, and why.
+            everything: delete all records, if that is what the policy says; without it, this is an error.
+            every: also apply the policy later, after a write of this process when so much time has passed. It then never
+                deletes all records; what goes wrong is logged, and does not fail the write.
+            **filters: which records the policy is about; see the class.
+
+        Raises:
+            InvalidArgument: it is no policy, its tokenizer fails, or it would delete every record it is about.
+            StoreUnavailable: in an outage, in which nobody can tell whether a record has changed.
+        """
+        from .forgetting.forget import Forgetting, check_policy, forget
+        from .forgetting.upkeep import Upkeep
+
+        seconds = None if every is None else duration(every, "every")
+        if policy is None:
+            self.upkeep = None
+            return Forgetting((), 0, None, dry_run)
+        done = yield from forget(
+            self, self._store, check_policy(policy), dry_run, everything, filters
+        )
+        if seconds is not None and not dry_run:
+            self.upkeep = Upkeep(self, self._store, policy, seconds, filters)
+        return done
+
     # ---- about the memory
 
     def size(self) -> Plan[int]:
@@ -1006,6 +1050,16 @@ class Verbs:
 
     def _found(self, hit: Hit) -> MemoryRecord:
         return hit.record(self._store.namespace, self._store.version(hit.entry))
+
+
+def kept_up(verbs: Verbs, name: str, plan: Plan[T]) -> Plan[T]:
+    """Returns the plan of a verb, followed by what has to be done after writes."""
+    upkeep = verbs.upkeep
+    if upkeep is None:
+        return plan
+    from .forgetting.upkeep import WRITES
+
+    return upkeep.after(plan) if name in WRITES else plan
 
 
 def entry_for(

@@ -4,7 +4,7 @@
     searching.py   search, why, suggest
     packing.py     pack
     writing.py     add, delete, clear, undo
-    digesting.py   summarize
+    digesting.py   summarize, forget
     transfer.py    import, export
     judging.py     judge, evaluate, tune
     doctor.py      doctor
@@ -61,6 +61,7 @@ COMMANDS: dict[str, Command] = {
     "delete": writing.delete,
     "clear": writing.clear,
     "summarize": digesting.summarize,
+    "forget": digesting.forget,
     "undo": writing.undo,
     "plot": views.plot,
     "snapshot": views.snapshot,

@@ -1,13 +1,17 @@
-"""Commands that keep a memory small: summarize."""
+"""Commands that keep a memory small: summarize, forget."""
 
 from __future__ import annotations
 
 from typing import Any, Unpack, cast
 
+from ...errors import InvalidArgument
 from ...filters import FilterArgs
+from ...memory.forgetting.policy import ForgetPolicy
 from ...memory.summarizing.summary import Originals
 from ...times import Duration
+from ..arguments import Words
 from .base import Notebook, Reply, shown
+from .keys import keys_of
 
 
 def summarize(
@@ -59,3 +63,62 @@ def summarize(
     return Reply(
         f"stored {shown(summary.key)}: {summary.about}; %memory undo takes it back", summary
     )
+
+
+def forget(
+    nb: Notebook,
+    *,
+    older_than: Duration | None = None,
+    unused_for: Duration | None = None,
+    keep_per_session: int | None = None,
+    max_records: int | None = None,
+    max_bytes: int | None = None,
+    max_tokens: int | None = None,
+    keep: Words = (),
+    policy: str | None = None,
+    yes: bool = False,
+    everything: bool = False,
+    **filters: Unpack[FilterArgs],
+) -> Reply:
+    """Delete the records that a policy lets go; shows them first, each with the reason.
+
+    A record that breaks any of the rules goes, unless it is pinned: "pinned": true in its value. %memory undo
+    brings them back.
+
+      %memory forget --older-than 90d
+      %memory forget --user alice --keep-per-session 50 --yes
+      %memory forget --where {"type": "chatter"} --older-than 7d --yes
+      %memory forget --policy $policy
+
+    Flags:
+        older_than: records that were last written longer ago than this: 2h, 90d
+        unused_for: records that were neither written nor read for this long, as far as the order of use tells
+        keep_per_session: so many of the newest records of each session stay
+        max_records: so many records stay; the least recently used go
+        max_bytes: so many bytes stay; the least recently used go
+        max_tokens: so many tokens stay, estimated; the least recently used go
+        keep: keys of records that stay
+        policy: a variable that holds a ForgetPolicy, in place of the rules above
+        yes: delete the records; without it, only show them
+        everything: also delete them if they are all there are
+    """
+    given: Any = policy
+    rules: dict[str, Any] = {
+        "older_than": older_than,
+        "unused_for": unused_for,
+        "keep_per_session": keep_per_session,
+        "max_records": max_records,
+        "max_bytes": max_bytes,
+        "max_tokens": max_tokens,
+    }
+    if given is None:
+        given = ForgetPolicy(**rules, keep=keys_of(keep, "--keep") if keep else ())
+    elif keep or any(rule is not None for rule in rules.values()):
+        raise InvalidArgument("--policy: give either a policy or rules, not both")
+    done = nb.memory.sync.forget(given, not yes, everything, **nb.fixed(filters))
+    if not done:
+        return Reply(f"nothing to forget: no rule lets any of {done.looked_at:,} records go")
+    if done.change is None:
+        return Reply(f"{done.about}: add --yes to do it", done)
+    nb.remember("forget", done.change)
+    return Reply(f"{done.about}; %memory undo brings them back", done)

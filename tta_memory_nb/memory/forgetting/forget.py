@@ -1,0 +1,136 @@
+"""The verb: a preview of what a policy lets go, or one deletion that can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ...entry import Entry
+from ...errors import Conflict, InvalidArgument
+from ...filters import FilterArgs
+from ...stores.base import Change, Store
+from ...stores.plan import Call, Plan
+from .choose import Forgotten, chosen
+from .policy import ForgetPolicy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..verbs import Verbs
+
+# So many records are deleted in one step.
+_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """What `MemoryPrimitive.forget` has deleted, or, in a dry run, would delete.
+
+    Attributes:
+        forgotten: the records, the least recently used first.
+        looked_at: how many records the policy was applied to.
+        change: what was deleted, for `undo`; None if nothing was.
+        dry_run: whether nothing was deleted because that was asked for.
+    """
+
+    forgotten: tuple[Forgotten, ...]
+    looked_at: int
+    change: Change | None
+    dry_run: bool
+
+    def __len__(self) -> int:
+        return len(self.forgotten)
+
+    def __bool__(self) -> bool:
+        return bool(self.forgotten)
+
+    def __repr__(self) -> str:
+        return f"Forgetting({self.about})"
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the records."""
+        return [each.key for each in self.forgotten]
+
+    @property
+    def about(self) -> str:
+        """One line: how many records, and how large they are."""
+        count, size = len(self.forgotten), sum(each.bytes for each in self.forgotten)
+        of = f"{count:,} of {self.looked_at:,} record{'s' * (self.looked_at != 1)}, {size:,} bytes"
+        if self.dry_run:
+            return f"would forget {of}; nothing is deleted yet"
+        return f"forgot {of}"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A table with a row for each record, and the reason why it goes.
+
+        The index is ``key``. The columns are ``reason``, ``updated``, ``bytes`` and ``text``.
+        """
+        from ...frames import forgotten_frame
+
+        return forgotten_frame(self.forgotten)
+
+    def _repr_html_(self) -> str | None:
+        """Returns the table for a notebook; all of it is escaped."""
+        from ...frames import forgetting_html
+
+        return forgetting_html(self)
+
+
+def check_policy(policy: ForgetPolicy) -> ForgetPolicy:
+    """Returns the policy itself.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
+    if isinstance(policy, ForgetPolicy):
+        return policy
+    raise InvalidArgument.about(
+        "policy", policy, "give a ForgetPolicy, such as ForgetPolicy(older_than='30d')"
+    )
+
+
+def forget(
+    verbs: Verbs,
+    store: Store,
+    policy: ForgetPolicy,
+    dry_run: bool,
+    everything: bool,
+    filters: FilterArgs,
+) -> Plan[Forgetting]:
+    """Deletes what a policy lets go; see `Verbs.forget`."""
+    entries = yield from verbs.entries(None, None, None, **filters)
+    # A tokenizer may be slow, and is then kept off the event loop.
+    found: list[Forgotten] = yield Call(chosen, policy, entries[::-1], verbs.clock())
+    size = len(entries)
+    if dry_run or not found:
+        return Forgetting(tuple(found), size, None, dry_run)
+    if len(found) == size and not everything:
+        raise InvalidArgument(
+            f"policy: it would delete every record, all {size:,} of them; look at it with dry_run=True (in %memory: "
+            "without --yes), and say everything=True (in %memory: --everything) if that is what you want"
+        )
+    removed: dict[str, Entry] = {}
+    change = Change(origin=store)
+    versions = {entry.key: store.version(entry) for entry in entries}
+    for start in range(0, len(found), _AT_ONCE):
+        keys = [each.key for each in found[start : start + _AT_ONCE]]
+        change = yield from _deleted(store, keys, versions)
+        removed.update((entry.key, entry) for entry in change.removed)
+    gone = tuple(each for each in found if each.key in removed)
+    return Forgetting(gone, size, replace(change, removed=tuple(removed.values())), False)
+
+
+def _deleted(store: Store, keys: list[str], versions: Mapping[str, str]) -> Plan[Change]:
+    """Deletes those of some records that nobody has written since they were looked at."""
+    while True:
+        expect: dict[str, str | None] = {key: versions[key] for key in keys}
+        try:
+            change: Change = yield from store.apply((), keys, expect)
+        except Conflict as error:
+            changed = set(error.keys)
+            keys = [key for key in keys if key not in changed]
+        else:
+            return change
