@@ -30,7 +30,7 @@ class Forgetting:
     Attributes:
         forgotten: the records, the least recently used first.
         looked_at: how many records the policy was applied to.
-        change: what was deleted, for `undo`; None if nothing was.
+        change: what was deleted, for `SyncMemory.undo`; None if nothing was.
         dry_run: whether nothing was deleted because that was asked for.
     """
 
@@ -55,7 +55,7 @@ class Forgetting:
 
     @property
     def about(self) -> str:
-        """One line: how many records, and how large they are."""
+        """How many records were forgotten, and how large they are, in one line."""
         count, size = len(self.forgotten), sum(each.bytes for each in self.forgotten)
         of = f"{count:,} of {self.looked_at:,} record{'s' * (self.looked_at != 1)}, {size:,} bytes"
         if self.dry_run:
