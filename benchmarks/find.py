@@ -13,8 +13,9 @@ own, one after the other, and answers every question twice; the second answers a
 
 FTS5 and tantivy answer a query of all its words, joined by OR, stemmed, without stop words. bm25s is static: a new record
 means a new index. None of the three knows people, dates or the records around. "server" is this package with
-``server_search="redisearch"``, whose times are on the clock of one client; "server-sem" is the same by vectors, "semantic"
-is this package in memory by vectors, and "langgraph" is LangGraph's InMemoryStore, all three with WordLlama.
+``server_search="redisearch"``, whose times are on the clock of one client; "server-sem" is the same by vectors, "hybrid" is
+this package in memory by words and vectors, "semantic" by vectors alone, and "langgraph" is LangGraph's InMemoryStore, all
+four with WordLlama.
 """
 
 from __future__ import annotations
@@ -219,6 +220,12 @@ class BySimilarity(Ranked):
         self.spent = process_time() - started
 
 
+class Hybrid(BySimilarity):
+    """This package, in memory, by words and by meaning."""
+
+    mode = "hybrid"
+
+
 class OnServer:
     """This package with ``server_search``: Redis with RediSearch answers. Times of this process and of the server."""
 
@@ -319,6 +326,7 @@ class LangGraph:
 
 PEERS: dict[str, Callable[[list[Record]], Any]] = {
     "ranked": Ranked,
+    "hybrid": Hybrid,
     "fts5": Fts5,
     "bm25s": Bm25s,
     "tantivy": Tantivy,

@@ -339,7 +339,7 @@ class Verbs:
         offset: int = 0,
         order: ListOrder | None = None,
         **filters: Unpack[FilterArgs],
-    ) -> Plan[list[Hit]]:
+    ) -> Plan[Found[Hit]]:
         """Returns what `entries` does with all that the search knows of each entry.
 
         A `Hit` has the entry, its ``score``, and on demand ``spans`` (where it matches) and
@@ -355,14 +355,14 @@ class Verbs:
             **filters: see the class.
 
         Returns:
-            The hits, the best first. Of a mode that ranks, the list has the attribute ``reading``, a
-            `Reading` that says how the query was understood.
+            The hits, the best first, as a list with the attribute ``reading``: None in the mode ``"keyword"``, and
+            otherwise a `Reading` that says how the query was understood.
 
         Raises:
             InvalidArgument: as `search_records`, or weights without a meaning.
         """
         search = self._search(query, limit, mode, filters, offset, order)
-        return self._find(search if weights is None else search.weighing(check_weights(weights)))
+        return self._hits(search if weights is None else search.weighing(check_weights(weights)))
 
     def peek(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked; their order of use stays."""
@@ -479,7 +479,7 @@ class Verbs:
         offset: int = 0,
         order: ListOrder | None = None,
         **filters: Unpack[FilterArgs],
-    ) -> Plan[list[MemoryRecord]]:
+    ) -> Plan[Found[MemoryRecord]]:
         """Returns what `search` finds as records with ``score`` and ``matches``; takes filters.
 
         Args:
@@ -499,8 +499,8 @@ class Verbs:
             EmbedderError, MissingPackage: as `search`.
         """
         search = self._search(query, limit, mode, filters, offset, order, optional=False)
-        found = yield from self._find(search)
-        return Found(map(self._found, found), getattr(found, "reading", None))
+        found = yield from self._hits(search)
+        return Found(map(self._found, found), found.reading)
 
     @spell_out_filters
     def stream_records(
@@ -1004,6 +1004,11 @@ class Verbs:
         if search.text and search.mode in BY_MEANING:
             return self._meanings.find(self._store, search)
         return self._store.find(search)
+
+    def _hits(self, search: Search) -> Plan[Found[Hit]]:
+        """Returns what `_find` does, with how the query was understood."""
+        found = yield from self._find(search)
+        return found if isinstance(found, Found) else Found(found)
 
     def _fetched(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         return self._store.fetch(_listed(keys))
