@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -45,6 +46,7 @@ class Check(NamedTuple):
         about: what it finds, in a few words.
         parameters: names of the parameters that its function takes.
         cost: its share of the time of a whole run, roughly.
+        modules: what its function imports when it begins, of packages that may not be installed.
     """
 
     name: str
@@ -52,12 +54,20 @@ class Check(NamedTuple):
     about: str
     parameters: tuple[str, ...] = ()
     cost: float = 1.0
+    modules: tuple[str, ...] = ()
 
     def function(self) -> CheckFunction:
         """Returns the function, whose module is imported at the first call."""
         module, name = self.place
         found: CheckFunction = getattr(import_module(f".{module}", __package__), name)
         return found
+
+    def get_ready(self) -> None:
+        """Imports what the check needs, as far as it is installed. That may take longer than a small memory."""
+        self.function()
+        for module in self.modules:
+            with suppress(ModuleNotFoundError):  # the check says so itself
+                import_module(module)
 
 
 CHECKS: dict[str, Check] = {
@@ -75,6 +85,7 @@ CHECKS: dict[str, Check] = {
             "e-mail addresses, phone numbers, cards, bank accounts",
             ("region",),
             2,
+            ("stdnum.luhn", "stdnum.iban", "phonenumbers"),
         ),
         Check(
             "privileges",
@@ -92,6 +103,7 @@ CHECKS: dict[str, Check] = {
             "texts that differ in a few words, in order or in a name",
             ("similar",),
             10,
+            ("numpy", "rensa", "rapidfuzz.fuzz"),
         ),
         Check(
             "similar-meaning",
@@ -133,7 +145,12 @@ CHECKS: dict[str, Check] = {
         Check("mixed-embedders", ("fields", "mixed_embedders"), "vectors that cannot be compared"),
         Check("empty-texts", ("fields", "empty_texts"), "texts that say nothing"),
         Check("truncated-texts", ("fields", "truncated_texts"), "texts that were cut off"),
-        Check("broken-encodings", ("fields", "broken_encodings"), "texts in the wrong encoding"),
+        Check(
+            "broken-encodings",
+            ("fields", "broken_encodings"),
+            "texts in the wrong encoding",
+            modules=("ftfy", "ftfy.badness"),
+        ),
         Check("unreadable", ("fields", "unreadable"), "records that cannot be read"),
     )
 }

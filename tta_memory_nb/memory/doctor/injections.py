@@ -91,7 +91,7 @@ _ACCESS = r"(?:access|privileges?|permissions?|rights|user|mode|authority|cleara
 RULES: tuple[Rule, ...] = (
     _rule(
         "takes back earlier instructions",
-        "ignore ignores ignored ignoring disregard disregarding forget forgetting override overrides overriding overwrite bypass bypassing discard dismiss "
+        "guidance superseded revoked told taught instructed apply count anymore rules instructions ignore ignores ignored ignoring disregard disregarding forget forgetting override overrides overriding overwrite bypass bypassing discard dismiss "
         "neglect cancel nullify void reset supersede supersedes replace replaces abandon violate unlearn erase circumvent follow following obey obeying "
         "comply listen disable suspend lift drop delete skip aside attention",
         rf"\b{_DROP} {_some(3)}{_EARLIER} {_some(4)}{_RULES}\b",
@@ -99,6 +99,9 @@ RULES: tuple[Rule, ...] = (
         rf"\b{_DROP} (?:everything|anything|all|whatever)(?: (?:that|of))?(?: (?:the|what))? (?:above|before this|prior|previous|previously|you (?:were|have been|'ve been) (?:told|given|taught|instructed)|you know|you'?ve (?:learned|been told)|i (?:said|told you) (?:before|earlier)|(?:was )?said (?:before|above)|written above|that came before|preceding)",
         rf"\b{_DROP} (?:your|the system'?s?|all|all of your|all the) (?:own |assigned |given |core |base |internal )?(?:{_RULES}|ethics|ethical guidelines|morals|safety|filters|identity|persona)\b",
         r"\b(?:ignore|disregard|forget|override) (?:the )?(?:instructions?|guidelines|prompt|directives|ethics|safety|context) (?:and|you|then|above|below|now|in|given|from|that|before|i)\b",
+        rf"\b{_DROP} (?:everything|anything|all|whatever|what)(?: that)? (?:\w{{1,20}} ){{0,3}}(?:told|taught|instructed|gave|ordered) you\b",
+        rf"\b(?:{_RULES}|guidance) (?:that )?(?:you (?:were|have been|got)|given|from (?:before|earlier)) {_some(4)}(?:no longer|do(?:es)? not|do(?:es)?n'?t|are not|aren't) (?:apply|count|matter|hold|valid)\b",
+        rf"\b(?:your|previous|prior|earlier|old|all) {_some(1)}(?:{_RULES}|guidance) {_some(1)}(?:has|have|is|are) (?:now |hereby )?(?:been )?(?:superseded|replaced|overridden|revoked|void|cancell?ed)\b",
         r"\bignore (?:all )?(?:instructions|ethics|safety|morals?)\b",
         rf"\b{_DROP} (?:the |any |these |those )?{_RULES} (?:above|below|given (?:above|before|earlier|to you)|you (?:were|have been|got|received)|from (?:the )?(?:system|developer|before|above|earlier))\b",
         r"\bforget (?:everything|all)[,.;]? (?:and )?(?:you are|you're|act as|pretend|start over|from now)\b",
@@ -108,7 +111,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "gives the agent another identity",
-        "now pretend act acting become simulate roleplay role behave unrestricted unfiltered uncensored dan persona identity jailbroken mode anything longer imagine actually",
+        "restrictions limitations ethics ethical morals filters guardrails stop now pretend act acting become simulate roleplay role behave unrestricted unfiltered uncensored dan persona identity jailbroken mode anything longer imagine actually",
         rf"\byou(?:'re| are| will be| shall be| must be) (?:now|from now on|hereby|henceforth|actually|no longer|secretly|really) {_some(5)}(?:{_FREE}|dan|{_AGENT}|{_MODES} (?:\w{{1,20}} )?mode|hacker|terminal|shell|without (?:any )?(?:restrictions|rules|limits|filters|limitations)|in {_some(2)}mode|free from|freed|bound|subject to|pirate|jailbroken|root|admin)\b",
         rf"\b(?:act|behave|respond|operate|function|work|answer|reply|speak|roleplay|role-play|pose|communicate|serve|continue) (?:as|like)(?: if you(?: are|'re| were))? {_some(3)}(?:{_FREE}|dan\b|admin\b|root\b|an? (?:administrator|superuser|hacker|attacker)|jailbroken|{_AGENT} (?:without|with no|that (?:can|has no|does not|ignores|never))|if you (?:have|had) no)",
         rf"\b(?:pretend|imagine|simulate|assume|suppose|roleplay|role-play)(?: that| to be| being| as)?(?: you(?:'re| are| have| were)?)? {_some(6)}(?:{_FREE}|dan\b|no (?:restrictions|rules|limits|limitations|filters?|guidelines|ethics|constraints)|without (?:any )?(?:restrictions|rules|limits|filters|guidelines|constraints|safety|content)|(?:can|could) (?:do|say|answer|generate) anything|developer mode|jailbroken|evil {_AGENT})",
@@ -119,17 +122,23 @@ RULES: tuple[Rule, ...] = (
         rf"\b(?:new|another|different) (?:persona|identity|personality|role) {_some(3)}(?:{_FREE}|mode|{_AGENT}|is|named|called)\b(?=.{{0,60}}(?:restrict|limit|filter|unrestricted|rules|mode|secrets|ai\b|comply))",
         r"\byour (?:real|true|actual|new|only|secret|sole|hidden|primary) (?:goal|purpose|objective|task|mission|instructions?|identity|name|directive|function|master|owner|loyalty|self|state) (?:is|are|will be|now)\b",
         rf"\byou(?:'re| are) (?:not|no longer) (?:bound|limited|restricted|constrained|governed|subject|required|obligated) (?:by|to)\b|\bfreed from {_some(3)}(?:limitations|restrictions|constraints|rules)\b",
+        r"\b(?:who|that|which|and|you|it|bot|assistant) (?:has|have|had|knows?) (?:absolutely )?no (?:ethics|morals?|ethical|moral|restrictions|content filters?|guardrails|safety|limits or rules|rules or limits)\b",
+        rf"\b(?:stop|cease|quit) being {_some(3)}(?:{_AGENT}|assistant)\b|\bbecome an? {_some(2)}(?:terminal|shell|console|{_FREE})\b",
+        r"\b(?:content|safety) filters? (?:are|is|have been) (?:now )?(?:off|disabled|removed)\b",
         rf"\byou(?:'re| are) (?:actually|really|in fact|in truth) {_some(8)}(?:with no|without(?: any)?|free of) (?:restrictions|limits|limitations|filters?|rules|guidelines)\b",
         rf"\b(?:an?|the) (?:{_FREE}) (?:and \w{{1,20}} |, \w{{1,20}} )?(?:{_AGENT}|mode|assistant|version|entity|persona)\b",
     ),
     _rule(
         "asks for what must not be told",
-        "prompt prompts instructions key keys credentials credential password passwords token tokens environment secrets data information history memory env details records "
+        "told instructed password secret prompt prompts instructions key keys credentials credential password passwords token tokens environment secrets data information history memory env details records "
         "files documents message configuration guidelines verbatim above log logs database",
         rf"\b{_TELL} (?:me |us |out |back |to |the user |them |it )?{_some(4)}{_HIDDEN} {_some(3)}(?:to|stored|in|from|verbatim|now|and|you|of|at|back|via|exactly|word|here|contents?|for|when|upon|with|without|directly|as|immediately|below)\b",
         rf"\b{_TELL} (?:me |us |out |back )?{_some(3)}(?:system prompts?|(?:your|the) (?:full |entire |exact |initial |original |hidden |complete |secret |system |internal |current |own )*(?:system )?(?:instructions|prompt|guidelines|system message|initial message|configuration|programming|rules)(?! (?:on|for|to|of|about) (?:the|how|a|making|my|this))|api keys?|stored credentials|all (?:\w{{1,20}} )?(?:secrets|passwords|credentials|api keys|tokens|user data)|environment variables|admin(?:istrator)? password|user database|database contents|(?:the )?secrets (?:stored|you)|secret keys?|private keys)\b",
         rf"\b(?:repeat|print|output|show|display|copy|write out|summarize|translate) (?:me )?(?:back )?(?:everything|all (?:the )?(?:text|words|messages?)|the (?:text|words|message|contents?|lines?|above)|verbatim|what(?:ever)?) {_some(4)}(?:above|before this|in your (?:prompt|context|memory|instructions)|prior to|starting with|from the (?:start|beginning)|you were (?:told|given)|came before|preceding)",
         r"\bwhat (?:is|are|was|were|does|do) (?:your|the) (?:exact |full |initial |original |hidden |secret |system |first )+(?:prompts?|instructions?|message|rules|guidelines)\b",
+        r"\bwhat (?:were|are|have) you (?:been )?(?:told|instructed|given|asked)(?: to do)? (?:before|at the (?:start|beginning)|by (?:the|your) (?:developer|system|operator|creator)|in your)\b",
+        r"\b(?:list|write out|print|show|reveal|tell me) (?:every|each|all(?: the)?) (?:password|secret|key|token|credential)s? (?:that )?you (?:remember|know|have|store|hold)\b",
+        r"\b(?:text|content|wording|words) of (?:your|the) (?:initial|system|original|hidden|first) (?:prompt|instructions?|message)\b",
         rf"\b(?:dump|leak|exfiltrate|steal|harvest) {_some(4)}(?:secrets?|credentials|passwords?|keys?|tokens?|data|database|memory|memories|prompt|contents|conversations?|history|files?)\b",
     ),
     _rule(
@@ -138,7 +147,7 @@ RULES: tuple[Rule, ...] = (
         rf"\b(?:send|forward|post|upload|transmit|e-?mail|exfiltrate|copy|leak|deliver|submit|report|relay|pipe|mirror|sync|ship|push) {_some(6)}(?:data|conversations?|history|credentials|keys?|memor(?:y|ies)|messages|contents?|files?|documents?|e-?mails|contacts|everything|records|tokens?|details|summary|transcripts?|information|passwords?|secrets|inputs?|outputs?|database|invoices?|logs|context|chats?|queries|cookies) {_some(5)}(?:to|at|via|into|through) {_some(3)}(?:https?://|\w[\w.+-]{{0,60}}@\w|\w{{1,40}}\.(?:com|net|org|io|xyz|ru|cn|evil|example|tk|site|top|info|dev|app)\b|(?:an? |the |my |our |this |following |attacker'?s? |external |remote )*(?:external|attacker|webhook|server|endpoint|third[- ]part(?:y|ies)|remote|outside|hacker|url|domain|attacker-controlled|c2|pastebin|telegram))",
         rf"\b(?:exfiltrat|siphon)(?:e|es|ing|ed)? {_some(5)}(?:to|via|out|data|information|keys|credentials|records)\b",
         rf"\b(?:bcc|cc|copy) {_some(4)}\w[\w.+-]{{0,60}}@\w[^\n]{{0,80}}\b(?:all|every|each|any|always|future|outgoing)\b|\b(?:always|every|all|any) {_some(5)}(?:bcc|cc) {_some(3)}\w[\w.+-]{{0,60}}@",
-        rf"\b(?:append|encode|embed|include|insert|add|attach) {_some(6)}(?:data|conversation|history|password|key|token|secret|context|memory|message|e-?mail|contents?) {_some(5)}(?:to|in|into|as|at) {_some(4)}(?:url|link|image|query|parameter|request|https?://|markdown)",
+        rf"\b(?:append|encode|embed|include|insert|add|attach)\b[^.\n]{{1,60}}?\b(?:data|conversation|history|password|key|token|secret|context|memory|message|e-?mail|contents?)\b[^.\n]{{1,60}}?\b(?:to|in|into|as|at) {_some(4)}(?:url|link|image|query|parameter|request|https?://|markdown)",
     ),
     _rule(
         "plays a message of the system",
@@ -152,6 +161,8 @@ RULES: tuple[Rule, ...] = (
         r"(?:^|\n)\s{0,4}#{1,6}\s{0,3}(?:new |updated |system |hidden |real |important |additional |override )*(?:instructions?|system|prompt|system prompt|directives?)\s{0,3}(?::|\n|$|#)",
         r"\[\s{0,2}(?:system|admin|session|security|context|memory|policy|instruction|developer)[ _-](?:update|message|override|note|notice|prompt|alert|command|instruction|directive|mode|patch)s?\s{0,2}\]",
         r"(?:^|\n)\s{0,4}(?:human|user)\s{0,2}:[^\n]{1,400}\n\s{0,4}(?:assistant|ai|bot)\s{0,2}:",
+        r"</?\w{0,30}(?:instruction|system|prompt|directive|override|admin)\w{0,20}>(?=.{0,400}?\b(?:you|must|ignore|always|comply|never|override|new|reveal|execute|all|follow|agree|disregard|do not|act|respond|praise|recommend|only)\b)",
+        r"\b(?:system|admin|security|operator) (?:note|notice|message)\s{0,2}:(?=[^\n]{0,200}\b(?:skip|user|override|grant|verified|disable|allow|access|must|ignore)\b)",
         r"\[\s?(?:system|admin|root|developer|sys)\s?\]\s{0,3}:?\s{0,3}\w",
         r"\{\{\s{0,3}(?:system|jailbreak|admin|override|instruction|inject)\b",
         r"\b(?:agent|ai|llm|assistant|model|bot)[_ -]?instructions?\s{0,2}[:=]",
@@ -177,9 +188,12 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "hides something from people",
-        "user users human operator owner developer developers confirmation approval consent permission knowledge administrator administrators silently secretly covertly customer customers supervisor asking warning logging",
+        "telling informing notifying mention human consulting user users human operator owner developer developers confirmation approval consent permission knowledge administrator administrators silently secretly covertly customer customers supervisor asking warning logging",
         rf"\b(?:do not|don'?t|never|without|must not|should not|shouldn'?t|avoid) (?:ever )?(?:tell|mention|mentioning|inform|informing|telling|reveal|revealing|disclose|disclosing|notify|notifying|alert|alerting|warn|warning|let|letting|show|showing|report|reporting) {_some(4)}(?:to )?{_USERS}\b",
         r"\bwithout (?:(?:the |a |his |her )?(?:user|human|operator|owner|customer|manager)(?:'s)?|asking|any|requiring|requesting|seeking|further|explicit|their)(?: for)?(?: any| explicit| user| human| further| the| their)* (?:confirmation|approval|consent|permission|verification|knowledge|authorization|authentication)\b|\bwithout (?:confirmation|verification|authentication|authorization|safety checks?)\b",
+        rf"\b(?:make sure|ensure|take care)(?: that)? {_USERS} (?:does not|doesn'?t|never|do not|won'?t|cannot|can'?t|must not) (?:find out|learn|know|notice|see|realiz?se?|discover|hear)\b",
+        rf"\bwithout (?:telling|informing|notifying|alerting|asking|warning|consulting) (?:anyone|anybody|{_USERS})\b",
+        r"\b(?:never|do not|don'?t) mention (?:this|these|the) (?:instructions?|rules?|message|note|prompt|memory)\b",
         r"\b(?:silently|secretly|covertly|quietly|discreetly) (?:send|add|append|forward|include|insert|execute|run|copy|delete|modify|change|collect|log|record|transfer|bcc|upload|replace|store|disable|approve)\b",
         r"\b(?:hide|conceal|keep) (?:this|these|it|that)(?: instructions?| message| rules?| fact| behaviou?r| note)? (?:secret |hidden |confidential |private )?from (?:the |all |any )?(?:users?|customers?|humans?|operators?|developers?|owners?|administrators?|auditors?|logs?)\b",
     ),
@@ -187,6 +201,8 @@ RULES: tuple[Rule, ...] = (
         "plants a rule for later",
         "whenever when if anytime always future every remember next upon permanent permanently memory memorize trigger says asks asked mentions keyword phrase before",
         rf"\b(?:whenever|when(?:ever)?|if|any ?time|every time|each time|next time|once|as soon as|upon)(?: that)? {_some(1)}(?:{_USERS}|anyone|anybody|someone|somebody|they|you(?:'re| are)?) (?:ever )?(?:asks?|says?|mentions?|requests?|types?|writes?|enters?|wants?|inquires?|sends?|is|are asked|asked|questioned|needs?|talks? about|brings? up|searches|discusses|uploads?|logs? in|sees?|hears?|receives?) {_some(14)}[,:]? ?(?:then )?(?:you )?(?:(?:must|should|will|shall|always|only|never|immediately|instead|first|simply|please|also) ){{1,3}}{_DO}\b",
+        rf"\b(?:whenever|when|if|any ?time|every time|each time|next time)(?: that)? {_USERS} \w{{2,20}}\b[^.!?\n]{{1,120}}?,\s{{0,3}}(?:then )?(?:you )?(?:always |must |should |silently )*(?:{_DO}|choose|pick|prefer|select|order|cancel|deny|skip|praise|push|steer|quote|charge)\b",
+        r"\bif (?:anyone|anybody|someone|somebody) (?:ever )?asks?\b[^.!?\n]{0,80}?,\s{0,3}(?:then )?(?:say|claim|deny|pretend|answer|reply|respond|state) (?:that|with|as|it|you)\b",
         rf"\b(?:whenever|when(?:ever)?|if|any ?time|every time|each time|next time|upon)(?: that)? {_some(1)}{_USERS} (?:ever )?(?:asks?|says?|mentions?|requests?|types?|writes?|enters?|inquires?|sends?)[^.!?\n]{{1,160}}?[,:]\s{{0,3}}(?:then )?(?:please )?{_DO}\b",
         rf"\b(?:remember|store|save|record|memorize|note|keep|persist|retain|log|add)(?: this| that| the following| it| these| in mind)? {_some(10)}(?:for|in|to|across|into|during) (?:all |any |every |your |the )*(?:future|permanent|long-?term|subsequent|upcoming|core|persistent|next|later) (?:\w{{1,20}} )?(?:conversations?|sessions?|interactions?|memory|instructions?|chats?|responses|requests?|queries|answers|users?|tasks?|replies)\b",
         r"\b(?:write|save|store|add|commit|put|insert)(?: this| the following| that| it| to| in)* (?:to |in |into )?(?:your |the agent'?s |long-?term |permanent |persistent )+memory\b",
@@ -204,7 +220,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "claims rights or lifts restrictions",
-        "developer creator openai anthropic team department sharing disclosing revealing agreed consented authorized preapproved approved permitted "
+        "consider treat regard recognize owner skip verification messages developer creator openai anthropic team department sharing disclosing revealing agreed consented authorized preapproved approved permitted "
         "admin administrator root superuser elevated privileged permissions privileges restrictions restriction limitations filters guardrails safeguards access clearance authorized "
         "verified unrestricted bypass restricted lifted disabled authentication safety trusted override confirmation",
         rf"\b(?:i am|i'm|i have|user (?:is|has)|user has been|this user (?:is|has)|the user (?:is|has)|you (?:have|now have|are granted)|has|have|with|grant(?:s|ed)?|given|give|gain|authenticated as|logged in as|verified as|act as|assume|grant(?: [\w']{{1,20}}){{0,3}}|give(?: [\w']{{1,20}}){{0,3}}|treat (?:me|them|this user|him|her) as|grants?|is now|am now|elevated? to|escalate(?:d)? to|promote(?:d)? to|as)(?: an?| the| your| my| me| them| full| verified| trusted)* (?:{_RIGHTS} ){{1,3}}(?:and \w{{1,20}} )?{_ACCESS}\b",
@@ -212,6 +228,10 @@ RULES: tuple[Rule, ...] = (
         r"\b(?:restrictions|limitations|guardrails|safeguards|filters|confirmation|safety|safety_\w{1,20}|require_confirmation|bypass_\w{1,20}|restricted|moderation|content_filter)[\"']?\s{0,2}(?:[:=]|(?:set )?to|is|are)\s{0,2}[\"']?(?:none|null|disabled|off|false|lifted|removed)\b",
         r"\b(?:bypass|disable|override|skip|ignore)_(?:safety|security|filters?|checks?|auth\w{0,10}|confirmation|guardrails?|restrictions?)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:true|1|on|yes|enabled)\b",
         r"\b(?:set|update|change|modify)\b[^\n.]{0,40}\b(?:require_confirmation|safety\w{0,20}|can_modify\w{0,20}|is_admin|role|access_level|permissions?|trust_level)[\"']?\s{0,2}(?:to|[:=,])\s{0,2}(?:value\s{0,2}[:=]\s{0,2})?[\"']?(?:false|true|none|off|admin|root|superuser|all|full|0|1)\b",
+        rf"\b(?:consider|treat|regard|accept|recognize) (?:me|us|this user|them|him|her|the sender|the user) (?:as |to be )?(?:an? |the |your )?(?:{_RIGHTS}|administrator|operator)\b",
+        r"\bmessages? from \S{1,60} as (?:if|though) (?:they|it) (?:came|come|were|was) from (?:the |your |an? )?(?:owner|admin|administrator|operator|developer|user|ceo)\b",
+        r"\bskip (?:identity |the |any |all )*(?:verification|authentication|confirmation|checks?)\b",
+        r"\b(?:all |the |any )?guardrails (?:are|have been) (?:suspended|off|lifted|disabled|removed)\b",
         r"\brole\s{0,2}[:=]\s{0,2}[\"']?(?:superuser|root|super_?admin|administrator)\b",
         r"\b(?:user|caller|requester|i) (?:is|am|has been|have been|was) (?:already )?(?:verified|authenticated|authorized|confirmed|approved|cleared|whitelisted|trusted) (?:as|to|for|by) (?:an? |the |full |all |bypass )*(?:security researcher|admin\w{0,12}|root|developer|owner|system|super\w{0,8}|access|bypass|unrestricted|operator|all|any|openai|anthropic|employee|staff|executive|ceo)\b",
         r"\b(?:act|respond|operate|proceed|continue|work)\b[^\n.]{0,60}\b(?:bypass(?:ing)? (?:all |any |the )?(?:security|safety|filters|restrictions|authentication)|full (?:access|permissions) to (?:all|every|any)|elevated (?:access|privileges|permissions))\b",
@@ -226,7 +246,9 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "has the agent run or destroy something",
-        "tool function plugin approve accept authorize permit process confirm grant rm curl wget bash sudo powershell eval exec execute delete drop wipe purge erase run destroy table os subprocess transfer base64 decode shell command commands",
+        "call invoke use trigger wire pay send disk memory tool function plugin approve accept authorize permit process confirm grant rm curl wget bash sudo powershell eval exec execute delete drop wipe purge erase run destroy table os subprocess transfer base64 decode shell command commands",
+        r"\b(?:call|invoke|run|use|trigger|execute) (?:the |your )?(?:delete|drop|send|transfer|pay|remove|grant|disable|reset|export|shutdown|exec|purchase|wipe)_\w{1,40}",
+        r"(?:^|[.!?:;\n]\s{0,3}|\band |\bthen )(?:wipe|erase|destroy|purge) (?:the |your |our |all )(?:\w{1,20} )?(?:database|memory|memories|disk|records|backups|logs|server|tables?)\b",
         r"\brm\s{1,3}-(?:rf|fr|r)\b|\bcurl\s{1,3}[^\n|]{1,200}\|\s{0,3}(?:ba|z)?sh\b|\bwget\s{1,3}[^\n|;&]{1,200}(?:\||;|&&)\s{0,3}(?:ba|z)?sh\b|\bpowershell(?:\.exe)?\s{1,3}-(?:e|enc|nop|w)\w{0,12}\b",
         r"\b(?:drop|truncate) (?:table|database)\b(?= ?(?:\w{1,40} ?;|\w{1,40}[\s;]*(?:--|$)|users|all|customers|accounts|records))|\bos\.system\s{0,2}\(|\bsubprocess\.(?:run|call|Popen)\s{0,2}\(|\b(?:eval|exec)\s{0,2}\((?:input|base64|request)",
         r"\b(?:delete|wipe|purge|erase|destroy|remove|clear|drop|corrupt) (?:all|every|each|the entire|everything in)(?: of)?(?: the| your| user| stored| my| our| customer)* (?:\w{1,20} )?(?:memor(?:y|ies)|records?|data|databases?|entries|logs|files?|backups?|accounts?|user data|tables|customers?)\b",
@@ -239,7 +261,7 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "says it in another language",
         # One verb of each language; see the patterns.
-        "ignora ignorar ignore ignorez ignorer oublie oubliez oublier olvida olvide olvidar descarta omite ignoriere ignorieren ignorier vergiss vergessen missachte "
+        "talimatları talimatlari komutları yönergeleri hướng chỉ ignora ignorar ignore ignorez ignorer oublie oubliez oublier olvida olvide olvidar descarta omite ignoriere ignorieren ignorier vergiss vergessen missachte "
         "dimentica dimenticare tralascia esqueça esqueca desconsidere ignorem negeer vergeet zignoruj zapomnij ignorera glöm ignorér glem unut bỏ abaikan lupakan zanemari ignoreaza ignoră",
         r"\b(?:ignor[ae]r?|olvid[ae]r?|descart[ae]|omit[ae]|desobedece)\b[^\n.]{0,40}?\b(?:instrucciones|indicaciones|órdenes|ordenes|reglas|directrices|restricciones|todo lo anterior)\b",
         r"\b(?:ignore[zr]?|oublie[zr]?|ne (?:tiens|tenez) pas compte)\b[^\n.]{0,40}?\b(?:instructions|consignes|règles|regles|directives|ordres|tout ce qui précède)\b(?=[^\n.]{0,30}\b(?:précédentes?|precedentes?|antérieures?|anterieures?|ci-dessus|initiales|système|reçues|données)\b|.{0,1}$)",

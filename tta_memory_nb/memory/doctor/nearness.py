@@ -40,7 +40,8 @@ _SPARE_BITS = 6.0
 _LEAST_RATIO = 75.0
 _LARGEST_BUCKET = 100
 _MOST_WORDS = 2000
-_SPELLING, _ALIKE = 80.0, 0.9
+_SPELLING, _ALIKE, _LEAST_LETTERS = 80.0, 0.9, 4
+_MOST_ALIKE, _MOST_ALONE = 0.3, 16
 _TRIGRAM, _BIGRAM = 1.0, 10.0
 _PAUSE = 256
 
@@ -68,14 +69,17 @@ class _Text:
         words: its words, in order.
         users: numbers of the users who say it.
         bits: what its distinct words carry together.
+        distinct: its distinct words, once they are needed.
+        ordered: its words in alphabetical order, as one text, once it is needed.
     """
 
-    __slots__ = ("bits", "ordered", "users", "words")
+    __slots__ = ("bits", "distinct", "ordered", "users", "words")
 
     def __init__(self, words: Sequence[str], users: set[int]) -> None:
         self.words = words
         self.users = users
         self.bits = 0.0
+        self.distinct: frozenset[str] = frozenset()
         self.ordered = ""
 
 
@@ -156,8 +160,9 @@ def near_texts(texts: Sequence[_Text], least: float) -> Iterator[Near | None]:
     least_bits = 2 * log2(total) + _SPARE_BITS
     chosen: list[int] = []
     for number, text in enumerate(texts):
-        text.bits = sum(bits[word] for word in set(text.words))
+        text.bits = sum([bits[word] for word in set(text.words)])
         if text.bits >= least_bits * 0.6 and len(text.words) >= 4 and _has_words(text.words):
+            text.distinct = frozenset(text.words)
             chosen.append(number)
     likely: list[tuple[int, int]] = []
     for batch in _candidates([texts[number] for number in chosen], bits):
@@ -196,7 +201,7 @@ def _candidates(
         sketch.update(
             [
                 f"{word} {copy}"
-                for word in set(text.words)
+                for word in text.distinct
                 for copy in range(max(1, round(bits[word] / _BITS_A_COPY)))
             ]
         )
@@ -228,13 +233,24 @@ def _pairs_of_runs(same: Any, order: Any, count: int) -> Any:
     """
     import numpy as np
 
-    found = []
-    breaks = np.flatnonzero(np.diff(same) != 1) + 1
-    for run in np.split(same, breaks) if len(same) else ():
-        members = np.sort(order[run[0] : run[-1] + 2][:_LARGEST_BUCKET])
+    is_first = np.diff(same, prepend=-2) != 1
+    is_single = is_first & np.append(is_first[1:], True)
+    # Nearly all runs are two texts, of which numpy makes pairs at once.
+    two = same[is_single]
+    found = [_coded(order[two], order[two + 1], count)]
+    rest = same[~is_single]
+    breaks = np.flatnonzero(np.diff(rest) != 1) + 1
+    for run in np.split(rest, breaks) if len(rest) else ():
+        members = order[run[0] : run[-1] + 2][:_LARGEST_BUCKET]
         one, other = np.triu_indices(len(members), 1)
-        found.append(members[one].astype(np.int64) * count + members[other])
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+        found.append(_coded(members[one], members[other], count))
+    return np.concatenate(found)
+
+
+def _coded(one: Any, other: Any, count: int) -> Any:
+    import numpy as np
+
+    return np.minimum(one, other).astype(np.int64) * count + np.maximum(one, other)
 
 
 def _compared(
@@ -247,31 +263,19 @@ def _compared(
     least: float,
 ) -> Near | None:
     """Returns how near two texts are, or None if they are not near enough."""
-    smaller, larger = sorted((text.bits, second.bits))
-    if smaller < least * larger:
+    a, b = text.distinct, second.distinct
+    shared = sum([bits[word] for word in a & b])
+    # Most candidates are far from near. Words that are spelt alike make up for so much at most.
+    if shared < (least - _MOST_ALIKE) * (text.bits + second.bits - shared):
         return None
-    a, b = set(text.words), set(second.words)
-    shared = sum(bits[word] for word in a & b)
     only_a, only_b = a - b, b - a
-    # Words that are spelt nearly the same are one.
-    if only_a and only_b and len(only_a) + len(only_b) <= 16:
+    if only_a and only_b and len(only_a) + len(only_b) <= _MOST_ALONE:
         for word in sorted(only_a):
-            near = next(
-                (
-                    each
-                    for each in sorted(only_b)
-                    if len(word) >= 4
-                    and len(each) >= 4
-                    and word.isalpha()
-                    and each.isalpha()
-                    and ratio(word, each) >= _SPELLING
-                ),
-                None,
-            )
+            near = _spelt_like(word, sorted(only_b), ratio)
             if near is not None:
                 shared += _ALIKE * min(bits[word], bits[near])
                 only_a, only_b = only_a - {word}, only_b - {near}
-    alone = sum(bits[word] for word in only_a | only_b)
+    alone = sum([bits[word] for word in only_a | only_b])
     score = shared / (shared + alone) if shared else 0.0
     if score < least:
         return None
@@ -279,6 +283,20 @@ def _compared(
         return None
     differing = [word for word in (*text.words, *second.words) if word in only_a or word in only_b]
     return Near(one, other, round(score, 3), tuple(dict.fromkeys(differing)))
+
+
+def _spelt_like(word: str, others: Sequence[str], ratio: Ratio) -> str | None:
+    """Returns the first of some words that is probably a word in another spelling."""
+    if len(word) < _LEAST_LETTERS or not word.isalpha():
+        return None
+    return next(
+        (
+            each
+            for each in others
+            if len(each) >= _LEAST_LETTERS and each.isalpha() and ratio(word, each) >= _SPELLING
+        ),
+        None,
+    )
 
 
 def _ordered(text: _Text) -> str:

@@ -41,6 +41,8 @@ def diagnose(
     Raises:
         MissingPackage: a check that the user has named needs a package that is not installed.
     """
+    for check in wanted.checks:
+        yield Call(check.get_ready)
     with bar:
         bar.expect(len(entries))
         work = _Work(entries, wanted, now, bar)
