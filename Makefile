@@ -81,6 +81,7 @@ bench: .venv/bench  ## search, cache, server, file and explorer beside their pee
 	$(BIN)/python benchmarks/file.py
 	$(BIN)/python benchmarks/explorer.py
 	$(BIN)/python benchmarks/hostile.py
+	$(BIN)/python benchmarks/doctor.py
 
 chaos: .venv/dev  ## random schedules of faults, many minutes; SEED=1 for the same ones, SCHEDULES=2000
 	cd tests && ../$(BIN)/python -W error -m chaos

@@ -70,6 +70,7 @@ def _measured(value: dict[str, Any]) -> dict[str, float]:
         "cells",
         lambda: Rows(Fields.of(memory.entries(), "").columns, "a").row(entry, selected=False),
     )
+    timed("doctor", lambda: memory.diagnose(user="eve"))
     timed("detail", lambda: describe(memory, entry, "a", Versions(), whole=False))
     with tempfile.TemporaryDirectory() as folder:
         for ending in ("jsonl", "csv"):

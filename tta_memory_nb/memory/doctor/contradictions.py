@@ -125,7 +125,7 @@ class _Fact(NamedTuple):
 
     Attributes:
         slot: what the fact is about, below its user.
-        name: the same in words.
+        name: the same in words; empty for a field, whose name may be very long.
         value: the value, folded.
         record: the record that says it.
         path, text, span: where the record says it.
@@ -185,7 +185,7 @@ def _facts(record: Record) -> Iterator[_Fact]:
             if not (is_passing or is_prose or name.endswith(_PASSING_ENDS)):
                 whole = (0, len(text))
                 value = text.casefold().strip()
-                yield _Fact(("field", path), field_name(path), value, record, path, text, whole)
+                yield _Fact(("field", path), "", value, record, path, text, whole)
     if record.main and len(record.main) <= _LONGEST_TEXT:
         for found in statements_in(record.main):
             yield _Fact(
@@ -228,7 +228,7 @@ def _finding(said: Sequence[_Fact]) -> Finding:
     now, *before = list(newest.values())[: _MOST_VALUES + 1]
     keys = tuple(dict.fromkeys(fact.record.key for fact in ordered))
     others = tuple(key for key in keys if key != now.record.key)
-    name = without_secrets(now.name)[:_LONGEST]
+    name = without_secrets(now.name or field_name(now.path)[:_LONGEST])[:_LONGEST]
     return Finding(
         "contradictions",
         "medium",
