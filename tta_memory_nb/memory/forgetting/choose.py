@@ -105,7 +105,9 @@ def chosen(policy: ForgetPolicy, entries: Sequence[Entry], now: float) -> list[F
         if most is not None:
             _over(what, most, size, entries, pinned, reasons, note)
     return [
-        Forgotten(entry.key, reasons[entry.key], entry.updated_at, entry.size, _said(entry))
+        Forgotten(
+            entry.key, reasons[entry.key], entry.updated_at, entry.size, line_of(entry).content
+        )
         for entry in free
         if entry.key in reasons
     ]

@@ -50,11 +50,16 @@ class Line:
     group: tuple[str, ...]
     order: tuple[float, int, str]
 
-    def text(self, citation: str) -> str:
-        """Returns the line without its heading."""
+    @property
+    def content(self) -> str:
+        """What the record says, with its other fields, and by whom."""
         who = f"{self.who}: " if self.who else ""
         rest = f" ({self.rest})" if self.said and self.rest else self.rest
-        return f"[{citation}] {who}{self.said}{rest}"
+        return f"{who}{self.said}{rest}"
+
+    def text(self, citation: str) -> str:
+        """Returns the line without its heading."""
+        return f"[{citation}] {self.content}"
 
 
 def one_line(text: str) -> str:

@@ -48,7 +48,7 @@ class Considered:
         tokens: how many its line has by itself.
         outcome: what became of it.
         why: the reason, as a sentence; empty for a record in the text.
-        cited: what stands for the key in the text.
+        cited: what stands for the key in the text; empty for a record that is not in it.
     """
 
     key: str
@@ -298,5 +298,7 @@ def _ledger(
     for hit, line in zip(hits, lines, strict=False):
         citation = cited.get(line.key, line.key)
         tokens = count(line.text(citation))
-        rows.append(Considered(line.key, hit.score, tokens, *outcomes[line.key], citation))
+        outcome, why = outcomes[line.key]
+        shown = citation if outcome == "packed" else ""
+        rows.append(Considered(line.key, hit.score, tokens, outcome, why, shown))
     return tuple(rows)

@@ -16,7 +16,7 @@ from zlib import crc32
 from ...entry import Entry, Unreadable
 from ...filters import FilterArgs
 from ...search.request import Found, Hit, SearchMode
-from ...stores.plan import Plan
+from ...stores.plan import Call, Plan
 
 if TYPE_CHECKING:
     from ..meaning import Meanings
@@ -85,6 +85,8 @@ def _worked_out(verbs: Verbs, mode: SearchMode, scope: FilterArgs, enough: int) 
     strangers = int(any(names for *_, names in questions))
     reached: list[float] = []
     for key, words, _ in questions:
+        # A memory in this process answers at once: between two questions, others get their turn on a loop.
+        yield Call(_pause)
         hits = yield from verbs.hits(" ".join(words), _HITS, mode, **scope)
         if isinstance(hits, Found) and hits.reading is not None and hits.reading.who:
             continue  # the name of somebody whom the memory knows
@@ -97,6 +99,10 @@ def _worked_out(verbs: Verbs, mode: SearchMode, scope: FilterArgs, enough: int) 
         return WITHOUT
     reached.sort()
     return max(WITHOUT, reached[int(SHARE * (len(reached) - 1))])
+
+
+def _pause() -> None:
+    """Does nothing."""
 
 
 def _is_elsewhere(hit: Hit, key: str, session: tuple[str, str], owner_of: Any) -> bool:

@@ -212,7 +212,7 @@ def _looked(chosen: _Chosen, outcome: str) -> tuple[Looked, ...]:
                 why,
                 entry.size,
                 estimated_tokens(line.text(line.key)),
-                line.text(line.when),
+                line.content,
             )
         )
     return tuple(rows)
