@@ -152,6 +152,9 @@ class Nearness(NamedTuple):
 
     def cosine(self, places: Ints) -> Floats:
         """Returns the cosines of some places; of any that is not known, that of another one."""
+        first, last = int(self.places[0]), int(self.places[-1])
+        if last - first + 1 == len(self.places):  # no place between them is missing
+            return self.cosines[np.clip(places, first, last) - first]
         at = np.searchsorted(self.places, places)
         return self.cosines[np.minimum(at, len(self.places) - 1)]
 

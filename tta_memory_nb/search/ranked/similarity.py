@@ -213,6 +213,8 @@ def parts_around(view: View, places: Ints) -> Iterator[Part]:
 
 def needed_places(view: View, places: Ints) -> Ints:
     """Returns the places of records and of all that count for their similarity, in rising order."""
+    if len(places) == len(view):
+        return np.arange(len(view), dtype=np.int32)
     reached = len(_AROUND)
     marks = np.zeros(len(view) + 2 * reached, np.bool_)
     for offset in range(2 * reached + 1):
