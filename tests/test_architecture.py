@@ -41,6 +41,7 @@ LAYERS: dict[str, int] = {
     **dict.fromkeys(("memory", "transfer", "summarizers", "telemetry"), 3),
     # Packs and evaluations have tables and figures of their own.
     **dict.fromkeys(("frames", "plots", "evaluation"), 3),
+    "integrations": 4,
     "notebook": 5,
     FACE: 6,
 }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TTAMemoryError,
     )
     from .evaluation import GoldenSet, evaluate, tune
+    from .integrations.workflow import MemoryStep
     from .keys import MemoryKey, create_memory_key, parse_memory_key
     from .memory.faces import MemoryPrimitive, SyncMemory
     from .memory.forgetting.policy import ForgetPolicy
@@ -55,6 +56,7 @@ __all__ = [
     "MemoryKey",
     "MemoryPrimitive",
     "MemoryRecord",
+    "MemoryStep",
     "MissingPackage",
     "NotDurable",
     "NotStorable",
@@ -81,6 +83,7 @@ _MODULE_OF = {
     "MemoryPrimitive": "memory.faces",
     "SyncMemory": "memory.faces",
     "MemoryRecord": "record",
+    "MemoryStep": "integrations.workflow",
     "InMemoryStore": "stores.memory",
     "MemoryExplorer": "notebook.explorer",
     "ForgetPolicy": "memory.forgetting.policy",

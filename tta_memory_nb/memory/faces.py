@@ -264,6 +264,11 @@ class SyncMemory(NotCopied):
         """How many records have been evicted since the start."""
         return self._store.evictions
 
+    @property
+    def backend(self) -> str:
+        """Name of what the records are on now, which is ``"in-memory"`` (also in an outage), ``"file"`` or ``"redis"``."""
+        return self._store.backend
+
     def is_using_redis(self) -> bool:
         """Returns whether the records are on a server now; False in an outage."""
         return self._store.is_on_server()
@@ -674,6 +679,11 @@ class MemoryPrimitive(NotCopied):
     def size(self) -> int:
         """Number of records."""
         return self.sync.size()
+
+    @property
+    def backend(self) -> str:
+        """As `SyncMemory.backend`."""
+        return self.sync.backend
 
     def is_using_redis(self) -> bool:
         """As `SyncMemory.is_using_redis`."""
