@@ -341,3 +341,16 @@ def test_what_was_compared_once_is_not_compared_again_and_answers_stay_right(mon
     add(1)
     assert memory.count("rain") == right()
     assert sum(compared) <= 1
+
+
+def test_a_count_is_right_where_an_entry_was_taken_for_evicted():
+    clock = Clock()
+    memory = MemoryPrimitive(max_size=2000, clock=clock).sync
+    memory.add_many({f"k{n}": {"text": f"rain {n}"} for n in range(1000)})
+    memory.build_index()
+    assert memory.count("rain") == 1000
+    columns = memory._store._records.indexes.of_mode["keyword"]._columns
+    # As if the oldest record had been read while it was counted.
+    columns._verified.retain(columns._recencies > columns._recencies.min())
+    assert memory.count("rain") == 1000
+    assert memory.count("rain") == 1000

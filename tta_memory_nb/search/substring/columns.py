@@ -255,6 +255,9 @@ class Columns:
             alive = np.zeros(len(self._keys), np.bool_)
             alive[[each._column for each in self._all_there(entries, verified.columns())]] = True
             verified.retain(alive)
+        if verified.alive != there:  # a signal handler has read or written meanwhile
+            self._verified = None
+            return len(self._containing(self.candidates(entries, query), utf8))
         return verified.count(utf8, self.within(entries, query.filters))
 
     @staticmethod
