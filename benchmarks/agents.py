@@ -29,7 +29,7 @@ from tta_memory_nb import MemoryPrimitive, SyncMemory
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from real_servers import Server, redis_8
 
-BATCHES, CALLS = 9, 300
+BATCHES, CALLS = 40, 50
 SIZE, FOLDERS = 100_000, 2_000
 
 VALUE = {"role": "user", "content": "It rains in Málaga, and I forgot my umbrella", "turn": 3}
@@ -114,8 +114,9 @@ def goals(found: dict[str, Any]) -> list[Goal]:
         Goal("in memory: apply over two adds", ratio(here["apply"], here["two adds"]), 2.5),
         Goal("in memory: sliding get over get", ratio(here["get, sliding"], here["get"]), 1.5),
         Goal("in memory: folders", 1e3 * here["folders"], 30, unit=" ms"),
-        Goal("server: apply over MULTI", ratio(there["apply"], there["MULTI"]), 1.5),
-        Goal("server: append over XADD", ratio(there["append"], there["XADD"]), 2.0),
+        Goal("server: apply over two adds", ratio(there["apply"], there["two adds"]), 1.5),
+        Goal("server: apply over MULTI", ratio(there["apply"], there["MULTI"]), 3),
+        Goal("server: append over XADD", ratio(there["append"], there["XADD"]), 4),
         Goal("server: sliding get over get", ratio(there["get, sliding"], there["get"]), 1.2),
         Goal("server: folders", 1e3 * there["folders"], 60, unit=" ms"),
         Goal(
