@@ -8,7 +8,7 @@ import pytest
 from backends import EVERY_BACKEND, ONE_OF_EACH_CONNECTION, WITH_A_STAND_IN, Clock
 from outages import everything
 
-from tta_memory_nb import InvalidArgument, MemoryPrimitive, SyncMemory
+from tta_memory_nb import InvalidArgument, MemoryPrimitive, SyncMemory, TransferError
 
 Open = Callable[[], SyncMemory]
 
@@ -135,6 +135,23 @@ def test_processes_that_share_a_file_see_what_one_has_kept(clock, tmp_path):
     clock.tick(9)
     assert again.keys() == ["something else", "slides"]
     again.close()
+
+
+@pytest.mark.backends("in-memory")
+def test_a_record_slides_on_after_an_export_and_an_import(make, clock, tmp_path):
+    memory, other = make(), make()
+    memory.add("slides", {}, ttl=10, sliding=True)
+    memory.add("fixed", {}, ttl=10)
+    memory.export(tmp_path / "records.jsonl")
+    other.import_(tmp_path / "records.jsonl")
+    clock.tick(6)
+    assert other.records() == memory.records()
+    assert [other.get(key) for key in ("slides", "fixed")] == [{}, {}]
+    clock.tick(6)
+    assert other.keys() == ["slides"]
+    (tmp_path / "wrong.jsonl").write_text('{"key": "a", "value": {}, "sliding": -1}')
+    with pytest.raises(TransferError, match="sliding=-1"):
+        other.import_(tmp_path / "wrong.jsonl")
 
 
 @pytest.mark.backends("in-memory")

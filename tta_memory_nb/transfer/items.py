@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 from ..errors import InvalidArgument, brief
 from ..keys import key_text
 from ..record import NOT_YET, MemoryRecord
-from ..times import instant
+from ..times import duration, instant
 
 P = ParamSpec("P")
 D = TypeVar("D")
@@ -88,7 +88,7 @@ RAW = "raw"
 """The field of an export that holds the bytes, in base64, of a record that could not be read."""
 
 _LOSSLESS = {
-    *("key", "value", "namespace", "created_at", "updated_at", "expires_at"),
+    *("key", "value", "namespace", "created_at", "updated_at", "expires_at", "sliding"),
     *("score", "matches"),  # of a search hit
 }
 
@@ -123,6 +123,7 @@ def record_from_object(row: Mapping[str, Any], key: str) -> MemoryRecord:
         created_at=_instant(row, "created_at", NOT_YET),
         updated_at=_instant(row, "updated_at", NOT_YET),
         expires_at=_instant(row, "expires_at", None),
+        sliding=None if row.get("sliding") is None else duration(row["sliding"], "sliding"),
     )
 
 

@@ -65,6 +65,8 @@ def write_jsonl(file: BinaryIO, records: Iterable[MemoryRecord]) -> int:
             "updated_at": updated,
             "expires_at": expires,
         }
+        if record.sliding is not None:
+            row["sliding"] = record.sliding
         if record.unreadable is not None:
             row[RAW] = b64encode(record.raw).decode()
         line = json_text(row)
