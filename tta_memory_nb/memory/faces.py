@@ -146,7 +146,7 @@ class SyncMemory(NotCopied):
                 return
             except NotNow:
                 pass
-        self._add(key, value, ttl, sliding=sliding)
+        self._add(key, value, ttl, **({"sliding": True} if sliding else {}))
 
     @_documented_by(Verbs.get)
     def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
@@ -524,7 +524,7 @@ class MemoryPrimitive(NotCopied):
                 return
             except NotNow:
                 pass
-        await self._add(key, value, ttl, sliding=sliding)
+        await self._add(key, value, ttl, **({"sliding": True} if sliding else {}))
 
     @_documented_by(Verbs.get)
     async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
