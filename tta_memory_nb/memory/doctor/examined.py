@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -146,16 +145,6 @@ class Examined:
             yield record
             if number % PAUSE == 0:
                 yield None
-
-    def paths(self) -> Counter[Path]:
-        """Returns how many records have each path."""
-        counted = self.kept.get("paths")
-        if counted is None:
-            counted = Counter(
-                path for record in self.records for path in {p for p, _ in record.leaves}
-            )
-            self.kept["paths"] = counted
-        return counted
 
 
 def _leaves_of(value: dict[str, Any]) -> Iterator[tuple[Path, Any]]:

@@ -42,6 +42,8 @@ _LARGEST_BUCKET = 100
 _MOST_WORDS = 2000
 _SPELLING, _ALIKE, _LEAST_LETTERS = 80.0, 0.9, 4
 _MOST_ALIKE, _MOST_ALONE = 0.3, 16
+_ERROR = 0.08  # two standard deviations of an estimate from 128 hashes
+_PAIRS = 16_384
 _TRIGRAM, _BIGRAM = 1.0, 10.0
 _PAUSE = 256
 
@@ -165,7 +167,7 @@ def near_texts(texts: Sequence[_Text], least: float) -> Iterator[Near | None]:
             text.distinct = frozenset(text.words)
             chosen.append(number)
     likely: list[tuple[int, int]] = []
-    for batch in _candidates([texts[number] for number in chosen], bits):
+    for batch in _candidates([texts[number] for number in chosen], bits, least):
         if batch is None:
             yield None
         else:
@@ -187,7 +189,7 @@ def _has_words(words: Sequence[str]) -> bool:
 
 
 def _candidates(
-    texts: Sequence[_Text], bits: dict[str, float]
+    texts: Sequence[_Text], bits: dict[str, float], least: float
 ) -> Iterator[list[tuple[int, int]] | None]:
     """Yields pairs of positions of texts that are probably near, each pair once, and None now and then."""
     import numpy as np
@@ -218,9 +220,12 @@ def _candidates(
     if not codes:
         return
     unique = np.unique(np.concatenate(codes))
-    for start in range(0, len(unique), 65_536):
-        part = unique[start : start + 65_536]
-        yield list(zip((part // len(texts)).tolist(), (part % len(texts)).tolist(), strict=True))
+    for start in range(0, len(unique), _PAIRS):
+        part = unique[start : start + _PAIRS]
+        one, other = part // len(texts), part % len(texts)
+        # The share of equal hashes estimates the similarity; most candidates are far from near.
+        is_likely = (sketches[one] == sketches[other]).mean(axis=1) >= least - _MOST_ALIKE - _ERROR
+        yield list(zip(one[is_likely].tolist(), other[is_likely].tolist(), strict=True))
 
 
 def _pairs_of_runs(same: Any, order: Any, count: int) -> Any:
