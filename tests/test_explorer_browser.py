@@ -277,6 +277,22 @@ def test_an_opened_facet_shows_the_newest_counts(open_page):
 # ---- one record
 
 
+def test_a_summary_leads_to_its_sources_and_back(open_page):
+    here = open_page(
+        FILL,
+        "summary = sync.summarize(0, user='ann', session='mon', summarizer=lambda _: '<b>rain</b>')",
+        OPEN,
+    )
+    detail = here.open_record("ann:mon:00000001")
+    expect(detail.locator(".tta-summaries")).to_contain_text("<b>rain</b>")
+    detail.locator(".tta-summaries button").click()
+    expect(detail.locator(".tta-sources li")).to_have_count(2)
+    detail.locator(".tta-sources").scroll_into_view_if_needed()
+    picture(here.widget, "summary")
+    detail.locator(".tta-sources button", has_text="It rains").click()
+    expect(detail.locator("h3")).to_have_text("ann:mon")
+
+
 @everywhere
 def test_the_open_record_and_typed_text_stay_while_others_write(open_page):
     here = open_page(
