@@ -75,7 +75,7 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(collections\.abc|datetime|os|pandas|matplotlib|anywidget|traitlets|typing|t|pd)\..*",
     ),
-    ("py:.*", "Figure|PathLike|NDArray|float32|Floats"),
+    ("py:.*", "Figure|PathLike|NDArray|float32|Floats|TracerProvider|MeterProvider"),
 ]
 
 # ---- the site

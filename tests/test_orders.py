@@ -344,8 +344,7 @@ def test_what_was_compared_once_is_not_compared_again_and_answers_stay_right(mon
 
 
 def test_a_count_is_right_where_an_entry_was_taken_for_evicted():
-    clock = Clock()
-    memory = MemoryPrimitive(max_size=2000, clock=clock).sync
+    memory: Any = MemoryPrimitive(max_size=2000, clock=Clock()).sync
     memory.add_many({f"k{n}": {"text": f"rain {n}"} for n in range(1000)})
     memory.build_index()
     assert memory.count("rain") == 1000
