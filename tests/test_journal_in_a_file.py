@@ -224,6 +224,9 @@ undone = memory.import_([{"key": "a", "value": {"n": 1}}, {"key": "b", "value": 
 memory.undo(undone)
 taken = memory.remove(["new"])
 memory.undo(taken)
+memory.touch(["new"], ttl=5000)
+memory.append("ann", "chat", [{"text": "one"}, {"text": "two"}])
+memory.apply({"applied": {"n": 1}}, deletes=["kept"])
 memory.resize(50)
 """
     process = start(proxy.url, program + end)
@@ -234,15 +237,23 @@ memory.resize(50)
     assert away.sync.get("new") == {"text": "nöw \ud800"}
     assert (away.sync.get("gone"), away.sync.get("a")) == (None, None)
     assert away.sync.get("replaced") == {"text": "twice"}
+    assert 1000 < away.sync.ttl("new") <= 5000
+    appended = [record.value["text"] for record in away.sync.records(user="ann")]
+    assert appended == ["two", "one"]
     proxy.heal()
     assert away.sync.reconnect()
-    assert everything(other) == {
+    found = everything(other)
+    assert sorted(found.pop(key)["text"] for key in list(found) if key.startswith("ann:")) == [
+        "one",
+        "two",
+    ]
+    assert found == {
         "old": {"text": "old"},
-        "kept": {"text": "kept"},
+        "applied": {"n": 1},
         "replaced": {"text": "twice"},
         "new": {"text": "nöw \ud800"},
     }
-    assert 0 < other.sync.ttl("new") <= 1000
+    assert 1000 < other.sync.ttl("new") <= 5000
     other.sync.size()
     assert other.max_size == 50
     assert kept(journal) == 0

@@ -132,6 +132,12 @@ class Keeping:
         elif write.kind == "take":
             memory.revert(Change(tuple(write.entries), (), 0, memory))
             replica.removed_offline(write.changed)
+        elif write.kind == "touch":
+            records = memory.contents
+            with records.lock:
+                for entry in filter(None, map(records.entries.get, write.keys)):
+                    records.use(entry)
+                    records.touch_entry(entry, write.ttl, write.at)
         elif write.kind == "restore":
             memory.revert(Change((), tuple(write.entries), 0, memory))
         else:
