@@ -174,6 +174,9 @@ def test_a_finding_that_is_chosen_shows_its_records(front, memory):
     explorer = front.explorer
     explorer.finding = "exact-duplicates"
     assert keys_of(explorer) == ["ann:mon:00000002", "ann:mon:00000001"]
+    code = explorer.state()["code"]
+    assert code == 'memory.sync.peek(["ann:mon:00000002", "ann:mon:00000001"])'
+    assert [entry.key for entry in eval(code, {"memory": memory})] == keys_of(explorer)
     explorer.finding = "injections"
     assert len(keys_of(explorer)) == 2
     assert [item["finding"] for item in explorer.state()["findings"]["items"]] == [

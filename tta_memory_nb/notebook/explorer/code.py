@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -55,6 +55,20 @@ def search_call(
     return "\n".join([*(f"import {module}" for module in sorted(code.modules)), call])
 
 
+def finding_call(check: str, keys: Sequence[str]) -> str:
+    """Returns the code of a call that gives the records of a finding, or of very many the findings themselves.
+
+    Args:
+        check: the name of the check.
+        keys: of the records, in order.
+    """
+    code = _Code()
+    if len(keys) <= _MOST_KEYS:
+        return f"memory.sync.peek({code.literal(list(keys))})"
+    return f"memory.sync.diagnose({code.literal(check)})"
+
+
+_MOST_KEYS = 50
 _FILTERS: tuple[str, ...] = tuple(FilterArgs.__annotations__)
 
 

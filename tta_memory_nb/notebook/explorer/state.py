@@ -25,7 +25,7 @@ from .cells import (
     column_called,
     sendable,
 )
-from .code import search_call
+from .code import finding_call, search_call
 from .findings import Examination
 from .headings import Headings
 from .listing import Listing
@@ -183,9 +183,17 @@ class ExplorerState:
             if found.examination is None
             else found.examination.describe(self.finding),
             "finding": self.finding,
-            "code": search_call(self.query, cast("SearchMode", self.mode), self.filters),
+            "code": self._code(),
             "undoable": self.undoable,
         }
+
+    def _code(self) -> str:
+        """The Python call that finds what is shown."""
+        examination = self.found.examination
+        keys = None if examination is None else examination.keys_of(self.finding)
+        if keys is None:
+            return search_call(self.query, cast("SearchMode", self.mode), self.filters)
+        return finding_call(self.finding.partition("/")[0], keys)
 
     def _columns(self) -> list[tuple[Column, bool]]:
         """All columns but the key's, each with whether it is shown; shown ones first, in order."""
