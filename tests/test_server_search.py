@@ -37,7 +37,7 @@ from tta_memory_nb.stores.redis.keys import index_of, keys_of
 from tta_memory_nb.stores.redis.redisearch import index as index_module
 from tta_memory_nb.stores.redis.redisearch.shadows import number_of, shadow_of, word_of
 
-WITHOUT_CONTEXT = SearchWeights(next=0, second=0, third=0, session=0, when=0, b=0)
+AS_ON_A_SERVER = SearchWeights(session=0, when=0, b=0)
 """What a server knows of a score. With these weights a memory in this process gives the same scores."""
 
 
@@ -136,7 +136,7 @@ class Program(RuleBasedStateMachine):
 
         def open_one(**arguments: Any) -> SyncMemory:
             given = {"namespace": "in step", "clock": self.clock, "timeout": 60.0, **arguments}
-            return MemoryPrimitive(url, weights=WITHOUT_CONTEXT, **given).sync
+            return MemoryPrimitive(url, weights=AS_ON_A_SERVER, **given).sync
 
         self.searching = open_one(server_search="redisearch")
         # Scripts cannot read what is compressed.
@@ -199,8 +199,9 @@ class Program(RuleBasedStateMachine):
     )
     def search(self, words, filters, limit):
         query = " ".join(words)
-        local = MemoryPrimitive(weights=WITHOUT_CONTEXT, clock=self.clock).sync
-        local._store.fallback.put(map(copy, self.other.entries()))
+        local = MemoryPrimitive(weights=AS_ON_A_SERVER, clock=self.clock).sync
+        entries = sorted(self.other.entries(), key=lambda entry: entry._write_seq)
+        local._store.fallback.put(map(copy, entries))
         expected = {
             hit.entry.key: hit.score for hit in local.hits(query, None, "ranked", **filters)
         }
@@ -367,7 +368,7 @@ ANY_TEXT = st.text(max_size=12) | st.sampled_from(
     user=ANY_TEXT,
 )
 def test_no_text_is_syntax(hostile, records, query, user):
-    memory, local = hostile, MemoryPrimitive(weights=WITHOUT_CONTEXT, language="none").sync
+    memory, local = hostile, MemoryPrimitive(weights=AS_ON_A_SERVER, language="none").sync
     memory.clear()
     memory.add_many(records)
     local.add_many(records)
@@ -399,7 +400,7 @@ def hostile() -> Iterator[SyncMemory]:
         namespace="hostile {*} | @x:(y)",
         server_search="redisearch",
         language="none",
-        weights=WITHOUT_CONTEXT,
+        weights=AS_ON_A_SERVER,
         timeout=60.0,
     ).sync
     yield memory
@@ -423,8 +424,8 @@ def test_texts_that_differ_have_words_that_differ(one, other):
 def test_meaning_is_compared_on_the_server(open_memory, kind):
     texts = ["the puppy", "heavy rain", "bread and cake", "", "a truck", "wet hound"]
     toy = Toy(is_quick=True)
-    memory = open_memory(kind, embedder=toy, weights=WITHOUT_CONTEXT)
-    plain = open_memory(None, embedder=Toy(is_quick=True), weights=WITHOUT_CONTEXT)
+    memory = open_memory(kind, embedder=toy, weights=AS_ON_A_SERVER)
+    plain = open_memory(None, embedder=Toy(is_quick=True), weights=AS_ON_A_SERVER)
     # No record is around another one.
     plain.add_many({f"k{n}": {"text": text, "speaker": "Ann"} for n, text in enumerate(texts)})
     plain.add("k3", {"text": ""})

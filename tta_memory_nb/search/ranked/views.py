@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Context beyond the next record counts less, the more words lie between.
-_WORDS_BETWEEN = 20
+WORDS_BETWEEN = 20
 # Of so many new records at most, each is put into its place; more of them are sorted.
 _FEW = 64
 FARTHEST = 3
@@ -99,7 +99,7 @@ class View:
                 part[:size] = same
             else:
                 between = words[distance : distance + size] - words[1 : size + 1]
-                near = _WORDS_BETWEEN * (distance - 1) / np.maximum(between, 1)
+                near = WORDS_BETWEEN * (distance - 1) / np.maximum(between, 1)
                 part[:size] = np.minimum(1.0, near) * same
 
     def changed(self, new: Sequence[int], gone: Iterable[int]) -> View:

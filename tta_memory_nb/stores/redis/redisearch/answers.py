@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 from ....entry import Entry, Unreadable
@@ -20,6 +20,7 @@ from ..commands import Commands
 from ..keys import encode_key
 from ..operations import BATCH, pages
 from ..wire import Command
+from .around import Around
 from .asking import is_exact, read_found, with_people, with_words
 from .embedding import Embedding, Near
 from .index import ServerIndex, is_missing
@@ -30,8 +31,9 @@ from .scoring import Scored
 
 T = TypeVar("T")
 
-Ask: TypeAlias = Callable[[int, int], Command]
-"""Makes the command for candidates from a place on, and for so many of them."""
+Ask: TypeAlias = Callable[[int, int], tuple[Command, int]]
+"""Makes the command for candidates from a place on, and for so many of them; with the number of an answer behind which
+there may be more."""
 
 # In memories of more records, similar meaning counts less; see `search.ranked.by_meaning`.
 _SIZE = 1000
@@ -59,6 +61,7 @@ class ServerSearch:
         self._index = index
         self._embedding = Embedding(commands, index, by_graph=by_graph)
         self._looking = Looking(commands)
+        self._around = Around(index)
         self._questions = Questions(commands, index, self._looking)
 
     def find(self, search: Search) -> Plan[list[Hit]]:
@@ -98,7 +101,11 @@ class ServerSearch:
         if asking.question.demands or not is_exact(search.filters):
             return len((yield from self._find(search.for_all())))
         [found] = yield from self._index.replies([self._index.asked(asking.query)])
-        return read_found(found).total
+        # A search also gives records around others that have no word of the query themselves.
+        first = next(self._rounds(asking, search, None))
+        new, _ = yield from self._candidates(search, asking, None, first, 0, _FIRST, {})
+        around = sum(not scored.shares for scored in new.values()) if asking.question.terms else 0
+        return read_found(found).total + around
 
     def candidate_keys(self, search: Search) -> Plan[list[str]]:
         """Returns the keys of all records that may match, newest first."""
@@ -134,26 +141,48 @@ class ServerSearch:
         wanted = None if search.limit is None else search.limit + search.offset
         hits: dict[str, Hit] = {}
         seen: dict[str, Scored] = {}
-        for round_ in self._rounds(asking, search, near, wanted):
-            at, count, more = 0, _MOST if wanted is None else max(_FIRST, 2 * wanted), True
+        for round_ in self._rounds(asking, search, near):
+            at, count, more = 0, _FIRST, True
             while more and (wanted is None or len(hits) < wanted):
-                commands = [ask(at, count) for ask in round_]
-                new: dict[str, Scored] = {}
-                more = False
-                for reply in (yield from self._index.replies(commands)):
-                    found = read_found(reply)
-                    more = more or len(found.shadows) == count
-                    for name, shadow in found.shadows:
-                        key = self._index.key_of(name)
-                        if key not in seen and key not in new:
-                            scored = asking.scores.of(shadow, near)
-                            if near is None or scored.score > 0:
-                                new[key] = scored
+                new, more = yield from self._candidates(
+                    search, asking, near, round_, at, count, seen
+                )
                 seen |= new
                 yield from self._confirm(search, asking.question, new, wanted, hits)
                 at, count = at + count, min(_MOST, 4 * count)
         best = sorted(hits.values(), key=lambda hit: (-hit.score, -hit.entry._write_seq))
         return Hits(best[search.offset : wanted], asking.question.reading)
+
+    def _candidates(
+        self,
+        search: Search,
+        asking: Asking,
+        near: Near | None,
+        round_: Sequence[Ask],
+        at: int,
+        count: int,
+        seen: Mapping[str, Scored],
+    ) -> Plan[tuple[dict[str, Scored], bool]]:
+        """Returns some candidates that were not seen yet, and whether there may be more.
+
+        Those that come first bring the records around the best of them.
+        """
+        new: dict[str, Scored] = {}
+        more = False
+        commands, sizes = zip(*(ask(at, count) for ask in round_), strict=True)
+        replies = yield from self._index.replies(commands)
+        for reply, size in zip(replies, sizes, strict=True):
+            found = read_found(reply)
+            more = more or len(found.shadows) >= size
+            for name, shadow in found.shadows:
+                key = self._index.key_of(name)
+                if key not in seen and key not in new:
+                    new[key] = asking.scores.of(shadow, near)
+        if not seen and search.mode != "semantic":
+            yield from self._around.add(asking, search.options.weights, near, new)
+        if near is not None:
+            new = {key: scored for key, scored in new.items() if scored.score > 0}
+        return new, more
 
     def _near(self, search: Search, meaning: Meaning, asking: Asking) -> Plan[Near | None]:
         """Returns what compares records with the question; None if vectors are missing."""
@@ -199,18 +228,22 @@ class ServerSearch:
                 found = scored[entry.key]
                 hits[entry.key] = Hit(entry, found.score, ServerMatch(question, words, found))
 
-    def _rounds(
-        self, asking: Asking, search: Search, near: Near | None, wanted: int | None
-    ) -> Iterator[list[Ask]]:
+    def _rounds(self, asking: Asking, search: Search, near: Near | None) -> Iterator[list[Ask]]:
         """Yields what to ask the server for, until enough is found: commands for ``at`` and ``count``."""
         fields = _FIELDS if near is None else (*_FIELDS, near.field)
 
         def by_words(query: str) -> Ask:
-            return lambda at, count: self._index.asked(query, at, count, fields)
+            return lambda at, count: (self._index.asked(query, at, count, fields), count)
 
         nearest: list[Ask] = []
         if near is not None:
-            nearest = [lambda at, count: near.asked(self._index, asking.narrow, at, count, fields)]
+            # Equally near ones come in another order each time, so the first ones are asked for again.
+            nearest = [
+                lambda at, count: (
+                    near.asked(self._index, asking.narrow, at + count, fields),
+                    at + count,
+                )
+            ]
         if search.mode == "semantic":
             yield nearest
             return
@@ -220,7 +253,7 @@ class ServerSearch:
             for each in term.variants
             if 0 < asking.counts.get(each.term, 0) <= _FREQUENT * asking.size
         ]
-        if wanted is not None and rare:
+        if rare:
             query = f"{with_words(rare)} {asking.narrow}"
             people = asking.question.who
             of_people = [by_words(f"{with_people(people)} {query}")] if people else []

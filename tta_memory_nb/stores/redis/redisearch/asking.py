@@ -82,6 +82,12 @@ def with_name_part(word: str) -> str:
     return f"@p:{{{part_of(word)}}}"
 
 
+def of_session(user: str, session: str) -> str:
+    """Returns the query for shadows of records of a session, and of few others."""
+    first, second = number_of(user), number_of(session)
+    return f"@o:[{first} {first}] @s:[{second} {second}]"
+
+
 def narrowed(filters: Filters) -> str:
     """Returns the query for shadows that filters may accept; empty if the server cannot tell any.
 

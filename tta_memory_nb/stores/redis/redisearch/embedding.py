@@ -55,30 +55,21 @@ class Near:
         return self.weight * float(vector @ self.vector)
 
     def asked(
-        self, index: ServerIndex, narrow: str, at: int, count: int, fields: tuple[str, ...]
+        self, index: ServerIndex, narrow: str, count: int, fields: tuple[str, ...]
     ) -> Command:
         """Returns the command that asks for the nearest records.
 
         Args:
             index: of the namespace.
             narrow: the query for what passes the filters; empty for all.
-            at: how many of the nearest to leave out.
             count: how many to return.
             fields: which fields of their shadows to return.
         """
-        effort = f" EF_RUNTIME {max(_EF, at + count)}" if self.field.startswith("eh") else ""
-        query = f"({narrow or '*'})=>[KNN {at + count} @{self.field} $v{effort} AS d]"
-        head: Command = (
-            "FT.SEARCH",
-            index.name,
-            query,
-            "PARAMS",
-            2,
-            "v",
-            self.vector.astype(_NUMBER).tobytes(),
-        )
-        named = (*fields, "d")
-        tail: Command = ("SORTBY", "d", "RETURN", len(named), *named, "LIMIT", at, count)
+        effort = f" EF_RUNTIME {max(_EF, count)}" if self.field.startswith("eh") else ""
+        query = f"({narrow or '*'})=>[KNN {count} @{self.field} $v{effort} AS d]"
+        vector = self.vector.astype(_NUMBER).tobytes()
+        head: Command = ("FT.SEARCH", index.name, query, "PARAMS", 2, "v", vector, "SORTBY", "d")
+        tail: Command = ("RETURN", len(fields), *fields, "LIMIT", 0, count)
         return (*head, *tail, "TIMEOUT", max(1, int(index.timeout * 1000)), "DIALECT", 2)
 
 

@@ -52,6 +52,16 @@ class ServerMatch:
             )
             path = None if span is None else span.path
             found.append(Contribution("words", share.amount, path, span, share.asked, matched))
+        found += [
+            Contribution(
+                "around",
+                share.amount,
+                asked=share.asked,
+                matched=self.words.form_of(share.term),
+                neighbour=share.neighbour,
+            )
+            for share in self.scored.around
+        ]
         if self.scored.who:
             span, matched = next(
                 ((span, text) for span, text, terms in places if not terms), (None, None)

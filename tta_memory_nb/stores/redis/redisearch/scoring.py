@@ -28,24 +28,28 @@ class Share(NamedTuple):
         asked: the word of the query.
         term: the term that the record has.
         amount: what it adds.
+        neighbour: key of the record before or after this one that has the term; None for this one.
     """
 
     asked: str
     term: str
     amount: float
+    neighbour: str | None = None
 
 
 class Scored(NamedTuple):
-    """What words, people and similarity of meaning add to the score of one record."""
+    """What words, people, similarity of meaning and the records around add to the score of one record."""
 
     shares: tuple[Share, ...] = ()
     who: float = 0.0
     meaning: float = 0.0
+    around: tuple[Share, ...] = ()
 
     @property
     def score(self) -> float:
         """The sum of all."""
-        return sum(share.amount for share in self.shares) + self.who + self.meaning
+        words = sum(share.amount for share in self.shares)
+        return words + self.who + self.meaning + sum(share.amount for share in self.around)
 
 
 class Scores:

@@ -29,7 +29,9 @@ SCHEMA = (
     *("x", "NUMERIC"),
 )
 """Fields of a shadow that are indexed: its terms; people; the first and the second part of the key; when the record was
-updated last and when it expires, in Unix seconds. No TAG for parts of keys: RediSearch adds tags to scores."""
+updated last and when it expires, in Unix seconds. No TAG for parts of keys: RediSearch adds tags to scores.
+
+Others are only returned: the number of words, when the record was created, and the number of its last write."""
 
 # The longest texts that are spelled out. Their words differ if the texts do.
 _PLAIN = re.compile(r"[a-z0-9]{1,40}")
@@ -94,6 +96,8 @@ def shadow_of(entry: Entry, words: Words) -> Shadow:
         found = words.count(leaf.text, counts)
         length += 0 if leaf.kind == "number" else found
     fields = ["w", " ".join(_repeated(counts)), "l", str(length), "t", repr(entry.updated_at)]
+    created = entry.updated_at if entry.created_at is None else entry.created_at
+    fields += ["c", repr(created), "v", str(entry._write_seq)]
     first, colon, rest = entry.key.partition(":")
     if colon:
         fields += ["o", str(number_of(first)), "s", str(number_of(rest.partition(":")[0]))]

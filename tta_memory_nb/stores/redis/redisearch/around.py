@@ -1,0 +1,127 @@
+"""What the records before and after add to the score of a record that a server has found.
+
+The server knows no neighbours. So the sessions of the best candidates are read whole, as far as they are not too long, and
+their words are counted as `search.ranked.scoring` counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ....search.options import SearchWeights
+from ....search.ranked.parts import owner_of
+from ....search.ranked.views import WORDS_BETWEEN
+from ...plan import Plan
+from .asking import of_session, read_found
+from .embedding import Near
+from .index import ServerIndex
+from .questions import Asking
+from .scoring import Scored, Share
+
+# The sessions of so many of the best candidates are looked at, if they have no more records than this.
+_BEST, _LONGEST = 40, 200
+
+
+class _Turn(NamedTuple):
+    """A record of a session."""
+
+    order: tuple[float, int]
+    key: str
+    length: int
+    scored: Scored
+    shares: dict[str, Share]
+
+
+class Around:
+    """Adds what the records around say to scores, as plans.
+
+    Args:
+        index: of the namespace.
+    """
+
+    def __init__(self, index: ServerIndex) -> None:
+        self._index = index
+
+    def add(
+        self, asking: Asking, weights: SearchWeights, near: Near | None, scored: dict[str, Scored]
+    ) -> Plan[None]:
+        """Adds to the scores of candidates what the records around them say, and adds these records.
+
+        Args:
+            asking: what is asked.
+            weights: how much each signal counts.
+            near: compares vectors, in modes that do.
+            scored: key of each candidate, and its score so far.
+        """
+        if not (weights.next or weights.second or weights.third):
+            return
+        best = sorted(scored, key=lambda key: -scored[key].score)[:_BEST]
+        # A record without a user and a session stands alone.
+        sessions = list(dict.fromkeys(owner for key in best if (owner := owner_of(key))[0]))
+        if not sessions:
+            return
+        fields = ("w", "l", "p", "c", "v", *((near.field,) if near else ()))
+        commands = [
+            self._index.asked(f"{of_session(*owner)} {asking.narrow}", 0, _LONGEST, fields)
+            for owner in sessions
+        ]
+        replies = yield from self._index.replies(commands)
+        for owner, reply in zip(sessions, replies, strict=True):
+            found = read_found(reply)
+            if found.total > _LONGEST:
+                continue
+            turns = []
+            for name, shadow in found.shadows:
+                key = self._index.key_of(name)
+                if owner_of(key) == owner:
+                    order = float(shadow.get(b"c", 0)), int(shadow.get(b"v", 0))
+                    own = asking.scores.of(shadow, near)
+                    shares = {share.asked: share for share in own.shares}
+                    turns.append(_Turn(order, key, int(shadow.get(b"l", 0)), own, shares))
+            turns.sort(key=lambda turn: turn.order)
+            for turn, shares_around in _spread(turns, weights):
+                scored[turn.key] = turn.scored._replace(around=tuple(shares_around))
+
+
+def _spread(turns: Sequence[_Turn], weights: SearchWeights) -> Iterator[tuple[_Turn, list[Share]]]:
+    """Yields for each record of a session, in the order of creation, what the others add to it."""
+    words = [0]
+    for turn in turns:
+        words.append(words[-1] + turn.length)
+
+    def reach(place: int, other: int) -> float:
+        low, distance = min(place, other), abs(place - other)
+        between = words[low + distance] - words[low + 1]
+        return min(1.0, WORDS_BETWEEN * (distance - 1) / max(1, between))
+
+    for place, turn in enumerate(turns):
+        near = [
+            (distance, other)
+            for distance in (1, 2, 3)
+            for other in (place - distance, place + distance)
+            if 0 <= other < len(turns) and turns[other].shares
+        ]
+        asked = dict.fromkeys(each for _, other in near for each in turns[other].shares)
+        found: list[Share] = []
+        for each in asked:
+            own = turn.shares[each].amount if each in turn.shares else 0.0
+            total, parts = own, []
+            for distance, other in near:
+                share = turns[other].shares.get(each)
+                if share is None:
+                    continue
+                key = turns[other].key
+                if distance == 1:
+                    parts.append(share._replace(amount=weights.next * share.amount, neighbour=key))
+                    total += parts[-1].amount
+                    continue
+                weight = weights.second if distance == 2 else weights.third
+                amount = weight * reach(place, other) * share.amount
+                if amount > total:
+                    # The best of the farther records counts in place of the nearer ones.
+                    total = amount
+                    parts = [share._replace(amount=amount - own, neighbour=key)]
+            found += parts
+        if found:
+            yield turn, found
