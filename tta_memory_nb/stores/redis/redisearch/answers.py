@@ -27,7 +27,7 @@ from .index import ServerIndex, is_missing
 from .looking import Looking
 from .matching import ServerMatch
 from .questions import Asking, Questions
-from .scoring import Scored
+from .scoring import FIELDS, Scored
 
 T = TypeVar("T")
 
@@ -43,8 +43,6 @@ _FIRST, _MOST = 100, 4096
 
 # A word that more of the records have does not choose candidates if rarer words do.
 _FREQUENT = 0.25
-
-_FIELDS = ("w", "p", "l")
 
 
 class ServerSearch:
@@ -179,7 +177,7 @@ class ServerSearch:
                 if key not in seen and key not in new:
                     new[key] = asking.scores.of(shadow, near)
         if not seen and search.mode != "semantic":
-            yield from self._around.add(asking, search.options.weights, near, new)
+            yield from self._around.add(asking, search.options.weights, new)
         if near is not None:
             new = {key: scored for key, scored in new.items() if scored.score > 0}
         return new, more
@@ -230,7 +228,7 @@ class ServerSearch:
 
     def _rounds(self, asking: Asking, search: Search, near: Near | None) -> Iterator[list[Ask]]:
         """Yields what to ask the server for, until enough is found: commands for ``at`` and ``count``."""
-        fields = _FIELDS if near is None else (*_FIELDS, near.field)
+        fields = FIELDS if near is None else (*FIELDS, near.field)
 
         def by_words(query: str) -> Ask:
             return lambda at, count: (self._index.asked(query, at, count, fields), count)

@@ -14,13 +14,13 @@ from ....search.ranked.parts import owner_of
 from ....search.ranked.views import WORDS_BETWEEN
 from ...plan import Plan
 from .asking import of_session, read_found
-from .embedding import Near
 from .index import ServerIndex
 from .questions import Asking
-from .scoring import Scored, Share
+from .scoring import FIELDS, Scored, Share
+from .shadows import Returned
 
 # The sessions of so many of the best candidates are looked at, if they have no more records than this.
-_BEST, _LONGEST = 40, 200
+_BEST, _LONGEST = 10, 200
 
 
 class _Turn(NamedTuple):
@@ -43,15 +43,12 @@ class Around:
     def __init__(self, index: ServerIndex) -> None:
         self._index = index
 
-    def add(
-        self, asking: Asking, weights: SearchWeights, near: Near | None, scored: dict[str, Scored]
-    ) -> Plan[None]:
+    def add(self, asking: Asking, weights: SearchWeights, scored: dict[str, Scored]) -> Plan[None]:
         """Adds to the scores of candidates what the records around them say, and adds these records.
 
         Args:
             asking: what is asked.
             weights: how much each signal counts.
-            near: compares vectors, in modes that do.
             scored: key of each candidate, and its score so far.
         """
         if not (weights.next or weights.second or weights.third):
@@ -61,9 +58,8 @@ class Around:
         sessions = list(dict.fromkeys(owner for key in best if (owner := owner_of(key))[0]))
         if not sessions:
             return
-        fields = ("w", "l", "p", "c", "v", *((near.field,) if near else ()))
         commands = [
-            self._index.asked(f"{of_session(*owner)} {asking.narrow}", 0, _LONGEST, fields)
+            self._index.asked(f"{of_session(*owner)} {asking.narrow}", 0, _LONGEST, FIELDS)
             for owner in sessions
         ]
         replies = yield from self._index.replies(commands)
@@ -75,13 +71,14 @@ class Around:
             for name, shadow in found.shadows:
                 key = self._index.key_of(name)
                 if owner_of(key) == owner:
-                    order = float(shadow.get(b"c", 0)), int(shadow.get(b"v", 0))
-                    own = asking.scores.of(shadow, near)
+                    own = asking.scores.of(shadow, None)
                     shares = {share.asked: share for share in own.shares}
-                    turns.append(_Turn(order, key, int(shadow.get(b"l", 0)), own, shares))
+                    length, order, _ = Returned.read(shadow[b"r"])
+                    turns.append(_Turn(order, key, length, own, shares))
             turns.sort(key=lambda turn: turn.order)
             for turn, shares_around in _spread(turns, weights):
-                scored[turn.key] = turn.scored._replace(around=tuple(shares_around))
+                known = scored.get(turn.key, turn.scored)
+                scored[turn.key] = known._replace(around=tuple(shares_around))
 
 
 def _spread(turns: Sequence[_Turn], weights: SearchWeights) -> Iterator[tuple[_Turn, list[Share]]]:

@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from ....search.options import SearchWeights
 from ....search.ranked.question import Question
 from .asking import Fields
-from .shadows import word_of
+from .shadows import Returned, word_of
 
 if TYPE_CHECKING:
     from .embedding import Near
+
+
+FIELDS = ("w", "r")
+"""The fields of a shadow that are needed for its score."""
 
 
 class Share(NamedTuple):
@@ -103,7 +107,8 @@ class Scores:
             near: compares its vector, in modes that do.
         """
         there = shadow.get(b"w", b"").split()
-        held_back = self._k1 * (1 - self._b + self._b / self._mean * int(shadow.get(b"l", 0)))
+        returned = Returned.read(shadow[b"r"])
+        held_back = self._k1 * (1 - self._b + self._b / self._mean * returned.length)
         shares = []
         for asked, variants in self._terms:
             best: Share | None = None
@@ -114,6 +119,6 @@ class Scores:
                         best = Share(asked, term, amount)
             if best is not None:
                 shares.append(best)
-        named = self._people and not self._people.isdisjoint(shadow.get(b"p", b"").split(b","))
+        named = self._people and not self._people.isdisjoint(returned.people)
         meaning = 0.0 if near is None else near.of(shadow)
         return Scored(tuple(shares), self._who if named else 0.0, meaning)

@@ -31,7 +31,7 @@ SCHEMA = (
 """Fields of a shadow that are indexed: its terms; people; the first and the second part of the key; when the record was
 updated last and when it expires, in Unix seconds. No TAG for parts of keys: RediSearch adds tags to scores.
 
-Others are only returned: the number of words, when the record was created, and the number of its last write."""
+The field ``r`` is only returned: the number of words, when the record was created, the number of its last write, and people."""
 
 # The longest texts that are spelled out. Their words differ if the texts do.
 _PLAIN = re.compile(r"[a-z0-9]{1,40}")
@@ -50,6 +50,26 @@ class Shadow(NamedTuple):
 
     length: int
     fields: list[str]
+
+
+class Returned(NamedTuple):
+    """What a search returns of a shadow besides its words.
+
+    Attributes:
+        length: how many words the record has.
+        order: when it was created, in Unix seconds, and the number of its last write.
+        people: tags of the people it is of.
+    """
+
+    length: int
+    order: tuple[float, int]
+    people: list[bytes]
+
+    @classmethod
+    def read(cls, packed: bytes) -> Returned:
+        """Reads the field ``r`` of a shadow."""
+        length, created, seq, people = packed.split(b" ", 3)
+        return cls(int(length), (float(created), int(seq)), people.split(b","))
 
 
 def word_of(text: str) -> str:
@@ -95,14 +115,16 @@ def shadow_of(entry: Entry, words: Words) -> Shadow:
             continue
         found = words.count(leaf.text, counts)
         length += 0 if leaf.kind == "number" else found
-    fields = ["w", " ".join(_repeated(counts)), "l", str(length), "t", repr(entry.updated_at)]
     created = entry.updated_at if entry.created_at is None else entry.created_at
-    fields += ["c", repr(created), "v", str(entry._write_seq)]
+    tags = ",".join(tag for name in people if name for tag in _tags_of(name))
+    # One field, since each one that a search returns takes time to read.
+    returned = f"{length} {created!r} {entry._write_seq} {tags}"
+    fields = ["w", " ".join(_repeated(counts)), "r", returned, "t", repr(entry.updated_at)]
     first, colon, rest = entry.key.partition(":")
     if colon:
         fields += ["o", str(number_of(first)), "s", str(number_of(rest.partition(":")[0]))]
-    if names := [tag for name in people if name for tag in _tags_of(name)]:
-        fields += ["p", ",".join(names)]
+    if tags:
+        fields += ["p", tags]
     if entry.expires_at is not None:
         fields += ["x", repr(entry.expires_at)]
     return Shadow(length, fields)
