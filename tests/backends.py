@@ -38,12 +38,17 @@ FILES = Path(_folder.name)
 """Folder of the files of this test run; it is deleted at its end."""
 
 
-def on_server(name: str) -> Callable[..., MemoryPrimitive]:
-    """Returns a function that makes memories on one of the servers, each in an empty namespace."""
+def on_server(name: str, **always: Any) -> Callable[..., MemoryPrimitive]:
+    """Returns a function that makes memories on one of the servers, each in an empty namespace.
+
+    Args:
+        name: of the server.
+        **always: arguments of all these memories.
+    """
 
     def make(max_size: int = 1000, **arguments: Any) -> MemoryPrimitive:
         # A busy machine is no outage: those have tests of their own, with the time they need.
-        memory = MemoryPrimitive(need(name).url, **{"timeout": 60.0, **arguments})
+        memory = MemoryPrimitive(need(name).url, **{"timeout": 60.0, **always, **arguments})
         # `clear` would keep the count of evictions.
         store: Any = memory._store
         memory.redis_client.unlink(*store.commands.keys)
@@ -67,6 +72,7 @@ BACKENDS: dict[str, Callable[..., MemoryPrimitive]] = {
     "in-memory": MemoryPrimitive,
     "file": in_a_file,
     **{name: on_server(name) for name in SERVERS},
+    "redis-stack": on_server("redis-stack", server_search="redisearch"),
 }
 """Name -> factory that takes ``max_size``, ``namespace`` and ``clock`` as keywords."""
 

@@ -50,9 +50,9 @@ class Settings:
         if self.durability is not None:
             read_durability(named_durability(self.durability))
         if self.server_search not in (None, *SERVER_SEARCHES):
-            given = brief(self.server_search)
             known = ", ".join(map(repr, SERVER_SEARCHES))
-            raise InvalidArgument(f"server_search={given}: give {known}, or leave it out")
+            rule = f"give {known}, or leave it out"
+            raise InvalidArgument.about("server_search", self.server_search, rule)
         if self.journal is not None:
             self._check_journal(self.journal)
         set_(self, "timeout", duration(self.timeout, "timeout"))
@@ -80,17 +80,20 @@ def open_store(address: str | None, settings: Settings) -> Store:
         StoreUnavailable: the server cannot be reached, and ``on_outage`` is ``"raise"``.
         ServerError: the server refuses, for example the password.
     """
-    if settings.server_search is not None and scheme_of(address or "") in ("", EMBEDDED, FILE):
-        raise InvalidArgument(
-            f"server_search={settings.server_search!r}: only a server that has RediSearch answers searches by "
-            "itself; give its address as redis_url, or leave server_search out"
-        )
     scheme = SCHEMES.get(scheme_of(address)) if address else None
     if settings.journal is not None and (not address or (scheme and scheme.kind == "file")):
         raise InvalidArgument.about(
             "journal",
             settings.journal,
             "a journal keeps what is written while a server is away, and this memory has no server; leave it out",
+        )
+    has_none = not address or (scheme and scheme.kind in ("file", "embedded"))
+    if settings.server_search is not None and has_none:
+        raise InvalidArgument.about(
+            "server_search",
+            settings.server_search,
+            "only a server that has RediSearch answers searches by itself; give its address as redis_url, or "
+            "leave server_search out",
         )
     if not address:
         place = "a memory without a server, which is lost with its process,"

@@ -240,7 +240,7 @@ def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
     if mode != "keyword":
         facts["search mode"] = mode
     if (asked := about.get("server_search")) and "index_records" in about:
-        size = f", {about['index_bytes'] / 1e6:,.1f} MB" if about["index_records"] else ""
+        size = f", {about['index_bytes']:,} bytes" if about["index_records"] else ""
         facts["server search"] = (
             f"{asked}: {about['index_records']:,} records indexed, {about['index_pending']:,} pending{size}"
         )

@@ -68,9 +68,11 @@ def open_store(address: str, settings: Settings) -> RedisStore:
     """
     server = parse_address(address)
     if settings.server_search is not None and server.kind == "cluster":
-        raise InvalidArgument(
-            f"server_search={settings.server_search!r}: RediSearch has one index for all nodes of a Cluster, which "
-            "a memory cannot keep in step with its records; leave server_search out"
+        raise InvalidArgument.about(
+            "server_search",
+            settings.server_search,
+            "RediSearch has one index for all nodes of a Cluster, which a memory cannot keep in step with its "
+            "records; leave server_search out",
         )
     if server.kind == "embedded":
         place = "an embedded server, which has no replicas, and a supervisor that syncs its file every second,"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ....filters import Filters
 from ..wire import Command
-from .shadows import number_of, part_of, word_of
+from .shadows import number_of, part_of, session_of, word_of
 
 Fields = Mapping[bytes, bytes]
 """Fields of a shadow."""
@@ -83,9 +83,8 @@ def with_name_part(word: str) -> str:
 
 
 def of_session(user: str, session: str) -> str:
-    """Returns the query for shadows of records of a session, and of few others."""
-    first, second = number_of(user), number_of(session)
-    return f"@o:[{first} {first}] @s:[{second} {second}]"
+    """Returns the query for shadows of records of a session."""
+    return f"@q:{{{session_of(user, session)}}}"
 
 
 def narrowed(filters: Filters) -> str:

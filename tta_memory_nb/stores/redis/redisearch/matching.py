@@ -69,7 +69,8 @@ class ServerMatch:
             path = None if span is None else span.path
             found.append(Contribution("who", self.scored.who, path, span, matched=matched))
         if self.scored.meaning:
-            found.append(Contribution("meaning", self.scored.meaning))
+            texts = (path_of(leaf.place) for leaf in leaves_of(value) if leaf.kind == "text")
+            found.append(Contribution("meaning", self.scored.meaning, next(texts, None)))
         rest = score - sum(each.amount for each in found)
         if found and rest:  # rounding
             found[0] = found[0]._replace(amount=found[0].amount + rest)

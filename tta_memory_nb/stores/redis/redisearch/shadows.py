@@ -23,12 +23,13 @@ VERSION = 1
 SCHEMA = (
     *("w", "TEXT", "NOSTEM"),
     *("p", "TAG", "CASESENSITIVE"),
+    *("q", "TAG", "CASESENSITIVE"),
     *("o", "NUMERIC"),
     *("s", "NUMERIC"),
     *("t", "NUMERIC"),
     *("x", "NUMERIC"),
 )
-"""Fields of a shadow that are indexed: its terms; people; the first and the second part of the key; when the record was
+"""Fields of a shadow that are indexed: its terms; people; the session; the first and the second part of the key; when the record was
 updated last and when it expires, in Unix seconds. No TAG for parts of keys: RediSearch adds tags to scores.
 
 The field ``r`` is only returned: the number of words, when the record was created, the number of its last write, and people."""
@@ -97,6 +98,11 @@ def number_of(text: str) -> int:
     return int.from_bytes(blake2b(to_utf8(text), digest_size=8).digest(), "big") >> 11
 
 
+def session_of(user: str, session: str) -> str:
+    """Returns the tag of the records of a session; few others have it."""
+    return f"q{number_of(f'{user}:{session}')}"
+
+
 def name_of(text: str, words: Words) -> str:
     """Returns the name of a person as its words, in small letters and without accents."""
     return " ".join(word.text for word in words.of(text) if not word.whole)
@@ -107,7 +113,8 @@ def shadow_of(entry: Entry, words: Words) -> Shadow:
     counts: dict[str, int] = {}
     people: dict[str, None] = {}
     length = 0
-    if user := owner_of(entry.key)[0]:
+    user, session = owner_of(entry.key)
+    if user:
         people[name_of(user, words)] = None
     for leaf in () if isinstance(entry, Unreadable) else leaves_of(entry.value()):
         if leaf.kind == "who":
@@ -123,6 +130,8 @@ def shadow_of(entry: Entry, words: Words) -> Shadow:
     first, colon, rest = entry.key.partition(":")
     if colon:
         fields += ["o", str(number_of(first)), "s", str(number_of(rest.partition(":")[0]))]
+    if user:
+        fields += ["q", session_of(user, session)]
     if tags:
         fields += ["p", tags]
     if entry.expires_at is not None:
