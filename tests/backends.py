@@ -276,6 +276,10 @@ replica that searches read. Clients reach every kind of single server in the sam
 EVERY_BACKEND = tuple(WITH_A_STAND_IN)
 """For what depends on the backend: writes, recency, expiry, undo, namespaces, and how values travel."""
 
+RANKED_HERE = tuple(name for name in ALL_BUT_THE_STAND_IN if name != "redis-stack")
+"""Backends whose records are ranked in this process. The server of the other one ranks them, with fewer signals, and has all
+of them embedded."""
+
 ONE_OF_EACH_KIND = ("in-memory", "stand-in", ONE_SERVER)
 """For what is decided before a command is sent or after a reply has come: the checks of arguments,
 the filters, and how a query compares texts. The kind of server makes no difference there."""
