@@ -72,7 +72,7 @@ async def test_a_record_is_found_by_words_that_it_does_not_have(make, mode):
         assert await memory.search(question, 1, mode=mode) == [{"text": TEXTS[key]}]
 
 
-@pytest.mark.backends(*RANKED_HERE)
+@pytest.mark.backends(*RANKED_HERE, "stand-in")
 @pytest.mark.parametrize("mode", BY_MEANING)
 def test_filters_leave_out_what_does_not_pass_and_nothing_else_is_embedded(make, mode):
     toy = Toy()
