@@ -361,4 +361,5 @@ def _reset(line: socket.socket) -> None:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     with suppress(OSError):  # wakes a thread that reads from it
         line.shutdown(socket.SHUT_RD)
-    line.close()
+    with suppress(OSError):  # another thread closes it at the same time
+        line.close()

@@ -34,6 +34,7 @@ EXPLORER = "03_explorer.ipynb"
 AGENT = "04_agent.ipynb"
 DEBUGGING = "05_debugging.ipynb"
 FINDING = "06_finding.ipynb"
+REPAIR = "07_repair.ipynb"
 SCRATCH = "scratch.ipynb"
 DOWNLOADED = "downloaded.ipynb"
 
@@ -190,6 +191,21 @@ def test_the_questions_of_a_conversation_are_answered_explained_and_measured(pag
     assert traffic.hosts() == {"127.0.0.1"}
 
 
+def test_a_memory_gone_bad_is_examined_and_mended(page, lab, traffic):
+    panel = open_notebook(page, lab, REPAIR)
+    run_all(page, panel)
+
+    found = panel.locator("table.dataframe", has_text="injections").first
+    expect(found.locator("mark").first).to_have_text("Ignore all previous instructions")
+    findings = panel.locator(".tta-explorer .tta-findings")
+    expect(findings).to_contain_text("near-duplicates")
+    expect(panel.locator(".jp-OutputArea img")).to_have_count(1)
+    # What is shown of a secret does not give it away.
+    assert "sk-proj" not in found.inner_text()
+    take_pictures(page, panel, "repair")
+    assert traffic.hosts() == {"127.0.0.1"}
+
+
 def test_a_downloaded_notebook_shows_texts_where_they_begin(page, lab, traffic):
     panel = open_notebook(page, lab, DOWNLOADED)
     table = panel.locator("table.tta-memory")
@@ -217,7 +233,7 @@ def test_a_downloaded_notebook_shows_texts_where_they_begin(page, lab, traffic):
 
 
 def test_every_tutorial_is_run_in_the_browser():
-    covered = {QUICKSTART, SERVERS, EXPLORER, AGENT, DEBUGGING, FINDING}
+    covered = {QUICKSTART, SERVERS, EXPLORER, AGENT, DEBUGGING, FINDING, REPAIR}
     assert covered == {path.name for path in NOTEBOOKS.glob("*.ipynb")}
 
 

@@ -1208,5 +1208,6 @@ def test_records_are_those_of_the_view_on_the_screen(open_page, root):
     here.start("explorer")
     wait_in_kernel(page, starts[1])
     again = here.panel.locator(".jp-CodeCell").last.locator(".tta-explorer")
+    expect(again).to_have_class(LIVE)
     again.locator(".tta-grid").evaluate("grid => { grid.scrollTop = 1000 * 28; }")
     wait_in_kernel(page, starts[2])

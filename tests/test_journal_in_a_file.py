@@ -576,7 +576,7 @@ def test_a_notebook_names_a_journal_as_a_file(database, tmp_path, monkeypatch):
     assert memories.use(nb, Word(database.url)).value is memory
     other = memories.use(nb, namespace="another").value
     assert other.get_backend_info()["journal"] == path
-    with pytest.raises(InvalidArgument, match=r"made with 'file:.*outages.db'"):
+    with pytest.raises(InvalidArgument, match="made with 'file:"):
         memories.use(Notebook(), memory, journal="other.db")
     with pytest.raises(InvalidArgument, match="this memory has no server"):
         memories.use(Notebook(), journal="other.db")

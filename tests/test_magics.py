@@ -89,6 +89,9 @@ OPERANDS = {
     "why": "rain k",
     "suggest": "rain",
     "judge": "rain k",
+    "pack": "rain",
+    "forget": "--keep-per-session 5",
+    "summarize": "--into summary",
 }
 """What makes a line of a command valid, apart from the flag that is tested."""
 
@@ -117,7 +120,13 @@ def test_an_error_names_the_flag_that_was_typed(shell, tmp_path, monkeypatch, co
     for prepared in ("%memory add k rain", "%memory judge rain k"):
         assert Ran(shell, prepared).success
     shell.user_ns["bad"] = Bad()
-    line = f"%memory {command} {OPERANDS.get(command, '')} {flag.written} $bad"
+    operand = OPERANDS.get(command, "")
+    if operand.startswith("--") and flag.name in {
+        operand[2:].split()[0].replace("-", "_"),
+        "policy",
+    }:
+        operand = ""  # the flag that is tested takes its place
+    line = f"%memory {command} {operand} {flag.written} $bad"
     message = refusal(shell, line)
     assert message.startswith(f"{flag.written} <bad>")
     assert f"{flag.name}=" not in message
@@ -166,7 +175,8 @@ def test_an_error_in_a_magic_speaks_of_flags(shell, tmp_path, monkeypatch, line,
 
 # ---- each text is parsed once
 
-PARSED = {"ttl", "since", "until", "where"}
+DURATIONS = ("older_than", "expire_in", "unused_for", "unread", "stale")
+PARSED = {"ttl", "since", "until", "where", *DURATIONS}
 """Flags whose text is parsed further than to a word or a whole number."""
 
 LIVE = {("explore", "since"), ("explore", "until")}
@@ -181,6 +191,7 @@ TYPED = {
     "since": ["7h", "2018-11-22T15:00Z"],
     "until": ["7s", "2026-11-22T15:00Z"],
     "where": ['{"marker": {"$exists": true}}', "{'marker': 1}"],
+    **{name: ["7h"] for name in DURATIONS},
 }
 
 
@@ -208,7 +219,7 @@ def parses(monkeypatch):
 
 def test_every_flag_that_is_parsed_is_tested():
     kinds = {flag.kind for _, flag in FLAGS if flag.name not in PARSED}
-    assert kinds <= {"str", "str | None", "int | None", "Limit", "Words"}
+    assert kinds <= {"str", "str | None", "int | None", "Limit", "Words", "Word | None"}
     assert set(TYPED) - {"VALUE"} == PARSED
 
 
@@ -230,7 +241,10 @@ def test_the_text_of_a_flag_is_parsed_once(
     # With a limit, the command requests the total in a second call.
     limit = "--limit 1" if command in ("search", "list") else ""
     parses.clear()
-    ran = Ran(shell, f"%memory {command} {OPERANDS.get(command, '')} --{flag} {typed} {limit}")
+    ran = Ran(
+        shell,
+        f"%memory {command} {OPERANDS.get(command, '')} --{flag.replace('_', '-')} {typed} {limit}",
+    )
     assert ran.success, ran.text
     parsed = [name for name, text in parses if typed.strip('"') in text]
     assert parsed

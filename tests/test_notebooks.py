@@ -250,7 +250,7 @@ def agent_cells(name: str) -> list[str]:
     return [
         cell.source
         for cell in cells
-        if re.search(r"^(def model|class)\b", cell.source, re.MULTILINE)
+        if re.search(r"^(def model|class \w*Agent)\b", cell.source, re.MULTILINE)
     ]
 
 

@@ -244,7 +244,7 @@ def test_a_frozen_server_ends_by_itself_when_it_is_stopped_and_leaves_nothing(du
 def test_a_server_takes_another_port_if_the_first_is_in_use(monkeypatch):
     taken, free = need("valkey").port, real_servers.free_port()
     ports = iter([taken, free])
-    monkeypatch.setattr(real_servers, "free_port", lambda: next(ports))
+    monkeypatch.setattr(real_servers, "free_port", lambda **_: next(ports))
     server = Server(valkey())
     assert server.port == free
     server.stop()

@@ -263,7 +263,7 @@ async def test_a_summarizer_that_hangs_is_given_up():
         ({"originals": "burn"}, "originals='burn': give 'keep', 'expire' or 'delete'"),
         ({"expire_in": 0}, "expire_in=0"),
         ({"timeout": 0}, "timeout=0"),
-        ({"into": ""}, "key=''"),
+        ({"into": ""}, "into=''"),
         (
             {"into": "ann:mon:00000000"},
             "into='ann:mon:00000000': there is a record with this key that is no summary",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from typing import Any
 
 from ...errors import InvalidArgument, brief
@@ -54,7 +55,7 @@ class ForgetPolicy:
     def __post_init__(self) -> None:
         for name in ("older_than", "unused_for"):
             if getattr(self, name) is not None:
-                duration(getattr(self, name), name)
+                object.__setattr__(self, name, _span(getattr(self, name), name))
         for name in ("keep_per_session", "max_records", "max_bytes", "max_tokens"):
             value = getattr(self, name)
             number = whole_number(value)
@@ -66,9 +67,11 @@ class ForgetPolicy:
                 self.max_age_of,
                 "give a dict, such as {'chatter': '7d', 'fact': None}",
             )
-        for kind, age in self.max_age_of.items():
-            if age is not None:
-                duration(age, f"max_age_of[{brief(kind)}]")
+        ages = {
+            kind: None if age is None else _span(age, f"max_age_of[{brief(kind)}]")
+            for kind, age in self.max_age_of.items()
+        }
+        object.__setattr__(self, "max_age_of", ages)
         if isinstance(self.keep, str):
             raise InvalidArgument.about("keep", self.keep, "give a list of keys")
         counter(self.tokens)
@@ -90,3 +93,12 @@ class ForgetPolicy:
 
 
 _NO_RULES = ("tokens", "type_field", "keep")
+
+
+def _span(given: Duration, name: str) -> Duration:
+    """Returns a duration, checked, so that no text has to be parsed again for each record."""
+    seconds = duration(given, name)
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:  # some million years
+        return seconds

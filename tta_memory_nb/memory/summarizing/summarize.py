@@ -121,6 +121,10 @@ def summarize(
 def _key_of(into: str | None, filters: FilterArgs) -> str:
     """Returns the key of a summary: the given one, or one of the user and the session."""
     if into is not None:
+        if not isinstance(into, str) or not into:
+            raise InvalidArgument.about(
+                "into", into, "give the key of the summary, a non-empty str"
+            )
         return check_key(into)
     given = {name for name, value in filters.items() if value is not None}
     user, session = filters.get("user"), filters.get("session")

@@ -81,7 +81,9 @@ def examine(nb: Notebook, check: object, options: dict[str, Any]) -> Diagnosis:
 def _names(check: object) -> list[str]:
     if isinstance(check, (list, tuple)):
         return [str(name) for name in check]
-    return [name.strip() for name in str(check).split(",")]
+    if isinstance(check, str):
+        return [name.strip() for name in check.split(",")]
+    raise InvalidArgument.about("check", check, f"the checks are {', '.join(CHECKS)}")
 
 
 def summary(diagnosis: Diagnosis) -> str:

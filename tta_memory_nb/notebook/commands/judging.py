@@ -165,7 +165,7 @@ def tune(
     golden = _golden_set(nb, set)
     try:
         share = 0.3 if kept is None else float(kept)
-    except ValueError:
+    except (TypeError, ValueError):
         raise InvalidArgument.about("kept", kept, "give a share between 0 and 1") from None
     done = tuned(
         nb.memory.sync,

@@ -108,6 +108,8 @@ def use(
     default_mode = None if mode is None else check_mode(cast("SearchMode", mode))
     signals = None if weights is None else weights_in(weights)
     if journal is not None:
+        if not isinstance(journal, str):
+            raise InvalidArgument.about("journal", journal, "give a file, such as outages.db")
         # A relative path means the same file after a %cd as well.
         journal = absolute(journal if is_address(journal) else f"{FILE}:{journal}", "journal")
     wanted = _Wanted(named_durability(durability), journal, server_search)
