@@ -27,7 +27,7 @@ from tta_memory_nb.notebook.commands import memories
 from tta_memory_nb.notebook.commands.base import Notebook
 from tta_memory_nb.stores.file import drives
 from tta_memory_nb.stores.file.address import absolute, path_of, text_of
-from tta_memory_nb.stores.file.database import APPLICATION, uri_of
+from tta_memory_nb.stores.file.database import APPLICATION, Database, uri_of
 from tta_memory_nb.stores.file.drives import file_system, is_share
 from tta_memory_nb.stores.memory import InMemoryStore
 
@@ -690,3 +690,37 @@ def test_a_file_is_used_by_its_name_and_stays_the_same_after_cd(
     assert memories.use(nb, namespace="other").value.sync.size() == 0
     assert not list((tmp_path / "below").iterdir())
     assert repr(memory).startswith("MemoryPrimitive(backend='file'")
+
+
+# ---- event loops and the disk
+
+
+def test_a_slow_commit_now_and_then_is_no_slow_disk(path):
+    now = 0.0
+    took = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += took
+        return now
+
+    def commits(number: int, milliseconds: float) -> None:
+        nonlocal took
+        for _ in range(number):
+            database.begin_writing()
+            took = milliseconds / 1000
+            database.commit_change()
+            took = 0.0
+
+    database = Database(path, "FULL", 1.0, clock)
+    try:
+        commits(50, 0.2)
+        assert database.is_quick
+        commits(1, 300)
+        assert database.is_quick
+        commits(20, 8)
+        assert not database.is_quick
+        commits(20, 0.2)
+        assert database.is_quick
+    finally:
+        database.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from errno import ENOENT
 from pathlib import Path, PurePath
@@ -29,8 +30,10 @@ PAUSE = 0.004
 # of the file have told of: those of other programs, and of a process that was killed before it could tell, are not among them.
 _TRUSTED = 0.05
 
-# A commit of fewer seconds is quick. After a slower one, threads wait for the disk for so many seconds, and not event loops.
-_QUICK, _SLOW = 0.001, 10.0
+# Commits that take fewer seconds on average are quick; where they take more, threads wait for the disk, and not event
+# loops. One commit counts for so much of the average, and for no more than so many seconds: every disk has a slow
+# commit now and then, which says nothing about the next ones.
+_QUICK, _SHARE, _MOST = 0.001, 0.1, 0.004
 
 # Connections of a forking process that its child has inherited. To use or to close one would break the locks.
 _inherited: list[sqlite3.Connection] = []
@@ -44,6 +47,7 @@ class Database:
         synchronous: ``"FULL"`` has the disk write each transaction before it is acknowledged, ``"NORMAL"`` leaves that
             to the operating system.
         timeout: seconds to wait for other processes while the file is opened.
+        clock: returns seconds, which only grow.
 
     Raises:
         InvalidArgument: no memory can be at this path.
@@ -51,8 +55,15 @@ class Database:
         ServerError: the file is damaged.
     """
 
-    def __init__(self, path: Path, synchronous: str, timeout: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        synchronous: str,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path = path
+        self._clock = clock
         self._promised = synchronous
         self._timeout = timeout
         self._connection: sqlite3.Connection | None = None
@@ -65,7 +76,7 @@ class Database:
         self._seen_version: int | None = None
         self._asked_at = 0.0
         self._began_at = b""
-        self._slow_until = 0.0
+        self._commit_time = 0.0
         self.users = Users(path)
         self._connect()
 
@@ -85,7 +96,7 @@ class Database:
     @property
     def is_quick(self) -> bool:
         """Whether a commit takes no longer than to have a thread make it, as far as the last ones tell."""
-        return self._connection is not None and time.monotonic() > self._slow_until
+        return self._connection is not None and self._commit_time < _QUICK
 
     def _connect(self) -> sqlite3.Connection:
         """Opens the file, and makes the tables in a new one."""
@@ -116,14 +127,14 @@ class Database:
 
     def _opened_in_time(self) -> sqlite3.Connection:
         """Returns a new connection; waits while another process keeps the file to itself."""
-        deadline = time.monotonic() + self._timeout
+        deadline = self._clock() + self._timeout
         while True:
             try:
                 return self._opened()
             except sqlite3.Error as error:
                 if not is_busy(error):
                     raise fault(self.path, error) from None
-                if time.monotonic() > deadline:
+                if self._clock() > deadline:
                     raise occupied(self.path, self._timeout) from None
             time.sleep(PAUSE)
 
@@ -284,7 +295,7 @@ class Database:
                 return True
         except ValueError:  # closed a moment ago
             return True
-        now = time.monotonic()
+        now = self._clock()
         if now - self._asked_at > _TRUSTED:
             if self._version() != self._seen_version:
                 return True
@@ -293,7 +304,7 @@ class Database:
 
     def has_seen(self) -> None:
         """Notes that all is known that the file has, as the transaction sees it."""
-        now = time.monotonic()
+        now = self._clock()
         is_known = is_settled(self._began_at)
         if not is_known and now - self._asked_at > _TRUSTED:
             with suppress(OSError):
@@ -353,11 +364,10 @@ class Database:
         users = self.users
         self._seen = None
         users.begin_change()
-        began = time.monotonic()
+        began = self._clock()
         self.connection.execute("COMMIT")
-        ended = time.monotonic()
-        if ended - began > _QUICK and self._synchronous == "FULL":
-            self._slow_until = ended + _SLOW
+        took = min(self._clock() - began, _MOST)
+        self._commit_time += _SHARE * (took - self._commit_time)
         seen = users.end_change(self._began_at)
         if is_settled(seen):
             self._seen = seen
