@@ -98,14 +98,14 @@ def open_notebook(page: Page, lab: LabServer, name: str) -> Locator:
     return panel
 
 
-# The menus would ask first whether to save.
+# To close a changed notebook is to be asked first whether to save it, and the end of its kernel changes it;
+# nobody is asked when it is disposed of.
 _OPEN_NEXT = """async path => {
     for (const widget of [...jupyterapp.shell.widgets("main")]) {
         if (widget.context) {
-            widget.context.model.dirty = false;
             await widget.sessionContext.shutdown();
         }
-        widget.close();
+        widget.dispose();
     }
     await jupyterapp.commands.execute("docmanager:open", { path });
 }"""
