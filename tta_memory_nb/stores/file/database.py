@@ -361,7 +361,7 @@ class Database:
 
     def commit_change(self) -> None:
         """Makes what the transaction has written last; all that the file has is known to the caller."""
-        users = self.users
+        users, before = self.users, self._seen
         self._seen = None
         users.begin_change()
         began = self._clock()
@@ -369,7 +369,8 @@ class Database:
         took = min(self._clock() - began, _MOST)
         self._commit_time += _SHARE * (took - self._commit_time)
         seen = users.end_change(self._began_at)
-        if is_settled(seen):
+        # What was seen is settled, and to compare it takes less time than to find that out again.
+        if before == self._began_at or is_settled(seen):
             self._seen = seen
 
     def give_up(self) -> None:

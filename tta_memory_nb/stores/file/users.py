@@ -304,7 +304,8 @@ class Users:
 
     def begin_change(self) -> None:
         """Lets all know that this user is about to change the file."""
-        self._count(1)
+        assert self._book is not None
+        self._book.page[self._cell] |= 1
 
     def end_change(self, seen: bytes) -> bytes:
         """Lets all know that this user has changed the file.
@@ -315,22 +316,22 @@ class Users:
         Returns:
             What `changes` is when nobody else has changed it.
         """
-        cell = self._count(0)
-        at = self._cell
+        cell, at = self._count_end(), self._cell
         return seen[:at] + cell + seen[at + 8 :]
 
     def settle(self) -> None:
         """Ends a change that an interrupt or an error has left, if there is one."""
-        self._count(0)
+        if self._book is not None and self._book.page[self._cell] & 1:
+            self._count_end()
 
-    def _count(self, remainder: int) -> bytes:
+    def _count_end(self) -> bytes:
+        """Makes the number of this user even, which is odd during a change; returns it as it is in the file."""
         assert self._book is not None
         page, at = self._book.page, self._cell
         [number] = _CELL.unpack_from(page, at)
-        if number % 2 != remainder:
-            cell = _CELL.pack(number + 1)
-            page[at : at + 8] = cell
-        return page[at : at + 8]
+        cell = _CELL.pack(number + number % 2)
+        page[at : at + 8] = cell
+        return cell
 
 
 def is_settled(changes: bytes) -> bool:
