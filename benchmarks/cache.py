@@ -57,7 +57,7 @@ from report import (
 import tta_memory_nb
 from tta_memory_nb import SyncMemory
 from tta_memory_nb.entry import new_entry
-from tta_memory_nb.memory.verbs import entry_for, value_of
+from tta_memory_nb.memory.verbs.records import entry_for, value_of
 
 BATCH = 1_000
 OURS = "tta_memory_nb"

@@ -55,7 +55,8 @@ STREAMS = ("search_records", "stream_records")
 
 
 def public(face: type) -> dict[str, Any]:
-    return {name: member for name, member in vars(face).items() if not name.startswith("_")}
+    names = [name for name in dir(face) if not name.startswith("_")]
+    return {name: inspect.getattr_static(face, name) for name in names}
 
 
 # ---- signatures

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
     from opentelemetry.trace import Span, TracerProvider
 
-    from ..memory.verbs import Watch
+    from ..memory.verbs.common import Watch
     from ..stores.plan import Plan
 
 T = TypeVar("T")

@@ -29,16 +29,10 @@ from ..stores.plan import Plan, let_others_run
 from ..summarizers.base import SummarizerLike, check_summarizer
 from ..times import Duration
 from .meaning import BY_MEANING, Meanings
-from .verbs import (
-    Verbs,
-    Watch,
-    entry_for,
-    kept_up,
-    search_for,
-    spell_out_filters,
-    value_of,
-    values_of,
-)
+from .verbs import Verbs
+from .verbs.common import Watch, kept_up, spell_out_filters
+from .verbs.records import entry_for, value_of
+from .verbs.search import search_for, values_of
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -19,7 +19,7 @@ from ..search.request import Contribution, Hit, SearchMode, Signal
 from ..stores.plan import Plan
 
 if TYPE_CHECKING:
-    from .verbs import Verbs
+    from .verbs.listing import ListingVerbs
 
 CauseKind: TypeAlias = Literal["missing", "filter", "demand", "words", "candidates", "limit"]
 """What keeps a record out of an answer.
@@ -149,7 +149,12 @@ class _Asked:
 
 
 def why(
-    verbs: Verbs, query: str, key: str, limit: int | None, mode: SearchMode, filters: FilterArgs
+    verbs: ListingVerbs,
+    query: str,
+    key: str,
+    limit: int | None,
+    mode: SearchMode,
+    filters: FilterArgs,
 ) -> Plan[Why]:
     """Returns where a record stands in the answer to a query; see `Verbs.why`."""
     given = {name: value for name, value in filters.items() if value is not None}
@@ -175,7 +180,7 @@ def why(
 
 
 def _absent(
-    verbs: Verbs, asked: _Asked, entry: Entry, found: Why, hits: Sequence[Hit]
+    verbs: ListingVerbs, asked: _Asked, entry: Entry, found: Why, hits: Sequence[Hit]
 ) -> Plan[Why]:
     """Returns why a record that exists does not answer at all."""
     causes: list[Cause] = []
@@ -214,7 +219,7 @@ def _absent(
 
 
 def _limited(
-    verbs: Verbs, asked: _Asked, hits: Sequence[Hit], rank: int, when: str = ""
+    verbs: ListingVerbs, asked: _Asked, hits: Sequence[Hit], rank: int, when: str = ""
 ) -> Plan[tuple[Cause | None, _Asked]]:
     """Returns whether its limit keeps a record out of an answer, and a search with one that does not.
 
@@ -265,7 +270,7 @@ def _remedy(asked: _Asked, wider: _Asked) -> Remedy:
     return Remedy("; ".join(_differences(asked, wider)), wider.arguments())
 
 
-def _hits(verbs: Verbs, asked: _Asked) -> Plan[list[Hit]]:
+def _hits(verbs: ListingVerbs, asked: _Asked) -> Plan[list[Hit]]:
     """Returns all records that answer, the best first."""
     return verbs.hits(asked.query, None, asked.mode, **asked.filters)
 
@@ -325,7 +330,7 @@ def _without(filters: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return left
 
 
-def _demands(verbs: Verbs, asked: _Asked, key: str) -> Plan[tuple[str, list[str]]]:
+def _demands(verbs: ListingVerbs, asked: _Asked, key: str) -> Plan[tuple[str, list[str]]]:
     """Returns the query without the conditions that a record does not fulfil, and these."""
     kept, failing = [], []
     for piece in _PIECE.findall(asked.query):
@@ -338,7 +343,9 @@ def _demands(verbs: Verbs, asked: _Asked, key: str) -> Plan[tuple[str, list[str]
     return " ".join(kept), failing
 
 
-def _with_a_word(verbs: Verbs, asked: _Asked, entry: Entry) -> Plan[tuple[_Asked, list[Hit]]]:
+def _with_a_word(
+    verbs: ListingVerbs, asked: _Asked, entry: Entry
+) -> Plan[tuple[_Asked, list[Hit]]]:
     """Returns a search that finds a record by one of its own words, and what it finds.
 
     Of the words that are tried, the longest ones of the record, it is the first that brings the record within

@@ -17,7 +17,7 @@ from .policy import ForgetPolicy
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..verbs import Verbs
+    from ..verbs.listing import ListingVerbs
 
 # So many records are deleted in one step.
 _AT_ONCE = 20_000
@@ -93,7 +93,7 @@ def check_policy(policy: ForgetPolicy) -> ForgetPolicy:
 
 
 def forget(
-    verbs: Verbs,
+    verbs: ListingVerbs,
     store: Store,
     policy: ForgetPolicy,
     dry_run: bool,

@@ -16,7 +16,7 @@ from .forget import Forgetting, forget
 from .policy import ForgetPolicy
 
 if TYPE_CHECKING:
-    from ..verbs import Verbs
+    from ..verbs.listing import ListingVerbs
 
 T = TypeVar("T")
 
@@ -44,7 +44,12 @@ class Upkeep:
     """
 
     def __init__(
-        self, verbs: Verbs, store: Store, policy: ForgetPolicy, every: float, filters: FilterArgs
+        self,
+        verbs: ListingVerbs,
+        store: Store,
+        policy: ForgetPolicy,
+        every: float,
+        filters: FilterArgs,
     ) -> None:
         self._verbs, self._store = verbs, store
         self._policy, self._every, self._filters = policy, every, filters

@@ -18,7 +18,7 @@ from .lines import Cite, Line, citations, in_order, line_of, text_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..verbs import Verbs
+    from ..verbs.listing import ListingVerbs
 
 Outcome: TypeAlias = Literal["packed", "near-duplicate", "weak", "over budget", "irrelevant"]
 """What became of a record that a search has found.
@@ -175,7 +175,7 @@ class Wanted:
     record: Callable[[Hit], MemoryRecord]
 
 
-def pack(verbs: Verbs, wanted: Wanted, filters: FilterArgs) -> Plan[Pack]:
+def pack(verbs: ListingVerbs, wanted: Wanted, filters: FilterArgs) -> Plan[Pack]:
     """Returns what to put into a prompt for a question; see `Verbs.pack`."""
     budget, count = check_budget(wanted.budget), counter(wanted.tokens)
     needed = _checked(wanted.threshold)

@@ -20,7 +20,7 @@ from ...stores.plan import Call, Plan
 
 if TYPE_CHECKING:
     from ..meaning import Meanings
-    from ..verbs import Verbs
+    from ..verbs.listing import ListingVerbs
 
 SHARE = 0.9
 """So many of the questions that a memory cannot answer are below the threshold."""
@@ -50,7 +50,7 @@ class Thresholds:
     meanings: Meanings
     _kept: dict[tuple[Any, ...], tuple[int, float]] = field(default_factory=dict)
 
-    def of(self, verbs: Verbs, mode: SearchMode, filters: FilterArgs) -> Plan[float]:
+    def of(self, verbs: ListingVerbs, mode: SearchMode, filters: FilterArgs) -> Plan[float]:
         """Returns the threshold of the records of a user, a session or a prefix.
 
         Args:
@@ -75,7 +75,9 @@ class Thresholds:
         return threshold
 
 
-def _worked_out(verbs: Verbs, mode: SearchMode, scope: FilterArgs, enough: int) -> Plan[float]:
+def _worked_out(
+    verbs: ListingVerbs, mode: SearchMode, scope: FilterArgs, enough: int
+) -> Plan[float]:
     """Returns the threshold of some records, by asking them so many questions."""
     from ...search.ranked.parts import owner_of
     from ...search.ranked.relevance import relevance_of

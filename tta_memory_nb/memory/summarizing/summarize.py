@@ -21,7 +21,7 @@ from ..applying import MOST_APPLIED
 from .summary import Looked, Originals, Summary, sources_of, value_of_summary
 
 if TYPE_CHECKING:
-    from ..verbs import Verbs
+    from ..verbs.listing import ListingVerbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class _Chosen:
 
 
 def summarize(
-    verbs: Verbs,
+    verbs: ListingVerbs,
     store: Store,
     record: Callable[[Entry], MemoryRecord],
     wanted: Wanted,
@@ -140,7 +140,7 @@ def _key_of(into: str | None, filters: FilterArgs) -> str:
 
 
 def _choose(
-    verbs: Verbs, into: str, keep_last: int, age: float | None, filters: FilterArgs
+    verbs: ListingVerbs, into: str, keep_last: int, age: float | None, filters: FilterArgs
 ) -> Plan[_Chosen]:
     """Returns which records are old, and which are left alone."""
     [*there] = yield from verbs.peek([into])

@@ -1,0 +1,171 @@
+"""What all verbs have in common: the store, the defaults of the memory, and the checks of arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+from ...entry import Entry
+from ...errors import InvalidArgument, brief
+from ...filters import EVERYTHING, FilterArgs, Filters
+from ...record import MemoryRecord
+from ...search.indexes import check_mode
+from ...search.options import SearchOptions
+from ...search.paging import ListOrder, check_offset, check_order
+from ...search.request import Hit, Search, SearchMode, check_limit, check_query
+from ...stores.base import Clock, Store
+from ...stores.plan import Plan
+from ...summarizers.base import SummarizerLike
+from ..meaning import Meanings
+from ..packing.relevance import Thresholds
+
+if TYPE_CHECKING:
+    from ..forgetting.upkeep import Upkeep
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Watch(Protocol):
+    """Sees every verb that is asked of a memory, for telemetry.
+
+    It gets the name of the verb, its plan and its arguments, and returns the plan that is carried
+    out in its place: most often a generator that delegates to the plan with ``yield from``, and
+    looks at the clock, the result or the error around it. `SyncMemory.stream_records` has a plan
+    for each batch.
+    """
+
+    def __call__(self, verb: str, plan: Plan[T], /, *args: Any, **kwargs: Any) -> Plan[T]:
+        """Returns the plan to carry out."""
+        ...
+
+
+def spell_out_keywords(keywords: type[Any]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Shows the ``**keywords`` of a verb one by one, so that Shift-Tab and Tab offer them.
+
+    Args:
+        keywords: a TypedDict with their names and types.
+    """
+
+    def spell_out(verb: Callable[P, T]) -> Callable[P, T]:
+        signature = inspect.signature(verb)
+        *others, _ = signature.parameters.values()
+        spelled = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                # As it is written in the source; a ForwardRef around it would only clutter the help.
+                annotation=getattr(kind, "__forward_arg__", kind),
+            )
+            for name, kind in keywords.__annotations__.items()
+        ]
+        verb.__signature__ = signature.replace(parameters=[*others, *spelled])  # type: ignore[attr-defined]
+        return verb
+
+    return spell_out
+
+
+spell_out_filters = spell_out_keywords(FilterArgs)
+"""Shows ``**filters`` of a verb as the keywords it takes."""
+
+
+class CommonVerbs:
+    """What every verb needs: the store, the defaults of the memory, and checks of arguments.
+
+    Args:
+        store: where the records are.
+        clock: gives Unix seconds.
+        summarizer: what `summarize` calls; None for ``"extractive"``.
+        default_mode: how to search where a verb is called without ``mode``.
+        options: what modes that rank are asked for.
+        meanings: the embedder, for searches by meaning.
+
+    Attributes:
+        clock: gives Unix seconds.
+        default_mode: how to search where a verb is called without ``mode``.
+        options: what modes that rank are asked for.
+        thresholds: from which relevance on a record answers a question at all.
+        upkeep: None, or the policy that is applied at writes; see `forget`.
+        watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        summarizer: SummarizerLike | None,
+        default_mode: SearchMode,
+        options: SearchOptions,
+        meanings: Meanings,
+    ) -> None:
+        self._store = store
+        self.clock = clock
+        self._summarizer = summarizer
+        self.default_mode = check_mode(default_mode, "default_mode")
+        self.options = options
+        self._meanings = meanings
+        self.thresholds = Thresholds(meanings)
+        self.watch: Watch | None = None
+        self.upkeep: Upkeep | None = None
+
+    def _filters(self, filters: FilterArgs) -> Filters:
+        if not filters:
+            return EVERYTHING
+        for name in filters:
+            if name not in FilterArgs.__annotations__:
+                known = ", ".join(FilterArgs.__annotations__)
+                raise TypeError(f"{name!r} is no argument and no filter; the filters are {known}")
+        compiled = Filters.build(self.clock(), **filters)
+        return EVERYTHING if compiled == EVERYTHING else compiled
+
+    def _search(
+        self,
+        query: str | None,
+        limit: int | None,
+        mode: SearchMode | None,
+        filters: FilterArgs,
+        offset: int = 0,
+        order: ListOrder | None = None,
+        *,
+        optional: bool = True,
+    ) -> Search:
+        """Returns what is asked, checked; a query that is not optional must not be None."""
+        mode = self.default_mode if mode is None else check_mode(mode)
+        if query is None and optional:
+            mode = "keyword"  # there is nothing to rank by
+        else:
+            check_query(query)  # type: ignore[arg-type]
+        return Search(
+            query,
+            mode,
+            self._filters(filters),
+            check_limit(limit),
+            check_offset(offset),
+            check_order(order, mode),
+            options=self.options,
+        )
+
+    def _record(self, entry: Entry) -> MemoryRecord:
+        return entry.record(self._store.namespace, self._store.version(entry))
+
+    def _found(self, hit: Hit) -> MemoryRecord:
+        return hit.record(self._store.namespace, self._store.version(hit.entry))
+
+
+def kept_up(verbs: CommonVerbs, name: str, plan: Plan[T]) -> Plan[T]:
+    """Returns the plan of a verb, followed by what has to be done after writes."""
+    upkeep = verbs.upkeep
+    if upkeep is None:
+        return plan
+    from ..forgetting.upkeep import WRITES
+
+    return upkeep.after(plan) if name in WRITES else plan
+
+
+def listed(keys: Iterable[str]) -> list[str]:
+    """Returns the keys as a list. One text is refused: its letters would be taken for keys."""
+    if isinstance(keys, str):
+        raise InvalidArgument(f"keys={brief(keys)}: give a list of keys, or use get for one")
+    return list(keys)

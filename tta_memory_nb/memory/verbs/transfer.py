@@ -1,0 +1,96 @@
+"""Verbs that write records to files, and add records from files, tables and datasets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Unpack
+
+from ...filters import FilterArgs
+from ...search.request import Search
+from ...stores.plan import Plan
+from .common import CommonVerbs, spell_out_filters
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from ...transfer import ImportReport, ImportSource, Progress
+
+
+class TransferVerbs(CommonVerbs):
+    """Exports and imports."""
+
+    @spell_out_filters
+    def export(
+        self,
+        path: str | PathLike[str],
+        format: str | None = None,
+        progress: Progress | bool = False,
+        **filters: Unpack[FilterArgs],
+    ) -> Plan[int]:
+        """Writes records to a file, least recently used first; see `tta_memory_nb.transfer`.
+
+        Args:
+            path: the file; it is replaced in one step when everything is written.
+            format: ``"jsonl"`` (lossless), ``"csv"`` or ``"parquet"``; None: by the suffix.
+            progress: show a progress bar, or a callable that wraps an iterable in one.
+            **filters: see the class.
+
+        Returns:
+            How many records were written.
+
+        Raises:
+            TransferError: an unknown format, a file that cannot be written.
+            MissingPackage: ``parquet`` without pyarrow.
+        """
+        from ...transfer import write_file
+
+        search = Search(filters=self._filters(filters), order="oldest")
+        found = yield from self._store.find(search)
+        records = (self._record(hit.entry) for hit in found)
+        return write_file(path, format, records, len(found), progress)
+
+    def import_(
+        self,
+        source: ImportSource,
+        format: str | None = None,
+        *,
+        key: str = "key",
+        user: str | None = None,
+        session: str | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+        grow: bool = False,
+        progress: Progress | bool = False,
+    ) -> Plan[ImportReport]:
+        """Adds records from a file, a DataFrame, chat messages or a named dataset.
+
+        Args:
+            source: path of a .jsonl, .csv, .parquet or .json file; a DataFrame; records; a list
+                of ``{role, content, ...}`` messages; a mapping of conversations; or the name of
+                a dataset, ``"chitchat"``.
+            format: file format; None: by the suffix.
+            key: the column that holds the key, in tables.
+            user: user of the keys made for messages; None: each message's sender.
+            session: session of the keys made for a list of messages.
+            on_error: ``"raise"`` changes nothing when a record is broken, ``"skip"`` imports
+                the others and lists the broken ones in the report.
+            grow: raise ``max_size`` as far as needed.
+            progress: show a progress bar, or a callable that wraps an iterable in one.
+
+        Raises:
+            TransferError: the source cannot be read, or holds broken records.
+            CapacityExceeded: the source holds more records than ``max_size``.
+            MissingPackage: the dataset or pyarrow is not installed.
+        """
+        from ...transfer import import_into
+
+        return import_into(
+            self._store,
+            source,
+            format,
+            key=key,
+            user=user,
+            session=session,
+            on_error=on_error,
+            grow=grow,
+            progress=progress,
+            now=self.clock(),
+        )
