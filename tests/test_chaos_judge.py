@@ -398,3 +398,96 @@ def test_a_failing_schedule_is_made_as_small_as_possible():
 
     found = smallest(Schedule(0, frozenset(), {}, tuple(steps)), fails)
     assert [step.what for step in found.steps] == ["full", "kill the process"]
+
+
+# ---- writes on condition, expiries that are put off, messages
+
+
+def test_a_write_on_condition_is_made_if_nothing_has_changed():
+    told = Told()
+    told.call("a", "add", sets=1)
+    told.call("b", "swap", sets=2, swapped=(1, True))
+    assert told.problems(2) == []
+
+
+def test_a_write_on_condition_that_ignores_a_change_is_wrong():
+    told = Told()
+    told.call("a", "add", sets=1)
+    told.call("a", "add", sets=2)
+    told.call("b", "swap", sets=3, swapped=(1, True))
+    assert "swap of 1 writes 3" in told.problems(3)[0]
+
+
+def test_two_writes_on_the_same_condition_are_wrong():
+    told = Told()
+    told.call("a", "add", sets=1)
+    one = told.begin("a", "swap", sets=2)
+    other = told.begin("b", "swap", sets=3)
+    told.end(one, swapped=(1, True))
+    told.end(other, swapped=(1, True))
+    assert told.problems(3) != []
+
+
+def test_a_conflict_without_a_change_is_wrong():
+    told = Told()
+    told.call("a", "add", sets=1)
+    told.call("b", "swap", swapped=(1, False))
+    assert "finds another one" in told.problems(1)[0]
+
+
+def test_a_conflict_with_a_change_in_the_middle_is_right():
+    told = Told()
+    told.call("a", "add", sets=1)
+    swap = told.begin("b", "swap")
+    told.call("a", "add", sets=2)
+    told.end(swap, swapped=(1, False))
+    assert told.problems(2) == []
+
+
+@pytest.mark.parametrize(("ttl", "is_wrong"), [(5.0, True), (10_000_000.0, False)])
+def test_a_record_lives_as_long_as_it_was_touched_for(ttl, is_wrong):
+    told = Told()
+    told.call("a", "add", sets=1, ttl=100.0, at=0.0)
+    call = told.begin("b", "touch", at=1.0)
+    call.touches, call.ttl = (K,), ttl
+    told.end(call)
+    assert bool(told.problems(1)) is is_wrong
+
+
+def appended(told: Told, client: str, *numbers: int) -> Call:
+    call = told.begin(client, "append")
+    call.appends = numbers
+    told.end(call)
+    call.result = {"appended": [f"log:{number}" for number in numbers]}
+    return call
+
+
+@pytest.mark.parametrize(
+    ("numbers", "wrong"),
+    [
+        ([1, 2, 3], ""),
+        ([1, 2], "lacks the messages"),
+        ([1, 3], "some messages"),
+        ([1, 3, 2], "in another order"),
+        ([2, 3, 1], "before"),
+        ([1, 2, 3, 3], "more than once"),
+    ],
+)
+def test_each_message_is_there_once_and_in_order(numbers, wrong):
+    told = Told()
+    appended(told, "a", 1)
+    if wrong == "lacks the messages":
+        appended(told, "b", 2)
+        appended(told, "b", 3)
+    else:
+        appended(told, "b", 2, 3)
+    told.history.log = [(f"log:{number}", number) for number in numbers]
+    problems = told.problems(None)
+    assert wrong in " ".join(problems) if wrong else problems == []
+
+
+def test_a_message_of_another_key_is_wrong():
+    told = Told()
+    appended(told, "a", 1)
+    told.history.log = [("log:other", 1)]
+    assert "other keys" in told.problems(None)[0]

@@ -22,15 +22,20 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from backends import Clock
 
-from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb import MemoryPrimitive, MemoryRecord
 from tta_memory_nb.entry import new_entry
+from tta_memory_nb.errors import Conflict
 from tta_memory_nb.stores.base import Change
 
 T = TypeVar("T")
 
 Answer: TypeAlias = dict[str, Any]
 """What a verb said of keys: ``reads`` (number or None), ``exists``, ``deleted``; of a change that can be taken
-back ``written`` and ``removed``; of an undo ``restored`` and ``taken``."""
+back ``written`` and ``removed``; of an undo ``restored`` and ``taken``; of a write on condition ``swapped``, the
+number that was read, and whether the write was made; the keys of messages that were ``appended``."""
+
+SESSION = ("log", "1")
+"""User and session to which messages are appended."""
 
 PATIENCE = 20.0
 """Seconds after which a call hangs for certain."""
@@ -87,7 +92,7 @@ def call_of(
             changes[number] = change
             removed = _entries(change.removed)
             told: Answer = {"written": _entries(change.written), "removed": removed}
-            if name == "remove":
+            if name in {"remove", "apply"}:
                 told["deleted"] = {key: key in removed for key in deleted}
             elif name == "take_all":
                 told["deleted"] = dict.fromkeys(removed, True)
@@ -111,6 +116,23 @@ def call_of(
             return on("remove", list(asked)), changed(number, asked)
         case "take_all", (number,):
             return on("take_all"), changed(number)
+        case "apply", (number, items, asked):
+            puts = {key: value_of(n) for key, n in items}
+            return on("apply", puts, asked), changed(number, asked)
+        case "touch", (asked, ttl):
+            return on("touch", list(asked), ttl), nothing
+        case "append", numbers:
+            messages = [{"n": number, "said": "line"} for number in numbers]
+            return on("append", *SESSION, messages), lambda added: {"appended": added}
+        case "history", ():
+            return on("history", *SESSION), lambda found: {
+                "log": [(record.key, record.value["n"]) for record in found]
+            }
+        case "swap", (key, number):
+            return (
+                lambda awaited: (_swap if awaited else _swap_now)(memory, key, number),
+                lambda told: {"swapped": {key: told}},
+            )
         case "undo", (number,):
             return on("undo", changes[number]), lambda change: {
                 "restored": _entries(change.written),
@@ -146,6 +168,31 @@ def call_of(
         case (("size" | "get_backend_info" | "outage"), ()):  # these are called on either face
             return lambda awaited: _done(getattr(memory, name)(), awaited), nothing
     raise AssertionError(f"no verb {name}{args}")
+
+
+async def _swap(memory: MemoryPrimitive, key: str, number: int) -> tuple[int | None, bool]:
+    """Reads a record, and writes it anew if it is still the same; returns what was read, and whether it was."""
+    found = await memory.get_records([key])
+    with suppress(Conflict):
+        await memory.apply({key: value_of(number)}, expect={key: _version(found)})
+        return _number(found), True
+    return _number(found), False
+
+
+def _swap_now(memory: MemoryPrimitive, key: str, number: int) -> tuple[int | None, bool]:
+    found = memory.sync.get_records([key])
+    with suppress(Conflict):
+        memory.sync.apply({key: value_of(number)}, expect={key: _version(found)})
+        return _number(found), True
+    return _number(found), False
+
+
+def _version(found: list[MemoryRecord]) -> Any:
+    return found[0].version if found else None
+
+
+def _number(found: list[MemoryRecord]) -> int | None:
+    return found[0].value["n"] if found else None
 
 
 def _done(result: Any, awaited: bool) -> Any:

@@ -29,6 +29,9 @@ class Call:
         deletes: the keys it deletes; None for every key.
         written: what an undo takes back: the number in each value.
         removed: what an undo restores: the number in each value.
+        touches: the keys whose records are to expire later.
+        ttl: seconds until they expire; None to have only records that slide expire later.
+        appends: the numbers in the messages that it adds to the end of the session.
         begin: time of the call.
         at: instant of the call.
         end: time of the answer; None without an answer.
@@ -45,6 +48,9 @@ class Call:
     deletes: tuple[str, ...] | None = ()
     written: dict[str, int] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)
+    touches: tuple[str, ...] = ()
+    ttl: float | None = None
+    appends: tuple[int, ...] = ()
     begin: int = 0
     at: float = 0.0
     end: int | None = None
@@ -93,6 +99,7 @@ class History:
         durable: clients whose writes are acknowledged when a replica has them, so that they outlive the client.
         evictions: how many records the server says it has evicted.
         truth: number of the value of each record that the server has in the end.
+        log: key and number of each message that the server has in the end, in order.
         now: instant of the end.
         slack: seconds by which clients may err about the time. Of two writes that are closer, either
             may be taken for the newer one.
@@ -108,6 +115,7 @@ class History:
     durable: set[str] = field(default_factory=set)
     evictions: int = 0
     truth: dict[str, int] = field(default_factory=dict)
+    log: list[tuple[str, int]] = field(default_factory=list)
     now: float = 0.0
     slack: float = 0.0
     has_failovers: bool = False

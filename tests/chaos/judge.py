@@ -12,6 +12,10 @@ that copy:
 - A call that the server has refused never takes effect.
 - A server that has evicted records may have lost any record, but only as many as it says.
 - A server that was rolled back has lost everything since its snapshot.
+- A write on condition takes effect where the record is the one that its client has read; else its client is told so.
+
+Of the messages that are appended to one session, each that was acknowledged is there once, in the order in which
+they were appended.
 
 The records that the server has in the end are the answer of one more read. So an acknowledged write that is
 missing, and a deleted record that is back, leave no such order.
@@ -169,6 +173,24 @@ def _deletes(existed: bool | None, start: float, end: float, copy: Copy) -> list
     return [gone if each else copy for each in lives if existed is None or each is existed]
 
 
+def _swaps(
+    read: int | None, number: int, at: float, start: float, end: float, copy: Copy
+) -> list[Copy]:
+    """Writes a record if it is the one that was read."""
+    return _sets(number, at, inf, copy) if _reads(read, start, end, copy) else []
+
+
+def _differs(read: int | None, start: float, end: float, copy: Copy) -> list[Copy]:
+    found = [copy.number if lives else None for lives in _lives(copy, start, end)]
+    return [copy] if any(number != read for number in found) else []
+
+
+def _touches(expires: float, start: float, end: float, copy: Copy) -> list[Copy]:
+    """Has a record expire at another instant, if it exists."""
+    touched = copy._replace(expires=expires)
+    return [touched if lives else copy for lives in _lives(copy, start, end)]
+
+
 def _evicts(copy: Copy) -> list[Copy]:
     return [Copy(saved=copy.saved)] if copy.number is not None else []
 
@@ -223,7 +245,7 @@ class Judge:
             reason = disorder(self._events(key))
             if reason:
                 found.append(f"{key}: {reason}")
-        return found + list(self._stale_reads())
+        return [*found, *self._stale_reads(), *self._wrong_messages()]
 
     def known_losses(self, client: str) -> dict[str, int]:
         """Returns what a client has to know that the server has lost by coming back older or empty.
@@ -253,7 +275,7 @@ class Judge:
             return False
         _, expires = self._written[call.sets[key][0]]
         if expires <= self._history.now or any(
-            each.verb == "resize" for each in self._history.calls
+            each.verb == "resize" or key in each.touches for each in self._history.calls
         ):
             return False
         return all(
@@ -287,8 +309,13 @@ class Judge:
             return
         online = self._history.is_surely_online(call)
         answered = call.outcome == "ok" and call.end is not None
+        if key in call.touches and call.ttl is not None:
+            yield self._touch(call, call.ttl, answered and online)
         if answered and online:
             yield from self._of_answer(key, call)
+            if key in call.result.get("swapped", {}):
+                yield from self._of_swap(key, call, *call.result["swapped"][key])
+                return
         if (
             self._history.has_failovers
             and call.result
@@ -314,6 +341,53 @@ class Judge:
             if key in told:
                 text = f"{call.begin} {call.client}.{call.verb} {name} {key}: {told[key]}"
                 yield Event(call.begin, call.end, True, partial(effect, told[key], *during), text)
+
+    def _of_swap(self, key: str, call: Call, read: int | None, is_done: bool) -> Iterator[Event]:
+        """Yields what a write on condition has done, or why it could not."""
+        assert call.end is not None
+        during = (call.at, call.until)
+        text = f"{call.begin} {call.client}.swap of {read}"
+        if is_done:
+            number, _ = call.sets[key]
+            effects = (partial(_swaps, read, number, at, *during) for at in self._instants_of(call))
+            text = f"{text} writes {number}"
+            yield Event(call.begin, call.end, True, _any_of(*effects), text)
+            return
+        yield Event(call.begin, call.end, True, partial(_reads, read, *during), f"{text} reads it")
+        if not self._may_be_again(key, read):
+            differs = partial(_differs, read, *during)
+            yield Event(call.begin, call.end, True, differs, f"{text} finds another one")
+
+    def _may_be_again(self, key: str, number: int | None) -> bool:
+        """Returns whether the value of a record may have been written more than once, under versions of its own."""
+        history = self._history
+        return bool(history.marks) or any(
+            (call.verb == "undo" and key in {*call.written, *call.removed})
+            # Nobody knows how often a server has had the writes of an outage.
+            or (number == call.sets.get(key, (None,))[0] and not history.is_surely_online(call))
+            # Nor which versions nothing has: a deletion gives it a new one.
+            or (number is None and _changes(call, key))
+            for call in history.calls
+        )
+
+    def _touch(self, call: Call, ttl: float, is_certain: bool) -> Event:
+        effects = [
+            partial(_touches, at + ttl, call.at, max(call.at, call.until))
+            for at in self._instants_of(call)
+        ]
+        end = call.end if is_certain and call.end is not None else inf
+        text = f"{call.begin} {call.client}.touch for {ttl:g} s"
+        return Event(call.begin, end, is_certain, _any_of(*effects), text)
+
+    def _expiries(self, key: str, number: int) -> list[float]:
+        """Returns when a record may expire that was written with a number: as written, or as touched since."""
+        touched = (
+            at + call.ttl
+            for call in self._history.calls
+            if key in call.touches and call.ttl is not None
+            for at in self._instants_of(call)
+        )
+        return list(dict.fromkeys([self._written[number][1], *touched]))
 
     def _writes(
         self, call: Call, key: str, number: int | None, ttl: float | None, online: bool
@@ -354,10 +428,9 @@ class Judge:
                 if_newest = _any_of(if_newest, _keeps)
         back = self._history.back_at(call.client, call.end)
         killed = self._history.ended.get(call.client, inf)
-        is_durable = call.client in self._history.durable and call.was_online and call.is_online
-        is_certain = back < killed or killed == inf or is_durable
         when = "with failovers" if self._history.has_failovers else "in an outage"
-        return Event(call.begin, min(back, killed), is_certain, if_newest, f"{text} {when}")
+        end = min(back, killed)
+        return Event(call.begin, end, self._is_certain(call), if_newest, f"{text} {when}")
 
     def _instants_of(self, call: Call) -> list[float]:
         """Returns which instants a write may have, as far as they differ from those of other calls."""
@@ -389,10 +462,12 @@ class Judge:
             )
 
         def restores(number: int, copy: Copy) -> list[Copy]:
-            at, expires = self._written[number]
+            at, _ = self._written[number]
+            expiries = self._expiries(key, number)
             after = [
                 copy._replace(number=number, instant=instant, expires=expires)
                 for instant in dict.fromkeys((at, call.at))
+                for expires in expiries
             ]
             may_be_gone = False in _lives(copy, call.at, call.until)
             if not certain:
@@ -401,7 +476,7 @@ class Judge:
                 return after if may_be_gone else []
             is_gone = _lives(copy, call.at, call.until) == (False,)
             # There may be no room for it, as the namespace is bounded.
-            return [] if is_gone and expires > call.until and not bounded else [copy]
+            return [] if is_gone and min(expiries) > call.until and not bounded else [copy]
 
         for name, numbers, effect in (
             ("takes back", call.written, takes),
@@ -453,13 +528,64 @@ class Judge:
         if number is None:
             deleted = any(not call.sets.get(key) and _changes(call, key) for call in others)
             expired = any(
-                self._written[call.sets[key][0]][1] <= read.until
+                min(self._expiries(key, call.sets[key][0])) <= read.until
                 for call in (last, *others)
                 if key in call.sets
             )
             return deleted or expired or bool(self._history.marks or self._history.evictions)
         return any(call.sets.get(key, (None,))[0] == number for call in others) or any(
             call.removed.get(key) == number for call in others
+        )
+
+    # ---- messages
+
+    def _wrong_messages(self) -> Iterator[str]:
+        """Yields what is wrong with the messages that were appended to the session."""
+        history = self._history
+        numbers = [number for _, number in history.log]
+        places = {number: place for place, number in enumerate(numbers)}
+        if len(places) < len(numbers):
+            yield f"the log has a message more than once: {numbers}"
+        appends = [call for call in history.calls if call.appends]
+        may_lose = any(mark.kind != "snapshot" for mark in history.marks) or any(
+            call.verb == "resize" for call in history.calls
+        )
+        for call in appends:
+            there = [places[number] for number in call.appends if number in places]
+            if call.outcome == "refused" and there:
+                yield f"the log has messages of {call}: {numbers}"
+            elif not may_lose and 0 < len(there) < len(call.appends):
+                yield f"the log has some messages of {call}: {numbers}"
+            elif not there and not may_lose and self._is_certain(call):
+                yield f"the log lacks the messages of {call}: {numbers}"
+            if there != sorted(there):
+                yield f"the log has the messages of {call} in another order: {numbers}"
+            if (
+                call.outcome == "ok"
+                and call.result["appended"] != [history.log[place][0] for place in there]
+                and len(there) == len(call.appends)
+            ):
+                yield f"the log has other keys than {call}: {history.log}"
+        if may_lose or history.has_failovers:
+            return
+        for one in appends:
+            for other in appends:
+                is_before = one.end is not None and one.end < other.begin
+                if is_before and history.is_surely_online(one) and history.is_surely_online(other):
+                    found = [places[n] for n in (*one.appends, *other.appends) if n in places]
+                    if found != sorted(found):
+                        yield f"the log has {other} before {one}: {numbers}"
+
+    def _is_certain(self, call: Call) -> bool:
+        """Returns whether a call that was acknowledged is never lost."""
+        if call.outcome != "ok" or call.end is None:
+            return False
+        killed = self._history.ended.get(call.client, inf)
+        is_durable = call.client in self._history.durable and call.was_online and call.is_online
+        return (
+            self._history.is_surely_online(call)
+            or is_durable
+            or (self._history.back_at(call.client, call.end) < killed or killed == inf)
         )
 
     def _settled_at(self, call: Call) -> float:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -54,7 +54,7 @@ def _watch(outages: outage.Outages) -> None:
 
 _READS = {
     *("get", "get_many", "search", "search_user", "records", "peek", "keys"),
-    *("size", "stats", "get_backend_info"),
+    *("size", "stats", "get_backend_info", "history"),
 }
 _FREES = {"delete", "remove", "clear"}
 
@@ -239,11 +239,14 @@ class _Run:
         except ProcessEnded:
             return  # it was killed; nothing is known
         except BaseException as error:
-            call.outcome = self._outcome_of(error, call, step)
+            call.outcome = self._outcome_of(error, call, step, client)
         else:
             call.outcome = "ok"
             if "written" in call.result:
                 self._answers[call.client, step.args[0]] = call.result
+            for key, (_, is_done) in call.result.get("swapped", {}).items():
+                if not is_done:
+                    del call.sets[key]
         call.until = self._clock()
         call.is_online = client.is_online()
         call.end = self._history.see(call.client, call.is_online)
@@ -258,13 +261,17 @@ class _Run:
         else:
             self._history.see(call.client, True)
 
-    def _outcome_of(self, error: BaseException, call: Call, step: Step) -> Any:
+    def _outcome_of(
+        self, error: BaseException, call: Call, step: Step, client: Called | Process
+    ) -> Any:
         """Returns what a caller has to think of an error; one that must not be is a problem."""
         name = error.kind if isinstance(error, ProcessRaised) else type(error).__name__
         if step.stop_at and name in {"KeyboardInterrupt", "CancelledError"}:
             return "raised"
         if name == "NotDurable" and "durable" in self._schedule.traits:
             return "raised"
+        if name == "StoreUnavailable" and call.verb == "swap":
+            return "refused" if not (call.was_online or client.is_online()) else "raised"
         if "may carry it out yet" in str(error) and "silent" in self._schedule.traits:
             return "raised"
         if name == "ServerError" and call.verb not in _READS:
@@ -337,6 +344,7 @@ class _Run:
         fresh = Called(memory, KEYS)
         truth = fresh.perform("peek", ())["reads"]
         history.truth = {key: number for key, number in truth.items() if number is not None}
+        history.log = _pairs(fresh.perform("history", ())["log"])
         history.now = self._clock()
         history.evictions = memory.get_backend_info()["evictions"]
         judge = Judge(history, KEYS)
@@ -349,6 +357,7 @@ class _Run:
                 ("search_user", ("u",)),
                 ("records", ()),
                 ("get_many", KEYS),
+                ("history", ()),
             ):
                 if not self._hangs():
                     self._agrees(who, client, name, args)
@@ -380,6 +389,7 @@ class _Run:
     def _agrees(self, who: str, client: Called | Process, name: str, args: tuple[Any, ...]) -> None:
         truth = self._history.truth
         found: list[Any] = []
+        expected: Any
 
         def look() -> bool:
             # One more outage on a busy machine is no fault.
@@ -389,7 +399,11 @@ class _Run:
 
         self._until(look, who)
         for kind, told in (found[0] or {}).items():
-            expected = {key: key in truth if kind == "exists" else truth.get(key) for key in told}
+            if kind == "log":
+                told, expected = _pairs(told), self._history.log
+            else:
+                is_there = kind == "exists"
+                expected = {key: key in truth if is_there else truth.get(key) for key in told}
             if told != expected:
                 self._problems.append(
                     f"in the end {who} finds by {name}{args} {told}, and the server has {expected}"
@@ -429,6 +443,15 @@ def _call_of(client: str, step: Step) -> Call:
             call.sets = {key: (number, ttl) for key, number in items}
         case "put", (_, items):
             call.sets = {key: (number, None) for key, number in items}
+        case "apply", (_, items, deleted):
+            call.sets = {key: (number, None) for key, number in items}
+            call.deletes = deleted
+        case "swap", (key, number):
+            call.sets = {key: (number, None)}
+        case "touch", (touched, ttl):
+            call.touches, call.ttl = touched, ttl
+        case "append", numbers:
+            call.appends = numbers
         case "delete", (key,):
             call.deletes = (key,)
         case "remove", (_, *keys):
@@ -436,6 +459,11 @@ def _call_of(client: str, step: Step) -> Call:
         case ("clear", _) | ("take_all", _):
             call.deletes = None
     return call
+
+
+def _pairs(messages: Iterable[Sequence[Any]]) -> list[tuple[str, int]]:
+    """Returns messages as they are told in this process and in another one alike."""
+    return [(key, number) for key, number in messages]
 
 
 def _is_idle(memory: MemoryPrimitive) -> bool:

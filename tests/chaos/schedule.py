@@ -40,6 +40,8 @@ TRAITS = {
     "skewed": "clients whose clocks are ahead or behind; the time is real",
     "watched": "a thread that connects again by itself",
     "closed": "memories that are closed and used again",
+    "swapped": "writes on condition that nobody else has written meanwhile",
+    "logged": "messages that are appended to one session; nothing deletes them",
 }
 """What a schedule may have; each has some of these."""
 
@@ -52,6 +54,9 @@ Failovers: TypeAlias = Literal["sentinels", "cluster"]
 
 IN_FORKS = {"add", "add_many", "delete", "clear", "get", "get_many", "search", "peek", "size"}
 """Verbs that the child of a fork carries out before it ends."""
+
+CLEARS = {"clear", "take_all"}
+"""Verbs that delete every record."""
 
 FAULTS_OF_CONNECTIONS = {
     "broken": ("reset", "lose reply", "half request", "half reply"),
@@ -226,22 +231,38 @@ class _Maker:
             offered.append((1, Step(who, "close")))
         if "bounded" in self._traits:
             offered.append((1, Step(who, "resize", (chance.randint(1, 4),))))
+        if "expiring" in self._traits:
+            ttl = chance.choice([None, 5.0, 600.0])
+            offered.append((1, Step(who, "touch", (tuple(several), ttl))))
+        if "swapped" in self._traits:
+            offered.append((6, Step(who, "swap", (key, self._new()))))
+        if "logged" in self._traits:
+            numbers = tuple(self._new() for _ in range(chance.randint(1, 3)))
+            offered.append((6, Step(who, "append", numbers)))
         if "undo" in self._traits:
             number = self._new()
             offered += [
                 (2, Step(who, "put", (number, tuple((each, self._new()) for each in several)))),
                 (2, Step(who, "remove", (number, *several))),
+                (2, Step(who, "apply", (number, *self._applied(several)))),
                 (0.5, Step(who, "take_all", (number,))),
             ]
             if self._changes:
                 offered.append((5, Step("", "undo", chance.choice(self._changes[-3:]))))
+        if "logged" in self._traits:
+            offered = [each for each in offered if each[1].what not in CLEARS]
         step = self._pick(offered)
         if step.what == "undo":
             who, number = step.args
             return Step(who, "undo", (number,))
-        if step.what in {"put", "remove", "take_all"}:
+        if step.what in {"put", "remove", "apply", "take_all"}:
             self._changes.append((step.who, step.args[0]))
         return step
+
+    def _applied(self, keys: list[str]) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
+        """Returns what is written, and which keys are deleted, of some keys."""
+        written = self._chance.randint(0, len(keys))
+        return tuple((key, self._new()) for key in keys[:written]), tuple(keys[written:])
 
     def _pick(self, offered: list[tuple[float, Step]]) -> Step:
         [step] = self._chance.choices(
