@@ -41,9 +41,12 @@ async def test_one_plan_is_called_and_awaited_and_hears_of_errors():
         return "nothing"
         yield
 
+    def refused():
+        yield Ask("add", "k", {}, ttl=-1)
+
     assert called(memory, plan("called")) == 3
     assert await awaited(memory, plan("awaited")) == 3
     assert memory.sync.keys() == ["called", "awaited"]
     assert called(memory, nothing()) == await awaited(memory, nothing()) == "nothing"
     with pytest.raises(InvalidArgument, match="ttl"):
-        called(memory, (lambda: (yield Ask("add", "k", {}, ttl=-1)))())
+        called(memory, refused())
