@@ -1,83 +1,42 @@
-"""MemoryPrimitive: the memory of an agent, awaited or called.
-
-Every verb is written once, as a plan, in `verbs`. The two faces here carry it out: `MemoryPrimitive`
-awaits it, `SyncMemory` waits in the calling thread. No loop, thread or bridge lies between the two.
-"""
+"""MemoryPrimitive: the memory of an agent, awaited."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from itertools import chain
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
-from ..embedders.base import EmbedderLike
-from ..entry import Entry
-from ..errors import InvalidArgument, brief
-from ..filters import FilterArgs
-from ..record import DEFAULT_NAMESPACE, MemoryRecord
-from ..search.indexes import check_mode
-from ..search.options import DEFAULT_OPTIONS, SearchOptions, SearchWeights, check_weights
-from ..search.request import Hit, Search, SearchMode
-from ..stores.base import Clock, NotCopied, NotNow, OutagePolicy, Store
-from ..stores.local import Local
-from ..stores.memory import InMemoryStore
-from ..stores.opening import Settings, open_store
-from ..stores.plan import Plan, let_others_run
-from ..summarizers.base import SummarizerLike, check_summarizer
-from ..times import Duration
-from .meaning import BY_MEANING, Meanings
-from .verbs import Verbs
-from .verbs.common import Watch, kept_up, spell_out_filters
-from .verbs.records import entry_for, value_of
-from .verbs.search import search_for, values_of
+from ...embedders.base import EmbedderLike
+from ...errors import InvalidArgument, brief
+from ...filters import FilterArgs
+from ...record import DEFAULT_NAMESPACE, MemoryRecord
+from ...search.indexes import check_mode
+from ...search.options import DEFAULT_OPTIONS, SearchOptions, SearchWeights, check_weights
+from ...search.request import SearchMode
+from ...stores.base import Clock, NotNow, OutagePolicy, Store
+from ...stores.local import Local
+from ...stores.memory import InMemoryStore
+from ...stores.opening import Settings, open_store
+from ...stores.plan import Plan, let_others_run
+from ...summarizers.base import SummarizerLike, check_summarizer
+from ...times import Duration
+from ..meaning import BY_MEANING, Meanings
+from ..verbs import Verbs
+from ..verbs.common import kept_up, spell_out_filters
+from ..verbs.records import entry_for, value_of
+from ..verbs.search import search_for, values_of
+from .attributes import Attributes
+from .methods import documented_by, result_of, shown_as, watched_batches
+from .sync import SyncMemory
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Method = TypeVar("Method", bound=Callable[..., Any])
 
-
-# ---- faces of a verb
-
-
-def _shown_as(verb: Callable[..., Any], method: Method, returns: str) -> Method:
-    """Gives a method the name, signature and help of the verb it carries out."""
-    functools.update_wrapper(method, verb, ("__name__", "__doc__"))
-    method.__annotations__ = {**verb.__annotations__, "return": returns}
-    shown = inspect.signature(verb).replace(return_annotation=returns)
-    method.__signature__ = shown  # type: ignore[attr-defined]
-    return method
-
-
-def _documented_by(verb: Callable[..., Any]) -> Callable[[Method], Method]:
-    """Decorates a method that carries a verb out in a way of its own."""
-    return lambda method: _shown_as(verb, method, method.__annotations__["return"])
-
-
-def _result(verb: Callable[..., Plan[Any]]) -> str:
-    """Returns what a plan results in, as it is written in the source."""
-    planned: str = verb.__annotations__["return"]
-    return planned.removeprefix("Plan[").removesuffix("]")
-
-
-def _called(
-    verb: Callable[Concatenate[Verbs, P], Plan[T]],
-) -> Callable[Concatenate[SyncMemory, P], T]:
-    """Makes the method of a SyncMemory that carries a verb out."""
-    name = verb.__name__
-
-    def method(self: SyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        plan = kept_up(self._verbs, name, verb(self._verbs, *args, **kwargs))
-        watch = self._verbs.watch
-        return self._run(plan if watch is None else watch(name, plan, *args, **kwargs))
-
-    method.__qualname__ = f"SyncMemory.{name}"
-    return _shown_as(verb, method, _result(verb))
+# After so many records, a stream lets other tasks run.
+_YIELD_EVERY = 64
 
 
 def _awaited(
@@ -92,220 +51,10 @@ def _awaited(
         return await self._arun(plan if watch is None else watch(name, plan, *args, **kwargs))
 
     method.__qualname__ = f"MemoryPrimitive.{name}"
-    return _shown_as(verb, method, _result(verb))
+    return shown_as(verb, method, result_of(verb))
 
 
-def _shortcut(store: Store, name: str) -> Any:
-    """Returns the method of a store that carries a verb out without a plan; None if it has none.
-
-    The class is asked and not the object: a wrapper that passes unknown attributes on to the store
-    it wraps must not pass verbs on unseen.
-    """
-    return None if getattr(type(store), name, None) is None else getattr(store, name)
-
-
-class SyncMemory(NotCopied):
-    """Every verb of a memory without ``await``; reached as ``memory.sync``.
-
-    ``**filters`` are, for every verb that takes them: ``user``, ``session`` (of keys made by
-    `create_memory_key`), ``prefix`` (of the key), ``since``, ``until`` (instants, inclusive, of
-    the last write) and ``where`` (conditions on fields); see `Filters.build`.
-    """
-
-    def __init__(self, store: Store, verbs: Verbs) -> None:
-        self._store = store
-        self._verbs = verbs
-        self._run = store.runner.run
-        # To make a plan takes longer than to look a key up, and a fifth of the time of an add or of a
-        # search for frequent text. So these verbs have shortcuts, where the store offers them.
-        self._write_now: Callable[[Entry], None] | None = _shortcut(store, "write_now")
-        self._read_now: Callable[[str], Entry | None] | None = _shortcut(store, "read_now")
-        self._find_now: Callable[[Search], list[Hit]] | None = _shortcut(store, "find_now")
-
-    def __repr__(self) -> str:
-        return f"SyncMemory(namespace={self.namespace!r}, {self._store.describe()})"
-
-    @_documented_by(Verbs.add)
-    def add(  # noqa: D102
-        self,
-        key: str,
-        value: dict[str, Any],
-        ttl: Duration | None = None,
-        *,
-        sliding: bool = False,
-    ) -> None:
-        if self._write_now is not None and self._verbs.watch is None and self._verbs.upkeep is None:
-            try:
-                self._write_now(entry_for(key, value, ttl, self._verbs.clock(), sliding))
-                return
-            except NotNow:
-                pass
-        self._add(key, value, ttl, **({"sliding": True} if sliding else {}))
-
-    @_documented_by(Verbs.get)
-    def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
-        if self._read_now is not None and self._verbs.watch is None:
-            try:
-                return value_of(self._read_now(key))
-            except NotNow:
-                pass
-        return self._get(key)
-
-    @_documented_by(Verbs.search)
-    def search(  # noqa: D102
-        self, query: str, limit: int | None = 5, mode: SearchMode | None = None
-    ) -> list[dict[str, Any]]:
-        search = search_for(query, limit, mode, self._verbs)
-        if self._find_now is None or self._verbs.watch is not None or search.mode in BY_MEANING:
-            return self._search(query, limit, mode)
-        return values_of(self._find_now(search))
-
-    _add = _called(Verbs.add)
-    _get = _called(Verbs.get)
-    _search = _called(Verbs.search)
-    delete = _called(Verbs.delete)
-    ttl = _called(Verbs.ttl)
-    touch = _called(Verbs.touch)
-    add_many = _called(Verbs.add_many)
-    apply = _called(Verbs.apply)
-    append = _called(Verbs.append)
-    history = _called(Verbs.history)
-    folders = _called(Verbs.folders)
-    get_many = _called(Verbs.get_many)
-    get_records = _called(Verbs.get_records)
-    keys = _called(Verbs.keys)
-    records = _called(Verbs.records)
-    entries = _called(Verbs.entries)
-    hits = _called(Verbs.hits)
-    peek = _called(Verbs.peek)
-    change_token = _called(Verbs.change_token)
-    search_records = _called(Verbs.search_records)
-    count = _called(Verbs.count)
-    why = _called(Verbs.why)
-    pack = _called(Verbs.pack)
-    diagnose = _called(Verbs.diagnose)
-    build_index = _called(Verbs.build_index)
-    embed = _called(Verbs.embed)
-    clear = _called(Verbs.clear)
-    remove = _called(Verbs.remove)
-    take_all = _called(Verbs.take_all)
-    resize = _called(Verbs.resize)
-    undo = _called(Verbs.undo)
-    export = _called(Verbs.export)
-    import_ = _called(Verbs.import_)
-    summarize = _called(Verbs.summarize)
-    forget = _called(Verbs.forget)
-    size = _called(Verbs.size)
-    stats = _called(Verbs.stats)
-    get_backend_info = _called(Verbs.get_backend_info)
-    reconnect = _called(Verbs.reconnect)
-
-    @_documented_by(Verbs.stream_records)
-    def stream_records(  # noqa: D102
-        self,
-        query: str | None = None,
-        limit: int | None = None,
-        mode: SearchMode | None = None,
-        **filters: Unpack[FilterArgs],
-    ) -> Iterator[MemoryRecord]:
-        batches = _watched_batches(self._verbs, query, limit, mode, **filters)
-        return chain.from_iterable(map(self._run, batches))
-
-    @property
-    def watch(self) -> Watch | None:
-        """What sees every verb of this memory, see `Watch`; None, the default, costs nothing."""
-        return self._verbs.watch
-
-    @watch.setter
-    def watch(self, watch: Watch | None) -> None:
-        self._verbs.watch = watch
-
-    @property
-    def default_mode(self) -> SearchMode:
-        """How this memory searches where a verb is called without ``mode``."""
-        return self._verbs.default_mode
-
-    @default_mode.setter
-    def default_mode(self, mode: SearchMode) -> None:
-        self._verbs.default_mode = check_mode(mode, "default_mode")
-
-    @property
-    def weights(self) -> SearchWeights:
-        """How much each signal counts in this memory's rankings."""
-        return self._verbs.options.weights
-
-    @weights.setter
-    def weights(self, weights: SearchWeights) -> None:
-        self._verbs.options = self._verbs.options.weighing(check_weights(weights))
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that counts for this memory, which gives Unix seconds; on a server, that of the server."""
-        return self._verbs.clock
-
-    @property
-    def namespace(self) -> str:
-        """The tenant whose records this memory sees."""
-        return self._store.namespace
-
-    @property
-    def max_size(self) -> int | None:
-        """Capacity in records; None for as many as the server has room for."""
-        return self._store.max_size
-
-    @property
-    def evictions(self) -> int:
-        """How many records have been evicted since the start."""
-        return self._store.evictions
-
-    @property
-    def backend(self) -> str:
-        """Name of what the records are on now, which is ``"in-memory"`` (also in an outage), ``"file"`` or ``"redis"``."""
-        return self._store.backend
-
-    def is_using_redis(self) -> bool:
-        """Returns whether the records are on a server now; False in an outage."""
-        return self._store.is_on_server()
-
-    def outage(self) -> dict[str, Any] | None:
-        """Returns what is known of an outage of the server; None while there is none.
-
-        ``degraded_since`` (Unix seconds), ``degraded_because`` (text), ``writes_waiting`` (records
-        that reach the server when it is back), ``writes_refused`` (as in `get_backend_info`). The
-        server is not asked.
-        """
-        return self._store.outage()
-
-    def close(self) -> None:
-        """Closes all connections. A memory that is used again opens new ones.
-
-        If writes are pending for a server that is away, it is tried once more; writes that remain
-        pending are logged.
-        """
-        self._run(self._store.before_close())
-        self._store.runner.close()
-
-
-def _watched_batches(
-    verbs: Verbs,
-    query: str | None,
-    limit: int | None,
-    mode: SearchMode | None,
-    **filters: Unpack[FilterArgs],
-) -> Iterator[Plan[list[MemoryRecord]]]:
-    """Returns the plans of `Verbs.stream_records`, each as the watch wants it."""
-    batches = verbs.stream_records(query, limit, mode, **filters)
-    watch = verbs.watch
-    if watch is None:
-        return batches
-    return (watch("stream_records", batch, query, limit, mode, **filters) for batch in batches)
-
-
-# After so many records, a stream lets other tasks run.
-_YIELD_EVERY = 64
-
-
-class MemoryPrimitive(NotCopied):
+class MemoryPrimitive(Attributes):
     """The memory of an agent: contexts by key, searched, expiring, evicted when full.
 
     Works at once, without a server:
@@ -475,10 +224,9 @@ class MemoryPrimitive(NotCopied):
         options: SearchOptions,
         meanings: Meanings,
     ) -> None:
-        self._store = store
         # A store on a server counts by the clock of that server.
         clock = getattr(store, "clock", clock)
-        self._verbs = Verbs(store, clock, summarizer, default_mode, options, meanings)
+        super().__init__(store, Verbs(store, clock, summarizer, default_mode, options, meanings))
         self.sync = SyncMemory(store, self._verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
@@ -503,7 +251,7 @@ class MemoryPrimitive(NotCopied):
     ) -> None:
         await self.aclose()
 
-    @_documented_by(Verbs.add)
+    @documented_by(Verbs.add)
     async def add(  # noqa: D102
         self,
         key: str,
@@ -520,7 +268,7 @@ class MemoryPrimitive(NotCopied):
                 pass
         await self._add(key, value, ttl, **({"sliding": True} if sliding else {}))
 
-    @_documented_by(Verbs.get)
+    @documented_by(Verbs.get)
     async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
         if self._read_now is not None and self._verbs.watch is None:
             try:
@@ -529,7 +277,7 @@ class MemoryPrimitive(NotCopied):
                 pass
         return await self._get(key)
 
-    @_documented_by(Verbs.search)
+    @documented_by(Verbs.search)
     async def search(  # noqa: D102
         self, query: str, limit: int | None = 5, mode: SearchMode | None = None
     ) -> list[dict[str, Any]]:
@@ -586,7 +334,7 @@ class MemoryPrimitive(NotCopied):
     ) -> AsyncIterator[MemoryRecord]:
         """Yields what `SyncMemory.stream_records` does; lets other tasks run now and then."""
         given = 0
-        for batch in _watched_batches(self._verbs, query, limit, mode, **filters):
+        for batch in watched_batches(self._verbs, query, limit, mode, **filters):
             for record in await self._arun(batch):
                 yield record
                 given += 1
@@ -599,56 +347,9 @@ class MemoryPrimitive(NotCopied):
         await self._runner.aclose()
 
     @property
-    def watch(self) -> Watch | None:
-        """What sees every verb of this memory, see `Watch`; None, the default, costs nothing."""
-        return self._verbs.watch
-
-    @watch.setter
-    def watch(self, watch: Watch | None) -> None:
-        self._verbs.watch = watch
-
-    @property
     def store(self) -> Store:
         """The store of this memory, for a wrapper that is given to `over`."""
         return self._store
-
-    @property
-    def default_mode(self) -> SearchMode:
-        """How this memory searches where a verb is called without ``mode``."""
-        return self._verbs.default_mode
-
-    @default_mode.setter
-    def default_mode(self, mode: SearchMode) -> None:
-        self._verbs.default_mode = check_mode(mode, "default_mode")
-
-    @property
-    def weights(self) -> SearchWeights:
-        """How much each signal counts in this memory's rankings."""
-        return self._verbs.options.weights
-
-    @weights.setter
-    def weights(self, weights: SearchWeights) -> None:
-        self._verbs.options = self._verbs.options.weighing(check_weights(weights))
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that counts for this memory, which gives Unix seconds; on a server, that of the server."""
-        return self._verbs.clock
-
-    @property
-    def namespace(self) -> str:
-        """The tenant whose records this memory sees."""
-        return self.sync.namespace
-
-    @property
-    def max_size(self) -> int | None:
-        """Capacity in records; None for as many as the server has room for."""
-        return self.sync.max_size
-
-    @property
-    def evictions(self) -> int:
-        """How many records have been evicted since the start."""
-        return self.sync.evictions
 
     # ---- attributes of the class this one takes the place of
 
@@ -674,19 +375,6 @@ class MemoryPrimitive(NotCopied):
         """Number of records."""
         return self.sync.size()
 
-    @property
-    def backend(self) -> str:
-        """As `SyncMemory.backend`."""
-        return self.sync.backend
-
-    def is_using_redis(self) -> bool:
-        """As `SyncMemory.is_using_redis`."""
-        return self.sync.is_using_redis()
-
-    def outage(self) -> dict[str, Any] | None:
-        """As `SyncMemory.outage`."""
-        return self.sync.outage()
-
     def get_backend_info(self) -> dict[str, Any]:
         """As `SyncMemory.get_backend_info`."""
         return self.sync.get_backend_info()
@@ -700,7 +388,7 @@ _VERBS_OF_A_STORE = sorted(
 def _options(language: str, weights: SearchWeights | None) -> SearchOptions:
     """Returns what modes that rank are asked for, checked."""
     if language != DEFAULT_OPTIONS.language:
-        from ..search.ranked.words import check_language  # imported here: compiles patterns
+        from ...search.ranked.words import check_language  # imported here: compiles patterns
 
         check_language(language)
     if weights is None:

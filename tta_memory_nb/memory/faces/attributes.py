@@ -1,0 +1,90 @@
+"""What can be asked of a memory without waiting, the same on both faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...search.indexes import check_mode
+from ...search.options import SearchWeights, check_weights
+from ...search.request import SearchMode
+from ...stores.base import Clock, NotCopied, Store
+from ..verbs import Verbs
+from ..verbs.common import Watch
+
+
+class Attributes(NotCopied):
+    """Settings of a memory, and what is known of its store without asking it.
+
+    Args:
+        store: where the records are.
+        verbs: the verbs of the memory, which have its settings.
+    """
+
+    def __init__(self, store: Store, verbs: Verbs) -> None:
+        self._store = store
+        self._verbs = verbs
+
+    @property
+    def watch(self) -> Watch | None:
+        """What sees every verb of this memory, see `Watch`; None, the default, costs nothing."""
+        return self._verbs.watch
+
+    @watch.setter
+    def watch(self, watch: Watch | None) -> None:
+        self._verbs.watch = watch
+
+    @property
+    def default_mode(self) -> SearchMode:
+        """How this memory searches where a verb is called without ``mode``."""
+        return self._verbs.default_mode
+
+    @default_mode.setter
+    def default_mode(self, mode: SearchMode) -> None:
+        self._verbs.default_mode = check_mode(mode, "default_mode")
+
+    @property
+    def weights(self) -> SearchWeights:
+        """How much each signal counts in this memory's rankings."""
+        return self._verbs.options.weights
+
+    @weights.setter
+    def weights(self, weights: SearchWeights) -> None:
+        self._verbs.options = self._verbs.options.weighing(check_weights(weights))
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that counts for this memory, which gives Unix seconds; on a server, that of the server."""
+        return self._verbs.clock
+
+    @property
+    def namespace(self) -> str:
+        """The tenant whose records this memory sees."""
+        return self._store.namespace
+
+    @property
+    def max_size(self) -> int | None:
+        """Capacity in records; None for as many as the server has room for."""
+        return self._store.max_size
+
+    @property
+    def evictions(self) -> int:
+        """How many records have been evicted since the start."""
+        return self._store.evictions
+
+    @property
+    def backend(self) -> str:
+        """Name of what the records are on now, which is ``"in-memory"`` (also in an outage), ``"file"`` or ``"redis"``."""
+        return self._store.backend
+
+    def is_using_redis(self) -> bool:
+        """Returns whether the records are on a server now; False in an outage."""
+        return self._store.is_on_server()
+
+    def outage(self) -> dict[str, Any] | None:
+        """Returns what is known of an outage of the server; None while there is none.
+
+        ``degraded_since`` (Unix seconds), ``degraded_because`` (text), ``writes_waiting`` (records
+        that reach the server when it is back), ``writes_refused`` (as in `get_backend_info`). The
+        server is not asked.
+        """
+        return self._store.outage()

@@ -1,0 +1,156 @@
+"""SyncMemory: the memory of an agent, called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
+
+from ...entry import Entry
+from ...filters import FilterArgs
+from ...record import MemoryRecord
+from ...search.request import Hit, Search, SearchMode
+from ...stores.base import NotNow, Store
+from ...stores.plan import Plan
+from ...times import Duration
+from ..meaning import BY_MEANING
+from ..verbs import Verbs
+from ..verbs.common import kept_up
+from ..verbs.records import entry_for, value_of
+from ..verbs.search import search_for, values_of
+from .attributes import Attributes
+from .methods import documented_by, result_of, shortcut, shown_as, watched_batches
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _called(
+    verb: Callable[Concatenate[Verbs, P], Plan[T]],
+) -> Callable[Concatenate[SyncMemory, P], T]:
+    """Makes the method of a SyncMemory that carries a verb out."""
+    name = verb.__name__
+
+    def method(self: SyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        plan = kept_up(self._verbs, name, verb(self._verbs, *args, **kwargs))
+        watch = self._verbs.watch
+        return self._run(plan if watch is None else watch(name, plan, *args, **kwargs))
+
+    method.__qualname__ = f"SyncMemory.{name}"
+    return shown_as(verb, method, result_of(verb))
+
+
+class SyncMemory(Attributes):
+    """Every verb of a memory without ``await``; reached as ``memory.sync``.
+
+    ``**filters`` are, for every verb that takes them: ``user``, ``session`` (of keys made by
+    `create_memory_key`), ``prefix`` (of the key), ``since``, ``until`` (instants, inclusive, of
+    the last write) and ``where`` (conditions on fields); see `Filters.build`.
+    """
+
+    def __init__(self, store: Store, verbs: Verbs) -> None:
+        super().__init__(store, verbs)
+        self._run = store.runner.run
+        # To make a plan takes longer than to look a key up, and a fifth of the time of an add or of a
+        # search for frequent text. So these verbs have shortcuts, where the store offers them.
+        self._write_now: Callable[[Entry], None] | None = shortcut(store, "write_now")
+        self._read_now: Callable[[str], Entry | None] | None = shortcut(store, "read_now")
+        self._find_now: Callable[[Search], list[Hit]] | None = shortcut(store, "find_now")
+
+    def __repr__(self) -> str:
+        return f"SyncMemory(namespace={self.namespace!r}, {self._store.describe()})"
+
+    @documented_by(Verbs.add)
+    def add(  # noqa: D102
+        self,
+        key: str,
+        value: dict[str, Any],
+        ttl: Duration | None = None,
+        *,
+        sliding: bool = False,
+    ) -> None:
+        if self._write_now is not None and self._verbs.watch is None and self._verbs.upkeep is None:
+            try:
+                self._write_now(entry_for(key, value, ttl, self._verbs.clock(), sliding))
+                return
+            except NotNow:
+                pass
+        self._add(key, value, ttl, **({"sliding": True} if sliding else {}))
+
+    @documented_by(Verbs.get)
+    def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
+        if self._read_now is not None and self._verbs.watch is None:
+            try:
+                return value_of(self._read_now(key))
+            except NotNow:
+                pass
+        return self._get(key)
+
+    @documented_by(Verbs.search)
+    def search(  # noqa: D102
+        self, query: str, limit: int | None = 5, mode: SearchMode | None = None
+    ) -> list[dict[str, Any]]:
+        search = search_for(query, limit, mode, self._verbs)
+        if self._find_now is None or self._verbs.watch is not None or search.mode in BY_MEANING:
+            return self._search(query, limit, mode)
+        return values_of(self._find_now(search))
+
+    _add = _called(Verbs.add)
+    _get = _called(Verbs.get)
+    _search = _called(Verbs.search)
+    delete = _called(Verbs.delete)
+    ttl = _called(Verbs.ttl)
+    touch = _called(Verbs.touch)
+    add_many = _called(Verbs.add_many)
+    apply = _called(Verbs.apply)
+    append = _called(Verbs.append)
+    history = _called(Verbs.history)
+    folders = _called(Verbs.folders)
+    get_many = _called(Verbs.get_many)
+    get_records = _called(Verbs.get_records)
+    keys = _called(Verbs.keys)
+    records = _called(Verbs.records)
+    entries = _called(Verbs.entries)
+    hits = _called(Verbs.hits)
+    peek = _called(Verbs.peek)
+    change_token = _called(Verbs.change_token)
+    search_records = _called(Verbs.search_records)
+    count = _called(Verbs.count)
+    why = _called(Verbs.why)
+    pack = _called(Verbs.pack)
+    diagnose = _called(Verbs.diagnose)
+    build_index = _called(Verbs.build_index)
+    embed = _called(Verbs.embed)
+    clear = _called(Verbs.clear)
+    remove = _called(Verbs.remove)
+    take_all = _called(Verbs.take_all)
+    resize = _called(Verbs.resize)
+    undo = _called(Verbs.undo)
+    export = _called(Verbs.export)
+    import_ = _called(Verbs.import_)
+    summarize = _called(Verbs.summarize)
+    forget = _called(Verbs.forget)
+    size = _called(Verbs.size)
+    stats = _called(Verbs.stats)
+    get_backend_info = _called(Verbs.get_backend_info)
+    reconnect = _called(Verbs.reconnect)
+
+    @documented_by(Verbs.stream_records)
+    def stream_records(  # noqa: D102
+        self,
+        query: str | None = None,
+        limit: int | None = None,
+        mode: SearchMode | None = None,
+        **filters: Unpack[FilterArgs],
+    ) -> Iterator[MemoryRecord]:
+        batches = watched_batches(self._verbs, query, limit, mode, **filters)
+        return chain.from_iterable(map(self._run, batches))
+
+    def close(self) -> None:
+        """Closes all connections. A memory that is used again opens new ones.
+
+        If writes are pending for a server that is away, it is tried once more; writes that remain
+        pending are logged.
+        """
+        self._run(self._store.before_close())
+        self._store.runner.close()
