@@ -2,7 +2,11 @@
 
     addresses.py   which server a URL means
     options.py     the options of a URL, honoured or refused by name
-    store.py       the verbs of the store, on the server or in an outage
+    store.py       opens the store, and says what it runs on
+    wiring.py      its parts, and how they work together
+    reading.py     verbs that read and find, on the server or in an outage
+    writing.py     verbs that write
+    removing.py    verbs that delete, and take changes back
     outage.py      when an outage begins, and how it ends
     ends.py        the end of the process in an outage
     journal.py     the writes of an outage, and how they reach the server
