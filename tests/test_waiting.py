@@ -17,7 +17,7 @@ from outages import HASTY, PATIENT, everything
 from real_servers import until
 
 from tta_memory_nb import MemoryPrimitive, ServerError, StoreUnavailable
-from tta_memory_nb.stores.redis import commands, line, lines, pool, silence
+from tta_memory_nb.stores.redis import line, lines, namespace, pool, silence
 from tta_memory_nb.stores.redis.connections import Limits
 from tta_memory_nb.stores.redis.pool import Pool
 
@@ -282,7 +282,7 @@ async def test_a_loop_that_is_blocked_while_it_connects_connects(open_memory, he
 
 @FACES
 async def test_keys_are_listed_in_pages(face, memory, monkeypatch, proxy, clock):
-    monkeypatch.setattr(commands, "KEYS_PAGE", 3)
+    monkeypatch.setattr(namespace, "KEYS_PAGE", 3)
     await memory.add_many({f"user{n % 2}:{n}": {"n": n} for n in range(10)})
     await memory.add("user0:gone", {"n": 0}, ttl=1)
     await memory.get("user0:0")
@@ -300,7 +300,7 @@ async def test_keys_are_listed_in_pages(face, memory, monkeypatch, proxy, clock)
 
 
 def test_a_key_that_is_used_while_keys_are_listed_is_listed_once(memory, other, monkeypatch, proxy):
-    monkeypatch.setattr(commands, "KEYS_PAGE", 2)
+    monkeypatch.setattr(namespace, "KEYS_PAGE", 2)
     memory.sync.add_many({f"k{n}": {"n": n} for n in range(5)})
     listing = memory._store.commands.list_keys
     used = iter(["k0", "k4"])

@@ -10,7 +10,8 @@
     outage.py      when an outage begins, and how it ends
     ends.py        the end of the process in an outage
     journal.py     the writes of an outage, and how they reach the server
-    commands.py    what the server is asked, and what its replies mean
+    commands.py    what the server is asked about records, and what its replies mean
+    namespace.py   the same about the namespace as a whole
     calls.py       how scripts are called, and how the time is asked for
     failover.py    what a server has acknowledged last, and another primary may lack
     retrying.py    a thread that tries to reach a server that is away

@@ -9,7 +9,8 @@ from ...search.request import Hit, Search
 from ..locks import Ticket
 from ..plan import Plan
 from . import scripts
-from .commands import PAGE, Commands
+from .commands import Commands
+from .namespace import PAGE
 from .operations import MOST_BYTES
 from .partial import Replicas, Synced
 
