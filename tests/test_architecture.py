@@ -26,6 +26,7 @@ LAYERS: dict[str, int] = {
         (
             "filters",
             "folders",
+            "conversation",
             "urls",
             "services",
             "table",

@@ -92,6 +92,9 @@ OPERANDS = {
     "pack": "rain",
     "forget": "--keep-per-session 5",
     "summarize": "--into summary",
+    "touch": "k",
+    "append": "ann monday text",
+    "history": "ann monday",
 }
 """What makes a line of a command valid, apart from the flag that is tested."""
 

@@ -1,6 +1,7 @@
 """Records as pandas DataFrames, and how these are shown. Only this package imports pandas."""
 
-from .build import differences_frame, facts_frame, hits_frame, records_frame
+from .build import differences_frame, facts_frame, folders_frame, hits_frame, records_frame
+from .conversation import conversation_frame
 from .explained import explained_frame, matched_words, why_frame
 from .findings import findings_frame
 from .forgotten import forgetting_html, forgotten_frame
@@ -11,11 +12,13 @@ from .summarized import looked_frame, summary_html
 
 __all__ = [
     "changes_frame",
+    "conversation_frame",
     "differences_frame",
     "evaluation_frame",
     "explained_frame",
     "facts_frame",
     "findings_frame",
+    "folders_frame",
     "forgetting_html",
     "forgotten_frame",
     "frame_html",

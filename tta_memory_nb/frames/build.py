@@ -105,6 +105,15 @@ def facts_frame(facts: Mapping[str, Any], name: str) -> pd.DataFrame:
     return frame
 
 
+def folders_frame(folders: Sequence[str]) -> pd.DataFrame:
+    """Returns a table with the single column ``folder``, in the order given."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"folder": pd.Series([portable(each) for each in folders], dtype=object)})
+    frame.attrs[PATHS_ATTR] = None  # displayed like the tables of records, without being one
+    return frame
+
+
 def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
     """Returns a table with a row for each field that differs, and at least one for each record.
 

@@ -19,6 +19,7 @@ from ..errors import harmless
 from ..monospace import padded, width
 from ..table import ABSENT, INSTANTS, META, PATHS_ATTR, column_path
 from .build import SHOWN_ATTR
+from .conversation import is_conversation, lay_out_conversation
 from .explained import EXPLAINED_ATTR, is_explained
 from .findings import is_findings, lay_out_findings
 from .layout import (
@@ -114,6 +115,8 @@ def _nothing(frame: pd.DataFrame) -> str:
     """Returns what a table without rows says in place of its headings."""
     if is_findings(frame):
         return "Nothing was found."
+    if is_conversation(frame):
+        return "No messages were appended to this session."
     query = frame.attrs.get(SHOWN_ATTR, {}).get("query", "")
     if query:
         shown = harmless(query if len(query) <= _MOST_OF_QUERY else f"{query[:_MOST_OF_QUERY]}…")
@@ -129,6 +132,7 @@ def _is_whole(frame: pd.DataFrame) -> bool:
     return (
         is_explained(frame)
         or is_findings(frame)
+        or is_conversation(frame)
         or (
             frame.attrs[PATHS_ATTR] is not None
             and frame.index.name == "key"
@@ -155,6 +159,9 @@ def _columns(frame: pd.DataFrame) -> tuple[list[Column], int]:
     if is_findings(frame):
         cells = {name: frame[name].tolist() for name in names}
         return lay_out_findings([str(check) for check in frame.index], cells), 0
+    if is_conversation(frame):
+        cells = {name: frame[name].tolist() for name in names}
+        return lay_out_conversation([str(key) for key in frame.index], cells), 0
     unusual = frame.attrs[PATHS_ATTR]
     paths = {
         name: tuple(unusual.get(name) or column_path(name))

@@ -43,7 +43,7 @@ def messages_of(values: Iterable[dict[str, Any]], now: float, ttl: float | None)
         InvalidArgument: values that are no list, more of them than can be written in one step.
         NotStorable: a value; the path starts with its place.
     """
-    if isinstance(values, (str, Mapping)):
+    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
         raise InvalidArgument.about("values", values, "give a list of JSON objects")
     entries = [
         new_entry("?", value, now, ttl, f"values[{number}]") for number, value in enumerate(values)

@@ -34,7 +34,7 @@ _CHOICES = {
     "import.format": ("jsonl", "csv", "parquet", "json"),
     "export.format": ("jsonl", "csv", "parquet"),
 }
-_TAKE_KEYS = ("get", "delete", "add")
+_TAKE_KEYS = ("get", "touch", "delete", "add")
 _KEYS_IN_FLAGS = ("judge.wrong", "judge.forget", "search.expect")
 
 
@@ -86,6 +86,10 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
         return _starting(typed, _keys(nb, typed))
     if command.name in ("judge", "why"):
         return _starting(typed, _keys(nb, typed)) if words else None
+    if command.name in ("append", "history") and len(words) < 2:
+        if not words:
+            return _starting(typed, _parts_of_keys(nb, "user", prefix=typed))
+        return _starting(typed, _parts_of_keys(nb, "session", prefix=f"{words[0]}:{typed}"))
     if command.name == "help":
         return _starting(typed, COMMANDS)
     if command.name == "use" and not words:

@@ -1,9 +1,10 @@
 """The subcommands of ``%memory``, one function each. No IPython here.
 
-    reading.py     get, list
+    reading.py     get, list, folders
+    conversing.py  append, history
     searching.py   search, why, suggest
     packing.py     pack
-    writing.py     add, delete, clear, undo
+    writing.py     add, touch, delete, clear, undo
     digesting.py   summarize, forget
     transfer.py    import, export
     judging.py     judge, evaluate, tune
@@ -22,6 +23,7 @@ from __future__ import annotations
 from ...errors import InvalidArgument
 from ..arguments import Syntax, Word, did_you_mean
 from . import (
+    conversing,
     digesting,
     doctor,
     judging,
@@ -53,11 +55,15 @@ COMMANDS: dict[str, Command] = {
     "suggest": searching.suggest,
     "pack": packing.pack,
     "list": reading.list_,
+    "folders": reading.folders,
+    "append": conversing.append,
+    "history": conversing.history,
     "judge": judging.judge,
     "evaluate": judging.evaluate,
     "tune": judging.tune,
     "explore": views.explore,
     "doctor": doctor.doctor,
+    "touch": writing.touch,
     "delete": writing.delete,
     "clear": writing.clear,
     "summarize": digesting.summarize,

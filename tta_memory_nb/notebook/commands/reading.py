@@ -1,4 +1,4 @@
-"""Commands that read records: get, list."""
+"""Commands that read records and their keys: get, list, folders."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Unpack, cast
 from ...errors import InvalidArgument
 from ...filters import FilterArgs
 from ...search.paging import ListOrder
-from ..arguments import Limit, Words
-from .base import Notebook, Reply, some_of
+from ..arguments import Limit, Word, Words
+from .base import Notebook, Reply, shown, some_of
 from .keys import check_all_exist, keys_of, no_record
 
 
@@ -67,3 +67,21 @@ def list_(
     is_rest = limit is None or len(records) < limit
     total = len(records) if is_rest and not skipped else memory.count(**filters)
     return Reply(some_of(len(records), total), records_frame(records, now=nb.clock()))
+
+
+def folders(nb: Notebook, prefix: Word | None = None, *, depth: int | None = None) -> Reply:
+    """List the folders of keys: what stands before the last / of each, every folder once.
+
+      %memory folders
+      %memory folders /users/ --depth 2
+
+    Flags:
+        depth: only so many parts of each folder; /users/alice has two
+    """
+    found = nb.memory.sync.folders("" if prefix is None else prefix, depth)
+    if not found:
+        within = "" if prefix is None else f" that begins with {shown(prefix)}"
+        return Reply(f"no key{within} has a folder: a part before a /")
+    from ...frames import folders_frame
+
+    return Reply("1 folder" if len(found) == 1 else f"{len(found):,} folders", folders_frame(found))

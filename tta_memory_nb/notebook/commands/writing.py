@@ -1,4 +1,4 @@
-"""Commands that change records: add, delete, clear, undo."""
+"""Commands that change records: add, touch, delete, clear, undo."""
 
 from __future__ import annotations
 
@@ -40,6 +40,25 @@ def add(
     unless = " unless it is read" if sliding else ""
     expiry = "" if seconds is None else f", expires in {seconds:,.12g} s{unless}"
     return Reply(f"stored {shown(key)}{expiry}")
+
+
+def touch(nb: Notebook, keys: Words, *, ttl: Duration | None = None) -> Reply:
+    """Let records expire later, and make them the newest, without writing them again.
+
+      %memory touch alice:monday --ttl 7d
+      %memory touch {df.index}
+
+    Flags:
+        ttl: time from now until the records expire; without it, only the time of records that slide begins again
+    """
+    wanted = keys_of(keys)
+    seconds = None if ttl is None else duration(ttl)
+    check_all_exist(nb, wanted)
+    touched = nb.memory.sync.touch(wanted, seconds)
+    if not touched:
+        raise no_record(nb, wanted[0])
+    expiry = "" if seconds is None else f", expires in {seconds:,.12g} s"
+    return Reply(f"touched {count_records(touched)}{expiry}")
 
 
 def delete(nb: Notebook, keys: Words) -> Reply:
