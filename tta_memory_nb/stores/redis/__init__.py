@@ -24,6 +24,7 @@
     payload.py     a record as bytes: header and text, compressed or not
     keys.py        names of a namespace's keys on the server
     replica.py     a copy of the namespace in this process
+    knowledge.py   what it knows, and the single steps that change it
     position.py    how far a replica knows the server
     partial.py     replicas of what filters name
     runner.py      carries plans out, with await or without
