@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from outages import everything
 
-from tta_memory_nb.stores.redis import replica
+from tta_memory_nb.stores.redis import knowledge
 
 if TYPE_CHECKING:
     from tta_memory_nb import MemoryPrimitive
@@ -20,7 +20,7 @@ MOST = 5
 @pytest.fixture
 def searched(monkeypatch: pytest.MonkeyPatch, memory: MemoryPrimitive, other: Any) -> Any:
     """The replica of a memory that has searched, while another client goes on writing."""
-    monkeypatch.setattr(replica, "_MOST_AHEAD", MOST)
+    monkeypatch.setattr(knowledge, "_MOST_AHEAD", MOST)
     other.sync.add_many({f"other:{n}": {"text": "note"} for n in range(10)})
     assert memory.sync.count("note") == 10
     store: Any = memory._store
