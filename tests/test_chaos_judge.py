@@ -344,6 +344,23 @@ def test_a_client_need_not_know_what_others_have_written(told):
     assert Judge(told.history, [K]).known_losses("b") == {}
 
 
+def test_a_rollback_brings_back_what_was_lost_since_the_snapshot(told):
+    told.call("a", "add", sets=1)
+    told.mark("snapshot")
+    told.mark("lost")
+    assert Judge(told.history, [K]).known_losses("a") == {K: 1}
+    told.mark("rollback")
+    assert Judge(told.history, [K]).known_losses("a") == {}
+
+
+def test_a_rollback_brings_nothing_back_that_was_lost_before_the_snapshot(told):
+    told.call("a", "add", sets=1)
+    told.mark("lost")
+    told.mark("snapshot")
+    told.mark("rollback")
+    assert Judge(told.history, [K]).known_losses("a") == {K: 1}
+
+
 # ---- undo
 
 
@@ -403,50 +420,44 @@ def test_a_failing_schedule_is_made_as_small_as_possible():
 # ---- writes on condition, expiries that are put off, messages
 
 
-def test_a_write_on_condition_is_made_if_nothing_has_changed():
-    told = Told()
+def test_a_write_on_condition_is_made_if_nothing_has_changed(told):
     told.call("a", "add", sets=1)
-    told.call("b", "swap", sets=2, swapped=(1, True))
+    told.call("b", "swap", sets=2, swapped=(1, True, True))
     assert told.problems(2) == []
 
 
-def test_a_write_on_condition_that_ignores_a_change_is_wrong():
-    told = Told()
+def test_a_write_on_condition_that_ignores_a_change_is_wrong(told):
     told.call("a", "add", sets=1)
     told.call("a", "add", sets=2)
-    told.call("b", "swap", sets=3, swapped=(1, True))
+    told.call("b", "swap", sets=3, swapped=(1, True, True))
     assert "swap of 1 writes 3" in told.problems(3)[0]
 
 
-def test_two_writes_on_the_same_condition_are_wrong():
-    told = Told()
+def test_two_writes_on_the_same_condition_are_wrong(told):
     told.call("a", "add", sets=1)
     one = told.begin("a", "swap", sets=2)
     other = told.begin("b", "swap", sets=3)
-    told.end(one, swapped=(1, True))
-    told.end(other, swapped=(1, True))
+    told.end(one, swapped=(1, True, True))
+    told.end(other, swapped=(1, True, True))
     assert told.problems(3) != []
 
 
-def test_a_conflict_without_a_change_is_wrong():
-    told = Told()
+def test_a_conflict_without_a_change_is_wrong(told):
     told.call("a", "add", sets=1)
-    told.call("b", "swap", swapped=(1, False))
+    told.call("b", "swap", swapped=(1, False, True))
     assert "finds another one" in told.problems(1)[0]
 
 
-def test_a_conflict_with_a_change_in_the_middle_is_right():
-    told = Told()
+def test_a_conflict_with_a_change_in_the_middle_is_right(told):
     told.call("a", "add", sets=1)
     swap = told.begin("b", "swap")
     told.call("a", "add", sets=2)
-    told.end(swap, swapped=(1, False))
+    told.end(swap, swapped=(1, False, True))
     assert told.problems(2) == []
 
 
 @pytest.mark.parametrize(("ttl", "is_wrong"), [(5.0, True), (10_000_000.0, False)])
-def test_a_record_lives_as_long_as_it_was_touched_for(ttl, is_wrong):
-    told = Told()
+def test_a_record_lives_as_long_as_it_was_touched_for(told, ttl, is_wrong):
     told.call("a", "add", sets=1, ttl=100.0, at=0.0)
     call = told.begin("b", "touch", at=1.0)
     call.touches, call.ttl = (K,), ttl
@@ -473,8 +484,7 @@ def appended(told: Told, client: str, *numbers: int) -> Call:
         ([1, 2, 3, 3], "more than once"),
     ],
 )
-def test_each_message_is_there_once_and_in_order(numbers, wrong):
-    told = Told()
+def test_each_message_is_there_once_and_in_order(told, numbers, wrong):
     appended(told, "a", 1)
     if wrong == "lacks the messages":
         appended(told, "b", 2)
@@ -486,8 +496,7 @@ def test_each_message_is_there_once_and_in_order(numbers, wrong):
     assert wrong in " ".join(problems) if wrong else problems == []
 
 
-def test_a_message_of_another_key_is_wrong():
-    told = Told()
+def test_a_message_of_another_key_is_wrong(told):
     appended(told, "a", 1)
     told.history.log = [("log:other", 1)]
     assert "other keys" in told.problems(None)[0]

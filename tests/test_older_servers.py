@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from backends import Clock
 from network import Proxy
 from real_servers import Server, need, redis_8, until, valkey
 
@@ -78,6 +79,65 @@ def everything(memory: MemoryPrimitive) -> dict[str, Any]:
 def lost_on_server(memory: MemoryPrimitive) -> int:
     count: int = memory.get_backend_info()["lost_on_server"]
     return count
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize("first", ["append", "add"])
+def test_numbers_ahead_of_the_server_s_clock_hide_no_loss(
+    was_there, first, open_memory, client, go_back
+):
+    # Messages are numbered by the instant, and the machine that the server comes back on may be behind.
+    ahead = Clock(4e9)
+    agent, other = open_memory(clock=ahead), open_memory(clock=ahead)
+    if was_there:
+        open_memory(clock=ahead).sync.add_many(notes("kept"))
+    client.save()
+    if first == "add":
+        agent.sync.add("before", {"text": "a note"})
+    [message] = agent.sync.append("ann", "mon", [{"text": "a message"}])
+    agent.sync.add("after", {"text": "a note"})
+    lost = {"after", message, *(["before"] if first == "add" else [])}
+    go_back()
+    other.sync.add("new", {"text": "counts on"})
+    agent.sync.reconnect()
+    assert (lost_on_server(agent), lost_on_server(other)) == (len(lost), 0)
+    assert agent.sync.get("after") is None
+    assert agent.sync.reconnect(restore_from_here=True) is True
+    there = {"new", *lost, *(notes("kept") if was_there else ())}
+    assert set(everything(agent)) == set(everything(other)) == there
+
+
+def test_what_was_lost_stays_lost_when_the_server_comes_back_older_again(
+    open_memory, client, server, go_back
+):
+    agent = open_memory()
+    agent.sync.add_many({"written": {"n": 1}, "deleted": {"n": 1}})
+    client.save()
+    agent.sync.add("written", {"n": 2})
+    agent.sync.delete("deleted")
+    client.flushall()
+    agent.sync.close()
+    agent.sync.reconnect()
+    assert lost_on_server(agent) == 1  # there is nothing to delete
+    agent.sync.add("later", {"n": 3})
+    go_back()
+    agent.sync.reconnect()
+    assert everything(agent) == {"written": {"n": 1}, "deleted": {"n": 1}}
+    assert lost_on_server(agent) == 3
+    assert agent.sync.reconnect(restore_from_here=True) is True
+    assert everything(agent) == {"written": {"n": 2}, "later": {"n": 3}}
+
+
+def test_a_namespace_that_began_while_it_was_used_has_lost_nothing(open_memory):
+    agent = open_memory(clock=Clock(4e9))
+    agent.sync.append("ann", "mon", [{"text": "a message"}])
+    agent.sync.add("k", {"n": 1})
+    agent.sync.delete("k")
+    agent.sync.resize(1)
+    agent.sync.add("l", {"n": 2})  # pushes the message out
+    agent.sync.close()
+    agent.sync.reconnect()
+    assert lost_on_server(agent) == 0
 
 
 @pytest.mark.parametrize("first", ["search", "get", "add", "keys", "reconnect"])

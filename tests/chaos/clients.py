@@ -31,8 +31,7 @@ T = TypeVar("T")
 
 Answer: TypeAlias = dict[str, Any]
 """What a verb said of keys: ``reads`` (number or None), ``exists``, ``deleted``; of a change that can be taken
-back ``written`` and ``removed``; of an undo ``restored`` and ``taken``; of a write on condition ``swapped``, the
-number that was read, and whether the write was made; the keys of messages that were ``appended``."""
+back ``written`` and ``removed``; of an undo ``restored`` and ``taken``; of a write on condition ``swapped``; the keys of messages that were ``appended``."""
 
 SESSION = ("log", "1")
 """User and session to which messages are appended."""
@@ -52,6 +51,20 @@ def _numbers(found: Iterable[Any]) -> dict[str, int]:
 
 def _entries(entries: Iterable[Any]) -> dict[str, int]:
     return {entry.key: entry.value()["n"] for entry in entries}
+
+
+class Swapped(NamedTuple):
+    """What a client knows of a write on condition.
+
+    Attributes:
+        read: the number that was read; None if there was no record.
+        is_done: whether the write was made.
+        was_online: whether the client was connected between the read and the write.
+    """
+
+    read: int | None
+    is_done: bool
+    was_online: bool
 
 
 def call_of(
@@ -170,21 +183,23 @@ def call_of(
     raise AssertionError(f"no verb {name}{args}")
 
 
-async def _swap(memory: MemoryPrimitive, key: str, number: int) -> tuple[int | None, bool]:
-    """Reads a record, and writes it anew if it is still the same; returns what was read, and whether it was."""
+async def _swap(memory: MemoryPrimitive, key: str, number: int) -> Swapped:
+    """Reads a record, and writes it anew if it is still the same."""
     found = await memory.get_records([key])
+    was_online = memory.is_using_redis()
     with suppress(Conflict):
         await memory.apply({key: value_of(number)}, expect={key: _version(found)})
-        return _number(found), True
-    return _number(found), False
+        return Swapped(_number(found), True, was_online)
+    return Swapped(_number(found), False, was_online)
 
 
-def _swap_now(memory: MemoryPrimitive, key: str, number: int) -> tuple[int | None, bool]:
+def _swap_now(memory: MemoryPrimitive, key: str, number: int) -> Swapped:
     found = memory.sync.get_records([key])
+    was_online = memory.is_using_redis()
     with suppress(Conflict):
         memory.sync.apply({key: value_of(number)}, expect={key: _version(found)})
-        return _number(found), True
-    return _number(found), False
+        return Swapped(_number(found), True, was_online)
+    return Swapped(_number(found), False, was_online)
 
 
 def _version(found: list[MemoryRecord]) -> Any:

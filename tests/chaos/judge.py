@@ -237,6 +237,11 @@ class Judge:
             for call in history.calls
             for number, ttl in call.sets.values()
         }
+        self._ends = {
+            number: inf if call.end is None else call.end
+            for call in history.calls
+            for number, _ in call.sets.values()
+        }
 
     def problems(self) -> list[str]:
         """Returns what was wrong, each in one paragraph."""
@@ -253,10 +258,17 @@ class Judge:
         These are its own acknowledged writes that nobody has replaced before or since.
         """
         snapshot, found = 0, {}
+        lost: set[int] = set()  # before the snapshot
         for mark in self._history.marks:
             if mark.kind == "snapshot":
-                snapshot = mark.end
+                snapshot, lost = mark.end, set(found.values())
                 continue
+            if mark.kind == "rollback":  # it also brings back what was lost since the snapshot
+                found = {
+                    key: number
+                    for key, number in found.items()
+                    if number in lost or self._ends[number] > snapshot
+                }
             since = snapshot if mark.kind == "rollback" else 0
             for key in self._keys:
                 for call in self._history.of(client):
@@ -314,7 +326,8 @@ class Judge:
         if answered and online:
             yield from self._of_answer(key, call)
             if key in call.result.get("swapped", {}):
-                yield from self._of_swap(key, call, *call.result["swapped"][key])
+                read, is_done, *_ = call.result["swapped"][key]
+                yield from self._of_swap(key, call, read, is_done)
                 return
         if (
             self._history.has_failovers

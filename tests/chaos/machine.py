@@ -21,7 +21,16 @@ from real_servers import until
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis import outage
 
-from .clients import PATIENCE, Awaited, Called, Forked, Process, ProcessEnded, ProcessRaised
+from .clients import (
+    PATIENCE,
+    Awaited,
+    Called,
+    Forked,
+    Process,
+    ProcessEnded,
+    ProcessRaised,
+    Swapped,
+)
 from .history import Call, History
 from .judge import Judge
 from .schedule import KEYS, WORLD, Schedule, Step
@@ -244,9 +253,11 @@ class _Run:
             call.outcome = "ok"
             if "written" in call.result:
                 self._answers[call.client, step.args[0]] = call.result
-            for key, (_, is_done) in call.result.get("swapped", {}).items():
-                if not is_done:
+            for key, told in call.result.get("swapped", {}).items():
+                swapped = Swapped(*told)
+                if not swapped.is_done:
                     del call.sets[key]
+                call.was_online &= swapped.was_online
         call.until = self._clock()
         call.is_online = client.is_online()
         call.end = self._history.see(call.client, call.is_online)

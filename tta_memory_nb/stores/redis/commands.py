@@ -207,10 +207,10 @@ class Commands(NamespaceCommands):
                 "read them with history()",
                 "LOST",
             )
-        _, end, first, last, _, self.evictions, capacity, *_ = reply
+        start, end, first, last, _, self.evictions, capacity, *_ = reply
         for entry, number in zip(entries, range(first, last + 1), strict=True):
             entry.key = message_key(owner, number)
-        self.note(end, capacity)
+        self.note(end, capacity, start)
         self._has_put(entries, reply)
         return [entry.key for entry in entries]
 

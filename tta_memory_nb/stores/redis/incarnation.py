@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from itertools import chain
-from math import nan
+from math import inf, nan
 from threading import Lock
 from typing import Any, NamedTuple, TypeAlias
 
@@ -50,15 +50,17 @@ class Loss(NamedTuple):
     Attributes:
         found: the entry that was written, or the instant of a deletion in Unix seconds.
         since: the counter that the server has come back with.
+        counter: the number of the write, or the counter at the deletion.
     """
 
     found: Entry | float
     since: int
+    counter: int
 
     @property
     def version(self) -> int:
         """The number of the write; 0 of a deletion."""
-        return 0 if isinstance(self.found, float) else self.found._write_seq
+        return 0 if isinstance(self.found, float) else self.counter
 
     @property
     def at(self) -> float:
@@ -111,6 +113,7 @@ class Incarnation:
         # its incarnation began with. Of the writes with numbers in between it may have lost any.
         self._gaps: set[Gap] = set()
         self._beginnings: set[int] = set()  # that were heard of
+        self._oldest: float = inf  # the first counter that was seen
         # This process's last deletions: the counter at each, and its instant.
         self._deletions: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
@@ -133,7 +136,7 @@ class Incarnation:
         self._greeted((yield (*self._greeting[:-1], AtSending(sent))), asked)
 
     def _greeted(self, reply: Any, asked: float) -> None:
-        seconds, micros, may_ask, counter, beginnings, must_greet, evicted = reply
+        seconds, micros, may_ask, counter, beginnings, restarts, must_greet, evicted = reply
         self.must_greet = bool(must_greet)
         if evicted:
             logger.warning(
@@ -143,12 +146,20 @@ class Incarnation:
             )
         server = int(seconds) + int(micros) / 1e6 if seconds else nan
         self._clock.measured(server, asked, may_ask=bool(may_ask))
+        heard: dict[int, int] = {}
+        for each in beginnings.split(b",")[:-1]:
+            began, came_back_with = map(int, each.split(b":"))
+            heard[began] = came_back_with
+        restarted = set(map(int, restarts.split(b",")[:-1]))
         with self._lock:
-            for each in beginnings.split(b",")[:-1]:
-                began, came_back_with = map(int, each.split(b":"))
+            if self._beginnings and self._beginnings.isdisjoint(heard):
+                restarted.update(heard)  # another namespace has the name now
+            for began, came_back_with in heard.items():
                 # Higher numbers than were seen were given in an outage, by this process itself.
                 if began not in self._beginnings and came_back_with < self.seen:
-                    self._missing((came_back_with, min(began, self.seen + 1)))
+                    is_later = began in restarted or (not came_back_with and self._oldest < began)
+                    until = self.seen + 1 if is_later else min(began, self.seen + 1)
+                    self._missing((came_back_with, until))
                 self._beginnings.add(began)
             if not counter and self.seen:
                 # There is no namespace any more. So the server has lost all of it.
@@ -162,9 +173,16 @@ class Incarnation:
         # A number that was seen is higher if the namespace has begun since this process greeted the server first.
         self.setbacks += gap[1] > self.seen
 
-    def note(self, counter: int) -> None:
-        """Notes that the server's counter has come up to a number."""
+    def note(self, counter: int, before: int | None = None) -> None:
+        """Notes that the server's counter has come up to a number.
+
+        Args:
+            counter: the number.
+            before: what the counter was before; None if that is not known.
+        """
         self.seen = max(self.seen, counter)
+        if self._oldest == inf:
+            self._oldest = counter if before is None else before
 
     def deleted(self, keys: Iterable[str], counter: int) -> None:
         """Notes own deletions."""
@@ -190,8 +208,12 @@ class Incarnation:
             gaps, self._gaps = self._gaps, set()
         lost: dict[str, Loss] = {}
         try:
-            for gap in sorted(gaps):
-                lost |= yield from self._lost_in(gap, ask)
+            for since, until in sorted(gaps):
+                lost |= yield from self._lost_in((since, until), ask)
+                # What was lost before is not replaced by what the server has come back with now.
+                for key, loss in list(self.lost.items()):
+                    if since < loss.counter < until:
+                        self.lost[key] = loss._replace(since=max(since, loss.since))
         except BaseException:  # an outage, Ctrl-C: the next one looks for it again
             self._gaps |= gaps
             raise
@@ -218,12 +240,12 @@ class Incarnation:
     def _lost_in(self, gap: Gap, ask: Ask) -> Plan[dict[str, Loss]]:
         now, (since, until) = self._clock(), gap
         written = {
-            entry.key: Loss(entry, since)
+            entry.key: Loss(entry, since, entry._write_seq)
             for entry in self._replicas.known()
             if since < entry._write_seq < until and not isinstance(entry, Unreadable)
         }
         deleted = {
-            key: Loss(at, since)
+            key: Loss(at, since, counter)
             for key, (counter, at) in list(self._deletions.items())
             if since < counter < until
         }
@@ -252,7 +274,7 @@ class Incarnation:
             Write("delete", found, keys=(key,))
             if isinstance(found, float)
             else Write("set", found.updated_at, entries=(copy(found),), kept=(found,))
-            for key, (found, _) in list(self.lost.items())
+            for key, (found, *_) in list(self.lost.items())
             if isinstance(found, float) or found.expires_at is None or found.expires_at > now
         ]
         return min((loss.since for loss in list(self.lost.values())), default=0), writes

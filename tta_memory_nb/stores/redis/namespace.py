@@ -73,13 +73,18 @@ class NamespaceCommands(Calls):
         if client is not None:
             yield ("HDEL", self.keys[3], b"client:" + client, b"seen:" + client)
 
-    def note(self, end: int, capacity: int | None = None) -> int:
+    def note(self, end: int, capacity: int | None = None, start: int | None = None) -> int:
         """Records the server's counter, and the capacity if the reply has it (-1: no limit).
+
+        Args:
+            end: the counter.
+            capacity: how many records the namespace has room for.
+            start: what the counter was before, where that may be much less.
 
         Returns:
             The highest value of the counter that was seen.
         """
-        self.incarnation.note(end)
+        self.incarnation.note(end, start)
         if capacity is not None:
             self.max_size = None if capacity < 0 else capacity
         return self.seen

@@ -8,7 +8,11 @@
 -- that it began with, and the counter that the server had come back with. Of the writes with a higher number than that counter,
 -- the server may have lost any.
 --
--- Returns seconds, microseconds, whether the user may ask for them, the counter ('' if there is none), `incarnations`, and
+-- `restarts` holds the numbers of the beginnings that no connection has outlived. When a client first hears of one of these, it has seen
+-- no number of the new incarnation yet; so those that it has seen are of earlier ones, also numbers beyond that beginning: the
+-- clock of the machine that the server comes back on may be behind, and messages are numbered by the instant.
+--
+-- Returns seconds, microseconds, whether the user may ask for them, the counter ('' if there is none), `incarnations`, `restarts`,
 -- whether a new incarnation could not be noted because the server cannot write now, and which keys the server has evicted.
 local call, pcalled = redis.call, redis.pcall
 local VALUES, ORDER, EXPIRIES, META, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -29,14 +33,14 @@ end
 for i, kind in ipairs({'hash', 'zset', 'zset', 'hash', 'zset'}) do
   local found = call('TYPE', KEYS[i]).ok
   -- Another program uses the name. Verbs meet the error, and a clear makes room.
-  if found ~= 'none' and found ~= kind then return {time[1], time[2], may_ask, '0', '', 0, ''} end
+  if found ~= 'none' and found ~= kind then return {time[1], time[2], may_ask, '0', '', '', 0, ''} end
 end
-local meta = call('HMGET', META, 'seq', 'incarnation', 'incarnations', 'format')
-local seq, known, beginnings = tonumber(meta[1]), meta[2], meta[3] or ''
+local meta = call('HMGET', META, 'seq', 'incarnation', 'incarnations', 'format', 'restarts')
+local seq, known, beginnings, restarts = tonumber(meta[1]), meta[2], meta[3] or '', meta[5] or ''
 local has_values, has_order = call('EXISTS', VALUES) == 1, call('EXISTS', ORDER) == 1
 local lacks_meta = not seq and has_values
 if (not seq and not lacks_meta) or (meta[4] and meta[4] ~= '1' and meta[4] ~= '1+index') then
-  return {time[1], time[2], may_ask, '', beginnings, 0, ''}
+  return {time[1], time[2], may_ask, '', beginnings, restarts, 0, ''}
 end
 seq = seq or 0
 
@@ -108,10 +112,14 @@ if can_write then
   if not has_values and call('HEXISTS', META, 'index') == 1 then call('HSET', META, 'index', number) end
   if lacks_order or lacks_expiries or lacks_meta then list() end
   call('HSET', META, 'seq', number, 'epoch', number, 'incarnations', beginnings)
+  if is_other then
+    restarts = string.match(restarts .. number .. ',', ('%d*,?'):rep(16) .. '$')  -- the last 16
+    call('HSET', META, 'restarts', restarts)
+  end
   if lacks_meta then call('HSET', META, 'format', '1') end
   if call('EXISTS', EXPIRIES) == 1 then call('HSET', META, 'expiring', 1) else call('HDEL', META, 'expiring') end
   if here ~= '' then call('HSET', META, 'incarnation', here) end
   call('HDEL', META, 'logged')
   seq = began
 end
-return {time[1], time[2], may_ask, string.format('%.0f', seq), beginnings, is_new and not can_write and 1 or 0, evicted}
+return {time[1], time[2], may_ask, string.format('%.0f', seq), beginnings, restarts, is_new and not can_write and 1 or 0, evicted}
