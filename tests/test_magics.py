@@ -95,6 +95,7 @@ OPERANDS = {
     "touch": "k",
     "append": "ann monday text",
     "history": "ann monday",
+    "proposals": "x --reject",
 }
 """What makes a line of a command valid, apart from the flag that is tested."""
 

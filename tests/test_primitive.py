@@ -28,6 +28,7 @@ from tta_memory_nb import (
 )
 from tta_memory_nb.entry import Entry
 from tta_memory_nb.filters import FilterArgs
+from tta_memory_nb.memory.proposing.proposal import Proposal
 from tta_memory_nb.memory.verbs import Verbs
 from tta_memory_nb.search.request import Hit, Search
 from tta_memory_nb.stores.base import Change
@@ -332,11 +333,12 @@ async def test_a_refusal_reaches_the_awaiting_caller():
 
 
 class Scene(NamedTuple):
-    """A memory with records, a change that removed one, and a path for a file."""
+    """A memory with records, a change that removed one, a path for a file, and a proposal that is pending."""
 
     memory: MemoryPrimitive
     gone: Change
     path: Path
+    proposal: Proposal
 
 
 @pytest.fixture
@@ -352,7 +354,9 @@ def scene(tmp_path: Path) -> Callable[..., Scene]:
             clock=Clock(),
         )
         memory.sync.add_many({f"ann:{n}": {"text": f"rain {n}"} for n in range(8)}, ttl=60)
-        return Scene(memory, memory.sync.remove(["ann:7"]), tmp_path / "records.jsonl")
+        proposal = memory.sync.propose("add", "ann:1", {"text": "hail"})
+        removed = memory.sync.remove(["ann:7"])
+        return Scene(memory, removed, tmp_path / "records.jsonl", proposal)
 
     return make_scene
 
@@ -382,6 +386,10 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "count": lambda face, _: face.count("rain"),
     "why": lambda face, _: face.why("rain", "ann:1", 1, user="bob"),
     "forget": lambda face, _: face.forget(ForgetPolicy(max_records=3), True, user="ann"),
+    "propose": lambda face, _: face.propose("delete", "ann:2", reason="dull"),
+    "proposals": lambda face, _: face.proposals(),
+    "approve": lambda face, scene: face.approve(scene.proposal),
+    "reject": lambda face, scene: face.reject(scene.proposal.id, by="ann"),
     "diagnose": lambda face, _: face.diagnose("exact-duplicates"),
     "pack": lambda face, _: face.pack("rain", 60, user="ann"),
     "build_index": lambda face, _: face.build_index(),

@@ -7,6 +7,7 @@ from .findings import findings_frame
 from .forgotten import forgetting_html, forgotten_frame
 from .judged import changes_frame, evaluation_frame, questions_frame, tuning_frame
 from .packed import ledger_frame, pack_html
+from .proposed import proposals_frame
 from .render import frame_html, frame_text, is_table
 from .summarized import looked_frame, summary_html
 
@@ -29,6 +30,7 @@ __all__ = [
     "looked_frame",
     "matched_words",
     "pack_html",
+    "proposals_frame",
     "questions_frame",
     "records_frame",
     "summary_html",

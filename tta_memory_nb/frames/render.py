@@ -31,6 +31,7 @@ from .layout import (
     lay_out,
     lay_out_explained,
 )
+from .proposed import is_proposals, lay_out_proposals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +118,8 @@ def _nothing(frame: pd.DataFrame) -> str:
         return "Nothing was found."
     if is_conversation(frame):
         return "No messages were appended to this session."
+    if is_proposals(frame):
+        return "No proposals."
     query = frame.attrs.get(SHOWN_ATTR, {}).get("query", "")
     if query:
         shown = harmless(query if len(query) <= _MOST_OF_QUERY else f"{query[:_MOST_OF_QUERY]}…")
@@ -133,6 +136,7 @@ def _is_whole(frame: pd.DataFrame) -> bool:
         is_explained(frame)
         or is_findings(frame)
         or is_conversation(frame)
+        or is_proposals(frame)
         or (
             frame.attrs[PATHS_ATTR] is not None
             and frame.index.name == "key"
@@ -162,6 +166,9 @@ def _columns(frame: pd.DataFrame) -> tuple[list[Column], int]:
     if is_conversation(frame):
         cells = {name: frame[name].tolist() for name in names}
         return lay_out_conversation([str(key) for key in frame.index], cells), 0
+    if is_proposals(frame):
+        cells = {name: frame[name].tolist() for name in names}
+        return lay_out_proposals([str(name) for name in frame.index], cells), 0
     unusual = frame.attrs[PATHS_ATTR]
     paths = {
         name: tuple(unusual.get(name) or column_path(name))

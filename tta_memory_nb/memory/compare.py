@@ -98,7 +98,7 @@ class Difference:
         For a record that was added or is gone, these are all its fields. The property computes them on
         each access, so that a difference that is never displayed is never decoded.
         """
-        return list(_field_changes(self.before, self.after))
+        return list(field_changes(self.before, self.after))
 
 
 def compare(
@@ -186,10 +186,11 @@ def _differ(before: Entry, after: Entry) -> bool:
     if before.expires_at != after.expires_at:
         return True
     # Equal texts are equal values. Different texts may be equal too, with fields in another order.
-    return before.text != after.text and any(_field_changes(before, after))
+    return before.text != after.text and any(field_changes(before, after))
 
 
-def _field_changes(before: Entry | None, after: Entry | None) -> Iterator[FieldChange]:
+def field_changes(before: Entry | None, after: Entry | None) -> Iterator[FieldChange]:
+    """Yields the fields that differ between two states of a record, and at last its expiry if that differs."""
     was_value = {} if before is None else before.value()
     is_value = {} if after is None else after.value()
     old, new = flatten(was_value), flatten(is_value)

@@ -8,6 +8,7 @@ from itertools import islice, pairwise
 
 from ..errors import TTAMemoryError
 from ..keys import parse_memory_key
+from ..memory.proposing.proposal import STATUSES
 from ..search.indexes import INDEXES
 from ..stores.schemes import EMBEDDED, FILE
 from .arguments import OUTPUT, Flag, Syntax
@@ -32,6 +33,7 @@ _MOST_RECORDS = 1000  # whose keys are searched for users and sessions
 _CHOICES = {
     "on_error": ("raise", "skip"),
     "import.format": ("jsonl", "csv", "parquet", "json"),
+    "proposals.status": (*STATUSES, "all"),
     "export.format": ("jsonl", "csv", "parquet"),
 }
 _TAKE_KEYS = ("get", "touch", "delete", "add")
@@ -90,6 +92,8 @@ def _candidates(command: Syntax, words: list[str], typed: str, nb: Notebook) -> 
         if not words:
             return _starting(typed, _parts_of_keys(nb, "user", prefix=typed))
         return _starting(typed, _parts_of_keys(nb, "session", prefix=f"{words[0]}:{typed}"))
+    if command.name == "proposals":
+        return _starting(typed, [each.id for each in nb.memory.sync.proposals()])
     if command.name == "help":
         return _starting(typed, COMMANDS)
     if command.name == "use" and not words:

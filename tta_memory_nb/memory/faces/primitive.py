@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from ...embedders.base import EmbedderLike
@@ -20,6 +21,7 @@ from ...stores.opening import Settings, open_store
 from ...stores.plan import Plan, let_others_run
 from ...summarizers.base import SummarizerLike, check_summarizer
 from ...times import Duration
+from ..companions import Companions
 from ..meaning import BY_MEANING, Meanings
 from ..verbs import Verbs
 from ..verbs.common import kept_up, spell_out_filters
@@ -159,8 +161,16 @@ class MemoryPrimitive(Attributes):
             compress_over=compress_over,
             clock=clock,
         )
-        store = open_store(redis_url if enable_redis else None, settings)
-        self._set_up(store, clock, summarizer, default_mode, options, meanings)
+        address = redis_url if enable_redis else None
+
+        def open_beside(namespace: str) -> Store:
+            beside = replace(
+                settings, namespace=namespace, max_size=None, journal=None, server_search=None
+            )
+            return open_store(address, beside)
+
+        store = open_store(address, settings)
+        self._set_up(store, clock, summarizer, default_mode, options, meanings, open_beside)
 
     @classmethod
     def over(
@@ -210,8 +220,12 @@ class MemoryPrimitive(Attributes):
         meanings = Meanings(embedder, embedder_timeout, clock)
         memory = cls.__new__(cls)
         options = _options(language, weights)
+
+        def open_beside(namespace: str) -> Store:  # the place of the store's records is not known
+            return Local(InMemoryStore(None, namespace=namespace, clock=memory.clock))
+
         memory._set_up(  # noqa: SLF001  as __init__ does
-            store, clock, summarizer, default_mode, options, meanings
+            store, clock, summarizer, default_mode, options, meanings, open_beside
         )
         return memory
 
@@ -223,10 +237,14 @@ class MemoryPrimitive(Attributes):
         default_mode: SearchMode,
         options: SearchOptions,
         meanings: Meanings,
+        open_beside: Callable[[str], Store],
     ) -> None:
         # A store on a server counts by the clock of that server.
         clock = getattr(store, "clock", clock)
-        super().__init__(store, Verbs(store, clock, summarizer, default_mode, options, meanings))
+        companions = Companions(store.namespace, open_beside, clock)
+        super().__init__(
+            store, Verbs(store, clock, summarizer, default_mode, options, meanings, companions)
+        )
         self.sync = SyncMemory(store, self._verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
@@ -321,6 +339,10 @@ class MemoryPrimitive(Attributes):
     import_ = _awaited(Verbs.import_)
     summarize = _awaited(Verbs.summarize)
     forget = _awaited(Verbs.forget)
+    propose = _awaited(Verbs.propose)
+    proposals = _awaited(Verbs.proposals)
+    approve = _awaited(Verbs.approve)
+    reject = _awaited(Verbs.reject)
     stats = _awaited(Verbs.stats)
     reconnect = _awaited(Verbs.reconnect)
 
@@ -343,6 +365,7 @@ class MemoryPrimitive(Attributes):
 
     async def aclose(self) -> None:
         """Closes all connections, as `SyncMemory.close` does."""
+        await self._verbs.companions.aclose()
         await self._arun(self._store.before_close())
         await self._runner.aclose()
 

@@ -130,6 +130,10 @@ class SyncMemory(Attributes):
     import_ = _called(Verbs.import_)
     summarize = _called(Verbs.summarize)
     forget = _called(Verbs.forget)
+    propose = _called(Verbs.propose)
+    proposals = _called(Verbs.proposals)
+    approve = _called(Verbs.approve)
+    reject = _called(Verbs.reject)
     size = _called(Verbs.size)
     stats = _called(Verbs.stats)
     get_backend_info = _called(Verbs.get_backend_info)
@@ -152,5 +156,6 @@ class SyncMemory(Attributes):
         If writes are pending for a server that is away, it is tried once more; writes that remain
         pending are logged.
         """
+        self._verbs.companions.close()
         self._run(self._store.before_close())
         self._store.runner.close()

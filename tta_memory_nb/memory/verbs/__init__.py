@@ -10,13 +10,19 @@ from __future__ import annotations
 from .about import AboutVerbs
 from .changes import ChangeVerbs
 from .messages import MessageVerbs
-from .records import RecordVerbs
+from .proposing import ProposalVerbs
 from .search import SearchVerbs
 from .transfer import TransferVerbs
 from .upkeep import UpkeepVerbs
 
 
 class Verbs(
-    RecordVerbs, MessageVerbs, SearchVerbs, ChangeVerbs, TransferVerbs, UpkeepVerbs, AboutVerbs
+    ProposalVerbs,
+    MessageVerbs,
+    SearchVerbs,
+    ChangeVerbs,
+    TransferVerbs,
+    UpkeepVerbs,
+    AboutVerbs,
 ):
     """Every verb of a memory, over the plans of its store; for ``**filters`` see `SyncMemory`."""

@@ -17,6 +17,7 @@ from ...search.request import Hit, Search, SearchMode, check_limit, check_query
 from ...stores.base import Clock, Store
 from ...stores.plan import Plan
 from ...summarizers.base import SummarizerLike
+from ..companions import Companions
 from ..meaning import Meanings
 from ..packing.relevance import Thresholds
 
@@ -81,11 +82,13 @@ class CommonVerbs:
         default_mode: how to search where a verb is called without ``mode``.
         options: what modes that rank are asked for.
         meanings: the embedder, for searches by meaning.
+        companions: opens memories beside this one.
 
     Attributes:
         clock: gives Unix seconds.
         default_mode: how to search where a verb is called without ``mode``.
         options: what modes that rank are asked for.
+        companions: opens memories beside this one.
         thresholds: from which relevance on a record answers a question at all.
         upkeep: None, or the policy that is applied at writes; see `forget`.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
@@ -99,6 +102,7 @@ class CommonVerbs:
         default_mode: SearchMode,
         options: SearchOptions,
         meanings: Meanings,
+        companions: Companions,
     ) -> None:
         self._store = store
         self.clock = clock
@@ -106,6 +110,7 @@ class CommonVerbs:
         self.default_mode = check_mode(default_mode, "default_mode")
         self.options = options
         self._meanings = meanings
+        self.companions = companions
         self.thresholds = Thresholds(meanings)
         self.watch: Watch | None = None
         self.upkeep: Upkeep | None = None

@@ -9,6 +9,7 @@
     transfer.py    import, export
     judging.py     judge, evaluate, tune
     doctor.py      doctor
+    proposing.py   proposals
     views.py       explore, plot, snapshot, diff
     memories.py    info, use, nest, and the reply to %memory alone
     keys.py        keys as operands
@@ -29,6 +30,7 @@ from . import (
     judging,
     memories,
     packing,
+    proposing,
     reading,
     searching,
     transfer,
@@ -68,6 +70,7 @@ COMMANDS: dict[str, Command] = {
     "clear": writing.clear,
     "summarize": digesting.summarize,
     "forget": digesting.forget,
+    "proposals": proposing.proposals,
     "undo": writing.undo,
     "plot": views.plot,
     "snapshot": views.snapshot,

@@ -1,0 +1,1 @@
+"""Changes that an agent proposes, and a person approves or rejects."""
