@@ -128,6 +128,34 @@ def test_what_was_lost_stays_lost_when_the_server_comes_back_older_again(
     assert everything(agent) == {"written": {"n": 2}, "later": {"n": 3}}
 
 
+def test_a_write_that_arrives_while_losses_are_looked_for_stays_known(
+    open_memory, client, go_back, monkeypatch
+):
+    agent, other = open_memory(), open_memory()
+    agent.sync.add_many({"k": {"text": "lost"}, "l": {"text": "lost"}})
+    client.flushall()
+    other.sync.add("begins", {"text": "anew"})
+    incarnation = agent._store.commands.incarnation
+    ask_in_earnest = incarnation._states
+
+    def ask(*arguments: Any) -> Any:
+        if not written:
+            written.append("k")
+            agent.sync.search("note")
+            agent.sync.add("k", {"text": "written meanwhile"})
+            agent.sync.delete("begins")
+        return (yield from ask_in_earnest(*arguments))
+
+    written: list[str] = []
+    monkeypatch.setattr(incarnation, "_states", ask)
+    agent.sync.close()
+    agent.sync.reconnect()
+    assert written
+    assert agent.sync.search("meanwhile") == [{"text": "written meanwhile"}]
+    assert everything(agent) == everything(other) == {"k": {"text": "written meanwhile"}}
+    assert lost_on_server(agent) == 1
+
+
 def test_a_namespace_that_began_while_it_was_used_has_lost_nothing(open_memory):
     agent = open_memory(clock=Clock(4e9))
     agent.sync.append("ann", "mon", [{"text": "a message"}])

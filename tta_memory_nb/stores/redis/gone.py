@@ -50,11 +50,11 @@ class Gone:
         """Yields the keys that have gone after a value of the counter, and when."""
         return [(key, at) for key, at in self._at.items() if at > seq]
 
-    def forget(self, since: int) -> None:
-        """Forgets what has gone after a value of the counter, but for the deletions of an outage."""
-        for key, _ in [(key, at) for key, at in self.since(since) if at != maxsize]:
+    def forget(self, since: int, until: int) -> None:
+        """Forgets what has gone between two values of the counter; deletions of an outage are later."""
+        for key, _ in [(key, at) for key, at in self.since(since) if at < until]:
             del self._at[key]
-        if self._up_to != maxsize:
+        if self._up_to < until:
             self._up_to = min(self._up_to, since)
 
     # ---- an outage, which is later than any value of the counter

@@ -250,12 +250,12 @@ class Incarnation:
             if since < counter < until
         }
         states = yield from self._states(since, written, ask)
-        outdated = [key for key, state in states.items() if state != _THERE]
+        outdated = {key: written[key].counter for key, state in states.items() if state != _THERE}
         lost = {key: loss for key, loss in written.items() if loss.stays(states[key], now)}
         deleted = {key: loss for key, loss in deleted.items() if key not in lost}
         states = yield from self._states(since, deleted, ask)
         lost |= {key: loss for key, loss in deleted.items() if loss.stays(states[key], now)}
-        self._replicas.forget(outdated, since)
+        self._replicas.forget(outdated, since, until)
         return lost
 
     def _states(self, since: int, losses: Mapping[str, Loss], ask: Ask) -> Plan[dict[str, int]]:

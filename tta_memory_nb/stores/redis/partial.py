@@ -6,7 +6,7 @@ the rest is decided here, where values can be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from threading import Lock
@@ -172,13 +172,13 @@ class Replicas:
         self.whole.replica.cleared(end)
         self._take_partial()
 
-    def forget(self, keys: Sequence[str], since: int) -> None:
-        """Forgets records, and all deletions after a value of the counter."""
+    def forget(self, written: Mapping[str, int], since: int, until: int) -> None:
+        """Forgets writes of these numbers by their keys, and all deletions between two values of the counter."""
         for replica in (
             self.whole.replica,
             *(each.replica for each in list(self._partial.values())),
         ):
-            replica.forget_written(keys, since)
+            replica.forget_written(written, since, until)
 
     def known(self) -> list[Entry]:
         """Returns for each key that is known the entry of its latest write."""

@@ -11,7 +11,7 @@ is complete.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import wraps
 from math import inf
@@ -155,14 +155,26 @@ class Replica(Knowledge):
             ahead = (entry for _, entry in self._ahead.values() if entry is not None)
             return [*self._former.values(), *self.records.entries.values(), *ahead]
 
-    def forget_written(self, keys: Iterable[str], since: int) -> None:
-        """Forgets records that the server has lost, and deletions after a value of the counter."""
+    def forget_written(self, written: Mapping[str, int], since: int, until: int) -> None:
+        """Forgets writes that the server has lost, and deletions between two values of the counter.
+
+        Args:
+            written: the number of each write by its key. Meanwhile another thread may have written the record anew.
+            since: the lower value.
+            until: the upper value.
+        """
         with self.records.lock:
-            for key in keys:
-                self.records.entries.pop(key, None)
-                self._former.pop(key, None)
-                self._ahead.pop(key, None)
-            self._gone.forget(since)
+            for key, number in written.items():
+                there = self.records.entries.get(key)
+                if there is not None and there._write_seq == number:
+                    del self.records.entries[key]
+                former = self._former.get(key)
+                if former is not None and former._write_seq <= number:
+                    del self._former[key]
+                _, ahead = self._ahead.get(key, (0, None))
+                if ahead is not None and ahead._write_seq == number:
+                    del self._ahead[key]
+            self._gone.forget(since, until)
 
     @_whole
     def outdated(self, changes: Iterable[tuple[str, int]]) -> int:
