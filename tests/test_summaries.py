@@ -97,6 +97,12 @@ def test_a_record_that_changes_meanwhile_refuses_the_summary(memory):
     assert texts(memory) == ["changed", "t1", "t2", "t3", "t4"]
 
 
+def test_a_summary_of_nothing_says_why(memory):
+    assert memory.summarize(user="ann").about == "nothing to summarize: no record is old enough"
+    nobody = memory.summarize(user="nobody")
+    assert nobody.about == "nothing to summarize: no record passes the filters"
+
+
 def test_a_summary_is_continued_without_another_look_at_its_records(memory):
     seen: list[list[str]] = []
 

@@ -108,7 +108,8 @@ class Summary:
     def about(self) -> str:
         """Tells in one line what was done, and how much it saves."""
         if not self.key:
-            return "nothing to summarize: no record is old enough"
+            why = "is old enough" if self.looked else "passes the filters"
+            return f"nothing to summarize: no record {why}"
         count = len(self.folded)
         into = "are added to" if self.was_there else "become"
         if count == 1:
