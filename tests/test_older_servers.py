@@ -156,8 +156,11 @@ def test_a_write_that_arrives_while_losses_are_looked_for_stays_known(
     assert lost_on_server(agent) == 1
 
 
-def test_a_namespace_that_began_while_it_was_used_has_lost_nothing(open_memory):
+@pytest.mark.parametrize("first", ["get", "keys", "search", "size", "touch"])
+def test_a_namespace_that_began_while_it_was_used_has_lost_nothing(first, open_memory):
     agent = open_memory(clock=Clock(4e9))
+    arguments = {"get": ("k",), "search": ("k",), "touch": (["k"],)}.get(first, ())
+    getattr(agent.sync, first)(*arguments) if first != "size" else agent.size()
     agent.sync.append("ann", "mon", [{"text": "a message"}])
     agent.sync.add("k", {"n": 1})
     agent.sync.delete("k")

@@ -181,7 +181,7 @@ class Incarnation:
             before: what the counter was before; None if that is not known.
         """
         self.seen = max(self.seen, counter)
-        if self._oldest == inf:
+        if self._oldest == inf and counter > 0:  # 0 is that of a namespace that has not begun
             self._oldest = counter if before is None else before
 
     def deleted(self, keys: Iterable[str], counter: int) -> None:
