@@ -182,6 +182,12 @@ class StandIn:
     def describe(self) -> str:
         return "store=StandIn()"
 
+    def tombstones_token(self) -> Plan[Any]:
+        return self._asking("tombstones_token", self._local.tombstones_token)()
+
+    def note_tombstones(self) -> Plan[None]:
+        return self._asking("note_tombstones", self._local.note_tombstones)()
+
     def version(self, entry: Entry) -> str:
         return self._local.version(entry)
 

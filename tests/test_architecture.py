@@ -88,6 +88,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "memory.meaning",
         "stores.redis.redisearch.embedding",
         "memory.doctor",
+        "memory.tombstones",
     ),
 }
 """Where a package may be imported: modules, or packages with all that is in them."""

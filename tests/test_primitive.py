@@ -119,6 +119,7 @@ def test_additional_arguments_of_the_constructor_are_keyword_only():
         ("weights", None),
         ("embedder_timeout", 30.0),
         ("compress_over", 4096),
+        ("tombstones", "refuse"),
     ]
     assert {parameter.kind for parameter in found} == {inspect.Parameter.KEYWORD_ONLY}
 
@@ -181,7 +182,7 @@ def test_a_face_returns_the_result_of_a_plan_and_no_plan(face, name):
 @pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
 def test_the_annotations_of_a_face_can_be_resolved(face):
     assert get_type_hints(face.get) == {"key": str, "return": dict[str, Any] | None}
-    assert get_type_hints(face.delete) == {"key": str, "return": bool}
+    assert get_type_hints(face.delete) == {"key": str, "for_good": bool, "return": bool}
     assert get_type_hints(face.records)["return"] == list[MemoryRecord]
 
 
@@ -259,7 +260,7 @@ def test_a_stream_reads_each_record_when_it_is_reached():
 def test_filters_are_spelled_out_for_completion(face, verb):
     parameters = inspect.signature(getattr(face, verb)).parameters
     spelled = {name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
-    assert spelled - {"offset", "order"} == set(FilterArgs.__annotations__)
+    assert spelled - {"offset", "order", "for_good"} == set(FilterArgs.__annotations__)
     assert not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
 
@@ -395,7 +396,11 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "build_index": lambda face, _: face.build_index(),
     "embed": lambda face, _: face.embed(),
     "clear": lambda face, _: face.clear(),
-    "remove": lambda face, _: face.remove(prefix="ann"),
+    "remove": lambda face, _: face.remove(prefix="ann", for_good=True),
+    "tombstones": lambda face, _: face.tombstones(),
+    "lift_tombstones": lambda face, _: face.lift_tombstones(["nobody"]),
+    "quarantined": lambda face, _: face.quarantined(),
+    "release": lambda face, _: face.release(["nobody"]),
     "take_all": lambda face, _: face.take_all(),
     "resize": lambda face, _: face.resize(3),
     "undo": lambda face, scene: face.undo(scene.gone),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ServerError,
         StoreUnavailable,
         SummarizerError,
+        Tombstoned,
         TransferError,
         TTAMemoryError,
     )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .keys import MemoryKey, create_memory_key, parse_memory_key
     from .memory.faces import MemoryPrimitive, SyncMemory
     from .memory.forgetting.policy import ForgetPolicy
+    from .memory.tombstones.tombstone import Tombstone
     from .nesting import allow_nested_asyncio
     from .notebook.explorer import MemoryExplorer
     from .record import MemoryRecord
@@ -67,6 +69,8 @@ __all__ = [
     "SummarizerError",
     "SyncMemory",
     "TTAMemoryError",
+    "Tombstone",
+    "Tombstoned",
     "TransferError",
     "allow_nested_asyncio",
     "create_memory_key",
@@ -86,6 +90,7 @@ _MODULE_OF = {
     "MemoryStep": "integrations.workflow",
     "InMemoryStore": "stores.memory",
     "MemoryExplorer": "notebook.explorer",
+    "Tombstone": "memory.tombstones.tombstone",
     "ForgetPolicy": "memory.forgetting.policy",
     "GoldenSet": "evaluation",
     "SearchWeights": "search.options",

@@ -7,6 +7,7 @@
     ├── ServerError                           the server answers, but refuses: wrong password, out of memory, ...
     ├── NotDurable                            a write is on the server, but not as safe as `durability` asks
     ├── Conflict                              records are not as a write expects them; `keys` names them
+    ├── Tombstoned                            a write says again what was deleted for good
     ├── CapacityExceeded                      more records than the memory may hold
     ├── TransferError                         a file that cannot be read or written; `problems` lists why
     ├── EmbedderError                         an embedder that fails, or answers what is no vector
@@ -174,6 +175,20 @@ class Conflict(TTAMemoryError):
     def __init__(self, message: str, keys: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.keys = tuple(keys)
+
+
+class Tombstoned(TTAMemoryError):
+    """A write says the same, or nearly the same, as what was deleted for good; nothing was written.
+
+    Attributes:
+        keys: the keys of what was to be written.
+        deleted: for each, the key under which it was deleted.
+    """
+
+    def __init__(self, message: str, keys: Sequence[str] = (), deleted: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.keys = tuple(keys)
+        self.deleted = tuple(deleted)
 
 
 class CapacityExceeded(TTAMemoryError):

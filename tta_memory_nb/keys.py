@@ -195,6 +195,11 @@ def key_text(value: Any) -> str:
         raise InvalidArgument.about("key", value, "a number of so many digits is no key") from None
 
 
+def companion_of(namespace: str, name: str) -> str:
+    """Returns the namespace of a companion of a memory, such as that of its ``"tombstones"``."""
+    return f"{namespace}:{name}"
+
+
 def check_namespace(namespace: str) -> str:
     """Returns the namespace as a plain str.
 

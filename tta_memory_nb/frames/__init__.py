@@ -10,6 +10,7 @@ from .packed import ledger_frame, pack_html
 from .proposed import proposals_frame
 from .render import frame_html, frame_text, is_table
 from .summarized import looked_frame, summary_html
+from .tombstones import tombstones_frame
 
 __all__ = [
     "changes_frame",
@@ -34,6 +35,7 @@ __all__ = [
     "questions_frame",
     "records_frame",
     "summary_html",
+    "tombstones_frame",
     "tuning_frame",
     "why_frame",
 ]

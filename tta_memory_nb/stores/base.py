@@ -60,6 +60,7 @@ class Change:
         evicted: how many of ``removed`` were evicted; they come last.
         origin: the store that was changed, the only one that can take the change back.
         max_size: the capacity before, or None when the change left it as it was.
+        tombstones: what was changed in the list of tombstones along with it; None for nothing.
     """
 
     written: tuple[Entry, ...] = ()
@@ -67,6 +68,7 @@ class Change:
     evicted: int = 0
     origin: object = field(default=None, compare=False, repr=False)
     max_size: int | None = None
+    tombstones: Change | None = field(default=None, repr=False)
 
 
 class NotNow(Exception):
@@ -84,6 +86,10 @@ class Store(Protocol):
     ``read_now(key)`` and ``find_now(search)`` in its own class, which carry them out at once; see
     ``stores.local.Local``. They raise ``NotNow``, and have done nothing, where they would have to wait.
     `MemoryPrimitive.over` makes a memory of any store.
+
+    A store that keeps tombstones has two plans more. ``tombstones_token()`` returns a token that differs once the list of
+    tombstones was changed by anybody, and None as long as there is no list; ``note_tombstones()`` tells all who share
+    the records that the list has changed. See ``memory.tombstones``.
     """
 
     namespace: str

@@ -105,6 +105,16 @@ class Local(NotCopied):
         """Carries `find` out without a plan."""
         return self._records.find
 
+    @as_plan
+    def tombstones_token(self) -> int | None:
+        """Returns how often the list of tombstones was changed; None for never."""
+        return self.fallback.tombstone_changes or None
+
+    @as_plan
+    def note_tombstones(self) -> None:
+        """Tells all memories over this store that the list of tombstones has changed."""
+        self.fallback.tombstone_changes += 1
+
     def version(self, entry: Entry) -> str:
         """Returns the version of an entry."""
         return self._records.version(entry)

@@ -53,6 +53,9 @@ class InMemoryStore(NotCopied):
     def _use(self, records: Records, namespace: str) -> None:
         self.namespace = namespace
         self.contents = records
+        # What memories over this store note beside its records, and how often their tombstones have changed.
+        self.companions: dict[str, InMemoryStore] = {}
+        self.tombstone_changes = 0
 
     def __repr__(self) -> str:
         return (

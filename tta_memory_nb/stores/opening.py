@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import get_args
+from typing import Any, get_args
 
 from ..errors import InvalidArgument, brief
 from ..keys import check_namespace
@@ -111,5 +111,30 @@ def open_store(address: str | None, settings: Settings) -> Store:
             f"redis_url={masked_url(address)!r}: give an address that begins with {known}, "
             "'embedded:' or 'file:'"
         )
-    store: Store = import_module(scheme.module, __package__).open_store(address, settings)
-    return store
+    store: Any = import_module(scheme.module, __package__).open_store(address, settings)
+    store.opened_as = address, settings
+    opened: Store = store
+    return opened
+
+
+def open_beside(store: Store, namespace: str, clock: Clock) -> Store:
+    """Returns a store in another namespace, on the same server, in the same file, or beside the records in this process.
+
+    All stores in this process that share their records share what is beside them as well. Of a store of the caller's, nobody knows
+    where its records are, so what is beside them is in this process.
+
+    Args:
+        store: the store.
+        namespace: the other namespace.
+        clock: gives Unix seconds, for a store in this process.
+    """
+    opened_as: tuple[str, Settings] | None = getattr(store, "opened_as", None)
+    if opened_as is not None:
+        address, settings = opened_as
+        changed = replace(
+            settings, namespace=namespace, max_size=None, journal=None, server_search=None
+        )
+        return open_store(address, changed)
+    made = InMemoryStore(None, namespace=namespace, clock=clock)
+    beside = getattr(store.fallback, "companions", {})
+    return Local(beside.setdefault(namespace, made))

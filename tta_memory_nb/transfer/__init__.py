@@ -78,6 +78,8 @@ class ImportReport:
 
 def import_into(
     store: Store,
+    put: Callable[[Iterable[Entry]], Plan[Change]],
+    refused: Callable[[Sequence[Entry]], Plan[dict[int, str]]] | None,
     source: ImportSource,
     format: str | None,
     *,
@@ -89,7 +91,11 @@ def import_into(
     progress: Progress | bool,
     now: float,
 ) -> Plan[ImportReport]:
-    """Imports a source into a store; `SyncMemory.import_` explains the arguments."""
+    """Imports a source into a store; `SyncMemory.import_` explains the other arguments.
+
+    ``put`` writes the records, or refuses them. ``refused`` says of some entries, by place, which would be refused and why,
+    so that they are left out; None to have ``put`` decide.
+    """
     if on_error not in ("raise", "skip"):
         raise InvalidArgument(f"on_error={brief(on_error)}: unknown policy; give 'raise' or 'skip'")
     opened = _open_source(source, format, Options(key, user, session))
@@ -102,12 +108,18 @@ def import_into(
         found.add(place, record)
     if found.problems and on_error == "raise":
         raise _error_of(opened.name, found.problems, found.total)
+    if refused is not None:
+        entries = list(found.entries.values())
+        why = yield from refused(entries)
+        found.problems += why.values()
+        for number in why:
+            del found.entries[entries[number].key]
     old_size = yield from _make_room(store, found.entries.keys(), grow)
-    change = yield from store.put(found.entries.values())
+    change = yield from put(found.entries.values())
     change = replace(change, max_size=old_size)
     updated = len(change.removed) - change.evicted
     return ImportReport(
-        added=len(found.entries) - updated,
+        added=len(change.written) - updated if change.written else len(found.entries) - updated,
         updated=updated,
         repeated=found.repeated,
         expired=found.expired,

@@ -52,6 +52,11 @@ class Attributes(NotCopied):
         self._verbs.options = self._verbs.options.weighing(check_weights(weights))
 
     @property
+    def put_aside(self) -> str | None:
+        """Key of the record that the last `add` has put into quarantine; None if it was written."""
+        return self._verbs.guard.set_aside_last
+
+    @property
     def clock(self) -> Clock:
         """The clock that counts for this memory, which gives Unix seconds; on a server, that of the server."""
         return self._verbs.clock

@@ -37,6 +37,11 @@ def result_of(verb: Callable[..., Plan[Any]]) -> str:
     return planned.removeprefix("Plan[").removesuffix("]")
 
 
+def given(**flags: bool) -> dict[str, Any]:
+    """Returns the flags that are set: a watch sees a verb as its caller has written it."""
+    return {name: True for name, is_set in flags.items() if is_set}
+
+
 def shortcut(store: Store, name: str) -> Any:
     """Returns the method of a store that carries a verb out without a plan; None if it has none.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from ...embedders.base import EmbedderLike
@@ -23,12 +22,14 @@ from ...summarizers.base import SummarizerLike, check_summarizer
 from ...times import Duration
 from ..companions import Companions
 from ..meaning import BY_MEANING, Meanings
+from ..tombstones.guard import Guard
+from ..tombstones.tombstone import TombstonePolicy
 from ..verbs import Verbs
 from ..verbs.common import kept_up, spell_out_filters
 from ..verbs.records import entry_for, value_of
 from ..verbs.search import search_for, values_of
 from .attributes import Attributes
-from .methods import documented_by, result_of, shown_as, watched_batches
+from .methods import documented_by, given, result_of, shown_as, watched_batches
 from .sync import SyncMemory
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class MemoryPrimitive(Attributes):
         weights: how much each signal counts in a ranking; None for the defaults.
         compress_over: values of more bytes of JSON are compressed on a server, with zstd where
             there is zstandard, else with zlib; in this process they never are.
+        tombstones: what becomes of a record that says again what was deleted for good: ``"refuse"`` raises `Tombstoned`,
+            ``"quarantine"`` puts it aside, see `quarantined`.
         clock: gives Unix seconds; for tests. On a server the server's time decides, unless this is
             a ``stores.base.SimulatedTime``.
 
@@ -136,6 +139,7 @@ class MemoryPrimitive(Attributes):
         weights: SearchWeights | None = None,
         embedder_timeout: Duration = 30.0,
         compress_over: int = 4096,
+        tombstones: TombstonePolicy = "refuse",
         clock: Clock = time.time,
     ) -> None:
         if redis_url is not None and not isinstance(redis_url, str):
@@ -162,15 +166,8 @@ class MemoryPrimitive(Attributes):
             clock=clock,
         )
         address = redis_url if enable_redis else None
-
-        def open_beside(namespace: str) -> Store:
-            beside = replace(
-                settings, namespace=namespace, max_size=None, journal=None, server_search=None
-            )
-            return open_store(address, beside)
-
         store = open_store(address, settings)
-        self._set_up(store, clock, summarizer, default_mode, options, meanings, open_beside)
+        self._set_up(store, clock, summarizer, default_mode, options, meanings, tombstones)
 
     @classmethod
     def over(
@@ -183,6 +180,7 @@ class MemoryPrimitive(Attributes):
         language: str = "english",
         weights: SearchWeights | None = None,
         embedder_timeout: Duration = 30.0,
+        tombstones: TombstonePolicy = "refuse",
         clock: Clock = time.time,
     ) -> Self:
         """Returns a memory over a store of the caller's: a wrapper, a test double, another backend.
@@ -202,6 +200,7 @@ class MemoryPrimitive(Attributes):
             language: the language of the words, for modes that rank.
             weights: how much each signal counts in a ranking; None for the defaults.
             embedder_timeout: how long the embedder may take for one call.
+            tombstones: what becomes of a record that says again what was deleted for good, see the class.
             clock: gives Unix seconds; for tests.
 
         Raises:
@@ -220,12 +219,8 @@ class MemoryPrimitive(Attributes):
         meanings = Meanings(embedder, embedder_timeout, clock)
         memory = cls.__new__(cls)
         options = _options(language, weights)
-
-        def open_beside(namespace: str) -> Store:  # the place of the store's records is not known
-            return Local(InMemoryStore(None, namespace=namespace, clock=memory.clock))
-
         memory._set_up(  # noqa: SLF001  as __init__ does
-            store, clock, summarizer, default_mode, options, meanings, open_beside
+            store, clock, summarizer, default_mode, options, meanings, tombstones
         )
         return memory
 
@@ -237,17 +232,20 @@ class MemoryPrimitive(Attributes):
         default_mode: SearchMode,
         options: SearchOptions,
         meanings: Meanings,
-        open_beside: Callable[[str], Store],
+        tombstones: TombstonePolicy,
     ) -> None:
         # A store on a server counts by the clock of that server.
         clock = getattr(store, "clock", clock)
-        companions = Companions(store.namespace, open_beside, clock)
+        companions = Companions(store, clock)
+        guard = Guard(store, clock, companions, tombstones)
         super().__init__(
-            store, Verbs(store, clock, summarizer, default_mode, options, meanings, companions)
+            store,
+            Verbs(store, clock, summarizer, default_mode, options, meanings, companions, guard),
         )
         self.sync = SyncMemory(store, self._verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
+        self._beside = self.sync._beside  # noqa: SLF001
         self._write_now = self.sync._write_now  # noqa: SLF001
         self._read_now = self.sync._read_now  # noqa: SLF001  the two faces share it
         self._find_now = self.sync._find_now  # noqa: SLF001
@@ -277,14 +275,20 @@ class MemoryPrimitive(Attributes):
         ttl: Duration | None = None,
         *,
         sliding: bool = False,
+        anyway: bool = False,
     ) -> None:
-        if self._write_now is not None and self._verbs.watch is None and self._verbs.upkeep is None:
+        if (
+            self._write_now is not None
+            and not self._beside.tombstone_changes
+            and self._verbs.watch is None
+            and self._verbs.upkeep is None
+        ):
             try:
                 self._write_now(entry_for(key, value, ttl, self._verbs.clock(), sliding))
                 return
             except NotNow:
                 pass
-        await self._add(key, value, ttl, **({"sliding": True} if sliding else {}))
+        await self._add(key, value, ttl, **given(sliding=sliding, anyway=anyway))
 
     @documented_by(Verbs.get)
     async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
@@ -343,6 +347,10 @@ class MemoryPrimitive(Attributes):
     proposals = _awaited(Verbs.proposals)
     approve = _awaited(Verbs.approve)
     reject = _awaited(Verbs.reject)
+    tombstones = _awaited(Verbs.tombstones)
+    lift_tombstones = _awaited(Verbs.lift_tombstones)
+    quarantined = _awaited(Verbs.quarantined)
+    release = _awaited(Verbs.release)
     stats = _awaited(Verbs.stats)
     reconnect = _awaited(Verbs.reconnect)
 

@@ -11,6 +11,7 @@ from ...filters import FilterArgs
 from ...record import MemoryRecord
 from ...search.request import Hit, Search, SearchMode
 from ...stores.base import NotNow, Store
+from ...stores.memory import InMemoryStore
 from ...stores.plan import Plan
 from ...times import Duration
 from ..meaning import BY_MEANING
@@ -19,7 +20,7 @@ from ..verbs.common import kept_up
 from ..verbs.records import entry_for, value_of
 from ..verbs.search import search_for, values_of
 from .attributes import Attributes
-from .methods import documented_by, result_of, shortcut, shown_as, watched_batches
+from .methods import documented_by, given, result_of, shortcut, shown_as, watched_batches
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,6 +52,9 @@ class SyncMemory(Attributes):
     def __init__(self, store: Store, verbs: Verbs) -> None:
         super().__init__(store, verbs)
         self._run = store.runner.run
+        # What shortcuts look at: whether writes have to be compared with tombstones.
+        beside = store.fallback
+        self._beside = beside if isinstance(beside, InMemoryStore) else InMemoryStore(0)
         # To make a plan takes longer than to look a key up, and a fifth of the time of an add or of a
         # search for frequent text. So these verbs have shortcuts, where the store offers them.
         self._write_now: Callable[[Entry], None] | None = shortcut(store, "write_now")
@@ -68,14 +72,20 @@ class SyncMemory(Attributes):
         ttl: Duration | None = None,
         *,
         sliding: bool = False,
+        anyway: bool = False,
     ) -> None:
-        if self._write_now is not None and self._verbs.watch is None and self._verbs.upkeep is None:
+        if (
+            self._write_now is not None
+            and not self._beside.tombstone_changes
+            and self._verbs.watch is None
+            and self._verbs.upkeep is None
+        ):
             try:
                 self._write_now(entry_for(key, value, ttl, self._verbs.clock(), sliding))
                 return
             except NotNow:
                 pass
-        self._add(key, value, ttl, **({"sliding": True} if sliding else {}))
+        self._add(key, value, ttl, **given(sliding=sliding, anyway=anyway))
 
     @documented_by(Verbs.get)
     def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
@@ -135,6 +145,10 @@ class SyncMemory(Attributes):
     approve = _called(Verbs.approve)
     reject = _called(Verbs.reject)
     size = _called(Verbs.size)
+    tombstones = _called(Verbs.tombstones)
+    lift_tombstones = _called(Verbs.lift_tombstones)
+    quarantined = _called(Verbs.quarantined)
+    release = _called(Verbs.release)
     stats = _called(Verbs.stats)
     get_backend_info = _called(Verbs.get_backend_info)
     reconnect = _called(Verbs.reconnect)

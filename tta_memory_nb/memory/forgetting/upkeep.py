@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-WRITES = frozenset(("add", "add_many", "apply", "append_messages", "import_", "summarize"))
+WRITES = frozenset(("add", "add_many", "apply", "append", "import_", "release", "summarize"))
 """The verbs after which a policy is applied."""
 
 _log = logging.getLogger("tta_memory_nb")

@@ -11,6 +11,7 @@ from .about import AboutVerbs
 from .changes import ChangeVerbs
 from .messages import MessageVerbs
 from .proposing import ProposalVerbs
+from .repair import RepairVerbs
 from .search import SearchVerbs
 from .transfer import TransferVerbs
 from .upkeep import UpkeepVerbs
@@ -23,6 +24,7 @@ class Verbs(
     ChangeVerbs,
     TransferVerbs,
     UpkeepVerbs,
+    RepairVerbs,
     AboutVerbs,
 ):
     """Every verb of a memory, over the plans of its store; for ``**filters`` see `SyncMemory`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Unpack
 
 from ...errors import InvalidArgument, brief
-from ...filters import EVERYTHING, FilterArgs
+from ...filters import EVERYTHING, FilterArgs, Filters
 from ...stores.base import Change
 from ...stores.plan import Plan
+from ..tombstones.deleting import remove_for_good
 from .common import CommonVerbs, spell_out_filters
 
 
@@ -21,19 +23,27 @@ class ChangeVerbs(CommonVerbs):
 
     @spell_out_filters
     def remove(
-        self, keys: Iterable[str] | None = None, **filters: Unpack[FilterArgs]
+        self,
+        keys: Iterable[str] | None = None,
+        *,
+        for_good: bool = False,
+        **filters: Unpack[FilterArgs],
     ) -> Plan[Change]:
         """Deletes records in a way that `undo` can take back.
 
         Args:
             keys: which records; or
+            for_good: leave a tombstone of each record, a salted digest of its value and a sketch of its words. Adding or
+                importing the same, or nearly the same, is then refused by every memory of this package on these records.
             **filters: delete what they accept; see the class.
 
         Returns:
             The change, which holds the deleted records in memory as long as it is kept.
 
         Raises:
-            InvalidArgument: neither or both of keys and filters.
+            InvalidArgument: neither or both of keys and filters; with ``for_good``, a record that cannot be read, or a store of
+                the caller's that keeps no tombstones.
+            StoreUnavailable: with ``for_good`` in an outage, in which other clients would not learn of the tombstones.
         """
         if isinstance(keys, str):
             raise InvalidArgument(f"keys={brief(keys)}: give a list of keys")
@@ -41,9 +51,16 @@ class ChangeVerbs(CommonVerbs):
         # Filters that are all None would delete everything: their caller lost one on the way.
         if (keys is None) == (compiled == EVERYTHING):
             raise InvalidArgument("give either keys or filters; clear() deletes everything")
+        if for_good:
+            return self._remove_for_good(keys, compiled)
         if keys is not None:
             return self._store.remove(list(keys))
         return self._store.remove_matching(compiled)
+
+    def _remove_for_good(self, keys: Iterable[str] | None, filters: Filters) -> Plan[Change]:
+        if keys is None:
+            keys = yield from self._store.keys(filters)
+        return (yield from remove_for_good(self._store, self.guard, keys))
 
     def take_all(self) -> Plan[Change]:
         """Deletes every record, as `clear`, in a way that `undo` can take back."""
@@ -60,7 +77,13 @@ class ChangeVerbs(CommonVerbs):
     def undo(self, change: Change) -> Plan[Change]:
         """Takes a change back; what has been written under the same keys since then stays.
 
+        Tombstones that the change has left are lifted.
+
         Raises:
             InvalidArgument: the change was made to another memory.
         """
-        return self._store.revert(change)
+        lifted = None
+        if change.tombstones is not None:
+            lifted = yield from self.guard.take_back(change.tombstones)
+        back = yield from self._store.revert(change)
+        return back if lifted is None else replace(back, tombstones=lifted)

@@ -20,6 +20,7 @@ from ...summarizers.base import SummarizerLike
 from ..companions import Companions
 from ..meaning import Meanings
 from ..packing.relevance import Thresholds
+from ..tombstones.guard import Guard
 
 if TYPE_CHECKING:
     from ..forgetting.upkeep import Upkeep
@@ -83,6 +84,7 @@ class CommonVerbs:
         options: what modes that rank are asked for.
         meanings: the embedder, for searches by meaning.
         companions: opens memories beside this one.
+        guard: compares writes with what was deleted for good.
 
     Attributes:
         clock: gives Unix seconds.
@@ -92,6 +94,7 @@ class CommonVerbs:
         thresholds: from which relevance on a record answers a question at all.
         upkeep: None, or the policy that is applied at writes; see `forget`.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
+        guard: compares writes with what was deleted for good.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class CommonVerbs:
         options: SearchOptions,
         meanings: Meanings,
         companions: Companions,
+        guard: Guard,
     ) -> None:
         self._store = store
         self.clock = clock
@@ -111,6 +115,7 @@ class CommonVerbs:
         self.options = options
         self._meanings = meanings
         self.companions = companions
+        self.guard = guard
         self.thresholds = Thresholds(meanings)
         self.watch: Watch | None = None
         self.upkeep: Upkeep | None = None

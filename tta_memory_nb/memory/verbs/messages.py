@@ -21,6 +21,8 @@ class MessageVerbs(CommonVerbs):
         session: str,
         values: Iterable[dict[str, Any]],
         ttl: Duration | None = None,
+        *,
+        anyway: bool = False,
     ) -> Plan[list[str]]:
         """Adds messages to the end of a session, all in one step, under numbers that the store gives in that step.
 
@@ -33,6 +35,7 @@ class MessageVerbs(CommonVerbs):
             session: second part of the keys, without ``:``.
             values: JSON objects, in order; they are copied.
             ttl: as in `add`, the same for all.
+            anyway: as in `add`.
 
         Returns:
             The keys in order, each of which reads ``user:session:number``. The number is an instant in microseconds, so that keys
@@ -41,11 +44,12 @@ class MessageVerbs(CommonVerbs):
         Raises:
             InvalidArgument: a name that is empty or contains ``:``, the ttl, more than 50,000 values.
             NotStorable: a value; the path starts with its place, ``values[2]``.
+            Tombstoned: a value says what was deleted for good; as in `apply`.
         """
         owner = owner_of(user, session)
         seconds = None if ttl is None else duration(ttl)
         entries = messages_of(values, self.clock(), seconds)
-        return (yield from self._store.append(owner, entries)) if entries else []
+        return (yield from self.guard.append(owner, entries, anyway)) if entries else []
 
     def history(self, user: str, session: str, last: int | None = None) -> Plan[list[MemoryRecord]]:
         """Returns the messages that were appended to a session, the first one first; the order of use stays.

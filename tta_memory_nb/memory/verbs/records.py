@@ -14,6 +14,7 @@ from ...stores.expecting import Expected
 from ...stores.plan import Plan
 from ...times import Duration, duration
 from ..applying import Puts, applied, entries_of
+from ..tombstones.deleting import remove_for_good
 from .common import CommonVerbs, listed
 
 
@@ -29,6 +30,7 @@ class RecordVerbs(CommonVerbs):
         ttl: Duration | None = None,
         *,
         sliding: bool = False,
+        anyway: bool = False,
     ) -> Plan[None]:
         """Adds or replaces a record and makes it the newest.
 
@@ -39,12 +41,16 @@ class RecordVerbs(CommonVerbs):
                 as ``"15m"``; None for never, also when the record it replaces had one.
             sliding: whether the time begins again each time the record is read by its key, at least where that would move
                 its end by a 64th of the time. Reading does not write the value again.
+            anyway: write it also where it says the same, or nearly the same, as what was deleted for good, and lift the
+                tombstone.
 
         Raises:
             InvalidArgument: the key or the ttl, sliding without a ttl.
             NotStorable: the value; the error names the path.
+            Tombstoned: the value says what was deleted for good. With ``tombstones="quarantine"`` it is put into
+                quarantine in place of that.
         """
-        return self._store.write(entry_for(key, value, ttl, self.clock(), sliding))
+        return self.guard.write(entry_for(key, value, ttl, self.clock(), sliding), anyway)
 
     def get(self, key: str) -> Plan[dict[str, Any] | None]:
         """Returns a fresh copy of the value and makes it the newest; None when there is none.
@@ -56,8 +62,19 @@ class RecordVerbs(CommonVerbs):
         entry = yield from self._store.read(key)
         return None if entry is None else _readable(entry).value()
 
-    def delete(self, key: str) -> Plan[bool]:
-        """Deletes a record; returns whether there was one."""
+    def delete(self, key: str, *, for_good: bool = False) -> Plan[bool]:
+        """Deletes a record; returns whether there was one.
+
+        Args:
+            key: key of the record.
+            for_good: leave a tombstone, so that the same or nearly the same is not added again; see `remove`.
+
+        Raises:
+            InvalidArgument, StoreUnavailable: with ``for_good``, as in `remove`.
+        """
+        if for_good:
+            change = yield from remove_for_good(self._store, self.guard, (key,))
+            return bool(change.removed)
         change = yield from self._store.remove((key,))
         return bool(change.removed)
 
@@ -74,12 +91,15 @@ class RecordVerbs(CommonVerbs):
         self,
         items: Mapping[str, dict[str, Any]] | Iterable[tuple[str, dict[str, Any]]],
         ttl: Duration | None = None,
+        *,
+        anyway: bool = False,
     ) -> Plan[int]:
         """Adds records in turn, all or, when one of them is refused, none.
 
         Args:
             items: values by key, or (key, value) pairs.
             ttl: as in `add`, the same for all.
+            anyway: as in `add`.
 
         Returns:
             How many were written. More than ``max_size`` evict one another, as in `add`.
@@ -87,14 +107,19 @@ class RecordVerbs(CommonVerbs):
         Raises:
             InvalidArgument: a key or the ttl, an item that is no pair.
             NotStorable: a value; the path starts with its key.
+            Tombstoned: as in `add`.
         """
         seconds = None if ttl is None else duration(ttl)
         entries = list(entries_of(items, self.clock(), seconds, "items", 2))
-        yield from self._store.put_for_good(entries)
-        return len(entries)
+        return (yield from self.guard.put_for_good(entries, anyway))
 
     def apply(
-        self, puts: Puts, deletes: Iterable[str] = (), *, expect: Expected | None = None
+        self,
+        puts: Puts,
+        deletes: Iterable[str] = (),
+        *,
+        expect: Expected | None = None,
+        anyway: bool = False,
     ) -> Plan[Change]:
         """Writes and deletes records in one step: nobody ever sees a part of it.
 
@@ -105,6 +130,7 @@ class RecordVerbs(CommonVerbs):
             expect: what must hold, or else nothing is done: ``{key: None}``, there is no such record;
                 ``{key: record.version}``, the record has not been written or deleted since it was read. The keys need not be
                 those that are written.
+            anyway: as in `add`.
 
         Returns:
             The change, which `undo` can take back.
@@ -114,12 +140,14 @@ class RecordVerbs(CommonVerbs):
             InvalidArgument: a key, a time to live, a version, a key that is to be written and deleted, more than
                 50,000 records in all.
             NotStorable: a value; the path starts with its key.
+            Tombstoned: a value says what was deleted for good; also with ``tombstones="quarantine"``, since the step is
+                carried out as a whole or not at all.
             StoreUnavailable: with ``expect`` in an outage, in which nobody can tell what other clients have written. Without
                 ``expect``, the step is carried out in this process, and reaches the server in one step as well; of what
                 others have written by then, the newest instant wins, record by record.
         """
         step = applied(puts, deletes, expect, self.clock())
-        return self._store.apply(step.entries, step.deletes, step.expect)
+        return self.guard.apply(step.entries, step.deletes, step.expect, anyway)
 
     def touch(self, keys: Iterable[str], ttl: Duration | None = None) -> Plan[int]:
         """Has records expire later, and makes them the newest, without writing their values again.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from ...entry import Entry
 from ...filters import FilterArgs
 from ...search.request import Search
 from ...stores.plan import Plan
+from ..tombstones.guard import error_of
 from .common import CommonVerbs, spell_out_filters
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ class TransferVerbs(CommonVerbs):
         on_error: Literal["raise", "skip"] = "raise",
         grow: bool = False,
         progress: Progress | bool = False,
+        anyway: bool = False,
     ) -> Plan[ImportReport]:
         """Adds records from a file, a DataFrame, chat messages or a named dataset.
 
@@ -70,20 +74,32 @@ class TransferVerbs(CommonVerbs):
             key: the column that holds the key, in tables.
             user: user of the keys made for messages; None: each message's sender.
             session: session of the keys made for a list of messages.
-            on_error: ``"raise"`` changes nothing when a record is broken, ``"skip"`` imports
-                the others and lists the broken ones in the report.
+            on_error: ``"raise"`` changes nothing when a record is broken or was deleted for good, ``"skip"`` imports
+                the others and lists these in the report.
             grow: raise ``max_size`` as far as needed.
             progress: show a progress bar, or a callable that wraps an iterable in one.
+            anyway: as in `add`.
 
         Raises:
+            Tombstoned: a record says what was deleted for good; as in `add`.
             TransferError: the source cannot be read, or holds broken records.
             CapacityExceeded: the source holds more records than ``max_size``.
             MissingPackage: the dataset or pyarrow is not installed.
         """
         from ...transfer import import_into
 
+        guard = self.guard
+
+        def refused(entries: Sequence[Entry]) -> Plan[dict[int, str]]:
+            found = {} if anyway else (yield from guard.refused(entries))
+            return {
+                number: str(error_of(entries, {number: stones})) for number, stones in found.items()
+            }
+
         return import_into(
             self._store,
+            lambda entries: guard.put(entries, anyway),
+            refused if on_error == "skip" and guard.policy == "refuse" else None,
             source,
             format,
             key=key,

@@ -6,6 +6,7 @@
     packing.py     pack
     writing.py     add, touch, delete, clear, undo
     digesting.py   summarize, forget
+    holding.py     tombstones
     transfer.py    import, export
     judging.py     judge, evaluate, tune
     doctor.py      doctor
@@ -27,6 +28,7 @@ from . import (
     conversing,
     digesting,
     doctor,
+    holding,
     judging,
     memories,
     packing,
@@ -68,6 +70,7 @@ COMMANDS: dict[str, Command] = {
     "touch": writing.touch,
     "delete": writing.delete,
     "clear": writing.clear,
+    "tombstones": holding.tombstones,
     "summarize": digesting.summarize,
     "forget": digesting.forget,
     "proposals": proposing.proposals,

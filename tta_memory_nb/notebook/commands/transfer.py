@@ -23,6 +23,7 @@ def import_(
     session: str | None = None,
     on_error: str = "raise",
     grow: bool = False,
+    anyway: bool = False,
 ) -> Reply:
     """Import a file, a DataFrame, chat messages or a dataset.
 
@@ -42,6 +43,7 @@ def import_(
         session: session in the keys made for a list of messages
         on_error: raise (import nothing), or skip (leave out broken records and list them)
         grow: raise the capacity as far as needed
+        anyway: import also what was deleted for good
     """
     if on_error not in ("raise", "skip"):
         raise InvalidArgument.about("on_error", on_error, "give raise or skip")
@@ -59,6 +61,7 @@ def import_(
         on_error="skip" if on_error == "skip" else "raise",
         grow=grow,
         progress=nb.progress,
+        anyway=anyway,
     )
     nb.remember("import", report.change)
     parts = [f"imported {count_records(report.added + report.updated)}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from ...errors import InvalidArgument
 from ...filters import FilterArgs
 from ...stores.base import Change
 from ...times import Duration, duration
@@ -19,6 +20,7 @@ def add(
     *,
     ttl: Duration | None = None,
     sliding: bool = False,
+    anyway: bool = False,
 ) -> Reply:
     """Add a record, or replace the one under this key.
 
@@ -33,10 +35,16 @@ def add(
     Flags:
         ttl: time until the record expires: 3600 (seconds), 15m, 2h, 7d
         sliding: let that time begin again each time the record is read by its key
+        anyway: add it on purpose, though the same was deleted for good
     """
     seconds = None if ttl is None else duration(ttl)
     stored: Any = value  # the memory checks it
-    nb.memory.sync.add(key, stored, seconds, sliding=sliding)
+    nb.memory.sync.add(key, stored, seconds, sliding=sliding, anyway=anyway)
+    if nb.memory.put_aside == key:
+        return Reply(
+            f"not stored: {shown(key)} says what was deleted for good and is in quarantine; "
+            "%memory tombstones --quarantine lists what is"
+        )
     unless = " unless it is read" if sliding else ""
     expiry = "" if seconds is None else f", expires in {seconds:,.12g} s{unless}"
     return Reply(f"stored {shown(key)}{expiry}")
@@ -61,21 +69,27 @@ def touch(nb: Notebook, keys: Words, *, ttl: Duration | None = None) -> Reply:
     return Reply(f"touched {count_records(touched)}{expiry}")
 
 
-def delete(nb: Notebook, keys: Words) -> Reply:
+def delete(nb: Notebook, keys: Words, *, for_good: bool = False) -> Reply:
     """Delete records by their keys; %memory undo brings them back.
 
-    %memory delete alice:monday
-    %memory delete {df.index}
+      %memory delete alice:monday
+      %memory delete {df.index}
+      %memory delete --for-good alice:monday
+
+    Flags:
+        for_good: leave tombstones, so that the same or nearly the same is refused when it is added or imported again
     """
     wanted = keys_of(keys)
     check_all_exist(nb, wanted)
-    change = nb.memory.sync.remove(wanted)
+    change = nb.memory.sync.remove(wanted, for_good=for_good)
     if not change.removed:
         raise no_record(nb, wanted[0])
-    return _deleted(nb, "delete", change)
+    return _deleted(nb, "delete", change, for_good)
 
 
-def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> Reply:
+def clear(
+    nb: Notebook, *, yes: bool = False, for_good: bool = False, **filters: Unpack[FilterArgs]
+) -> Reply:
     """Delete all records, or those that match the filters; shows them first.
 
       %memory clear
@@ -83,9 +97,14 @@ def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> 
 
     Flags:
         yes: delete the records; without it, only show which would be deleted
+        for_good: leave tombstones, as %memory delete does; needs a filter
     """
     memory = nb.memory.sync
     filters = nb.fixed(filters)
+    if for_good and not filters:
+        raise InvalidArgument(
+            "--for-good: say which records by a filter, such as --user or --prefix; without one, clear deletes all"
+        )
     if not yes:
         from ...frames import records_frame
 
@@ -95,10 +114,10 @@ def clear(nb: Notebook, *, yes: bool = False, **filters: Unpack[FilterArgs]) -> 
             f"'{shown(memory.namespace)}'; nothing is deleted yet: add --yes to do it",
             records_frame(memory.records(5, **filters), now=nb.clock()),
         )
-    change = memory.remove(**filters) if filters else memory.take_all()
+    change = memory.remove(for_good=for_good, **filters) if filters else memory.take_all()
     if not change.removed:
         return Reply("there was nothing to delete")
-    return _deleted(nb, "clear", change)
+    return _deleted(nb, "clear", change, for_good)
 
 
 def undo(nb: Notebook) -> Reply:
@@ -119,7 +138,8 @@ def undo(nb: Notebook) -> Reply:
     return Reply(f"{verb} undone{place}: {', '.join(parts) or 'nothing had changed'}")
 
 
-def _deleted(nb: Notebook, verb: str, change: Change) -> Reply:
+def _deleted(nb: Notebook, verb: str, change: Change, for_good: bool) -> Reply:
     nb.remember(verb, change)
     count = count_records(len(change.removed))
-    return Reply(f"deleted {count}; %memory undo brings them back")
+    held = " for good: the same is refused from now on" if for_good else ""
+    return Reply(f"deleted {count}{held}; %memory undo brings them back")

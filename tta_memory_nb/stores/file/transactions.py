@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ...entry import Entry, Unreadable
 from ...errors import ServerError, StoreUnavailable
+from ...keys import companion_of
 from ..base import Change, NotCopied, NotNow
 from ..durability import Durability
 from ..forks import after_fork_in_child, before_fork
@@ -22,7 +23,7 @@ from ..records import Records
 from .database import PAUSE, Database
 from .faults import fault, is_busy, nested, occupied
 from .mirror import Mirror
-from .rows import Rows
+from .rows import Head, Rows
 
 T = TypeVar("T")
 
@@ -73,6 +74,8 @@ class Transactions(NotCopied):
         self._database = Database(path, synchronous, settings.timeout)
         self._rows = Rows(settings.namespace)
         self._mirror = Mirror(records, self._rows)
+        self._tombstone_rows = Rows(companion_of(settings.namespace, "tombstones"))
+        self._tombstones = Head()
         # Whether a transaction is under way; its thread holds the lock of the records.
         self._busy = False
         self.runner = _Runner(self._disconnect)
@@ -115,6 +118,7 @@ class Transactions(NotCopied):
         """Takes in what the file has, in a transaction that has begun."""
         # In this order: the transaction sees the file as of its first statement.
         self._mirror.follow(self._database.connection)
+        self._tombstones = self._tombstone_rows.head(self._database.connection)
         self._database.has_seen()
 
     def _look(self, do: Callable[[], T]) -> T:
@@ -184,6 +188,17 @@ class Transactions(NotCopied):
         mirror.head = after
         return done
 
+    # ---- tombstones, which are in a namespace of their own
+
+    def tombstones_token(self) -> Plan[Head | None]:
+        """Returns what the file knows of the list of tombstones as a whole; None if there never was one."""
+        head = yield from self._look_at(lambda: self._tombstones)
+        return head if head.id else None
+
+    def note_tombstones(self) -> Plan[None]:
+        """Does nothing: whoever looks at the file sees that the list has changed."""
+        yield from self._look_at(nothing)
+
     # ---- without a plan, where nothing has to be waited for
 
     def write_now(self, entry: Entry) -> None:
@@ -198,6 +213,8 @@ class Transactions(NotCopied):
                 self._busy = True
                 if mirror.head is None or not database.try_to_begin_writing():
                     raise NotNow
+                if self._tombstones.id:
+                    raise NotNow  # the entry has to be compared with what was deleted for good
                 if mirror.can_add(entry):
                     head, mirror.head = mirror.head, None  # until it is committed
                     records.write(entry)

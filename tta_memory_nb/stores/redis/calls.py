@@ -37,6 +37,7 @@ class Calls:
         write_ids: of this process's writes.
         clock: the server's.
         incarnation: the run of the server that this process knows.
+        tombstones: number of the list of tombstones that writes were compared with; empty for none.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Calls:
         self.write_ids = WriteIds()
         self.clock = clock
         self.incarnation = Incarnation(self.keys, clock, replicas)
+        self.tombstones = ""
         self._namespace = namespace
         self._timeout = timeout
         self._answers = answers_of(namespace).encode()
@@ -156,18 +158,30 @@ class Calls:
                         # Nobody knows which others of a client that has ended are settled.
                         0 if client else AtSending(ids.settled_below),
                         client or ids.client,
-                        AtSending(partial(self.clock.deadline, self._timeout * allowed)),
+                        AtSending(partial(self._deadline, self._timeout * allowed)),
                         *args,
                         work=work,
                         client=client,
                     )
                 )
             except ServerError as error:
+                if error.code == "STONES":
+                    self.tombstones = str(error).rpartition("number ")[2].partition(" ")[0]
                 if error.code != "LATE":
                     raise
                 late = error
             yield from self.greet()  # the server's clock may have been set
         raise StoreUnavailable(f"the server is too slow: {late}")
+
+    def _deadline(self, timeout: float) -> int | str:
+        """Returns until when a write may be carried out, and with which list of tombstones it was compared."""
+        deadline = self.clock.deadline(timeout)
+        return f"{deadline}:{self.tombstones}" if self.tombstones else deadline
+
+    def note_tombstones(self) -> Plan[None]:
+        """Counts a change of the list of tombstones, so that the server refuses writes that were compared with another."""
+        number = yield "HINCRBY", self.keys[3], "tombstones", 1
+        self.tombstones = str(number)
 
     @property
     def seen(self) -> int:

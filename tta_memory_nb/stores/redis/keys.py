@@ -3,7 +3,7 @@
     tta:{namespace}:values     hash: key -> header and text of a record, or a tombstone
     tta:{namespace}:order      sorted set: key by recency
     tta:{namespace}:expiries   sorted set: key by the instant of its expiry, in Unix seconds
-    tta:{namespace}:meta       hash: format, counter of recencies, capacity, evictions, last writes of clients, ...
+    tta:{namespace}:meta       hash: format, counter of recencies, capacity, evictions, number of the list of tombstones, last writes of clients, ...
     tta:{namespace}:log        sorted set: key by the counter at its deletion or restoration
     tta:{namespace}:answers:*  hash: answer by write id, of the last writes of one client; expires soon
     tta:{namespace}:v:*        hash: key -> digest of a text and its vector, of one slow embedder

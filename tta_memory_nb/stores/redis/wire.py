@@ -34,7 +34,7 @@ class AtSending:
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Callable[[], int]) -> None:
+    def __init__(self, value: Callable[[], int | str]) -> None:
         self.value = value
 
 

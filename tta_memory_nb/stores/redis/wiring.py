@@ -123,6 +123,20 @@ class Wiring(NotCopied):
         self._records = self.replica.records
         self._offline = self.replica.offline
 
+    # ---- tombstones
+
+    def tombstones_token(self) -> Plan[str | None]:
+        """Returns the number of the list of tombstones, as far as this process knows; None for none.
+
+        The server refuses a write that was compared with another list, so a process learns of it then.
+        """
+        return self.commands.tombstones or None
+        yield
+
+    def note_tombstones(self) -> Plan[None]:
+        """Tells all clients that the list of tombstones has changed."""
+        yield from self._routing.look(self.commands.note_tombstones, lambda: None)
+
     # ---- what is known without asking
 
     @property

@@ -6,6 +6,8 @@
 local refused = open()
 if refused then return refused end
 if is_done(ARGV[2]) then return remembered() end
+refused = not_compared()
+if refused then return refused end
 local count = (#ARGV - 6) / 2
 seq = math.max(seq, math.floor(now * 1000000))
 local function key_of(number) return ARGV[6] .. string.format(':%016.0f', number) end

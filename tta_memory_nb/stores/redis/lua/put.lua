@@ -6,6 +6,8 @@
 local refused = open()
 if refused then return refused end
 if is_done(ARGV[2]) then return remembered() end
+refused = not_compared()
+if refused then return refused end
 local keys, heads, texts = {}, {}, {}
 for i = 7, #ARGV, 3 do
   local n = #keys + 1

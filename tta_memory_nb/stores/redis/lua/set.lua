@@ -3,11 +3,13 @@
 --
 -- Returns the counter if it has only been incremented; else a list of the counter and the created_at that the record
 -- has kept. A shorter list: the case is not simple, and the client has to call put.lua; {0} if that is so because the
--- namespace has an index on the server. False: this write had been applied before.
+-- namespace has an index on the server or tombstones. False: this write had been applied before.
 local META, key, head = KEYS[4], ARGV[6], ARGV[7]
 local field = 'client:' .. ARGV[4]
-local meta = redis.call('HMGET', META, 'seq', 'max', field, 'format')
+local meta = redis.call('HMGET', META, 'seq', 'max', field, 'format', 'tombstones')
 local seq, done, write_id, settled_below = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
+-- Records are compared with tombstones by put.lua alone.
+if meta[5] or not tonumber(ARGV[5]) then return {0} end
 -- Not simple, so left to put.lua: the first write of all, a capacity, another format, and a new client where there are many.
 if not seq or meta[2] or (meta[4] and meta[4] ~= '1') then return meta[4] == '1+index' and {0} or {} end
 local settled, applied = 0, ''

@@ -12,7 +12,7 @@ local shadows, PENDING, BARE
 -- Whether a write arrives after its deadline. Its client has written it to its journal by then, and replays it
 -- later; applied now, it could overwrite what other clients have written meanwhile.
 local function is_late()
-  local deadline = tonumber(ARGV[5])
+  local deadline = tonumber(string.match(ARGV[5], '^[^:]*'))
   if deadline == 0 then return false end
   local time = call('TIME')
   return time[1] * 1000000 + time[2] > deadline
@@ -42,6 +42,14 @@ local function open()
     if here ~= '' then call('HSET', META, 'incarnation', here) end
   end
   evicted, max, start, done = tonumber(meta[2] or 0), tonumber(meta[3]), seq, meta[4]
+end
+
+-- Whether a client has compared a write with another list of tombstones than there is, of which the field `tombstones` has the number.
+-- Its number follows the deadline. Returns the error that has the client read the list and try again.
+local function not_compared()
+  local number = call('HGET', META, 'tombstones')
+  if not number or number == string.match(ARGV[5], ':(.*)$') then return false end
+  return redis.error_reply('STONES the list of tombstones has the number ' .. number)
 end
 
 local function is_done(write_id)

@@ -1,0 +1,416 @@
+"""Looks at what is about to be written, and refuses what was deleted for good."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from threading import RLock
+from typing import Any, TypeVar
+
+from ...entry import Entry, Unreadable
+from ...errors import Conflict, InvalidArgument, ServerError, Tombstoned, brief
+from ...filters import Filters
+from ...search.request import Search
+from ...stores.base import Change, Clock, Store
+from ...stores.expecting import Expected
+from ...stores.plan import Plan
+from ...times import shown_instant
+from ..companions import Companions, ask
+from .fingerprint import Fingerprint, fingerprint_of
+from .listed import Listed
+from .tombstone import (
+    PREFIX,
+    SALT,
+    Kind,
+    Tombstone,
+    TombstonePolicy,
+    entry_of_tombstone,
+    kind_beside,
+    tombstone_of,
+)
+
+T = TypeVar("T")
+
+TOMBSTONES, QUARANTINE = "tombstones", "quarantine"
+_SHOWN = 5
+_NEWEST = 256
+_STALE = "STONES"
+
+_log = logging.getLogger("tta_memory_nb")
+
+
+class Guard:
+    """The tombstones of one memory, and the writes that they are compared with.
+
+    A write that begins after a deletion for good has returned is refused, in every process. Without tombstones, the
+    guard costs a look at a number that the store has at hand.
+
+    Args:
+        store: of the memory.
+        clock: gives Unix seconds.
+        companions: stores for what the memory notes beside its records.
+        policy: what becomes of a record that is refused.
+
+    Attributes:
+        companions: stores for what the memory notes beside its records.
+        policy: what becomes of a record that is refused.
+        set_aside_last: key of the record that the last call of `write` has put into quarantine; None if it was written.
+
+    Raises:
+        InvalidArgument: another policy.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, companions: Companions, policy: TombstonePolicy
+    ) -> None:
+        if policy not in ("refuse", "quarantine"):
+            raise InvalidArgument.about("tombstones", policy, "give 'refuse' or 'quarantine'")
+        self.policy: TombstonePolicy = policy
+        self._store, self._clock, self.companions = store, clock, companions
+        # The class is asked: a wrapper that passes unknown attributes on has no tombstones of its own.
+        self._token = self._note = None
+        if hasattr(type(store), "tombstones_token"):
+            kept: Any = store
+            self._token, self._note = kept.tombstones_token, kept.note_tombstones
+        self.set_aside_last: str | None = None
+        self._lock = RLock()
+        self._known: object = None
+        self._listed = Listed()
+        self._salt = b""
+
+    # ---- writes
+
+    def write(self, entry: Entry, anyway: bool) -> Plan[None]:
+        """Writes one entry, unless it is refused."""
+        while True:
+            let_in, _ = yield from self._let_in((entry,), anyway)
+            self.set_aside_last = None if let_in else entry.key
+            if not let_in:
+                return
+            try:
+                yield from self._store.write(let_in[0])
+            except ServerError as error:
+                self._check_is_stale(error)
+            else:
+                return
+
+    def put_for_good(self, entries: Sequence[Entry], anyway: bool) -> Plan[int]:
+        """Writes entries in a way that cannot be taken back; returns how many were written."""
+        while True:
+            let_in, _ = yield from self._let_in(entries, anyway)
+            try:
+                yield from self._store.put_for_good(let_in)
+            except ServerError as error:
+                self._check_is_stale(error)
+            else:
+                return len(let_in)
+
+    def put(self, entries: Iterable[Entry], anyway: bool) -> Plan[Change]:
+        """Writes entries; returns the change."""
+        todo = list(entries)
+        lifted: Change | None = None
+        while True:
+            let_in, more = yield from self._let_in(todo, anyway)
+            lifted = more or lifted
+            try:
+                change: Change = yield from self._store.put(let_in)
+            except ServerError as error:
+                self._check_is_stale(error)
+            else:
+                return replace(change, tombstones=lifted) if lifted else change
+
+    def apply(
+        self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected, anyway: bool
+    ) -> Plan[Change]:
+        """Writes and deletes in one step. With a policy of quarantine, an entry that is refused fails the whole of it."""
+        lifted: Change | None = None
+        while True:
+            _, more = yield from self._let_in(entries, anyway, is_step=True)
+            lifted = more or lifted
+            try:
+                change: Change = yield from self._store.apply(entries, deletes, expect)
+            except ServerError as error:
+                self._check_is_stale(error)
+            else:
+                return replace(change, tombstones=lifted) if lifted else change
+
+    def append(self, owner: str, entries: Sequence[Entry], anyway: bool) -> Plan[list[str]]:
+        """Appends messages; one that is refused fails the whole of it."""
+        while True:
+            yield from self._let_in(entries, anyway, is_step=True, is_appended=True)
+            try:
+                return (yield from self._store.append(owner, entries))
+            except ServerError as error:
+                self._check_is_stale(error)
+
+    def _check_is_stale(self, error: ServerError) -> None:
+        """Raises the error, unless it says that there are tombstones which this process does not know."""
+        if error.code != _STALE:
+            raise error
+
+    def _let_in(
+        self,
+        entries: Sequence[Entry],
+        anyway: bool,
+        is_step: bool = False,
+        is_appended: bool = False,
+    ) -> Plan[tuple[Sequence[Entry], Change | None]]:
+        """Returns the entries that may be written, and the change of the tombstones that were lifted for them.
+
+        Args:
+            entries: what is about to be written.
+            anyway: lift the tombstones that are in the way.
+            is_step: whether all of the entries are written or none.
+            is_appended: whether they are messages, which have no key yet.
+
+        Raises:
+            Tombstoned: an entry is refused.
+        """
+        refused = yield from self.refused(entries, is_appended)
+        if not refused:
+            return entries, None
+        if anyway:
+            ids = dict.fromkeys(stone.id for stones in refused.values() for stone in stones)
+            return entries, (yield from self._lift(ids))
+        if self.policy == "refuse" or is_step:
+            raise error_of(entries, refused, is_appended)
+        yield from self.set_aside([entries[number] for number in refused])
+        return [entry for number, entry in enumerate(entries) if number not in refused], None
+
+    def set_aside(self, entries: Sequence[Entry]) -> Plan[None]:
+        """Puts entries into quarantine."""
+        there = yield from self.companions.store_of(QUARANTINE)
+        yield from ask(there, there.put_for_good(entries))
+        _log.warning(
+            "%d record(s) say what was deleted for good and are in quarantine: %s",
+            len(entries),
+            ", ".join(brief(entry.key) for entry in entries[:_SHOWN]),
+        )
+
+    def refused(
+        self, entries: Sequence[Entry], is_appended: bool = False
+    ) -> Plan[dict[int, list[Tombstone]]]:
+        """Returns, by place, which entries say what was deleted for good, and the tombstones that say so.
+
+        An entry does not count whose record has the same to say already: writing it brings nothing back.
+        """
+        if not (yield from self._follow()):
+            return {}
+        with self._lock:
+            salt, listed = self._salt, self._listed
+            found: dict[int, list[str]] = {}
+            for number, entry in enumerate(entries):
+                ids = listed.like(fingerprint_of(entry, salt))
+                if ids:
+                    found[number] = ids
+        if not found:
+            return {}
+        keys = [] if is_appended else [entries[number].key for number in found]
+        there = {entry.key: entry for entry in (yield from self._store.peek(keys))}
+        stones = yield from self._peek({each for ids in found.values() for each in ids})
+        refused = {}
+        for number, ids in found.items():
+            present = there.get(entries[number].key)
+            if present is not None and not isinstance(present, Unreadable):
+                said = set(listed.like(fingerprint_of(present, salt)))
+                ids = [each for each in ids if each not in said]
+            in_the_way = [stones[each] for each in ids if each in stones]
+            if in_the_way:
+                refused[number] = in_the_way
+        return refused
+
+    # ---- the list
+
+    def _follow(self) -> Plan[bool]:
+        """Brings the list up to date; returns whether there are any tombstones."""
+        if self._token is None:
+            return False
+        token = yield from self._token()
+        if token is None:
+            return False
+        if token != self._known:
+            yield from self._read()
+            self._known = token
+        return bool(self._listed)
+
+    def _read(self) -> Plan[None]:
+        there = yield from self.companions.store_of(TOMBSTONES)
+        secret = yield from self._secret(there, may_make=False)
+        if secret is None:
+            return
+        stones = Filters.build(self._clock(), prefix=PREFIX)
+        # Most often a few were added since. If all that are there are known then, none was lifted.
+        newest = yield from ask(there, there.find(Search(filters=stones, limit=_NEWEST)))
+        size = (yield from ask(there, there.size())) - 1
+        with self._lock:
+            self._salt = secret
+            added = self._listed.add([hit.entry for hit in newest])
+            if added < _NEWEST and len(self._listed) == size:
+                return
+        hits = yield from ask(there, there.find(Search(filters=stones, order="oldest")))
+        with self._lock:
+            self._listed.replace([hit.entry for hit in hits])
+
+    def _secret(self, there: Store, *, may_make: bool) -> Plan[bytes | None]:
+        from secrets import token_hex
+
+        from ...entry import new_entry
+
+        while True:
+            found = yield from ask(there, there.peek([SALT]))
+            if found:
+                return bytes.fromhex(found[0].value()["secret"])
+            if not may_make:
+                return None
+            made = new_entry(SALT, {"secret": token_hex(16)}, self._clock(), None)
+            try:
+                yield from ask(there, there.apply((made,), (), {SALT: None}))
+            except Conflict:
+                continue  # another process has made one in this instant
+
+    def _peek(self, ids: Iterable[str]) -> Plan[dict[str, Tombstone]]:
+        there = yield from self.companions.store_of(TOMBSTONES)
+        found = yield from ask(there, there.peek([PREFIX + each for each in ids]))
+        stones = map(tombstone_of, found)
+        return {stone.id: stone for stone in stones}
+
+    def all(self) -> Plan[list[Tombstone]]:
+        """Returns all tombstones, the newest first."""
+        if not (yield from self._follow()):
+            return []
+        there = yield from self.companions.store_of(TOMBSTONES)
+        every = Search(filters=Filters.build(self._clock(), prefix=PREFIX))
+        hits = yield from ask(there, there.find(every))
+        return sorted((tombstone_of(hit.entry) for hit in hits), key=lambda stone: -stone.at)
+
+    def lift(self, names: Iterable[str]) -> Plan[int]:
+        """Lifts tombstones, given by the keys of what was deleted or by their ids; returns how many there were."""
+        self.check_keeps("tombstones; make the memory with an address")
+        wanted = set(names)
+        stones = yield from self.all()
+        chosen = [stone.id for stone in stones if stone.key in wanted or stone.id in wanted]
+        return len((yield from self._lift(chosen)).removed)
+
+    def _lift(self, ids: Iterable[str]) -> Plan[Change]:
+        there = yield from self.companions.store_of(TOMBSTONES)
+        change = yield from ask(there, there.remove([PREFIX + each for each in ids]))
+        yield from self._noted()
+        return change
+
+    def _noted(self) -> Plan[None]:
+        """Tells other processes that the list has changed, and reads it."""
+        assert self._note is not None
+        yield from self._note()
+        yield from self._follow()
+
+    # ---- deletions
+
+    def bury(
+        self, entries: Sequence[Entry], kept: Sequence[Entry | None] | None = None
+    ) -> Plan[Change]:
+        """Makes tombstones of records that are about to be deleted; returns the change of the companion store.
+
+        Args:
+            entries: the records.
+            kept: for each the record that stays in its place, which its tombstone does not refuse; None for none.
+
+        Raises:
+            InvalidArgument: the store keeps no tombstones, or a record cannot be read.
+            StoreUnavailable: in an outage, in which nobody else would learn of them.
+        """
+        self.check_keeps("tombstones; delete without for_good, or make the memory with an address")
+        self._check_is_here()
+        there = yield from self.companions.store_of(TOMBSTONES)
+        secret = yield from self._secret(there, may_make=True)
+        assert secret is not None
+        now = self._clock()
+        made: list[Entry] = []
+        prints: dict[int, Fingerprint] = {}
+        for number, entry in enumerate(entries):
+            if isinstance(entry, Unreadable):
+                raise InvalidArgument(
+                    f"{brief(entry.key)}: a record that cannot be read leaves no tombstone; delete it without for_good"
+                )
+            print_ = fingerprint_of(entry, secret)
+            beside = kept[number] if kept is not None else None
+            other = None
+            if beside is not None:
+                if id(beside) not in prints:
+                    prints[id(beside)] = fingerprint_of(beside, secret)
+                other = prints[id(beside)]
+            kind: Kind = kind_beside(print_, other)
+            made.append(entry_of_tombstone(entry.key, print_, kind, now))
+        change = yield from ask(there, there.put(made))
+        yield from self._noted()
+        return change
+
+    def check_keeps(self, what: str) -> None:
+        """Raises an error if the store is one of the caller's that notes nothing beside its records."""
+        if self._note is None:
+            raise InvalidArgument(f"store=<{type(self._store).__name__}>: it keeps no {what}")
+
+    def _check_is_here(self) -> None:
+        outage = self._store.outage()
+        if outage is not None:
+            from ...errors import StoreUnavailable
+
+            raise StoreUnavailable(
+                "for_good: the server is away, so other clients would not learn of the tombstone; delete without "
+                "for_good, or try again when the server is back"
+            )
+
+    def take_back(self, change: Change) -> Plan[Change]:
+        """Takes a change of the tombstones back."""
+        there = yield from self.companions.store_of(TOMBSTONES)
+        back = yield from ask(there, there.revert(change))
+        yield from self._noted()
+        return back
+
+    # ---- quarantine
+
+    def quarantined(self) -> Plan[list[Entry]]:
+        """Returns what is in quarantine, the newest first."""
+        if self._token is None:
+            return []
+        yield from self._token()
+        there = yield from self.companions.store_of(QUARANTINE)
+        hits = yield from ask(there, there.find(Search()))
+        return [hit.entry for hit in hits]
+
+    def release(self, keys: Sequence[str]) -> Plan[list[Entry]]:
+        """Takes entries out of quarantine, and returns them."""
+        self.check_keeps("quarantine; make the memory with an address")
+        there = yield from self.companions.store_of(QUARANTINE)
+        change = yield from ask(there, there.remove(keys))
+        return [entry for entry in change.removed if not isinstance(entry, Unreadable)]
+
+
+def error_of(
+    entries: Sequence[Entry], refused: dict[int, list[Tombstone]], is_appended: bool = False
+) -> Tombstoned:
+    """Returns the error that names what is refused, when it was deleted, and the way out.
+
+    Args:
+        entries: what is written.
+        refused: by place, the tombstones that say so.
+        is_appended: whether the entries are messages, which have no key yet.
+    """
+    shown = []
+    for number, stones in islice(refused.items(), _SHOWN):
+        stone = stones[0]
+        same = "the same" if stone.kind != "like" else "the same or nearly the same"
+        was = "" if stone.key == entries[number].key else f", as {brief(stone.key)},"
+        name = f"values[{number}]" if is_appended else brief(entries[number].key)
+        shown.append(
+            f"{name} says {same} as what was deleted for good{was} on {shown_instant(stone.at)}"
+        )
+    if len(refused) > _SHOWN:
+        shown.append(f"and {len(refused) - _SHOWN:,} more records do")
+    return Tombstoned(
+        f"{'; '.join(shown)}; nothing was written: add it on purpose with anyway=True (in %memory: --anyway), which lifts "
+        "the tombstone, or leave it out",
+        () if is_appended else tuple(entries[number].key for number in refused),
+        tuple(stones[0].key for stones in refused.values()),
+    )
