@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any
@@ -75,20 +76,31 @@ class Entry(msgspec.Struct, eq=False, gc=False):
             self._folded = searchable_json(self.text)
         return self._folded
 
-    def record(self, namespace: str, version: str | None = None) -> MemoryRecord:
+    def record(
+        self,
+        namespace: str,
+        version: str | None = None,
+        score: float | None = None,
+        paths: Callable[[dict[str, Any]], tuple[str, ...]] | None = None,
+    ) -> MemoryRecord:
         """Returns the record as its user sees it, with a fresh value.
 
         Args:
             namespace: the namespace of its store.
             version: what `Store.version` gives; None where nobody asks for it.
+            score: how well it answers a search; None if it was not searched for.
+            paths: returns the paths of the fields of a value that match the search; None if it was not searched for.
         """
+        value = self.value()
         return MemoryRecord(
             key=self.key,
-            value=self.value(),
+            value=value,
             namespace=namespace,
             created_at=self.updated_at if self.created_at is None else self.created_at,
             updated_at=self.updated_at,
             expires_at=self.expires_at,
+            score=score,
+            matches=() if paths is None else paths(value),
             sliding=self.sliding,
             version=version,
         )
@@ -123,9 +135,15 @@ class Unreadable(Entry, eq=False, gc=False):
         """Returns nothing: no text finds the record."""
         return b""
 
-    def record(self, namespace: str, version: str | None = None) -> MemoryRecord:
+    def record(
+        self,
+        namespace: str,
+        version: str | None = None,
+        score: float | None = None,
+        paths: Callable[[dict[str, Any]], tuple[str, ...]] | None = None,
+    ) -> MemoryRecord:
         """Returns the record as its user sees it."""
-        shown = super().record(namespace, version)
+        shown = super().record(namespace, version, score, paths)
         return replace(shown, unreadable=self.reason, raw=self.raw)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -205,10 +204,9 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
             namespace: the namespace of its store.
             version: what `Store.version` gives; None where nobody asks for it.
         """
-        record = self.entry.record(namespace, version)
         if self.matcher is None:
-            return record
-        return replace(record, score=self.score, matches=self.matcher.paths(record.value))
+            return self.entry.record(namespace, version)
+        return self.entry.record(namespace, version, self.score, self.matcher.paths)
 
     @property
     def spans(self) -> tuple[Span, ...]:
