@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ..errors import InvalidArgument
 from ..memory.faces import MemoryPrimitive, SyncMemory
+from ..search.request import whole_number
 from ..stores.plan import Plan, aanswer, adrive, answer, drive
 
 T = TypeVar("T")
@@ -82,3 +83,17 @@ def lasting(memory: MemoryPrimitive, evict: bool, loses: str) -> MemoryPrimitive
             "lost without a word; make it with max_size=None, or allow that by evict=True"
         )
     return memory
+
+
+def limit_of(limit: int | None) -> int | None:
+    """Returns a limit as a plain int; 0 gives nothing, None everything.
+
+    Raises:
+        InvalidArgument: it is neither None nor an int of at least 0.
+    """
+    if limit is None:
+        return None
+    number = whole_number(limit)
+    if number is None or number < 0:
+        raise InvalidArgument.about("limit", limit, "give an int of at least 0, or None for all")
+    return number

@@ -1,0 +1,216 @@
+"""Runs the tests of LangGraph's own stores against `TTAStore`.
+
+    python -m pip install pytest-mock langgraph-checkpoint-sqlite langgraph-checkpoint-postgres psycopg-binary
+    python tools/langgraph_suites.py [--url redis://localhost:6379] [FOLDER]
+
+Their tests come from PyPI, in the source distributions, and are not part of this repository. FOLDER has these unpacked; without it,
+pip downloads them. Each of their stores is replaced, before a test imports it, by one over a new memory; with ``--url`` over a new namespace of
+that server. It prints how many tests pass, and which do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+SUITES = {
+    "langgraph-checkpoint": ("test_store.py",),
+    "langgraph-checkpoint-sqlite": ("test_store.py", "test_async_store.py", "test_ttl.py"),
+    "langgraph-checkpoint-postgres": ("test_store.py", "test_async_store.py"),
+}
+"""Package -> files of tests of a store."""
+
+URL = "TTA_SUITES_URL"
+
+
+def unpacked(package: str, folder: Path) -> Path:
+    """Returns the folder of a source distribution, which pip downloads if it is missing."""
+    pattern = re.compile(rf"{package.replace('-', '[-_]')}-\d[^/]*")
+    for _ in range(2):
+        for found in folder.iterdir():
+            if found.is_dir() and pattern.fullmatch(found.name):
+                return found
+        pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", package)
+        subprocess.run([*pip, "--dest", folder, package], check=True)
+        for archive in folder.glob("*.tar.gz"):
+            with tarfile.open(archive) as source:
+                source.extractall(folder, filter="data")
+    raise SystemExit(f"{package}: its source distribution has no folder of its own")
+
+
+def run(package: str, folder: Path) -> tuple[int, int]:
+    """Runs the tests of a package; returns how many have passed, and how many there were."""
+    root = unpacked(package, folder)
+    (root / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\npythonpath = .\nmarkers = flaky\n"
+    )
+    files = [f"tests/{name}" for name in SUITES[package]]
+    options = ("-q", "--tb=line", "-ra", "-p", "no:cacheprovider", "-p", "langgraph_suites")
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *files],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(*re.findall(r"^(?:FAILED|ERROR) .*", ran.stdout, re.MULTILINE), sep="\n")
+    last = ran.stdout.strip().rpartition("\n")[2]
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|error)", last)}
+    return counts.get("passed", 0), sum(counts.values())
+
+
+# ---- the plugin of pytest
+
+
+def replace_stores() -> None:
+    """Puts a store over a memory in the place of each store of LangGraph that is installed."""
+    import langgraph.store.memory
+
+    from tta_memory_nb import MemoryPrimitive
+    from tta_memory_nb.integrations.langgraph import TTAStore
+
+    memories: dict[str, MemoryPrimitive] = {}
+    numbers = count()
+    url = os.environ.get(URL)
+
+    def memory_of(address: str) -> MemoryPrimitive:
+        """Returns the memory of an address; each in-memory address is a new one."""
+        name = f"suites-{os.getpid()}-{next(numbers)}" if address == ":memory:" else address
+        if name not in memories:
+            memories[name] = MemoryPrimitive(url, max_size=None, namespace=name)
+            memories[name].sync.clear()
+        return memories[name]
+
+    class Store(TTAStore):
+        MIGRATIONS: tuple[str, ...] = ()
+
+        def __init__(
+            self, address: str = ":memory:", *, index: Any = None, ttl: Any = None
+        ) -> None:
+            index = dict(index or {})
+            if "text_fields" in index:
+                index["fields"] = index.pop("text_fields")
+            for name in ("distance_type", "ann_index_config"):
+                index.pop(name, None)
+            super().__init__(memory_of(address), index=index or None, ttl=ttl)
+
+        def setup(self) -> None: ...
+
+        def _cursor(self) -> NoDatabase:
+            return NoDatabase()
+
+        def sweep_ttl(self) -> int:
+            return 0
+
+        def start_ttl_sweeper(self, *_: Any) -> None: ...
+
+        def stop_ttl_sweeper(self, *_: Any, **__: Any) -> bool:
+            return True
+
+        @classmethod
+        @contextmanager
+        def from_conn_string(cls, address: str, **options: Any) -> Iterator[Store]:
+            for name in ("pipeline", "pool_config"):
+                options.pop(name, None)
+            yield cls(address, **options)
+
+    class AsyncStore(Store):
+        async def setup(self) -> None:  # type: ignore[override]
+            ...
+
+        async def sweep_ttl(self) -> int:  # type: ignore[override]
+            return 0
+
+        async def start_ttl_sweeper(self, *_: Any) -> Any:  # type: ignore[override]
+            return asyncio.ensure_future(asyncio.sleep(0))
+
+        async def stop_ttl_sweeper(self, *_: Any, **__: Any) -> bool:  # type: ignore[override]
+            return True
+
+        @classmethod
+        @asynccontextmanager
+        async def from_conn_string(  # type: ignore[override]
+            cls, address: str, **options: Any
+        ) -> AsyncIterator[AsyncStore]:
+            for name in ("pipeline", "pool_config"):
+                options.pop(name, None)
+            yield cls(address, **options)
+
+    langgraph.store.memory.InMemoryStore = Store  # type: ignore[misc, assignment]
+    try:
+        import langgraph.store.sqlite
+        import langgraph.store.sqlite.aio
+    except ImportError:
+        pass
+    else:
+        for module in (langgraph.store.sqlite, langgraph.store.sqlite.aio):
+            vars(module).update(SqliteStore=Store, AsyncSqliteStore=AsyncStore)
+    try:
+        import langgraph.store.postgres
+        import psycopg
+    except ImportError:
+        return
+    vars(langgraph.store.postgres).update(PostgresStore=Store, AsyncPostgresStore=AsyncStore)
+    psycopg.Connection = NoDatabase  # type: ignore[misc, assignment]
+    psycopg.AsyncConnection = NoDatabase  # type: ignore[misc, assignment]
+
+
+class NoDatabase:
+    """Stands in for a connection to a database, which the tests create and drop."""
+
+    def __class_getitem__(cls, _: object) -> type:
+        return cls
+
+    @classmethod
+    def connect(cls, *_: Any, **__: Any) -> NoDatabase:
+        return cls()
+
+    def execute(self, *_: Any) -> NoDatabase:
+        return self
+
+    def __await__(self) -> Iterator[Any]:
+        return self
+        yield
+
+    def __enter__(self) -> NoDatabase:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    async def __aenter__(self) -> NoDatabase:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+def main() -> None:
+    """Runs all suites and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, nargs="?", help="with the unpacked distributions")
+    parser.add_argument("--url", help="of a server")
+    options = parser.parse_args()
+    if options.url:
+        os.environ[URL] = options.url
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (options.folder or Path(temporary)).resolve()
+        rows = [(package, *run(package, folder)) for package in SUITES]
+    for package, passed, total in rows:
+        print(f"{package:32} {passed:4} of {total}")
+
+
+if __name__ == "__main__":
+    main()
+else:  # the plugin, which is imported before their conftest.py
+    replace_stores()

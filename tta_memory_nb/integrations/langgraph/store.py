@@ -1,0 +1,334 @@
+"""A memory as the store of LangGraph."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, TypeAlias
+
+from langgraph.store.base import (
+    BaseStore,
+    GetOp,
+    Item,
+    ListNamespacesOp,
+    MatchCondition,
+    Op,
+    PutOp,
+    Result,
+    SearchItem,
+    SearchOp,
+    TTLConfig,
+)
+
+from ...entry import Entry, Unreadable
+from ...errors import InvalidArgument, ServerError, brief
+from ...memory.applying import MOST_APPLIED
+from ...memory.faces import MemoryPrimitive
+from ...record import MemoryRecord
+from ...search.indexes import check_mode
+from ...search.paging import check_offset
+from ...search.request import SearchMode
+from ...stores.plan import Plan
+from ..adapting import Ask, awaited, called, lasting, limit_of
+from .batching import Batches
+from .filtering import Wanted, wanted
+from .items import (
+    OWN_FIELDS,
+    Namespace,
+    address_of,
+    check_namespace,
+    folder_of,
+    item_of,
+    key_of,
+    namespace_of,
+    stored,
+)
+from .meaning import Vectors
+
+Found: TypeAlias = tuple[Entry, float | None]
+"""A record, and its score if it was ranked."""
+
+
+class TTAStore(BaseStore):
+    """The long-term memory of a graph: items by namespace and key.
+
+        store = TTAStore(MemoryPrimitive("redis://localhost:6379", max_size=None))
+        graph = builder.compile(store=store)
+
+    An item is one record, ``/users/alice/name`` for the key ``"name"`` in ``("users", "alice")``. Every method is called or
+    awaited (``get``, ``aget``), also called while an event loop is running. What several tasks await at the same time goes to the memory
+    as one batch. In a batch, reads see what was before its writes.
+
+    Source: https://reference.langchain.com/python/langgraph/store.
+
+    Args:
+        memory: where the items are. Its other records are left alone.
+        index: what a search with a query does; None: the query is ignored. A dict: with ``fields`` (paths, ``["$"]`` for the whole item)
+            and ``embed`` (an embedder of this package, a name such as ``"wordllama"``, a function, or LangChain's ``Embeddings``)
+            items are ranked by meaning, by their nearest field; ``dims`` is then checked. With ``mode``, which may be ``"hybrid"``,
+            ``"ranked"``, ``"semantic"`` or ``"keyword"``, the memory searches whole items by words, by meaning, or by both.
+        ttl: ``default_ttl`` in minutes, and ``refresh_on_read``, as LangGraph defines them.
+        evict: accept a memory that evicts records when it is full.
+
+    Raises:
+        InvalidArgument: a memory that evicts, an index or a ttl that has no meaning.
+    """
+
+    supports_ttl = True
+
+    def __init__(
+        self,
+        memory: MemoryPrimitive,
+        *,
+        index: Mapping[str, Any] | None = None,
+        ttl: TTLConfig | None = None,
+        evict: bool = False,
+    ) -> None:
+        self.memory = lasting(memory, evict, "items")
+        self.ttl_config = ttl
+        self.index_config = index
+        self._mode, self._vectors = _index(index)
+        self._batches = Batches(lambda operations: awaited(memory, self._carry(operations)))
+
+    def __repr__(self) -> str:
+        return f"TTAStore({self.memory!r})"
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Carries out operations, and returns their results in order.
+
+        Reads see what was before the batch. Its writes are done in one step, up to 50,000 of them; of several writes of one key the
+        last one counts.
+
+        Raises:
+            InvalidNamespaceError: a label that is empty or contains a period.
+            InvalidArgument: another operation, a filter, a limit, a time to live.
+            NotStorable: a value that JSON cannot hold.
+        """
+        return called(self.memory, self._carry(list(ops)))
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """As `batch`, together with what other tasks of the loop ask for at the same time."""
+        return await self._batches.submit(list(ops))
+
+    # ---- what is done, written once for both
+
+    def _carry(self, ops: Sequence[Op]) -> Plan[list[Result]]:
+        results: list[Result] = [None] * len(ops)
+        gets: dict[bool, dict[str, list[int]]] = {}
+        puts: dict[str, PutOp] = {}
+        for number, op in enumerate(ops):
+            if isinstance(op, GetOp):
+                key = key_of(check_namespace(op.namespace), op.key)
+                gets.setdefault(bool(op.refresh_ttl), {}).setdefault(key, []).append(number)
+            elif isinstance(op, PutOp):
+                namespace = check_namespace(op.namespace)
+                if not namespace:
+                    raise InvalidArgument.about("namespace", namespace, "give at least one label")
+                puts[key_of(namespace, op.key)] = op
+            elif isinstance(op, SearchOp):
+                results[number] = yield from self._search(op)
+            elif isinstance(op, ListNamespacesOp):
+                results[number] = yield from _namespaces(op)
+            else:
+                raise InvalidArgument.about(
+                    "op", op, "give a GetOp, PutOp, SearchOp or ListNamespacesOp"
+                )
+        for refresh, places in gets.items():
+            # Reading by key keeps a record whose time slides; a peek changes nothing.
+            found = yield Ask("get_records" if refresh else "peek", list(places))
+            for each in found:
+                for place, number in enumerate(places[each.key]):
+                    results[number] = _item(each, is_copy=place > 0)
+        yield from self._put(puts)
+        return results
+
+    def _put(self, puts: dict[str, PutOp]) -> Plan[None]:
+        deletes = [key for key, op in puts.items() if op.value is None]
+        writes = [self._write(key, op) for key, op in puts.items() if op.value is not None]
+        if len(puts) == 1:
+            if deletes:
+                yield Ask("delete", deletes[0])
+                return
+            key, value, ttl, sliding = writes[0]
+            yield Ask("add", key, value, ttl, sliding=sliding)
+            return
+        # In one step, unless they are too many for one.
+        while writes or deletes:
+            now, writes = writes[:MOST_APPLIED], writes[MOST_APPLIED:]
+            gone = deletes[: MOST_APPLIED - len(now)]
+            deletes = deletes[len(gone) :]
+            yield Ask("apply", now, gone)
+
+    def _write(self, key: str, op: PutOp) -> tuple[str, dict[str, Any], float | None, bool]:
+        """Returns the record of an item: key, value, seconds to live, and whether these slide."""
+        value = op.value
+        if not isinstance(value, Mapping):
+            raise InvalidArgument.about("value", value, "give a dict, or None to delete the item")
+        has_index = self._mode is not None or self._vectors is not None
+        kept = stored(value, op.index if has_index else None)
+        if op.ttl is None:
+            return key, kept, None, False
+        if isinstance(op.ttl, bool) or not isinstance(op.ttl, (int, float)) or not op.ttl > 0:
+            raise InvalidArgument.about("ttl", op.ttl, "give minutes above 0, or None for never")
+        return key, kept, 60.0 * op.ttl, True
+
+    def _search(self, op: SearchOp) -> Plan[list[SearchItem]]:
+        start, end = check_offset(op.offset), limit_of(op.limit)
+        condition = wanted(op.filter)
+        filters = {"prefix": folder_of(check_namespace(op.namespace_prefix))}
+        end = None if end is None else start + end
+        found: list[Found]
+        if op.query and self._mode is not None:
+            found = yield from self._ranked(op.query, self._mode, condition, filters, end)
+        elif op.query and self._vectors is not None:
+            entries = yield from _entries(condition, filters, None)
+            scores = yield from self._vectors.scores(op.query, entries)
+            found = list(zip(entries, scores, strict=True))
+            found.sort(key=lambda each: float("-inf") if each[1] is None else each[1], reverse=True)
+        else:
+            found = [(entry, None) for entry in (yield from _entries(condition, filters, end))]
+        page = found[start:end]
+        if op.refresh_ttl:
+            sliding = [entry.key for entry, _ in page if entry.sliding is not None]
+            if sliding:
+                yield Ask("touch", sliding)
+        return [_search_item(entry, score) for entry, score in page]
+
+    def _ranked(
+        self,
+        query: str,
+        mode: SearchMode,
+        condition: Wanted,
+        filters: dict[str, Any],
+        limit: int | None,
+    ) -> Plan[list[Found]]:
+        """Returns the items that answer a query, the best first, as the memory ranks them."""
+        if limit == 0:
+            return []
+        where = {OWN_FIELDS: {"$ne": False}, **(condition.where or {})}
+        hits = yield Ask(
+            "hits", query, None if condition.compared else limit, mode, where=where, **filters
+        )
+        return [(hit.entry, hit.score) for hit in hits if _accepted(hit.entry, condition)]
+
+
+def _entries(condition: Wanted, filters: dict[str, Any], limit: int | None) -> Plan[list[Entry]]:
+    """Returns the records of the items that a filter accepts, the last written one first."""
+    if limit == 0:
+        return []
+    found = yield Ask(
+        "entries",
+        limit=None if condition.compared else limit,
+        order="written",
+        where=condition.where,
+        **filters,
+    )
+    return [entry for entry in found if _accepted(entry, condition)]
+
+
+def _accepted(entry: Entry, condition: Wanted) -> bool:
+    if isinstance(entry, Unreadable) or address_of(entry.key) is None:
+        return False
+    return not condition.compared or condition.accepts(item_of(entry.value())[0])
+
+
+def _namespaces(op: ListNamespacesOp) -> Plan[list[Namespace]]:
+    conditions = []
+    for each in op.match_conditions or ():
+        # LangGraph's own tests write one label without a tuple.
+        path = (each.path,) if isinstance(each.path, str) else each.path
+        conditions.append(each._replace(path=check_namespace(path)))
+        if each.match_type not in ("prefix", "suffix"):
+            raise InvalidArgument.about("match_type", each.match_type, "give 'prefix' or 'suffix'")
+    start, end = check_offset(op.offset), limit_of(op.limit)
+    depth = op.max_depth
+    # A prefix without a wildcard is the beginning of keys; everything else is compared here.
+    others = conditions
+    folder = "/"
+    if others and others[0].match_type == "prefix" and "*" not in others[0].path:
+        folder = folder_of(tuple(others[0].path))
+        others = others[1:]
+    found = yield Ask("folders", folder, depth=None if others else depth)
+    namespaces = {
+        namespace
+        for namespace in map(namespace_of, found)
+        if namespace and all(_matches(namespace, each) for each in others)
+    }
+    if others and depth is not None:
+        if depth < 1:
+            raise InvalidArgument.about("max_depth", depth, "give an int of at least 1, or None")
+        namespaces = {namespace[:depth] for namespace in namespaces}
+    return sorted(namespaces)[start : None if end is None else start + end]
+
+
+def _matches(namespace: Namespace, condition: MatchCondition) -> bool:
+    path = tuple(condition.path)
+    if len(path) > len(namespace):
+        return False
+    part = (
+        namespace[: len(path)]
+        if condition.match_type == "prefix"
+        else namespace[len(namespace) - len(path) :]
+    )
+    return all(wild in ("*", label) for wild, label in zip(path, part, strict=True))
+
+
+def _facts(found: Entry | MemoryRecord) -> dict[str, Any]:
+    """Returns what is known of an item: its address, and when it was written."""
+    namespace, key = address_of(found.key) or ((), found.key)
+    created = found.updated_at if found.created_at is None else found.created_at
+    return {
+        "namespace": namespace,
+        "key": key,
+        "created_at": datetime.fromtimestamp(created, timezone.utc),
+        "updated_at": datetime.fromtimestamp(found.updated_at, timezone.utc),
+    }
+
+
+def _item(found: Entry | MemoryRecord, *, is_copy: bool) -> Item:
+    """Returns a record as an item.
+
+    Args:
+        found: the record.
+        is_copy: whether another caller gets an item of it as well.
+
+    Raises:
+        ServerError: the record cannot be read.
+    """
+    if isinstance(found, MemoryRecord):
+        if found.unreadable is not None:
+            raise ServerError(f"the item {brief(found.key)} cannot be read: {found.unreadable}")
+        value = copy.deepcopy(found.value) if is_copy else found.value
+    else:
+        if isinstance(found, Unreadable):
+            raise found.error()
+        value = found.value()
+    return Item(value=item_of(value)[0], **_facts(found))
+
+
+def _search_item(entry: Entry, score: float | None) -> SearchItem:
+    return SearchItem(value=item_of(entry.value())[0], score=score, **_facts(entry))
+
+
+def _index(index: Mapping[str, Any] | None) -> tuple[SearchMode | None, Vectors | None]:
+    """Returns how the memory searches by itself, or else what ranks items by meaning."""
+    if index is None:
+        return None, None
+    if not isinstance(index, Mapping):
+        raise InvalidArgument.about("index", index, "give a dict such as {'fields': ['text']}")
+    known = {"mode", "fields", "embed", "dims"}
+    # LangGraph's own stores leave notes whose names begin with two underscores.
+    if unknown := [name for name in index if name not in known and not name.startswith("__")]:
+        raise InvalidArgument(
+            f"index: {brief(unknown[0])} is no part of it; the parts are fields, embed and dims, or mode"
+        )
+    mode = index.get("mode")
+    if mode is None:
+        return None, Vectors(index.get("embed"), index.get("fields") or ["$"], index.get("dims"))
+    if len(index) > 1:
+        raise InvalidArgument(
+            f"index['mode']={brief(mode)}: this mode searches whole items with the embedder of the memory; "
+            "leave out fields, embed and dims, or leave out mode"
+        )
+    return check_mode(mode, "index['mode']"), None
