@@ -67,6 +67,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nest_asyncio2": ("nesting",),
     **dict.fromkeys(("tokenizers", "onnxruntime", "model2vec", "fastembed"), ("embedders",)),
     "sentence_transformers": ("embedders",),
+    **dict.fromkeys(("langgraph", "langchain_core"), ("integrations.langgraph",)),
     "msgspec": (
         "codec",
         "entry",

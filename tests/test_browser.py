@@ -35,6 +35,7 @@ AGENT = "04_agent.ipynb"
 DEBUGGING = "05_debugging.ipynb"
 FINDING = "06_finding.ipynb"
 REPAIR = "07_repair.ipynb"
+FRAMEWORKS = "08_frameworks.ipynb"
 SCRATCH = "scratch.ipynb"
 DOWNLOADED = "downloaded.ipynb"
 
@@ -206,6 +207,19 @@ def test_a_memory_gone_bad_is_examined_and_mended(page, lab, traffic):
     assert traffic.hosts() == {"127.0.0.1"}
 
 
+def test_an_agent_of_another_framework_is_seen_at_work(page, lab, traffic):
+    panel = open_notebook(page, lab, FRAMEWORKS)
+    run_all(page, panel)
+
+    explorer = panel.locator(".tta-explorer").first
+    explorer.get_by_role("searchbox").fill("peanuts")
+    expect(explorer.locator("mark").first).to_be_visible()
+    expect(explorer).to_contain_text("/users/ana/food")
+    expect(explorer).to_contain_text("threads/monday//b/messages/")
+    take_pictures(page, panel, "frameworks")
+    assert traffic.hosts() == {"127.0.0.1"}
+
+
 def test_a_downloaded_notebook_shows_texts_where_they_begin(page, lab, traffic):
     panel = open_notebook(page, lab, DOWNLOADED)
     table = panel.locator("table.tta-memory")
@@ -233,7 +247,7 @@ def test_a_downloaded_notebook_shows_texts_where_they_begin(page, lab, traffic):
 
 
 def test_every_tutorial_is_run_in_the_browser():
-    covered = {QUICKSTART, SERVERS, EXPLORER, AGENT, DEBUGGING, FINDING, REPAIR}
+    covered = {QUICKSTART, SERVERS, EXPLORER, AGENT, DEBUGGING, FINDING, REPAIR, FRAMEWORKS}
     assert covered == {path.name for path in NOTEBOOKS.glob("*.ipynb")}
 
 

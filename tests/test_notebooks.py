@@ -213,6 +213,12 @@ def one_note_about_the_harbour_is_left(solver: Solver) -> None:
     ) == ["ana:trip:0000000d"]
 
 
+def the_conversation_is_gone_and_its_facts_are_not(solver: Solver) -> None:
+    assert solver.value(*solver.blocks) == ["/users/ana", "threads/tuesday"]
+    facts = solver.value("sorted(item.value['text'] for item in store.search(('users',)))")
+    assert facts == ["Ana is allergic to peanuts", "Ana lives in Lyon"]
+
+
 SOLVED: dict[str, Callable[[Solver], None]] = {
     "01_quickstart.ipynb": bob_is_saved_and_all_others_are_kept,
     "02_redis.ipynb": another_kernel_sees_the_seconds_left,
@@ -221,6 +227,7 @@ SOLVED: dict[str, Callable[[Solver], None]] = {
     "05_debugging.ipynb": both_departures_are_known,
     "06_finding.ipynb": the_question_is_answered,
     "07_repair.ipynb": one_note_about_the_harbour_is_left,
+    "08_frameworks.ipynb": the_conversation_is_gone_and_its_facts_are_not,
 }
 """What has to be true of each solution: it is run by this, after the cells of its notebook."""
 
