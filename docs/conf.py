@@ -76,6 +76,8 @@ nitpick_ignore_regex = [
         r"(collections\.abc|datetime|os|pandas|matplotlib|anywidget|traitlets|typing|t|pd)\..*",
     ),
     ("py:.*", "Figure|PathLike|NDArray|float32|Floats|TracerProvider|MeterProvider"),
+    ("py:.*", r"langgraph\..*|BaseStore|TTLConfig|Op|Result|SerializerProtocol|RunnableConfig"),
+    ("py:.*", "(Base)?Checkpoint(Saver|Tuple|Metadata)?|ChannelVersions"),
 ]
 
 # ---- the site

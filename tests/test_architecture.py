@@ -88,6 +88,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "evaluation.significance",
         "memory.meaning",
         "stores.redis.redisearch.embedding",
+        "integrations.langgraph.meaning",
         "memory.doctor",
         "memory.tombstones",
     ),
@@ -257,6 +258,8 @@ def test_other_packages_are_imported_when_they_are_needed():
         "search.ranked.",
         "search.vectors",
         "embedders.",
+        # Its classes inherit from those of LangGraph.
+        "integrations.langgraph",
     )
     assert [name for name in early if not name.startswith(homes)] == []
     makers = {found.when for found in OURS if found.imported == "search.substring.columns"}

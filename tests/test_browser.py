@@ -212,7 +212,7 @@ def test_an_agent_of_another_framework_is_seen_at_work(page, lab, traffic):
     run_all(page, panel)
 
     explorer = panel.locator(".tta-explorer").first
-    explorer.get_by_role("searchbox").fill("peanuts")
+    explorer.locator("[data-do=search]").fill("peanuts")
     expect(explorer.locator("mark").first).to_be_visible()
     expect(explorer).to_contain_text("/users/ana/food")
     expect(explorer).to_contain_text("threads/monday//b/messages/")
