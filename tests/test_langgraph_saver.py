@@ -124,6 +124,7 @@ def test_messages_can_be_read_and_found(saver):
         {"role": "user", "content": "It rains in Málaga"},
         {"role": "assistant", "content": "You said: It rains in Málaga"},
     ]
+    assert latest.value["text"] == "assistant: You said: It rains in Málaga"
     steps = [record.value["metadata"]["step"] for record in memory.records(prefix="threads/t//cp/")]
     assert sorted(steps) == [-1, 0, 1]
 
@@ -204,8 +205,12 @@ def test_a_checkpoint_of_a_newer_version_is_refused_by_name(saver):
     [key] = memory.keys(prefix="threads/t//cp/")
     value = memory.get(key)
     for change, error, message in (
-        ({"format": 2}, InvalidArgument, "its format 2 is that of a newer version"),
-        ({"bytes": ["msgpack9", ""]}, InvalidArgument, "written by a newer version of LangGraph"),
+        ({"bytes": [2, "?"]}, InvalidArgument, "its format 2 is that of a newer version"),
+        (
+            {"bytes": [1, "msgpack9", ""]},
+            InvalidArgument,
+            "written by a newer version of LangGraph",
+        ),
         ({"bytes": None}, ServerError, "this record is no checkpoint"),
     ):
         memory.add(key, value | change)
@@ -312,3 +317,5 @@ def test_any_state_is_readable_without_an_error(saver):
     assert len(told[2]) == 10_001
     saver.memory.sync.add("k", {"told": told})
     assert shown([])["value"] == []
+    parts: Any = [{"type": "text", "text": "Look"}, {"type": "image", "url": "x"}, "here"]
+    assert shown(HumanMessage(parts))["text"] == "user: Look here"

@@ -156,13 +156,12 @@ class Model:
             page = found[op.offset : op.offset + op.limit]
             return [self.shown(*each, op.refresh_ttl) for each in page]
         if isinstance(op, ListNamespacesOp):
-            found = {
-                namespace
+            namespaces = {
+                namespace[: op.max_depth]
                 for namespace, _ in self.items
                 if all(matches(namespace, each) for each in op.match_conditions)
             }
-            found = {namespace[: op.max_depth] for namespace in found}
-            return sorted(found)[op.offset : op.offset + op.limit]
+            return sorted(namespaces)[op.offset : op.offset + op.limit]
         return None
 
     def shown(self, address: Address, item: Item, refresh: bool) -> tuple[Any, ...]:
@@ -317,12 +316,13 @@ async def test_what_tasks_ask_at_the_same_time_is_one_batch_and_sync_calls_work_
 
 
 async def test_an_error_of_one_task_is_not_that_of_another(store):
-    good, bad, late = await asyncio.gather(
+    answers: Any = await asyncio.gather(
         store.aput(("a",), "k", {"n": 1}),
         store.aput(("a",), "bad", {"x": object()}),
         store.asearch(("a",)),
         return_exceptions=True,
     )
+    good, bad, late = answers
     assert good is None
     assert isinstance(bad, NotStorable)
     assert isinstance(late, list)

@@ -18,11 +18,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 SUITES = {
     "langgraph-checkpoint": ("test_store.py",),
@@ -148,7 +149,7 @@ def replace_stores() -> None:
                 options.pop(name, None)
             yield cls(address, **options)
 
-    langgraph.store.memory.InMemoryStore = Store  # type: ignore[misc, assignment]
+    vars(langgraph.store.memory).update(InMemoryStore=Store)
     try:
         import langgraph.store.sqlite
         import langgraph.store.sqlite.aio
@@ -163,36 +164,26 @@ def replace_stores() -> None:
     except ImportError:
         return
     vars(langgraph.store.postgres).update(PostgresStore=Store, AsyncPostgresStore=AsyncStore)
-    psycopg.Connection = NoDatabase  # type: ignore[misc, assignment]
-    psycopg.AsyncConnection = NoDatabase  # type: ignore[misc, assignment]
+    vars(psycopg).update(Connection=NoDatabase, AsyncConnection=NoDatabase)
 
 
-class NoDatabase:
-    """Stands in for a connection to a database, which the tests create and drop."""
+class NoDatabase(MagicMock):
+    """Stands in for a connection to a database, which the tests create and drop, called or awaited."""
 
     def __class_getitem__(cls, _: object) -> type:
         return cls
 
     @classmethod
     def connect(cls, *_: Any, **__: Any) -> NoDatabase:
+        """Returns a connection."""
         return cls()
 
-    def execute(self, *_: Any) -> NoDatabase:
-        return self
+    def __await__(self) -> Generator[Any, Any, NoDatabase]:
+        return _itself(self).__await__()
 
-    def __await__(self) -> Iterator[Any]:
-        return self
-        yield
 
-    def __enter__(self) -> NoDatabase:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    async def __aenter__(self) -> NoDatabase:
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
+async def _itself(database: NoDatabase) -> NoDatabase:
+    return database
 
 
 def main() -> None:

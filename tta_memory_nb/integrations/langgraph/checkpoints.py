@@ -178,7 +178,14 @@ class Checkpoints:
             for name, version in new_versions.items()
             if name in values
         ]
-        kept = self._record({"metadata": readable(about)}, state, parent=get_checkpoint_id(config))
+        kept = self._record(
+            {
+                "text": f"step {about.get('step')}, {about.get('source')}",
+                "metadata": readable(about),
+            },
+            state,
+            parent=get_checkpoint_id(config),
+        )
         kept["metadata_bytes"] = self._dumped(about)
         yield Ask("apply", [*puts, (place.key("cp", checkpoint["id"]), kept)])
         return place.config(checkpoint["id"])
@@ -255,13 +262,13 @@ class Checkpoints:
     # ---- records
 
     def _record(self, about: dict[str, Any], value: Any, **facts: Any) -> dict[str, Any]:
-        """Returns a record: what people read of a value, its bytes, and what else is known of it."""
+        """Returns a record: what people read of a value, what else is known of it, and its bytes."""
         told = about if self._is_readable else {}
-        return {**told, **facts, "format": FORMAT, "bytes": self._dumped(value)}
+        return {**told, **facts, "bytes": self._dumped(value)}
 
-    def _dumped(self, value: Any) -> list[str]:
+    def _dumped(self, value: Any) -> list[Any]:
         kind, data = self._serde.dumps_typed(value)
-        return [kind, b64encode(data).decode()]
+        return [FORMAT, kind, b64encode(data).decode()]
 
     def _loaded(self, record: MemoryRecord, field: str) -> Any:
         """Returns what the bytes of a record mean.
@@ -272,14 +279,14 @@ class Checkpoints:
         """
         if record.unreadable is not None:
             raise ServerError(f"{brief(record.key)} cannot be read: {record.unreadable}")
-        known = record.value.get("format")
-        if isinstance(known, int) and known > FORMAT:
-            raise InvalidArgument(
-                f"{brief(record.key)}: its format {known} is that of a newer version of tta_memory_nb, and this one "
-                f"reads up to {FORMAT}; upgrade this process, or delete the thread"
-            )
         try:
-            kind, data = record.value[field]
+            known, *saved = record.value[field]
+            if known > FORMAT:
+                raise InvalidArgument(
+                    f"{brief(record.key)}: its format {known} is that of a newer version of tta_memory_nb, and this one "
+                    f"reads up to {FORMAT}; upgrade this process, or delete the thread"
+                )
+            kind, data = saved
             return self._serde.loads_typed((kind, b64decode(data)))
         except (KeyError, TypeError) as error:
             raise ServerError(

@@ -17,10 +17,11 @@ _ROLES = {"human": "user", "ai": "assistant"}
 
 
 def shown(value: Any) -> dict[str, Any]:
-    """Returns the field that shows a value: ``messages``, or ``value`` for anything else."""
+    """Returns the fields that show a value: ``text``, what was said last, and ``messages``; ``value`` for anything else."""
     messages = value if isinstance(value, (list, tuple)) else [value]
     if messages and all(isinstance(each, BaseMessage) for each in messages):
-        return {"messages": list(map(_message, messages))}
+        told = list(map(_message, messages))
+        return {"text": _said(told[-1]), "messages": told}
     return {"value": readable(value)}
 
 
@@ -50,6 +51,16 @@ def readable(value: Any, depth: int = 0) -> Any:
         Exception
     ):  # a broken __repr__ may raise anything, and the state must be kept all the same
         return f"<{type(value).__name__}>"
+
+
+def _said(message: dict[str, Any]) -> str:
+    """Returns a message as one line."""
+    content = message.get("content")
+    if isinstance(content, list):  # parts, such as texts and images
+        texts = [part.get("text") if isinstance(part, dict) else part for part in content]
+        content = " ".join(text for text in texts if isinstance(text, str))
+    names = ", ".join(call["name"] for call in message.get("tool_calls", ()))
+    return f"{message['role']}: {content or (names and f'calls {names}')}"
 
 
 def _message(message: BaseMessage) -> dict[str, Any]:
