@@ -128,6 +128,39 @@ def test_what_was_lost_stays_lost_when_the_server_comes_back_older_again(
     assert everything(agent) == {"written": {"n": 2}, "later": {"n": 3}}
 
 
+def test_an_older_deletion_of_an_outage_spares_what_a_lower_number_was_given(
+    open_memory, server, client
+):
+    ahead = Clock(4e9)
+    agent, other = open_memory(clock=ahead), open_memory(clock=ahead)
+    agent.sync.append(
+        "ann", "mon", [{"text": "gives a number that is ahead of the server's clock"}]
+    )
+    server.kill()
+    assert agent.sync.delete("k") is False
+    agent.sync.add("l", {"text": "an older value"})
+    server.restart()  # without its data, so it counts from its clock again
+    ahead.tick()
+    other.sync.add_many({"k": {"text": "a later value"}, "l": {"text": "a later value"}})
+    assert agent.sync.reconnect() is True
+    later = {"k": {"text": "a later value"}, "l": {"text": "a later value"}}
+    assert everything(agent) == everything(other) == later
+
+
+def test_numbers_that_a_client_has_seen_are_not_given_again(open_memory, client):
+    agent, other = open_memory(clock=Clock(4e9)), open_memory(clock=Clock(4e9))
+    agent.sync.append("ann", "mon", [{"text": "a message"}])
+    seen = agent._store.commands.seen
+    client.flushall()
+    other.sync.add("k", {"n": 1})
+    agent.sync.close()
+    agent.sync.reconnect()
+    other.sync.add("k", {"n": 2})
+    assert other._store.commands.seen > seen
+    assert everything(agent) == everything(other) == {"k": {"n": 2}}
+    assert (lost_on_server(agent), lost_on_server(other)) == (1, 0)
+
+
 def test_a_write_that_arrives_while_losses_are_looked_for_stays_known(
     open_memory, client, go_back, monkeypatch
 ):

@@ -97,6 +97,8 @@ class Incarnation:
             when they have reached the server is it looked for.
         setbacks: how many times the server was found to have come back older.
         must_greet: whether the server has to be greeted again before something is written.
+        reused_from: the counter from which on the server has given numbers a second time, since an outage began; infinity if
+            it has not. What it has of higher numbers may be newer than what was seen before the outage.
     """
 
     def __init__(self, names: Sequence[bytes], clock: ServerClock, replicas: Replicas) -> None:
@@ -105,6 +107,7 @@ class Incarnation:
         self.must_greet = False
         self.has_writes_waiting = False
         self.setbacks = 0
+        self.reused_from: float = inf
         self._greeting: Words = ("EVAL", scripts.GREET.source, b"%d" % len(names), *names, b"")
         self._clock = clock
         self._replicas = replicas
@@ -122,7 +125,7 @@ class Incarnation:
     def greeting(self) -> tuple[Words, Callable[[Any], object]]:
         """Returns a command to send first on a new connection, and what takes its reply."""
         asked = steady()
-        return self._greeting, lambda reply: self._greeted(reply, asked)
+        return (*self._greeting, b"%d" % self.seen), lambda reply: self._greeted(reply, asked)
 
     def greet(self) -> Plan[None]:
         """Greets the server on a connection that may be open already."""
@@ -133,7 +136,7 @@ class Incarnation:
             asked = steady()
             return 0
 
-        self._greeted((yield (*self._greeting[:-1], AtSending(sent))), asked)
+        self._greeted((yield (*self._greeting[:-1], AtSending(sent), b"%d" % self.seen)), asked)
 
     def _greeted(self, reply: Any, asked: float) -> None:
         seconds, micros, may_ask, counter, beginnings, restarts, must_greet, evicted = reply
@@ -160,6 +163,8 @@ class Incarnation:
                     is_later = began in restarted or (not came_back_with and self._oldest < began)
                     until = self.seen + 1 if is_later else min(began, self.seen + 1)
                     self._missing((came_back_with, until))
+                    if began < until:
+                        self.reused_from = min(self.reused_from, came_back_with)
                 self._beginnings.add(began)
             if not counter and self.seen:
                 # There is no namespace any more. So the server has lost all of it.

@@ -270,6 +270,7 @@ class Replay:
         save: brings the file of the journal up to date, before anything is sent; None if there is no file.
 
     Attributes:
+        base: as given; lower when the server turns out to have come back older, and to have given numbers a second time.
         since: as given; it may change when the server's time becomes known.
         replayed: how many records have reached the server.
     """
@@ -287,7 +288,7 @@ class Replay:
     ) -> None:
         self._commands = commands
         self._journal = journal
-        self._base = base
+        self.base = base
         self.since = since
         self._lock = lock
         self._set_aside = set_aside
@@ -353,7 +354,7 @@ class Replay:
                 place = yield from commands.write(
                     scripts.PURGE,
                     first.write_id,
-                    self._base,
+                    self.base,
                     repr(first.at),
                     place,
                     client=first.client,
@@ -397,7 +398,7 @@ class Replay:
         # No id of its own: the server looks up the id of each write.
         client = writes[0].client if writes else b""
         reply = yield from commands.write(
-            scripts.REPLAY, 0, self._base, repr(self.since), *args, client=client
+            scripts.REPLAY, 0, self.base, repr(self.since), *args, client=client
         )
         _start, end, commands.evictions, capacity, write_seqs, refused = reply
         commands.note(end, capacity)

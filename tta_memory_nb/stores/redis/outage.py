@@ -351,6 +351,7 @@ class Outages:
         now, moved = self._clock(), self._clock.moved
         self.current = outage = Outage(now, reason, base, journal, moved)
         commands.incarnation.has_writes_waiting = True
+        commands.incarnation.reused_from = inf
         self._reopen()
         return outage
 
@@ -439,6 +440,8 @@ class Outages:
             with self.lock:
                 outage.move(self._clock.moved)
                 replay.since = outage.first
+                outage.base = int(min(outage.base, commands.incarnation.reused_from))
+                replay.base = outage.base
             yield from replay.probe()
             while not self._has_ended(journal):
                 if monotonic() > self._try_until:

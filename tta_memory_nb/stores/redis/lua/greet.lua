@@ -1,12 +1,13 @@
 -- What a client sends first on every new connection. Tells the time, and notices that the server is not the one that it was.
--- ARGV: instant (not used).
+-- ARGV: instant (not used), the highest counter that the client has seen.
 --
 -- The field `incarnation` of the namespace names the run of the server, and its role in the replication, that the records
 -- were written in. A server that was restarted or has become the primary is another one, and it may have come back older: from a
 -- snapshot, or as a replica that lacked the last writes. Whoever notices this first raises the counter to the server's time, beyond
 -- every number that was ever given, and begins a new epoch. `incarnations` holds of each such beginning `number:counter,`: the number
 -- that it began with, and the counter that the server had come back with. Of the writes with a higher number than that counter,
--- the server may have lost any.
+-- the server may have lost any. A client that has seen a higher number than the counter has the server count on from there, as if
+-- it were another one: numbers are never given twice.
 --
 -- `restarts` holds the numbers of the beginnings that no connection has outlived. When a client first hears of one of these, it has seen
 -- no number of the new incarnation yet; so those that it has seen are of earlier ones, also numbers beyond that beginning: the
@@ -91,11 +92,12 @@ local function list()
 end
 
 local is_other = here ~= '' and here ~= known
-local is_new = is_other or lacks_log or evicted ~= ''
+local seen = tonumber(ARGV[2]) or 0
+local is_new = is_other or lacks_log or evicted ~= '' or seen > seq
 -- The first write is one that frees: see make_way in writing.lua.
 local can_write = is_new and type(pcalled('HDEL', META, '')) ~= 'table'
 if can_write then
-  local began = math.max(seq + 1, (tonumber(time[1]) or 0) * 1000000 + (tonumber(time[2]) or 0))
+  local began = math.max(seq + 1, seen + 1, (tonumber(time[1]) or 0) * 1000000 + (tonumber(time[2]) or 0))
   local number = string.format('%.0f', began)
   local count = select(2, string.gsub(beginnings, ',', ','))
   if count >= 16 then
