@@ -75,6 +75,8 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(collections\.abc|datetime|os|pandas|matplotlib|anywidget|traitlets|typing|t|pd)\..*",
     ),
+    ("py:.*", r"(agents|pydantic_ai|agent_framework|llama_index|google)\..*"),
+    ("py:.*", "TResponseInputItem|Conversation(Conflict|Record|Entry)|Session|Event|ConfigDict"),
     ("py:.*", "Figure|PathLike|NDArray|float32|Floats|TracerProvider|MeterProvider"),
     ("py:.*", r"langgraph\..*|BaseStore|TTLConfig|Op|Result|SerializerProtocol|RunnableConfig"),
     ("py:.*", "(Base)?Checkpoint(Saver|Tuple|Metadata)?|ChannelVersions"),

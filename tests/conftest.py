@@ -57,6 +57,8 @@ NEED_MORE = {
     "test_outage.py": "servers",
     "test_outages_in_a_row.py": "servers",
     "test_ranked_outages.py": "servers",
+    "test_google_adk.py": "frameworks",
+    "test_histories.py": "frameworks",
     "test_readme.py": "kernels",
     "test_saved_notebooks.py": "kernels",
     "test_server.py": "servers",

@@ -68,6 +68,11 @@ HOMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("tokenizers", "onnxruntime", "model2vec", "fastembed"), ("embedders",)),
     "sentence_transformers": ("embedders",),
     **dict.fromkeys(("langgraph", "langchain_core"), ("integrations.langgraph",)),
+    "agents": ("integrations.openai_agents",),
+    "pydantic_ai": ("integrations.pydantic_ai",),
+    "agent_framework": ("integrations.agent_framework",),
+    "llama_index": ("integrations.llama_index",),
+    "google": ("integrations.google_adk",),
     "msgspec": (
         "codec",
         "entry",
@@ -249,7 +254,8 @@ def test_a_package_is_imported_only_in_the_modules_meant_for_it(package):
 
 def test_other_packages_are_imported_when_they_are_needed():
     # IPython is already imported in a notebook. The stores of servers need their client at once,
-    # as signatures need numpy; these modules are themselves imported on demand.
+    # as signatures need numpy, and adapters inherit from classes of their framework; these modules are
+    # themselves imported on demand.
     early = {found.importer for found in THEIRS if found.when == "import"} - {*HOMES["msgspec"]}
     homes = (
         "notebook.",
@@ -258,8 +264,7 @@ def test_other_packages_are_imported_when_they_are_needed():
         "search.ranked.",
         "search.vectors",
         "embedders.",
-        # Its classes inherit from those of LangGraph.
-        "integrations.langgraph",
+        "integrations.",
     )
     assert [name for name in early if not name.startswith(homes)] == []
     makers = {found.when for found in OURS if found.imported == "search.substring.columns"}

@@ -135,9 +135,9 @@ def test_folders_are_listed(nb):
         (
             {"role": "assistant", "content": None, "n": 1},
             "assistant",
-            '{"content":null,"n":1}',
+            '{"n":1}',
         ),
-        ({"role": "user"}, "user", ""),
+        ({"role": "user", "content": ""}, "user", ""),
         ({}, "", ""),
     ],
 )

@@ -41,7 +41,11 @@ def said(value: Mapping[str, Any]) -> Said:
             text = "\n".join(part["text"] for part in text if _is_text(part))
         if isinstance(text, str) and text.strip():
             return Said(role, text)
-    others = {name: field for name, field in value.items() if name not in _ROLES}
+    others = {
+        name: field
+        for name, field in value.items()
+        if name not in _ROLES and field not in ("", None)
+    }
     return Said(role, to_json(others) if others else "")
 
 
