@@ -472,6 +472,22 @@ def test_a_record_is_shown_whole_with_its_neighbours(front, memory):
     assert front.ask("record", key="nobody")["gone"] is True
 
 
+def test_a_message_is_shown_in_its_conversation(front, memory):
+    said = [{"role": "user", "content": f"{n} {'long ' * 200}"} for n in range(50)]
+    keys = memory.sync.append("ann", "chat", [*said, {"text": "nobody's"}])
+    memory.sync.add("ann:chat", {"text": "no message"})
+    shown = front.ask("record", key=keys[30])
+    messages = shown["conversation"]
+    assert shown["neighbours"] == []
+    assert [each["key"] for each in messages] == keys[10:]
+    assert [each["key"] for each in messages if each["current"]] == [keys[30]]
+    assert messages[0]["t"].startswith("10 long")
+    assert len(messages[0]["t"]) == 601
+    assert [each["role"] for each in messages[-2:]] == ["user", ""]
+    assert messages[-1]["t"] == "nobody's"
+    assert front.ask("record", key="ann:chat")["conversation"] == []
+
+
 def test_a_summary_is_shown_with_its_sources_and_a_source_with_its_summary(front, memory):
     memory.sync.add("ann:mon:00000001", {"text": "later"})
     summary = memory.sync.summarize(0, user="ann", session="mon", summarizer=lambda _: "all of it")

@@ -325,6 +325,30 @@ def test_the_open_record_and_typed_text_stay_while_others_write(open_page):
     expect(here.at("detail-history")).to_be_focused()
 
 
+def test_a_message_is_read_within_its_conversation(open_page):
+    here = open_page(
+        """
+chat = [
+    {"role": "user", "content": "Where is my order?"},
+    {"role": "assistant", "content": 'find_order({"user":"alice"})'},
+    {"role": "tool", "content": "shipped"},
+    {"role": "assistant", "content": "It was shipped today.\\nIt arrives <b>tomorrow</b>."},
+]
+keys = sync.append("alice", "monday", chat)""",
+        OPEN,
+    )
+    detail = here.open_record(here.value("keys")[1])
+    messages = detail.locator(".tta-conversation li")
+    expect(messages).to_have_count(4)
+    expect(messages.locator(".tta-role")).to_have_text(["user", "assistant", "tool", "assistant"])
+    expect(messages.last).to_contain_text("It arrives <b>tomorrow</b>.")
+    expect(messages.nth(1).locator("button")).to_have_attribute("aria-current", "true")
+    picture(here.widget, "conversation")
+    messages.last.locator("button").click()
+    expect(detail.locator("h3")).to_have_text(here.value("keys")[3])
+    expect(messages.last.locator("button")).to_have_attribute("aria-current", "true")
+
+
 @everywhere
 def test_a_record_is_read_edited_kept_and_brought_back(open_page):
     here = open_page(FILL, OPEN)

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from ...codec import from_json
+from ...conversation import said
 from ...entry import Entry
-from ...keys import parse_memory_key
+from ...keys import MESSAGE_KEY, parse_memory_key
 from ...main_field import main_field
 from ...memory.faces import SyncMemory
 from ...memory.summarizing.summary import sources_of
@@ -24,6 +25,8 @@ MOST_CHARACTERS = 200_000
 _MOST_MATCHES = 100
 _NEIGHBOURS = 4
 _NEIGHBOUR_CHARACTERS = 120
+_MESSAGES_BESIDE = 20
+_MESSAGE_CHARACTERS = 600
 _MOST_SOURCES = 50
 _SHOWN_VERSIONS = 10
 
@@ -78,6 +81,7 @@ def describe(
         "ranked": None if ranking is None else ranking.describe(entry.key),
         "judged": judged,
         "neighbours": _neighbours(memory, entry),
+        "conversation": _conversation(memory, entry),
         "sources": [_listed(each, entry) for each in _sources(memory, entry)],
         "summaries": [_listed(each, entry) for each in _summaries(memory, entry)],
         "history": [
@@ -93,9 +97,9 @@ def describe(
 
 
 def _neighbours(memory: SyncMemory, entry: Entry) -> list[dict[str, Any]]:
-    """The records of the same session that were written just before and after this one."""
+    """The records of the same session that were written just before and after this one; none of a message."""
     owner = parse_memory_key(entry.key)
-    if owner is None:
+    if owner is None or MESSAGE_KEY.fullmatch(entry.key):
         return []
     session = memory.entries(None, user=owner.user, session=owner.session)
     # Entries come newest first. The sort is stable, so that records of the same instant stay in the
@@ -107,6 +111,31 @@ def _neighbours(memory: SyncMemory, entry: Entry) -> list[dict[str, Any]]:
     return [
         _listed(each, entry) for each in session[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS + 1]
     ]
+
+
+def _conversation(memory: SyncMemory, entry: Entry) -> list[dict[str, Any]]:
+    """The messages just before and after a message, with it, in their order: who says what. None of another record."""
+    owner = parse_memory_key(entry.key)
+    if owner is None or not MESSAGE_KEY.fullmatch(entry.key):
+        return []
+    session = memory.entries(None, user=owner.user, session=owner.session)
+    messages = sorted(
+        (each for each in session if MESSAGE_KEY.fullmatch(each.key)), key=lambda each: each.key
+    )
+    keys = [each.key for each in messages]
+    at = keys.index(entry.key) if entry.key in keys else 0
+    shown = messages[max(0, at - _MESSAGES_BESIDE) : at + _MESSAGES_BESIDE + 1]
+    return [_message(each, entry) for each in shown]
+
+
+def _message(each: Entry, entry: Entry) -> dict[str, Any]:
+    role, text = said(each.value())
+    cut = len(text) > _MESSAGE_CHARACTERS
+    return {
+        **_listed(each, entry),
+        "t": sendable(text[:_MESSAGE_CHARACTERS] + "…" * cut),
+        "role": sendable(role[:_NEIGHBOUR_CHARACTERS]),
+    }
 
 
 def _listed(each: Entry, entry: Entry) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 /** @import { Child, Conflict, EditedMessage, ErrorMessage, GoneMessage, Judgement, KernelMessage, Neighbour, RecordMessage, Requests, Version } from "./types.js" */
 /** @import { Draft } from "./drafts.js" */
 /** @import { View } from "./view.js" */
+import { drawConversation } from "./conversation.js";
 import { find, focusedIn, h } from "./dom.js";
 import { Drafts, isWritten, newDraft, placeOf } from "./drafts.js";
 import { ago, bytes, count, iso, timeLeft, timeOfDay } from "./format.js";
@@ -255,6 +256,7 @@ export class Detail {
       this.drawRecords("Summarizes", "tta-sources", record.sources),
       this.drawRecords("Summarized in", "tta-summaries", record.summaries),
       record.neighbours.length < 2 ? null : this.drawRecords("In the same session", "", record.neighbours),
+      drawConversation(record.conversation, (key) => this.open(key)),
     ];
   }
 

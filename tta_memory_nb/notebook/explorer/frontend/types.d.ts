@@ -287,6 +287,11 @@ export interface Neighbour {
   current: boolean;
 }
 
+export interface Message extends Neighbour {
+  /** Who speaks; empty if no field says so. */
+  role: string;
+}
+
 export interface Version {
   /** Unix seconds. */
   at: number;
@@ -327,6 +332,8 @@ export interface RecordMessage extends Reply {
   ranked: { score: number; parts: ScorePart[] } | null;
   judged: Judgement;
   neighbours: Neighbour[];
+  /** Of a message: those before and after it, with it, in their order. */
+  conversation: Message[];
   /** Of a summary: the records that it comes from, as far as they still exist. */
   sources: Neighbour[];
   /** The summaries that come from this record. */
