@@ -141,6 +141,10 @@ async def test_text_is_shared_and_calls_of_tools_are_not(name):
     await memory.append("ann", "tue", [{"role": "assistant", "content": "f()", other: {"a": 1}}])
     with pytest.raises(InvalidArgument, match=rf"ann:tue:.*{other} has written more than text"):
         await chats.read("tue")
+    await memory.append("ann", "thu", [{"role": "a stranger", "content": "hi"}])
+    if name != "agent_framework":  # which takes any role
+        with pytest.raises(InvalidArgument, match=r"ann:thu:.*its role 'a stranger' is none"):
+            await chats.read("thu")
     await memory.append("ann", "wed", [{"content": "who says that?"}])
     with pytest.raises(InvalidArgument, match=r"ann:wed:.*no role"):
         await chats.read("wed")

@@ -38,7 +38,11 @@ class Format(Protocol):
         ...
 
     def plain(self, role: str, content: str) -> dict[str, Any]:
-        """Returns the framework's message that is text alone."""
+        """Returns the framework's message that is text alone.
+
+        Raises:
+            ValueError: the framework has no such role.
+        """
         ...
 
 
@@ -159,7 +163,7 @@ def value_of(format: Format, message: dict[str, Any], place: str) -> dict[str, A
             f"{place}: {brief(message)} has no role; say who speaks, for example 'user' or 'assistant'"
         )
     value: dict[str, Any] = {"role": role, "content": content}
-    if format.plain(role, content) != message:
+    if _plain(format, role, content) != message:
         value[format.name] = message
     return value
 
@@ -168,7 +172,7 @@ def message_of(format: Format, record: MemoryRecord) -> dict[str, Any]:
     """Returns the message of a framework that a record holds.
 
     Raises:
-        InvalidArgument: the record has no role, or another framework has written more than text.
+        InvalidArgument: the record has no role, or none that the framework knows, or another framework has written more than text.
     """
     value = record.value
     whole = value.get(format.name)
@@ -186,7 +190,21 @@ def message_of(format: Format, record: MemoryRecord) -> dict[str, Any]:
             f"message {brief(record.key)}: it has no role; append messages with a field 'role', such as 'user'"
         )
     content = value.get("content")
-    return format.plain(role, content if isinstance(content, str) else text)
+    message = _plain(format, role, content if isinstance(content, str) else text)
+    if message is None:
+        raise InvalidArgument(
+            f"message {brief(record.key)}: its role {brief(role)} is none that {format.name} takes for text alone, such as 'user' "
+            f"and 'assistant'; write another role, or give {format.name} another session"
+        )
+    return message
+
+
+def _plain(format: Format, role: str, content: str) -> dict[str, Any] | None:
+    """Returns the framework's message that is text alone; None if it has no such role."""
+    try:
+        return format.plain(role, content)
+    except ValueError:
+        return None
 
 
 def call_of(name: Any, arguments: Any) -> str:

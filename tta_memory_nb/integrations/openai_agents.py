@@ -22,6 +22,8 @@ except ImportError:
 if TYPE_CHECKING:
     from agents.items import TResponseInputItem
 
+_SPEAKERS = ("user", "assistant", "system", "developer")
+
 
 class Items:
     """The items of the Responses API, which are JSON objects already."""
@@ -40,7 +42,13 @@ class Items:
         return Said("assistant" if kind else "", said(message).text)
 
     def plain(self, role: str, content: str) -> dict[str, Any]:
-        """Returns an item that is text alone."""
+        """Returns an item that is text alone.
+
+        Raises:
+            ValueError: another role; the answer of a tool, for example, also names the call.
+        """
+        if role not in _SPEAKERS:
+            raise ValueError(role)
         return {"role": role, "content": content}
 
 
