@@ -421,7 +421,7 @@ def test_keys_that_expire_between_the_check_and_the_read_cause_no_crash(nb, cloc
 @pytest.fixture
 def remote():
     """A notebook with a memory on the stand-in for a server."""
-    notebook = Notebook(on_a_stand_in(max_size=5000))
+    notebook = Notebook(on_a_stand_in(max_size=5000, history=10))
     notebook.memory.sync.add_many({f"user{n}:s": {"n": n} for n in range(3000)})
     return notebook
 
@@ -504,6 +504,7 @@ def test_no_other_command_lists_all_keys(remote, requests, name, tmp_path, monke
     operands = {
         "add": ("user7:s", {"n": 1}),
         "get": (("user7:s",),),
+        "log": ("user7:s",),
         "search": ("nothing of this",),
         "why": ("nothing of this", "user7:s"),
         "suggest": ("nothing of this",),

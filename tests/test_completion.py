@@ -59,6 +59,7 @@ def nb():
                 "--limit",
                 "--offset",
                 "--order",
+                "--as-of",
                 "--user",
                 "--session",
                 "--prefix",

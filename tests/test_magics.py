@@ -81,6 +81,7 @@ def test_hostile_text_in_an_error_is_harmless(shell):
 OPERANDS = {
     "add": "k text",
     "get": "k",
+    "log": "k",
     "search": "rain",
     "delete": "k",
     "plot": "ttl",
@@ -180,7 +181,7 @@ def test_an_error_in_a_magic_speaks_of_flags(shell, tmp_path, monkeypatch, line,
 # ---- each text is parsed once
 
 DURATIONS = ("older_than", "expire_in", "unused_for", "unread", "stale")
-PARSED = {"ttl", "since", "until", "where", *DURATIONS}
+PARSED = {"ttl", "since", "until", "as_of", "where", *DURATIONS}
 """Flags whose text is parsed further than to a word or a whole number."""
 
 LIVE = {("explore", "since"), ("explore", "until")}
@@ -193,6 +194,7 @@ TYPED = {
     "VALUE": ['{"marker": {"n": [1]}}', "{'marker': (1,)}", "marker", "[marker", "$held"],
     "ttl": ["1h7m", "4027", '"1h7m"'],
     "since": ["7h", "2018-11-22T15:00Z"],
+    "as_of": ["0.0001s"],
     "until": ["7s", "2026-11-22T15:00Z"],
     "where": ['{"marker": {"$exists": true}}', "{'marker': 1}"],
     **{name: ["7h"] for name in DURATIONS},
@@ -240,6 +242,7 @@ def test_the_text_of_a_flag_is_parsed_once(
     shell, tmp_path, monkeypatch, parses, command, flag, typed
 ):
     monkeypatch.chdir(tmp_path)
+    Ran(shell, "%memory use --history 9")
     for key in ("k", "l"):
         Ran(shell, f"%memory add {key} {{'marker': 1, 'text': 'rain'}}")
     # With a limit, the command requests the total in a second call.

@@ -30,10 +30,12 @@ from tta_memory_nb.entry import Entry
 from tta_memory_nb.filters import FilterArgs
 from tta_memory_nb.memory.proposing.proposal import Proposal
 from tta_memory_nb.memory.verbs import Verbs
+from tta_memory_nb.memory.versions import RecordLog
 from tta_memory_nb.search.request import Hit, Search
 from tta_memory_nb.stores.base import Change
 from tta_memory_nb.stores.local import Local
 from tta_memory_nb.stores.plan import InProcessRunner, Plan
+from tta_memory_nb.times import Instant
 from tta_memory_nb.transfer import ImportReport
 
 EMPTY = inspect.Parameter.empty
@@ -120,6 +122,7 @@ def test_additional_arguments_of_the_constructor_are_keyword_only():
         ("embedder_timeout", 30.0),
         ("compress_over", 4096),
         ("tombstones", "refuse"),
+        ("history", None),
     ]
     assert {parameter.kind for parameter in found} == {inspect.Parameter.KEYWORD_ONLY}
 
@@ -181,7 +184,11 @@ def test_a_face_returns_the_result_of_a_plan_and_no_plan(face, name):
 
 @pytest.mark.parametrize("face", [MemoryPrimitive, SyncMemory])
 def test_the_annotations_of_a_face_can_be_resolved(face):
-    assert get_type_hints(face.get) == {"key": str, "return": dict[str, Any] | None}
+    assert get_type_hints(face.get) == {
+        "key": str,
+        "as_of": Instant | None,
+        "return": dict[str, Any] | None,
+    }
     assert get_type_hints(face.delete) == {"key": str, "for_good": bool, "return": bool}
     assert get_type_hints(face.records)["return"] == list[MemoryRecord]
 
@@ -260,7 +267,7 @@ def test_a_stream_reads_each_record_when_it_is_reached():
 def test_filters_are_spelled_out_for_completion(face, verb):
     parameters = inspect.signature(getattr(face, verb)).parameters
     spelled = {name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
-    assert spelled - {"offset", "order", "for_good"} == set(FilterArgs.__annotations__)
+    assert spelled - {"offset", "order", "for_good", "as_of"} == set(FilterArgs.__annotations__)
     assert not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
 
@@ -352,6 +359,7 @@ def scene(tmp_path: Path) -> Callable[..., Scene]:
             namespace="tenant",
             embedder=Toy(),
             summarizer=joined,
+            history=100,
             clock=Clock(),
         )
         memory.sync.add_many({f"ann:{n}": {"text": f"rain {n}"} for n in range(8)}, ttl=60)
@@ -373,6 +381,8 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "append": lambda face, _: face.append("ann", "s", [{"text": "hail"}, {}]),
     "folders": lambda face, _: face.folders("", 1),
     "history": lambda face, _: face.history("ann", "s", 1),
+    "keep_history": lambda face, _: face.keep_history(50),
+    "log": lambda face, _: face.log("ann:7"),
     "get_many": lambda face, _: face.get_many(["ann:2", "nobody"]),
     "get_records": lambda face, _: face.get_records(["ann:2", "nobody"]),
     "keys": lambda face, _: face.keys(),
@@ -421,6 +431,8 @@ def plain(result: Any) -> Any:
         return [sorted(e.key for e in entries) for entries in (result.written, result.removed)]
     if isinstance(result, ImportReport):
         return replace(result, change=Change()), plain(result.change)
+    if isinstance(result, RecordLog):
+        return [(version.at, version.what) for version in result]
     if isinstance(result, Iterator):
         return list(result)
     if isinstance(result, list) and result and isinstance(result[0], Entry):

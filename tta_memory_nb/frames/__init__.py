@@ -11,6 +11,7 @@ from .proposed import proposals_frame
 from .render import frame_html, frame_text, is_table
 from .summarized import looked_frame, summary_html
 from .tombstones import tombstones_frame
+from .versions import log_html, versions_frame
 
 __all__ = [
     "changes_frame",
@@ -28,6 +29,7 @@ __all__ = [
     "hits_frame",
     "is_table",
     "ledger_frame",
+    "log_html",
     "looked_frame",
     "matched_words",
     "pack_html",
@@ -37,5 +39,6 @@ __all__ = [
     "summary_html",
     "tombstones_frame",
     "tuning_frame",
+    "versions_frame",
     "why_frame",
 ]

@@ -132,9 +132,9 @@ def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
     index = pd.Index([portable(each.key) for each, _ in rows], dtype=object, name="key")
     cells: dict[str, list[Any]] = {
         "what": [difference.what for difference, _ in rows],
-        "field": [ABSENT if change is None else _name_of_field(change) for _, change in rows],
-        "before": [_leaf_of(change, "before") for _, change in rows],
-        "after": [_leaf_of(change, "after") for _, change in rows],
+        "field": [ABSENT if change is None else name_of_field(change) for _, change in rows],
+        "before": [leaf_of(change, "before") for _, change in rows],
+        "after": [leaf_of(change, "after") for _, change in rows],
     }
     frame = pd.DataFrame(
         {
@@ -149,11 +149,13 @@ def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
     return frame
 
 
-def _name_of_field(change: FieldChange) -> str:
+def name_of_field(change: FieldChange) -> str:
+    """Returns the name that a table of differences has for a field."""
     return "expires" if change.path == EXPIRY else field_name(change.path)
 
 
-def _leaf_of(change: FieldChange | None, side: Literal["before", "after"]) -> Any:
+def leaf_of(change: FieldChange | None, side: Literal["before", "after"]) -> Any:
+    """Returns what a cell shows of a field before or after a change; `ABSENT` for none."""
     leaf: Any = ABSENT if change is None else getattr(change, side)
     if change is None or leaf is ABSENT or change.path != EXPIRY:
         return leaf

@@ -65,8 +65,8 @@ class FieldChange(NamedTuple):
     """The change of one field.
 
     Attributes:
-        path: names of the enclosing objects and of the field; `EXPIRY` for the record's expiry.
-        before: the earlier leaf, or `ABSENT`. For the expiry Unix seconds, or `ABSENT` for never.
+        path: names of the enclosing objects and of the field; ``EXPIRY`` for the record's expiry.
+        before: the earlier leaf, or ``ABSENT``. For the expiry Unix seconds, or ``ABSENT`` for never.
         after: the later leaf, likewise.
     """
 
@@ -102,7 +102,11 @@ class Difference:
 
 
 def compare(
-    before: Snapshot, after: Sequence[Entry], now: float, evictions: int = 0
+    before: Snapshot,
+    after: Sequence[Entry],
+    now: float,
+    evictions: int = 0,
+    ends: Mapping[str, str] | None = None,
 ) -> list[Difference]:
     """Returns the differences between a snapshot and the present entries.
 
@@ -110,7 +114,7 @@ def compare(
     again, or overwritten any number of times, is ``changed``, or no difference at all if it has the
     same value and the same expiry. Reading a record is no change.
 
-    A memory keeps no log of records that are gone, so the reason is inferred:
+    A memory keeps no log of records that are gone unless its user asks for one, so the reason is inferred:
 
     - ``expired``: the record's expiry has passed. (It may have been deleted before that.)
     - ``evicted``: the memory has evicted records since the snapshot, and every record of the
@@ -130,6 +134,7 @@ def compare(
         after: all present entries, in any order.
         now: Unix seconds.
         evictions: number of records that the memory has evicted until now.
+        ends: by key what has happened last to a record, of a memory that keeps its changes; nothing is inferred then.
 
     Returns:
         First the differences of present records, in the order of ``after``, then those of records
@@ -157,6 +162,9 @@ def compare(
         oldest_use,
         evictions - before.evictions,
     )
+    if ends is not None:
+        expired |= {key for key, what in ends.items() if what == "expired"}
+        evicted = {key for key, what in ends.items() if what == "evicted"}
     for entry in gone:
         what: What = "deleted"
         if entry.key in expired:

@@ -36,7 +36,7 @@ _CHOICES = {
     "proposals.status": (*STATUSES, "all"),
     "export.format": ("jsonl", "csv", "parquet"),
 }
-_TAKE_KEYS = ("get", "touch", "delete", "add")
+_TAKE_KEYS = ("get", "log", "touch", "delete", "add")
 _KEYS_IN_FLAGS = ("judge.wrong", "judge.forget", "search.expect")
 
 

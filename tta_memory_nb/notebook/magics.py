@@ -18,9 +18,10 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
+from ..authorship import acting
 from ..errors import NotDurable, TTAMemoryError, harmless
 from ..frames import frame_html, frame_text, is_table
-from . import ipython_completion, ipython_input
+from . import ipython_cells, ipython_completion, ipython_input
 from .arguments import UsageProblem
 from .commands import COMMANDS, Notebook, Reply, help_, overview, syntax
 from .commands.base import shown
@@ -102,7 +103,8 @@ class MemoryMagics(Magics):
             name = name.removesuffix(";")
         try:
             rest = "".join(words[1:])
-            reply, output = _run(notebook_of(shell), name, rest, cell, lookup)
+            with acting(f"%memory {name}".strip()):
+                reply, output = _run(notebook_of(shell), name, rest, cell, lookup)
         except TTAMemoryError as error:
             if isinstance(error, NotDurable) and error.change is not None:
                 notebook_of(shell).remember(name, error.change)  # the write stays
@@ -182,6 +184,7 @@ class _FrameFormatter:
 def load(ipython: InteractiveShell) -> None:
     """Adds the magic, its completion and the formatters of its tables to a shell."""
     ipython.register_magics(MemoryMagics(ipython))
+    ipython_cells.add(ipython)
     ipython_completion.add(ipython, notebook_of)
     ipython_input.add(ipython)
     for formatter, ours in _formatters(ipython):
@@ -198,6 +201,7 @@ def unload(ipython: InteractiveShell) -> None:
         if isinstance(getattr(magics.get("memory"), "__self__", None), MemoryMagics):
             del magics["memory"]
     ipython.magics_manager.registry.pop("MemoryMagics", None)
+    ipython_cells.remove(ipython)
     ipython_completion.remove(ipython)
     ipython_input.remove(ipython)
     for formatter, ours in _formatters(ipython):

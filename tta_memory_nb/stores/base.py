@@ -12,6 +12,8 @@ from ..errors import InvalidArgument, brief
 from ..filters import EVERYTHING, Filters
 from ..search.request import Hit, Search, whole_number
 from .expecting import Expected
+from .history.bounds import History
+from .history.changes import Earlier, KeptChanges
 from .plan import Plan, Runner
 
 Clock: TypeAlias = Callable[[], float]
@@ -135,6 +137,36 @@ class Store(Protocol):
 
     def version(self, entry: Entry) -> str:
         """Returns the version of an entry of this store, as a `MemoryRecord` has it."""
+        ...
+
+    # ---- earlier versions; a store of a user's own may lack these
+
+    @property
+    def history(self) -> History | None:
+        """Which changes of records are kept; None for none."""
+        ...
+
+    def keep_changes(self, history: History | None) -> Plan[None]:
+        """Keeps changes from now on, more or fewer of them, or none, which drops them."""
+        ...
+
+    def as_of(self, instant: float) -> Plan[Earlier]:
+        """Returns the records as of an instant in Unix seconds.
+
+        Each change is kept in the same step that makes it, with who made it (see `Author`): writes, deletions, evictions,
+        expiries, and what an undo does. So an answer is the one that was given then, but for the order of use.
+
+        Raises:
+            InvalidArgument: changes since then have been dropped, or none are kept.
+        """
+        ...
+
+    def forget_changes(self, keys: Sequence[str]) -> Plan[None]:
+        """Drops all changes of some records that are kept, as if these records had never been there."""
+        ...
+
+    def kept_changes(self, key: str) -> Plan[KeptChanges]:
+        """Returns the changes of a record that are kept, and the record; its place in the order of use stays."""
         ...
 
     # ---- one record

@@ -10,6 +10,7 @@ from ..entry import Entry
 from ..search.request import Hit, Search
 from .base import NotCopied
 from .durability import IN_MEMORY
+from .history.bounds import History
 from .memory import InMemoryStore
 from .plan import InProcessRunner, Plan, as_plan
 from .records import Records
@@ -119,6 +120,16 @@ class Local(NotCopied):
         """Returns the version of an entry."""
         return self._records.version(entry)
 
+    @property
+    def history(self) -> History | None:
+        """Which changes of records are kept; None for none."""
+        return self.fallback.history
+
+    keep_changes = _of_records(Records.keep_changes)
+    as_of = _of_records(Records.as_of)
+    forget_changes = _of_records(Records.forget_changes)
+    kept_changes = _of_records(Records.kept_changes)
+
     # The verbs that an agent calls all day are written out: passing arguments on takes time as well.
 
     def write(self, entry: Entry) -> Plan[None]:
@@ -180,6 +191,7 @@ class Local(NotCopied):
             "max_size": self.max_size,
             "evictions": self.evictions,
             "durability": str(IN_MEMORY),
+            "history": None if self.history is None else str(self.history),
         }
 
     @as_plan

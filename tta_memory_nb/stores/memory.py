@@ -16,6 +16,8 @@ from ..search.request import ALL, Search, check_limit, check_query
 from ..times import Duration, duration
 from .base import Change, Clock, NotCopied, capacity_of, check_max_size, check_origin
 from .expecting import Expected, check_expected
+from .history.bounds import History, HistoryLike, read_history
+from .history.log import Happened, evictions_of
 from .records import Records
 
 
@@ -29,9 +31,10 @@ class InMemoryStore(NotCopied):
         max_size: capacity in records; 0 keeps nothing, and None evicts nothing.
         namespace: name of the tenant, as it appears in the records.
         clock: gives Unix seconds; for tests.
+        history: which changes are kept, see `MemoryPrimitive`; None for none.
 
     Raises:
-        InvalidArgument: a capacity below 0, an empty namespace.
+        InvalidArgument: a capacity below 0, an empty namespace, a history that is none.
     """
 
     def __init__(
@@ -40,8 +43,12 @@ class InMemoryStore(NotCopied):
         *,
         namespace: str = DEFAULT_NAMESPACE,
         clock: Clock = time.time,
+        history: HistoryLike | None = None,
     ) -> None:
-        self._use(Records(capacity_of(max_size), clock), check_namespace(namespace))
+        records = Records(capacity_of(max_size), clock)
+        if history is not None:
+            records.keep_changes(read_history(history))
+        self._use(records, check_namespace(namespace))
 
     @classmethod
     def _over(cls, records: Records, namespace: str) -> Self:
@@ -77,6 +84,12 @@ class InMemoryStore(NotCopied):
     def evictions(self) -> int:
         """How many records have been evicted since the start."""
         return self.contents.evictions
+
+    @property
+    def history(self) -> History | None:
+        """Which changes of records are kept; None for none."""
+        log = self.contents.log
+        return None if log is None else log.history
 
     # ---- values
 
@@ -182,17 +195,18 @@ class InMemoryStore(NotCopied):
             there = [
                 records.entries[key] for key in dict.fromkeys(wanted) if key in records.entries
             ]
-            records.remove(there)
+            records.remove(there, now)
         return Change(removed=tuple(there), origin=self)
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Change:
         """Deletes every record that the filters accept."""
         records = self.contents
         found = records.find(Search(filters=filters))
+        now = records.clock()
         with records.lock:
             # Not what has been written under the same key since then.
             there = [hit.entry for hit in found if records.entries.get(hit.entry.key) is hit.entry]
-            records.remove(there)
+            records.remove(there, now)
         return Change(removed=tuple(there), origin=self)
 
     def revert(self, change: Change) -> Change:
@@ -214,6 +228,10 @@ class InMemoryStore(NotCopied):
             came = set(restored)
             pushed_out = [entry for entry in evicted if entry not in came]
             records.evictions += len(pushed_out)
+            if records.log is not None:
+                happened: list[Happened] = [("undone", e.key, e) for e in taken]
+                happened += (("restored", e.key, None) for e in restored)
+                records.log.note(now, [*happened, *evictions_of(evicted)])
         # What came back only to be evicted at once has neither been restored nor been removed.
         fell = set(evicted)
         kept = tuple(entry for entry in restored if entry not in fell)
@@ -234,4 +252,6 @@ class InMemoryStore(NotCopied):
             before = records.set_capacity(max_size)
             records.evict(evicted)
             records.evictions += len(evicted)
+            if records.log is not None:
+                records.log.note(now, evictions_of(evicted))
         return Change((), tuple(evicted), len(evicted), self, before)

@@ -12,6 +12,7 @@ from ..times import duration
 from ..urls import masked_url
 from .base import Clock, OutagePolicy, Store, capacity_of
 from .durability import check_attainable, named_durability, read_durability
+from .history.bounds import HistoryLike, read_history
 from .local import Local
 from .memory import InMemoryStore
 from .schemes import EMBEDDED, FILE, SCHEMES, scheme_of
@@ -38,6 +39,7 @@ class Settings:
     server_search: str | None = None
     language: str = "english"
     journal: str | None = None
+    history: HistoryLike | None = None
 
     def __post_init__(self) -> None:
         if self.on_outage not in get_args(OutagePolicy):
@@ -55,6 +57,7 @@ class Settings:
             raise InvalidArgument.about("server_search", self.server_search, rule)
         if self.journal is not None:
             self._check_journal(self.journal)
+        read_history(self.history)
         set_(self, "timeout", duration(self.timeout, "timeout"))
         capacity_of(self.max_size)
         set_(self, "namespace", check_namespace(self.namespace))
@@ -87,6 +90,13 @@ def open_store(address: str | None, settings: Settings) -> Store:
             settings.journal,
             "a journal keeps what is written while a server is away, and this memory has no server; leave it out",
         )
+    if settings.history is not None and address:
+        place = "a file" if scheme and scheme.kind == "file" else "a server"
+        raise InvalidArgument.about(
+            "history",
+            settings.history,
+            f"changes of records are not kept by {place} yet, only by a memory without an address; leave it out",
+        )
     has_none = not address or (scheme and scheme.kind in ("file", "embedded"))
     if settings.server_search is not None and has_none:
         raise InvalidArgument.about(
@@ -99,7 +109,12 @@ def open_store(address: str | None, settings: Settings) -> Store:
         place = "a memory without a server, which is lost with its process,"
         check_attainable(read_durability(settings.durability or "memory"), place, ("memory",))
         return Local(
-            InMemoryStore(settings.max_size, namespace=settings.namespace, clock=settings.clock)
+            InMemoryStore(
+                settings.max_size,
+                namespace=settings.namespace,
+                clock=settings.clock,
+                history=settings.history,
+            )
         )
     if scheme is None:
         known = ", ".join(

@@ -16,6 +16,7 @@ from ..search.indexes import Indexes
 from ..search.query import Entries
 from .base import Clock
 from .forks import guarded
+from .history.log import ChangeLog
 
 
 class OrderedEntries:
@@ -39,6 +40,7 @@ class OrderedEntries:
         removals: how often something was taken out or put back, which changes no other counter.
         last_number: the highest number that was given to a message.
         origin: tells the numbers of this counter from those of all others.
+        log: the changes that are kept; None for none.
     """
 
     def __init__(self, capacity: int, clock: Clock) -> None:
@@ -52,6 +54,7 @@ class OrderedEntries:
         self.removals = 0
         self.last_number = 0
         self.origin = urandom(6).hex()
+        self.log: ChangeLog | None = None
         # (expires_at, key) and not the entry: a pair stays here until it comes up, also when the
         # entry was overwritten or deleted, and would keep its value alive.
         self._expiries: list[tuple[float, str]] = []
@@ -74,6 +77,8 @@ class OrderedEntries:
                 continue
             if entry.expires_at <= now:
                 self.entries.pop(entry.key, None)
+                if self.log is not None:
+                    self.log.note_expired(now, entry)
             elif entry.sliding is not None:  # it was read since
                 heappush(self._expiries, (entry.expires_at, entry.key))
 
@@ -223,11 +228,13 @@ class OrderedEntries:
         self._reads.clear()
         self.indexes.clear()
 
-    def remove(self, there: Sequence[Entry]) -> None:
-        """Deletes entries that are there."""
+    def remove(self, there: Sequence[Entry], now: float) -> None:
+        """Deletes entries that are there, at an instant in Unix seconds."""
         for entry in there:
             self.entries.pop(entry.key, None)
         self.removals += 1
+        if self.log is not None:
+            self.log.note(now, [("deleted", entry.key, entry) for entry in there])
         if not self.entries:
             self._expiries.clear()
             self.indexes.clear()

@@ -8,6 +8,7 @@ from typing import TypeVar, TypeVarTuple, Unpack
 from msgspec.structs import replace
 
 from ..entry import Entry
+from ..errors import InvalidArgument
 from ..filters import EVERYTHING, Filters
 from ..folders import folders_of
 from ..keys import check_key
@@ -15,6 +16,9 @@ from ..search.paging import in_order, part_of
 from ..search.query import Entries, Query, hits_of
 from ..search.request import Hit, Search
 from ..times import duration
+from .history.bounds import History
+from .history.changes import Earlier, KeptChanges, copied
+from .history.log import ChangeLog, Happened, evictions_of
 from .ordered import OrderedEntries
 
 # So many reads are noted at most before they are applied to the order of use.
@@ -50,10 +54,15 @@ class Records(OrderedEntries):
                 self.expect_expiry(entry)
             entry.created_at = entry.updated_at
             self.recency = entry._recency = entry._write_seq = self.recency + 1
+            log = self.log
+            if log is not None:
+                log.write(entry.updated_at, key, None, 3)
             entries[key] = entry
             while len(entries) > self.capacity:
                 self.evictions += 1
-                entries.popitem(last=False)
+                oldest, evicted = entries.popitem(last=False)
+                if log is not None:
+                    log.note(entry.updated_at, (("evicted", oldest, evicted),))
 
     def read(self, key: str) -> Entry | None:
         """Returns the entry of a key, made the newest; None when there is none.
@@ -110,6 +119,8 @@ class Records(OrderedEntries):
         """
         removed: list[Entry] = []
         evicted: list[Entry] = []
+        log = self.log
+        happened: list[Happened] = []
         with self.lock:
             self.settle(now)
             before = self.recency
@@ -120,18 +131,27 @@ class Records(OrderedEntries):
                         removed.append(gone)
                         self.entries.pop(key, None)
                         self.removals += 1
+                        if log is not None:
+                            happened.append(("deleted", key, gone))
                 for entry in written:
                     replaced = self.entries.get(entry.key)
                     # A key that comes twice replaces what this very call wrote: no removal.
                     if replaced is not None and replaced._recency <= before:
                         removed.append(replaced)
                     self._insert(entry, replaced)
+                    if log is not None:
+                        happened.append(("written", entry.key, replaced))
                 self.evict(evicted)
                 old = [entry for entry in evicted if entry._recency <= before]
                 self.evictions += len(evicted)
             except BaseException:  # Ctrl-C as well: all records are written, or none
                 self.take_back(written, [*removed, *evicted], now, before)
                 raise
+            if log is not None:
+                if len(happened) == len(written) == 1 and not evicted:
+                    log.write(now, written[0].key, happened[0][2], 4)
+                else:
+                    log.note(now, [*happened, *evictions_of(evicted)])
         return (*removed, *old), len(old)
 
     def fetch(self, keys: Iterable[str]) -> list[Entry]:
@@ -158,7 +178,10 @@ class Records(OrderedEntries):
             self.settle(now)
             for entry in filter(None, map(self.entries.get, wanted)):
                 self.use(entry)
+                before = None if self.log is None else copied(entry)
                 self.touch_entry(entry, ttl, now)
+                if self.log is not None and before and before.expires_at != entry.expires_at:
+                    self.log.note(now, (("touched", entry.key, before),))
                 count += 1
         return count
 
@@ -224,6 +247,44 @@ class Records(OrderedEntries):
         size = sum(entry.size for entry in entries)
         expiring = sum(entry.expires_at is not None for entry in entries)
         return {"bytes": size, "stored": size, "expiring": expiring}
+
+    # ---- earlier versions
+
+    def keep_changes(self, history: History | None) -> None:
+        """Keeps changes from now on, more or fewer of them, or none, see `Store.keep_changes`."""
+        now = self.clock()
+        with self.lock:
+            self.settle(now)
+            if history is None:
+                self.log = None
+            elif self.log is None:
+                self.log = ChangeLog(history, now)
+            else:
+                self.log.history = history
+
+    def as_of(self, instant: float) -> Earlier:
+        """Returns the records as of an instant, see `Store.as_of`."""
+        now = self.clock()
+        with self.lock:
+            self.settle(now)
+            if self.log is None:
+                raise InvalidArgument("no changes of the records are kept")
+            return self.log.as_of(now, instant, self.entries)
+
+    def forget_changes(self, keys: Iterable[str]) -> None:
+        """Drops all changes of some records that are kept."""
+        with self.lock:
+            if self.log is not None:
+                self.log.forget(set(keys))
+
+    def kept_changes(self, key: str) -> KeptChanges:
+        """Returns the changes of a record that are kept, see `Store.kept_changes`."""
+        now = self.clock()
+        with self.lock:
+            self.settle(now)
+            if self.log is None:
+                raise InvalidArgument("no changes of the records are kept")
+            return self.log.changes_of(now, key, self.entries.get(key))
 
     # ---- searching
 

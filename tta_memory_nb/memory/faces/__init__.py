@@ -6,7 +6,7 @@ the calling thread. No loop, thread or bridge lies between the two.
 
 from __future__ import annotations
 
-from .primitive import MemoryPrimitive
+from .primitive import MemoryPrimitive, past_of
 from .sync import SyncMemory
 
-__all__ = ["MemoryPrimitive", "SyncMemory"]
+__all__ = ["MemoryPrimitive", "SyncMemory", "past_of"]

@@ -14,12 +14,13 @@ from ...search.indexes import check_mode
 from ...search.options import DEFAULT_OPTIONS, SearchOptions, SearchWeights, check_weights
 from ...search.request import SearchMode
 from ...stores.base import Clock, NotNow, OutagePolicy, Store
+from ...stores.history.bounds import HistoryLike
 from ...stores.local import Local
 from ...stores.memory import InMemoryStore
 from ...stores.opening import Settings, open_store
 from ...stores.plan import Plan, let_others_run
 from ...summarizers.base import SummarizerLike, check_summarizer
-from ...times import Duration
+from ...times import Duration, Instant
 from ..companions import Companions
 from ..meaning import BY_MEANING, Meanings
 from ..tombstones.guard import Guard
@@ -111,6 +112,9 @@ class MemoryPrimitive(Attributes):
             there is zstandard, else with zlib; in this process they never are.
         tombstones: what becomes of a record that says again what was deleted for good: ``"refuse"`` raises `Tombstoned`,
             ``"quarantine"`` puts it aside, see `quarantined`.
+        history: how many changes of records are kept, for `log` and ``as_of``: a number of changes, or for how long, as a
+            timedelta or as text such as ``"7d"`` (then at most 100,000). The oldest are dropped. A kept change holds the
+            value that was replaced or deleted. None keeps none.
         clock: gives Unix seconds; for tests. On a server the server's time decides, unless this is
             a ``stores.base.SimulatedTime``.
 
@@ -140,6 +144,7 @@ class MemoryPrimitive(Attributes):
         embedder_timeout: Duration = 30.0,
         compress_over: int = 4096,
         tombstones: TombstonePolicy = "refuse",
+        history: HistoryLike | None = None,
         clock: Clock = time.time,
     ) -> None:
         if redis_url is not None and not isinstance(redis_url, str):
@@ -163,11 +168,12 @@ class MemoryPrimitive(Attributes):
             language=language,
             journal=journal,
             compress_over=compress_over,
+            history=history,
             clock=clock,
         )
         address = redis_url if enable_redis else None
         store = open_store(address, settings)
-        self._set_up(store, clock, summarizer, default_mode, options, meanings, tombstones)
+        self._set_up(_verbs(store, clock, summarizer, default_mode, options, meanings, tombstones))
 
     @classmethod
     def over(
@@ -217,32 +223,21 @@ class MemoryPrimitive(Attributes):
         if summarizer is not None:
             check_summarizer(summarizer)
         meanings = Meanings(embedder, embedder_timeout, clock)
-        memory = cls.__new__(cls)
         options = _options(language, weights)
-        memory._set_up(  # noqa: SLF001  as __init__ does
-            store, clock, summarizer, default_mode, options, meanings, tombstones
+        return cls._of(
+            _verbs(store, clock, summarizer, default_mode, options, meanings, tombstones)
         )
+
+    @classmethod
+    def _of(cls, verbs: Verbs) -> Self:
+        memory = cls.__new__(cls)
+        memory._set_up(verbs)  # noqa: SLF001  as __init__ does
         return memory
 
-    def _set_up(
-        self,
-        store: Store,
-        clock: Clock,
-        summarizer: SummarizerLike | None,
-        default_mode: SearchMode,
-        options: SearchOptions,
-        meanings: Meanings,
-        tombstones: TombstonePolicy,
-    ) -> None:
-        # A store on a server counts by the clock of that server.
-        clock = getattr(store, "clock", clock)
-        companions = Companions(store, clock)
-        guard = Guard(store, clock, companions, tombstones)
-        super().__init__(
-            store,
-            Verbs(store, clock, summarizer, default_mode, options, meanings, companions, guard),
-        )
-        self.sync = SyncMemory(store, self._verbs)
+    def _set_up(self, verbs: Verbs) -> None:
+        store = verbs._store  # noqa: SLF001  verbs are one with their faces
+        super().__init__(store, verbs)
+        self.sync = SyncMemory(store, verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
         self._beside = self.sync._beside  # noqa: SLF001
@@ -291,7 +286,11 @@ class MemoryPrimitive(Attributes):
         await self._add(key, value, ttl, **given(sliding=sliding, anyway=anyway))
 
     @documented_by(Verbs.get)
-    async def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
+    async def get(  # noqa: D102
+        self, key: str, *, as_of: Instant | None = None
+    ) -> dict[str, Any] | None:
+        if as_of is not None:
+            return await self._get(key, as_of=as_of)
         if self._read_now is not None and self._verbs.watch is None:
             try:
                 return value_of(self._read_now(key))
@@ -301,12 +300,24 @@ class MemoryPrimitive(Attributes):
 
     @documented_by(Verbs.search)
     async def search(  # noqa: D102
-        self, query: str, limit: int | None = 5, mode: SearchMode | None = None
+        self,
+        query: str,
+        limit: int | None = 5,
+        mode: SearchMode | None = None,
+        *,
+        as_of: Instant | None = None,
     ) -> list[dict[str, Any]]:
+        if as_of is not None:
+            return await self._search(query, limit, mode, as_of=as_of)
         search = search_for(query, limit, mode, self._verbs)
         if self._find_now is None or self._verbs.watch is not None or search.mode in BY_MEANING:
             return await self._search(query, limit, mode)
         return values_of(self._find_now(search))
+
+    async def as_of(self, instant: Instant) -> Self:
+        """Returns the memory as it was at an instant, see `SyncMemory.as_of`."""
+        plan = self._verbs._past(instant)  # noqa: SLF001  verbs are one with their faces
+        return self._of(await self._arun(plan))
 
     _add = _awaited(Verbs.add)
     _get = _awaited(Verbs.get)
@@ -319,6 +330,8 @@ class MemoryPrimitive(Attributes):
     append = _awaited(Verbs.append)
     history = _awaited(Verbs.history)
     folders = _awaited(Verbs.folders)
+    log = _awaited(Verbs.log)
+    keep_history = _awaited(Verbs.keep_history)
     get_many = _awaited(Verbs.get_many)
     get_records = _awaited(Verbs.get_records)
     keys = _awaited(Verbs.keys)
@@ -411,9 +424,33 @@ class MemoryPrimitive(Attributes):
         return self.sync.get_backend_info()
 
 
+def past_of(memory: MemoryPrimitive, instant: Instant) -> MemoryPrimitive:
+    """Returns what `MemoryPrimitive.as_of` does, without ``await``."""
+    return MemoryPrimitive._of(memory.store.runner.run(memory._verbs._past(instant)))  # noqa: SLF001  as `as_of` does
+
+
 _VERBS_OF_A_STORE = sorted(
-    name for name in (*vars(Store), *Store.__annotations__) if not name.startswith("_")
+    name
+    for name in (*vars(Store), *Store.__annotations__)
+    if not name.startswith("_")
+    and name not in ("history", "keep_changes", "as_of", "forget_changes", "kept_changes")
 )
+
+
+def _verbs(
+    store: Store,
+    clock: Clock,
+    summarizer: SummarizerLike | None,
+    default_mode: SearchMode,
+    options: SearchOptions,
+    meanings: Meanings,
+    tombstones: TombstonePolicy,
+) -> Verbs:
+    """Returns the verbs of a memory. A store on a server counts by the clock of that server."""
+    clock = getattr(store, "clock", clock)
+    companions = Companions(store, clock)
+    guard = Guard(store, clock, companions, tombstones)
+    return Verbs(store, clock, summarizer, default_mode, options, meanings, companions, guard)
 
 
 def _options(language: str, weights: SearchWeights | None) -> SearchOptions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from ...entry import Entry
 from ...filters import FilterArgs
@@ -13,7 +13,7 @@ from ...search.request import Hit, Search, SearchMode
 from ...stores.base import NotNow, Store
 from ...stores.memory import InMemoryStore
 from ...stores.plan import Plan
-from ...times import Duration
+from ...times import Duration, Instant
 from ..meaning import BY_MEANING
 from ..verbs import Verbs
 from ..verbs.common import kept_up
@@ -88,7 +88,11 @@ class SyncMemory(Attributes):
         self._add(key, value, ttl, **given(sliding=sliding, anyway=anyway))
 
     @documented_by(Verbs.get)
-    def get(self, key: str) -> dict[str, Any] | None:  # noqa: D102
+    def get(  # noqa: D102
+        self, key: str, *, as_of: Instant | None = None
+    ) -> dict[str, Any] | None:
+        if as_of is not None:
+            return self._get(key, as_of=as_of)
         if self._read_now is not None and self._verbs.watch is None:
             try:
                 return value_of(self._read_now(key))
@@ -98,12 +102,36 @@ class SyncMemory(Attributes):
 
     @documented_by(Verbs.search)
     def search(  # noqa: D102
-        self, query: str, limit: int | None = 5, mode: SearchMode | None = None
+        self,
+        query: str,
+        limit: int | None = 5,
+        mode: SearchMode | None = None,
+        *,
+        as_of: Instant | None = None,
     ) -> list[dict[str, Any]]:
+        if as_of is not None:
+            return self._search(query, limit, mode, as_of=as_of)
         search = search_for(query, limit, mode, self._verbs)
         if self._find_now is None or self._verbs.watch is not None or search.mode in BY_MEANING:
             return self._search(query, limit, mode)
         return values_of(self._find_now(search))
+
+    def as_of(self, instant: Instant) -> Self:
+        """Returns the memory as it was at an instant, to be read and searched in every mode; nothing can be written to it.
+
+        Its answers are those that this memory gave then. Records come in the order in which they were written, since earlier
+        orders of use are not kept. The verbs that take ``as_of`` make such a memory for one call; a program that
+        asks several times makes it once.
+
+        Args:
+            instant: Unix seconds, a datetime, ISO 8601 text, or how long ago, such as ``"2h"``.
+
+        Raises:
+            InvalidArgument: it is no instant or lies in the future; the memory keeps no changes (see ``history`` of
+                `MemoryPrimitive`), or has dropped those since then.
+        """
+        past = self._run(self._verbs._past(instant))  # noqa: SLF001  verbs are one with their faces
+        return type(self)(past._store, past)  # noqa: SLF001
 
     _add = _called(Verbs.add)
     _get = _called(Verbs.get)
@@ -116,6 +144,8 @@ class SyncMemory(Attributes):
     append = _called(Verbs.append)
     history = _called(Verbs.history)
     folders = _called(Verbs.folders)
+    log = _called(Verbs.log)
+    keep_history = _called(Verbs.keep_history)
     get_many = _called(Verbs.get_many)
     get_records = _called(Verbs.get_records)
     keys = _called(Verbs.keys)

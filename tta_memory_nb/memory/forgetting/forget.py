@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ...authorship import by_action
 from ...entry import Entry
 from ...errors import Conflict, InvalidArgument
 from ...filters import FilterArgs
@@ -92,6 +93,7 @@ def check_policy(policy: ForgetPolicy) -> ForgetPolicy:
     )
 
 
+@by_action("forget")
 def forget(
     verbs: ListingVerbs,
     store: Store,

@@ -59,4 +59,7 @@ def _removed(store: Store, guard: Guard, keys: Sequence[str]) -> Plan[tuple[Chan
             yield from guard.take_back(stones)
             raise
         else:
+            # A tombstone keeps no text, and neither may the history of the record.
+            if getattr(store, "history", None) is not None:
+                yield from store.forget_changes([entry.key for entry in entries])
             return change, stones

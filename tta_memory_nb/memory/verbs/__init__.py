@@ -15,6 +15,7 @@ from .repair import RepairVerbs
 from .search import SearchVerbs
 from .transfer import TransferVerbs
 from .upkeep import UpkeepVerbs
+from .versions import VersionVerbs
 
 
 class Verbs(
@@ -22,6 +23,7 @@ class Verbs(
     MessageVerbs,
     SearchVerbs,
     ChangeVerbs,
+    VersionVerbs,
     TransferVerbs,
     UpkeepVerbs,
     RepairVerbs,

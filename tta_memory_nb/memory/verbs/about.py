@@ -51,6 +51,8 @@ class AboutVerbs(CommonVerbs):
         records the index on the server has, ``index_pending`` how many it does not have as they are now,
         ``index_without_vector`` how many wait for a vector, and ``index_bytes`` how large the index is; in an outage these are missing.
 
+        ``history`` says in words which changes of records are kept; None or missing for none.
+
         ``embedder`` is the name of the embedder, ``embedder_dim`` the size of its vectors (None before the first),
         ``vectors`` how many this process has, and ``embedder_failed`` why the last search by meaning had
         to do without it, or None.

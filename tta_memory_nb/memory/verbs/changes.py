@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Unpack
 
+from ...authorship import by_action
 from ...errors import InvalidArgument, brief
 from ...filters import EVERYTHING, FilterArgs, Filters
 from ...stores.base import Change
@@ -74,6 +75,7 @@ class ChangeVerbs(CommonVerbs):
         """
         return self._store.resize(max_size)
 
+    @by_action("undo")
     def undo(self, change: Change) -> Plan[Change]:
         """Takes a change back; what has been written under the same keys since then stays.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from ...entry import Entry
 from ...errors import InvalidArgument, brief
@@ -15,8 +16,11 @@ from ...search.options import SearchOptions
 from ...search.paging import ListOrder, check_offset, check_order
 from ...search.request import Hit, Search, SearchMode, check_limit, check_query
 from ...stores.base import Clock, Store
+from ...stores.history.past import Past
 from ...stores.plan import Plan
 from ...summarizers.base import SummarizerLike
+from ...times import Instant
+from ..as_of import read_as_of
 from ..companions import Companions
 from ..meaning import Meanings
 from ..packing.relevance import Thresholds
@@ -73,6 +77,31 @@ spell_out_filters = spell_out_keywords(FilterArgs)
 """Shows ``**filters`` of a verb as the keywords it takes."""
 
 
+def also_as_of(verb: Callable[P, Plan[T]]) -> Callable[P, Plan[T]]:
+    """Has a verb that only reads answer for an earlier instant where its caller gives ``as_of``."""
+
+    @wraps(verb)
+    def method(*args: P.args, **kwargs: P.kwargs) -> Plan[T]:
+        as_of: Any = kwargs.pop("as_of", None)
+        if as_of is None:
+            return verb(*args, **kwargs)
+        verbs: Any = args[0]
+        return _as_of(verbs, as_of, verb, args[1:], kwargs)
+
+    return method
+
+
+def _as_of(
+    verbs: CommonVerbs,
+    as_of: Instant,
+    verb: Callable[..., Plan[T]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Plan[T]:
+    past = yield from verbs._past(as_of)  # noqa: SLF001  of this module
+    return (yield from verb(past, *args, **kwargs))
+
+
 class CommonVerbs:
     """What every verb needs: the store, the defaults of the memory, and checks of arguments.
 
@@ -119,6 +148,27 @@ class CommonVerbs:
         self.thresholds = Thresholds(meanings)
         self.watch: Watch | None = None
         self.upkeep: Upkeep | None = None
+
+    def _past(self, as_of: Instant) -> Plan[Self]:
+        """Returns these verbs over the records as of an instant, which can be read only.
+
+        Raises:
+            InvalidArgument: it is no instant, the memory keeps no changes, or has dropped those since then.
+        """
+        instant = read_as_of(as_of, self.clock(), self._store)
+        earlier = yield from self._store.as_of(instant)
+        store = Past(earlier, instant, self._store.namespace)
+        companions = Companions(store, store.clock)
+        return type(self)(
+            store,
+            store.clock,
+            self._summarizer,
+            self.default_mode,
+            self.options,
+            self._meanings,
+            companions,
+            Guard(store, store.clock, companions, self.guard.policy),
+        )
 
     def _filters(self, filters: FilterArgs) -> Filters:
         if not filters:

@@ -13,16 +13,28 @@ from ...search.options import SearchWeights, check_weights
 from ...search.paging import ListOrder
 from ...search.request import Found, Hit, Search, SearchMode
 from ...stores.plan import Plan
+from ...times import Instant
 from ..meaning import BY_MEANING
-from .common import CommonVerbs, listed, spell_out_filters
+from .common import CommonVerbs, also_as_of, listed, spell_out_filters
 
 
 class ListingVerbs(CommonVerbs):
     """Lists keys, folders, records, entries and hits, and counts them."""
 
+    @also_as_of
     @spell_out_filters
-    def keys(self, **filters: Unpack[FilterArgs]) -> Plan[list[str]]:
-        """Returns the keys, least recently used first."""
+    def keys(
+        self,
+        *,
+        as_of: Instant | None = None,  # noqa: ARG002  of the decorator
+        **filters: Unpack[FilterArgs],
+    ) -> Plan[list[str]]:
+        """Returns the keys, least recently used first.
+
+        Args:
+            as_of: look at the records as they were at this instant; see `as_of`.
+            **filters: see the class.
+        """
         return self._store.keys(self._filters(filters))
 
     def folders(self, prefix: str = "", depth: int | None = None) -> Plan[list[str]]:
@@ -45,6 +57,7 @@ class ListingVerbs(CommonVerbs):
         found = yield from self._store.folders(prefix, depth)
         return sorted(found)
 
+    @also_as_of
     @spell_out_filters
     def records(
         self,
@@ -52,6 +65,7 @@ class ListingVerbs(CommonVerbs):
         *,
         offset: int = 0,
         order: ListOrder | None = None,
+        as_of: Instant | None = None,  # noqa: ARG002  of the decorator
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[MemoryRecord]]:
         """Returns records, the most recently used first; does not change the order of use.
@@ -61,6 +75,7 @@ class ListingVerbs(CommonVerbs):
             offset: how many of the first records to leave out.
             order: another order. A record that is read between two pages moves in the order of use, but neither
                 in the order ``"written"`` nor in ``"key"``.
+            as_of: look at the records as they were at this instant; see `as_of`.
             **filters: see the class.
 
         Raises:
@@ -70,6 +85,7 @@ class ListingVerbs(CommonVerbs):
         found = yield from self._store.find(search)
         return [self._record(hit.entry) for hit in found]
 
+    @also_as_of
     @spell_out_filters
     def entries(
         self,
@@ -79,6 +95,7 @@ class ListingVerbs(CommonVerbs):
         *,
         offset: int = 0,
         order: ListOrder | None = None,
+        as_of: Instant | None = None,  # noqa: ARG002  of the decorator
         **filters: Unpack[FilterArgs],
     ) -> Plan[list[Entry]]:
         """Returns what `search_records` does, or `records` without a query, but still encoded.
@@ -93,6 +110,7 @@ class ListingVerbs(CommonVerbs):
             mode: see `search`.
             offset: as in `records`.
             order: as in `records`.
+            as_of: look at the records as they were at this instant; see `as_of`.
             **filters: see the class.
 
         Raises:
@@ -101,6 +119,7 @@ class ListingVerbs(CommonVerbs):
         found = yield from self._find(self._search(query, limit, mode, filters, offset, order))
         return [hit.entry for hit in found]
 
+    @also_as_of
     @spell_out_filters
     def hits(
         self,
@@ -111,6 +130,7 @@ class ListingVerbs(CommonVerbs):
         weights: SearchWeights | None = None,
         offset: int = 0,
         order: ListOrder | None = None,
+        as_of: Instant | None = None,  # noqa: ARG002  of the decorator
         **filters: Unpack[FilterArgs],
     ) -> Plan[Found[Hit]]:
         """Returns what `entries` does with all that the search knows of each entry.
@@ -125,6 +145,7 @@ class ListingVerbs(CommonVerbs):
             weights: how much each signal counts in a mode that ranks; None for the memory's own.
             offset: as in `records`.
             order: as in `records`.
+            as_of: look at the records as they were at this instant; see `as_of`.
             **filters: see the class.
 
         Returns:
@@ -137,11 +158,14 @@ class ListingVerbs(CommonVerbs):
         search = self._search(query, limit, mode, filters, offset, order)
         return self._hits(search if weights is None else search.weighing(check_weights(weights)))
 
+    @also_as_of
     @spell_out_filters
     def count(
         self,
         query: str | None = None,
         mode: SearchMode | None = None,
+        *,
+        as_of: Instant | None = None,  # noqa: ARG002  of the decorator
         **filters: Unpack[FilterArgs],
     ) -> Plan[int]:
         """Returns how many records `search_records` finds without a limit.
@@ -149,6 +173,7 @@ class ListingVerbs(CommonVerbs):
         Args:
             query: text; None for any record.
             mode: see `search`.
+            as_of: look at the records as they were at this instant; see `as_of`.
             **filters: see the class.
 
         Raises:

@@ -12,10 +12,10 @@ from ...record import MemoryRecord
 from ...stores.base import Change
 from ...stores.expecting import Expected
 from ...stores.plan import Plan
-from ...times import Duration, duration
+from ...times import Duration, Instant, duration
 from ..applying import Puts, applied, entries_of
 from ..tombstones.deleting import remove_for_good
-from .common import CommonVerbs, listed
+from .common import CommonVerbs, also_as_of, listed
 
 
 class RecordVerbs(CommonVerbs):
@@ -52,10 +52,16 @@ class RecordVerbs(CommonVerbs):
         """
         return self.guard.write(entry_for(key, value, ttl, self.clock(), sliding), anyway)
 
-    def get(self, key: str) -> Plan[dict[str, Any] | None]:
+    @also_as_of
+    def get(self, key: str, *, as_of: Instant | None = None) -> Plan[dict[str, Any] | None]:  # noqa: ARG002  of the decorator
         """Returns a fresh copy of the value and makes it the newest; None when there is none.
 
+        Args:
+            key: of which record.
+            as_of: look at the records as they were at this instant; see `as_of`.
+
         Raises:
+            InvalidArgument: the key; ``as_of``, as `as_of` says.
             ServerError: the record on the server cannot be read; the message says why.
             MissingPackage: it cannot be read without a package, which the message names.
         """
@@ -167,8 +173,18 @@ class RecordVerbs(CommonVerbs):
         wanted = list(dict.fromkeys(map(check_key, listed(keys))))
         return (yield from self._store.touch(wanted, seconds)) if wanted else 0
 
-    def get_many(self, keys: Iterable[str]) -> Plan[dict[str, dict[str, Any]]]:
+    @also_as_of
+    def get_many(
+        self,
+        keys: Iterable[str],
+        *,
+        as_of: Instant | None = None,  # noqa: ARG002  of the decorator
+    ) -> Plan[dict[str, dict[str, Any]]]:
         """Returns fresh values by key, of the keys that exist, and makes each the newest in order.
+
+        Args:
+            keys: of which records.
+            as_of: look at the records as they were at this instant; see `as_of`.
 
         Raises:
             ServerError, MissingPackage: as `get`.
@@ -176,8 +192,19 @@ class RecordVerbs(CommonVerbs):
         found = yield from self._fetched(keys)
         return {entry.key: _readable(entry).value() for entry in found}
 
-    def get_records(self, keys: Iterable[str]) -> Plan[list[MemoryRecord]]:
-        """Returns the records of the keys that exist, in the order asked, and makes them newest."""
+    @also_as_of
+    def get_records(
+        self,
+        keys: Iterable[str],
+        *,
+        as_of: Instant | None = None,  # noqa: ARG002  of the decorator
+    ) -> Plan[list[MemoryRecord]]:
+        """Returns the records of the keys that exist, in the order asked, and makes them newest.
+
+        Args:
+            keys: of which records.
+            as_of: look at the records as they were at this instant; see `as_of`.
+        """
         found = yield from self._fetched(keys)
         return [self._record(entry) for entry in found]
 

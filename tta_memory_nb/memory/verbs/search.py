@@ -13,9 +13,10 @@ from ...search.indexes import check_mode
 from ...search.paging import ListOrder
 from ...search.request import Found, Hit, Search, SearchMode, check_limit, check_query
 from ...stores.plan import Plan
+from ...times import Instant
 from ..meaning import BY_MEANING, Bar
 from ..why import Why, why
-from .common import spell_out_filters
+from .common import also_as_of, spell_out_filters
 from .listing import ListingVerbs
 
 if TYPE_CHECKING:
@@ -28,8 +29,14 @@ if TYPE_CHECKING:
 class SearchVerbs(ListingVerbs):
     """Searches, says why a record was not found, packs prompts, and prepares indexes and vectors."""
 
+    @also_as_of
     def search(
-        self, query: str, limit: int | None = 5, mode: SearchMode | None = None
+        self,
+        query: str,
+        limit: int | None = 5,
+        mode: SearchMode | None = None,
+        *,
+        as_of: Instant | None = None,  # noqa: ARG002  of the decorator
     ) -> Plan[list[dict[str, Any]]]:
         """Returns the values of the records that answer a query.
 
@@ -41,6 +48,7 @@ class SearchVerbs(ListingVerbs):
             query: text.
             limit: how many values at most; None for all.
             mode: how to search; None for the memory's ``default_mode``.
+            as_of: look at the records as they were at this instant; see `as_of`.
 
         Raises:
             InvalidArgument: a limit below 1, a query that is not text, another mode.
@@ -50,6 +58,7 @@ class SearchVerbs(ListingVerbs):
         search = search_for(query, limit, mode, self)
         return values_of((yield from self._find(search)))
 
+    @also_as_of
     @spell_out_filters
     def search_records(
         self,
@@ -59,6 +68,7 @@ class SearchVerbs(ListingVerbs):
         *,
         offset: int = 0,
         order: ListOrder | None = None,
+        as_of: Instant | None = None,  # noqa: ARG002  of the decorator
         **filters: Unpack[FilterArgs],
     ) -> Plan[Found[MemoryRecord]]:
         """Returns what `search` finds as records with ``score`` and ``matches``; takes filters.
@@ -69,6 +79,7 @@ class SearchVerbs(ListingVerbs):
             mode: see `search`.
             offset: how many of the first records to leave out.
             order: another order than that of the mode, see `records`.
+            as_of: look at the records as they were at this instant; see `as_of`.
             **filters: see the class.
 
         Returns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from ...authorship import by_action
 from ...entry import Entry
 from ...filters import FilterArgs
 from ...search.request import Search
@@ -51,6 +52,7 @@ class TransferVerbs(CommonVerbs):
         records = (self._record(hit.entry) for hit in found)
         return write_file(path, format, records, len(found), progress)
 
+    @by_action("import")
     def import_(
         self,
         source: ImportSource,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Unpack
 
+from ...authorship import by_action
 from ...filters import FilterArgs
 from ...search.request import Search
 from ...stores.plan import Plan
@@ -64,6 +65,7 @@ class UpkeepVerbs(ListingVerbs):
             yield from diagnose(self._store, self._meanings, entries, wanted, self.clock(), bar)
         )
 
+    @by_action("summarize")
     @spell_out_filters
     def summarize(
         self,

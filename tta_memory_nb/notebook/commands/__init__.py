@@ -1,6 +1,6 @@
 """The subcommands of ``%memory``, one function each. No IPython here.
 
-    reading.py     get, list, folders
+    reading.py     get, list, log, folders
     conversing.py  append, history
     searching.py   search, why, suggest
     packing.py     pack
@@ -59,6 +59,7 @@ COMMANDS: dict[str, Command] = {
     "suggest": searching.suggest,
     "pack": packing.pack,
     "list": reading.list_,
+    "log": reading.log,
     "folders": reading.folders,
     "append": conversing.append,
     "history": conversing.history,

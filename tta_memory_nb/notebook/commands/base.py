@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ...errors import InvalidArgument, brief, harmless
 from ...filters import FilterArgs, fixed
 from ...memory.compare import Snapshot
-from ...memory.faces import MemoryPrimitive
+from ...memory.faces import MemoryPrimitive, SyncMemory
 from ...stores.base import Change
+from ...times import Instant, shown_instant
 from ..fields import Lookup
 from ..undo import UndoStack
 
@@ -56,6 +57,15 @@ class Notebook:
     def clock(self) -> float:
         """Returns the instant that counts for the memory in use, in Unix seconds."""
         return self.memory.sync.clock()
+
+    def seen(self, as_of: Instant | None) -> SyncMemory:
+        """Returns the memory in use, or the memory as it was at an instant.
+
+        Raises:
+            InvalidArgument: it is no instant, or the memory does not know its records of then.
+        """
+        memory = self.memory.sync
+        return memory if as_of is None else memory.as_of(as_of)
 
     def remember(self, verb: str, change: Change) -> None:
         """Puts a change to the memory in use on the undo stack."""
@@ -112,6 +122,11 @@ def some_of(count: int, total: int, what: str = "") -> str:
     if count == total:
         return f"{count_records(total)}{what}"
     return f"{count:,} of {count_records(total)}{what}, newest first"
+
+
+def as_it_was(memory: SyncMemory, as_of: Instant | None) -> str:
+    """``, as of 2026-11-22 15:00:00Z`` for a memory that is looked at as it was, otherwise nothing."""
+    return "" if as_of is None else f", as of {shown_instant(memory.clock())}"
 
 
 def text_of(words: object, name: str) -> str:

@@ -12,6 +12,7 @@ from ...search.indexes import check_mode
 from ...search.request import SearchMode
 from ...stores.durability import named_durability
 from ...stores.file.address import absolute
+from ...stores.history.bounds import History, HistoryLike, read_history
 from ...stores.redis.clock import MOST_SKEW
 from ...stores.schemes import FILE, is_address, scheme_of
 from ...times import shown_instant
@@ -68,6 +69,7 @@ def use(
     durability: str | None = None,
     server_search: str | None = None,
     journal: str | None = None,
+    history: str | None = None,
     mode: str | None = None,
     weights: str | None = None,
     yes: bool = False,
@@ -88,6 +90,7 @@ def use(
       %memory use $REDIS_URL --durability replicas:1
       %memory use $REDIS_URL --server-search redisearch
       %memory use $REDIS_URL --journal outages.db
+      %memory use --history 7d
       %memory use --mode ranked
       %memory use --weights $tuning
       memory = %memory use
@@ -101,6 +104,8 @@ def use(
             process; redisearch:hnsw finds vectors by a graph; off deletes that index
         journal: a file such as outages.db that keeps what is written while the server is away, also if
             the kernel ends; the next memory with this file brings it to the server
+        history: how many changes of records are kept from now on for %memory log and --as-of: a number, or a time such
+            as 7d; off drops them
         mode: how to search from now on, in commands and in code: keyword, ranked, semantic or hybrid
         weights: a variable with the weights of the signals in rankings, or with what %memory tune returned
         yes: evict the records for which a smaller capacity has no room
@@ -112,6 +117,7 @@ def use(
             raise InvalidArgument.about("journal", journal, "give a file, such as outages.db")
         # A relative path means the same file after a %cd as well.
         journal = absolute(journal if is_address(journal) else f"{FILE}:{journal}", "journal")
+    kept = None if history is None else _history_in(history)
     wanted = _Wanted(named_durability(durability), journal, server_search)
     chosen = _chosen(nb, memory, namespace, max_size, wanted)
     if max_size is not None and max_size != chosen.max_size:
@@ -122,6 +128,8 @@ def use(
                 "or export some first, or add --yes"
             )
         chosen.sync.resize(max_size)
+    if history is not None:
+        chosen.sync.keep_history(kept)
     if default_mode is not None:
         chosen.default_mode = default_mode
     if signals is not None:
@@ -239,6 +247,8 @@ def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
     }
     if about.get("journal"):
         facts["journal"] = harmless(about["journal"])
+    if about.get("history"):
+        facts["history"] = about["history"]
     if mode != "keyword":
         facts["search mode"] = mode
     if (asked := about.get("server_search")) and "index_records" in about:
@@ -319,6 +329,14 @@ def _capacity(nb: Notebook, max_size: int | None) -> int:
     if max_size is None:
         max_size = nb.memory.max_size
     return DEFAULT_CAPACITY if max_size is None else max_size
+
+
+def _history_in(history: object) -> History | None:
+    """What ``--history`` means; None for ``off``."""
+    if history == "off":
+        return None
+    number = isinstance(history, str) and history.isdigit()
+    return read_history(int(str(history)) if number else cast("HistoryLike", history))
 
 
 class _Wanted(NamedTuple):

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Unpack, cast
 
-from ...filters import FilterArgs
+from ...filters import FilterArgs, fixed
 from ...memory.why import Why
 from ...search.indexes import INDEXES, check_mode
 from ...search.request import Found, Hit, Reading, SearchMode
+from ...times import Instant
 from ..arguments import Limit, Text, Word
-from .base import Notebook, Reply, count_records, shown, some_of, text_of
+from .base import Notebook, Reply, as_it_was, count_records, shown, some_of, text_of
 
 _MOST_MARKED = 100
 """Hits whose explanations are worked out to mark their words, which takes about 0.1 ms for each."""
@@ -26,6 +27,7 @@ def search(
     mode: str | None = None,
     explain: bool = False,
     expect: str | None = None,
+    as_of: Instant | None = None,
     **filters: Unpack[FilterArgs],
 ) -> Reply:
     """Find records by words in their fields, or by a question.
@@ -40,6 +42,7 @@ def search(
       %memory search --mode ranked when did Ana move
       %memory search --mode ranked --explain when did Ana move
       %memory search rain --user alice --since 2h --limit 3
+      %memory search rain --as-of 7d
       df = %memory search error --where {"turn": {"$gt": 3}}
 
     Flags:
@@ -47,11 +50,12 @@ def search(
         mode: keyword, ranked, semantic or hybrid; if left out, as %memory use --mode has chosen
         explain: show where each score comes from, signal by signal
         expect: key of a record that should be found: say at which rank it is, or what keeps it out
+        as_of: search the records of this instant, if the memory keeps its changes: 2h, 7d, 2026-11-22T15:00Z
     """
     query = text_of(words, "WORDS")
-    memory = nb.memory.sync
+    memory = nb.seen(as_of)
     chosen = memory.default_mode if mode is None else check_mode(cast("SearchMode", mode))
-    filters = nb.fixed(filters)
+    filters = fixed(filters, memory.clock())
     began = perf_counter()
     hits = memory.hits(query, limit, chosen, **filters)
     took = perf_counter() - began
@@ -64,7 +68,7 @@ def search(
         text = some_of(len(hits), total, matching)
     else:
         text = f"{len(hits):,} of {count_records(reading.records)} for '{shown(query)}', best first"
-    text += f", in {_duration(took)}"
+    text += f"{as_it_was(memory, as_of)}, in {_duration(took)}"
     if not hits and len(query) > 1 and query[0] == query[-1] and query[0] in "\"'":
         text += "; the quotes are part of the words, so they were searched for as well"
     if not hits and re.fullmatch(r"\$\w+|\{.*\}", query):
@@ -75,7 +79,7 @@ def search(
     if expect is not None:
         told = memory.why(query, text_of(expect, "--expect"), limit, chosen, **filters)
         lines += _told(told)
-    if not hits:
+    if not hits and as_of is None:
         from ..next_steps import next_steps
 
         lines += next_steps(nb, query, filters, chosen)

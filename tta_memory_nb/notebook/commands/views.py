@@ -7,8 +7,8 @@ from typing import Unpack
 from ...errors import InvalidArgument, brief
 from ...filters import FilterArgs
 from ...memory.compare import Snapshot, compare, summary
-from ...memory.faces import MemoryPrimitive
-from ...times import shown_instant
+from ...memory.faces import MemoryPrimitive, past_of
+from ...times import Instant, shown_instant
 from ..arguments import Limit, Text, Word, did_you_mean
 from ..words import as_typed, quoted
 from .base import Notebook, Reply, count_records, shown, text_of
@@ -24,6 +24,7 @@ def explore(
     *,
     read_only: bool = False,
     doctor: bool = False,
+    as_of: Instant | None = None,
     **filters: Unpack[FilterArgs],
 ) -> Reply:
     """Open the memory as a table to search, sort, filter and repair.
@@ -34,19 +35,24 @@ def explore(
       %memory explore
       %memory explore rain --user alice
       %memory explore --doctor
+      %memory explore --as-of 2h
       explorer = %memory explore --read-only
 
     Flags:
         read_only: forbid changes from the table
         doctor: look for what is wrong first, and list it beside the table
+        as_of: show the records as they were at this instant, if the memory keeps its changes: 2h, 2026-11-22T15:00Z
     """
     from ..explorer import MemoryExplorer
 
-    diagnosis = nb.memory.sync.diagnose(progress=nb.progress, **filters) if doctor else None
+    memory = nb.memory if as_of is None else past_of(nb.memory, as_of)
+    diagnosis = memory.sync.diagnose(progress=nb.progress, **filters) if doctor else None
 
     explorer = MemoryExplorer(
-        nb.memory,
-        memories={
+        memory,
+        memories=None
+        if as_of is not None
+        else {
             namespace: memory
             for (backend, namespace), memory in nb.memories.items()
             if backend == nb.backend
@@ -55,7 +61,7 @@ def explore(
         query="" if words is None else text_of(words, "WORDS"),
         # Not fixed: the table is live, so "the last 2 hours" move on with the clock.
         filters=filters,
-        read_only=read_only,
+        read_only=read_only or as_of is not None,
         mode=nb.memory.default_mode,
         golden=nb.golden,
         diagnosis=diagnosis,
@@ -113,8 +119,14 @@ def snapshot(nb: Notebook, name: Word = DEFAULT_NAME) -> Reply:
     )
 
 
-def diff(nb: Notebook, name: Word = DEFAULT_NAME, *, limit: Limit = 10) -> Reply:
-    """Show what has been added, changed, deleted, evicted or has expired since a snapshot.
+def diff(
+    nb: Notebook,
+    name: Word | None = None,
+    *,
+    as_of: Instant | None = None,
+    limit: Limit = 10,
+) -> Reply:
+    """Show what has been added, changed, deleted, evicted or has expired since a snapshot or an instant.
 
     The comparison is made in the memory and namespace of the snapshot, even if another one is in use
     now. The table has a row for each field. Whether a missing record was deleted or evicted is
@@ -123,20 +135,34 @@ def diff(nb: Notebook, name: Word = DEFAULT_NAME, *, limit: Limit = 10) -> Reply
 
       %memory diff
       %memory diff before-import --limit all
+      %memory diff --as-of 2h
 
     Flags:
+        as_of: compare with the records of this instant in place of a snapshot, if the memory keeps its changes
         limit: how many records at most; all for every one
     """
-    name = Word(text_of(name, "NAME"))
-    if name not in nb.snapshots:
-        return _other_snapshots(nb, name)
-    memory, before = nb.snapshots[name]
+    ends = None
+    if as_of is not None:
+        if name is not None:
+            raise InvalidArgument.about(
+                "as_of", as_of, "give either an instant or the NAME of a snapshot"
+            )
+        memory = nb.memory
+        past = past_of(memory, as_of)
+        before = Snapshot.of("", past.clock(), memory.namespace, past.sync.entries())
+        ends = getattr(past.store, "since", None)
+        since = f"since {shown_instant(before.taken_at)}"
+    else:
+        name = DEFAULT_NAME if name is None else Word(text_of(name, "NAME"))
+        if name not in nb.snapshots:
+            return _other_snapshots(nb, name)
+        memory, before = nb.snapshots[name]
+        place = "" if memory is nb.memory else f" in namespace '{shown(before.namespace)}'"
+        since = f"since snapshot '{shown(name)}' of {shown_instant(before.taken_at)}{place}"
     entries = memory.sync.entries()
-    found = compare(before, entries, nb.clock(), _evictions(memory))
+    found = compare(before, entries, nb.clock(), _evictions(memory), ends)
     from ...frames import differences_frame
 
-    place = "" if memory is nb.memory else f" in namespace '{shown(before.namespace)}'"
-    since = f"since snapshot '{shown(name)}' of {shown_instant(before.taken_at)}{place}"
     text = f"{summary(found) or 'nothing has changed'} {since}"
     some = found[:limit]
     if len(some) < len(found):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from threading import local
 from typing import Any, TypeAlias
 
+from ...authorship import acting
 from ...errors import InvalidArgument, brief
 from ...table import unportable
 from . import detail
@@ -319,7 +320,7 @@ class MessageHandler:
         """Carries an action out, once, and shows what has become of it."""
 
         def act() -> Outcome:
-            with self._setting_traits():
+            with self._setting_traits(), acting("explorer"):
                 return action(self._actions, content)
 
         outcome: Outcome = view.once(content.get("again", number), act)

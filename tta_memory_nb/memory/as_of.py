@@ -1,0 +1,36 @@
+"""What the argument ``as_of`` means."""
+
+from __future__ import annotations
+
+from ..errors import InvalidArgument
+from ..stores.base import Store
+from ..times import Instant, latest, span
+
+# The clocks of two machines, or of a process and its server, may differ by so many seconds.
+_SKEW = 60.0
+
+KEEPS_NONE = (
+    "this memory keeps no earlier versions of its records; have it keep later changes by "
+    "MemoryPrimitive(history='7d'), keep_history('7d') or %memory use --history 7d"
+)
+"""What is said of a memory that was not made to keep changes."""
+
+
+def read_as_of(as_of: Instant, now: float, store: Store) -> float:
+    """Returns the instant of an argument ``as_of``, in Unix seconds; the last one that is shown like it.
+
+    Args:
+        as_of: what the caller gave.
+        now: Unix seconds.
+        store: of which the records are asked for.
+
+    Raises:
+        InvalidArgument: it is no instant, lies in the future, or the store keeps no changes.
+    """
+    first, last = span(as_of, now, "as_of")
+    if first > now + _SKEW:
+        rule = "this is in the future; give an earlier instant"
+        raise InvalidArgument.about("as_of", as_of, rule)
+    if getattr(store, "history", None) is None:
+        raise InvalidArgument.about("as_of", as_of, KEEPS_NONE)
+    return min(latest(last), now)
