@@ -65,6 +65,7 @@ values = st.fixed_dictionaries(
         "kind": st.sampled_from(["x", "y"]),
         "meta": st.fixed_dictionaries({}, optional={"a": st.integers(0, 1), "b.c": st.just(1)}),
         "langgraph_index": st.just("mine"),
+        "_langgraph_index": st.just("also mine"),
     },
 )
 filters: dict[str, tuple[Any, Callable[[dict[str, Any]], bool]]] = {
@@ -223,7 +224,7 @@ def test_an_item_is_a_record_whose_key_names_it(store):
 
 
 def test_records_that_are_no_items_are_left_alone(store):
-    for key in ("alice:monday", "threads/t/1", "/%zz/k", "//k"):
+    for key in ("alice:monday", "threads/t/1", "/%zz/k", "//k", "/a.b/k"):
         store.memory.sync.add(key, {"n": 1})
     store.put(("a",), "k", {"n": 1})
     assert [item.namespace for item in store.search(())] == [("a",)]
@@ -255,7 +256,7 @@ def test_ten_thousand_labels_are_a_namespace(store):
     assert store.search(deep[:9_999])[0].key == "k"
 
 
-@pytest.mark.parametrize("namespace", [("",), ("a.b",), (3,), ("a\0",), "users"])
+@pytest.mark.parametrize("namespace", [("",), ("a.b",), (3,), ([],), ("a\0",), "users"])
 def test_a_label_that_is_none_is_refused_also_in_a_batch(store, namespace):
     for op in (GetOp(namespace, "k"), PutOp(namespace, "k", {}), SearchOp(namespace)):
         with pytest.raises(InvalidNamespaceError, match="label"):

@@ -7,6 +7,7 @@ written ``%25`` and ``/`` is written ``%2F``, so no two items share a record.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from langgraph.store.base import InvalidNamespaceError
@@ -44,7 +45,9 @@ def check_namespace(namespace: Iterable[Any]) -> Namespace:
 
 def escaped(part: str) -> str:
     """Returns a label as it is written between two slashes of a key."""
-    return part.replace("%", "%25").replace("/", "%2F")
+    if "%" in part or "/" in part:
+        return part.replace("%", "%25").replace("/", "%2F")
+    return part
 
 
 def plain(part: str) -> str:
@@ -52,13 +55,29 @@ def plain(part: str) -> str:
     return part.replace("%2F", "/").replace("%25", "%")
 
 
-def folder_of(namespace: Namespace) -> str:
-    """Returns what the keys of all items in and below a namespace begin with; it ends with ``/``."""
-    return "".join(f"/{escaped(label)}" for label in namespace) + "/"
+def folder_of(namespace: Iterable[Any]) -> str:
+    """Returns what the keys of all items in and below a namespace begin with; it ends with ``/``.
+
+    Raises:
+        InvalidNamespaceError: as `check_namespace`.
+    """
+    try:
+        return _folder(namespace if type(namespace) is tuple else check_namespace(namespace))
+    except TypeError:  # a label without a hash, which is no text
+        return _folder(check_namespace(namespace))
 
 
-def key_of(namespace: Namespace, key: str) -> str:
-    """Returns the key of the record that an item is."""
+@lru_cache(maxsize=1024)  # most calls are about one of a few namespaces
+def _folder(namespace: Namespace) -> str:
+    return "".join(f"/{escaped(label)}" for label in check_namespace(namespace)) + "/"
+
+
+def key_of(namespace: Iterable[Any], key: str) -> str:
+    """Returns the key of the record that an item is.
+
+    Raises:
+        InvalidNamespaceError: as `check_namespace`.
+    """
     return folder_of(namespace) + escaped(key)
 
 
@@ -66,9 +85,12 @@ def address_of(record_key: str) -> tuple[Namespace, str] | None:
     """Returns the namespace and the key of the item that a record is; None if it is none."""
     _, *labels, last = record_key.split("/")
     namespace, key = tuple(map(plain, labels)), plain(last)
-    if "%" in record_key and key_of(namespace, key) != record_key:
-        return None  # another program has written it: there is no item with this key
-    return (namespace, key) if all(namespace) else None
+    try:
+        same = key_of(namespace, key) == record_key
+    except InvalidNamespaceError:
+        return None
+    # Another program has written what differs: there is no item with this key.
+    return (namespace, key) if same else None
 
 
 def namespace_of(folder: str) -> Namespace | None:
@@ -90,7 +112,10 @@ def stored(value: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
 
 def item_of(value: dict[str, Any]) -> tuple[dict[str, Any], Fields]:
     """Returns the value of an item, and which fields of it are embedded."""
-    if not any(OWN_FIELDS in name for name in value):
+    for name in value:
+        if OWN_FIELDS in name:
+            break
+    else:  # almost always
         return value, None
     fields = value.pop(OWN_FIELDS, None)
     return {
