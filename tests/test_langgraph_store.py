@@ -227,7 +227,9 @@ def test_records_that_are_no_items_are_left_alone(store):
     for key in ("alice:monday", "threads/t/1", "/%zz/k", "//k", "/a.b/k"):
         store.memory.sync.add(key, {"n": 1})
     store.put(("a",), "k", {"n": 1})
-    assert [item.namespace for item in store.search(())] == [("a",)]
+    store.memory.sync.add("/%zz/later", {"n": 1})
+    for limit in (1, 2, 10):
+        assert [item.namespace for item in store.search((), limit=limit)] == [("a",)]
     assert store.list_namespaces() == [("a",)]
     assert store.get(("%zz",), "k") is None
 
@@ -330,6 +332,21 @@ async def test_an_error_of_one_task_is_not_that_of_another(store):
     assert (await store.aget(("a",), "k")).value == {"n": 1}
 
 
+async def test_a_search_that_fails_lets_the_writes_of_other_tasks_through(make):
+    def broken(texts):
+        raise OSError("no network")
+
+    store = make(index={"embed": broken})
+    answers: Any = await asyncio.gather(
+        store.asearch(("a",), query="blue"),
+        store.aput(("a",), "k", {"text": "blue"}),
+        return_exceptions=True,
+    )
+    assert isinstance(answers[0], EmbedderError)
+    assert answers[1] is None
+    assert (await store.aget(("a",), "k")).value == {"text": "blue"}
+
+
 async def test_a_cancelled_task_leaves_the_others_alone_and_writes_keep_their_order(store):
     first = asyncio.create_task(store.aput(("a",), "k", {"n": 1}))
     second = asyncio.create_task(store.aget(("a",), "none"))
@@ -380,6 +397,8 @@ async def test_the_nearest_of_several_fields_ranks_an_item(make, embed):
     store.put(ns, "none", {"note": "blue"})
     store.put(ns, "hidden", {"title": "blue"}, index=False)
     store.put(ns, "own", {"title": "red", "note": "green blue"}, index=["note"])
+    with pytest.raises(InvalidArgument, match="index='note': give a list of paths"):
+        store.put(ns, "wrong", {"note": "blue"}, index="note")
     for found in (store.search(ns, query="blue"), await store.asearch(ns, query="blue")):
         assert [item.key for item in found][:3] == ["mixed", "own", "red"]
         assert {item.key for item in found[3:]} == {"none", "hidden"}
@@ -424,6 +443,7 @@ def test_the_memory_ranks_whole_items_by_words(make):
         ({"embed": "no such"}, "embedder='no such'"),
         ({"field": ["text"]}, "'field' is no part of it"),
         ({"mode": "best"}, "mode"),
+        ({"fields": "text"}, "give a list of paths"),
         ({"mode": "ranked", "fields": ["text"]}, "leave out fields"),
         (["text"], "give a dict"),
     ],

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from ...errors import NotDurable, StoreUnavailable
+
 
 class _Waiting(NamedTuple):
     operations: list[Any]
@@ -64,14 +66,13 @@ class Batches:
         """Carries a batch out; if it is refused for one of its operations, each caller's part by itself."""
         try:
             results = await self._carry([one for each in batch for one in each.operations])
-        except ValueError as error:  # a refusal comes before anything is written
-            if len(batch) == 1:
+        except Exception as error:  # whatever it is, its callers have to hear of it
+            # Writes come last and in one step. So nothing is written, but after these two, nobody can tell or it is.
+            if len(batch) == 1 or isinstance(error, (StoreUnavailable, NotDurable)):
                 _fail(batch, error)
                 return
             for each in batch:
                 await self._do([each])
-        except Exception as error:  # whatever it is, its callers have to hear of it
-            _fail(batch, error)
         else:
             start = 0
             for each in batch:

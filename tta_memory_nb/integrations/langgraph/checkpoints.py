@@ -112,7 +112,7 @@ class Checkpoints:
             if config["configurable"].get("checkpoint_ns") is not None:
                 prefix = place.key("cp", "")
         keys = yield Ask("keys", prefix=prefix)
-        found = [(parts[-1], key) for key in keys if (parts := _parts(key))[2:3] == ["cp"]]
+        found = [(_parts(key)[-1], key) for key in keys if _is_checkpoint(key)]
         return [
             key
             for checkpoint_id, key in sorted(found, reverse=True)
@@ -253,7 +253,7 @@ class Checkpoints:
     def _all(self, prefix: str) -> Plan[list[_Saved]]:
         """Returns all checkpoints whose keys begin with a prefix."""
         keys = yield Ask("keys", prefix=prefix)
-        keys = [key for key in keys if _parts(key)[2:3] == ["cp"]]
+        keys = list(filter(_is_checkpoint, keys))
         found: list[_Saved] = []
         for start in range(0, len(keys), PAGE):
             found += yield from self.page(keys[start : start + PAGE], None)
@@ -376,6 +376,11 @@ def _keep(kept: Sequence[_Saved], place: _Place) -> Plan[None]:
         yield Ask("apply", {}, gone[start : start + MOST_APPLIED])
 
 
+def _is_checkpoint(key: str) -> bool:
+    parts = _parts(key)
+    return len(parts) == 4 and parts[2] == "cp"
+
+
 def _is_write_of(key: str, ids: set[str]) -> bool:
     parts = _parts(key)
-    return parts[2] == "w" and parts[3] in ids
+    return parts[2] == "w" and len(parts) == 6 and parts[3] in ids

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, TypeAlias
 
 from langgraph.store.base import (
@@ -20,7 +21,6 @@ from langgraph.store.base import (
     SearchItem,
     SearchOp,
     TTLConfig,
-    _ensure_refresh,
 )
 
 from ...entry import Entry, Unreadable
@@ -31,7 +31,7 @@ from ...memory.faces.methods import shortcut
 from ...record import MemoryRecord
 from ...search.indexes import check_mode
 from ...search.paging import check_offset
-from ...search.request import SearchMode
+from ...search.request import Hit, SearchMode
 from ...stores.base import NotNow
 from ...stores.plan import Plan
 from ..adapting import Ask, awaited, called, lasting, limit_of
@@ -39,6 +39,7 @@ from .batching import Batches
 from .filtering import Wanted, wanted
 from .items import (
     OWN_FIELDS,
+    Fields,
     Namespace,
     address_of,
     check_namespace,
@@ -131,8 +132,11 @@ class TTAStore(BaseStore):
         """
         # A batch and its plan take ten times as long as the read of a store that has a shortcut for it.
         is_quick = self._read_now is not None and self.memory.watch is None
-        if is_quick and _ensure_refresh(self.ttl_config, refresh_ttl):
+        if refresh_ttl is None:
+            refresh_ttl = (self.ttl_config or {}).get("refresh_on_read", True)
+        if is_quick and refresh_ttl:
             with suppress(NotNow):
+                key = str(key)
                 found = self._read_now(key_of(namespace, key))
                 return None if found is None else _item(found, namespace, key)
         return super().get(namespace, key, refresh_ttl=refresh_ttl)
@@ -191,7 +195,7 @@ class TTAStore(BaseStore):
         if not isinstance(value, Mapping):
             raise InvalidArgument.about("value", value, "give a dict, or None to delete the item")
         has_index = self._mode is not None or self._vectors is not None
-        kept = stored(value, op.index if has_index else None)
+        kept = stored(value, _fields(op.index, "index") if has_index else None)
         if op.ttl is None:
             return key, kept, None, False
         if isinstance(op.ttl, bool) or not isinstance(op.ttl, (int, float)) or not op.ttl > 0:
@@ -229,30 +233,39 @@ class TTAStore(BaseStore):
         limit: int | None,
     ) -> Plan[list[Found]]:
         """Returns the items that answer a query, the best first, as the memory ranks them."""
-        if limit == 0:
-            return []
         where = {OWN_FIELDS: {"$ne": False}, **(condition.where or {})}
-        hits = yield Ask(
-            "hits", query, None if condition.compared else limit, mode, where=where, **filters
-        )
-        return [(hit.entry, hit.score) for hit in hits if _accepted(hit.entry, condition)]
+        ask = partial(Ask, "hits", query, mode=mode, where=where, **filters)
+        hits = yield from _accepted(ask, condition, limit)
+        return [(hit.entry, hit.score) for hit in hits]
 
 
 def _entries(condition: Wanted, filters: dict[str, Any], limit: int | None) -> Plan[list[Entry]]:
     """Returns the records of the items that a filter accepts, the last written one first."""
+    ask = partial(Ask, "hits", order="written", where=condition.where, **filters)
+    return [hit.entry for hit in (yield from _accepted(ask, condition, limit))]
+
+
+def _accepted(ask: Callable[..., Ask], condition: Wanted, limit: int | None) -> Plan[list[Hit]]:
+    """Returns the first hits that are items and fulfil a condition.
+
+    Args:
+        ask: makes the request for hits, with a limit.
+        condition: of which the request has the part that the memory knows.
+        limit: how many; None for all.
+    """
     if limit == 0:
         return []
-    found = yield Ask(
-        "entries",
-        limit=None if condition.compared else limit,
-        order="written",
-        where=condition.where,
-        **filters,
-    )
-    return [entry for entry in found if _accepted(entry, condition)]
+    asked = None if condition.compared else limit
+    found: list[Hit] = yield ask(limit=asked)
+    accepted = [hit for hit in found if _is_item(hit.entry, condition)]
+    if asked is not None and len(found) == asked > len(accepted):
+        # Some are no items: records of others below the same prefix. More may be behind them.
+        found = yield ask(limit=None)
+        accepted = [hit for hit in found if _is_item(hit.entry, condition)]
+    return accepted[:limit]
 
 
-def _accepted(entry: Entry, condition: Wanted) -> bool:
+def _is_item(entry: Entry, condition: Wanted) -> bool:
     if isinstance(entry, Unreadable) or address_of(entry.key) is None:
         return False
     return not condition.compared or condition.accepts(item_of(entry.value())[0])
@@ -359,10 +372,24 @@ def _index(index: Mapping[str, Any] | None) -> tuple[SearchMode | None, Vectors 
         )
     mode = index.get("mode")
     if mode is None:
-        return None, Vectors(index.get("embed"), index.get("fields") or ["$"], index.get("dims"))
+        fields = _fields(index.get("fields"), "index['fields']") or ["$"]
+        return None, Vectors(index.get("embed"), fields, index.get("dims"))
     if len(index) > 1:
         raise InvalidArgument(
             f"index['mode']={brief(mode)}: this mode searches whole items with the embedder of the memory; "
             "leave out fields, embed and dims, or leave out mode"
         )
     return check_mode(mode, "index['mode']"), None
+
+
+def _fields(fields: Any, name: str) -> Fields:
+    """Returns which fields are embedded.
+
+    Raises:
+        InvalidArgument: neither None nor False nor a list of paths.
+    """
+    if fields is None or fields is False:
+        return fields
+    if isinstance(fields, (list, tuple)) and all(isinstance(each, str) for each in fields):
+        return list(fields)
+    raise InvalidArgument(f"{name}={brief(fields)}: give a list of paths such as ['text']")
