@@ -44,6 +44,7 @@ LAYERS: dict[str, int] = {
     # Packs and evaluations have tables and figures of their own.
     **dict.fromkeys(("frames", "plots", "evaluation"), 3),
     "integrations": 4,
+    "mcp": 4,
     "notebook": 5,
     FACE: 6,
 }
@@ -75,6 +76,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "agent_framework": ("integrations.agent_framework",),
     "llama_index": ("integrations.llama_index",),
     "google": ("integrations.google_adk",),
+    **dict.fromkeys(("mcp", "uvicorn"), ("integrations.mcp",)),
     "msgspec": (
         "codec",
         "entry",

@@ -528,6 +528,8 @@ def test_no_other_command_lists_all_keys(remote, requests, name, tmp_path, monke
     reply = COMMANDS[name](remote, *operands.get(name, ()), **flags)
     if name == "explore":
         reply.value.close()
+    if remote.served is not None:
+        remote.served.stop()
     assert "keys" not in requests.verbs()
 
 

@@ -13,6 +13,7 @@
     proposing.py   proposals
     views.py       explore, plot, snapshot, diff
     memories.py    info, use, nest, and the reply to %memory alone
+    serving.py     serve
     keys.py        keys as operands
     base.py        the notebook that commands work on, and their reply
 
@@ -35,6 +36,7 @@ from . import (
     proposing,
     reading,
     searching,
+    serving,
     transfer,
     views,
     writing,
@@ -81,6 +83,7 @@ COMMANDS: dict[str, Command] = {
     "diff": views.diff,
     "info": memories.info,
     "use": memories.use,
+    "serve": serving.serve,
     "import": transfer.import_,
     "export": transfer.export,
     "nest": memories.nest,

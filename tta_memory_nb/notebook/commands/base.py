@@ -16,6 +16,7 @@ from ..fields import Lookup
 from ..undo import UndoStack
 
 if TYPE_CHECKING:
+    from ...integrations.mcp.http import Served
     from ...transfer import Progress
 
 IN_MEMORY = "in-memory"
@@ -40,6 +41,7 @@ class Notebook:
         undo_stack: the changes that ``undo`` can take back.
         snapshots: by name, what ``diff`` can compare with, and the memory it was taken of.
         golden: path of the file that judgements are added to.
+        served: the MCP server that runs in this kernel; None for none.
     """
 
     memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
@@ -50,6 +52,7 @@ class Notebook:
     undo_stack: UndoStack = field(default_factory=UndoStack)
     snapshots: dict[str, tuple[MemoryPrimitive, Snapshot]] = field(default_factory=dict)
     golden: str = "golden.jsonl"
+    served: Served | None = None
 
     def __post_init__(self) -> None:
         self.memories[self.backend, self.memory.namespace] = self.memory
