@@ -20,6 +20,12 @@ WORKERS ?= 3
 export SEED SCHEDULES WORKERS
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
+# Python compiles a module when it is first imported, and keeps that. To compile all packages at their installation
+# would take longer than to install them, and most of their modules are never imported here.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile
+# Where this is set, every process would compile the modules of the package and of the tests again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: lab test test-frontend test-local coverage lint format notebooks notebooks-check docs bench chaos fresh-check binder-check dist-check binder-link clean help
 
 help:  ## what there is to make
@@ -112,7 +118,7 @@ clean:  ## remove the environment and everything made
 	touch $@
 
 .venv/lab: pyproject.toml | .venv/pip
-	$(BIN)/python -m pip install --quiet --editable ".[tutorials]"
+	$(PIP_INSTALL) --editable ".[tutorials]"
 	# JupyterLab would first ask, over the notebook, whether it may fetch announcements.
 	mkdir -p .venv/etc/jupyter/labconfig
 	echo '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}' \
@@ -120,23 +126,23 @@ clean:  ## remove the environment and everything made
 	touch $@
 
 .venv/bench: pyproject.toml | .venv/pip
-	$(BIN)/python -m pip install --quiet --editable ".[tutorials]" --group bench
+	$(PIP_INSTALL) --editable ".[tutorials]" --group bench
 	touch $@
 
 .venv/binder .venv/dist: pyproject.toml | .venv/pip
-	$(BIN)/python -m pip install --quiet --editable ".[tutorials]" --group $(@F)
+	$(PIP_INSTALL) --editable ".[tutorials]" --group $(@F)
 	touch $@
 
 # Node.js comes as a wheel, so that the machine needs none. Versions are exact, so no lock file is needed.
 .venv/node: package.json pyproject.toml | .venv/pip
-	$(BIN)/python -m pip install --quiet --group frontend
+	$(PIP_INSTALL) --group frontend
 	$(BIN)/npm install --silent --no-audit --no-fund --no-package-lock
 	touch $@
 
 .venv/local: pyproject.toml | .venv/pip
-	$(BIN)/python -m pip install --quiet --editable ".[doctor,parquet,plots]" --group test-local
+	$(PIP_INSTALL) --editable ".[doctor,parquet,plots]" --group test-local
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/pip
-	$(BIN)/python -m pip install --quiet --editable ".[tutorials]" --group dev
+	$(PIP_INSTALL) --editable ".[tutorials]" --group dev
 	touch $@

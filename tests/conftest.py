@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -99,6 +100,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     workers: dict[str, Any] | None = getattr(config, "workerinput", None)
     if workers is not None:
         items[:] = in_shares(items, workers["workercount"])
+
+
+def pytest_collection_finish() -> None:
+    """Takes what there is before the first test out of the garbage collector.
+
+    These are millions of objects: imported packages and thousands of tests. Each full collection would visit them, by
+    itself and in the many tests that ask for one.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 OPEN_BROWSER = pytest.StashKey["Browser"]()
