@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -154,13 +155,29 @@ def imports_of(path: Path) -> Iterator[Import]:
 
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
-IMPORTS = [found for path in MODULES for found in imports_of(path)]
-OURS = [found for found in IMPORTS if found.ours]
-THEIRS = [
-    found
-    for found in IMPORTS
-    if not found.ours and found.imported.partition(".")[0] not in sys.stdlib_module_names
-]
+
+
+# Not when the module is imported: every worker of pytest imports it, and one runs these tests.
+@cache
+def imports() -> list[Import]:
+    """Returns every import of the package."""
+    return [found for path in MODULES for found in imports_of(path)]
+
+
+@cache
+def ours() -> list[Import]:
+    """Returns the imports of modules of the package."""
+    return [found for found in imports() if found.ours]
+
+
+@cache
+def theirs() -> list[Import]:
+    """Returns the imports of other people's packages."""
+    return [
+        found
+        for found in imports()
+        if not found.ours and found.imported.partition(".")[0] not in sys.stdlib_module_names
+    ]
 
 
 def layer(module: str) -> int:
@@ -172,9 +189,9 @@ def layer(module: str) -> int:
 
 def test_imports_are_found_in_modules_functions_and_type_checking_blocks():
     # The tests below pass on an empty list as well: these three must be in it.
-    assert Import("stores.memory", "filters", ours=True, when="import") in IMPORTS
-    assert Import("frames.build", "pandas", ours=False, when="types") in IMPORTS
-    assert Import("nesting", "nest_asyncio2", ours=False, when="call") in IMPORTS
+    assert Import("stores.memory", "filters", ours=True, when="import") in imports()
+    assert Import("frames.build", "pandas", ours=False, when="types") in imports()
+    assert Import("nesting", "nest_asyncio2", ours=False, when="call") in imports()
 
 
 def test_every_module_is_in_a_layer():
@@ -185,14 +202,14 @@ def test_every_module_is_in_a_layer():
 
 def test_imports_only_point_down():
     # Imports for types count too: a signature that names a type depends on its module.
-    assert [found for found in OURS if layer(found.imported) > layer(found.importer)] == []
+    assert [found for found in ours() if layer(found.imported) > layer(found.importer)] == []
 
 
 def test_only_the_server_backends_import_server_modules():
     backends = ("stores.redis", "stores.embedded")
     strangers = [
         found
-        for found in OURS
+        for found in ours()
         if found.imported.startswith(backends)
         and not found.importer.startswith((*backends, "notebook."))
     ]
@@ -200,12 +217,12 @@ def test_only_the_server_backends_import_server_modules():
 
 
 def test_modules_import_each_other_by_relative_names():
-    assert [found for found in THEIRS if found.imported.startswith("tta_memory_nb")] == []
+    assert [found for found in theirs() if found.imported.startswith("tta_memory_nb")] == []
 
 
 def test_imports_form_no_cycle():
     graph: dict[str, set[str]] = {}
-    for found in OURS:
+    for found in ours():
         if found.when == "import":
             graph.setdefault(found.importer, set()).add(found.imported)
     # Raises CycleError, which names the modules.
@@ -214,7 +231,7 @@ def test_imports_form_no_cycle():
 
 
 def test_the_lowest_layer_needs_only_the_standard_library_and_the_json_engine():
-    early = [found for found in THEIRS if layer(found.importer) == 0 and found.when == "import"]
+    early = [found for found in theirs() if layer(found.importer) == 0 and found.when == "import"]
     assert [(found.importer, found.imported) for found in early] == [
         ("codec", "msgspec"),
         ("entry", "msgspec"),
@@ -222,7 +239,7 @@ def test_the_lowest_layer_needs_only_the_standard_library_and_the_json_engine():
 
 
 def test_the_opt_in_for_nested_loops_imports_nothing_but_the_errors():
-    assert {found.imported for found in OURS if found.importer == "nesting"} == {"errors"}
+    assert {found.imported for found in ours() if found.importer == "nesting"} == {"errors"}
 
 
 def test_stores_use_no_lock_that_an_interrupt_leaves_taken():
@@ -237,7 +254,7 @@ def test_stores_use_no_lock_that_an_interrupt_leaves_taken():
         for alias in statement.names
     }
     assert {each for each in found if each[1] not in allowed} == set()
-    users = {each.importer for each in IMPORTS if each.imported in ("threading", "queue")}
+    users = {each.importer for each in imports() if each.imported in ("threading", "queue")}
     assert {name for name in users if name.startswith("stores")} == {name for name, _ in found}
 
 
@@ -252,7 +269,7 @@ def test_a_package_is_imported_only_in_the_modules_meant_for_it(package):
             name == home or name.startswith(f"{home}.") for home in HOMES[package] for name in names
         )
 
-    users = [found for found in THEIRS if found.imported.partition(".")[0] == package]
+    users = [found for found in theirs() if found.imported.partition(".")[0] == package]
     assert [found for found in users if not at_home(found)] == []
 
 
@@ -260,7 +277,7 @@ def test_other_packages_are_imported_when_they_are_needed():
     # IPython is already imported in a notebook. The stores of servers need their client at once,
     # as signatures need numpy, and adapters inherit from classes of their framework; these modules are
     # themselves imported on demand.
-    early = {found.importer for found in THEIRS if found.when == "import"} - {*HOMES["msgspec"]}
+    early = {found.importer for found in theirs() if found.when == "import"} - {*HOMES["msgspec"]}
     homes = (
         "notebook.",
         "stores.redis",
@@ -271,9 +288,9 @@ def test_other_packages_are_imported_when_they_are_needed():
         "integrations.",
     )
     assert [name for name in early if not name.startswith(homes)] == []
-    makers = {found.when for found in OURS if found.imported == "search.substring.columns"}
+    makers = {found.when for found in ours() if found.imported == "search.substring.columns"}
     assert makers == {"call", "types"}
-    assert {found.when for found in OURS if found.imported == "search.ranked.index"} == {"call"}
+    assert {found.when for found in ours() if found.imported == "search.ranked.index"} == {"call"}
 
 
 # ---- the map
