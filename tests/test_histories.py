@@ -179,7 +179,7 @@ class TestOpenAI:
         assert await session.get_items() == items[2:]
         assert await session.get_items(limit=9) == items
         assert await session.get_items(limit=0) == []
-        with pytest.raises(InvalidArgument, match="-1"):
+        with pytest.raises(InvalidArgument, match="limit=-1"):
             await session.get_items(limit=-1)
         assert await session.pop_item() == items[4]
         assert await session.get_items(2) == items[2:4]
@@ -412,6 +412,19 @@ class TestPydanticAI:
             "mon"
         ]
         assert await store.list_conversations(scope="other") == []
+
+    async def test_ids_and_records_of_others_are_no_obstacle(self, store, memory):
+        from pydantic_ai.conversation_store import ConversationEntry, ConversationRecord
+
+        chats = ADAPTERS["pydantic_ai"](memory, user="ann")
+        await memory.add("ann:mon", {"text": "a note of somebody"})
+        entry = ConversationEntry(id="Ünï id", parent_id=None, message=chats.text("hi"))
+        record = ConversationRecord(conversation_id="mon", head_id="Ünï id")
+        await store.write_record(record, new_entries=[entry], expected_revision=None)
+        assert await store.read_entry("Ünï id") == entry
+        assert await chats.read("mon") == [entry.message]
+        await store.delete("mon")
+        assert memory.sync.keys() == ["ann:mon"]
 
     async def test_an_overtaken_save_is_refused_and_changes_nothing(self, store, memory):
         from pydantic_ai.conversation import Conversation

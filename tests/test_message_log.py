@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_values import json_objects
 
-from tta_memory_nb import InvalidArgument, MemoryPrimitive, NotStorable
+from tta_memory_nb import InvalidArgument, MemoryPrimitive, MissingPackage, NotStorable
 from tta_memory_nb.conversation import Said
 from tta_memory_nb.integrations.adapting import called
-from tta_memory_nb.integrations.messages import MessageLog, escaped, unescaped
+from tta_memory_nb.integrations.messages import FORMATS, MessageLog, escaped, unescaped
 
 
 class Lines:
@@ -97,3 +101,21 @@ def test_a_message_expires():
     log = MessageLog.of(memory, Lines(), ttl="1h")
     [key] = called(memory, log.append("s", [{"speaker": "user", "line": "hi"}]))
     assert 3500 < (memory.sync.ttl(key) or 0) <= 3600
+
+
+PACKAGES = {"openai_agents": "agents", "google_adk": "google"}
+"""What frameworks import, where that is not the name of the adapter."""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_adapter_without_its_framework_says_what_to_install(name, monkeypatch):
+    package, adapter = PACKAGES.get(name, name), f"tta_memory_nb.integrations.{name}"
+    for module in [each for each in sys.modules if each.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, adapter, raising=False)
+    extra = name.replace("_", "-")
+    with pytest.raises(MissingPackage, match=rf"pip install 'tta-memory-nb\[{extra}\]'"):
+        importlib.import_module(adapter)
+    project = Path(__file__).parent.parent / "pyproject.toml"
+    assert extra in tomllib.loads(project.read_text())["project"]["optional-dependencies"]

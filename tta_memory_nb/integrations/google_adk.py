@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from ..search.indexes import check_mode
 from ..search.request import SearchMode, check_limit
 from ..times import Duration, microseconds
 from .adapting import lasting
-from .messages import call_of, escaped, missing, shown
+from .messages import call_of, escaped, missing, shown, suffix_of
 
 try:
     from google.adk.memory.base_memory_service import BaseMemoryService, SearchMemoryResponse
@@ -160,8 +159,7 @@ def _user_of(app_name: str, user_id: str) -> str:
 
 def _key_of(owner: str, event: Event) -> str:
     """Returns the key of an event, the same whenever it is added: its instant, and a hash of its id."""
-    suffix = hashlib.sha256(event.id.encode()).hexdigest()[:8]
-    return message_key(owner, microseconds(event.timestamp), f"-{suffix}")
+    return message_key(owner, microseconds(event.timestamp), suffix_of(event.id))
 
 
 def _value_of(event: Event, metadata: Mapping[str, object] | None) -> dict[str, Any]:

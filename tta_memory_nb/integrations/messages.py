@@ -7,6 +7,7 @@ reads messages that are text alone, whoever has appended them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -231,6 +232,11 @@ def escaped(name: str, text: str) -> str:
 def unescaped(text: str) -> str:
     """Returns the name that `escaped` was given."""
     return text.replace("%3A", ":").replace("%25", "%")
+
+
+def suffix_of(identity: str) -> str:
+    """Returns what tells the key of a message with an id of its own from others of the same instant, such as ``-0f3a77c1``."""
+    return f"-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
 def missing(package: str, extra: str) -> MissingPackage:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..conversation import Said, said
 from ..memory.faces import MemoryPrimitive
 from ..times import Duration
-from .adapting import awaited
+from .adapting import awaited, limit_of
 from .messages import NOBODY, MessageLog, call_of, missing, shown
 
 try:
@@ -94,14 +94,21 @@ class TTASession:
         """Returns the items of the session in order.
 
         Args:
-            limit: only so many of the last ones; None for as many as the settings of the session say.
+            limit: only so many of the last ones, 0 for none; None for as many as the settings of the session say.
+
+        Raises:
+            InvalidArgument: a limit below 0; an item that this SDK cannot read.
         """
-        last = resolve_session_limit(limit, self.session_settings)
+        last = limit_of(resolve_session_limit(limit, self.session_settings))
         items = await awaited(self._log.memory, self._log.read(self.session_id, last))
         return cast("list[TResponseInputItem]", items)
 
     async def add_items(self, items: list[TResponseInputItem]) -> None:
-        """Adds items to the end of the session, in one step."""
+        """Adds items to the end of the session, in one step.
+
+        Raises:
+            InvalidArgument: an item without a role and a type; nothing is added then.
+        """
         given = cast("list[dict[str, Any]]", items)
         await awaited(self._log.memory, self._log.append(self.session_id, given))
 

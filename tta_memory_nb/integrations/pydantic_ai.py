@@ -1,7 +1,8 @@
 """A conversation store of Pydantic AI that is kept in a memory (extra ``pydantic-ai``).
 
-A conversation is a session of the memory. The record ``user:conversation`` says where its history ends; its messages have the keys of messages, so
-that `MemoryPrimitive.history` and the explorer show them. Each write is one step, which compares the record with what the writer has read.
+A conversation is a session of the memory. One record of it, under ``user:conversation:hash``, says where its history ends; its messages have the keys of
+messages, so that `MemoryPrimitive.history` and the explorer show them. Each write is one step, which compares that record with what the writer
+has read.
 """
 
 from __future__ import annotations
@@ -9,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from ..codec import to_json
 from ..conversation import Said
 from ..errors import Conflict
-from ..keys import MESSAGE_KEY, message_key
+from ..keys import MESSAGE_KEY, create_memory_key, message_key
 from ..memory.faces import MemoryPrimitive
 from ..record import MemoryRecord
 from ..times import microseconds
 from .adapting import lasting
-from .messages import NOBODY, call_of, escaped, missing, shown
+from .messages import NOBODY, call_of, escaped, missing, shown, suffix_of
 
 try:
+    from pydantic import TypeAdapter
     from pydantic_ai.conversation_store import (
         ConversationConflict,
         ConversationEntry,
@@ -98,11 +98,11 @@ class TTAConversationStore(ConversationStore):
             ConversationConflict: the conversation is another one than the writer has read.
             StoreUnavailable: the server is away.
         """
-        owner = self._owner(record.conversation_id)
+        key = self._key(record.conversation_id)
         stored = await self._stored(record.conversation_id)
         if _revision_of(stored) != expected_revision:
             raise ConversationConflict(record.conversation_id)
-        expect = {owner: None if stored is None else stored.version}
+        expect = {key: None if stored is None else stored.version}
         puts = {}
         if record.head_id not in {None, *(entry.id for entry in new_entries)}:
             head = await self._find(str(record.head_id))
@@ -112,9 +112,10 @@ class TTAConversationStore(ConversationStore):
             expect[head.key], puts[head.key] = head.version, head.value
         last = 0 if stored is None else stored.value[_LAST]
         number = max(microseconds(record.updated_at.timestamp()), last + 1)
+        owner = f"{self._user}:{escaped('conversation_id', record.conversation_id)}"
         for number, entry in enumerate(new_entries, number):  # noqa: B020  the last number stays
-            puts[message_key(owner, number, f"-{entry.id[-8:]}")] = _value_of(entry)
-        puts[owner] = {_RECORD: _RECORDS.dump_python(record, mode="json"), _LAST: number}
+            puts[message_key(owner, number, suffix_of(entry.id))] = _value_of(entry)
+        puts[key] = {_RECORD: _RECORDS.dump_python(record, mode="json"), _LAST: number}
         try:
             await self._memory.apply(puts, expect=expect)
         except Conflict:
@@ -127,16 +128,16 @@ class TTAConversationStore(ConversationStore):
             ConversationConflict: the conversation is another one than the caller has read.
             StoreUnavailable: the server is away.
         """
-        owner = self._owner(conversation_id)
+        key = self._key(conversation_id)
         while True:
             everything = await self._memory.records(user=self._user)
-            stored = next((each for each in everything if each.key == owner), None)
+            stored = next((each for each in everything if each.key == key), None)
             if stored is None or _revision_of(stored) != expected_revision:
                 raise ConversationConflict(conversation_id)
             entries = {each.value[_NAME]["id"]: each for each in everything if _is_entry(each)}
             others = [each for each in everything if _RECORD in each.value and each is not stored]
             unused = _reached([stored], entries) - _reached(others, entries)
-            expect = {owner: stored.version}
+            expect = {key: stored.version}
             expect |= {entries[entry].key: entries[entry].version for entry in unused}
             try:
                 await self._memory.apply({}, expect, expect=expect)
@@ -183,11 +184,13 @@ class TTAConversationStore(ConversationStore):
 
     # ---- where things are
 
-    def _owner(self, conversation_id: str) -> str:
-        return f"{self._user}:{escaped('conversation_id', conversation_id)}"
+    def _key(self, conversation_id: str) -> str:
+        # Not the key of the session alone, which others may use for a record of their own.
+        name = escaped("conversation_id", conversation_id)
+        return create_memory_key(self._user, name, {_NAME: "conversation"})
 
     async def _stored(self, conversation_id: str) -> MemoryRecord | None:
-        found = await self._memory.get_records([self._owner(conversation_id)])
+        found = await self._memory.get_records([self._key(conversation_id)])
         return next((each for each in found if _RECORD in each.value), None)
 
     async def _find(self, entry_id: str) -> MemoryRecord | None:
