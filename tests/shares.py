@@ -29,6 +29,7 @@ LONG = {
     "test_server.py": 20,
     "test_older_servers.py": 20,
     "test_servers.py": 20,
+    "test_histories.py": 15,
     "test_chitchat.py": 15,
 }
 """Modules that take long, with about how many seconds each takes."""
