@@ -79,7 +79,7 @@ nitpick_ignore_regex = [
     ("py:.*", "TResponseInputItem|Conversation(Conflict|Record|Entry)|Session|Event|ConfigDict"),
     ("py:.*", "Figure|PathLike|NDArray|float32|Floats|TracerProvider|MeterProvider"),
     ("py:.*", r"langgraph\..*|BaseStore|TTLConfig|Op|Result|SerializerProtocol|RunnableConfig"),
-    ("py:.*", "(Base)?Checkpoint(Saver|Tuple|Metadata)?|ChannelVersions"),
+    ("py:.*", "(Base)?Checkpoint(Saver|Tuple|Metadata)?|ChannelVersions|InvalidNamespaceError"),
 ]
 
 # ---- the site

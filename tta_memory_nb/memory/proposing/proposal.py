@@ -110,7 +110,7 @@ class Proposals(list[Proposal]):
 
     @property
     def table(self) -> Any:
-        """A table with a row for each proposal, see `tta_memory_nb.frames.proposals_frame`."""
+        """A table with a row for each proposal, see ``tta_memory_nb.frames.proposals_frame``."""
         from ...frames import proposals_frame
 
         return proposals_frame(self)

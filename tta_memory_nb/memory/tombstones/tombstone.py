@@ -12,7 +12,7 @@ TombstonePolicy: TypeAlias = Literal["refuse", "quarantine"]
 """What becomes of a record that says again what was deleted for good."""
 
 Kind: TypeAlias = Literal["like", "value", "key"]
-"""What a tombstone refuses: values that say nearly the same, the same value under any key, or the same value under its key."""
+"""What a tombstone refuses, which is values that say nearly the same, the same value under any key, or the same value under its key."""
 
 PREFIX = "stone:"
 """What the keys of tombstones begin with in their companion store."""
