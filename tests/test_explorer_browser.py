@@ -177,6 +177,53 @@ def test_the_doctor_is_asked_and_its_findings_lead_to_their_records(open_page):
     expect(findings).to_be_hidden()
 
 
+PROPOSED = """
+sync.add("ana:home", {"text": "Ana lives in Lyon, near her sister.", "since": 2019})
+sync.add("ana:diet", {"text": "Ana is allergic to nuts."})
+sync.add("ana:old", {"text": "Ana likes trams."})
+sync.propose("add", "ana:home", {"text": "Ana lives in Paris, near her sister.", "since": 2026}, reason="She said so on Monday.", by="assistant 2.1")
+sync.propose("add", "ana:pet", {"text": "Ana has a cat, <b>Mia</b>."}, by="assistant 2.1")
+sync.propose("delete", "ana:diet", reason="No longer needed", by="assistant 2.1")
+sync.propose("add", "ana:old", {"text": "Ana likes trains."}, by="assistant 2.1")
+sync.add("ana:old", {"text": "Ana likes boats."})
+"""
+
+
+def test_proposals_are_decided_by_keyboard(open_page):
+    here = open_page(PROPOSED, OPEN)
+    expect(here.at("tab-proposals")).to_have_text("Proposals (4)")
+    here.at("tab-proposals").click()
+    proposals = here.widget.locator("[data-proposal]")
+    expect(proposals).to_have_count(4)
+    expect(proposals.first.locator("del")).to_have_text(["Lyon", "2019"])
+    expect(proposals.first.locator("ins")).to_have_text(["Paris", "2026"])
+    picture(here.widget, "proposals")
+    check_accessible(here.page)
+    proposals.first.focus()
+    here.page.keyboard.press("a")
+    expect(proposals).to_have_count(3)
+    expect(proposals.first).to_be_focused()
+    here.page.keyboard.press("ArrowDown")
+    here.page.keyboard.press("r")
+    expect(proposals).to_have_count(2)
+    conflict = proposals.nth(1)
+    expect(conflict).to_be_focused()
+    expect(conflict.get_by_role("note").locator("ins")).to_have_text("boats")
+    here.page.keyboard.press("a")
+    expect(here.widget.get_by_text("Shift+A approves it anyway")).to_be_visible()
+    here.page.keyboard.press("Shift+A")
+    expect(proposals).to_have_count(1)
+    assert here.value("sync.get('ana:home')['since']") == 2026
+    assert here.value("sync.get('ana:diet')['text']") == "Ana is allergic to nuts."
+    assert here.value("sync.get('ana:old')['text']") == "Ana likes trains."
+    here.at("undo").click()
+    expect(here.widget.get_by_text("Undone")).to_be_visible()
+    assert here.value("sync.get('ana:old')['text']") == "Ana likes boats."
+    proposals.first.get_by_role("button", name="Approve").click()
+    expect(here.widget.get_by_text("No proposal waits for a decision")).to_be_visible()
+    assert here.value("sync.get('ana:pet')['text']") == "Ana has a cat, <b>Mia</b>."
+
+
 @everywhere
 def test_thousands_of_records_scroll_sort_and_filter(open_page):
     here = open_page(MANY, OPEN)

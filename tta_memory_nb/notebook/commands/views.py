@@ -24,26 +24,31 @@ def explore(
     *,
     read_only: bool = False,
     doctor: bool = False,
+    proposals: bool = False,
     as_of: Instant | None = None,
     **filters: Unpack[FilterArgs],
 ) -> Reply:
     """Open the memory as a table to search, sort, filter and repair.
 
     Code can read what is set in the table, and can set it. With --doctor, a list beside the table says
-    what is wrong with the records, and a click shows those.
+    what is wrong with the records, and a click shows those. With --proposals, it begins with what agents have proposed, to
+    approve or to reject.
 
       %memory explore
       %memory explore rain --user alice
       %memory explore --doctor
+      %memory explore --proposals
       %memory explore --as-of 2h
       explorer = %memory explore --read-only
 
     Flags:
         read_only: forbid changes from the table
         doctor: look for what is wrong first, and list it beside the table
+        proposals: begin with what agents have proposed
         as_of: show the records as they were at this instant, if the memory keeps its changes: 2h, 2026-11-22T15:00Z
     """
     from ..explorer import MemoryExplorer
+    from ..explorer.state import PROPOSALS
 
     memory = nb.memory if as_of is None else past_of(nb.memory, as_of)
     diagnosis = memory.sync.diagnose(progress=nb.progress, **filters) if doctor else None
@@ -65,6 +70,7 @@ def explore(
         mode=nb.memory.default_mode,
         golden=nb.golden,
         diagnosis=diagnosis,
+        view=PROPOSALS if proposals else "table",
     )
     return Reply("" if diagnosis is None else findings_summary(diagnosis), explorer)
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+from ...codec import Snapshot, snapshot
 from ...entry import Unreadable
 from ...errors import InvalidArgument, TTAMemoryError
+from ...memory.proposing.proposal import Proposal
 from ...record import MemoryRecord
 from ...stores.base import Change, Clock
 from ...table import unportable
@@ -111,6 +113,50 @@ class Actions:
         what = next(iter(gone)) if len(gone) == 1 else _records(len(gone))
         return Outcome(said=f"Deleted {what}")
 
+    def approve(self, content: dict[str, Any]) -> Outcome:
+        """Carries out what an agent has proposed.
+
+        Raises:
+            InvalidArgument: it is not one of those that are shown, or the record is not the one that is shown.
+            Conflict: the record has changed since the change was proposed, or somebody else has decided.
+        """
+        memory, proposal = self._lister.memory, self._proposal(content)
+        anyway = content.get("anyway") is True
+        try:
+            if anyway:
+                entry = peek(memory.sync, proposal.key)
+                if (None if entry is None else snapshot(entry.value())) != _shown_value(proposal):
+                    raise InvalidArgument(
+                        f"{proposal.key}: the record has changed again; look at the difference once more"
+                    )
+            change = memory.sync.approve(proposal, anyway=anyway)
+        finally:
+            self._lister.find_proposals()
+        self._undo_stack.add(memory, "approve", change)
+        return Outcome(said=f"Approved: {proposal.action} {proposal.key}")
+
+    def reject(self, content: dict[str, Any]) -> Outcome:
+        """Decides against what an agent has proposed.
+
+        Raises:
+            InvalidArgument: it is not one of those that are shown.
+            Conflict: somebody else has decided.
+        """
+        proposal = self._proposal(content)
+        try:
+            self._lister.memory.sync.reject(proposal)
+        finally:
+            self._lister.find_proposals()
+        return Outcome(said=f"Rejected: {proposal.action} {proposal.key}", can_undo=False)
+
+    def _proposal(self, content: dict[str, Any]) -> Proposal:
+        found = self._lister.found.review.of(content.get("proposal"))
+        if found is None:
+            raise InvalidArgument(
+                "this proposal is not pending any more; somebody has decided about it"
+            )
+        return found
+
     def undo(self, _content: dict[str, Any]) -> Outcome:
         """Undoes the newest change."""
         undone = self._undo_stack.undo()
@@ -146,6 +192,11 @@ class Actions:
             selected: tuple[str, ...] = self._traits.selected
             return selected
         return [unportable(key) for key in content["keys"]]
+
+
+def _shown_value(proposal: Proposal) -> Snapshot | None:
+    """Returns the value of the record to which the list shows the difference."""
+    return None if proposal.now is None else snapshot(proposal.now)
 
 
 def _edited(*, said: str | None = None, **reply: Any) -> Outcome:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from threading import RLock
 from typing import Any
 
+from ...errors import TTAMemoryError
 from ...memory.faces import MemoryPrimitive
 from ...stores.base import Clock
 from .cells import Fields
@@ -24,10 +26,13 @@ from .listing import (
     whole_listing,
 )
 from .picks import Picks
-from .state import Found
+from .review import Review
+from .state import CHARTS, Found
 from .traits import ExplorerTraits
 from .versions import Versions
 from .views import FIRST_WINDOW, Views
+
+logger = logging.getLogger("tta_memory_nb")
 
 # Seconds between two looks at a memory; a server is asked less often. The pause after a look is at
 # least `_PATIENCE` times as long as the look, so that looking never keeps a core or a server busy.
@@ -35,6 +40,9 @@ _PAUSE, _PAUSE_ON_A_SERVER, _PATIENCE = 0.4, 1.0, 4
 _PROGRESS_PAUSE = 0.15
 _HEADINGS_PAUSE = 2.0
 """Seconds, at least, between two summaries of the columns while others write records."""
+
+_REVIEW_PAUSE, _FAILED_PAUSE = 2.0, 30.0
+"""Seconds, at least, between two looks at the proposals, and after one that has failed."""
 
 _SAMPLE = 200
 """How many of the newest records are looked at for their fields and their versions."""
@@ -87,6 +95,7 @@ class Lister:
         self._looking = RLock()
         self._progress_sent_at = 0.0
         self._next_headings = 0.0
+        self._next_review = 0.0
 
     @property
     def found(self) -> Found:
@@ -103,6 +112,7 @@ class Lister:
         with self._lock:
             self._found = Found(memory, Versions())
             self.is_cancelled = False
+            self._next_review = 0.0
 
     def request(self) -> ListingRequest:
         """What the traits ask for."""
@@ -181,7 +191,7 @@ class Lister:
         try:
             with self._looking:
                 self._look(self._progress_of(self.request()), hurry=True)
-            if self._traits.view != "table":
+            if self._traits.view in CHARTS:
                 self.work_out_charts()
             self._finish()
             self._views.publish(message)
@@ -205,6 +215,7 @@ class Lister:
                 self._look_again(request)
                 self._views.forget_failure()
             self._show_headings()
+            self._show_proposals()
         except Superseded:
             return pause if self.is_cancelled else 0.0
         except Exception as error:  # shown in the widget, and tried again
@@ -215,7 +226,7 @@ class Lister:
         with self._looking:
             has_changed = self._look(self._progress_of(request), hurry=True)
         if has_changed:
-            if self._traits.view != "table":
+            if self._traits.view in CHARTS:
                 self.work_out_charts()
             self._finish()
             if self.request() == request:
@@ -357,6 +368,34 @@ class Lister:
                 raise Superseded
             done = now.headings if now.summarized is listing else {}
             self._found = replace(now, headings={**done, **made}, summarized=listing)
+        return True
+
+    # ---- proposals
+
+    def _show_proposals(self) -> None:
+        """Shows what agents have proposed, if it was not looked up lately."""
+        started = time.monotonic()
+        if started < self._next_review or not self._traits.live:
+            return
+        try:
+            if self.find_proposals():
+                self._views.publish()
+        except (
+            TTAMemoryError
+        ) as error:  # such as a server that does not allow the namespace of proposals
+            logger.debug("the proposals cannot be looked up", exc_info=error)
+            self._next_review = started + _FAILED_PAUSE
+            return
+        ended = time.monotonic()
+        self._next_review = ended + max(_REVIEW_PAUSE, _PATIENCE * (ended - started))
+
+    def find_proposals(self) -> bool:
+        """Looks up what agents have proposed for the memory; returns whether that has changed."""
+        memory, before = self.memory, self._found.review
+        review = Review(memory.sync.proposals())
+        if review == before:
+            return False
+        self._update(memory, review=review)
         return True
 
     # ---- charts and filter menus

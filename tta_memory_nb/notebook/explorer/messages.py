@@ -19,6 +19,7 @@ from .judgements import Judgements
 from .lister import NOTHING_TO_DO, Lister
 from .listing import Superseded
 from .repair import peek
+from .state import CHARTS, PROPOSALS
 from .traits import ExplorerTraits
 from .views import View, Views
 from .worker import Worker
@@ -130,6 +131,8 @@ class MessageHandler:
 
         def answer() -> None:
             self._lister.list_first()
+            if self._traits.view == PROPOSALS:
+                self._lister.find_proposals()
             self._views.publish(number, whole=True)
 
         view.do(answer, number)
@@ -171,8 +174,10 @@ class MessageHandler:
         if not self._lister.is_current():
             self._lister.forget_facets()
             self._list(number)
-        elif "view" in content and self._traits.view != "table":
+        elif "view" in content and self._traits.view in CHARTS:
             view.do(lambda: self._show_charts(number), number)
+        elif "view" in content and self._traits.view == PROPOSALS:
+            view.do(lambda: self._show_proposals(number), number)
         else:
             self._views.publish(number)
         if "columns" in content:
@@ -310,6 +315,10 @@ class MessageHandler:
         self._lister.work_out_charts()
         self._views.publish(number)
 
+    def _show_proposals(self, number: int) -> None:
+        self._lister.find_proposals()
+        self._views.publish(number)
+
     def _reconnect(self, _view: View, number: int, _content: dict[str, Any]) -> None:
         is_back = self._lister.memory.sync.reconnect()
         self._views.publish(number)
@@ -360,6 +369,8 @@ _ACTIONS: dict[str, Action] = {
     "expire": Actions.expire,
     "duplicate": Actions.duplicate,
     "delete": Actions.delete,
+    "approve": Actions.approve,
+    "reject": Actions.reject,
     "undo": Actions.undo,
     "export": Actions.export,
 }

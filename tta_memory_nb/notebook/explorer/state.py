@@ -29,9 +29,16 @@ from .code import finding_call, search_call
 from .findings import Examination
 from .headings import Headings
 from .listing import Listing
+from .review import NO_REVIEW, Review
 from .versions import Versions
 
 MODES: tuple[str, ...] = tuple(INDEXES)
+
+CHARTS = ("timeline", "distributions")
+"""The views that draw the records."""
+
+PROPOSALS = "proposals"
+"""The view that lists what agents have proposed."""
 
 Window: TypeAlias = tuple[int, int]
 """The number of the first row of a page, from 0, and the number after its last row."""
@@ -62,6 +69,7 @@ class Found:
         headings: what the header shows of some columns.
         summarized: the listing that ``headings`` were made of; None if there is none.
         examination: what the doctor has found; None until the records were examined.
+        review: what agents have proposed, as far as that was looked up.
     """
 
     memory: MemoryPrimitive
@@ -74,6 +82,7 @@ class Found:
     headings: Headings = field(default_factory=dict)
     summarized: Listing | None = None
     examination: Examination | None = None
+    review: Review = NO_REVIEW
 
     def columns(self, chosen: Sequence[str] | None) -> list[Column]:
         """The columns that are shown, without the key's.
@@ -173,7 +182,7 @@ class ExplorerState:
             "selected": len(self.selected),
             "status": self.status,
             "facets": found.facets,
-            "charts": found.charts if self.view != "table" else None,
+            "charts": found.charts if self.view in CHARTS else None,
             "headings": {
                 portable(column.name): heading
                 for column, shown in columns
@@ -183,6 +192,7 @@ class ExplorerState:
             if found.examination is None
             else found.examination.describe(self.finding),
             "finding": self.finding,
+            "proposals": found.review.describe(whole=self.view == PROPOSALS),
             "code": self._code(),
             "undoable": self.undoable,
         }

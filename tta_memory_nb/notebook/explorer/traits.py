@@ -11,12 +11,12 @@ from ...errors import InvalidArgument, brief
 from ...filters import FilterArgs, Filters
 from ...stores.base import Clock
 from .listing import RECENCY
-from .state import MODES
+from .state import CHARTS, MODES, PROPOSALS
 
 if TYPE_CHECKING:
     from traitlets.utils.bunch import Bunch
 
-VIEWS = ("table", "timeline", "distributions")
+VIEWS = ("table", *CHARTS, PROPOSALS)
 
 
 class ExplorerTraits(traitlets.HasTraits):

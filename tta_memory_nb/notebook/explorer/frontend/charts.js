@@ -73,8 +73,8 @@ export class ChartPanel {
 
   draw() {
     const { view, charts, filters } = this.state;
-    this.element.hidden = view === "table";
-    if (view === "table") return;
+    this.element.hidden = view !== "timeline" && view !== "distributions";
+    if (this.element.hidden) return;
     const signature = JSON.stringify([view, charts, filters]);
     if (this.signature === signature) return;
     this.signature = signature;

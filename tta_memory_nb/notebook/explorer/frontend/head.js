@@ -4,13 +4,14 @@
 /** @import { View } from "./view.js" */
 import { h } from "./dom.js";
 import { filterTexts } from "./filters.js";
+import { count } from "./format.js";
 import { fillColumns, fillFacet, fillNamespaces, fillTimes } from "./panels.js";
 import { Popover } from "./popover.js";
 
 const TYPING_PAUSE = 120; // milliseconds without typing until a search begins
 
 /** @type {[name: ViewName, label: string][]} */
-const TABS = [["table", "Table"], ["timeline", "Timeline"], ["distributions", "Sizes & expiry"]];
+const TABS = [["table", "Table"], ["timeline", "Timeline"], ["distributions", "Sizes & expiry"], ["proposals", "Proposals"]];
 
 export class Head {
   /**
@@ -57,6 +58,12 @@ export class Head {
     this.modes.value = state.mode;
     this.namespaces.button.hidden = state.namespaces.length < 2;
     for (const { name, button } of this.tabs) button.setAttribute("aria-selected", String(name === state.view));
+    const waiting = state.proposals?.count ?? 0;
+    const proposals = this.tabs.find(({ name }) => name === "proposals")?.button;
+    if (proposals) {
+      proposals.hidden = !waiting && state.view !== "proposals";
+      proposals.textContent = waiting ? `Proposals (${count(waiting)})` : "Proposals";
+    }
     this.columns.button.hidden = state.view !== "table";
     if ("filters" in news) this.drawChips();
   }

@@ -77,7 +77,7 @@ export interface Sort {
   descending: boolean;
 }
 
-export type ViewName = "table" | "timeline" | "distributions";
+export type ViewName = "table" | "timeline" | "distributions" | "proposals";
 
 export interface Outage {
   /** Unix seconds. */
@@ -189,6 +189,39 @@ export interface Findings {
   skipped: string[];
 }
 
+/** A piece of a text: of both (" "), of the earlier one ("-"), or of the later one ("+"). */
+export type DiffPart = [sign: " " | "-" | "+", text: string];
+
+export interface FieldDiff {
+  name: string;
+  parts: DiffPart[];
+}
+
+/** What an agent wants to do to a record. */
+export interface Proposal {
+  id: string;
+  action: "add" | "delete";
+  key: string;
+  reason: string;
+  /** Who proposes it; may be empty. */
+  by: string;
+  /** Unix seconds. */
+  at: number;
+  /** Whether there is a record, which it replaces or deletes. */
+  replaces: boolean;
+  /** What it would change now. */
+  fields: FieldDiff[];
+  /** What has changed since it was proposed; null for nothing. */
+  since: FieldDiff[] | null;
+}
+
+export interface Proposals {
+  /** How many there are. */
+  count: number;
+  /** The first of them; empty while they are not in sight. */
+  items: Proposal[];
+}
+
 export interface State {
   query: string;
   mode: string;
@@ -220,6 +253,8 @@ export interface State {
   findings: Findings | null;
   /** The finding whose records are listed; empty for all records. */
   finding: string;
+  /** null until the kernel has looked them up. */
+  proposals: Proposals | null;
   /** Python code that finds these records. */
   code: string;
   undoable: string | null;
@@ -431,6 +466,8 @@ export interface Requests {
   expire: { key: string; base: string; ttl: string | null };
   duplicate: { key: string; base: string; as: string };
   delete: { selected: true } | { keys: string[] };
+  approve: { proposal: string; anyway: boolean };
+  reject: { proposal: string };
   undo: Nothing;
   export: { selected: true };
   facets: Nothing;

@@ -13,6 +13,7 @@ import { Grid } from "./grid.js";
 import { Head } from "./head.js";
 import { isOfInputMethod } from "./keyboard.js";
 import { Notices } from "./notices.js";
+import { ProposalPanel } from "./proposals.js";
 
 const OPENING_TIME = 8000; // milliseconds without any message, after which the view says that no kernel answers
 const TICK = 1000; // milliseconds
@@ -66,6 +67,7 @@ export class View {
     this.detail = new Detail(this);
     this.charts = new ChartPanel(this);
     this.findings = new FindingsPanel(this);
+    this.proposals = new ProposalPanel(this);
     this.notices = new Notices(this);
     this.head = new Head(this, this.root);
     this.foot = new Foot(this);
@@ -98,7 +100,7 @@ export class View {
     this.root.append(
       this.head.element, this.head.chips, notices.progress, notices.slowness, notices.lost, notices.error,
       h("div", { class: "tta-body" }, this.findings.element,
-        h("div", { class: "tta-main" }, this.grid.element, this.charts.element, notices.placeholder),
+        h("div", { class: "tta-main" }, this.grid.element, this.charts.element, this.proposals.element, notices.placeholder),
         this.detail.element),
       this.foot.element, notices.notice, notices.announcement,
     );
@@ -226,6 +228,7 @@ export class View {
     this.head.update(news);
     this.grid.element.hidden = this.state.view !== "table";
     this.charts.draw();
+    this.proposals.draw();
     this.grid.update(news, isAnother && wasAlive, hasNewRecords);
     this.foot.draw();
     this.findings.draw();
@@ -368,7 +371,7 @@ export class View {
     this.foot.element.disabled = isLost;
     this.grid.headings.draw();
     this.grid.draw(false);
-    this.charts.element.inert = this.findings.element.inert = isLost;
+    this.charts.element.inert = this.findings.element.inert = this.proposals.element.inert = isLost;
     this.detail.redraw();
   }
 
