@@ -21,8 +21,8 @@ def nb():
 @pytest.mark.parametrize(
     ("line", "fragment", "offered"),
     [
-        ("%memory se", "se", ["search"]),
-        ("x = %memory se", "se", ["search"]),
+        ("%memory se", "se", ["search", "serve"]),
+        ("x = %memory se", "se", ["search", "serve"]),
         ("x, y = %memory li", "li", ["list"]),
         ("  %%memory ad", "ad", ["add"]),
         ("%memory ", "", list(COMMANDS)),

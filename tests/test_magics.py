@@ -353,8 +353,8 @@ def test_unloading_removes_everything_and_reloading_forgets_nothing(shell):
 @pytest.mark.parametrize(
     ("text", "offered"),
     [
-        ("%memory se", ["search"]),
-        ("x = %memory se", ["search"]),
+        ("%memory se", ["search", "serve"]),
+        ("x = %memory se", ["search", "serve"]),
         ("%memory get al", ["alice:mon"]),
         ("%%memory ad", ["add"]),
         ("a = 1\nb = %memory list --us", ["--user"]),
