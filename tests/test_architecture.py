@@ -57,6 +57,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         *(f"evaluation.{name} for types" for name in ("result", "comparison", "tuning")),
         "memory.packing.pack for types",
         "memory.forgetting.forget for types",
+        "memory.resolving.resolution for types",
         "memory.summarizing.summary for types",
         "memory.versions for types",
     ),

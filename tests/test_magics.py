@@ -225,7 +225,7 @@ def parses(monkeypatch):
 
 def test_every_flag_that_is_parsed_is_tested():
     kinds = {flag.kind for _, flag in FLAGS if flag.name not in PARSED}
-    assert kinds <= {"str", "str | None", "int | None", "Limit", "Words", "Word | None"}
+    assert kinds <= {"str", "str | None", "int | None", "Limit", "Words", "Word | None", "Where"}
     assert set(TYPED) - {"VALUE"} == PARSED
 
 

@@ -29,6 +29,7 @@ from tta_memory_nb import (
 from tta_memory_nb.entry import Entry
 from tta_memory_nb.filters import FilterArgs
 from tta_memory_nb.memory.proposing.proposal import Proposal
+from tta_memory_nb.memory.resolving.resolution import Resolution, Resolved
 from tta_memory_nb.memory.verbs import Verbs
 from tta_memory_nb.memory.versions import RecordLog
 from tta_memory_nb.search.request import Hit, Search
@@ -341,12 +342,13 @@ async def test_a_refusal_reaches_the_awaiting_caller():
 
 
 class Scene(NamedTuple):
-    """A memory with records, a change that removed one, a path for a file, and a proposal that is pending."""
+    """A memory with records, a change that removed one, a path for a file, a proposal that is pending, and a decision."""
 
     memory: MemoryPrimitive
     gone: Change
     path: Path
     proposal: Proposal
+    resolution: Resolution
 
 
 @pytest.fixture
@@ -365,7 +367,8 @@ def scene(tmp_path: Path) -> Callable[..., Scene]:
         memory.sync.add_many({f"ann:{n}": {"text": f"rain {n}"} for n in range(8)}, ttl=60)
         proposal = memory.sync.propose("add", "ann:1", {"text": "hail"})
         removed = memory.sync.remove(["ann:7"])
-        return Scene(memory, removed, tmp_path / "records.jsonl", proposal)
+        resolution = memory.sync.resolve([("ann:1", "ann:2")], "newest")
+        return Scene(memory, removed, tmp_path / "records.jsonl", proposal, resolution)
 
     return make_scene
 
@@ -407,6 +410,8 @@ WORK: dict[str, Callable[[Any, Scene], Any]] = {
     "embed": lambda face, _: face.embed(),
     "clear": lambda face, _: face.clear(),
     "remove": lambda face, _: face.remove(prefix="ann", for_good=True),
+    "resolve": lambda face, _: face.resolve([("ann:1", "ann:2")]),
+    "carry_out": lambda face, scene: face.carry_out(scene.resolution),
     "tombstones": lambda face, _: face.tombstones(),
     "lift_tombstones": lambda face, _: face.lift_tombstones(["nobody"]),
     "quarantined": lambda face, _: face.quarantined(),
@@ -429,6 +434,10 @@ def plain(result: Any) -> Any:
     """Returns the result of a verb in a form that can be compared."""
     if isinstance(result, Change):
         return [sorted(e.key for e in entries) for entries in (result.written, result.removed)]
+    if isinstance(result, Resolution):
+        return [case.keys for case in result]
+    if isinstance(result, Resolved):
+        return result.about, plain(result.change)
     if isinstance(result, ImportReport):
         return replace(result, change=Change()), plain(result.change)
     if isinstance(result, RecordLog):

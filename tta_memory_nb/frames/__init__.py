@@ -9,6 +9,7 @@ from .judged import changes_frame, evaluation_frame, questions_frame, tuning_fra
 from .packed import ledger_frame, pack_html
 from .proposed import proposals_frame
 from .render import frame_html, frame_text, is_table
+from .resolved import resolution_frame, resolution_html
 from .summarized import looked_frame, summary_html
 from .tombstones import tombstones_frame
 from .versions import log_html, versions_frame
@@ -36,6 +37,8 @@ __all__ = [
     "proposals_frame",
     "questions_frame",
     "records_frame",
+    "resolution_frame",
+    "resolution_html",
     "summary_html",
     "tombstones_frame",
     "tuning_frame",

@@ -46,7 +46,7 @@ class UndoStack:
             verb: what the user has done.
             change: what that has changed.
         """
-        if not change.written and not change.removed:
+        if not change.written and not change.removed and change.decisions is None:
             return
         with self._lock:
             self._changes.append((memory, verb, change))

@@ -63,6 +63,7 @@ class Change:
         origin: the store that was changed, the only one that can take the change back.
         max_size: the capacity before, or None when the change left it as it was.
         tombstones: what was changed in the list of tombstones along with it; None for nothing.
+        decisions: what was changed in the list of records to be kept side by side along with it; None for nothing.
     """
 
     written: tuple[Entry, ...] = ()
@@ -71,6 +72,7 @@ class Change:
     origin: object = field(default=None, compare=False, repr=False)
     max_size: int | None = None
     tombstones: Change | None = field(default=None, repr=False)
+    decisions: Change | None = field(default=None, repr=False)
 
 
 class NotNow(Exception):

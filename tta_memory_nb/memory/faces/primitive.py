@@ -360,6 +360,8 @@ class MemoryPrimitive(Attributes):
     proposals = _awaited(Verbs.proposals)
     approve = _awaited(Verbs.approve)
     reject = _awaited(Verbs.reject)
+    resolve = _awaited(Verbs.resolve)
+    carry_out = _awaited(Verbs.carry_out)
     tombstones = _awaited(Verbs.tombstones)
     lift_tombstones = _awaited(Verbs.lift_tombstones)
     quarantined = _awaited(Verbs.quarantined)

@@ -175,6 +175,8 @@ class SyncMemory(Attributes):
     approve = _called(Verbs.approve)
     reject = _called(Verbs.reject)
     size = _called(Verbs.size)
+    resolve = _called(Verbs.resolve)
+    carry_out = _called(Verbs.carry_out)
     tombstones = _called(Verbs.tombstones)
     lift_tombstones = _called(Verbs.lift_tombstones)
     quarantined = _called(Verbs.quarantined)

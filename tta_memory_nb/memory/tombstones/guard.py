@@ -136,6 +136,17 @@ class Guard:
             else:
                 return replace(change, tombstones=lifted) if lifted else change
 
+    def apply_decided(
+        self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected
+    ) -> Plan[Change]:
+        """Writes and deletes in one step what a person has decided about, whatever the tombstones say."""
+        while True:
+            yield from self._follow()
+            try:
+                return (yield from self._store.apply(entries, deletes, expect))
+            except ServerError as error:
+                self._check_is_stale(error)
+
     def append(self, owner: str, entries: Sequence[Entry], anyway: bool) -> Plan[list[str]]:
         """Appends messages; one that is refused fails the whole of it."""
         while True:

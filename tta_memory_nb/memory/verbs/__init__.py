@@ -14,7 +14,6 @@ from .proposing import ProposalVerbs
 from .repair import RepairVerbs
 from .search import SearchVerbs
 from .transfer import TransferVerbs
-from .upkeep import UpkeepVerbs
 from .versions import VersionVerbs
 
 
@@ -25,7 +24,6 @@ class Verbs(
     ChangeVerbs,
     VersionVerbs,
     TransferVerbs,
-    UpkeepVerbs,
     RepairVerbs,
     AboutVerbs,
 ):

@@ -84,8 +84,12 @@ class ChangeVerbs(CommonVerbs):
         Raises:
             InvalidArgument: the change was made to another memory.
         """
-        lifted = None
+        lifted = decisions = None
+        if change.decisions is not None:
+            decisions = yield from self.kept_apart.take_back(change.decisions)
         if change.tombstones is not None:
             lifted = yield from self.guard.take_back(change.tombstones)
         back = yield from self._store.revert(change)
-        return back if lifted is None else replace(back, tombstones=lifted)
+        if lifted is None and decisions is None:
+            return back
+        return replace(back, tombstones=lifted, decisions=decisions)

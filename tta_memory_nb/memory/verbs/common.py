@@ -24,6 +24,7 @@ from ..as_of import read_as_of
 from ..companions import Companions
 from ..meaning import Meanings
 from ..packing.relevance import Thresholds
+from ..resolving.kept_apart import KeptApart
 from ..tombstones.guard import Guard
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class CommonVerbs:
         upkeep: None, or the policy that is applied at writes; see `forget`.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
         guard: compares writes with what was deleted for good.
+        kept_apart: which records a person wants to keep side by side.
     """
 
     def __init__(
@@ -145,6 +147,7 @@ class CommonVerbs:
         self._meanings = meanings
         self.companions = companions
         self.guard = guard
+        self.kept_apart = KeptApart(store, companions, clock)
         self.thresholds = Thresholds(meanings)
         self.watch: Watch | None = None
         self.upkeep: Upkeep | None = None

@@ -61,9 +61,9 @@ class UpkeepVerbs(ListingVerbs):
         hits = yield from self._store.find(search)
         entries = [hit.entry for hit in hits]
         bar = Bar(progress, "examining")
-        return (
-            yield from diagnose(self._store, self._meanings, entries, wanted, self.clock(), bar)
-        )
+        found = yield from diagnose(self._store, self._meanings, entries, wanted, self.clock(), bar)
+        found[:] = yield from self.kept_apart.without(found)
+        return found
 
     @by_action("summarize")
     @spell_out_filters

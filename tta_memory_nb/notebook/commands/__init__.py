@@ -10,6 +10,7 @@
     transfer.py    import, export
     judging.py     judge, evaluate, tune
     doctor.py      doctor
+    resolving.py   resolve
     proposing.py   proposals
     views.py       explore, plot, snapshot, diff
     memories.py    info, use, nest, and the reply to %memory alone
@@ -35,6 +36,7 @@ from . import (
     packing,
     proposing,
     reading,
+    resolving,
     searching,
     serving,
     transfer,
@@ -71,6 +73,7 @@ COMMANDS: dict[str, Command] = {
     "explore": views.explore,
     "doctor": doctor.doctor,
     "touch": writing.touch,
+    "resolve": resolving.resolve,
     "delete": writing.delete,
     "clear": writing.clear,
     "tombstones": holding.tombstones,

@@ -11,7 +11,7 @@ if first_put > #ARGV and first_put > first_delete then make_way() end
 local refused = open()
 if refused then return refused end
 if is_done(ARGV[2]) then return remembered() end
-refused = not_compared()
+refused = first_put <= #ARGV and not_compared()
 if refused then return refused end
 local conflicts = {}
 for i = 8, first_delete - 1, 2 do
