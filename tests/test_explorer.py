@@ -499,6 +499,20 @@ def test_a_summary_is_shown_with_its_sources_and_a_source_with_its_summary(front
     assert shown["sources"] == []
 
 
+def test_the_history_of_a_record_is_what_the_memory_keeps_if_it_keeps_its_changes(
+    front, memory, clock
+):
+    memory.sync.keep_history(50)
+    memory.sync.add("kept", {"n": 1})
+    clock.tick(10)
+    memory.sync.add("kept", {"n": 2})
+    shown = front.ask("record", key="kept")
+    assert shown["kept_since"] == memory.sync.log("kept").since
+    told = [(json.loads(each["text"]), each["what"]) for each in shown["history"]]
+    assert told == [({"n": 2}, "changed"), ({"n": 1}, "added")]
+    assert all(each["by"].endswith("in test_explorer.py") for each in shown["history"])
+
+
 def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, clock):
     memory.sync.add("k", {"n": 1}, ttl=60)
     clock.tick(10)

@@ -12,11 +12,11 @@ from backends import WITH_A_STAND_IN, Clock, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tta_memory_nb import InvalidArgument, MemoryPrimitive, SyncMemory
+from tta_memory_nb import Conflict, InvalidArgument, MemoryPrimitive, SyncMemory
 from tta_memory_nb.authorship import begin_cell
 from tta_memory_nb.stores.history.bounds import History, read_history
 
-KEEPERS = ("in-memory", "stand-in")
+KEEPERS = ("in-memory", "file", "stand-in")
 """Backends that keep changes."""
 
 MANY = 100_000
@@ -218,10 +218,10 @@ def test_anything_else_is_no_history(wrong):
 def test_what_has_been_dropped_is_said_and_not_guessed(backend, history):
     clock = Clock()
     memory = memory_on(backend, clock, history)
-    for number in range(1000):
+    for number in range(600):
         memory.add("a", {"n": number})
         clock.tick()
-    assert memory.get("a", as_of="250s") == {"n": 750}
+    assert memory.get("a", as_of="250s") == {"n": 350}
     assert len(memory.log("a")) == 301  # the oldest is what the first kept change has replaced
     assert memory.log("a")[-1].what == "known"
     with pytest.raises(InvalidArgument, match=r"as_of=.* since .*are kept.*larger history"):
@@ -239,6 +239,48 @@ def test_a_clock_that_is_set_back_leaves_the_order_of_changes(backend):
     memory.add("a", {"n": 3})
     assert [v.record.value["n"] for v in memory.log("a") if v.record] == [3, 2, 1]
     assert memory.get("a", as_of=1_800_000_000) == {"n": 2}
+
+
+# ---- a file
+
+
+def test_all_processes_that_share_a_file_keep_changes_once_one_has_asked(tmp_path):
+    clock, place = Clock(), f"file:{tmp_path / 'shared.db'}"
+    first = MemoryPrimitive(place, clock=clock).sync
+    second = MemoryPrimitive(place, clock=clock).sync
+    second.add("a", {"n": 0})
+    first.keep_history(5000)
+    clock.tick()
+    second.add("a", {"n": 1})
+    second.add("gone", {"n": 1}, ttl=5)
+    clock.tick()
+    first.add("a", {"n": 2})
+    clock.tick(60)
+    second.delete("a")
+    for memory in (first, second):
+        assert [v.what for v in memory.log("a")] == ["deleted", "changed", "changed", "known"]
+        assert [v.what for v in memory.log("gone")] == ["expired", "added"]
+        assert memory.get("a", as_of="60.5s") == {"n": 1}
+        assert memory.as_of("59s").keys() == ["gone", "a"]
+        memory.close()
+    third = MemoryPrimitive(place, clock=clock).sync
+    assert third.get_backend_info()["history"] == "the last 5,000 changes"
+    assert [v.record and v.record.value["n"] for v in third.log("a")] == [None, 2, 1, 0]
+    third.keep_history(None)
+    with pytest.raises(InvalidArgument, match="keeps no earlier versions"):
+        third.log("a")
+    third.keep_history("1d")
+    assert len(third.log("a")) == 0
+
+
+def test_a_write_that_fails_leaves_no_change_behind(tmp_path):
+    memory = MemoryPrimitive(f"file:{tmp_path / 'a.db'}", history=50).sync
+    memory.add("a", {"n": 1})
+    with pytest.raises(Conflict):
+        memory.apply({"a": {"n": 2}}, ["b"], expect={"a": None})
+    memory.add("c", {})
+    assert [v.what for v in memory.log("a")] == ["added"]
+    assert len(memory.log("b")) == 0
 
 
 # ---- refusals
@@ -272,8 +314,9 @@ def test_a_memory_without_history_says_how_to_get_one():
 # ---- who
 
 
-def test_both_faces_name_the_function_that_wrote():
-    memory = MemoryPrimitive(history=100)
+@pytest.mark.parametrize("place", [None, "file"])
+def test_both_faces_name_the_function_that_wrote(place, tmp_path):
+    memory = MemoryPrimitive(place and f"file:{tmp_path / 'who.db'}", history=100)
 
     async def remember(key: str) -> None:
         await memory.add(key, {})

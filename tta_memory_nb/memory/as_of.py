@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import InvalidArgument
 from ..stores.base import Store
 from ..times import Instant, latest, span
+
+if TYPE_CHECKING:
+    from .faces import SyncMemory
 
 # The clocks of two machines, or of a process and its server, may differ by so many seconds.
 _SKEW = 60.0
@@ -14,6 +19,11 @@ KEEPS_NONE = (
     "MemoryPrimitive(history='7d'), keep_history('7d') or %memory use --history 7d"
 )
 """What is said of a memory that was not made to keep changes."""
+
+
+def keeps_changes(memory: SyncMemory) -> bool:
+    """Returns whether a memory keeps changes of its records."""
+    return getattr(memory._store, "history", None) is not None  # noqa: SLF001  its verbs ask the same
 
 
 def read_as_of(as_of: Instant, now: float, store: Store) -> float:

@@ -90,12 +90,12 @@ def open_store(address: str | None, settings: Settings) -> Store:
             settings.journal,
             "a journal keeps what is written while a server is away, and this memory has no server; leave it out",
         )
-    if settings.history is not None and address:
-        place = "a file" if scheme and scheme.kind == "file" else "a server"
+    if settings.history is not None and address and (not scheme or scheme.kind != "file"):
         raise InvalidArgument.about(
             "history",
             settings.history,
-            f"changes of records are not kept by {place} yet, only by a memory without an address; leave it out",
+            "changes of records are not kept by a server yet, only by a file and by a memory without an address; "
+            "leave it out",
         )
     has_none = not address or (scheme and scheme.kind in ("file", "embedded"))
     if settings.server_search is not None and has_none:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from ...codec import from_json
+from ...codec import from_json, to_json
 from ...conversation import said
 from ...entry import Entry
 from ...keys import MESSAGE_KEY, parse_memory_key
 from ...main_field import main_field
+from ...memory.as_of import keeps_changes
 from ...memory.faces import SyncMemory
 from ...memory.summarizing.summary import sources_of
+from ...memory.versions import RecordLog
 from ...table import flatten, is_utf8, portable
 from ...text import fold, leaf_text, matching_paths
 from .cells import created_at, sendable
@@ -29,6 +33,7 @@ _MESSAGES_BESIDE = 20
 _MESSAGE_CHARACTERS = 600
 _MOST_SOURCES = 50
 _SHOWN_VERSIONS = 10
+_MOST_KEPT = 100
 
 
 def pretty(text: bytes | str) -> str:
@@ -84,16 +89,39 @@ def describe(
         "conversation": _conversation(memory, entry),
         "sources": [_listed(each, entry) for each in _sources(memory, entry)],
         "summaries": [_listed(each, entry) for each in _summaries(memory, entry)],
-        "history": [
-            {
-                "at": version.at,
-                "text": pretty(version.text)[:MOST_CHARACTERS],
-                # An older version may have had the present value as well.
-                "what": version.what if number or version.text != entry.text else "now",
-            }
-            for number, version in enumerate(versions.of(entry.key)[:_SHOWN_VERSIONS])
-        ],
+        **_history(memory, entry, versions),
     }
+
+
+def _history(memory: SyncMemory, entry: Entry, versions: Versions) -> dict[str, Any]:
+    """The versions of a record: those that the memory keeps, or else those that the explorer has seen."""
+    if keeps_changes(memory):
+        log = memory.log(entry.key)
+        return {"history": list(islice(_kept(log), _MOST_KEPT)), "kept_since": log.since}
+    seen = [
+        {
+            "at": version.at,
+            "text": pretty(version.text)[:MOST_CHARACTERS],
+            # An older version may have had the present value as well.
+            "what": version.what if number or version.text != entry.text else "now",
+            "by": "",
+        }
+        for number, version in enumerate(versions.of(entry.key)[:_SHOWN_VERSIONS])
+    ]
+    return {"history": seen, "kept_since": None}
+
+
+def _kept(log: RecordLog) -> Iterator[dict[str, Any]]:
+    """What the panel shows of each version, the newest first; where the record ended, its last value."""
+    values = [None if version.record is None else version.record.value for version in log]
+    for number, version in enumerate(log):
+        value = next((each for each in values[number:] if each is not None), {})
+        yield {
+            "at": version.at,
+            "text": pretty(to_json(value))[:MOST_CHARACTERS],
+            "what": version.what,
+            "by": sendable(str(version.author)),
+        }
 
 
 def _neighbours(memory: SyncMemory, entry: Entry) -> list[dict[str, Any]]:

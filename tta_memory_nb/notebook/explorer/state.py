@@ -253,6 +253,7 @@ def status_of(memory: MemoryPrimitive) -> dict[str, Any]:
         "size": about["size"],
         "capacity": about["max_size"],
         "evictions": about["evictions"],
+        "as_of": getattr(memory.store, "instant", None),
         "degraded": outage
         and {
             "since": outage["degraded_since"],

@@ -15,7 +15,7 @@ from weakref import finalize
 from ...errors import InvalidArgument
 from .drives import is_on_network
 from .faults import fault, gone, is_busy, occupied, unusable
-from .rows import FORMAT, SCHEMA
+from .rows import FORMAT, NEWEST_FORMAT, SCHEMA
 from .users import Users, is_settled
 
 # "TTAm", in the header of every file of this package. SQLite keeps this number for programs.
@@ -255,11 +255,11 @@ class Database:
                 path,
                 "this database belongs to another program, and is left as it is; name another file",
             )
-        if version > FORMAT:
+        if version > NEWEST_FORMAT:
             raise unusable(
                 path,
                 f"the file has format {version}, and this version of tta-memory-nb reads formats up to "
-                f"{FORMAT}; upgrade the package",
+                f"{NEWEST_FORMAT}; upgrade the package",
             )
         return False
 

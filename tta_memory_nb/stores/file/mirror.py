@@ -9,6 +9,7 @@ from sys import maxsize
 from ...entry import Entry
 from ..base import Change
 from ..records import Records
+from .kept import Kept
 from .rows import Head, Rows
 
 # A change that deletes more records than this is not logged one by one; other processes read the namespace anew.
@@ -27,13 +28,15 @@ class Mirror:
     Args:
         records: where the entries go.
         rows: the rows of the namespace.
+        kept: the changes of records that the file keeps.
 
     Attributes:
         head: what the file knows of the namespace, as of the last transaction; None while the records may
             differ from the file, so that they have to be read anew.
     """
 
-    def __init__(self, records: Records, rows: Rows) -> None:
+    def __init__(self, records: Records, rows: Rows, kept: Kept) -> None:
+        self.kept = kept
         self.head: Head | None = None
         self._records = records
         self._rows = rows
@@ -167,6 +170,8 @@ class Mirror:
             old = [e for e in used if e._write_seq <= before.counter]
             rows.note_expiries(connection, head, old)
             rows.note_spans(connection, head, old)
+            if self.kept.history is not None:
+                self.kept.note_expired(connection, head, records.clock())
             if rows.delete_expired(connection, head, records.clock()):
                 known = Head()
         gone = [key for key in dict.fromkeys(e.key for e in change.removed) if key not in entries]

@@ -30,6 +30,9 @@ from ...text import to_utf8
 FORMAT = 1
 """The number of the layout below; a later version of the package may read it, an earlier one must not."""
 
+NEWEST_FORMAT = 2
+"""The format of a file that keeps changes of records, see `kept`; only then the file gets it."""
+
 SCHEMA = """
 CREATE TABLE namespaces (
     id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, counter INTEGER NOT NULL, epoch INTEGER NOT NULL,
@@ -71,6 +74,11 @@ _WRITE = (
 _READ = (
     "SELECT key, text, created_at, updated_at, expires_at, id & ?1, id & ?1 FROM records"
     " WHERE id BETWEEN ?2 AND ?3 ORDER BY id"
+)
+
+_WHOLE = (
+    "SELECT r.key, r.text, r.created_at, r.updated_at, r.expires_at, r.id & ?3, r.id & ?3, s.seconds"
+    " FROM records AS r LEFT JOIN spans AS s ON s.record = r.id"
 )
 
 _SPANS = "SELECT r.key, s.seconds FROM spans AS s JOIN records AS r ON r.id = s.record WHERE s.record BETWEEN ? AND ?"
@@ -154,7 +162,7 @@ class Rows:
 
     def everything(self, connection: sqlite3.Connection, head: Head) -> Iterator[Entry]:
         """Yields all records in the order in which they were written."""
-        return map(_entry, connection.execute(_READ, (_MASK, *_range(head))))
+        return map(entry_of_row, connection.execute(_READ, (_MASK, *range_of(head))))
 
     def used_since(
         self, connection: sqlite3.Connection, head: Head, counter: int
@@ -163,9 +171,13 @@ class Rows:
 
         Each comes as its place in the order of use, its key, and its entry; of one that was only read, its expiry.
         """
-        after = (_MASK, *_range(head, counter + 1))
-        written = ((e._recency, e.key, e) for e in map(_entry, connection.execute(_READ, after)))
-        read = ((place, _text(key), at) for key, place, at in connection.execute(_USES, after))
+        after = (_MASK, *range_of(head, counter + 1))
+        written = (
+            (e._recency, e.key, e) for e in map(entry_of_row, connection.execute(_READ, after))
+        )
+        read = (
+            (place, text_of_key(key), at) for key, place, at in connection.execute(_USES, after)
+        )
         return merge(written, read, key=itemgetter(0))
 
     def deleted_since(
@@ -173,21 +185,42 @@ class Rows:
     ) -> Iterator[str]:
         """Yields the keys that were deleted after a number of the counter."""
         rows = connection.execute(
-            "SELECT key FROM deletions WHERE id BETWEEN ? AND ?", _range(head, counter + 1)
+            "SELECT key FROM deletions WHERE id BETWEEN ? AND ?", range_of(head, counter + 1)
         )
-        return (_text(key) for (key,) in rows)
+        return (text_of_key(key) for (key,) in rows)
 
     def uses(self, connection: sqlite3.Connection, head: Head) -> Iterator[tuple[str, int]]:
         """Yields keys that were read, and the places that they have got in the order of use by it."""
-        rows = connection.execute(_USES, (_MASK, *_range(head)))
-        return ((_text(key), place) for key, place, _ in rows)
+        rows = connection.execute(_USES, (_MASK, *range_of(head)))
+        return ((text_of_key(key), place) for key, place, _ in rows)
 
     def spans(
         self, connection: sqlite3.Connection, head: Head, counter: int = 0
     ) -> Iterator[tuple[str, float]]:
         """Yields keys of records that slide, written after a number of the counter, and the seconds they slide by."""
-        rows = connection.execute(_SPANS, _range(head, counter + 1))
-        return ((_text(key), seconds) for key, seconds in rows)
+        rows = connection.execute(_SPANS, range_of(head, counter + 1))
+        return ((text_of_key(key), seconds) for key, seconds in rows)
+
+    def all_of(
+        self, connection: sqlite3.Connection, head: Head, key: str | None = None
+    ) -> Iterator[Entry]:
+        """Yields all records, or that of a key, with how long those slide by that do."""
+        return self._found(connection, "r.namespace = ?1 AND (?2 IS NULL OR r.key = ?2)", head, key)
+
+    def expired(self, connection: sqlite3.Connection, head: Head, now: float) -> Iterator[Entry]:
+        """Yields the records that have expired, as long as they have rows."""
+        return self._found(connection, "r.namespace = ?1 AND r.expires_at <= ?2", head, now)
+
+    def _found(
+        self, connection: sqlite3.Connection, where: str, head: Head, value: str | float | None
+    ) -> Iterator[Entry]:
+        bound = to_utf8(value) if isinstance(value, str) else value
+        for *row, sliding in connection.execute(
+            f"{_WHOLE} WHERE {where} ORDER BY r.id", (head.id, bound, _MASK)
+        ):
+            entry = entry_of_row(tuple(row))
+            entry.sliding = sliding
+            yield entry
 
     # ---- writing
 
@@ -195,7 +228,7 @@ class Rows:
         self, connection: sqlite3.Connection, head: Head, entries: Iterable[Entry]
     ) -> None:
         """Writes the expiries of records that were read or touched."""
-        first, _ = _range(head)
+        first, _ = range_of(head)
         expiring = [
             (e.expires_at, first + e._write_seq) for e in entries if e.expires_at is not None
         ]
@@ -205,7 +238,7 @@ class Rows:
         self, connection: sqlite3.Connection, head: Head, entries: Iterable[Entry]
     ) -> None:
         """Writes how long records slide by, of those that do."""
-        first, _ = _range(head)
+        first, _ = range_of(head)
         sliding = [(first + e._write_seq, e.sliding) for e in entries if e.sliding is not None]
         if sliding:
             connection.executemany("INSERT OR REPLACE INTO spans VALUES (?, ?)", sliding)
@@ -222,7 +255,7 @@ class Rows:
         self, connection: sqlite3.Connection, head: Head, entries: Iterable[Entry]
     ) -> int:
         """Writes the places in the order of use of records that were read; returns how many there were."""
-        first, _ = _range(head)
+        first, _ = range_of(head)
         noted = [(first + e._recency, first + e._write_seq) for e in entries]
         if noted:
             connection.executemany("INSERT OR REPLACE INTO uses (id, record) VALUES (?, ?)", noted)
@@ -230,17 +263,17 @@ class Rows:
 
     def forget_reads(self, connection: sqlite3.Connection, head: Head) -> None:
         """Deletes all reads, for those to be written again that count, and spans of records that are gone."""
-        connection.execute("DELETE FROM uses WHERE id BETWEEN ? AND ?", _range(head))
+        connection.execute("DELETE FROM uses WHERE id BETWEEN ? AND ?", range_of(head))
         connection.execute(
             "DELETE FROM spans WHERE record BETWEEN ? AND ? AND record NOT IN (SELECT id FROM records)",
-            _range(head),
+            range_of(head),
         )
 
     def delete(
         self, connection: sqlite3.Connection, head: Head, keys: Sequence[str], counter: int
     ) -> Head:
         """Deletes records, and logs each under the next number; returns the head as it is then."""
-        first, _ = _range(head)
+        first, _ = range_of(head)
         names = [to_utf8(key) for key in keys]
         connection.executemany(
             "DELETE FROM records WHERE namespace = ? AND key = ?", zip(repeat(head.id), names)
@@ -267,13 +300,13 @@ class Rows:
 
     def delete_all(self, connection: sqlite3.Connection, head: Head) -> Head:
         """Deletes every record; returns the head of a new epoch."""
-        connection.execute("DELETE FROM spans WHERE record BETWEEN ? AND ?", _range(head))
+        connection.execute("DELETE FROM spans WHERE record BETWEEN ? AND ?", range_of(head))
         for table in ("records", "uses", "deletions"):
-            connection.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", _range(head))  # noqa: S608  of the line above
+            connection.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", range_of(head))  # noqa: S608  of the line above
         return head._replace(epoch=head.epoch + 1)
 
 
-def _range(head: Head, number: int = 0) -> tuple[int, int]:
+def range_of(head: Head, number: int = 0) -> tuple[int, int]:
     """Returns the first and the last id of a namespace, from a number of its counter on."""
     first = head.id << _BITS
     return first + number, first + _MASK
@@ -293,10 +326,10 @@ def _row(namespace: int, entry: Entry) -> tuple[Any, ...]:
     )
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def entry_of_row(row: tuple[Any, ...]) -> Entry:
     """Returns the entry of a row; an `Unreadable` one if its text was damaged."""
     key, blob, created_at, updated_at, expires_at, recency, write_seq = row
-    key = _text(key)
+    key = text_of_key(key)
     times = (created_at, updated_at, expires_at, recency, write_seq)
     text: bytes | str = blob
     try:
@@ -312,5 +345,6 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     return Entry(key, text, *times)
 
 
-def _text(key: bytes) -> str:
+def text_of_key(key: bytes) -> str:
+    """Returns a key as text."""
     return key.decode("utf-8", "surrogatepass")

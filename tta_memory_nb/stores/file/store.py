@@ -137,7 +137,7 @@ class FileStore(Transactions):
     def put(self, entries: Iterable[Entry]) -> Plan[Change]:
         """Writes entries in order, and evicts the least recently used once at the end."""
         written = tuple(entries)
-        change: Change = yield Call(self._change, lambda: self.fallback.put(written))
+        change: Change = yield self._changing(lambda: self.fallback.put(written))
         return change
 
     def put_for_good(self, entries: Iterable[Entry]) -> Plan[None]:
@@ -163,7 +163,7 @@ class FileStore(Transactions):
         def verb() -> Change:
             return self.fallback.apply(entries, deletes)
 
-        change: Change = yield Call(self._change, verb, True, None, check if expect else None)
+        change: Change = yield self._changing(verb, check if expect else None)
         return change
 
     def touch(self, keys: Sequence[str], ttl: float | None) -> Plan[int]:
@@ -175,7 +175,7 @@ class FileStore(Transactions):
             count = self._records.touch(keys, ttl)
             return Change()
 
-        yield Call(self._change, verb)
+        yield self._changing(verb)
         return count
 
     def append(self, owner: str, entries: Sequence[Entry]) -> Plan[list[str]]:
@@ -188,7 +188,7 @@ class FileStore(Transactions):
             self._rows.note_number(connection, records.last_number)
             return change
 
-        yield Call(self._change, verb)
+        yield self._changing(verb)
         return [entry.key for entry in entries]
 
     def fetch(self, keys: Iterable[str]) -> Plan[list[Entry]]:
@@ -238,12 +238,12 @@ class FileStore(Transactions):
     def remove(self, keys: Sequence[str]) -> Plan[Change]:
         """Deletes the keys that exist."""
         wanted = [check_key(key) for key in keys]
-        change: Change = yield Call(self._change, lambda: self.fallback.remove(wanted))
+        change: Change = yield self._changing(lambda: self.fallback.remove(wanted))
         return change
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Plan[Change]:
         """Deletes every record that the filters accept."""
-        change: Change = yield Call(self._change, lambda: self.fallback.remove_matching(filters))
+        change: Change = yield self._changing(lambda: self.fallback.remove_matching(filters))
         return change
 
     def clear(self) -> Plan[None]:
@@ -257,13 +257,13 @@ class FileStore(Transactions):
             InvalidArgument: the change was made to another store.
         """
         check_origin(change, self.fallback)
-        done: Change = yield Call(self._change, lambda: self.fallback.revert(change))
+        done: Change = yield self._changing(lambda: self.fallback.revert(change))
         return done
 
     def resize(self, max_size: int) -> Plan[Change]:
         """Sets the capacity; a smaller one evicts at once."""
         max_size = check_max_size(max_size)
-        change: Change = yield Call(self._change, lambda: self.fallback.resize(max_size))
+        change: Change = yield self._changing(lambda: self.fallback.resize(max_size))
         return change
 
     # ---- about the store
@@ -286,6 +286,7 @@ class FileStore(Transactions):
             "max_size": self.max_size,
             "evictions": self.evictions,
             "durability": str(self._durability),
+            "history": None if self.history is None else str(self.history),
             "path": str(self._path),
             "size_on_disk": self._database.size_on_disk(),
             "other_processes": self._other_processes(),

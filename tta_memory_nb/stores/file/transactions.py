@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from sys import maxsize
 from typing import TypeVar
 
+from ...authorship import calling, context
 from ...entry import Entry, Unreadable
-from ...errors import ServerError, StoreUnavailable
+from ...errors import InvalidArgument, ServerError, StoreUnavailable
 from ...keys import companion_of
 from ..base import Change, NotCopied, NotNow
 from ..durability import Durability
 from ..forks import after_fork_in_child, before_fork
+from ..history.bounds import History, read_history
+from ..history.changes import Earlier, KeptChanges
+from ..history.log import Row
 from ..memory import InMemoryStore
 from ..opening import Settings
 from ..plan import Call, InProcessRunner, Plan
 from ..records import Records
 from .database import PAUSE, Database
 from .faults import fault, is_busy, nested, occupied
+from .kept import Caller, Kept, PendingChanges
 from .mirror import Mirror
 from .rows import Head, Rows
 
@@ -73,7 +78,8 @@ class Transactions(NotCopied):
         synchronous = "FULL" if durability.kind == "disk" else "NORMAL"
         self._database = Database(path, synchronous, settings.timeout)
         self._rows = Rows(settings.namespace)
-        self._mirror = Mirror(records, self._rows)
+        self._kept = Kept(self._rows)
+        self._mirror = Mirror(records, self._rows, self._kept)
         self._tombstone_rows = Rows(companion_of(settings.namespace, "tombstones"))
         self._tombstones = Head()
         # Whether a transaction is under way; its thread holds the lock of the records.
@@ -82,6 +88,9 @@ class Transactions(NotCopied):
         before_fork(self._before_fork)
         after_fork_in_child(self._after_fork_in_child)
         self._look(nothing)
+        history = read_history(settings.history)
+        if history is not None and history != self._kept.history:
+            self._keep(history)
 
     def _attempt(self, do: Callable[[], T], nested_do: Callable[[], T], patience: float) -> T:
         """Does something with the file, again and again while another process keeps it to itself.
@@ -118,6 +127,9 @@ class Transactions(NotCopied):
         """Takes in what the file has, in a transaction that has begun."""
         # In this order: the transaction sees the file as of its first statement.
         self._mirror.follow(self._database.connection)
+        assert self._mirror.head is not None
+        self._kept.follow(self._database.connection, self._mirror.head)
+        self._collect()
         self._tombstones = self._tombstone_rows.head(self._database.connection)
         self._database.has_seen()
 
@@ -154,6 +166,8 @@ class Transactions(NotCopied):
         is_promised: bool = True,
         patience: float | None = None,
         check: Callable[[], None] | None = None,
+        by: Caller | None = None,
+        then: Callable[[sqlite3.Connection, Head], None] | None = None,
     ) -> Change:
         """Changes the records and the file in one step.
 
@@ -162,6 +176,8 @@ class Transactions(NotCopied):
             is_promised: whether the change must be as durable as the memory promises.
             patience: seconds to wait for another process; None for the timeout of the memory.
             check: raises if nothing is to be changed, in view of the records as they are in the file.
+            by: who makes the change; None for the caller.
+            then: what else the transaction writes, at its end.
         """
 
         def change() -> Change:
@@ -170,23 +186,113 @@ class Transactions(NotCopied):
                 self._follow()
             if check is not None:
                 check()
-            return self._make(verb)
+            return self._make(verb, by, then)
 
         def refuse() -> Change:
             raise nested(self._path)
 
         return self._attempt(change, refuse, self._timeout if patience is None else patience)
 
-    def _make(self, verb: Callable[[], Change]) -> Change:
+    def _changing(
+        self,
+        verb: Callable[[], Change],
+        check: Callable[[], None] | None = None,
+        then: Callable[[sqlite3.Connection, Head], None] | None = None,
+    ) -> Call:
+        """Returns a request for `_change`, which may be carried out by a thread that does not know who has asked."""
+        by = None if self._kept.history is None else (calling(), context())
+        return Call(self._change, verb, True, None, check, by, then)
+
+    def _make(
+        self,
+        verb: Callable[[], Change],
+        by: Caller | None = None,
+        then: Callable[[sqlite3.Connection, Head], None] | None = None,
+    ) -> Change:
         """Changes records that are as the file is, and the file, in a transaction that has begun."""
         database, mirror = self._database, self._mirror
         before, mirror.head = mirror.head, None  # until it is committed
         assert before is not None
+        self._pending()  # of a transaction that has failed
         done = verb()
         after = mirror.save(database.connection, before, done)
+        self._kept.save(database.connection, after, self._pending(), by)
+        if then is not None:
+            then(database.connection, after)
         database.commit_change()
         mirror.head = after
         return done
+
+    # ---- earlier versions
+
+    @property
+    def history(self) -> History | None:
+        """Which changes of records are kept; None for none."""
+        return self._kept.history
+
+    def _collect(self) -> None:
+        """Has the records note their changes if the file keeps them."""
+        history, log = self._kept.history, self._records.log
+        if history is None:
+            self._records.log = None
+        elif log is None:
+            self._records.log = PendingChanges()
+
+    def _pending(self) -> list[Row]:
+        """Returns the changes that are no rows yet, and forgets them."""
+        log = self._records.log
+        return log.take() if isinstance(log, PendingChanges) else []
+
+    def _keep(self, history: History | None) -> None:
+        def keep(connection: sqlite3.Connection, head: Head) -> None:
+            self._kept.keep(connection, head, history, self._records.clock())
+            self._collect()
+
+        self._change(Change, then=keep)
+
+    def keep_changes(self, history: History | None) -> Plan[None]:
+        """Keeps changes from now on, more or fewer of them, or none."""
+        yield Call(self._keep, history)
+
+    def as_of(self, instant: float) -> Plan[Earlier]:
+        """Returns the records as of an instant."""
+        now = self._records.clock()
+        found: Earlier = yield Call(
+            self._ask, lambda c, head: self._kept.as_of(c, head, instant, now)
+        )
+        return found
+
+    def kept_changes(self, key: str) -> Plan[KeptChanges]:
+        """Returns the changes of a record that are kept, and the record."""
+        now = self._records.clock()
+        found: KeptChanges = yield Call(
+            self._ask, lambda c, head: self._kept.changes_of(c, head, key, now)
+        )
+        return found
+
+    def forget_changes(self, keys: Iterable[str]) -> Plan[None]:
+        """Drops all changes of some records that are kept."""
+        names = set(keys)
+        yield self._changing(Change, then=lambda c, head: self._kept.forget(c, head, names))
+
+    def _ask(self, ask: Callable[[sqlite3.Connection, Head], T]) -> T:
+        """Asks for changes that are kept, in a transaction that sees the file as it is."""
+
+        def look() -> T:
+            self._database.begin_reading()
+            if not self._is_current():
+                self._follow()
+            if self._kept.history is None:
+                raise InvalidArgument("the file keeps no changes of these records any more")
+            assert self._mirror.head is not None
+            result = ask(self._database.connection, self._mirror.head)
+            self._database.commit()
+            return result
+
+        def refuse() -> T:
+            raise nested(self._path)
+
+        return self._attempt(look, refuse, self._timeout)
 
     # ---- tombstones, which are in a namespace of their own
 
@@ -217,8 +323,11 @@ class Transactions(NotCopied):
                     raise NotNow  # the entry has to be compared with what was deleted for good
                 if mirror.can_add(entry):
                     head, mirror.head = mirror.head, None  # until it is committed
+                    self._pending()
                     records.write(entry)
                     after = mirror.add(database.connection, head, entry)
+                    if records.log is not None:
+                        self._kept.save(database.connection, after, self._pending(), None)
                     database.commit_change()
                     mirror.head = after
                 else:

@@ -451,7 +451,7 @@ export class Detail {
    * @param {RecordMessage} record
    * @returns {Child[]}
    */
-  drawHistory({ history, text, base }) {
+  drawHistory({ history, kept_since: since, text, base }) {
     const shown = h("div", {});
     /** @param {Version} version */
     const show = (version) => {
@@ -465,9 +465,10 @@ export class Detail {
         } }, "Take this into the editor")]),
       );
     };
-    return [h("p", { class: "tta-hint" }, "What this explorer has seen of the record since it was opened."),
+    return [h("p", { class: "tta-hint" }, since === null ? "What this explorer has seen of the record since it was opened." : `The memory keeps all changes since ${iso(since)}.`),
       h("ol", { class: "tta-neighbours" }, history.map((version) => h("li", {}, h("button", { type: "button", onclick: () => show(version) },
-        h("span", { class: "tta-text" }, iso(version.at)), h("span", { class: "tta-badge" }, version.what))))), shown];
+        h("span", { class: "tta-text" }, iso(version.at)), h("span", { class: "tta-badge" }, version.what),
+        version.by ? h("span", { class: "tta-text" }, harmless(version.by)) : null)))), shown];
   }
 }
 

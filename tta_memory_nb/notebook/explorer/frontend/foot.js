@@ -3,7 +3,7 @@
 /** @import { Child, Outage, Status } from "./types.js" */
 /** @import { View } from "./view.js" */
 import { find, focusedIn, h } from "./dom.js";
-import { count, plural, timeOfDay } from "./format.js";
+import { count, iso, plural, timeOfDay } from "./format.js";
 import { harmless } from "./text.js";
 
 export class Foot {
@@ -28,6 +28,7 @@ export class Foot {
       h("div", { class: "tta-right" },
         status.degraded ? this.drawOutage(status.degraded) : this.drawPlace(status),
         h("span", { class: "tta-text", title: "namespace" }, harmless(status.namespace)),
+        status.as_of === null ? null : h("span", { class: "tta-degraded", title: "the records as they were then" }, `as of ${iso(status.as_of)}`),
         status.capacity === null ? null : h("meter", {
           min: "0", max: Math.max(1, status.capacity), value: status.size, "aria-label": "capacity in use", title: `${count(status.size)} of at most ${count(status.capacity)}`,
         }),

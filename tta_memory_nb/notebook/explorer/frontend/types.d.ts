@@ -95,6 +95,8 @@ export interface Status {
   size: number;
   capacity: number | null;
   evictions: number;
+  /** The instant that the records are of, in Unix seconds; null for the present. */
+  as_of: number | null;
   degraded: Outage | null;
 }
 
@@ -332,6 +334,8 @@ export interface Version {
   at: number;
   text: string;
   what: string;
+  /** Who made it; empty if that is not known. */
+  by: string;
 }
 
 /** A part of a score. */
@@ -374,6 +378,8 @@ export interface RecordMessage extends Reply {
   /** The summaries that come from this record. */
   summaries: Neighbour[];
   history: Version[];
+  /** Since when the memory keeps all changes, in Unix seconds; null if the history is what the explorer has seen. */
+  kept_since: number | null;
 }
 
 export interface GoneMessage extends Reply {
