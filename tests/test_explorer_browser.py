@@ -396,6 +396,40 @@ keys = sync.append("alice", "monday", chat)""",
     expect(messages.last.locator("button")).to_have_attribute("aria-current", "true")
 
 
+MOVED = """
+sync.keep_history(100)
+
+def move(city):
+    sync.add("ana:home", {"text": f"<b>Ana</b> lives in {city}"})
+
+for city in ("Lyon", "Marseille", "Paris"):
+    move(city)
+"""
+
+
+def test_the_versions_that_a_memory_keeps_are_shown_with_who_made_them(open_page):
+    here = open_page(MOVED, OPEN)
+    detail = here.open_record("ana:home")
+    here.at("detail-history").click()
+    expect(detail).to_contain_text("The memory keeps all changes since")
+    versions = detail.locator("ol li")
+    expect(versions).to_have_count(3)
+    expect(versions.first).to_contain_text("changed")
+    expect(versions.first).to_contain_text("move(), cell")
+    versions.last.locator("button").click()
+    expect(detail.locator("pre")).to_contain_text("<b>Ana</b> lives in Lyon")
+    check_accessible(here.widget.page)
+    picture(here.widget, "versions")
+
+
+def test_an_explorer_of_the_past_says_of_when_it_is_and_changes_nothing(open_page):
+    here = open_page(MOVED, "explorer = %memory explore --as-of 0.001s\nexplorer")
+    expect(here.widget.locator(".tta-foot")).to_contain_text("as of 20")
+    here.open_record("ana:home")
+    expect(here.at("delete-record")).to_have_count(0)
+    picture(here.widget, "past")
+
+
 @everywhere
 def test_a_record_is_read_edited_kept_and_brought_back(open_page):
     here = open_page(FILL, OPEN)

@@ -467,8 +467,8 @@ export class Detail {
     };
     return [h("p", { class: "tta-hint" }, since === null ? "What this explorer has seen of the record since it was opened." : `The memory keeps all changes since ${iso(since)}.`),
       h("ol", { class: "tta-neighbours" }, history.map((version) => h("li", {}, h("button", { type: "button", onclick: () => show(version) },
-        h("span", { class: "tta-text" }, iso(version.at)), h("span", { class: "tta-badge" }, version.what),
-        version.by ? h("span", { class: "tta-text" }, harmless(version.by)) : null)))), shown];
+        h("span", { class: "tta-when" }, iso(version.at)), h("span", { class: "tta-badge" }, version.what),
+        version.by ? h("span", { class: "tta-text", title: harmless(version.by) }, harmless(version.by)) : null)))), shown];
   }
 }
 
