@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 LONG = {
     "test_explorer_browser.py": 130,
-    "test_chaos.py": 90,
+    "test_chaos.py": 60,
     "test_embedded.py": 40,
     "test_browser.py": 40,
     "test_docs.py": 40,
+    "test_search_model.py": 35,
     "test_interrupts.py": 30,
     "test_outage.py": 30,
     "test_kernel.py": 25,
