@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class TTASaver(BaseCheckpointSaver[str]):
     """The short-term memory of a graph: the checkpoints of its threads.
 
-        saver = TTASaver(MemoryPrimitive("redis://localhost:6379", max_size=None))
-        graph = builder.compile(checkpointer=saver)
+        >>> saver = TTASaver(MemoryPrimitive(max_size=None))
+        >>> graph = builder.compile(checkpointer=saver)  # doctest: +SKIP
 
     A checkpoint is one record, ``threads/THREAD/NS/cp/ID``. Each value of a channel is one more, ``threads/THREAD/NS/b/CHANNEL/VERSION``, and so
     is each pending write, ``threads/THREAD/NS/w/ID/TASK/INDEX``. Beside the bytes that LangGraph reads back, they have the state

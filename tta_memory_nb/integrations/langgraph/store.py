@@ -58,8 +58,10 @@ Found: TypeAlias = tuple[Entry, float | None]
 class TTAStore(BaseStore):
     """The long-term memory of a graph: items by namespace and key.
 
-        store = TTAStore(MemoryPrimitive("redis://localhost:6379", max_size=None))
-        graph = builder.compile(store=store)
+        >>> store = TTAStore(MemoryPrimitive(max_size=None))
+        >>> store.put(("users", "ana"), "food", {"text": "no peanuts"})
+        >>> store.get(("users", "ana"), "food").value
+        {'text': 'no peanuts'}
 
     An item is one record, ``/users/alice/name`` for the key ``"name"`` in ``("users", "alice")``. Every method is called or
     awaited (``get``, ``aget``), also called while an event loop is running. What several tasks await at the same time goes to the memory
