@@ -28,7 +28,7 @@ class TTASaver(BaseCheckpointSaver[str]):
     """The short-term memory of a graph: the checkpoints of its threads.
 
         >>> saver = TTASaver(MemoryPrimitive(max_size=None))
-        >>> graph = builder.compile(checkpointer=saver)  # doctest: +SKIP
+        >>> graph = builder.compile(checkpointer=saver)
 
     A checkpoint is one record, ``threads/THREAD/NS/cp/ID``. Each value of a channel is one more, ``threads/THREAD/NS/b/CHANNEL/VERSION``, and so
     is each pending write, ``threads/THREAD/NS/w/ID/TASK/INDEX``. Beside the bytes that LangGraph reads back, they have the state
