@@ -6,6 +6,7 @@ The server is reached through a proxy that holds replies back, forgets connectio
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,6 +14,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 from outages import HASTY, PATIENT, everything
 from real_servers import until
 
@@ -357,3 +359,17 @@ def test_a_connection_that_is_opened_for_nobody_is_closed_without_a_running_loop
     loop.close()
     proxy.pass_replies()
     until(lambda: proxy._open_connections == 1, "only the connection of the thread is left")
+
+
+async def test_a_reply_that_nobody_waits_for_any_more_is_no_complaint():
+    loop = asyncio.get_running_loop()
+    complaints: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    for abandons in (True, False):
+        exchange = line.Exchange(("PING",), loop.create_future())
+        exchange.fail(redis.ConnectionError("the server has closed the connection"))
+        if abandons:
+            exchange.abandon()
+        del exchange
+        gc.collect()
+        assert len(complaints) == (0 if abandons else 1)

@@ -69,6 +69,11 @@ class Exchange:
             # An exception that several tasks raise would collect the tracebacks of all.
             self.reply.set_exception(_copy_of(error))
 
+    def abandon(self) -> None:
+        """Notes that nobody waits for the reply any more; asyncio would complain of an error that nobody has seen."""
+        if not self.reply.cancel() and not self.reply.cancelled():
+            self.reply.exception()
+
 
 class Line(asyncio.Protocol):
     """A connection of an event loop.

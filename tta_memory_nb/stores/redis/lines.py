@@ -79,7 +79,7 @@ class Lines:
                 work()
             return await exchange.reply
         except BaseException:
-            exchange.reply.cancel()
+            exchange.abandon()
             raise
 
     async def _check_unused(self) -> None:
