@@ -12,6 +12,8 @@ Each section runs in a fresh process.
     await       the additional cost of `await memory.add(...)` over `memory.sync.add(...)`
     watch       the additional cost of the attribute `watch` while it is None, over the same calls without
                 a look at it
+    history     `add` to a memory that keeps its changes, over one that keeps none: new keys, and keys that
+                have a record; processor time, the least of several rounds that alternate
     engines     encoding and decoding of JSON, the basis for the choice of the package's engine
     memory      100,000 records: the number of objects per record that the garbage collector visits, the
                 time of a collection, and the memory of a record with key, value and index
@@ -35,7 +37,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 from threading import RLock
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from corpus import CHUNK, Json, Record, Zipf
@@ -305,6 +307,32 @@ def watching(size: int) -> Json:
     return {verb: median(times) for verb, times in differences.items()}
 
 
+# ---------------------------------------------------------------- earlier versions
+
+
+def keeping(size: int) -> Json:
+    """Measures the share by which a write takes longer where the memory keeps its changes."""
+    fresh = records(size)
+    again_ = [(fresh[n % (size // 40)][0], value) for n, (_, value) in enumerate(fresh)]
+    histories = {"the last 1,000 changes": 1_000, "changes of a week": "7d"}
+    shares: dict[str, dict[str, float]] = {}
+    for verb, items in (("add", fresh), ("overwrite", again_)):
+        least: dict[Any, float] = {}
+        for _ in range(9):
+            for history in (None, *histories.values()):
+                memory = tta_memory_nb.MemoryPrimitive(max_size=None, history=history).sync
+                add = memory.add
+                started = process_time()
+                for key, value in items:
+                    add(key, value)
+                took = process_time() - started
+                least[history] = min(took, least.get(history, took))
+        shares[verb] = {
+            name: least[history] / least[None] - 1 for name, history in histories.items()
+        }
+    return shares
+
+
 # ---------------------------------------------------------------- JSON engines
 
 
@@ -388,10 +416,18 @@ SECTIONS: dict[str, Callable[[int], Json]] = {
     "whole": whole,
     "await": awaiting,
     "watch": watching,
+    "history": keeping,
     "engines": engines,
     **{f"memory {name}": partial(weigh, name) for name in STORES},
 }
-SIZES = {"dict work": 100_000, "whole": 20_000, "await": 20_000, "watch": 20_000, "engines": 2_000}
+SIZES = {
+    "dict work": 100_000,
+    "whole": 20_000,
+    "await": 20_000,
+    "watch": 20_000,
+    "history": 20_000,
+    "engines": 2_000,
+}
 MEMORY_SIZE = 100_000
 QUICK_SIZE = 5_000
 
@@ -428,6 +464,10 @@ def tables(found: dict[str, Json]) -> str:
     parts.append("additional cost of `watch` that is None, us")
     rows = [[verb, shown(1e6 * seconds)] for verb, seconds in found["watch"].items()]
     parts.append(table(["", "us"], rows))
+    parts.append("share by which a write takes longer where changes are kept, %")
+    kept = found["history"]
+    rows = [[verb, *(shown(100 * share) for share in kept[verb].values())] for verb in kept]
+    parts.append(table(["", *next(iter(kept.values()))], rows))
     parts.append("JSON engines, us")
     by_size = found["engines"]
     columns = [(what, verb) for what in by_size for verb in ("encode", "decode")]
@@ -466,6 +506,11 @@ def goals(found: dict[str, Json]) -> list[Goal]:
         *(
             Goal(f"watch, None: {verb}", 1e6 * seconds, 0.1, unit=" us")
             for verb, seconds in found["watch"].items()
+        ),
+        *(
+            Goal(f"history, {name}: {verb}", 100 * share, 20, unit=" %")
+            for verb, shares in found["history"].items()
+            for name, share in shares.items()
         ),
     ]
 
