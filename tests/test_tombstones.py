@@ -81,6 +81,7 @@ def test_every_way_of_writing_is_refused_in_every_client(backend: str, fresh: An
     assert stone.kind == "like"
     # A client that comes later learns of it as well.
     later = second_client(backend, memory).sync
+    assert [each.key for each in later.tombstones()] == ["anna"]
     assert is_refused(later, LIKE_IT)
     assert not is_refused(
         later, {"text": "My sister Anna never plays the violin in the city orchestra"}

@@ -288,9 +288,10 @@ class Guard:
         return {stone.id: stone for stone in stones}
 
     def all(self) -> Plan[list[Tombstone]]:
-        """Returns all tombstones, the newest first."""
-        if not (yield from self._follow()):
+        """Returns all tombstones, the newest first. The companion is asked: this process may not know of the list yet."""
+        if self._token is None:
             return []
+        yield from self._follow()
         there = yield from self.companions.store_of(TOMBSTONES)
         every = Search(filters=Filters.build(self._clock(), prefix=PREFIX))
         hits = yield from ask(there, there.find(every))
