@@ -60,6 +60,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "memory.resolving.resolution for types",
         "memory.summarizing.summary for types",
         "memory.versions for types",
+        "memory.tracing.trace for types",
     ),
     "matplotlib": ("plots", "evaluation.result for types"),
     "IPython": ("notebook", f"{FACE} for types"),
@@ -83,6 +84,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "codec",
         "entry",
         "evaluation.saved",
+        "memory.tracing.operation",
         "search.request",
         "search.options",
         "stores.records",
@@ -392,7 +394,7 @@ def test_a_map_is_read_by_its_indentation():
     }
     shown = ("stores/__init__.py", "stores/redis/lua/add.lua", "transfer/csv/rows.py", "py.typed")
     assert [file for file in shown if not covers(paths, file)] == []
-    hidden = ("stores/memory.py", "stores/redis/keys.py", "plots.py", "search/__init__.py")
+    hidden = ("stores/memory.py", "stores/redis/keys.py", "frames/build.py", "search/__init__.py")
     assert [file for file in hidden if covers(paths, file)] == []
     with pytest.raises(ValueError, match="'what' names no file and no folder"):
         paths_on_the_map("package/\n  keys.py what a key is\n")

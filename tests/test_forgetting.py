@@ -166,6 +166,9 @@ def test_a_policy_can_be_applied_at_writes_every_so_often(memory, caplog):
     clock.tick(HOUR)
     memory.add_many({"ann:mon:0000000a": {}})
     assert memory.keys() == [f"ann:mon:{number:08x}" for number in (7, 8, 9, 10)]
+    clock.tick(HOUR)
+    memory.append("ann", "wed", [{}])
+    assert memory.size() == 4
     memory.forget(None)
     clock.tick(HOUR)
     memory.add("ann:mon:0000000b", {})
@@ -184,6 +187,72 @@ def test_a_policy_at_writes_deletes_not_everything_and_fails_no_write(memory, ca
         "the policy for forgetting was not applied: policy: it would delete every record"
         in caplog.text
     )
+
+
+# ---- what was read after it was due
+
+
+def _note(number: int) -> str:
+    return f"ann:{('mon', 'tue')[number % 2]}:{number:08x}"
+
+
+@pytest.mark.parametrize(
+    ("rules", "due"),
+    [
+        # The notes are a day apart; the days from the first one on after which each is due.
+        ({"older_than": "3d"}, {0: 3, 1: 4, 2: 5}),
+        ({"max_age_of": {"chat": "2.5d"}}, {0: 2.5, 2: 4.5}),
+        ({"unused_for": "3d"}, {0: 3, 1: 4, 2: 5}),
+        ({"keep_per_session": 2}, {0: 4, 1: 5}),
+        ({"keep_per_session": 0}, {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5}),
+        ({"max_records": 4}, {0: 4, 1: 5}),
+        ({"max_tokens": 10, "tokens": lambda _: 5}, {0: 2, 1: 3, 2: 4, 3: 5}),
+        ({"older_than": "3d", "max_records": 1}, {0: 1, 1: 2, 2: 3, 3: 4, 4: 5}),
+    ],
+    ids=lambda each: str(each)[:40],
+)
+def test_a_record_is_due_from_the_instant_at_which_the_policy_would_have_deleted_it(
+    memory, rules, due
+):
+    start = memory.clock() - 6 * DAY
+    preview = memory.forget(ForgetPolicy(**rules), dry_run=True)
+    found = {int(each.key[-8:], 16): (each.due_at - start) / DAY for each in preview.forgotten}
+    if rules == {"older_than": "3d", "max_records": 1}:
+        # What is deleted by its age leaves room to the others.
+        assert set(found) == set(due)
+        assert (found[0], found[1], found[2]) == (3, 4, 5)
+    else:
+        assert found == pytest.approx(due)
+
+
+def test_a_preview_says_what_was_read_after_it_was_due(memory):
+    policy = ForgetPolicy(older_than="3d")
+    preview = memory.forget(policy, dry_run=True)
+    assert preview.traced_since is None
+    assert preview.read_later.endswith("is unknown, since no trace was on")
+    assert "reads_since" not in preview.table
+    with memory.trace():
+        assert "none of them was read" in memory.forget(policy, dry_run=True).read_later
+        memory.get(_note(0))
+        memory.search("note 0")
+        memory.search("note 3")
+        memory.get("nobody")
+        memory.clock.tick(DAY)
+        preview = memory.forget(policy, dry_run=True)
+        # The note that was read before it was due is none of those that were missed.
+        assert {int(each.key[-8:], 16): each.reads_since for each in preview.forgotten} == {
+            0: 2,
+            1: 0,
+            2: 0,
+            3: 0,
+        }
+        assert preview.read_later.startswith(
+            "1 of them was read after it was due, by the trace since"
+        )
+        assert "by test_a_preview" in preview.table["last_read"].loc[_note(0)]
+        assert sum(preview.table["reads_since"]) == 2
+        done = memory.forget(policy)
+        assert sum(each.reads_since for each in done.forgotten) == 2
 
 
 # ---- the order of use
@@ -257,7 +326,8 @@ def test_the_command_shows_first_and_deletes_with_yes(memory):
     )
     reply = digesting.forget(nb, keep_per_session=1)
     assert re.fullmatch(
-        r"would forget 3 of 4 records, \d+ bytes; nothing is deleted yet: add --yes to do it",
+        r"would forget 3 of 4 records, \d+ bytes; nothing is deleted yet: add --yes to do it\n"
+        r"whether any .* is unknown, since no trace was on; %memory trace on begins one",
         reply.text,
     )
     assert list(reply.value.table.columns) == ["reason", "updated", "bytes", "text"]

@@ -346,3 +346,46 @@ def test_a_plot_is_shown_once_whatever_backend_matplotlib_uses(new_kernel, first
     if first == "%matplotlib inline":
         own = new_kernel.run("import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])").outputs
         assert [kind for kind, _ in own] == ["display_data"]
+
+
+def test_a_traced_cell_says_what_it_and_its_tasks_and_threads_have_asked(kernel):
+    """Tasks and threads go on after their cell has ended, and still belong to it."""
+
+    def line(code: str) -> str:
+        reply = kernel.run(code)
+        assert reply.status == "ok", reply.printed
+        *_, last = reply.outputs
+        assert "<details" in last[1]["data"]["text/html"]
+        return re.sub(r"[\d.]+ (µs|ms|s)\b", "TIME", last[1]["data"]["text/plain"])
+
+    assert kernel.run("%memory trace on").printed.startswith("the trace is on")
+    started = """
+import asyncio, threading
+memory.sync.add("a", {"text": "rain"})
+gate, go = asyncio.Event(), threading.Event()
+async def later():
+    await gate.wait()
+    await memory.get("a")
+def work():
+    go.wait()
+    memory.sync.search("rain")
+task, thread = asyncio.create_task(later()), threading.Thread(target=work)
+thread.start()
+await memory.get("none")
+"""
+    assert line(started) == "1 read (1 miss), 1 write, TIME"
+    assert kernel.run("x = 1").outputs == []
+    ended = "gate.set(); go.set(); await task; thread.join(); memory.sync.add('b', {});"
+    assert re.fullmatch(r"1 write, TIME; meanwhile 2 more of \[\d+\]", line(ended))
+    assert line("%memory search rain") == "1 search (1 record), TIME"
+    table = kernel.run(
+        "operations = %memory trace show\n"
+        "cell = operations['cell'].iloc[0]\n"
+        "[list(operations.query('cell == @cell')['verb']), list(operations['caller'])]"
+    ).printed
+    assert (
+        "[['add', 'get', 'search', 'get']," in table or "[['add', 'get', 'get', 'search']," in table
+    )
+    assert "'%memory search'" in table
+    assert kernel.run("%memory trace off").status == "ok"
+    assert kernel.run("memory.sync.get('a');").outputs == []

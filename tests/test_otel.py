@@ -134,11 +134,15 @@ def test_metrics_tell_durations_hits_misses_size_and_evictions(telemetry, memory
     assert telemetry.values("misses") == [2]
     assert telemetry.values("size") == [3]
     assert telemetry.values("evictions") == [2]
+    memory.sync.add("brief", {}, ttl=5)
+    memory.clock.tick(6)
+    memory.sync.get("k3")
+    assert telemetry.values("expired") == [1]
     assert telemetry.values("journal") == [0]
     assert telemetry.values("degraded") == [0]
-    assert sum(telemetry.values("operation.duration")) == 8
+    assert sum(telemetry.values("operation.duration")) == 10
     # A gauge is no work of an agent.
-    assert len(telemetry.spans()) == 8
+    assert len(telemetry.spans()) == 10
 
 
 def test_what_was_observed_before_goes_on(telemetry, memory):
@@ -157,6 +161,21 @@ def test_what_was_observed_before_goes_on(telemetry, memory):
     assert memory.watch is before
     assert [span.name for span in telemetry.spans()] == ["memory.keys"]
     assert telemetry.values("size") == []
+
+
+def test_calls_of_the_embedder_are_timed(telemetry, clock):
+    def embed(texts: list[str]) -> list[list[float]]:
+        return [[float(len(text)), 1.0] for text in texts]
+
+    memory = MemoryPrimitive(embedder=embed, clock=clock)
+    memory.sync.add("a", {"text": "rain"})
+    observed = telemetry.observe(memory)
+    assert memory.sync.search("rain", mode="semantic") == [{"text": "rain"}]
+    [calls] = telemetry.values("embedding.duration")
+    assert calls >= 1
+    observed.stop()
+    memory.sync.search("sun", mode="semantic")
+    assert telemetry.values("embedding.duration") == [calls]
 
 
 def test_something_else_is_refused(telemetry):

@@ -273,8 +273,8 @@ def test_colours_contrast_with_the_background():
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
-    from tta_memory_nb.plots import _BLUE, _FAINT, _INK, _PAPER
+    from tta_memory_nb.plots.figures import BLUE, FAINT, INK, PAPER
 
-    for colour in (_INK, _FAINT, _BLUE):
-        dark, light = sorted(map(luminance, (colour, _PAPER)))
+    for colour in (INK, FAINT, BLUE):
+        dark, light = sorted(map(luminance, (colour, PAPER)))
         assert (light + 0.05) / (dark + 0.05) >= 4.5

@@ -40,7 +40,7 @@ from tta_memory_nb.times import Instant
 from tta_memory_nb.transfer import ImportReport
 
 EMPTY = inspect.Parameter.empty
-PLAIN = ("size", "is_using_redis", "get_backend_info", "outage")
+PLAIN = ("size", "is_using_redis", "get_backend_info", "outage", "trace")
 OF_THE_ORIGINAL = ("fallback", "using_redis", "redis_client")
 UNREACHABLE = "redis://alice:s3cret@invalid:9999/0?password=s3cret"
 

@@ -12,9 +12,12 @@ from .render import frame_html, frame_text, is_table
 from .resolved import resolution_frame, resolution_html
 from .summarized import looked_frame, summary_html
 from .tombstones import tombstones_frame
+from .traced import operations_frame
+from .unfolded import cell_html, trace_html
 from .versions import log_html, versions_frame
 
 __all__ = [
+    "cell_html",
     "changes_frame",
     "conversation_frame",
     "differences_frame",
@@ -33,6 +36,7 @@ __all__ = [
     "log_html",
     "looked_frame",
     "matched_words",
+    "operations_frame",
     "pack_html",
     "proposals_frame",
     "questions_frame",
@@ -41,6 +45,7 @@ __all__ = [
     "resolution_html",
     "summary_html",
     "tombstones_frame",
+    "trace_html",
     "tuning_frame",
     "versions_frame",
     "why_frame",

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def forgotten_frame(forgotten: Sequence[Forgotten]) -> pd.DataFrame:
     """Returns a table with a row for each record, the least recently used first.
 
-    The index is ``key``. The columns are ``reason``, ``updated`` (in UTC), ``bytes`` and ``text``.
+    The index is ``key``. The columns are ``reason``, ``updated`` (in UTC), ``bytes`` and ``text``; with a trace also
+    ``reads_since`` and ``last_read``.
     """
     import pandas as pd
 
@@ -35,6 +36,10 @@ def forgotten_frame(forgotten: Sequence[Forgotten]) -> pd.DataFrame:
         },
         index,
     )
+    if any(each.reads_since is not None for each in forgotten):
+        frame["reads_since"] = pd.Series([each.reads_since for each in forgotten], index, "Int64")
+        last = [portable(each.last_read) for each in forgotten]
+        frame["last_read"] = pd.Series(last, index, dtype=object)
     frame.attrs[PATHS_ATTR] = None  # displayed like the tables of records, without being one
     return frame
 

@@ -32,6 +32,7 @@ from .layout import (
     lay_out_explained,
 )
 from .proposed import is_proposals, lay_out_proposals
+from .traced import is_operations, lay_out_operations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,6 +121,8 @@ def _nothing(frame: pd.DataFrame) -> str:
         return "No messages were appended to this session."
     if is_proposals(frame):
         return "No proposals."
+    if is_operations(frame):
+        return "Nothing was asked of the memory."
     query = frame.attrs.get(SHOWN_ATTR, {}).get("query", "")
     if query:
         shown = harmless(query if len(query) <= _MOST_OF_QUERY else f"{query[:_MOST_OF_QUERY]}…")
@@ -137,6 +140,7 @@ def _is_whole(frame: pd.DataFrame) -> bool:
         or is_findings(frame)
         or is_conversation(frame)
         or is_proposals(frame)
+        or is_operations(frame)
         or (
             frame.attrs[PATHS_ATTR] is not None
             and frame.index.name == "key"
@@ -169,6 +173,8 @@ def _columns(frame: pd.DataFrame) -> tuple[list[Column], int]:
     if is_proposals(frame):
         cells = {name: frame[name].tolist() for name in names}
         return lay_out_proposals([str(name) for name in frame.index], cells), 0
+    if is_operations(frame):
+        return lay_out_operations({name: frame[name].tolist() for name in names}), 0
     unusual = frame.attrs[PATHS_ATTR]
     paths = {
         name: tuple(unusual.get(name) or column_path(name))
@@ -221,6 +227,20 @@ def _some_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 def _records_html(frame: pd.DataFrame) -> str:
     some, half = _some_rows(frame)
     columns, left_out = _columns(some)
+    table = _table_html(columns, len(some), half if half < len(some) else None)
+    if half < len(some) or left_out:
+        more = f", {left_out} of them not shown" if left_out else ""
+        table += f"<p>{len(frame):,} rows × {len(columns) + left_out:,} columns{more}</p>"
+    return table
+
+
+def columns_html(columns: Sequence[Column]) -> str:
+    """Returns columns as a table in HTML, with the style of all tables; all of their text is escaped."""
+    return f"<div>{_STYLE}{_table_html(columns, len(columns[0].cells), None)}</div>"
+
+
+def _table_html(columns: Sequence[Column], count: int, gap: int | None) -> str:
+    """Returns so many rows as a table; after the row ``gap``, others are left out."""
     has_bars = any(cell.bars for column in columns for cell in column.cells)
     head = "".join(
         f'<th class="tta-{c.kind}"{_head_style(c, has_bars)}>{_html_text(c.name)}</th>'
@@ -228,19 +248,15 @@ def _records_html(frame: pd.DataFrame) -> str:
     )
     rows = [
         "<tr>" + "".join(_html_cell(c.kind, c.cells[at]) for c in columns) + "</tr>"
-        for at in range(len(some))
+        for at in range(count)
     ]
-    if half < len(some):
-        rows.insert(half, "<tr>" + "<td>…</td>" * len(columns) + "</tr>")
+    if gap is not None:
+        rows.insert(gap, "<tr>" + "<td>…</td>" * len(columns) + "</tr>")
     # pandas' own class, which front ends style.
-    table = (
+    return (
         f'<table class="dataframe {" ".join(CLASSES)}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
-    if half < len(some) or left_out:
-        more = f", {left_out} of them not shown" if left_out else ""
-        table += f"<p>{len(frame):,} rows × {len(columns) + left_out:,} columns{more}</p>"
-    return table
 
 
 def _head_style(column: Column, has_bars: bool) -> str:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ..errors import InvalidArgument, MissingPackage
 from ..memory.faces import MemoryPrimitive, SyncMemory
+from ..memory.watching import add_watch, remove_watch
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
     from opentelemetry.trace import Span, TracerProvider
 
-    from ..memory.verbs.common import Watch
     from ..stores.plan import Plan
 
 T = TypeVar("T")
@@ -74,7 +74,6 @@ class Observed:
         self._memory = memory
         self._keys = keys
         self._queries = queries
-        self._before: Watch | None = memory.watch
         self._is_on = True
         self._thread = local()
         self._error = trace.StatusCode.ERROR
@@ -91,9 +90,20 @@ class Observed:
         self._misses = meter.create_counter(
             "tta.memory.misses", "{read}", "Reads of a key that found none."
         )
+        self._embedding = meter.create_histogram(
+            "tta.memory.embedding.duration", "s", "How long the embedder takes for a call."
+        )
+        self._meanings = memory._verbs._meanings  # noqa: SLF001  what makes the vectors of both faces
+        self._meanings.listeners += (self._embedded,)
         for name, unit, what, measure in (
             ("size", "{record}", "Records in the memory.", self._size),
             ("evictions", "{record}", "Records evicted since the start.", lambda: memory.evictions),
+            (
+                "expired",
+                "{record}",
+                "Records that expired since the start.",
+                lambda: memory.expired,
+            ),
             ("journal", "{record}", "Writes of an outage that wait for the server.", self._waiting),
             (
                 "degraded",
@@ -109,13 +119,12 @@ class Observed:
     def stop(self) -> None:
         """Observes no more. The gauges give no values from then on."""
         self._is_on = False
-        if self._memory.watch is self:
-            self._memory.watch = self._before
+        remove_watch(self._memory, self)
+        others = [each for each in self._meanings.listeners if each != self._embedded]
+        self._meanings.listeners = tuple(others)
 
     def __call__(self, verb: str, plan: Plan[T], /, *args: Any, **kwargs: Any) -> Plan[T]:
         """Returns a plan that does the same in a span of its own."""
-        if self._before is not None:
-            plan = self._before(verb, plan, *args, **kwargs)
         # What a gauge asks for is no work of an agent.
         is_measuring = getattr(self._thread, "is_measuring", False)
         return self._spanned(verb, plan, args, kwargs) if self._is_on and not is_measuring else plan
@@ -188,6 +197,9 @@ class Observed:
         if count is not None:
             span.set_attribute("gen_ai.memory.record.count", count)
 
+    def _embedded(self, seconds: float, _texts: int) -> None:
+        self._embedding.record(seconds, {"gen_ai.memory.store.id": self._memory.namespace})
+
     # ---- gauges
 
     def _observing(
@@ -251,7 +263,7 @@ def observe(
         raise InvalidArgument.about("memory", memory, "give a MemoryPrimitive")
     sync = memory.sync if isinstance(memory, MemoryPrimitive) else memory
     observed = Observed(sync, tracer_provider, meter_provider, keys=keys, queries=queries)
-    sync.watch = observed
+    add_watch(sync, observed)
     return observed
 
 

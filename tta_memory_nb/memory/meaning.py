@@ -7,9 +7,10 @@ lacks none. Between two times no lock is held, and the embedder is called by the
 from __future__ import annotations
 
 from collections import ChainMap, OrderedDict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from threading import RLock
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
 from ..embedders.base import DEFAULT, EmbedderLike, check_embedder, open_embedder
@@ -105,6 +106,8 @@ class Meanings:
         self._questions: OrderedDict[str, Floats] = OrderedDict()
         self._error: EmbedderError | MissingPackage | None = None
         self._rests_until = 0.0
+        # Each is told how many seconds a call of the embedder has taken, and of how many texts.
+        self.listeners: tuple[Callable[[float, int], None], ...] = ()
 
     def about(self) -> dict[str, Any]:
         """Returns what `get_backend_info` says of it."""
@@ -358,15 +361,20 @@ class Meanings:
         yield from save(store, table.identity, packed)
 
     def _embed(self, asked: Asked, texts: Sequence[str], *, query: bool) -> Plan[Floats]:
-        if asked.is_quick and len(texts) <= _AT_ONCE:
-            return asked.embed_now(texts, query)
+        started = perf_counter()
         try:
+            if asked.is_quick and len(texts) <= _AT_ONCE:
+                return asked.embed_now(texts, query)
             vectors: Floats = yield Call(asked.caller, texts, query)
         except EmbedderError as error:
             if error.is_late:
                 self._rests_until = self._clock() + _REST
             raise
-        return vectors
+        else:
+            return vectors
+        finally:
+            for tell in self.listeners:
+                tell(perf_counter() - started, len(texts))
 
     def _table(self, asked: Asked) -> Vectors:
         """Returns the table of the embedder that has just answered.

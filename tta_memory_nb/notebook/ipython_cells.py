@@ -19,7 +19,8 @@ def add(ipython: InteractiveShell) -> None:
         return
 
     def begin(_info: Any = None) -> None:
-        begin_cell(ipython.execution_count)
+        # Some versions count on before a cell runs, others after it.
+        begin_cell(ipython.displayhook.prompt_count)
 
     _hooks[ipython] = begin
     ipython.events.register("pre_run_cell", begin)

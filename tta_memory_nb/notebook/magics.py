@@ -29,6 +29,7 @@ from .commands.memories import or_environment, outage_of, status
 from .fields import Lookup
 from .parsing import parse
 from .progress import display_bar
+from .traced_cells import TracedCells
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -70,7 +71,9 @@ def _in_one_line(command: str, message: str) -> list[str]:
 def notebook_of(shell: InteractiveShell) -> Notebook:
     """The notebook that the commands of a shell work on; made at first use."""
     if shell not in _notebooks:
-        _notebooks[shell] = Notebook(lookup=shell.ev, progress=display_bar)
+        _notebooks[shell] = Notebook(
+            lookup=shell.ev, progress=display_bar, cells=TracedCells(shell)
+        )
     return _notebooks[shell]
 
 
@@ -202,6 +205,9 @@ def unload(ipython: InteractiveShell) -> None:
             del magics["memory"]
     ipython.magics_manager.registry.pop("MemoryMagics", None)
     ipython_cells.remove(ipython)
+    if (notebook := _notebooks.get(ipython)) is not None and notebook.trace is not None:
+        notebook.trace.stop()
+        notebook.cells.leave()
     ipython_completion.remove(ipython)
     ipython_input.remove(ipython)
     for formatter, ours in _formatters(ipython):

@@ -80,6 +80,11 @@ class Local(NotCopied):
         return self.fallback.max_size
 
     @property
+    def expired(self) -> int:
+        """How many records have expired since the start."""
+        return self._records.expired
+
+    @property
     def evictions(self) -> int:
         """How many records have been evicted since the start."""
         return self.fallback.evictions

@@ -37,6 +37,7 @@ class OrderedEntries:
             over every slot deleted before it, which would make eviction quadratic.
         recency: the highest one that was given; the counter of writes and reads.
         evictions: how many records were evicted since the start.
+        expired: how many records have expired since the start.
         removals: how often something was taken out or put back, which changes no other counter.
         last_number: the highest number that was given to a message.
         origin: tells the numbers of this counter from those of all others.
@@ -51,6 +52,7 @@ class OrderedEntries:
         self.capacity = capacity
         self.recency = 0
         self.evictions = 0
+        self.expired = 0
         self.removals = 0
         self.last_number = 0
         self.origin = urandom(6).hex()
@@ -77,6 +79,7 @@ class OrderedEntries:
                 continue
             if entry.expires_at <= now:
                 self.entries.pop(entry.key, None)
+                self.expired += 1
                 if self.log is not None:
                     self.log.note_expired(now, entry)
             elif entry.sliding is not None:  # it was read since

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...search.indexes import check_mode
 from ...search.options import SearchWeights, check_weights
@@ -10,6 +10,12 @@ from ...search.request import SearchMode
 from ...stores.base import Clock, NotCopied, Store
 from ..verbs import Verbs
 from ..verbs.common import Watch
+
+if TYPE_CHECKING:
+    from ..tracing.trace import Trace
+
+MOST_OPERATIONS = 10_000
+"""How many operations a trace holds unless it is told otherwise."""
 
 
 class Attributes(NotCopied):
@@ -32,6 +38,23 @@ class Attributes(NotCopied):
     @watch.setter
     def watch(self, watch: Watch | None) -> None:
         self._verbs.watch = watch
+
+    def trace(self, size: int = MOST_OPERATIONS) -> Trace:
+        """Begins to trace what is asked of this memory, by both of its faces; ``with memory.trace() as trace:`` also ends it.
+
+        Args:
+            size: how many operations to hold; the oldest are dropped.
+
+        Returns:
+            The trace. ``trace.operations`` and ``trace.table`` say what was asked, by which task and function, how long it took and
+            which records it touched; ``trace.add`` traces further memories as well; ``trace.stop`` ends it.
+
+        Raises:
+            InvalidArgument: a size below 1.
+        """
+        from ..tracing.trace import Trace  # imported here: most memories are never traced
+
+        return Trace(size).add(self)
 
     @property
     def default_mode(self) -> SearchMode:
@@ -75,6 +98,12 @@ class Attributes(NotCopied):
     def evictions(self) -> int:
         """How many records have been evicted since the start."""
         return self._store.evictions
+
+    @property
+    def expired(self) -> int | None:
+        """How many records have expired since the start; None on a server and in a file, which do not count them."""
+        counted: int | None = getattr(self._store, "expired", None)
+        return counted
 
     @property
     def backend(self) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import TypeAlias
 
 from ...entry import Entry, Unreadable, write_seq
 from ...times import duration, shown_instant
@@ -13,6 +16,8 @@ from ..packing.lines import line_of, one_line
 from .policy import ForgetPolicy
 
 _DAY = 86400.0
+Note: TypeAlias = Callable[[Entry, str, float], None]
+"""Is told that a record goes, why, and from which instant on it would have gone."""
 _MOST_OF_TYPE = 40
 
 
@@ -26,6 +31,10 @@ class Forgotten:
         updated_at: when it was last written, in Unix seconds.
         bytes: of its value as JSON.
         text: what it says, in one line.
+        due_at: from when on the policy would have deleted it, had it been applied all the time, in Unix seconds. For limits of records,
+            bytes or tokens this counts by the writes of the records that are there now.
+        reads_since: how often a trace has seen it read or found after that instant; None without a trace.
+        last_read: when that was last, and by whom; empty for never.
     """
 
     key: str
@@ -33,6 +42,9 @@ class Forgotten:
     updated_at: float
     bytes: int
     text: str
+    due_at: float = 0.0
+    reads_since: int | None = None
+    last_read: str = ""
 
 
 def last_uses(entries: Sequence[Entry], now: float) -> list[float]:
@@ -74,16 +86,21 @@ def chosen(policy: ForgetPolicy, entries: Sequence[Entry], now: float) -> list[F
     pinned = {entry.key for entry in entries if _is_pinned(policy, entry)}
     free = [entry for entry in entries if entry.key not in pinned]
     reasons: dict[str, str] = {}
+    due: dict[str, float] = {}
 
-    def note(entry: Entry, reason: str) -> None:
+    def note(entry: Entry, reason: str, due_at: float) -> None:
         reasons.setdefault(entry.key, reason)
+        due[entry.key] = min(due_at, due.get(entry.key, due_at))
 
     if policy.older_than is not None:
         age = duration(policy.older_than)
         for entry in free:
             if now - entry.updated_at > age:
+                written = _ago(now - entry.updated_at)
                 note(
-                    entry, f"last written {_ago(now - entry.updated_at)} ago, more than {_ago(age)}"
+                    entry,
+                    f"last written {written} ago, more than {_ago(age)}",
+                    entry.updated_at + age,
                 )
     if policy.max_age_of:
         _by_type(policy, free, now, note)
@@ -91,7 +108,8 @@ def chosen(policy: ForgetPolicy, entries: Sequence[Entry], now: float) -> list[F
         age = duration(policy.unused_for)
         for entry, used in zip(entries, last_uses(entries, now), strict=True):
             if now - used > age and entry.key not in pinned:
-                note(entry, f"not used since {shown_instant(used)}, more than {_ago(age)} ago")
+                reason = f"not used since {shown_instant(used)}, more than {_ago(age)} ago"
+                note(entry, reason, used + age)
     if policy.keep_per_session is not None:
         _by_session(policy.keep_per_session, entries, pinned, note)
     sizes: list[tuple[str, int | None, Callable[[Entry], int]]] = [
@@ -106,7 +124,12 @@ def chosen(policy: ForgetPolicy, entries: Sequence[Entry], now: float) -> list[F
             _over(what, most, size, entries, pinned, reasons, note)
     return [
         Forgotten(
-            entry.key, reasons[entry.key], entry.updated_at, entry.size, line_of(entry).content
+            entry.key,
+            reasons[entry.key],
+            entry.updated_at,
+            entry.size,
+            line_of(entry).content,
+            due[entry.key],
         )
         for entry in free
         if entry.key in reasons
@@ -117,36 +140,36 @@ def _is_pinned(policy: ForgetPolicy, entry: Entry) -> bool:
     return policy.is_pinned(entry.key, entry.value())
 
 
-def _by_type(
-    policy: ForgetPolicy, free: Sequence[Entry], now: float, note: Callable[[Entry, str], None]
-) -> None:
+def _by_type(policy: ForgetPolicy, free: Sequence[Entry], now: float, note: Note) -> None:
     for entry in free:
         kind = entry.value().get(policy.type_field)
         limit = policy.max_age_of.get(kind) if isinstance(kind, str) else None
         if limit is not None and now - entry.updated_at > duration(limit):
             name = f"{policy.type_field}={one_line(str(kind))[:_MOST_OF_TYPE]}"
             written = _ago(now - entry.updated_at)
-            note(entry, f"{name}, last written {written} ago, more than {_ago(duration(limit))}")
+            reason = f"{name}, last written {written} ago, more than {_ago(duration(limit))}"
+            note(entry, reason, entry.updated_at + duration(limit))
 
 
-def _by_session(
-    most: int, entries: Sequence[Entry], pinned: set[str], note: Callable[[Entry, str], None]
-) -> None:
+def _by_session(most: int, entries: Sequence[Entry], pinned: set[str], note: Note) -> None:
     from ...search.ranked.parts import owner_of
 
     newest = sorted(entries, key=lambda each: (each.updated_at, write_seq(each)), reverse=True)
-    seen: Counter[tuple[str, str]] = Counter()
+    seen: dict[tuple[str, str], list[float]] = defaultdict(list)
     # Pinned records stay, and take their places first.
     for entry in (
         *(e for e in newest if e.key in pinned),
         *(e for e in newest if e.key not in pinned),
     ):
         owner = owner_of(entry.key)
-        seen[owner] += 1
-        if seen[owner] > most and entry.key not in pinned:
+        newer = seen[owner]
+        if len(newer) >= most and entry.key not in pinned:
+            # The newest come first: this one went when so many others had been written.
+            pushed_out = max(entry.updated_at, newer[-most]) if most else entry.updated_at
             session = ":".join(owner).strip(":")
             where = f"of {one_line(session)}" if session else "that belong to no session"
-            note(entry, f"not among the {most:,} newest records {where}")
+            note(entry, f"not among the {most:,} newest records {where}", pushed_out)
+        newer.append(entry.updated_at)
 
 
 def _over(
@@ -156,16 +179,25 @@ def _over(
     entries: Sequence[Entry],
     pinned: set[str],
     reasons: dict[str, str],
-    note: Callable[[Entry, str], None],
+    note: Note,
 ) -> None:
     """Notes the least recently used records, until the others are within a limit."""
     left = [(entry, size(entry)) for entry in entries if entry.key not in reasons]
     total = sum(each for _, each in left)
+    in_order = sorted((entry.updated_at, each) for entry, each in left)
+    instants = [at for at, _ in in_order]
+    sums = list(accumulate(each for _, each in in_order))
     for entry, each in left:
         if total <= most:
             return
         if entry.key not in pinned:
-            note(entry, f"least recently used, and there are more than {most:,} {what}")
+            # It went when what had been written since took its room.
+            before = bisect_right(instants, entry.updated_at)
+            room = most - each + (sums[before - 1] if before else 0)
+            place = bisect_right(sums, room)
+            pushed_out = instants[min(place, len(instants) - 1)]
+            reason = f"least recently used, and there are more than {most:,} {what}"
+            note(entry, reason, max(entry.updated_at, pushed_out))
             total -= each
 
 

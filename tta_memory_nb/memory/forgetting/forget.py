@@ -12,6 +12,7 @@ from ...errors import Conflict, InvalidArgument
 from ...filters import FilterArgs
 from ...stores.base import Change, Store
 from ...stores.plan import Call, Plan
+from ...times import shown_instant
 from .choose import Forgotten, chosen
 from .policy import ForgetPolicy
 
@@ -33,12 +34,14 @@ class Forgetting:
         looked_at: how many records the policy was applied to.
         change: what was deleted, for `SyncMemory.undo`; None if nothing was.
         dry_run: whether nothing was deleted because that was asked for.
+        traced_since: from when on a trace has seen what was read, in Unix seconds; None without a trace.
     """
 
     forgotten: tuple[Forgotten, ...]
     looked_at: int
     change: Change | None
     dry_run: bool
+    traced_since: float | None = None
 
     def __len__(self) -> int:
         return len(self.forgotten)
@@ -64,10 +67,26 @@ class Forgetting:
         return f"forgot {of}"
 
     @property
+    def read_later(self) -> str:
+        """In one line how many of the records were read after the policy would have deleted them, as far as a trace knows."""
+        if self.traced_since is None:
+            return "whether any of them was read after it was due is unknown, since no trace was on"
+        count = sum(bool(each.reads_since) for each in self.forgotten)
+        were = (
+            "none of them was"
+            if not count
+            else "1 of them was"
+            if count == 1
+            else f"{count:,} of them were"
+        )
+        return f"{were} read after it was due, by the trace since {shown_instant(int(self.traced_since))}"
+
+    @property
     def table(self) -> pd.DataFrame:
         """A table with a row for each record, and the reason why it goes.
 
-        The index is ``key``. The columns are ``reason``, ``updated``, ``bytes`` and ``text``.
+        The index is ``key``. The columns are ``reason``, ``updated``, ``bytes`` and ``text``; with a trace also
+        ``reads_since``, how often it was read after the policy would have deleted it, and ``last_read``.
         """
         from ...frames import forgotten_frame
 
@@ -106,9 +125,10 @@ def forget(
     entries = yield from verbs.entries(None, None, None, **filters)
     # A tokenizer may be slow, and is then kept off the event loop.
     found: list[Forgotten] = yield Call(chosen, policy, entries[::-1], verbs.clock())
+    since, found = _with_reads(verbs, found)
     size = len(entries)
     if dry_run or not found:
-        return Forgetting(tuple(found), size, None, dry_run)
+        return Forgetting(tuple(found), size, None, dry_run, since)
     if len(found) == size and not everything:
         raise InvalidArgument(
             f"policy: it would delete every record, all {size:,} of them; look at it with dry_run=True (in %memory: "
@@ -122,7 +142,31 @@ def forget(
         change = yield from _deleted(store, keys, versions)
         removed.update((entry.key, entry) for entry in change.removed)
     gone = tuple(each for each in found if each.key in removed)
-    return Forgetting(gone, size, replace(change, removed=tuple(removed.values())), False)
+    change = replace(change, removed=tuple(removed.values()))
+    return Forgetting(gone, size, change, False, since)
+
+
+def _with_reads(
+    verbs: ListingVerbs, found: list[Forgotten]
+) -> tuple[float | None, list[Forgotten]]:
+    """Returns since when a trace is on, and the records with what it knows of reads after they were due."""
+    from ..tracing.trace import reads_of
+
+    known = reads_of(verbs)
+    if known is None:
+        return None, found
+    noted = []
+    for each in found:
+        later = [read for read in known.by_key.get(each.key, ()) if read.at > each.due_at]
+        last = ""
+        if later:
+            read = max(later, key=lambda read: read.at)
+            who = " ".join(
+                filter(None, (read.called_by, "" if read.cell is None else read.cell.name))
+            )
+            last = shown_instant(int(read.at)) + (f" by {who}" if who else "")
+        noted.append(replace(each, reads_since=len(later), last_read=last))
+    return known.since, noted
 
 
 def _deleted(store: Store, keys: list[str], versions: Mapping[str, str]) -> Plan[Change]:

@@ -54,6 +54,7 @@ class Guard:
         policy: what becomes of a record that is refused.
 
     Attributes:
+        store: of the memory.
         companions: stores for what the memory notes beside its records.
         policy: what becomes of a record that is refused.
         set_aside_last: key of the record that the last call of `write` has put into quarantine; None if it was written.
@@ -68,7 +69,7 @@ class Guard:
         if policy not in ("refuse", "quarantine"):
             raise InvalidArgument.about("tombstones", policy, "give 'refuse' or 'quarantine'")
         self.policy: TombstonePolicy = policy
-        self._store, self._clock, self.companions = store, clock, companions
+        self.store, self._clock, self.companions = store, clock, companions
         # The class is asked: a wrapper that passes unknown attributes on has no tombstones of its own.
         self._token = self._note = None
         if hasattr(type(store), "tombstones_token"):
@@ -90,7 +91,7 @@ class Guard:
             if not let_in:
                 return
             try:
-                yield from self._store.write(let_in[0])
+                yield from self.store.write(let_in[0])
             except ServerError as error:
                 self._check_is_stale(error)
             else:
@@ -101,7 +102,7 @@ class Guard:
         while True:
             let_in, _ = yield from self._let_in(entries, anyway)
             try:
-                yield from self._store.put_for_good(let_in)
+                yield from self.store.put_for_good(let_in)
             except ServerError as error:
                 self._check_is_stale(error)
             else:
@@ -115,7 +116,7 @@ class Guard:
             let_in, more = yield from self._let_in(todo, anyway)
             lifted = more or lifted
             try:
-                change: Change = yield from self._store.put(let_in)
+                change: Change = yield from self.store.put(let_in)
             except ServerError as error:
                 self._check_is_stale(error)
             else:
@@ -130,7 +131,7 @@ class Guard:
             _, more = yield from self._let_in(entries, anyway, is_step=True)
             lifted = more or lifted
             try:
-                change: Change = yield from self._store.apply(entries, deletes, expect)
+                change: Change = yield from self.store.apply(entries, deletes, expect)
             except ServerError as error:
                 self._check_is_stale(error)
             else:
@@ -143,7 +144,7 @@ class Guard:
         while True:
             yield from self._follow()
             try:
-                return (yield from self._store.apply(entries, deletes, expect))
+                return (yield from self.store.apply(entries, deletes, expect))
             except ServerError as error:
                 self._check_is_stale(error)
 
@@ -152,7 +153,7 @@ class Guard:
         while True:
             yield from self._let_in(entries, anyway, is_step=True, is_appended=True)
             try:
-                return (yield from self._store.append(owner, entries))
+                return (yield from self.store.append(owner, entries))
             except ServerError as error:
                 self._check_is_stale(error)
 
@@ -219,7 +220,7 @@ class Guard:
         if not found:
             return {}
         keys = [] if is_appended else [entries[number].key for number in found]
-        there = {entry.key: entry for entry in (yield from self._store.peek(keys))}
+        there = {entry.key: entry for entry in (yield from self.store.peek(keys))}
         stones = yield from self._peek({each for ids in found.values() for each in ids})
         refused = {}
         for number, ids in found.items():
@@ -361,10 +362,10 @@ class Guard:
     def check_keeps(self, what: str) -> None:
         """Raises an error if the store is one of the caller's that notes nothing beside its records."""
         if self._note is None:
-            raise InvalidArgument(f"store=<{type(self._store).__name__}>: it keeps no {what}")
+            raise InvalidArgument(f"store=<{type(self.store).__name__}>: it keeps no {what}")
 
     def _check_is_here(self) -> None:
-        outage = self._store.outage()
+        outage = self.store.outage()
         if outage is not None:
             from ...errors import StoreUnavailable
 

@@ -160,7 +160,9 @@ class CommonVerbs:
         """
         instant = read_as_of(as_of, self.clock(), self._store)
         earlier = yield from self._store.as_of(instant)
-        store = Past(earlier, instant, self._store.namespace)
+        from ..tracing.tap import seen_as
+
+        store = seen_as(self._store, Past(earlier, instant, self._store.namespace))
         companions = Companions(store, store.clock)
         return type(self)(
             store,
@@ -172,6 +174,10 @@ class CommonVerbs:
             companions,
             Guard(store, store.clock, companions, self.guard.policy),
         )
+
+    def _ask(self, store: Store) -> None:
+        """Has all verbs ask a store: that of the memory, or what a trace has put in front of it."""
+        self._store = self.guard.store = store
 
     def _filters(self, filters: FilterArgs) -> Filters:
         if not filters:

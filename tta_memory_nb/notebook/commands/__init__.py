@@ -12,6 +12,7 @@
     doctor.py      doctor
     resolving.py   resolve
     proposing.py   proposals
+    tracing.py     trace
     views.py       explore, plot, snapshot, diff
     memories.py    info, use, nest, and the reply to %memory alone
     serving.py     serve
@@ -39,6 +40,7 @@ from . import (
     resolving,
     searching,
     serving,
+    tracing,
     transfer,
     views,
     writing,
@@ -82,6 +84,7 @@ COMMANDS: dict[str, Command] = {
     "proposals": proposing.proposals,
     "undo": writing.undo,
     "plot": views.plot,
+    "trace": tracing.trace,
     "snapshot": views.snapshot,
     "diff": views.diff,
     "info": memories.info,

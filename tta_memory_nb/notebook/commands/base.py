@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ...errors import InvalidArgument, brief, harmless
 from ...filters import FilterArgs, fixed
@@ -17,6 +17,7 @@ from ..undo import UndoStack
 
 if TYPE_CHECKING:
     from ...integrations.mcp.http import Served
+    from ...memory.tracing import Trace
     from ...transfer import Progress
 
 IN_MEMORY = "in-memory"
@@ -26,6 +27,28 @@ _MOST_CHARACTERS = 120
 
 def _no_variables(expression: str) -> Any:
     raise NameError(f"there are no variables here, so no {expression!r}")
+
+
+class Cells(Protocol):
+    """Says which cell of a notebook is run, and shows below it what it has asked of memories."""
+
+    def follow(self, trace: Trace) -> None:
+        """Begins, with the cell that is running."""
+        ...
+
+    def leave(self) -> None:
+        """Ends."""
+        ...
+
+
+class NoCells:
+    """The cells of a place that has none, such as a script."""
+
+    def follow(self, _trace: Trace) -> None:
+        """Does nothing."""
+
+    def leave(self) -> None:
+        """Does nothing."""
 
 
 @dataclass(slots=True)
@@ -42,6 +65,8 @@ class Notebook:
         snapshots: by name, what ``diff`` can compare with, and the memory it was taken of.
         golden: path of the file that judgements are added to.
         served: the MCP server that runs in this kernel; None for none.
+        trace: what cells have asked of memories; None before the first ``trace on``.
+        cells: says which cell is run, while the trace is on.
     """
 
     memory: MemoryPrimitive = field(default_factory=MemoryPrimitive)
@@ -53,6 +78,8 @@ class Notebook:
     snapshots: dict[str, tuple[MemoryPrimitive, Snapshot]] = field(default_factory=dict)
     golden: str = "golden.jsonl"
     served: Served | None = None
+    trace: Trace | None = None
+    cells: Cells = field(default_factory=NoCells)
 
     def __post_init__(self) -> None:
         self.memories[self.backend, self.memory.namespace] = self.memory

@@ -119,6 +119,7 @@ def forget(
     if not done:
         return Reply(f"nothing to forget: no rule lets any of {done.looked_at:,} records go")
     if done.change is None:
-        return Reply(f"{done.about}: add --yes to do it", done)
+        hint = "" if done.traced_since is not None else "; %memory trace on begins one"
+        return Reply(f"{done.about}: add --yes to do it\n{done.read_later}{hint}", done)
     nb.remember("forget", done.change)
     return Reply(f"{done.about}; %memory undo brings them back", done)

@@ -135,6 +135,8 @@ def use(
     if signals is not None:
         chosen.weights = signals
     nb.memory = chosen
+    if nb.trace is not None and nb.trace.is_on:
+        nb.trace.add(chosen)
     return Reply(value=chosen)
 
 

@@ -8,6 +8,8 @@ from math import inf
 from threading import TIMEOUT_MAX, Condition, Thread, current_thread
 from time import monotonic
 
+from ...memory.tracing.cells import ASIDE, set_cell
+
 
 def _never() -> float:
     return inf
@@ -81,6 +83,7 @@ class Worker:
             self._thread.start()
 
     def _run(self) -> None:
+        set_cell(ASIDE)  # a trace shows what cells ask, and not what is asked to show a table
         me = current_thread()
         next_look = monotonic()
         next_beat = next_look + self._every
