@@ -350,6 +350,17 @@ def test_actions_and_cells_are_named_also_in_tasks_that_a_cell_has_started():
     assert by == [("undo", 8), (None, 8), ("import", 8)]
 
 
+def test_what_a_person_approves_and_what_is_resolved_is_named_as_that():
+    memory = MemoryPrimitive(history=100).sync
+    proposal = memory.propose("add", "a", {"text": "rain"})
+    memory.approve(proposal.id)
+    memory.add("b", {"text": "rain"})
+    memory.carry_out(memory.resolve([("a", "b")], rule="newest"))
+    done = {key: memory.log(key)[0] for key in ("a", "b")}
+    assert "resolve" in {version.author.action for version in done.values()}
+    assert memory.log("a")[-1].author.action == "proposal"
+
+
 # ---- tables
 
 

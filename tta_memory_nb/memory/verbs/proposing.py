@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...authorship import by_action
 from ...stores.base import Change
 from ...stores.plan import Plan
 from ...times import Duration
@@ -67,6 +68,7 @@ class ProposalVerbs(RecordVerbs):
         """
         return self._proposing().proposals(status)
 
+    @by_action("proposal")
     def approve(
         self, proposal: Proposal | str, by: str | None = None, *, anyway: bool = False
     ) -> Plan[Change]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
+from ...authorship import by_action
 from ...errors import InvalidArgument
 from ...filters import FilterArgs
 from ...record import MemoryRecord
@@ -55,6 +56,7 @@ class RepairVerbs(UpkeepVerbs):
         resolution = yield from cases_of(self._store, groups_in(findings))
         return resolution if rule is None else resolution.decide(rule)
 
+    @by_action("resolve")
     def carry_out(self, resolution: Sequence[Case], *, for_good: bool = False) -> Plan[Resolved]:
         """Carries out what was decided about records that should be one, in one step; cases without a decision stay.
 
