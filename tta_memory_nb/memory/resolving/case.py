@@ -11,10 +11,10 @@ from ...record import MemoryRecord
 from ..word_diff import FieldDiff, field_diffs
 
 Decision: TypeAlias = Literal["keep", "both", "merge"]
-"""What becomes of a case: one record stays, all stay, or all become one."""
+"""What becomes of a case, of which one record stays, all stay, or all become one."""
 
 Rule: TypeAlias = Literal["newest", "oldest", "longest", "merge", "both"]
-"""How to decide many cases at once: by which record stays, or that they are merged, or all stay."""
+"""How to decide many cases at once, by which record stays, or that they are merged, or all stay."""
 
 RULES: tuple[Rule, ...] = ("newest", "oldest", "longest", "merge", "both")
 

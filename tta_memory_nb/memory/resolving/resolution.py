@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Resolution(list[Case]):
-    """Cases, with what was decided about each. Nothing is changed until `carry_out`.
+    """Cases, with what was decided about each. Nothing is changed until ``carry_out``.
 
     Attributes:
         left_out: keys that are in several cases, of which the first counts; and keys of records that were gone or unreadable.

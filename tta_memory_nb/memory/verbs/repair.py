@@ -32,7 +32,7 @@ class RepairVerbs(UpkeepVerbs):
     ) -> Plan[Resolution]:
         """Returns records that should perhaps be one, case by case, to decide what becomes of them; changes nothing.
 
-        The result is a list of `Case`s, each with ``keep``, ``keep_both`` and ``merge``, and with ``decide`` for many at
+        The result is a list of cases, each with ``keep``, ``keep_both`` and ``merge``, and with ``decide`` for many at
         once. Look at its ``table``, and have `carry_out` do what was decided.
 
         Args:
