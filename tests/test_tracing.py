@@ -27,7 +27,8 @@ from tta_memory_nb.memory.tracing.cells import (
     leave_threads,
     set_cell,
 )
-from tta_memory_nb.memory.tracing.operation import Operation, counted
+from tta_memory_nb.memory.tracing.counting import counted
+from tta_memory_nb.memory.tracing.operation import Operation
 from tta_memory_nb.notebook.commands import COMMANDS, Notebook, memories, searching, tracing
 from tta_memory_nb.notebook.explorer.worker import Worker
 from tta_memory_nb.plots import plot_trace

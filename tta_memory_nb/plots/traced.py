@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..memory.tracing.operation import counted
+from ..memory.tracing.counting import counted
 from ..monospace import Bar, bar_chart
 from .figures import (
     BLUE,

@@ -13,9 +13,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from threading import Lock, Thread, current_thread, get_ident, main_thread
 from time import perf_counter
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from .operation import Operation, counted
+from .counting import counted
+
+if TYPE_CHECKING:
+    from .operation import Operation
 
 P = ParamSpec("P")
 T = TypeVar("T")

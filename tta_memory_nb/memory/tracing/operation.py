@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from ...entry import Entry
 from .callers import Caller, name_of
-
-if TYPE_CHECKING:
-    from .cells import Cell
+from .cells import Cell
 
 Kind: TypeAlias = Literal["read", "search", "write", "delete", "other"]
 """What an operation does with records; ``"other"`` looks at the memory as a whole."""
@@ -130,37 +128,3 @@ class Operation(msgspec.Struct, eq=False, gc=False):
 
 CURRENT: ContextVar[Operation | None] = ContextVar("tta_memory_operation", default=None)
 """The operation that is going on in the present task or thread."""
-
-_NAMES = {
-    "read": "read",
-    "search": "search",
-    "write": "write",
-    "delete": "delete",
-    "other": "other",
-}
-_PLURALS = {"search": "searches", "other": "others"}
-
-
-def counted(counts: Mapping[str, int], seconds: float) -> str:
-    """Returns counts in one line: ``3 reads (1 miss), 2 writes, 4.1 ms``."""
-    parts = []
-    for kind, name in _NAMES.items():
-        if count := counts.get(kind, 0):
-            text = f"{count:,} {name if count == 1 else _PLURALS.get(kind, f'{name}s')}"
-            if kind == "read" and (misses := counts.get("misses", 0)):
-                text += f" ({misses:,} miss{'es' * (misses > 1)})"
-            if kind == "search" and "found" in counts:
-                found = counts["found"]
-                text += f" ({found:,} record{'s' * (found != 1)})"
-            parts.append(text)
-    parts.append(spelled(seconds))
-    if failed := counts.get("failed", 0):
-        parts.append(f"{failed:,} failed")
-    return ", ".join(parts)
-
-
-def spelled(seconds: float) -> str:
-    """``41 µs``, ``4.1 ms``, ``1.3 s``."""
-    if seconds < 1e-3:
-        return f"{1e6 * seconds:.0f} µs"
-    return f"{1e3 * seconds:.1f} ms" if seconds < 1 else f"{seconds:,.1f} s"

@@ -17,7 +17,8 @@ from ..faces.attributes import MOST_OPERATIONS, Attributes
 from ..watching import add_watch, remove_watch, watches_of
 from .callers import caller_of
 from .cells import ASIDE, Cell, current_cell, task_name
-from .operation import CURRENT, KINDS, Operation, counted
+from .counting import counted
+from .operation import CURRENT, KINDS, Operation
 from .tap import Tap, tap_of
 
 if TYPE_CHECKING:
