@@ -73,13 +73,16 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(collections\.abc|datetime|os|pandas|matplotlib|anywidget|traitlets|typing|t|pd)\..*",
+        r"(collections\.abc|datetime|os|pandas|matplotlib|anywidget|traitlets|types|typing|t|pd)\..*",
     ),
     ("py:.*", r"(agents|pydantic_ai|agent_framework|llama_index|google)\..*"),
     ("py:.*", "TResponseInputItem|Conversation(Conflict|Record|Entry)|Session|Event|ConfigDict"),
     ("py:.*", "Figure|PathLike|NDArray|float32|Floats|TracerProvider|MeterProvider"),
     ("py:.*", r"langgraph\..*|BaseStore|TTLConfig|Op|Result|SerializerProtocol|RunnableConfig"),
     ("py:.*", "(Base)?Checkpoint(Saver|Tuple|Metadata)?|ChannelVersions|InvalidNamespaceError"),
+    ("py:.*", "MCPServer"),
+    # What both faces of a memory share; their own pages list it.
+    ("py:.*", r"tta_memory_nb\.memory\.faces\.attributes\.Attributes"),
 ]
 
 # ---- the site
