@@ -12,6 +12,7 @@ Each section runs in a fresh process.
     await       the additional cost of `await memory.add(...)` over `memory.sync.add(...)`
     watch       the additional cost of the attribute `watch` while it is None, over the same calls without
                 a look at it
+    trace       the additional cost of a call to a memory with a trace that is on
     history     `add` to a memory that keeps its changes, over one that keeps none: new keys, and keys that
                 have a record; processor time, the least of several rounds that alternate
     engines     encoding and decoding of JSON, the basis for the choice of the package's engine
@@ -281,8 +282,37 @@ def watching(size: int) -> Json:
     """Measures the additional seconds that a look at `watch` costs while it is None."""
     memory = tta_memory_nb.MemoryPrimitive(max_size=size).sync
     unwatched = Unwatched(memory._store, memory._verbs)  # noqa: SLF001
+    return differences_of(unwatched, memory, memory, size)
+
+
+def tracing(size: int) -> Json:
+    """Measures the additional seconds of a call while a trace is on."""
+    plain, traced = (tta_memory_nb.MemoryPrimitive(max_size=size) for _ in range(2))
+    trace = traced.trace()
+    for key in keys_of_users(size):
+        plain.sync.add(key, {"n": 1})
+    found = differences_of(plain.sync, traced.sync, traced.sync, size)
+    assert trace.operations
+    trace.stop()
+    return found
+
+
+def keys_of_users(count: int) -> list[str]:
+    """Returns different keys."""
+    return [f"user{n % 997}:{n:x}" for n in range(count)]
+
+
+def differences_of(one: Any, other: Any, memory: Any, size: int) -> dict[str, float]:
+    """Returns by how many seconds `add` and `get` take longer by the other object than by the one.
+
+    Args:
+        one: has the verbs.
+        other: has them as well.
+        memory: what has to be filled first.
+        size: how many keys there are.
+    """
     value = {"n": 1}
-    keys = [f"user{n % 997}:{n:x}" for n in range(size)]
+    keys = keys_of_users(size)
     for key in keys:  # so that no timed add is the first of its key
         memory.add(key, value)
     differences: dict[str, list[float]] = {"add": [], "get": []}
@@ -298,12 +328,12 @@ def watching(size: int) -> Json:
         for start in range(0, size, batch):
             part = keys[start : start + batch]
             for name, args in (("add", (value,)), ("get", ())):
-                pair = [getattr(unwatched, name), getattr(memory, name)]
+                pair = [getattr(one, name), getattr(other, name)]
                 if turn % 2:  # the order affects what is in the processor's caches
-                    watched, bare = (seconds(verb, part, *args) for verb in reversed(pair))
+                    longer, shorter = (seconds(verb, part, *args) for verb in reversed(pair))
                 else:
-                    bare, watched = (seconds(verb, part, *args) for verb in pair)
-                differences[name].append((watched - bare) / len(part))
+                    shorter, longer = (seconds(verb, part, *args) for verb in pair)
+                differences[name].append((longer - shorter) / len(part))
     return {verb: median(times) for verb, times in differences.items()}
 
 
@@ -416,6 +446,7 @@ SECTIONS: dict[str, Callable[[int], Json]] = {
     "whole": whole,
     "await": awaiting,
     "watch": watching,
+    "trace": tracing,
     "history": keeping,
     "engines": engines,
     **{f"memory {name}": partial(weigh, name) for name in STORES},
@@ -425,6 +456,7 @@ SIZES = {
     "whole": 20_000,
     "await": 20_000,
     "watch": 20_000,
+    "trace": 20_000,
     "history": 20_000,
     "engines": 2_000,
 }
@@ -463,6 +495,9 @@ def tables(found: dict[str, Json]) -> str:
     parts.append(table(["", "us"], rows))
     parts.append("additional cost of `watch` that is None, us")
     rows = [[verb, shown(1e6 * seconds)] for verb, seconds in found["watch"].items()]
+    parts.append(table(["", "us"], rows))
+    parts.append("additional cost of a trace that is on, us")
+    rows = [[verb, shown(1e6 * seconds)] for verb, seconds in found["trace"].items()]
     parts.append(table(["", "us"], rows))
     parts.append("share by which a write takes longer where changes are kept, %")
     kept = found["history"]
@@ -506,6 +541,10 @@ def goals(found: dict[str, Json]) -> list[Goal]:
         *(
             Goal(f"watch, None: {verb}", 1e6 * seconds, 0.1, unit=" us")
             for verb, seconds in found["watch"].items()
+        ),
+        *(
+            Goal(f"trace, on: {verb}", 1e6 * seconds, 5, unit=" us")
+            for verb, seconds in found["trace"].items()
         ),
         *(
             Goal(f"history, {name}: {verb}", 100 * share, 20, unit=" %")

@@ -43,6 +43,8 @@ class Messages:
 class TTAHistoryProvider(HistoryProvider):
     """A history provider of Microsoft's Agent Framework.
 
+    For example::
+
         agent = Agent(client=client, context_providers=[TTAHistoryProvider(memory, user="alice")])
 
     Messages that an agent sends again are not stored again: those with the id of a stored message, and a transcript that begins with

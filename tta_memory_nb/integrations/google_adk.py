@@ -35,6 +35,8 @@ _NO_SESSION = "no session"
 class TTAMemoryService(BaseMemoryService):
     """A memory service of Google's Agent Development Kit.
 
+    For example::
+
         runner = Runner(agent=agent, app_name="shop", session_service=sessions, memory_service=TTAMemoryService(memory))
 
     Agents ask it in sentences, so it searches by words and by meaning: the mode ``"hybrid"``. It finds all records of a user of an

@@ -48,6 +48,8 @@ class ChatMessages:
 class TTAChatStore(BaseChatStore):
     """A chat store of LlamaIndex; each key of it is a session of the memory.
 
+    For example::
+
         ChatMemoryBuffer.from_defaults(chat_store=TTAChatStore(memory), chat_store_key="alice")
 
     Source: ``llama_index.core.storage.chat_store.base``, version 0.14.

@@ -55,6 +55,8 @@ class Items:
 class TTASession:
     """A session of the OpenAI Agents SDK; it keeps the protocol ``agents.memory.Session``.
 
+    For example::
+
         Runner.run(agent, "Where is my order?", session=TTASession("monday", memory, user="alice"))
 
     Source: the sessions page of the SDK's documentation, and its ``agents.memory.session``, version 0.24.

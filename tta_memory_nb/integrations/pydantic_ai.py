@@ -42,6 +42,8 @@ _LAST = "last_number"
 class TTAConversationStore(ConversationStore):
     """A conversation store of Pydantic AI.
 
+    For example::
+
         store = TTAConversationStore(memory, user="alice")
         conversation = await store.load("monday") or Conversation(conversation_id="monday")
         result = await agent.run("Where is my order?", conversation=conversation)
