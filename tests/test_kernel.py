@@ -300,8 +300,8 @@ def filled_kernel(tmp_path_factory) -> Iterator[Kernel]:
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("%memory se", ["%memory search"]),
-        ("x = %memory se", ["x = %memory search"]),
+        ("%memory sea", ["%memory search"]),
+        ("x = %memory sea", ["x = %memory search"]),
         ("%memory get al", ["%memory get alice:tuesday", "%memory get alice:monday"]),
         ("x = %memory get alice:m", ["x = %memory get alice:monday"]),
         ("%memory search --us", ["%memory search --user"]),

@@ -314,6 +314,12 @@ def test_a_memory_without_history_says_how_to_get_one():
 # ---- who
 
 
+@pytest.fixture(autouse=True)
+def outside_of_cells() -> None:
+    """Notebooks that other tests have run in this process leave the number of their last cell."""
+    begin_cell(None)
+
+
 @pytest.mark.parametrize("place", [None, "file"])
 def test_both_faces_name_the_function_that_wrote(place, tmp_path):
     memory = MemoryPrimitive(place and f"file:{tmp_path / 'who.db'}", history=100)
