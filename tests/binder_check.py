@@ -292,8 +292,9 @@ def test_the_environment_is_small(image, capsys):
         for step in ("base", "requirements", "package"):
             size, seconds = image.sizes[step] / MEGABYTE, image.times[step]
             print(f"  {size:,.0f} MB after {step}, {seconds:.0f} s")
-    # The vectors and the tokenizer of the tutorial on finding take 45 MB of it, the packages of the doctor 40 MB.
-    assert image.sizes["package"] < 1_120 * MEGABYTE
+    # The vectors and the tokenizer of the tutorial on finding take 45 MB of it, the packages of the doctor 40 MB, and LangChain
+    # and LangGraph 80 MB.
+    assert image.sizes["package"] < 1_200 * MEGABYTE
     assert not [name for name in image.installed() if name.startswith(("torch", "nvidia", "cuda"))]
 
 
