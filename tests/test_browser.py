@@ -139,7 +139,8 @@ def test_the_tutorial_on_agents_runs_to_its_end_and_the_agent_remembers(page, la
     outputs = "\n".join(panel.locator(".jp-OutputArea").all_inner_texts())
     assert "bob - You have not told me." in outputs
     assert "You told me: I prefer trains to planes." in outputs  # after the restart
-    headings, *rows = read_table(panel.locator("table.dataframe", has_text="facts.budget"))
+    facts = page.locator("th", has_text="facts.budget")
+    headings, *rows = read_table(panel.locator("table.dataframe", has=facts))
     budgets = {row[headings.index("task")]: row[headings.index("facts.budget")] for row in rows}
     assert budgets == {"trip": "900 euros", "party": "150 euros"}
 

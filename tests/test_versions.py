@@ -98,6 +98,21 @@ def test_the_answer_as_of_an_instant_is_the_one_that_was_given_then(backend):
 
 
 @pytest.mark.backends(*KEEPERS)
+def test_what_is_done_to_a_restored_record_leaves_its_past_alone(backend):
+    clock = Clock()
+    memory = memory_on(backend, clock, max_size=4)
+    memory.add("a", {"text": "rain"})
+    deleted = memory.remove(["a"])
+    memory.undo(deleted)
+    before = clock()
+    clock.tick()
+    memory.touch(["a"], 5)
+    assert [r.expires_at for r in memory.records()] == [clock() + 5]
+    assert [r.expires_at for r in memory.records(as_of=before)] == [None]
+    assert [entry.expires_at for entry in deleted.removed] == [None]
+
+
+@pytest.mark.backends(*KEEPERS)
 def test_all_that_happens_to_a_record_is_in_its_log(backend):
     clock = Clock()
     memory = memory_on(backend, clock, max_size=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from copy import copy
 from heapq import heapify, heappop, heappush
 from math import inf
 from os import urandom
@@ -181,8 +182,9 @@ class OrderedEntries:
         taken = [there for entry in written if (there := self.same_write(entry))]
         for entry in taken:
             self.entries.pop(entry.key, None)
+        # Copies, since they may be touched: what the change and a history hold stays as it was.
         restored = [
-            entry
+            copy(entry)
             for entry in removed
             if entry.key not in self.entries
             and entry._recency <= newest
