@@ -159,6 +159,32 @@ def test_an_error_is_noted_by_its_kind_and_raised(memory):
     assert memory.sync.get("k") == {}
 
 
+def test_what_needs_no_plan_is_noted_as_well(memory):
+    with memory.trace() as traced:
+        memory.sync.add("k", {"text": "rain"})
+        asyncio.run(memory.get("k"))
+        memory.sync.get("nobody")
+        with pytest.raises(InvalidArgument):
+            memory.sync.get("")
+    assert seen(traced) == [("add", 1, 0), ("get", 1, 0), ("get", 0, 1), ("get", 0, 0)]
+    assert [each.about for each in traced.operations] == ["k", "k", "nobody", ""]
+    assert [each.error for each in traced.operations] == [None, None, None, "InvalidArgument"]
+    assert [each.keys for each in traced.operations] == [("k",), ("k",), (), ()]
+    assert all(each.called_by.startswith("test_what_needs") for each in traced.operations[2:])
+
+
+def test_a_verb_that_has_to_wait_after_all_is_noted_once(tmp_path):
+    memory = MemoryPrimitive(f"file:{tmp_path / 'traced.db'}", durability="memory")
+    other = MemoryPrimitive(f"file:{tmp_path / 'traced.db'}", durability="memory")
+    with memory.trace() as traced:
+        for n in range(3):
+            memory.sync.add("k", {"n": n})
+            other.sync.add("k", {"n": -n})  # so that the memory has to look at the file again
+            assert memory.sync.get("k") == {"n": -n}
+    assert [each.verb for each in traced.operations] == 3 * ["add", "get"]
+    assert [each.records for each in traced.operations] == 6 * [1]
+
+
 # ---- several at once
 
 

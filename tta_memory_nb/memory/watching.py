@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..stores.plan import Plan
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .verbs.common import Watch
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 class Watched(Protocol):
@@ -36,6 +37,27 @@ class Watches:
         for watch in self.watches:
             plan = watch(verb, plan, *args, **kwargs)
         return plan
+
+
+def shortcut_under(
+    watch: Watch | None, verb: str, shortcut: Callable[[P], T] | None
+) -> Callable[[P], T] | None:
+    """Returns how to take the shortcut of a store for a verb while a memory is watched.
+
+    Args:
+        watch: ``memory.watch``.
+        verb: name of the verb.
+        shortcut: of the store; None if it has none.
+
+    Returns:
+        The shortcut itself without a watch. With one, what the watch makes of it by a method ``shortcut``; None if it has no
+        such method, so that it sees the plan of the verb.
+    """
+    if watch is None or shortcut is None:
+        return shortcut
+    seen: Callable[[str, Callable[[P], T]], Callable[[P], T]] | None
+    seen = getattr(watch, "shortcut", None)
+    return None if seen is None else seen(verb, shortcut)
 
 
 def watches_of(watch: Watch | None) -> Iterator[Watch]:

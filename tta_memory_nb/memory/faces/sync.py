@@ -19,6 +19,7 @@ from ..verbs import Verbs
 from ..verbs.common import kept_up
 from ..verbs.records import entry_for, value_of
 from ..verbs.search import search_for, values_of
+from ..watching import shortcut_under
 from .attributes import Attributes
 from .methods import documented_by, given, result_of, shortcut, shown_as, watched_batches
 
@@ -74,14 +75,13 @@ class SyncMemory(Attributes):
         sliding: bool = False,
         anyway: bool = False,
     ) -> None:
-        if (
-            self._write_now is not None
-            and not self._beside.tombstone_changes
-            and self._verbs.watch is None
-            and self._verbs.upkeep is None
-        ):
+        verbs = self._verbs
+        write = self._write_now
+        if verbs.watch is not None:
+            write = shortcut_under(verbs.watch, "add", write)
+        if write is not None and verbs.upkeep is None and not self._beside.tombstone_changes:
             try:
-                self._write_now(entry_for(key, value, ttl, self._verbs.clock(), sliding))
+                write(entry_for(key, value, ttl, verbs.clock(), sliding))
                 return
             except NotNow:
                 pass
@@ -93,9 +93,12 @@ class SyncMemory(Attributes):
     ) -> dict[str, Any] | None:
         if as_of is not None:
             return self._get(key, as_of=as_of)
-        if self._read_now is not None and self._verbs.watch is None:
+        read = self._read_now
+        if self._verbs.watch is not None:
+            read = shortcut_under(self._verbs.watch, "get", read)
+        if read is not None:
             try:
-                return value_of(self._read_now(key))
+                return value_of(read(key))
             except NotNow:
                 pass
         return self._get(key)

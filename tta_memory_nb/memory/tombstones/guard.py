@@ -15,6 +15,7 @@ from ...filters import Filters
 from ...search.request import Search
 from ...stores.base import Change, Clock, Store
 from ...stores.expecting import Expected
+from ...stores.local import Local
 from ...stores.plan import Plan
 from ...times import shown_instant
 from ..companions import Companions, ask
@@ -75,11 +76,18 @@ class Guard:
         if hasattr(type(store), "tombstones_token"):
             kept: Any = store
             self._token, self._note = kept.tombstones_token, kept.note_tombstones
+        # Of records in this process, it is known at once whether there ever was a tombstone.
+        self._beside = store.fallback if type(store) is Local else None
         self.set_aside_last: str | None = None
         self._lock = RLock()
         self._known: object = None
         self._listed = Listed()
         self._salt = b""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing can be refused, as far as that is known without a plan."""
+        return self._token is None or not (self._beside is None or self._beside.tombstone_changes)
 
     # ---- writes
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
 from itertools import takewhile
 from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
+from ...entry import Entry
 from ...errors import InvalidArgument
 from ...search.request import whole_number
+from ...stores.base import NotNow
 from ...stores.plan import Plan
 from ..faces.attributes import MOST_OPERATIONS, Attributes
 from ..watching import add_watch, remove_watch, watches_of
 from .callers import caller_of
 from .cells import ASIDE, Cell, current_cell, task_name
 from .counting import counted
-from .operation import CURRENT, KINDS, Operation
+from .operation import CURRENT, KINDS, Kind, Operation
 from .tap import Tap, tap_of
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     import pandas as pd
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from ..verbs.common import CommonVerbs
 
 T = TypeVar("T")
+S = TypeVar("S")
+R = TypeVar("R")
 
 _MOST_HELD = 64 * 2**20  # bytes of keys and values
 _LONGEST = 200  # characters of a key or a query
@@ -246,18 +250,61 @@ class Watcher:
 
     def __call__(self, verb: str, plan: Plan[T], /, *args: Any, **kwargs: Any) -> Plan[T]:
         """Returns a plan that does the same and is noted."""
-        cell = current_cell()
-        kind = KINDS.get(verb, "other")
+        cell, kind = current_cell(), KINDS.get(verb, "other")
         if cell is ASIDE or kind is None:
             return plan
         first = args[0] if args else next(iter(kwargs.values())) if kwargs else None
         about, asked = None, 1
         if isinstance(first, str):
-            about = first if len(first) <= _LONGEST else first[:_LONGEST]
+            about = first[:_LONGEST]
         elif verb in _OF_KEYS:
             asked = len(first) if isinstance(first, Sized) else 0
+        frame = sys._getframe(1)  # noqa: SLF001  inspect's own way takes a hundred times as long
+        return self._noted(self._begun(verb, kind, about, cell, frame), plan, asked)
+
+    def shortcut(self, verb: str, call: Callable[[S], R]) -> Callable[[S], R]:
+        """Returns a shortcut of the store that does the same and is noted, in half the time of a plan.
+
+        Args:
+            verb: ``"add"`` or ``"get"``.
+            call: takes an entry to write, or a key, of which it returns the entry or None.
+        """
+        cell, kind = current_cell(), KINDS[verb]
+        if cell is ASIDE or kind is None:
+            return call
+
+        def noted(subject: S) -> R:
+            written = subject if isinstance(subject, Entry) else None
+            about = subject if written is None else written.key
+            text = about[:_LONGEST] if isinstance(about, str) else None
+            frame = sys._getframe(1)  # noqa: SLF001  as above
+            operation = self._begun(verb, kind, text, cell, frame)
+            is_done = True
+            try:
+                result = call(subject)
+                found = result if written is None else written
+                if isinstance(found, Entry):
+                    operation.entries = (found,)
+                return result
+            except NotNow:  # its plan comes next, and is noted
+                is_done = False
+                raise
+            except BaseException as error:
+                operation.error = type(error).__name__
+                raise
+            finally:
+                if is_done:
+                    if cell is not None:
+                        cell.begin(operation.began)
+                    self._ended(operation, 1)
+
+        return noted
+
+    def _begun(
+        self, verb: str, kind: Kind, about: str | None, cell: Cell | None, frame: FrameType
+    ) -> Operation:
         task = task_name()
-        operation = Operation(
+        return Operation(
             id(self.verbs),
             self._namespace,
             verb,
@@ -265,18 +312,24 @@ class Watcher:
             about,
             cell,
             task if cell is None or task != cell.task else "",
-            caller_of(sys._getframe(1)),  # noqa: SLF001  inspect's own way takes a hundred times as long
+            caller_of(frame),
             self.verbs.clock(),
             perf_counter(),
         )
-        return self._noted(operation, plan, asked)
+
+    def _ended(self, operation: Operation, asked: int) -> None:
+        ended = perf_counter()
+        operation.seconds = ended - operation.began
+        operation.settle(asked)
+        self.trace.note(operation)
+        if operation.cell is not None:
+            operation.cell.end(operation, ended)
 
     def _noted(self, operation: Operation, plan: Plan[T], asked: int) -> Plan[T]:
         before = CURRENT.get()
         CURRENT.set(operation)
-        cell = operation.cell
-        if cell is not None:
-            cell.begin(operation.began)
+        if operation.cell is not None:
+            operation.cell.begin(operation.began)
         try:
             result = yield from plan
             if operation.verb in _NARROWED:
@@ -286,14 +339,9 @@ class Watcher:
             operation.error = type(error).__name__
             raise
         finally:
-            ended = perf_counter()
             # No token: a plan that is given up may be closed in another context than it began in.
             CURRENT.set(before)
-            operation.seconds = ended - operation.began
-            operation.settle(asked)
-            self.trace.note(operation)
-            if cell is not None:
-                cell.end(operation, ended)
+            self._ended(operation, asked)
 
 
 class Reads(NamedTuple):
