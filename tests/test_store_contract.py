@@ -565,6 +565,18 @@ def test_an_expired_record_is_not_exported(memory, clock, tmp_path):
     assert '"rain"' not in (tmp_path / "out.jsonl").read_text("utf-8")
 
 
+def test_expired_records_are_counted(memory, clock):
+    memory.add_many({"a": {}, "b": {}}, ttl=10)
+    memory.add("stays", {})
+    assert (memory.size(), memory.expired) == (3, 0)
+    clock.tick(10)
+    assert (memory.size(), memory.expired) == (1, 2)
+    memory.add("c", {}, ttl=5)
+    clock.tick(5)
+    memory.add("d", {})
+    assert (memory.size(), memory.expired) == (2, 3)
+
+
 def test_an_expired_record_takes_no_other_with_it(memory, clock):
     memory.add("a", {"n": 1}, ttl=10)
     memory.add("b", {"n": 2}, ttl=20)

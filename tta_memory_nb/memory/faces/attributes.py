@@ -101,7 +101,10 @@ class Attributes(NotCopied):
 
     @property
     def expired(self) -> int | None:
-        """How many records have expired since the start; None on a server and in a file, which do not count them."""
+        """How many records have expired since the start; None where the store does not count them.
+
+        On a server this is what `size` has seen last, and in a file it is about the records that this process knew.
+        """
         counted: int | None = getattr(self._store, "expired", None)
         return counted
 

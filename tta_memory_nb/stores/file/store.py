@@ -84,6 +84,11 @@ class FileStore(Transactions):
         """How many records have been evicted since the file was made."""
         return self._records.evictions
 
+    @property
+    def expired(self) -> int:
+        """How many records have expired that this process knew."""
+        return self._records.expired
+
     def is_on_server(self) -> bool:
         """Returns False: there is no server."""
         return False

@@ -43,6 +43,7 @@ class NamespaceCommands(Calls):
     Attributes:
         max_size: the capacity of the namespace as it was seen last; None for no limit.
         evictions: how many records the server has evicted, as it was seen last.
+        expired: how many records have expired on the server, as it was seen last.
         promised: what the server has said last of what it promises.
         promised_at: when that was, in Unix seconds; None if it was not asked.
     """
@@ -52,7 +53,7 @@ class NamespaceCommands(Calls):
     ) -> None:
         super().__init__(namespace, replicas, clock, timeout)
         self.max_size: int | None = None
-        self.evictions = 0
+        self.evictions = self.expired = 0
         self.promised = UNKNOWN
         self.promised_at: float | None = None
 
@@ -113,6 +114,7 @@ class NamespaceCommands(Calls):
 
     def _has_told(self, reply: Any) -> Any:
         self.evictions = reply[2]
+        self.expired = reply[-2] + reply[-1]
         self.max_size = None if reply[3] < 0 else reply[3]
         return reply
 

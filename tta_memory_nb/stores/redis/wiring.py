@@ -155,6 +155,11 @@ class Wiring(NotCopied):
         return self.commands.evictions
 
     @property
+    def expired(self) -> int:
+        """How many records have expired since the start, as the server was seen last."""
+        return self.commands.expired
+
+    @property
     def backend(self) -> str:
         """Name of what the records are on now, which is ``"redis"``, or in an outage ``"in-memory"``."""
         return "redis" if self.is_on_server() else "in-memory"

@@ -187,7 +187,10 @@ local function sweep(most)
       tombstones[#tombstones + 1] = pack('>BddddI4', 1, 0, updated_of(blob), 0, first + i, 0)
     end
   end
-  if #tombstones > 0 then call('HSET', VALUES, unpack(tombstones)) end
+  if #tombstones > 0 then
+    call('HSET', VALUES, unpack(tombstones))
+    call('HINCRBY', META, 'expired', #tombstones / 2)
+  end
   return #keys
 end
 
