@@ -1,17 +1,26 @@
 """Runs the tests of LangGraph's own stores against `TTAStore`.
 
     python -m pip install pytest-mock langgraph-checkpoint-sqlite langgraph-checkpoint-postgres psycopg-binary
-    python tools/langgraph_suites.py [--url redis://localhost:6379] [FOLDER]
+    python tools/langgraph_suites.py [--url redis://localhost:6379] [--redis CLONE] [FOLDER]
 
 Their tests come from PyPI, in the source distributions, and are not part of this repository. FOLDER has these unpacked; without it,
 pip downloads them. Each of their stores is replaced, before a test imports it, by one over a new memory; with ``--url`` over a new namespace of
 that server. It prints how many tests pass, and which do not.
+
+The source distribution of langgraph-checkpoint-redis has no tests. To run these as well, install that package and clone them:
+
+    python -m pip install langgraph-checkpoint-redis
+    git clone https://github.com/redis-developer/langgraph-redis
+    python tools/langgraph_suites.py --redis langgraph-redis
+
+Their conftest.py, which starts a server in a container, is left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import os
 import re
 import subprocess
@@ -19,16 +28,22 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+import pytest
+
+REDIS = "langgraph-checkpoint-redis"
+"""The package whose tests are in a clone only."""
+
 SUITES = {
     "langgraph-checkpoint": ("test_store.py",),
     "langgraph-checkpoint-sqlite": ("test_store.py", "test_async_store.py", "test_ttl.py"),
     "langgraph-checkpoint-postgres": ("test_store.py", "test_async_store.py"),
+    REDIS: ("test_store.py", "test_async_store.py"),
 }
 """Package -> files of tests of a store."""
 
@@ -50,14 +65,20 @@ def unpacked(package: str, folder: Path) -> Path:
     raise SystemExit(f"{package}: its source distribution has no folder of its own")
 
 
-def run(package: str, folder: Path) -> tuple[int, int]:
-    """Runs the tests of a package; returns how many have passed, and how many there were."""
-    root = unpacked(package, folder)
+def run(package: str, root: Path) -> tuple[int, int]:
+    """Runs the tests of a package; returns how many have passed, and how many there were.
+
+    Args:
+        package: whose tests.
+        root: the folder that has its tests in ``tests``.
+    """
     (root / "pytest.ini").write_text(
         "[pytest]\nasyncio_mode = auto\npythonpath = .\nmarkers = flaky\n"
     )
     files = [f"tests/{name}" for name in SUITES[package]]
-    options = ("-q", "--tb=line", "-ra", "-p", "no:cacheprovider", "-p", "langgraph_suites")
+    options = ["-q", "--tb=line", "-ra", "-p", "no:cacheprovider", "-p", "langgraph_suites"]
+    if package == REDIS:
+        options.append("--noconftest")
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *files],
         cwd=root,
@@ -74,16 +95,21 @@ def run(package: str, folder: Path) -> tuple[int, int]:
 
 # ---- the plugin of pytest
 
+numbers = count()
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """Returns an address that no other test has, and that leads to no server, which a test might clear."""
+    return f"redis://suites.invalid/{next(numbers)}"
+
 
 def replace_stores() -> None:
     """Puts a store over a memory in the place of each store of LangGraph that is installed."""
-    import langgraph.store.memory
-
     from tta_memory_nb import MemoryPrimitive
     from tta_memory_nb.integrations.langgraph import TTAStore
 
     memories: dict[str, MemoryPrimitive] = {}
-    numbers = count()
     url = os.environ.get(URL)
 
     def memory_of(address: str) -> MemoryPrimitive:
@@ -98,12 +124,14 @@ def replace_stores() -> None:
         MIGRATIONS: tuple[str, ...] = ()
 
         def __init__(
-            self, address: str = ":memory:", *, index: Any = None, ttl: Any = None
+            self, address: Any = ":memory:", *, index: Any = None, ttl: Any = None
         ) -> None:
+            if not isinstance(address, str):  # a client of a server
+                address = ":memory:"
             index = dict(index or {})
             if "text_fields" in index:
                 index["fields"] = index.pop("text_fields")
-            for name in ("distance_type", "ann_index_config"):
+            for name in ("distance_type", "ann_index_config", "vector_storage_type"):
                 index.pop(name, None)
             super().__init__(memory_of(address), index=index or None, ttl=ttl)
 
@@ -149,22 +177,20 @@ def replace_stores() -> None:
                 options.pop(name, None)
             yield cls(address, **options)
 
-    vars(langgraph.store.memory).update(InMemoryStore=Store)
-    try:
-        import langgraph.store.sqlite
-        import langgraph.store.sqlite.aio
-    except ImportError:
-        pass
-    else:
-        for module in (langgraph.store.sqlite, langgraph.store.sqlite.aio):
-            vars(module).update(SqliteStore=Store, AsyncSqliteStore=AsyncStore)
-    try:
-        import langgraph.store.postgres
-        import psycopg
-    except ImportError:
-        return
-    vars(langgraph.store.postgres).update(PostgresStore=Store, AsyncPostgresStore=AsyncStore)
-    vars(psycopg).update(Connection=NoDatabase, AsyncConnection=NoDatabase)
+    sqlite = {"SqliteStore": Store, "AsyncSqliteStore": AsyncStore}
+    redis = {"RedisStore": Store, "AsyncRedisStore": AsyncStore}
+    replaced: dict[str, dict[str, type]] = {
+        "langgraph.store.memory": {"InMemoryStore": Store},
+        "langgraph.store.sqlite": sqlite,
+        "langgraph.store.sqlite.aio": sqlite,
+        "langgraph.store.postgres": {"PostgresStore": Store, "AsyncPostgresStore": AsyncStore},
+        "psycopg": {"Connection": NoDatabase, "AsyncConnection": NoDatabase},
+        "langgraph.store.redis": redis,
+        "langgraph.store.redis.aio": redis,
+    }
+    for module, classes in replaced.items():
+        with suppress(ImportError):
+            vars(importlib.import_module(module)).update(classes)
 
 
 class NoDatabase(MagicMock):
@@ -191,12 +217,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", help="with the unpacked distributions")
     parser.add_argument("--url", help="of a server")
+    parser.add_argument("--redis", type=Path, metavar="CLONE", help="of langgraph-redis")
     options = parser.parse_args()
     if options.url:
         os.environ[URL] = options.url
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.folder or Path(temporary)).resolve()
-        rows = [(package, *run(package, folder)) for package in SUITES]
+        roots = {package: unpacked(package, folder) for package in SUITES if package != REDIS}
+        if options.redis:
+            roots[REDIS] = options.redis.resolve()
+        rows = [(package, *run(package, root)) for package, root in roots.items()]
     for package, passed, total in rows:
         print(f"{package:32} {passed:4} of {total}")
 
