@@ -42,7 +42,9 @@ def configured(server: Server, name: str, value: str) -> Iterator[None]:
 
 
 def is_large(command: Sequence[bytes]) -> bool:
-    return sum(map(len, command)) > 25_000
+    """Whether a command carries much; the text of a script, which a server is sent once, does not count."""
+    carried = command[2:] if command[0] == b"EVAL" else command
+    return sum(map(len, carried)) > 25_000
 
 
 def refused(memory: MemoryPrimitive) -> dict[str, Any]:
