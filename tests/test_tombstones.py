@@ -17,7 +17,7 @@ from tta_memory_nb.memory.tombstones.fingerprint import HASHES, fingerprint_of, 
 from tta_memory_nb.memory.tombstones.sketches import Sketches
 
 VIOLIN = {"text": "My sister Anna plays the violin in the city orchestra every Friday", "mood": 3}
-LIKE_IT = {"note": "In the city orchestra, my sister Anna plays the violin each FRIDAY!"}
+LIKE_IT = {"note": "In the city orchestra, my sister Anna plays the violin every FRIDAY!"}
 OTHER = {"text": "My brother Tom repairs old bicycles in a workshop near the harbour"}
 
 
