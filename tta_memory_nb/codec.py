@@ -54,7 +54,8 @@ _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 # Chosen by measurement; see `benchmarks/cache.py`.
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
+decode = msgspec.json.Decoder().decode
+"""Decodes JSON that is UTF-8; `from_json` takes text as well, which costs a call more."""
 
 _encode_slowly = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -137,7 +138,7 @@ def to_json(plain: Any) -> str:
 
 def from_json(text: Snapshot) -> dict[str, Any]:
     """Returns a fresh value, decoded from text that `snapshot` or `to_json` has written."""
-    value: dict[str, Any] = _decode(text) if type(text) is bytes else json.loads(text)
+    value: dict[str, Any] = decode(text) if type(text) is bytes else json.loads(text)
     return value
 
 
@@ -160,13 +161,13 @@ def reader_of(names: tuple[str, ...]) -> Callable[[Snapshot], dict[str, Any]]:
         rename=attributes,
         gc=False,
     )
-    decode = msgspec.json.Decoder(shape).decode
+    decode_shape = msgspec.json.Decoder(shape).decode
     pairs = tuple(attributes.items())
 
     def read(text: Snapshot) -> dict[str, Any]:
         if type(text) is not bytes:
             return from_json(text)
-        found = decode(text)
+        found = decode_shape(text)
         return {
             name: value
             for attribute, name in pairs

@@ -188,7 +188,8 @@ def new_entry(
         InvalidArgument: the key is no non-empty text.
         NotStorable: the value holds what JSON cannot hold.
     """
-    key = check_key(key)
+    if type(key) is not str or not key:  # the call takes a twentieth of the time of an add
+        key = check_key(key)
     entry = Entry(key, snapshot(value, name), None, now, None if ttl is None else now + ttl)
     if sliding:
         if ttl is None:

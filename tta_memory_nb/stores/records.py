@@ -302,7 +302,10 @@ class Records(OrderedEntries):
             if self._expiries or self._reads:
                 self.settle(now)
             if limit is not None or not search.filters.where or mode != "keyword":
-                return self._steadily(self.indexes.find, query, mode, limit)
+                try:
+                    return self.indexes.find(self.entries, query, mode, limit)
+                except RuntimeError:  # as in `_steadily`, whose call takes a fiftieth of the time
+                    return self.indexes.find(self.entries.copy(), query, mode, limit)
             # Conditions decode values, which takes time: other threads need not wait for that.
             candidates = self._steadily(self.indexes.candidates, query, mode)
         return hits_of(filter(query.test(), candidates), query)

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from langgraph.store.base import (
+    NOT_PROVIDED,
     BaseStore,
     GetOp,
     Item,
     ListNamespacesOp,
     MatchCondition,
+    NotProvided,
     Op,
     PutOp,
     Result,
@@ -142,6 +144,40 @@ class TTAStore(BaseStore):
                 found = self._read_now(key_of(namespace, key))
                 return None if found is None else _item(found, namespace, key)
         return super().get(namespace, key, refresh_ttl=refresh_ttl)
+
+    def put(
+        self,
+        namespace: Namespace,
+        key: str,
+        value: Mapping[str, Any],
+        index: Literal[False] | list[str] | None = None,
+        *,
+        ttl: float | NotProvided | None = NOT_PROVIDED,
+    ) -> None:
+        """Writes an item, in place of one that has the same key.
+
+        Args:
+            namespace: of the item.
+            key: of the item.
+            value: a JSON object.
+            index: which fields are embedded; None for those that the store was made with, False for none.
+            ttl: minutes to live; without it, what the store was made with.
+
+        Raises:
+            InvalidNamespaceError: no label, the first one is ``"langgraph"``, or as `batch`.
+            InvalidArgument: the time to live, the index.
+            NotStorable: a value that JSON cannot hold.
+        """
+        if not namespace or namespace[0] == "langgraph" or value is None:
+            # What LangGraph refuses, and deletes.
+            super().put(namespace, key, value, index, ttl=ttl)
+            return
+        # A batch and its plan take a fifth of the time of a write to a server on this machine.
+        if isinstance(ttl, NotProvided):
+            ttl = (self.ttl_config or {}).get("default_ttl")
+        op = PutOp(namespace, str(key), value, index, ttl)
+        record, kept, seconds, sliding = self._write(key_of(namespace, op.key), op)
+        self.memory.sync.add(record, kept, seconds, sliding=sliding)
 
     # ---- what is done, written once for both
 

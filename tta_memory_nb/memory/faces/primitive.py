@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Un
 
 from ...embedders.base import EmbedderLike
 from ...errors import InvalidArgument, brief
+from ...entry import new_entry
 from ...filters import FilterArgs
 from ...record import DEFAULT_NAMESPACE, MemoryRecord
 from ...search.indexes import check_mode
@@ -20,14 +21,14 @@ from ...stores.memory import InMemoryStore
 from ...stores.opening import Settings, open_store
 from ...stores.plan import Plan, let_others_run
 from ...summarizers.base import SummarizerLike, check_summarizer
-from ...times import Duration, Instant
+from ...times import Duration, Instant, duration
 from ..companions import Companions
 from ..meaning import BY_MEANING, Meanings
 from ..tombstones.guard import Guard
 from ..tombstones.tombstone import TombstonePolicy
 from ..verbs import Verbs
 from ..verbs.common import kept_up, spell_out_filters
-from ..verbs.records import entry_for, value_of
+from ..verbs.records import value_of
 from ..verbs.search import search_for, values_of
 from ..watching import shortcut_under
 from .attributes import Attributes
@@ -279,7 +280,8 @@ class MemoryPrimitive(Attributes):
             write = shortcut_under(verbs.watch, "add", write)
         if write is not None and verbs.upkeep is None and not self._beside.tombstone_changes:
             try:
-                write(entry_for(key, value, ttl, verbs.clock(), sliding))
+                seconds = None if ttl is None else duration(ttl)
+                write(new_entry(key, value, verbs.clock(), seconds, sliding=sliding))
                 return
             except NotNow:
                 pass

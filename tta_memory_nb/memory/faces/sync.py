@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
-from ...entry import Entry
+from ...entry import Entry, new_entry
 from ...filters import FilterArgs
 from ...record import MemoryRecord
 from ...search.request import Hit, Search, SearchMode
 from ...stores.base import NotNow, Store
 from ...stores.memory import InMemoryStore
 from ...stores.plan import Plan
-from ...times import Duration, Instant
+from ...times import Duration, Instant, duration
 from ..meaning import BY_MEANING
 from ..verbs import Verbs
 from ..verbs.common import kept_up
-from ..verbs.records import entry_for, value_of
+from ..verbs.records import value_of
 from ..verbs.search import search_for, values_of
 from ..watching import shortcut_under
 from .attributes import Attributes
@@ -81,7 +81,8 @@ class SyncMemory(Attributes):
             write = shortcut_under(verbs.watch, "add", write)
         if write is not None and verbs.upkeep is None and not self._beside.tombstone_changes:
             try:
-                write(entry_for(key, value, ttl, verbs.clock(), sliding))
+                seconds = None if ttl is None else duration(ttl)
+                write(new_entry(key, value, verbs.clock(), seconds, sliding=sliding))
                 return
             except NotNow:
                 pass

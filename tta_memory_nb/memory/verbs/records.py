@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...codec import from_json
+from ...codec import decode, from_json
 from ...entry import Entry, Unreadable, new_entry
 from ...keys import check_key
 from ...record import MemoryRecord
@@ -50,7 +50,8 @@ class RecordVerbs(CommonVerbs):
             Tombstoned: the value says what was deleted for good. With ``tombstones="quarantine"`` it is put into
                 quarantine in place of that.
         """
-        entry = entry_for(key, value, ttl, self.clock(), sliding)
+        seconds = None if ttl is None else duration(ttl)
+        entry = new_entry(key, value, self.clock(), seconds, sliding=sliding)
         guard = self.guard
         # Each plan within a plan takes time, and most memories have no tombstones.
         return guard.store.write(entry) if guard.is_idle else guard.write(entry, anyway)
@@ -215,16 +216,14 @@ class RecordVerbs(CommonVerbs):
         return self._store.fetch(listed(keys))
 
 
-def entry_for(
-    key: str, value: dict[str, Any], ttl: Duration | None, now: float, sliding: bool = False
-) -> Entry:
-    """Returns what `RecordVerbs.add` writes to the store, checked."""
-    return new_entry(key, value, now, None if ttl is None else duration(ttl), sliding=sliding)
-
-
 def value_of(entry: Entry | None) -> dict[str, Any] | None:
     """Returns what `RecordVerbs.get` makes of what the store has read."""
-    return None if entry is None else from_json(entry.text)
+    if entry is None:
+        return None
+    text = entry.text
+    # A call of `from_json` takes a tenth of the time of a get.
+    value: dict[str, Any] = decode(text) if type(text) is bytes else from_json(text)
+    return value
 
 
 def _readable(entry: Entry) -> Entry:

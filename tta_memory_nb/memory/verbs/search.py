@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ...codec import from_json
+from ...codec import decode, from_json
 from ...filters import FilterArgs
 from ...keys import check_key
 from ...record import MemoryRecord
@@ -260,4 +260,6 @@ def search_for(
 
 def values_of(hits: Iterable[Hit]) -> list[dict[str, Any]]:
     """Returns what `SearchVerbs.search` makes of what the store has found."""
-    return [from_json(hit.entry.text) for hit in hits]
+    # Calls of `from_json` would take a twentieth of the time of a search for frequent text.
+    texts = [hit.entry.text for hit in hits]
+    return [decode(text) if type(text) is bytes else from_json(text) for text in texts]

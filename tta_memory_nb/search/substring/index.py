@@ -85,15 +85,15 @@ class SubstringIndex:
 
     def find(self, entries: Entries, query: Query, limit: int | None) -> list[Hit]:
         """Returns the newest hits, newest first; all of them when the limit is None."""
-        matches = query.test()
         serves = query.is_narrow and self._serves(entries)
         excludes_unindexed = False
         if serves and 0 < len(self._unindexed) <= FEW and query.needle:
             self._update(entries)
             excludes_unindexed = self._unindexed.exclude(query.needle)
-        found, last = self._walk(entries, query, matches, limit, serves, excludes_unindexed)
+        found, last = self._walk(entries, query, limit, serves, excludes_unindexed)
         if last is None:
             return hits_of(found, query)
+        matches = query.test()
         self._update(entries)
         wanted = None if limit is None else limit - len(found)
         more: list[Entry] = []
@@ -151,7 +151,6 @@ class SubstringIndex:
         self,
         entries: Entries,
         query: Query,
-        matches: Test,
         limit: int | None,
         serves: bool,
         excludes_unindexed: bool,
@@ -161,7 +160,6 @@ class SubstringIndex:
         Args:
             entries: all entries.
             query: what is looked for.
-            matches: says whether an entry matches.
             limit: how many are wanted.
             serves: whether the columns can find the others.
             excludes_unindexed: whether entries without a column are known not to match.
@@ -173,10 +171,16 @@ class SubstringIndex:
         found: list[Entry] = []
         pause = _PRESCAN if serves else inf
         # Without filters, the comparison takes less time than the call of a function that makes it.
-        text = query.needle.utf8 if query.needle and query.accepts is None else None
+        text, matches = b"", None
+        if query.needle and query.accepts is None:
+            text = query.needle.utf8
+        else:
+            matches = query.test()
         for scanned, entry in enumerate(reversed(entries.values()), start=1):
             if not (excludes_unindexed and entry._column < 0) and (
-                matches(entry) if text is None else text in (entry._folded or entry._searchable())
+                text in (entry._folded or entry._searchable())
+                if matches is None
+                else matches(entry)
             ):
                 found.append(entry)
                 if len(found) == limit:
