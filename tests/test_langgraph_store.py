@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import (
+    BaseStore,
     GetOp,
     InvalidNamespaceError,
     ListNamespacesOp,
@@ -291,6 +292,39 @@ def test_bad_input_is_refused_and_changes_nothing(store, op, message):
 
 
 @pytest.mark.backends("in-memory")
+@pytest.mark.parametrize(
+    ("namespace", "value", "options"),
+    [
+        (("users", "ana"), {"text": "no peanuts"}, {}),
+        (("users", "a/b"), {"langgraph_index": 1}, {"index": ["text"]}),
+        (("users",), {"n": 1}, {"index": False}),
+        (("users",), {"n": 1}, {"ttl": 3}),
+        (("users",), {"n": 1}, {"ttl": None}),
+        (("users",), None, {}),
+        ((), {"n": 1}, {}),
+        (("langgraph", "a"), {"n": 1}, {}),
+        (("a.b",), {"n": 1}, {}),
+        (("users",), {"n": 1}, {"ttl": 0}),
+        (("users",), {"n": {1, 2}}, {}),
+        (("users",), [1], {}),
+    ],
+)
+def test_a_put_does_what_langgraph_makes_of_it_with_a_batch(make, namespace, value, options):
+    def outcome(store, put):
+        store.put(("users",), "k", {"old": True})
+        try:
+            put(store, namespace, "k", value, **options)
+        except Exception as error:
+            raised = f"{type(error).__name__}: {error}"
+        else:
+            raised = None
+        entries = store.memory.sync.entries()
+        return raised, [(e.key, e.text, e.expires_at, e.sliding) for e in entries]
+
+    config = {"index": {"embed": colours, "fields": ["text"]}, "ttl": {"default_ttl": 5}}
+    assert outcome(make(**config), TTAStore.put) == outcome(make(**config), BaseStore.put)
+
+
 def test_a_memory_that_evicts_is_refused():
     with pytest.raises(InvalidArgument, match="so items would be lost"):
         TTAStore(MemoryPrimitive())

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from ...embedders.base import EmbedderLike
-from ...errors import InvalidArgument, brief
 from ...entry import new_entry
+from ...errors import InvalidArgument, brief
 from ...filters import FilterArgs
 from ...record import DEFAULT_NAMESPACE, MemoryRecord
 from ...search.indexes import check_mode

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from ...entry import Entry, recency
 from ..options import SearchOptions
-from ..query import Entries, Query, Test, hits_of, newest, used_since
+from ..query import Entries, Query, hits_of, newest, used_since
 from ..request import Hit
 from .unindexed import FEW, Unindexed
 
