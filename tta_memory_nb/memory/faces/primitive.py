@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Un
 
 from ...embedders.base import EmbedderLike
 from ...entry import new_entry
-from ...errors import InvalidArgument, brief
+from ...errors import InvalidArgument
 from ...filters import FilterArgs
 from ...record import DEFAULT_NAMESPACE, MemoryRecord
 from ...search.indexes import check_mode
-from ...search.options import DEFAULT_OPTIONS, SearchOptions, SearchWeights, check_weights
+from ...search.options import SearchWeights
 from ...search.request import SearchMode
 from ...stores.base import Clock, NotNow, OutagePolicy, Store
 from ...stores.history.bounds import HistoryLike
@@ -22,15 +22,14 @@ from ...stores.opening import Settings, open_store
 from ...stores.plan import Plan, let_others_run
 from ...summarizers.base import SummarizerLike, check_summarizer
 from ...times import Duration, Instant, duration
-from ..companions import Companions
 from ..meaning import BY_MEANING, Meanings
-from ..tombstones.guard import Guard
 from ..tombstones.tombstone import TombstonePolicy
 from ..verbs import Verbs
 from ..verbs.common import kept_up, spell_out_filters
 from ..verbs.records import value_of
 from ..verbs.search import search_for, values_of
 from ..watching import shortcut_under
+from .assembling import check_store, options_of, verbs_over
 from .attributes import Attributes
 from .methods import documented_by, given, result_of, shown_as, watched_batches
 from .sync import SyncMemory
@@ -159,7 +158,7 @@ class MemoryPrimitive(Attributes):
         if summarizer is not None:
             check_summarizer(summarizer)
         check_mode(default_mode, "default_mode")
-        options = _options(language, weights)
+        options = options_of(language, weights)
         settings = Settings(
             namespace=namespace,
             max_size=max_size,
@@ -175,7 +174,9 @@ class MemoryPrimitive(Attributes):
         )
         address = redis_url if enable_redis else None
         store = open_store(address, settings)
-        self._set_up(_verbs(store, clock, summarizer, default_mode, options, meanings, tombstones))
+        self._set_up(
+            verbs_over(store, clock, summarizer, default_mode, options, meanings, tombstones)
+        )
 
     @classmethod
     def over(
@@ -216,18 +217,13 @@ class MemoryPrimitive(Attributes):
         """
         if isinstance(store, InMemoryStore):
             store = Local(store)
-        lacking = [name for name in _VERBS_OF_A_STORE if not hasattr(store, name)]
-        if lacking:
-            raise InvalidArgument(
-                f"store={brief(store)}: it lacks {', '.join(lacking)}; give an object with the "
-                "verbs of tta_memory_nb.stores.base.Store"
-            )
+        check_store(store)
         if summarizer is not None:
             check_summarizer(summarizer)
         meanings = Meanings(embedder, embedder_timeout, clock)
-        options = _options(language, weights)
+        options = options_of(language, weights)
         return cls._of(
-            _verbs(store, clock, summarizer, default_mode, options, meanings, tombstones)
+            verbs_over(store, clock, summarizer, default_mode, options, meanings, tombstones)
         )
 
     @classmethod
@@ -434,38 +430,3 @@ class MemoryPrimitive(Attributes):
 def past_of(memory: MemoryPrimitive, instant: Instant) -> MemoryPrimitive:
     """Returns what `MemoryPrimitive.as_of` does, without ``await``."""
     return MemoryPrimitive._of(memory.store.runner.run(memory._verbs._past(instant)))  # noqa: SLF001  as `as_of` does
-
-
-_VERBS_OF_A_STORE = sorted(
-    name
-    for name in (*vars(Store), *Store.__annotations__)
-    if not name.startswith("_")
-    and name not in ("history", "keep_changes", "as_of", "forget_changes", "kept_changes")
-)
-
-
-def _verbs(
-    store: Store,
-    clock: Clock,
-    summarizer: SummarizerLike | None,
-    default_mode: SearchMode,
-    options: SearchOptions,
-    meanings: Meanings,
-    tombstones: TombstonePolicy,
-) -> Verbs:
-    """Returns the verbs of a memory. A store on a server counts by the clock of that server."""
-    clock = getattr(store, "clock", clock)
-    companions = Companions(store, clock)
-    guard = Guard(store, clock, companions, tombstones)
-    return Verbs(store, clock, summarizer, default_mode, options, meanings, companions, guard)
-
-
-def _options(language: str, weights: SearchWeights | None) -> SearchOptions:
-    """Returns what modes that rank are asked for, checked."""
-    if language != DEFAULT_OPTIONS.language:
-        from ...search.ranked.words import check_language  # imported here: compiles patterns
-
-        check_language(language)
-    if weights is None:
-        return SearchOptions(language=language)
-    return SearchOptions(language=language, weights=check_weights(weights))
