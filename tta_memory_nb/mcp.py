@@ -86,8 +86,8 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="python -m tta_memory_nb.mcp",
-        description="Serves a memory to agents by the Model Context Protocol. An agent can search and read it, and no more "
-        "unless it is told so here.",
+        description="Serves a memory to agents by the Model Context Protocol. An agent can only search and read it, "
+        "unless a flag allows more.",
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -80,7 +80,7 @@ def lasting(memory: MemoryPrimitive, evict: bool, loses: str) -> MemoryPrimitive
     if memory.max_size is not None and not evict:
         raise InvalidArgument(
             f"memory: it keeps at most {memory.max_size:,} records and evicts the others, so {loses} would be "
-            "lost without a word; make it with max_size=None, or allow that by evict=True"
+            "lost without any error; make it with max_size=None, or allow that by evict=True"
         )
     return memory
 

@@ -29,7 +29,7 @@ def serve(
 ) -> Reply:
     """Give agents the memory on screen, as tools of an MCP server on this machine.
 
-    Agents can search and read, and no more unless you say so. The server runs in the kernel until it is stopped. The command shows
+    Agents can only search and read, unless a flag allows more. The server runs in the kernel until it is stopped. The command shows
     what an MCP client has to be told; no password is in it. It needs the extra mcp.
 
       %memory serve
