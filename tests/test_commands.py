@@ -9,6 +9,7 @@ import pytest
 from backends import Clock, on_a_stand_in
 
 from tta_memory_nb import GoldenSet, InvalidArgument, MemoryPrimitive, NotStorable
+from tta_memory_nb.frames import frame_text
 from tta_memory_nb.notebook import commands
 from tta_memory_nb.notebook.commands import (
     COMMANDS,
@@ -289,6 +290,17 @@ def test_a_search_in_quotes_that_finds_nothing_explains_itself(nb):
     assert first.startswith("0 records matching '\"rain\"', in ")
     assert first.endswith("; the quotes are part of the words, so they were searched for as well")
     assert second == "  all of it is searched for as one text; alone, 'rain' is in 2 records"
+
+
+def test_a_question_in_quotes_that_finds_nothing_is_offered_without_them(nb):
+    reply = searching.search(nb, '"how much does it rain"', mode="ranked")
+    first, *_, last = reply.text.split("\n")
+    assert first.endswith("; words in quotes are searched for as one phrase")
+    assert last.startswith("  without the quotes, --mode ranked finds ")
+    assert last.endswith(": %memory search --mode ranked how much does it rain")
+    assert frame_text(reply.value).startswith('No record matches “"how much does it rain"”.')
+    explained = searching.search(nb, "umbrella", mode="ranked", explain=True)
+    assert frame_text(explained.value) == "No record matches. Try other words."
 
 
 def after_nothing(nb: Notebook, query: str, **filters: Any) -> list[str]:

@@ -320,6 +320,34 @@ def test_an_extract_keeps_what_is_said_with_its_date_and_speaker():
     ]
 
 
+def test_an_extract_never_keeps_what_was_taken_back_later():
+    said = [
+        ("Ana", "The rent is 900 euros."),
+        ("Ben", "The rent is 800 euros."),
+        ("Ana", "I live with Tom, and I don't smoke."),
+        ("Ana", "The rent is 950 euros."),
+        ("Ana", "I live with Tom, and I do smoke!"),
+        ("Ana", "Bob likes green tea."),
+        ("Ana", "Bob does not like green tea any more."),
+        ("Ana", "It was 5 in 2023."),
+    ]
+    records = [turn(number, *each) for number, each in enumerate(said)]
+    text = Extractive(share=1)(records)
+    assert [number for number in ("900", "950", "800") if number in text] == ["950", "800"]
+    assert "don't smoke" not in text
+    assert "I do smoke" in text
+    assert "likes green" not in text
+    assert "not like green tea" in text
+    # Also where the earlier one is in a summary already.
+    earlier = MemoryRecord(
+        "a:summary",
+        {"type": "summary", "text": Extractive(share=1)(records[:2]), "sources": []},
+        created_at=0,
+        updated_at=0,
+    )
+    assert "900" not in Extractive(share=1)([earlier, *records[3:]])
+
+
 def test_an_extract_has_its_share_of_words_and_never_more_than_the_most():
     whole = Extractive(share=1)(TALK)
     assert "Biscuit" in whole

@@ -127,6 +127,8 @@ def _nothing(frame: pd.DataFrame) -> str:
     if query:
         shown = harmless(query if len(query) <= _MOST_OF_QUERY else f"{query[:_MOST_OF_QUERY]}…")
         return f"No record matches “{shown}”. Try fewer words, or a part of a word."
+    if is_explained(frame):
+        return "No record matches. Try other words."
     return (
         "There are no records here. %memory list without filters shows all of a memory, and "
         "%memory add KEY text adds one."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from itertools import islice
@@ -15,7 +15,7 @@ from ..memory.faces import SyncMemory
 from ..search.request import SearchMode
 from ..table import flatten
 from ..text import fold, leaf_text
-from .commands.base import Notebook, count_records, shown
+from .commands.base import Notebook, count_records, is_quoted, shown
 
 # So many of the newest records are read for words that are spelled alike, which takes a fraction of a second.
 _READ = 5_000
@@ -75,23 +75,26 @@ def next_steps(
         lines += _by_words(memory, query, words, filters)
     is_misspelled = any(line.startswith(_MISSPELLED) for line in lines)
     if thorough or (not is_misspelled and memory.size() <= _MOST_INDEXED):
-        lines += _by_modes(memory, query, filters, mode, thorough=thorough)
+        modes = _OTHER_MODES if thorough else _OTHER_MODES[:2]
+        others = [*_by_modes(memory, query, filters, [each for each in modes if each != mode])]
+        if is_quoted(query) and not others:
+            without = _by_modes(memory, query[1:-1], filters, list(dict.fromkeys((mode, *modes))))
+            others = [f"without the quotes, {line}" for line in without]
+        lines += others
     lines += _elsewhere(nb, query, mode)
     return lines
 
 
 def _by_modes(
-    memory: SyncMemory, query: str, filters: FilterArgs, mode: SearchMode, *, thorough: bool
+    memory: SyncMemory, query: str, filters: FilterArgs, modes: Sequence[SearchMode]
 ) -> Iterable[str]:
-    """Yields the first other mode that finds a record by its words; the nearest meaning may be far off."""
-    for other in _OTHER_MODES if thorough else _OTHER_MODES[:2]:
-        if other == mode or not query:
-            continue
-        best = memory.hits(query, 1, other, **filters)
+    """Yields the first mode that finds a record by its words; the nearest meaning may be far off."""
+    for mode in modes if query else ():
+        best = memory.hits(query, 1, mode, **filters)
         if best and any(part.signal in _BY_WORDS for part in best[0].explanation):
-            line = f"--mode {other} finds {shown(best[0].entry.key)}"
+            line = f"--mode {mode} finds {shown(best[0].entry.key)}"
             if _NOT_PLAIN.search(query) is None and shown(query) == query:
-                line += f": %memory search --mode {other} {query}"
+                line += f": %memory search --mode {mode} {query}"
             yield line
             return
 

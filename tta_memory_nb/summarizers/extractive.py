@@ -15,6 +15,7 @@ from heapq import heapify, heappop, heappush
 
 from ..entry import entry_of
 from ..errors import InvalidArgument
+from ..memory.contrast import statement_of
 from ..memory.packing.lines import line_of, one_line
 from ..memory.summarizing.summary import is_summary
 from ..record import MemoryRecord
@@ -29,13 +30,25 @@ _SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])")
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """A sentence: when, who said it, its text, its words, and how many there are."""
+    """A sentence.
+
+    Attributes:
+        when: its date; empty where it is unknown.
+        who: who said it; empty for nobody.
+        text: the sentence.
+        terms: the terms of its words that say something.
+        cost: how many words it has.
+        statement: the terms, with those of the speaker, but not its numbers and negations.
+        contrast: its numbers and negations.
+    """
 
     when: str
     who: str
     text: str
     terms: frozenset[str]
     cost: int
+    statement: frozenset[str]
+    contrast: frozenset[str]
 
 
 class Extractive:
@@ -80,6 +93,7 @@ class Extractive:
             words = sum(each.cost for each in found)
             room += words if is_summary(record.value) else self._share * words
             sentences += found
+        sentences = _latest(sentences)
         names = {term for each in sentences for term in self._terms(each.who)}
         sentences = [replace(each, terms=each.terms - names) for each in sentences]
         # One sentence at least, however short they are.
@@ -116,12 +130,25 @@ class Extractive:
 
     def _sentence(self, when: str, who: str, text: str) -> _Sentence:
         words = sum(not word.whole for word in self._words.of(text))
-        return _Sentence(when, who, text, self._terms(text), max(1, words))
+        said, contrast = statement_of(text)
+        # "He likes tea" and "he does not like tea" are about the same, though only "like" is a stop word.
+        statement = self._terms(f"{who} {said}") - self._words.stop_words
+        return _Sentence(when, who, text, self._terms(text), max(1, words), statement, contrast)
 
     def _terms(self, text: str) -> frozenset[str]:
         """Returns the terms of the words that say something."""
         words, stop = self._words.of(text), self._words.stop_words
         return frozenset(term for word in words if word.text not in stop for term in word.terms)
+
+
+def _latest(sentences: Sequence[_Sentence]) -> list[_Sentence]:
+    """Returns the sentences without those that a later one takes back: by other numbers, or by a negation more or less."""
+    latest = {each.statement: each.contrast for each in sentences}
+    return [
+        each
+        for each in sentences
+        if len(each.statement) < _LEAST or latest[each.statement] == each.contrast
+    ]
 
 
 def _chosen(sentences: Sequence[_Sentence], budget: int) -> set[int]:
@@ -139,8 +166,10 @@ def _covering(sentences: Sequence[_Sentence], budget: int, least: int) -> set[in
 
     def worth(number: int) -> float:
         each = sentences[number]
-        new = len(each.terms - covered)
-        return new / (each.cost + _EXTRA) if new >= least else 0.0
+        new = each.terms - covered
+        # A number counts twice here: "the rent is 950" is worth saying beside "the rent is high".
+        enough = len(new) + len(new & each.contrast) >= least
+        return len(new) / (each.cost + _EXTRA) if enough else 0.0
 
     queue = [(-worth(number), number) for number in range(len(sentences))]
     heapify(queue)

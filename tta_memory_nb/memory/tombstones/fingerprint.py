@@ -2,8 +2,7 @@
 
 A text of at least four words that carry meaning has a sketch by MinHash (Broder 1997), of which only the lowest 8 bits of each
 minimum are kept (b-bit MinHash, Li and König 2010). Two texts are nearly the same if they share four fifths of these
-words, and have the same numbers and negations: "the rent is 900" does not say what "the rent is 950" says, nor
-"he eats no nuts" what "he eats nuts" says.
+words, and have the same numbers and negations, see `contrast`.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ...entry import Entry
 from ...search.ranked.stop_words import ENGLISH
 from ...text import fold
+from ..contrast import contrasts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +30,6 @@ ALIKE = 0.8
 """From this share of common words on, two texts are nearly the same."""
 
 _LEAST_WORDS = 4
-_NEGATIONS = frozenset(
-    (
-        *("no", "not", "never", "none", "nobody", "nothing", "without", "cannot"),
-        *("nicht", "nie", "kein", "keine", "keinen", "ohne", "pas", "jamais", "nunca", "non"),
-    )
-)
 _DIGEST = 16  # bytes
 
 
@@ -75,10 +69,10 @@ def fingerprint_of(entry: Entry, salt: bytes) -> Fingerprint:
     if len(words) < _LEAST_WORDS:
         return Fingerprint(exact, under_key, "", b"", "")
     text = _digest(salt, "text", " ".join(words))
-    meaning = {word for word in words if word not in ENGLISH and not _states(word)}
+    meaning = {word for word in words if word not in ENGLISH and not contrasts(word)}
     if len(meaning) < _LEAST_WORDS:
         return Fingerprint(exact, under_key, text, b"", "")
-    stated = _digest(salt, "stated", " ".join(sorted(filter(_states, words))))
+    stated = _digest(salt, "stated", " ".join(sorted(filter(contrasts, words))))
     return Fingerprint(exact, under_key, text, _sketch(meaning, salt), stated)
 
 
@@ -116,15 +110,6 @@ def _folded(node: Any) -> Any:
         folded = fold(node)
         return " ".join(WORD.findall(folded)) or folded
     return node
-
-
-def _states(word: str) -> bool:
-    """Whether a word is a number or a negation, which two texts must have in common."""
-    return (
-        word in _NEGATIONS
-        or word.endswith(("n't", "n’t"))
-        or any(letter.isdigit() for letter in word)
-    )
 
 
 def _digest(salt: bytes, what: str, text: str) -> str:

@@ -136,6 +136,11 @@ def shown(text: str) -> str:
     return harmless(text)
 
 
+def is_quoted(text: str) -> bool:
+    """Returns whether all of a text is in quotes, which a shell would take away and the magic does not."""
+    return len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+
+
 def count_records(count: int) -> str:
     """``1 record``, ``2,000 records``."""
     return f"{count:,} record" if count == 1 else f"{count:,} records"

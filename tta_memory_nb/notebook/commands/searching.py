@@ -13,7 +13,7 @@ from ...search.indexes import INDEXES, check_mode
 from ...search.request import Found, Hit, Reading, SearchMode
 from ...times import Instant
 from ..arguments import Limit, Text, Word
-from .base import Notebook, Reply, as_it_was, count_records, shown, some_of, text_of
+from .base import Notebook, Reply, as_it_was, count_records, is_quoted, shown, some_of, text_of
 
 _MOST_MARKED = 100
 """Hits whose explanations are worked out to mark their words, which takes about 0.1 ms for each."""
@@ -69,8 +69,12 @@ def search(
     else:
         text = f"{len(hits):,} of {count_records(reading.records)} for '{shown(query)}', best first"
     text += f"{as_it_was(memory, as_of)}, in {_duration(took)}"
-    if not hits and len(query) > 1 and query[0] == query[-1] and query[0] in "\"'":
-        text += "; the quotes are part of the words, so they were searched for as well"
+    if not hits and is_quoted(query):
+        text += (
+            "; the quotes are part of the words, so they were searched for as well"
+            if reading is None
+            else "; words in quotes are searched for as one phrase"
+        )
     if not hits and re.fullmatch(r"\$\w+|\{.*\}", query):
         text += "; there is no such variable, so this text itself was searched for"
     lines = [text]
@@ -94,7 +98,7 @@ def _table(
     if explain:
         return explained_frame(hits)
     marked: str | list[str] = query
-    if reading is not None:
+    if reading is not None and hits:
         marked = matched_words([hit.explanation for hit in hits[:_MOST_MARKED]])
     records = [hit.record(nb.memory.namespace) for hit in hits]
     frame = hits_frame(records, query=marked, now=nb.clock(), ranked=reading is not None)
