@@ -470,6 +470,8 @@ def test_no_more_of_a_question_or_a_record_is_embedded_than_says_something(mode)
     found = memory.search_records("dog " + " ".join(f"q{n}z" for n in range(100_000)), 3, mode)
     assert reading(found).unread > 0
     assert max(map(len, toy.asked)) <= 20_000
+    memory.diagnose(["similar-meaning"])
+    assert max(map(len, toy.asked)) <= 20_000
     assert len(toy.questions) < 200
     assert keys(memory.search_records("dog", 1, mode=mode)) == ["alice:mon:1"]
 

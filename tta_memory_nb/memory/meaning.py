@@ -212,7 +212,7 @@ class Meanings:
 
         Args:
             store: may have vectors that other clients have made.
-            texts: any texts, repeated ones as well.
+            texts: any texts, repeated ones as well; of longer ones, the first `MOST_EMBEDDED` characters count.
 
         Raises:
             EmbedderError: the embedder fails; what it has embedded before is kept.
@@ -220,11 +220,13 @@ class Meanings:
         """
         import numpy as np
 
+        from ..search.ranked.similarity import MOST_EMBEDDED
         from ..search.vectors import digest_of
 
         asked = yield from self._opened()
         self._start_over_if_changed(asked)
         meaning = self._meaning(asked, {})
+        texts = [text[:MOST_EMBEDDED] for text in texts]
         digests = [digest_of(text) for text in texts]
         table = self._vectors
         for digest, text in zip(digests, texts, strict=True):

@@ -32,6 +32,8 @@ WITHOUT = 0.25
 _QUESTIONS, _OF_SLOW = 64, 16
 _WORDS = 4
 _LEAST = 16
+# Words are taken from so many characters of a text, so that one record of megabytes does not hold everything up.
+_MOST_READ = 20_000
 # The best records of other sessions are looked for among so many.
 _HITS = 50
 # A threshold is kept until the memory has grown or shrunk by this share.
@@ -134,7 +136,7 @@ def _questions(
             if leaf.kind == "who":
                 names.add(leaf.text)
             elif leaf.kind == "text":
-                for word in finder.of(leaf.text):
+                for word in finder.of(leaf.text[:_MOST_READ]):
                     if not word.whole and word.text not in finder.stop_words:
                         words.setdefault(word.terms[0], word.text)
         if len(words) >= _WORDS - 1:

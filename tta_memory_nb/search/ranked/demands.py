@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 def allowed(statistics: Statistics, demands: Sequence[Demand]) -> NDArray[np.bool_] | None:
     """Returns which records may fulfil demands, by place; None for all.
 
-    A record that it leaves out does not fulfil them. Others have to be looked at, see `fulfils`.
+    A record that it leaves out does not fulfil them. Others have to be looked at, see `undecided` and `fulfils`.
     """
     if not demands:
         return None
     passing = np.ones(len(statistics.view), np.bool_)
     for demand in demands:
         if demand.excluded:
-            # Only what `fulfils` need not look at: one word, anywhere.
-            if len(demand.words) == 1 and not demand.exact and demand.field is None:
+            if _is_one_word_less(demand):
                 for term in demand.words[0].terms:
                     passing[statistics.term(term)[0]] = False
         elif demand.field is None:
@@ -38,6 +37,16 @@ def allowed(statistics: Statistics, demands: Sequence[Demand]) -> NDArray[np.boo
                     having[statistics.term(term)[0]] = True
                     passing &= having
     return passing
+
+
+def undecided(demands: Sequence[Demand]) -> list[Demand]:
+    """Returns the demands for which records that `allowed` lets through have to be looked at."""
+    return [demand for demand in demands if not _is_one_word_less(demand)]
+
+
+def _is_one_word_less(demand: Demand) -> bool:
+    """Returns whether a demand is that one word, in any form, is nowhere in a record, which the index knows."""
+    return demand.excluded and len(demand.words) == 1 and not demand.exact and demand.field is None
 
 
 def fulfils(key: str, value: dict[str, Any], demands: Sequence[Demand], words: Words) -> bool:

@@ -21,7 +21,7 @@ from ..query import Entries, Query, used_since
 from ..request import Found, Hit, SearchMode
 from .best import rank_best
 from .by_meaning import ByMeaning
-from .demands import allowed, fulfils
+from .demands import allowed, fulfils, undecided
 from .explain import RankedMatch
 from .lists import Lists
 from .question import Question, read
@@ -79,7 +79,7 @@ class RankedIndex:
     def find(self, entries: Entries, query: Query, limit: int | None) -> list[Hit]:
         """Returns the best hits, the best first; all of them when the limit is None."""
         ranking, lists = self.ranking(entries, query, limit)
-        demands = ranking.question.demands
+        demands = undecided(ranking.question.demands)
         found: list[Hit] = []
         for number in ranking.best(None if demands else limit).tolist():
             key = ranking.view.key(int(ranking.places[number]))

@@ -27,7 +27,7 @@ from .words import Word
 _AROUND = (0.25, 0.12)
 
 # Longer texts are cut off: their vectors say little, and an encoder would read but their beginning.
-_LONGEST = 20_000
+MOST_EMBEDDED = 20_000
 
 # Slots without a row: one that was not looked up yet, and one of a record without text.
 _UNKNOWN, _EMPTY = -1, -2
@@ -125,7 +125,7 @@ def text_of(entry: Entry | None) -> str:
     if entry is None or isinstance(entry, Unreadable):
         return ""
     texts = (leaf.text for leaf in leaves_of(entry.value()) if leaf.kind == "text")
-    return " ".join(" ".join(texts).split())[:_LONGEST]
+    return " ".join(" ".join(texts).split())[:MOST_EMBEDDED]
 
 
 # ---- a question
