@@ -31,6 +31,7 @@ LAYERS: dict[str, int] = {
             "urls",
             "services",
             "authorship",
+            "code_origin",
             "table",
             "main_field",
             "identifiers",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -352,6 +353,20 @@ def test_both_faces_name_the_function_that_wrote(place, tmp_path):
     by = {key: [v.author.function for v in memory.sync.log(key)] for key in ("a", "many", "b")}
     assert by == {"a": ["remember"], "many": ["remember"], "b": ["note", "note"]}
     assert str(memory.sync.log("b")[0].author) == "note() in test_versions.py"
+
+
+@pytest.mark.parametrize("backend", ["in-memory", "file"])
+def test_the_author_is_a_function_of_the_user_and_not_of_the_library_that_it_calls(backend):
+    memory = memory_on(backend, Clock())
+
+    def tool() -> None:
+        with contextlib.ExitStack() as framework:
+            framework.callback(memory.add, "a", {"n": 1})
+            framework.callback(memory.delete, "b")
+
+    memory.add("b", {"n": 1})
+    tool()
+    assert [str(memory.log(key)[0].author) for key in "ab"] == ["tool() in test_versions.py"] * 2
 
 
 def test_actions_and_cells_are_named_also_in_tasks_that_a_cell_has_started():

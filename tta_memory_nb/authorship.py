@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+
+from .code_origin import LIBRARY, MOST_FRAMES, USERS, is_cell, known, origin_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,9 +20,6 @@ T = TypeVar("T")
 _now: ContextVar[tuple[int | None, str | None]] = ContextVar(
     "tta_memory_nb.now", default=(None, None)
 )
-
-PACKAGE = str(Path(__file__).parent) + os.sep
-"""What the file names of the code of this package begin with."""
 
 
 class Author(NamedTuple):
@@ -64,9 +62,9 @@ def author_of(code: CodeType | None, context: Context) -> Author:
     if code is None:
         return Author(cell, action)
     function = None if code.co_name.startswith("<") else code.co_name
-    # Code of a cell: IPython names it <ipython-input-...>, ipykernel by a file that is never written.
-    is_cell = code.co_filename.startswith("<") or "ipykernel_" in code.co_filename
-    return Author(cell, action, function, None if is_cell else PurePath(code.co_filename).name)
+    file = code.co_filename
+    is_file = not is_cell(file) and not file.startswith("<")
+    return Author(cell, action, function, PurePath(file).name if is_file else None)
 
 
 context = _now.get
@@ -74,18 +72,27 @@ context = _now.get
 
 
 def calling(depth: int = 1) -> CodeType | None:
-    """Returns the code of the innermost function outside of this package that has led to this call.
+    """Returns the code of the innermost function of the user's that has led to this call: an agent's tool and not its framework.
+
+    Where there is none, it is the innermost function outside of this package.
 
     Args:
         depth: so many callers are known to be of this package, which saves a look at each.
     """
     frame: FrameType | None = sys._getframe(depth)  # noqa: SLF001  inspect.currentframe takes longer
-    while frame is not None:
+    nearest: CodeType | None = None
+    left = MOST_FRAMES
+    while frame is not None and left:
         code = frame.f_code
-        if not code.co_filename.startswith(PACKAGE):
+        origin = known.get(code.co_filename)
+        if origin is None:
+            origin = origin_of(code.co_filename)
+        if origin == USERS:
             return code
-        frame = frame.f_back
-    return None
+        if nearest is None and origin == LIBRARY:
+            nearest = code
+        frame, left = frame.f_back, left - 1
+    return nearest
 
 
 def begin_cell(number: int | None) -> None:

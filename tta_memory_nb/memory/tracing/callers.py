@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import sysconfig
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TypeAlias
 
-_PACKAGE = str(Path(__file__).parents[2])
-_COMMANDS = str(Path(_PACKAGE, "notebook", "commands"))
-_EXPLORER = str(Path(_PACKAGE, "notebook", "explorer"))
-_FACES = (str(Path(_PACKAGE, "memory")), str(Path(_PACKAGE, "stores")))
-_LIBRARIES = tuple(
-    {
-        path
-        for name in ("stdlib", "platstdlib", "purelib", "platlib")
-        if (path := sysconfig.get_path(name))
-    }
-)
-# A function of a user is nearly always within a few frames; an agent's framework takes some dozens.
-_MOST_FRAMES = 200
+from ...code_origin import MOST_FRAMES, OURS, PACKAGE, USERS, is_cell, known, origin_of
 
-_OURS, _LIBRARY, _USERS = range(3)
-_kinds: dict[str, int] = {}
-
+_COMMANDS = str(Path(PACKAGE, "notebook", "commands"))
+_EXPLORER = str(Path(PACKAGE, "notebook", "explorer"))
+_FACES = (str(Path(PACKAGE, "memory")), str(Path(PACKAGE, "stores")))
 
 Caller: TypeAlias = tuple[CodeType, int]
 """A function and the line in its file: what can be noted at once, and read later by `name_of`."""
@@ -38,8 +25,8 @@ def name_of(caller: Caller) -> str:
     if file.startswith(_EXPLORER):
         return "%memory explore"
     if name == "<module>" or name.startswith("<cell line"):
-        return "cell" if _is_cell(file) else Path(file).name
-    if _kind_of(file) != _USERS:
+        return "cell" if is_cell(file) else Path(file).name
+    if origin_of(file) != USERS:
         return f"{Path(file).stem}.{name}"
     return name.replace(".<locals>", "")
 
@@ -52,16 +39,16 @@ def caller_of(frame: FrameType | None) -> Caller | None:
     package that was called from outside, such as an adapter's.
     """
     ours: FrameType | None = None
-    is_inside, left = True, _MOST_FRAMES
+    is_inside, left = True, MOST_FRAMES
     while frame is not None and left:
         file = frame.f_code.co_filename
-        kind = _kinds.get(file)
-        if kind is None:
-            kind = _kind_of(file)
-        if kind == _USERS:
+        origin = known.get(file)
+        if origin is None:
+            origin = origin_of(file)
+        if origin == USERS:
             return frame.f_code, frame.f_lineno
         if is_inside:
-            if kind == _OURS:
+            if origin == OURS:
                 ours = frame if not file.startswith(_FACES) else ours
                 if file.startswith(_COMMANDS) and not _is_command(frame.f_back):
                     return frame.f_code, frame.f_lineno
@@ -73,19 +60,3 @@ def caller_of(frame: FrameType | None) -> Caller | None:
 
 def _is_command(frame: FrameType | None) -> bool:
     return frame is not None and frame.f_code.co_filename.startswith(_COMMANDS)
-
-
-def _kind_of(file: str) -> int:
-    if file.startswith(_PACKAGE):
-        kind = _OURS
-    elif file.startswith(_LIBRARIES) or file.startswith("<frozen"):
-        kind = _LIBRARY
-    else:
-        kind = _USERS
-    if len(_kinds) < 10_000:  # each cell is a file of its own
-        _kinds[file] = kind
-    return kind
-
-
-def _is_cell(file: str) -> bool:
-    return file.startswith(("<ipython-input", "<stdin>", "<python-input")) or "ipykernel_" in file

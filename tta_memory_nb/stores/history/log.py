@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from types import CodeType
 from typing import TypeAlias
 
-from ...authorship import PACKAGE, Context, author_of, calling, context
+from ...authorship import Context, author_of, calling, context
+from ...code_origin import USERS, known
 from ...entry import Entry
 from .bounds import History
 from .changes import Earlier, Event, KeptChange, KeptChanges, check_kept, records_as_of
@@ -65,7 +66,7 @@ class ChangeLog:
             code: CodeType | None = sys._getframe(depth).f_code
         except ValueError:
             code = None
-        if code is None or code.co_filename.startswith(PACKAGE):
+        if code is None or known.get(code.co_filename) != USERS:
             code = calling(2)
         rows = self._rows
         rows.append((now, "written", key, before, code, context()))
