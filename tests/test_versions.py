@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from backends import WITH_A_STAND_IN, Clock, examples
+from backends import ONE_SERVER, WITH_A_STAND_IN, Clock, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +17,8 @@ from tta_memory_nb import Conflict, InvalidArgument, MemoryPrimitive, SyncMemory
 from tta_memory_nb.authorship import begin_cell
 from tta_memory_nb.stores.history.bounds import History, read_history
 
-KEEPERS = ("in-memory", "file", "stand-in")
-"""Backends that keep changes."""
+KEEPERS = ("in-memory", "file", "stand-in", ONE_SERVER)
+"""One backend of each kind that keeps changes in its own way."""
 
 MANY = 100_000
 """More changes than any test makes."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidArgument
 from ..stores.base import Store
+from ..stores.history.bounds import History
+from ..stores.plan import Plan
 from ..times import Instant, latest, span
 
 if TYPE_CHECKING:
@@ -21,12 +23,22 @@ KEEPS_NONE = (
 """What is said of a memory that was not made to keep changes."""
 
 
+def history_of(store: Store) -> Plan[History | None]:
+    """Returns which changes a store keeps; None for none, and for a store of the caller's that knows nothing of that."""
+    look = getattr(store, "kept_history", None)
+    if look is None:
+        return getattr(store, "history", None)
+    found: History | None = yield from look()
+    return found
+
+
 def keeps_changes(memory: SyncMemory) -> bool:
     """Returns whether a memory keeps changes of its records."""
-    return getattr(memory._store, "history", None) is not None  # noqa: SLF001  its verbs ask the same
+    store = memory._store  # noqa: SLF001  its verbs ask the same
+    return store.runner.run(history_of(store)) is not None
 
 
-def read_as_of(as_of: Instant, now: float, store: Store) -> float:
+def read_as_of(as_of: Instant, now: float, store: Store) -> Plan[float]:
     """Returns the instant of an argument ``as_of``, in Unix seconds; the last one that is shown like it.
 
     Args:
@@ -41,6 +53,6 @@ def read_as_of(as_of: Instant, now: float, store: Store) -> float:
     if first > now + _SKEW:
         rule = "this is in the future; give an earlier instant"
         raise InvalidArgument.about("as_of", as_of, rule)
-    if getattr(store, "history", None) is None:
+    if (yield from history_of(store)) is None:
         raise InvalidArgument.about("as_of", as_of, KEEPS_NONE)
     return min(latest(last), now)

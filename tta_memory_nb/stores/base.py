@@ -148,6 +148,10 @@ class Store(Protocol):
         """Which changes of records are kept; None for none."""
         ...
 
+    def kept_history(self) -> Plan[History | None]:
+        """Returns which changes of records are kept; asks where that may be unknown here."""
+        ...
+
     def keep_changes(self, history: History | None) -> Plan[None]:
         """Keeps changes from now on, more or fewer of them, or none, which drops them."""
         ...

@@ -130,6 +130,11 @@ class Local(NotCopied):
         """Which changes of records are kept; None for none."""
         return self.fallback.history
 
+    @as_plan
+    def kept_history(self) -> History | None:
+        """Returns which changes of records are kept; None for none."""
+        return self.history
+
     keep_changes = _of_records(Records.keep_changes)
     as_of = _of_records(Records.as_of)
     forget_changes = _of_records(Records.forget_changes)

@@ -90,13 +90,6 @@ def open_store(address: str | None, settings: Settings) -> Store:
             settings.journal,
             "a journal keeps what is written while a server is away, and this memory has no server; leave it out",
         )
-    if settings.history is not None and address and (not scheme or scheme.kind != "file"):
-        raise InvalidArgument.about(
-            "history",
-            settings.history,
-            "changes of records are not kept by a server yet, only by a file and by a memory without an address; "
-            "leave it out",
-        )
     has_none = not address or (scheme and scheme.kind in ("file", "embedded"))
     if settings.server_search is not None and has_none:
         raise InvalidArgument.about(
@@ -147,7 +140,12 @@ def open_beside(store: Store, namespace: str, clock: Clock) -> Store:
     if opened_as is not None:
         address, settings = opened_as
         changed = replace(
-            settings, namespace=namespace, max_size=None, journal=None, server_search=None
+            settings,
+            namespace=namespace,
+            max_size=None,
+            journal=None,
+            server_search=None,
+            history=None,
         )
         return open_store(address, changed)
     made = InMemoryStore(None, namespace=namespace, clock=clock)

@@ -17,7 +17,8 @@ _VERBS_OF_A_STORE = sorted(
     name
     for name in (*vars(Store), *Store.__annotations__)
     if not name.startswith("_")
-    and name not in ("history", "keep_changes", "as_of", "forget_changes", "kept_changes")
+    and name
+    not in ("history", "kept_history", "keep_changes", "as_of", "forget_changes", "kept_changes")
 )
 
 

@@ -9,6 +9,7 @@ from ...entry import Entry
 from ...errors import Conflict
 from ...stores.base import Change, Store
 from ...stores.plan import Plan
+from ..as_of import history_of
 from .guard import Guard
 
 # So many records are deleted in one step.
@@ -45,6 +46,7 @@ def _removed(store: Store, guard: Guard, keys: Sequence[str]) -> Plan[tuple[Chan
     while True:
         entries = yield from store.peek(keys)
         if not entries:
+            yield from _forget(store, keys)
             return (yield from store.remove(())), Change()
         stones = yield from guard.bury(entries)
         expect: dict[str, str | None] = {entry.key: store.version(entry) for entry in entries}
@@ -59,7 +61,11 @@ def _removed(store: Store, guard: Guard, keys: Sequence[str]) -> Plan[tuple[Chan
             yield from guard.take_back(stones)
             raise
         else:
-            # A tombstone keeps no text, and neither may the history of the record.
-            if getattr(store, "history", None) is not None:
-                yield from store.forget_changes([entry.key for entry in entries])
+            yield from _forget(store, keys)
             return change, stones
+
+
+def _forget(store: Store, keys: Sequence[str]) -> Plan[None]:
+    """Drops the history of records: a tombstone keeps no text, and neither may that."""
+    if keys and (yield from history_of(store)) is not None:
+        yield from store.forget_changes(keys)

@@ -158,7 +158,7 @@ class CommonVerbs:
         Raises:
             InvalidArgument: it is no instant, the memory keeps no changes, or has dropped those since then.
         """
-        instant = read_as_of(as_of, self.clock(), self._store)
+        instant = yield from read_as_of(as_of, self.clock(), self._store)
         earlier = yield from self._store.as_of(instant)
         from ..tracing.tap import seen_as
 

@@ -8,7 +8,7 @@ from ...errors import InvalidArgument
 from ...keys import check_key
 from ...stores.history.bounds import HistoryLike, read_history
 from ...stores.plan import Plan
-from ..as_of import KEEPS_NONE
+from ..as_of import KEEPS_NONE, history_of
 from .common import CommonVerbs
 
 if TYPE_CHECKING:
@@ -30,11 +30,10 @@ class VersionVerbs(CommonVerbs):
         kept = read_history(history)
         keep = getattr(self._store, "keep_changes", None)
         if keep is None:
-            place = (
-                "a server" if self._store.backend == "redis" else f"a {self._store.backend} memory"
-            )
             raise InvalidArgument.about(
-                "history", history, f"changes of records are not kept by {place} yet"
+                "history",
+                history,
+                f"<{type(self._store).__name__}> keeps no changes of its records",
             )
         yield from keep(kept)
 
@@ -53,7 +52,7 @@ class VersionVerbs(CommonVerbs):
             InvalidArgument: the key is no non-empty text; the memory keeps no changes.
         """
         key = check_key(key)
-        if getattr(self._store, "history", None) is None:
+        if (yield from history_of(self._store)) is None:
             raise InvalidArgument(KEEPS_NONE)
         from ..versions import record_log
 

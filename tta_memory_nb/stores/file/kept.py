@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 from types import CodeType
 from typing import Any, TypeAlias
 
-from ...authorship import Author, Context, author_of
-from ...codec import from_json, to_json
+from ...authorship import Author, Context
 from ...entry import Entry, Unreadable
 from ...text import to_utf8
+from ..history.authors import decoded_author, encoded_author
 from ..history.bounds import History
 from ..history.changes import Earlier, KeptChange, KeptChanges, check_kept, records_as_of
 from ..history.log import ChangeLog, Row
@@ -140,7 +139,7 @@ class Kept:
         written = []
         for now, event, key, before, code, context in rows:
             last, at = last + 1, max(at, now)
-            author = _author(*(by or (code, context)))
+            author = encoded_author(*(by or (code, context)))
             written.append((last, at, event, to_utf8(key), author, *_before(before)))
         self._write(connection, head, written)
 
@@ -257,11 +256,6 @@ class Kept:
         return found[first:], since
 
 
-@lru_cache(512)
-def _author(code: CodeType | None, context: Context) -> bytes:
-    return to_json([*author_of(code, context)]).encode()
-
-
 def _before(entry: Entry | None) -> tuple[Any, ...]:
     if entry is None:
         return (None,) * 6
@@ -283,5 +277,4 @@ def _change(row: tuple[Any, ...]) -> KeptChange:
     if text is not None:
         before = entry_of_row((name, text, created_at, updated_at, expires_at, written, written))
         before.sliding = sliding
-    made_by: Any = () if author is None else from_json(author)
-    return KeptChange(at, event, key, before, Author(*made_by))
+    return KeptChange(at, event, key, before, decoded_author(author))

@@ -230,6 +230,10 @@ class Transactions(NotCopied):
         """Which changes of records are kept; None for none."""
         return self._kept.history
 
+    def kept_history(self) -> Plan[History | None]:
+        """Returns which changes of records are kept: another process may have changed that."""
+        return self._look_at(lambda: self._kept.history)
+
     def _collect(self) -> None:
         """Has the records note their changes if the file keeps them."""
         history, log = self._kept.history, self._records.log

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from ...errors import ServerError, StoreUnavailable
+from ..history.authors import this_author
+from ..history.bounds import History
 from ..plan import Plan
 from . import scripts
 from .clock import ServerClock
@@ -38,6 +40,8 @@ class Calls:
         clock: the server's.
         incarnation: the run of the server that this process knows.
         tombstones: number of the list of tombstones that writes were compared with; empty for none.
+        history: which changes the server keeps, as far as this process knows; None for none.
+        asked_history: which changes it is to keep, by the wish of this memory; None if it has no wish.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class Calls:
         self.clock = clock
         self.incarnation = Incarnation(self.keys, clock, replicas)
         self.tombstones = ""
+        self.history: History | None = None
+        self.asked_history: History | None = None
         self._namespace = namespace
         self._timeout = timeout
         self._answers = answers_of(namespace).encode()
@@ -147,7 +153,10 @@ class Calls:
         not kept it. A write of another client, which has ended, is sent under the name and the id that it had.
         """
         ids = self.write_ids
-        for allowed in _ALLOWANCES:
+        author = b"" if self.history is None else this_author()
+        allowances = iter(_ALLOWANCES)
+        allowed = next(allowances)
+        while True:
             if self.incarnation.must_greet:
                 yield from self.greet()
             try:
@@ -158,7 +167,7 @@ class Calls:
                         # Nobody knows which others of a client that has ended are settled.
                         0 if client else AtSending(ids.settled_below),
                         client or ids.client,
-                        AtSending(partial(self._deadline, self._timeout * allowed)),
+                        AtSending(partial(self._deadline, self._timeout * allowed, author)),
                         *args,
                         work=work,
                         client=client,
@@ -167,16 +176,55 @@ class Calls:
             except ServerError as error:
                 if error.code == "STONES":
                     self.tombstones = str(error).rpartition("number ")[2].partition(" ")[0]
+                if error.code == "HISTORY":
+                    yield from self._follow_history(str(error).rpartition(" ")[2])
+                    author = b"" if self.history is None else this_author()
+                    continue
                 if error.code != "LATE":
                     raise
-                late = error
+                allowed = next(allowances, 0)
+                if not allowed:
+                    raise StoreUnavailable(f"the server is too slow: {error}") from None
             yield from self.greet()  # the server's clock may have been set
-        raise StoreUnavailable(f"the server is too slow: {late}")
 
-    def _deadline(self, timeout: float) -> int | str:
-        """Returns until when a write may be carried out, and with which list of tombstones it was compared."""
+    def _deadline(self, timeout: float, author: bytes) -> int | str:
+        """Returns until when a write may be carried out, with which list of tombstones it was compared, and who makes it."""
         deadline = self.clock.deadline(timeout)
+        if author:
+            return f"{deadline}:{self.tombstones}:{author.decode()}"
         return f"{deadline}:{self.tombstones}" if self.tombstones else deadline
+
+    # ---- changes that are kept
+
+    def note_history(self, bounds: str) -> None:
+        """Takes in which changes the server keeps.
+
+        Args:
+            bounds: their number and for how many seconds, as the scripts have them; any other text if it keeps none.
+        """
+        changes, separator, seconds = bounds.partition(":")
+        self.history = (
+            History(int(changes), float(seconds) if seconds else None) if separator else None
+        )
+
+    def keep_history(self, history: History | None) -> Plan[None]:
+        """Has the server keep changes, more or fewer of them, or none."""
+        bounds = ""
+        if history is not None:
+            bounds = f"{history.changes}:{'' if history.seconds is None else repr(history.seconds)}"
+        yield from self.run(scripts.KEEP, bounds, b"", b"", 0)
+        self.history = self.asked_history = history
+
+    def keep_asked(self) -> Plan[None]:
+        """Has the server keep the changes that this memory is to keep, if it keeps others or none."""
+        if self.asked_history not in (None, self.history):
+            yield from self.keep_history(self.asked_history)
+
+    def _follow_history(self, bounds: str) -> Plan[None]:
+        """Takes in that the server keeps other changes than this process knows: none where the namespace has begun anew."""
+        self.note_history(bounds)
+        if bounds == "none":
+            yield from self.keep_asked()
 
     def note_tombstones(self) -> Plan[None]:
         """Counts a change of the list of tombstones, so that the server refuses writes that were compared with another."""

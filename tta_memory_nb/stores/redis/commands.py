@@ -7,6 +7,7 @@ may be sent again when its reply was lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from struct import Struct
 from typing import Any
 
@@ -366,7 +367,8 @@ class Commands(NamespaceCommands):
         pushed_out = [entry for entry in evicted if entry.key not in fell]
         taken = entries_of(rows)
         self._replicas.removed([entry.key for entry in (*taken, *evicted)], -1, end)
-        self._replicas.restored(back, end)
+        # Copies, since they may be touched: what was removed stays as it was.
+        self._replicas.restored(list(map(copy, back)), end)
         capacity_before = None if before < 0 or before == max_size else before
         return Change(tuple(back), (*taken, *pushed_out), len(pushed_out), self, capacity_before)
 

@@ -378,7 +378,7 @@ class Replay:
         args: list[bytes | str | int] = []
         for write in writes:
             count = len(write.entries) + len(write.keys)
-            args += (write.write_id, write.kind, repr(write.at), count)
+            args += (write.write_id, write.kind, repr(write.at), count, write.author)
             for entry in write.entries:
                 args.append(encode_key(entry.key))
                 if write.kind == "apply":

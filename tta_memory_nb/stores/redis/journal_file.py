@@ -335,9 +335,9 @@ def _packed(write: Write) -> bytes:
     is_copied = write.kind in _SETTING
     kept = [(e.created_at, e._recency, e._write_seq) for e in write.kept] if is_copied else []
     keys = [to_utf8(key) for key in write.keys]
-    return msgspec.msgpack.encode(
-        (write.kind, write.at, write.max_size, keys, entries, kept, write.ttl)
-    )
+    row = (write.kind, write.at, write.max_size, keys, entries, kept, write.ttl)
+    # Earlier versions know no author.
+    return msgspec.msgpack.encode((*row, write.author) if write.author else row)
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
@@ -365,7 +365,7 @@ def _unpacked(connection: sqlite3.Connection, outage: int) -> Iterator[Write]:
         "SELECT number, place, client, write_id, content FROM pending WHERE outage = ? ORDER BY place, number",
         (outage,),
     ):
-        kind, at, max_size, keys, rows, numbers, ttl = msgspec.msgpack.decode(content)
+        kind, at, max_size, keys, rows, numbers, ttl, *author = msgspec.msgpack.decode(content)
         entries = list(map(_entry, rows))
         if kind in _SETTING:
             kept = list(map(_entry, rows))
@@ -387,6 +387,7 @@ def _unpacked(connection: sqlite3.Connection, outage: int) -> Iterator[Write]:
             number=number,
             place=place,
             ttl=ttl,
+            author=author[0] if author else b"",
         )
 
 

@@ -11,6 +11,7 @@
     tta:{namespace}:i*:*       hash: what an index on the server sees of one record, see redisearch/shadows.py
     tta:{namespace}:pending    set: keys of records that such an index does not have as they are now
     tta:{namespace}:bare       set: keys of records that it has without a vector
+    tta:{namespace}:changes    hash: number -> a change of a record that is kept, and the record before it, see lua/changes.lua
 
 The namespace is the hash tag. So all keys of a namespace are in one slot of a Cluster, and one script may use them
 all.
@@ -32,12 +33,18 @@ version that stores anything which this one would misread, such as a new flag of
 scripts compare it as well, as a text.
 """
 
-INDEXED_FORMAT = "1+index"
-"""The format of a namespace with an index on the server (`redisearch`).
+INDEXED_FORMATS = (b"1+index", b"1+index+history")
+"""The formats of a namespace with an index on the server (`redisearch`).
 
 Its records are those of format 1. A version that does not know it would write records and not list them for the index, so
 it has to refuse the namespace, which it does with every format but its own.
 """
+
+KEEPING_FORMATS = (b"1+history", b"1+index+history")
+"""The formats of a namespace that keeps changes of its records, which such a version would not write."""
+
+FORMATS = (b"%d" % FORMAT, *INDEXED_FORMATS, *KEEPING_FORMATS)
+"""All formats that this version knows."""
 
 # Every command sends the name of the namespace five times, so a longer name is abbreviated.
 _LONGEST = 200

@@ -13,7 +13,7 @@ from . import scripts
 from .calls import Calls
 from .clock import ServerClock
 from .faults import explained, other_format
-from .keys import FORMAT, INDEXED_FORMAT, decode_key
+from .keys import FORMATS, KEEPING_FORMATS, decode_key
 from .partial import Replicas, Subset
 from .promises import QUESTIONS, UNKNOWN, read_promises
 from .wire import Pipelined
@@ -60,13 +60,14 @@ class NamespaceCommands(Calls):
     def ping(self) -> Plan[None]:
         """Checks that the server answers, and that this version knows the layout of the records."""
         try:
-            found = yield ("HGET", self.keys[3], "format")
+            found, bounds = yield ("HMGET", self.keys[3], "format", "history")
         except ServerError as error:
             if error.code == "WRONGTYPE":
                 return  # verbs meet it again, and a clear makes room
             raise explained(error, self._namespace) from None
-        if found not in (None, b"%d" % FORMAT, INDEXED_FORMAT.encode()):
+        if found is not None and found not in FORMATS:
             raise other_format(self._namespace, found.decode("utf-8", "replace"))
+        self.note_history(bounds.decode() if found in KEEPING_FORMATS else "")
 
     def leave(self) -> Plan[None]:
         """Has the server forget which writes of this process it has applied; later ones get another name."""

@@ -146,6 +146,7 @@ class Write:
         client: the client that has sent it, if that was another process, which has ended since.
         number: its number in the file of the journal; 0 if it was never meant to be there.
         place: its place among the others there; parts of one write have the same.
+        author: who makes it, as `history.authors` has it; empty where nobody keeps that.
     """
 
     kind: WriteKind
@@ -160,6 +161,7 @@ class Write:
     number: int = 0
     place: int = 0
     ttl: float | None = None
+    author: bytes = b""
 
     @classmethod
     def setting(cls, entries: Sequence[Entry], at: float) -> Write:

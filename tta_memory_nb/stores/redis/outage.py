@@ -20,6 +20,7 @@ from typing import Any
 
 from ...errors import ServerError, StoreUnavailable
 from ..forks import after_fork_in_child, guarded
+from ..history.authors import this_author
 from ..locks import AdvisoryLock, Ticket
 from ..opening import Settings
 from ..plan import Call, Plan, Signal
@@ -202,6 +203,7 @@ class Outages:
                 return False
             for write in writes:
                 write.at = at
+                self._sign(write)
             if writes:
                 writes[0].write_id = write_id
             self._acknowledged.add(writes, base)
@@ -305,8 +307,14 @@ class Outages:
 
     def owe(self, outage: Outage, write: Write) -> None:
         """Has a write of an outage reach the server when it is back."""
+        self._sign(write)
         outage.journal.add(write)
         _owing.add(self)
+
+    def _sign(self, write: Write) -> None:
+        """Notes who makes a write, if the server is to know."""
+        if not write.author and self._commands.history is not None:
+            write.author = this_author()
 
     def _begin(self, error: StoreUnavailable, ended: int) -> None:
         """Begins an outage, or raises it, as the policy says.
@@ -442,6 +450,7 @@ class Outages:
                 replay.since = outage.first
                 outage.base = int(min(outage.base, commands.incarnation.reused_from))
                 replay.base = outage.base
+            yield from commands.keep_asked()
             yield from replay.probe()
             while not self._has_ended(journal):
                 if monotonic() > self._try_until:

@@ -6,7 +6,7 @@ from hashlib import sha1
 from importlib.resources import files
 
 _READING = ("head",)
-_WRITING = ("head", "writing")
+_WRITING = ("head", "changes", "writing")
 
 
 class Script:
@@ -53,6 +53,11 @@ KEYS = Script("keys", _READING)
 LOST = Script("lost", _READING)
 FOLDERS = Script("folders", _READING)
 LOOK = Script("look", _READING)
+
+KEEP = Script("keep", _WRITING)
+PAST = Script("past", ("head", "changes"))
+ERASE = Script("erase", ("head", "changes"))
+EXPIRED = Script("expired", _READING)
 
 INDEX_BEGIN = Script("index_begin", _WRITING)
 INDEX_MARK = Script("index_mark", _READING)

@@ -18,6 +18,7 @@ from .keys import keys_of
 from .promises import dangers
 from .removing import Removing
 from .runner import RedisRunner
+from .versions import Versions
 from .writing import Writing
 
 
@@ -56,6 +57,7 @@ def open_store(address: str, settings: Settings) -> RedisStore:
                 store.runner.run(store.commands.ping())
         store.runner.run(store.check_durability())
         store.runner.run(store.check_server_search())
+        store.runner.run(store.begin_history())
     except BaseException:
         store.outages.keeping.leave()
         store.runner.close()
@@ -63,7 +65,7 @@ def open_store(address: str, settings: Settings) -> RedisStore:
     return store
 
 
-class RedisStore(Writing, Removing):
+class RedisStore(Writing, Removing, Versions):
     """The records of one namespace on a server; see `outage` for what it does while that is away."""
 
     def __repr__(self) -> str:
@@ -129,6 +131,7 @@ class RedisStore(Writing, Removing):
         size = yield from self._routing.look(self.commands.promises, self._records.size)
         yield from self._routing.look(self.commands.look_for_lost, lambda: None)
         index = yield from self._about_index()
+        history = yield from self.kept_history()
         outage, promised = self.outage(), self.commands.promised
         if self.runner.is_embedded:
             promised = promised.synced_by_its_supervisor()
@@ -150,6 +153,7 @@ class RedisStore(Writing, Removing):
             "server": promised.server or None,
             "durability": str(self._durability),
             "server_search": self._settings.server_search,
+            "history": None if history is None else str(history),
             **index,
             **promised.about,
             "last_failover": self.outages.last_failover,

@@ -17,6 +17,7 @@ from .barrier import Barrier
 from .clock import ServerClock
 from .commands import Commands
 from .durable import Durable
+from .history import ServerHistory
 from .journal_file import JournalFile
 from .outage import Outages
 from .partial import Replicas
@@ -87,6 +88,7 @@ class Wiring(NotCopied):
         runner.greet_with(self.commands.incarnation.greeting)
         self._vectors = VectorHashes(namespace, self.commands)
         self._sync: Sync | ServerSearch = Sync(self.commands, replicas, settings.timeout)
+        self._history = ServerHistory(self.commands, replicas, settings.timeout)
         self._index: ServerIndex | None = None
         if settings.server_search is not None:
             # Imported here: most memories need none of it.

@@ -9,6 +9,7 @@ if call('ZCOUNT', EXPIRIES, '-inf', NOW) > 0 and type(redis.pcall('HDEL', META, 
   sweep(tonumber(ARGV[2]))
   trim()
   call('HSET', META, 'seq', whole(seq))
+  save_changes()
 end
 local more = call('ZCOUNT', EXPIRIES, '-inf', NOW)
 local expired = tonumber(call('HGET', META, 'expired') or 0) or 0

@@ -9,6 +9,20 @@ make_way()
 local refused = open()
 if refused then return refused end
 if is_done(ARGV[2]) then return remembered() end
+if history and call('ZCARD', ORDER) > history.most then
+  -- None of the changes before would be kept, and of these only some.
+  history.at = math.max(history.at, now)
+  forget_changes()
+  save_bounds()
+elseif history then
+  local keys = call('HKEYS', VALUES)
+  for from = 1, #keys, MOST do
+    local some = {unpack(keys, from, math.min(from + MOST - 1, #keys))}
+    for i, blob in ipairs(call('HMGET', VALUES, unpack(some))) do
+      if not is_tombstone(blob) then note_end(DELETED, some[i], blob) end
+    end
+  end
+end
 call('UNLINK', VALUES, ORDER, EXPIRIES, LOG)
 -- The vectors of slow embedders. Another program may use the name of the set.
 local prefix = string.sub(VALUES, 1, -7)

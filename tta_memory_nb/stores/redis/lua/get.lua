@@ -41,7 +41,9 @@ if #ARGV == 2 then
   return tonumber(redis.call('HGET', KEYS[4], 'seq') or 0)
 end
 local meta = redis.call('HMGET', KEYS[4], 'seq', 'format')
-if meta[2] and meta[2] ~= '1' and meta[2] ~= '1+index' then return redis.error_reply('FORMAT ' .. meta[2]) end
+if meta[2] and meta[2] ~= '1' and not string.find('|1+index|1+history|1+index+history|', '|' .. meta[2] .. '|', 1, true) then
+  return redis.error_reply('FORMAT ' .. meta[2])
+end
 local start = tonumber(meta[1] or 0)
 local seq, out, writes = start, {}, nil
 for i = 2, #ARGV do

@@ -40,7 +40,8 @@ local meta = call('HMGET', META, 'seq', 'incarnation', 'incarnations', 'format',
 local seq, known, beginnings, restarts = tonumber(meta[1]), meta[2], meta[3] or '', meta[5] or ''
 local has_values, has_order = call('EXISTS', VALUES) == 1, call('EXISTS', ORDER) == 1
 local lacks_meta = not seq and has_values
-if (not seq and not lacks_meta) or (meta[4] and meta[4] ~= '1' and meta[4] ~= '1+index') then
+local known_formats = '|1|1+index|1+history|1+index+history|'
+if (not seq and not lacks_meta) or (meta[4] and not string.find(known_formats, '|' .. meta[4] .. '|', 1, true)) then
   return {time[1], time[2], may_ask, '', beginnings, restarts, 0, ''}
 end
 seq = seq or 0
@@ -110,6 +111,13 @@ if can_write then
   if lacks_meta then came_back_with = began - 1 end  -- nothing is lost but the capacity and the counters
   beginnings = beginnings .. number .. ':' .. string.format('%.0f', came_back_with) .. ','
   if not has_values then call('UNLINK', ORDER, EXPIRIES, LOG) end
+  -- The changes that are kept lead back from the present records only.
+  if has_order and not has_values and call('HEXISTS', META, 'history_first') == 1 then
+    call('UNLINK', string.sub(VALUES, 1, -7) .. 'changes')
+    local next_one = tonumber(call('HGET', META, 'history_last')) + 1
+    call('HSET', META, 'history_first', string.format('%.0f', next_one), 'history_since',
+      tonumber(time[1]) and time[1] + 1 or call('HGET', META, 'history_at'))
+  end
   -- Of an index on the server, nothing that is left counts.
   if not has_values and call('HEXISTS', META, 'index') == 1 then call('HSET', META, 'index', number) end
   if lacks_order or lacks_expiries or lacks_meta then list() end

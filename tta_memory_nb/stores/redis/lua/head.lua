@@ -17,10 +17,12 @@ if not now then
 end
 local NOW = string.format('%.17g', now)
 
--- The format number of the records that these scripts read and write, and of those in a namespace with an index on the
--- server, see keys.py.
-local FORMAT, INDEXED = '1', '1+index'
-local function is_unknown(format) return format and format ~= FORMAT and format ~= INDEXED end
+-- The format number of the records that these scripts read and write, and what it is of a namespace with an index on the
+-- server, or that keeps changes: see keys.py.
+local FORMAT, FORMATS = '1', '|1|1+index|1+history|1+index+history|'
+local function is_unknown(format)
+  return format and format ~= FORMAT and not string.find(FORMATS, '|' .. format .. '|', 1, true)
+end
 
 -- The most values to pass to `unpack`, whose results have to fit on Lua's stack.
 local MOST = 1000

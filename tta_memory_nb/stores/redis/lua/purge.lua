@@ -17,7 +17,7 @@ if #keys > 0 then
   end
 end
 if #gone > 0 then
-  forget(gone)
+  forget(gone, DELETED)
   trim()
 end
 local next_from = rows[#rows] or ''

@@ -1,5 +1,5 @@
 -- Replays the writes that a client made in an outage. ARGV: now, 0, settled_below, client, deadline, base, since, then
--- writes: write_id, kind, at, count, and for each record, for 'set' and 'append' key, header, text; for 'delete' its key; for 'apply' key, what to do
+-- writes: write_id, kind, at, count, author ('' if unknown), and for each record, for 'set' and 'append' key, header, text; for 'delete' its key; for 'apply' key, what to do
 -- ('set' or 'delete'; deletions come last), header, text; for 'touch' key and time to live; for 'take', which deletes one version only, key and version; for 'restore', which leaves alone what has been written since, key, recency,
 -- header, text.
 -- Returns the counter before and after, the evictions in all, the capacity (-1: none), the version of each record that
@@ -16,8 +16,8 @@ local frees, i = true, 8
 local WIDTHS = {set = 3, append = 3, delete = 1, apply = 4, touch = 2, take = 2, restore = 4}
 while frees and i <= #ARGV do
   local kind = ARGV[i + 1]
-  frees = kind == 'delete' or kind == 'take' or (kind == 'apply' and ARGV[i + 5] ~= 'set')
-  i = i + 4 + ARGV[i + 3] * WIDTHS[kind]
+  frees = kind == 'delete' or kind == 'take' or (kind == 'apply' and ARGV[i + 6] ~= 'set')
+  i = i + 5 + ARGV[i + 3] * WIDTHS[kind]
 end
 if frees then make_way() end
 local facts = call('HMGET', META, 'cleared', 'cleared_seq', 'trimmed', 'trimmed_at')
@@ -104,7 +104,7 @@ end
 function apply.take(first, count, at)
   local keys, pinned = {}, {}
   for j = 1, count do keys[j], pinned[j] = ARGV[first + 2 * j - 2], tonumber(ARGV[first + 2 * j - 1]) end
-  remove(keys, pinned, at)
+  remove(keys, pinned, at, false, UNDONE)
 end
 
 -- Numbers before those of the writes of this script, for records whose place in the order of use only the client knew: it
@@ -163,7 +163,7 @@ local function adopt(first, count, known)
       if found and #found > 0 then
         local j = table.remove(found, 1)
         local at = first + 3 * j
-        forget({key})
+        forget({key}, DELETED)
         put({ARGV[at]}, {ARGV[at + 1]}, {ARGV[at + 2]}, false)
         versions[known + j + 1] = seq
         missing = missing - 1
@@ -187,7 +187,7 @@ end
 i, reserved = 8, seq
 while i <= #ARGV do
   local kind, count = ARGV[i + 1], tonumber(ARGV[i + 3])
-  i = i + 4
+  i = i + 5
   if kind == 'restore' then
     for j = i + 1, i + 4 * count, 4 do
       if ARGV[j] == '0' then seq = seq + 1 end
@@ -200,7 +200,8 @@ local number = 0
 i = 8
 while i <= #ARGV do
   local write_id, kind, at, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-  i, number = i + 4, number + 1
+  author = ARGV[i + 4]
+  i, number = i + 5, number + 1
   local width, known = WIDTHS[kind], #versions
   local puts = (kind == 'set' or kind == 'append' or kind == 'restore') and count or 0
   if kind == 'apply' then

@@ -18,7 +18,7 @@ local keys, versions = {}, {}
 for i = 1, count do
   keys[i], versions[i] = ARGV[6 + 2 * i], tonumber(ARGV[7 + 2 * i])
 end
-local taken = count > 0 and remove(keys, versions, now) or {}
+local taken = count > 0 and remove(keys, versions, now, false, UNDONE) or {}
 local restored = {}
 for i = 8 + 2 * count, #ARGV, 4 do
   local key, recency, head, text = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]

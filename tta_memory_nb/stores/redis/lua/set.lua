@@ -4,14 +4,28 @@
 -- Returns the counter if it has only been incremented; else a list of the counter and the created_at that the record
 -- has kept. A shorter list: the case is not simple, and the client has to call put.lua; {0} if that is so because the
 -- namespace has an index on the server or tombstones. False: this write had been applied before.
+-- Where changes are kept, the author follows the deadline: see open in writing.lua, and changes.lua.
 local META, key, head = KEYS[4], ARGV[6], ARGV[7]
 local field = 'client:' .. ARGV[4]
 local meta = redis.call('HMGET', META, 'seq', 'max', field, 'format', 'tombstones')
 local seq, done, write_id, settled_below = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
 -- Records are compared with tombstones by put.lua alone.
-if meta[5] or not tonumber(ARGV[5]) then return {0} end
+if meta[5] then return {0} end
+local deadline, author, changes, number, noted_at = tonumber(ARGV[5]), nil, nil, 0, 0
+if meta[4] == '1+history' then
+  deadline, author = string.match(ARGV[5], '^(%d+)::(.+)$')
+  local last = redis.call('HMGET', META, 'history_last', 'history_at')
+  changes, number, noted_at = string.sub(KEYS[1], 1, -7) .. 'changes', tonumber(last[1]) + 1, tonumber(last[2])
+  -- put.lua says that changes are kept, or drops old ones.
+  if not author or number % 256 == 0 then return {} end
+  deadline = tonumber(deadline)
+elseif not deadline then
+  return {0}
+end
 -- Not simple, so left to put.lua: the first write of all, a capacity, another format, and a new client where there are many.
-if not seq or meta[2] or (meta[4] and meta[4] ~= '1') then return meta[4] == '1+index' and {0} or {} end
+if not seq or meta[2] or (meta[4] and meta[4] ~= '1' and not author) then
+  return meta[4] and string.find(meta[4], '+index', 1, true) and {0} or {}
+end
 local settled, applied = 0, ''
 if done then
   settled, applied = string.match(done, '^(%d+):(.*)$')
@@ -23,7 +37,7 @@ if done then
 elseif redis.call('HLEN', META) > 500 then
   return {}
 end
-local deadline, now = tonumber(ARGV[5]), tonumber(ARGV[1])
+local now = tonumber(ARGV[1])
 if deadline > 0 then
   local time = redis.call('TIME')  -- a client that may not call TIME sends no deadline
   local micros = time[1] * 1000000 + time[2]
@@ -39,6 +53,7 @@ local kept, was_deleted, loses_expiry = '', false, false
 if old then
   if #old < 37 then return {} end
   local old_expires = struct.unpack('>d', old, 18)
+  if author and old_expires ~= 0 and old_expires <= now then return {} end  -- it has expired, which is a change of its own
   if string.byte(old, 1) % 2 == 1 then
     was_deleted = true
   elseif is_new and (old_expires == 0 or old_expires > now) then
@@ -84,7 +99,16 @@ else  -- as mark_done of writing.lua
   end
   applied = table.concat(rest)
 end
-redis.call('HSET', META, 'seq', recency, field, string.format('%.0f', settled) .. ':' .. applied)
+local state = string.format('%.0f', settled) .. ':' .. applied
+if author then
+  noted_at = math.max(noted_at, now)
+  redis.call('HSET', changes, string.format('%.0f', number), struct.pack('>dBI4I2', noted_at, 1, #key, #author) .. key
+    .. author .. (old and not was_deleted and old or ''))
+  redis.call('HSET', META, 'seq', recency, field, state, 'history_last', string.format('%.0f', number), 'history_at',
+    string.format('%.17g', noted_at))
+else
+  redis.call('HSET', META, 'seq', recency, field, state)
+end
 if not done or write_id % 64 == 0 then
   redis.call('HSET', META, 'seen:' .. ARGV[4], string.format('%.6f', now))
 end

@@ -21,11 +21,23 @@ end
 -- Reads the counters. Returns an error if the write has to be refused; nothing was changed then.
 local function open()
   local meta = call('HMGET', META, 'seq', 'evicted', 'max', client, 'format')
+  if is_unknown(meta[5]) then return redis.error_reply('FORMAT ' .. meta[5]) end
   if meta[5] and meta[5] ~= FORMAT then
-    if meta[5] ~= INDEXED then return redis.error_reply('FORMAT ' .. meta[5]) end
-    local prefix = sub(VALUES, 1, -7)
-    shadows = prefix .. 'i' .. (call('HGET', META, 'index') or '') .. ':'
-    PENDING, BARE = prefix .. 'pending', prefix .. 'bare'
+    if string.find(meta[5], '+index', 1, true) then
+      local prefix = sub(VALUES, 1, -7)
+      shadows = prefix .. 'i' .. (call('HGET', META, 'index') or '') .. ':'
+      PENDING, BARE = prefix .. 'pending', prefix .. 'bare'
+    end
+    if is_keeping(meta[5]) then read_history() end
+  end
+  -- Whoever knows that changes are kept says who makes this one.
+  if ARGV[4] ~= '' and (history or string.find(ARGV[5], ':', 1, true)) then
+    author = string.match(ARGV[5], '^[^:]*:[^:]*:(.+)$')
+    if (author == nil) ~= (history == nil) then
+      return redis.error_reply('HISTORY the namespace keeps changes: '
+        .. (history and history.bounds or call('HGET', META, 'history') or 'none'))
+    end
+    author = author or ''
   end
   if is_late() then return redis.error_reply('LATE the time for this write is over') end
   seq = tonumber(meta[1])
@@ -48,7 +60,7 @@ end
 -- Its number follows the deadline. Returns the error that has the client read the list and try again.
 local function not_compared()
   local number = call('HGET', META, 'tombstones')
-  if not number or number == string.match(ARGV[5], ':(.*)$') then return false end
+  if not number or number == string.match(ARGV[5], '^[^:]*:([^:]*)') then return false end
   return redis.error_reply('STONES the list of tombstones has the number ' .. number)
 end
 
@@ -106,6 +118,7 @@ local function make_way() call('HDEL', META, '') end
 
 local function close()
   call('HSET', META, 'seq', whole(seq), 'evicted', whole(evicted), client, done)
+  save_changes()
 end
 
 -- ---- answers: a client that has lost one sends its write again, and gets the same one
@@ -167,10 +180,14 @@ local function unlist(keys)
   call('HSET', META, 'logged', 1)  -- so that greet.lua notices when the server has evicted the log
 end
 
--- Deletes existing records without leaving tombstones: expired and evicted ones.
-local function forget(keys)
+-- Deletes existing records without leaving tombstones. `blobs`: what they are, which is only asked for if changes are kept.
+local function forget(keys, event, blobs)
+  blobs = history and (blobs or call('HMGET', VALUES, unpack(keys)))
   unlist(keys)  -- first, as in `remove`
   call('HDEL', VALUES, unpack(keys))
+  for i, key in ipairs(history and keys or {}) do
+    if blobs[i] then note_end(event, key, blobs[i]) end
+  end
 end
 
 -- Deletes at most `most` expired records; returns how many it has deleted. Each leaves a tombstone with the instant of its last
@@ -185,6 +202,7 @@ local function sweep(most)
     if blob and not is_tombstone(blob) then
       tombstones[#tombstones + 1] = key
       tombstones[#tombstones + 1] = pack('>BddddI4', 1, 0, updated_of(blob), 0, first + i, 0)
+      note(EXPIRED, key, blob)
     end
   end
   if #tombstones > 0 then
@@ -225,14 +243,15 @@ local function evict(most, want)
     local rows = call('ZRANGE', ORDER, 0, math.min(excess, MOST) - 1, 'WITHSCORES')
     local keys = {}
     for i = 1, #rows, 2 do keys[#keys + 1] = rows[i] end
+    local blobs = (want or history) and call('HMGET', VALUES, unpack(keys))
     if want then
-      for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
+      for i, blob in ipairs(blobs) do
         out[#out + 1] = keys[i]
         out[#out + 1] = rows[2 * i]
         out[#out + 1] = blob or ''
       end
     end
-    forget(keys)
+    forget(keys, EVICTED, blobs)
     evicted = evicted + #keys
     excess = excess - #keys
   end
@@ -242,9 +261,9 @@ end
 
 -- Deletes records and leaves tombstones; returns key, recency, blob of each deleted record.
 -- `versions` holds for each key the only version that may be deleted, or is nil. `always`: leaves a tombstone also where
--- there is no record.
-local function remove(keys, versions, at, always)
-  local out, gone, tombstones, lost = {}, {}, {}, {}
+-- there is no record. `event`: what that is to the records.
+local function remove(keys, versions, at, always, event)
+  local out, gone, tombstones, lost, ended = {}, {}, {}, {}, {}
   for i, blob in ipairs(call('HMGET', VALUES, unpack(keys))) do
     local key = keys[i]
     if is_live(blob) and not (versions and version_of(blob) ~= versions[i]) then
@@ -252,10 +271,12 @@ local function remove(keys, versions, at, always)
       out[#out + 1] = call('ZSCORE', ORDER, key) or 0
       out[#out + 1] = blob
       gone[#gone + 1] = key
+      ended[#ended + 1] = blob
       tombstones[#tombstones + 1] = key
       tombstones[#tombstones + 1] = pack('>BddddI4', 1, 0, at, 0, seq + #gone, 0)
     elseif always and not (blob and is_tombstone(blob) and updated_of(blob) >= at) then
       gone[#gone + 1] = key
+      ended[#ended + 1] = blob and not is_tombstone(blob) and blob
       tombstones[#tombstones + 1] = key
       tombstones[#tombstones + 1] = pack('>BddddI4', 1, 0, at, 0, seq + #gone, 0)
     elseif not blob then
@@ -266,6 +287,9 @@ local function remove(keys, versions, at, always)
   if #gone > 0 then
     unlist(gone)  -- frees, so it comes first: see make_way. A user who may not call ZREM deletes nothing.
     call('HSET', VALUES, unpack(tombstones))
+    for i, key in ipairs(gone) do
+      if ended[i] then note_end(event or DELETED, key, ended[i]) end
+    end
     trim()
   end
   return out
@@ -320,6 +344,14 @@ local function put(keys, heads, texts, want)
     end
   end
   call('HSET', VALUES, unpack(values))
+  if history then
+    for i, key in ipairs(keys) do
+      local old = olds[i] and not is_tombstone(olds[i]) and olds[i]
+      local live = is_live(old)
+      if old and not live then note(EXPIRED, key, old) end
+      note(WRITTEN, key, live and old)
+    end
+  end
   call('ZADD', ORDER, unpack(recencies))
   if #expiries > 0 then expire(expiries) end
   if #lasting > 0 then keep_for_ever(lasting) end
@@ -343,6 +375,7 @@ local function touch(key, blob, at, ttl, from)
   local head = char(sliding and flags or flags + 32) .. sub(blob, 2, 17) .. pack('>d', at) .. sub(blob, 26, 37)
     .. pack('>d', span)
   call('HSET', VALUES, key, head .. sub(blob, sliding and 46 or 38))
+  if expires_of(head) ~= expires_of(blob) then note(TOUCHED, key, blob) end
   expire({expires_of(head), key})
   return head
 end
@@ -357,7 +390,10 @@ local function restore(key, recency, head, text)
   local version = version_of(head)
   if version == 0 then version = seq end
   if tonumber(recency) == 0 then recency = whole(seq) end
+  local old = history and call('HGET', VALUES, key)
   call('HSET', VALUES, key, sub(head, 1, 25) .. pack('>d', version) .. sub(head, 34, 37) .. text)
+  if old and not is_tombstone(old) then note(EXPIRED, key, old) end
+  note(RESTORED, key)
   call('ZADD', ORDER, recency, key)
   if expires ~= 0 then expire({expires, key}) else keep_for_ever({key}) end
   call('ZADD', LOG, whole(seq), key)

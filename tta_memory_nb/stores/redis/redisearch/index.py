@@ -22,7 +22,7 @@ from ...plan import Plan
 from .. import scripts
 from ..commands import Commands
 from ..faults import is_passing
-from ..keys import INDEXED_FORMAT, decode_key, index_of
+from ..keys import INDEXED_FORMATS, decode_key, index_of
 from ..operations import BATCH, MOST_BYTES
 from ..payload import unpack
 from ..wire import Command, Pipelined
@@ -40,7 +40,6 @@ _ROUNDS = 4
 _PAGE = 1000
 
 _FIELDS = ("format", "index", "index_as", "index_from")
-_FORMAT = INDEXED_FORMAT.encode()
 
 
 class ServerIndex:
@@ -155,7 +154,8 @@ class ServerIndex:
 
     def _is_current(self, state: Sequence[bytes | None]) -> bool:
         """Returns whether the index is the one that this client knows, and lists all records."""
-        return tuple(state) == (_FORMAT, self.generation, self._described, None)
+        found, *others = state
+        return found in INDEXED_FORMATS and others == [self.generation, self._described, None]
 
     # ---- keeping it up to date
 
@@ -299,7 +299,7 @@ class ServerIndex:
         Raises:
             ServerError: a later version of this package has made it, or one with another language.
         """
-        if state[0] != _FORMAT or not state[2]:
+        if state[0] not in INDEXED_FORMATS or not state[2]:
             return
         version, _, language = state[2].decode("utf-8", "replace").partition(":")
         if version.isdigit() and int(version) > VERSION:
