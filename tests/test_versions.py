@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from backends import ONE_SERVER, WITH_A_STAND_IN, Clock, examples
+from backends import EVERY_BACKEND, ONE_SERVER, WITH_A_STAND_IN, Clock, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,7 +78,7 @@ def answers(memory: SyncMemory, **as_of: Any) -> Any:
     return listed, expiries, [r.key for r in found], memory.count("rain", **as_of)
 
 
-@pytest.mark.backends(*KEEPERS)
+@pytest.mark.backends(*EVERY_BACKEND)
 def test_the_answer_as_of_an_instant_is_the_one_that_was_given_then(backend):
     @settings(max_examples=examples(backend, 150), deadline=None)
     @given(programs)
