@@ -10,7 +10,7 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from ...entry import Entry, Unreadable
-from ...errors import Conflict, InvalidArgument, ServerError, Tombstoned, brief
+from ...errors import Conflict, InvalidArgument, ServerError, StoreUnavailable, Tombstoned, brief
 from ...filters import Filters
 from ...search.request import Search
 from ...stores.base import Change, Clock, Store
@@ -83,6 +83,9 @@ class Guard:
         self._known: object = None
         self._listed = Listed()
         self._salt = b""
+        if hasattr(type(store), "compare_replays_with"):
+            waiting: Any = store
+            waiting.compare_replays_with(self.refused_in_replay)
 
     @property
     def is_idle(self) -> bool:
@@ -216,17 +219,11 @@ class Guard:
 
         An entry does not count whose record has the same to say already: writing it brings nothing back.
         """
-        if not (yield from self._follow()):
+        found = yield from self._refused_by_list(entries)
+        if not found:
             return {}
         with self._lock:
             salt, listed = self._salt, self._listed
-            found: dict[int, list[str]] = {}
-            for number, entry in enumerate(entries):
-                ids = listed.like(fingerprint_of(entry, salt))
-                if ids:
-                    found[number] = ids
-        if not found:
-            return {}
         keys = [] if is_appended else [entries[number].key for number in found]
         there = {entry.key: entry for entry in (yield from self.store.peek(keys))}
         stones = yield from self._peek({each for ids in found.values() for each in ids})
@@ -241,6 +238,48 @@ class Guard:
                 refused[number] = in_the_way
         return refused
 
+    def refused_in_replay(self, entries: Sequence[Entry]) -> Plan[dict[int, str]]:
+        """Returns, by place, why entries of an outage must not reach the server that is back: others have deleted for good what they say.
+
+        With a policy of quarantine, they are put there. What this process knows of the records is no reason to let one in: that is
+        what it has written in the outage.
+        """
+        found = yield from self._refused_by_list(entries)
+        if self._token is not None and self._known != (yield from self._token()):
+            raise StoreUnavailable("the tombstones of this memory cannot be read yet")
+        if not found:
+            return {}
+        stones = yield from self._peek({each for ids in found.values() for each in ids})
+        reasons: dict[int, str] = {}
+        for number, ids in found.items():
+            stone = next((stones[each] for each in ids if each in stones), None)
+            if stone is not None:
+                reasons[number] = (
+                    f"it says what was deleted for good on {shown_instant(stone.at)}, as {brief(stone.key)}"
+                )
+        if reasons and self.policy == "quarantine":
+            yield from self.set_aside([entries[number] for number in reasons])
+            return {number: f"{reason}; it is in quarantine" for number, reason in reasons.items()}
+        way_out = "add it on purpose with anyway=True"
+        return {number: f"{reason}; {way_out}" for number, reason in reasons.items()}
+
+    def _refused_by_list(self, entries: Sequence[Entry]) -> Plan[dict[int, list[str]]]:
+        """Returns, by place, the ids of the tombstones that entries are like."""
+        if not (yield from self._follow()):
+            return {}
+        with self._lock:
+            salt, listed = self._salt, self._listed
+            found: dict[int, list[str]] = {}
+            for number, entry in enumerate(entries):
+                ids = (
+                    []
+                    if isinstance(entry, Unreadable)
+                    else listed.like(fingerprint_of(entry, salt))
+                )
+                if ids:
+                    found[number] = ids
+        return found
+
     # ---- the list
 
     def _follow(self) -> Plan[bool]:
@@ -250,16 +289,24 @@ class Guard:
         token = yield from self._token()
         if token is None:
             return False
-        if token != self._known:
-            yield from self._read()
+        if token != self._known and (yield from self._read()):
             self._known = token
         return bool(self._listed)
 
-    def _read(self) -> Plan[None]:
+    def _read(self) -> Plan[bool]:
+        """Brings the list up to date; returns False where it cannot be read, in an outage.
+
+        Raises:
+            StoreUnavailable: the memory is on the server, but the list is not within reach.
+        """
         there = yield from self.companions.store_of(TOMBSTONES)
+        if there.outage() is not None and not (yield from ask(there, there.reconnect())):
+            if self.store.outage() is not None:
+                return False  # what is written now is compared again when it is replayed
+            raise StoreUnavailable("the tombstones of this memory cannot be read; try again")
         secret = yield from self._secret(there, may_make=False)
         if secret is None:
-            return
+            return True
         stones = Filters.build(self._clock(), prefix=PREFIX)
         # Most often a few were added since. If all that are there are known then, none was lifted.
         newest = yield from ask(there, there.find(Search(filters=stones, limit=_NEWEST)))
@@ -268,10 +315,11 @@ class Guard:
             self._salt = secret
             added = self._listed.add([hit.entry for hit in newest])
             if added < _NEWEST and len(self._listed) == size:
-                return
+                return True
         hits = yield from ask(there, there.find(Search(filters=stones, order="oldest")))
         with self._lock:
             self._listed.replace([hit.entry for hit in hits])
+        return True
 
     def _secret(self, there: Store, *, may_make: bool) -> Plan[bytes | None]:
         from secrets import token_hex
@@ -375,8 +423,6 @@ class Guard:
     def _check_is_here(self) -> None:
         outage = self.store.outage()
         if outage is not None:
-            from ...errors import StoreUnavailable
-
             raise StoreUnavailable(
                 "for_good: the server is away, so other clients would not learn of the tombstone; delete without "
                 "for_good, or try again when the server is back"

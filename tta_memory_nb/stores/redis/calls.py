@@ -146,11 +146,20 @@ class Calls:
         *args: Argument,
         work: Callable[[], None] | None = None,
         client: bytes = b"",
+        compared: str | None = None,
     ) -> Plan[Any]:
         """Returns the reply to a write.
 
         A write whose reply was lost is sent again, and gets the same reply; None when the server has
         not kept it. A write of another client, which has ended, is sent under the name and the id that it had.
+
+        Args:
+            script: what the server carries out in one step.
+            write_id: of the write.
+            *args: more arguments of the script.
+            work: what to do while the server is at it.
+            client: that has begun the write, if it was another one.
+            compared: number of the list of tombstones that the write was compared with; None for the one that is known here.
         """
         ids = self.write_ids
         author = b"" if self.history is None else this_author()
@@ -167,7 +176,9 @@ class Calls:
                         # Nobody knows which others of a client that has ended are settled.
                         0 if client else AtSending(ids.settled_below),
                         client or ids.client,
-                        AtSending(partial(self._deadline, self._timeout * allowed, author)),
+                        AtSending(
+                            partial(self._deadline, self._timeout * allowed, author, compared)
+                        ),
                         *args,
                         work=work,
                         client=client,
@@ -187,12 +198,13 @@ class Calls:
                     raise StoreUnavailable(f"the server is too slow: {error}") from None
             yield from self.greet()  # the server's clock may have been set
 
-    def _deadline(self, timeout: float, author: bytes) -> int | str:
+    def _deadline(self, timeout: float, author: bytes, compared: str | None) -> int | str:
         """Returns until when a write may be carried out, with which list of tombstones it was compared, and who makes it."""
         deadline = self.clock.deadline(timeout)
+        stones = self.tombstones if compared is None else compared
         if author:
-            return f"{deadline}:{self.tombstones}:{author.decode()}"
-        return f"{deadline}:{self.tombstones}" if self.tombstones else deadline
+            return f"{deadline}:{stones}:{author.decode()}"
+        return f"{deadline}:{stones}" if stones else deadline
 
     # ---- changes that are kept
 

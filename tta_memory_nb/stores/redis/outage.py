@@ -35,6 +35,7 @@ from .journal_file import JournalFile
 from .keeping import Keeping
 from .operations import Write
 from .partial import Replicas
+from .replay import Compare
 from .replays import Replays
 from .retrying import retry
 from .runner import RedisRunner
@@ -115,6 +116,7 @@ class Outages:
         keeping: keeps the journal in a file, if there is one.
         keeps: whether what was acknowledged has to be kept, because the server may lose it, or another one
             may take its place.
+        awaits_comparison: whether the server is there, but no memory has said yet how pending writes are compared with tombstones.
         last_failover: when this process found another server than before last, in Unix seconds, or None.
     """
 
@@ -150,6 +152,7 @@ class Outages:
         self._replays = Replays(
             commands, replicas, self.lock, self._acknowledged, shown=shown, save=save
         )
+        self.awaits_comparison = False
         self.last_failover: float | None = None
         # How many times the server has come back older, as far as the writes that are kept were sent again.
         self._setbacks = 0
@@ -169,6 +172,12 @@ class Outages:
     def refused(self) -> dict[str, RefusedWrite]:
         """By key, the last write that the server has refused for good after an outage."""
         return self._replays.refused
+
+    def compare_with(self, compare: Compare) -> None:
+        """Names what compares pending writes with the tombstones that there are when the server is back."""
+        self._replays.compare = compare
+        if self.awaits_comparison:
+            self._runner.run(self.reconnect())
 
     def info(self) -> dict[str, Any] | None:
         """Returns what `SyncMemory.outage` does."""
@@ -462,6 +471,7 @@ class Outages:
             # The server is there, but refuses what is pending. If nothing is, the outage is over, and
             # the next caller gets the error.
             outage.reason = str(error)
+            self.awaits_comparison = error.code == "STONES"
             if not self._has_ended(journal):
                 return False
         yield from self.keeping.save_or_warn()

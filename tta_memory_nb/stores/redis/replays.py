@@ -14,9 +14,10 @@ from ...errors import brief
 from ..plan import Plan
 from .commands import Commands
 from .failover import Acknowledged
-from .journal import Journal, RefusedWrite, Replay
+from .journal import Journal, RefusedWrite
 from .operations import Write
 from .partial import Replicas
+from .replay import Compare, Replay
 
 logger = logging.getLogger("tta_memory_nb")
 
@@ -34,6 +35,7 @@ class Replays:
 
     Attributes:
         refused: by key, the last write that the server has refused for good.
+        compare: compares entries with the tombstones that there are now; None until a memory says how.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Replays:
         save: Callable[[], Plan[None]] | None = None,
     ) -> None:
         self.refused: dict[str, RefusedWrite] = {}
+        self.compare: Compare | None = None
         self._commands = commands
         self._replicas = replicas
         self._lock = lock
@@ -71,6 +74,7 @@ class Replays:
             self._set_aside,
             self._acknowledged,
             self._save,
+            self.compare,
         )
 
     def restore(self, progress: Callable[[], None]) -> Plan[None]:

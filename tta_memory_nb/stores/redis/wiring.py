@@ -22,6 +22,7 @@ from .journal_file import JournalFile
 from .outage import Outages
 from .partial import Replicas
 from .payload import Payloads
+from .replay import Compare
 from .replica import Replica
 from .routing import Routing
 from .runner import RedisRunner
@@ -138,6 +139,14 @@ class Wiring(NotCopied):
     def note_tombstones(self) -> Plan[None]:
         """Tells all clients that the list of tombstones has changed."""
         yield from self._routing.look(self.commands.note_tombstones, lambda: None)
+
+    def compare_replays_with(self, compare: Compare) -> None:
+        """Names what compares writes of an outage with the tombstones that there are when they are replayed.
+
+        Args:
+            compare: returns by its place why an entry must not be written; asks the server.
+        """
+        self.outages.compare_with(compare)
 
     # ---- what is known without asking
 

@@ -19,7 +19,12 @@ while frees and i <= #ARGV do
   frees = kind == 'delete' or kind == 'take' or (kind == 'apply' and ARGV[i + 6] ~= 'set')
   i = i + 5 + ARGV[i + 3] * WIDTHS[kind]
 end
-if frees then make_way() end
+if frees then
+  make_way()
+else
+  refused = not_compared()
+  if refused then return refused end
+end
 local facts = call('HMGET', META, 'cleared', 'cleared_seq', 'trimmed', 'trimmed_at')
 for n = 1, 4 do facts[n] = tonumber(facts[n] or 0) or 0 end
 local cleared_at, cleared_seq, trimmed, trimmed_at = unpack(facts)
