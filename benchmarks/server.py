@@ -6,6 +6,8 @@ The server is Redis 8 with RediSearch and ReJSON, which LangGraph's store needs,
 
     single   `add` and `get` beside a bare SET and GET of the same bytes, awaited and called. They
              alternate in batches of calls; the figure is the median over the batches
+    history  `add` to a namespace that keeps its changes, beside one that keeps none: new keys, and keys that are
+             overwritten, called one by one, and by 16 tasks at a time; batches alternate
     bulk     `add_many`, and `import_` of the real conversations, beside a bare pipeline of HSETs
     search   every class of `benchmarks/search.py`: the median call, and the same minus one round trip
              (a PING, alternating with it); rare and miss beside SCAN + MGET, the way to search without an
@@ -113,6 +115,49 @@ def single(url: str, values: Sequence[Json], count: int) -> Json:
     found = {"called": called, "awaited": asyncio.run(awaited())}
     client.close()
     return found
+
+
+def keeping(url: str, values: Sequence[Json], count: int) -> Json:
+    """Measures the share by which a write takes longer where the server keeps the changes."""
+    kept = {
+        name: MemoryPrimitive(url, namespace=name, history=history)
+        for name, history in (("none", None), ("kept", 1_000))
+    }
+    found: Json = {}
+    for verb, keys in (("add", count), ("overwrite", count // 40)):
+        works = {
+            name: lambda n, memory=memory, keys=keys, verb=verb: memory.sync.add(
+                f"{verb}:{n % keys}", values[n]
+            )
+            for name, memory in kept.items()
+        }
+        times = in_batches(works, count)
+        found[f"{verb}, called"] = times["kept"] / times["none"] - 1
+        found[f"{verb}, 16 tasks"] = asyncio.run(_by_tasks(kept, values, count, keys, verb))
+    for memory in kept.values():
+        memory.sync.clear()
+        memory.sync.close()
+    return found
+
+
+async def _by_tasks(
+    memories: dict[str, MemoryPrimitive], values: Sequence[Json], count: int, keys: int, verb: str
+) -> float:
+    times: dict[str, list[float]] = {name: [] for name in memories}
+    for start in range(0, count, BATCH):
+        for name, memory in memories.items():
+            todo = iter(range(start, start + BATCH))
+
+            async def work(todo: Any = todo, memory: MemoryPrimitive = memory) -> None:
+                for n in todo:
+                    await memory.add(f"tasks:{verb}:{n % keys}", values[n])
+
+            started = perf_counter()
+            await asyncio.gather(*(work() for _ in range(16)))
+            times[name].append(perf_counter() - started)
+    for memory in memories.values():
+        await memory.aclose()
+    return median(times["kept"]) / median(times["none"]) - 1
 
 
 def bulk(url: str, records: Sequence[tuple[str, Json]], real: bool) -> Json:
@@ -254,6 +299,10 @@ def goals(found: dict[str, Json]) -> list[Goal]:
             Goal(f"{face}: add over SET", ratio(row["add"], row["SET"]), 1.6),
             Goal(f"{face}: get over GET", ratio(row["get"], row["GET"]), 1.6),
         ]
+    reached += [
+        Goal(f"history: {verb}", 100 * share, 20, unit=" %")
+        for verb, share in found["history"].items()
+    ]
     row = found["bulk"]
     reached.append(
         Goal(
@@ -308,6 +357,8 @@ def tables(found: dict[str, Json]) -> str:
         for face, row in found["single"].items()
     ]
     parts = [table(["single", "SET", "add", "GET", "get"], rows)]
+    rows = [[verb, shown(100 * share, " %")] for verb, share in found["history"].items()]
+    parts.append(table(["history", "longer by"], rows))
     rows = [
         [name, shown(value, " s" if isinstance(value, float) else "")]
         for name, value in found["bulk"].items()
@@ -352,6 +403,8 @@ def main() -> None:
     count = min(SINGLE, size)
     found = {"single": single(server.url, values, count)}
     log_progress("single: done")
+    found["history"] = keeping(server.url, values, count)
+    log_progress("history: done")
     found["bulk"] = bulk(server.url, records, has_chitchat() and not options.quick)
     log_progress("bulk: done")
     found["search"] = search(server.url, corpus, records)

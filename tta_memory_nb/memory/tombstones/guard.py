@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from threading import RLock
@@ -37,6 +37,7 @@ T = TypeVar("T")
 TOMBSTONES, QUARANTINE = "tombstones", "quarantine"
 _SHOWN = 5
 _NEWEST = 256
+_PAGE = 2000
 _STALE = "STONES"
 
 _log = logging.getLogger("tta_memory_nb")
@@ -316,10 +317,21 @@ class Guard:
             added = self._listed.add([hit.entry for hit in newest])
             if added < _NEWEST and len(self._listed) == size:
                 return True
-        hits = yield from ask(there, there.find(Search(filters=stones, order="oldest")))
         with self._lock:
-            self._listed.replace([hit.entry for hit in hits])
+            begun = self._listed.begin()
+        yield from self._each_page(there, self._listed.add)
+        with self._lock:
+            self._listed.end(begun)
         return True
+
+    def _each_page(self, there: Store, take: Callable[[Sequence[Entry]], object]) -> Plan[None]:
+        """Has a function take all tombstones, some at a time, so that no more of them are in this process than it keeps."""
+        stones = Filters.build(self._clock(), prefix=PREFIX)
+        keys = yield from ask(there, there.keys(stones))
+        for start in range(0, len(keys), _PAGE):
+            found = yield from ask(there, there.peek(keys[start : start + _PAGE]))
+            with self._lock:
+                take(found)
 
     def _secret(self, there: Store, *, may_make: bool) -> Plan[bytes | None]:
         from secrets import token_hex
@@ -350,9 +362,10 @@ class Guard:
             return []
         yield from self._follow()
         there = yield from self.companions.store_of(TOMBSTONES)
-        every = Search(filters=Filters.build(self._clock(), prefix=PREFIX))
-        hits = yield from ask(there, there.find(every))
-        return sorted((tombstone_of(hit.entry) for hit in hits), key=lambda stone: -stone.at)
+        found: list[Tombstone] = []
+        yield from self._each_page(there, lambda page: found.extend(map(tombstone_of, page)))
+        found.reverse()
+        return sorted(found, key=lambda stone: -stone.at)
 
     def lift(self, names: Iterable[str]) -> Plan[int]:
         """Lifts tombstones, given by the keys of what was deleted or by their ids; returns how many there were."""
