@@ -120,20 +120,17 @@ def _digest(salt: bytes, what: str, text: str) -> str:
 def _sketch(words: set[str], salt: bytes) -> bytes:
     import numpy as np
 
-    hashed = np.array(
-        [
-            int.from_bytes(
-                blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8, key=salt).digest(),
-                "big",
-            )
-            for word in words
-        ],
-        np.uint64,
-    )
+    digests = b"".join(_word_digest(word, salt) for word in words)
+    hashed = np.frombuffer(digests, ">u8").astype(np.uint64)
     factors, terms = _multipliers(salt)
     # Multiply-shift hashing: the upper half of a product is spread evenly.
     table = (hashed[:, None] * factors + terms) >> np.uint64(32)
     return bytes((table.min(axis=0) & np.uint64(0xFF)).astype(np.uint8))
+
+
+@lru_cache(maxsize=20_000)
+def _word_digest(word: str, salt: bytes) -> bytes:
+    return blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8, key=salt).digest()
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-LEAST_UNSORTED, SHARE_UNSORTED = 4096, 16
+LEAST_UNSORTED, SHARE_UNSORTED = 4096, 8
 """So many new rows, or this part of all, wait before they are sorted in."""
 
 
@@ -23,12 +23,12 @@ class Lookup:
     def add(self, value: int, row: int) -> None:
         """Notes that a row has a number."""
         self._new.setdefault(value, []).append(row)
-
-    def rows(self, value: int) -> list[int]:
-        """Returns the rows that have a number, in the order in which they were added."""
         known = 0 if self._values is None else len(self._values)
         if len(self._new) > max(LEAST_UNSORTED, known // SHARE_UNSORTED):
             self._sort()
+
+    def rows(self, value: int) -> list[int]:
+        """Returns the rows that have a number, in the order in which they were added."""
         found: list[int] = []
         if self._values is not None and self._rows is not None:
             import numpy as np
