@@ -68,6 +68,18 @@ def test_what_one_client_asks_for_holds_for_all(database, open_memory, clock):
     assert len(first.log("a")) == 1
 
 
+def test_an_outage_brings_no_history_back_that_another_client_has_ended(keeping, other, proxy):
+    memory = keeping.sync
+    other.sync.keep_history(None)
+    memory.add("a", {"n": 1})
+    proxy.refuse()
+    memory.add("a", {"n": 2})
+    proxy.heal()
+    assert memory.reconnect()
+    assert memory.get_backend_info()["history"] is None
+    assert other.sync.get("a") == {"n": 2}
+
+
 def test_the_past_is_one_state_while_others_write(database, open_memory):
     """Two records always sum up to 100, in each instant that is asked for, however it is read."""
     import time

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from ...codec import from_json, to_json
 from ...conversation import said
 from ...entry import Entry
+from ...errors import StoreUnavailable
 from ...keys import MESSAGE_KEY, parse_memory_key
 from ...main_field import main_field
 from ...memory.as_of import keeps_changes
@@ -95,9 +97,12 @@ def describe(
 
 def _history(memory: SyncMemory, entry: Entry, versions: Versions) -> dict[str, Any]:
     """The versions of a record: those that the memory keeps, or else those that the explorer has seen."""
-    if keeps_changes(memory):
-        log = memory.log(entry.key)
-        return {"history": list(islice(_kept(log), _MOST_KEPT)), "kept_since": log.since}
+    with suppress(
+        StoreUnavailable
+    ):  # in an outage, the versions are out of reach, and the record is not
+        if keeps_changes(memory):
+            log = memory.log(entry.key)
+            return {"history": list(islice(_kept(log), _MOST_KEPT)), "kept_since": log.since}
     seen = [
         {
             "at": version.at,

@@ -42,6 +42,7 @@ class Calls:
         tombstones: number of the list of tombstones that writes were compared with; empty for none.
         history: which changes the server keeps, as far as this process knows; None for none.
         asked_history: which changes it is to keep, by the wish of this memory; None if it has no wish.
+        owes_history: whether the server was not told of that wish yet.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Calls:
         self.tombstones = ""
         self.history: History | None = None
         self.asked_history: History | None = None
+        self.owes_history = False
         self._namespace = namespace
         self._timeout = timeout
         self._answers = answers_of(namespace).encode()
@@ -226,17 +228,26 @@ class Calls:
             bounds = f"{history.changes}:{'' if history.seconds is None else repr(history.seconds)}"
         yield from self.run(scripts.KEEP, bounds, b"", b"", 0)
         self.history = self.asked_history = history
+        self.owes_history = False
 
     def keep_asked(self) -> Plan[None]:
-        """Has the server keep the changes that this memory is to keep, if it keeps others or none."""
-        if self.asked_history not in (None, self.history):
-            yield from self.keep_history(self.asked_history)
+        """Has the server keep the changes that this memory is to keep, if it was not told so yet."""
+        if self.owes_history:
+            if self.asked_history != self.history:
+                yield from self.keep_history(self.asked_history)
+            self.owes_history = False
 
     def _follow_history(self, bounds: str) -> Plan[None]:
-        """Takes in that the server keeps other changes than this process knows: none where the namespace has begun anew."""
+        """Takes in that the server keeps other changes than this process knows.
+
+        Where the namespace has begun anew, the server is told once more. Where another client has ended it, that counts.
+        """
         self.note_history(bounds)
         if bounds == "none":
+            self.owes_history = self.asked_history is not None
             yield from self.keep_asked()
+        elif bounds == "off":
+            self.asked_history = None
 
     def note_tombstones(self) -> Plan[None]:
         """Counts a change of the list of tombstones, so that the server refuses writes that were compared with another."""

@@ -25,7 +25,8 @@ class Versions(Wiring):
         """Returns which changes are kept. If this process knows of none, the server is asked: another client may have begun it."""
         if self.commands.history is None:
             yield from self._routing.look(self._history.look, lambda: None)
-        return self.commands.history
+        commands = self.commands
+        return commands.asked_history if commands.owes_history else commands.history
 
     def keep_changes(self, history: History | None) -> Plan[None]:
         """Has the server keep changes from now on, more or fewer of them, or none, for all clients."""
@@ -37,7 +38,7 @@ class Versions(Wiring):
         """Has the server keep what the memory was made to keep; in an outage, as soon as it is back."""
         asked = read_history(self._settings.history)
         if asked is not None:
-            self.commands.asked_history = asked
+            self.commands.asked_history, self.commands.owes_history = asked, True
             yield from self._routing.look(self.commands.keep_asked, lambda: None)
 
     def as_of(self, instant: float) -> Plan[Earlier]:
