@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -24,9 +24,25 @@ MANY = 100_000
 """More changes than any test makes."""
 
 
+_opened: list[SyncMemory] = []
+
+
 def memory_on(backend: str, clock: Clock, history: Any = MANY, **arguments: Any) -> SyncMemory:
+    _close_all()
     made: MemoryPrimitive = WITH_A_STAND_IN[backend](clock=clock, history=history, **arguments)
+    _opened.append(made.sync)
     return made.sync
+
+
+@pytest.fixture(autouse=True)
+def closes_what_it_has_opened() -> Iterator[None]:
+    yield
+    _close_all()
+
+
+def _close_all() -> None:
+    while _opened:
+        _opened.pop().close()
 
 
 # ---- the answer as of then is the answer given then

@@ -22,6 +22,8 @@ _CONTRASTS = re.compile(
 
 def contrasts(word: str) -> bool:
     """Returns whether a word, in lower case, is a number or a negation."""
+    if word.isalpha():  # by far the most
+        return word in _NEGATIONS
     return (
         word in _NEGATIONS
         or word.endswith(("n't", "n’t"))
