@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .keys import MemoryKey, create_memory_key, parse_memory_key
     from .memory.faces import MemoryPrimitive, SyncMemory
     from .memory.forgetting.policy import ForgetPolicy
+    from .memory.summarizing.policy import SummaryPolicy
     from .memory.tombstones.tombstone import Tombstone
     from .nesting import allow_nested_asyncio
     from .notebook.explorer import MemoryExplorer
@@ -67,6 +68,7 @@ __all__ = [
     "ServerError",
     "StoreUnavailable",
     "SummarizerError",
+    "SummaryPolicy",
     "SyncMemory",
     "TTAMemoryError",
     "Tombstone",
@@ -92,6 +94,7 @@ _MODULE_OF = {
     "MemoryExplorer": "notebook.explorer",
     "Tombstone": "memory.tombstones.tombstone",
     "ForgetPolicy": "memory.forgetting.policy",
+    "SummaryPolicy": "memory.summarizing.policy",
     "GoldenSet": "evaluation",
     "SearchWeights": "search.options",
     "evaluate": "evaluation",

@@ -12,6 +12,7 @@ from ..verbs import Verbs
 from ..verbs.common import Watch
 
 if TYPE_CHECKING:
+    from ..summarizing.policy import SummarizeWhen, SummaryPolicy
     from ..tracing.trace import Trace
 
 MOST_OPERATIONS = 10_000
@@ -73,6 +74,23 @@ class Attributes(NotCopied):
     @weights.setter
     def weights(self, weights: SearchWeights) -> None:
         self._verbs.options = self._verbs.options.weighing(check_weights(weights))
+
+    @property
+    def summarize_when(self) -> SummaryPolicy | None:
+        """When sessions are summarized by themselves, after a write; None for never. It can be set to what `MemoryPrimitive` takes."""
+        summaries = self._verbs.summaries
+        return None if summaries is None else summaries.policy
+
+    @summarize_when.setter
+    def summarize_when(self, given: SummarizeWhen | None) -> None:
+        if given is not None or self._verbs.summaries is not None:
+            self._verbs.summarize_at_writes(given)
+
+    @property
+    def summarized(self) -> tuple[int, str | None]:
+        """How many summaries were written by themselves, see `summarize_when`, and why the last one failed; None if it did not."""
+        summaries = self._verbs.summaries
+        return (0, None) if summaries is None else (summaries.written, summaries.trouble)
 
     @property
     def put_aside(self) -> str | None:

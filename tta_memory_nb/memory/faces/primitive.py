@@ -22,10 +22,12 @@ from ...stores.opening import Settings, open_store
 from ...stores.plan import Plan, let_others_run
 from ...summarizers.base import SummarizerLike, check_summarizer
 from ...times import Duration, Instant, duration
+from ..after_writes import kept_up
 from ..meaning import BY_MEANING, Meanings
+from ..summarizing.policy import SummarizeWhen, check_summarize_when
 from ..tombstones.tombstone import TombstonePolicy
 from ..verbs import Verbs
-from ..verbs.common import kept_up, spell_out_filters
+from ..verbs.common import spell_out_filters
 from ..verbs.records import value_of
 from ..verbs.search import search_for, values_of
 from ..watching import shortcut_under
@@ -51,7 +53,7 @@ def _awaited(
     name = verb.__name__
 
     async def method(self: MemoryPrimitive, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        plan = kept_up(self._verbs, name, verb(self._verbs, *args, **kwargs))
+        plan = kept_up(self._verbs.upkeep, name, verb(self._verbs, *args, **kwargs))
         watch = self._verbs.watch
         return await self._arun(plan if watch is None else watch(name, plan, *args, **kwargs))
 
@@ -111,6 +113,8 @@ class MemoryPrimitive(Attributes):
         weights: how much each signal counts in a ranking; None for the defaults.
         compress_over: values of more bytes of JSON are compressed on a server, with zstd where
             there is zstandard, else with zlib; in this process they never are.
+        summarize_when: when sessions are summarized by themselves, after a write: a `SummaryPolicy`, or its arguments as a dict, such as
+            ``{"records": 50}``. None for never.
         tombstones: what becomes of a record that says again what was deleted for good: ``"refuse"`` raises `Tombstoned`,
             ``"quarantine"`` puts it aside, see `quarantined`.
         history: how many changes of records are kept, for `log` and ``as_of``: a number of changes, or for how long, as a
@@ -139,6 +143,7 @@ class MemoryPrimitive(Attributes):
         journal: str | None = None,
         embedder: EmbedderLike | None = None,
         summarizer: SummarizerLike | None = None,
+        summarize_when: SummarizeWhen | None = None,
         default_mode: SearchMode = "keyword",
         language: str = "english",
         weights: SearchWeights | None = None,
@@ -157,6 +162,7 @@ class MemoryPrimitive(Attributes):
         meanings = Meanings(embedder, embedder_timeout, clock)
         if summarizer is not None:
             check_summarizer(summarizer)
+        policy = check_summarize_when(summarize_when)
         check_mode(default_mode, "default_mode")
         options = options_of(language, weights)
         settings = Settings(
@@ -177,6 +183,7 @@ class MemoryPrimitive(Attributes):
         self._set_up(
             verbs_over(store, clock, summarizer, default_mode, options, meanings, tombstones)
         )
+        self.summarize_when = policy
 
     @classmethod
     def over(
@@ -185,6 +192,7 @@ class MemoryPrimitive(Attributes):
         *,
         embedder: EmbedderLike | None = None,
         summarizer: SummarizerLike | None = None,
+        summarize_when: SummarizeWhen | None = None,
         default_mode: SearchMode = "keyword",
         language: str = "english",
         weights: SearchWeights | None = None,
@@ -205,6 +213,7 @@ class MemoryPrimitive(Attributes):
             embedder: turns texts into vectors, see the class.
             summarizer: makes a text of records, for `summarize`: a function, which may be async, or a name, such as
                 ``"openai:MODEL"``. None for ``"extractive"``, which chooses sentences.
+            summarize_when: when sessions are summarized by themselves, see the class.
             default_mode: how to search when a verb is called without ``mode``.
             language: the language of the words, for modes that rank.
             weights: how much each signal counts in a ranking; None for the defaults.
@@ -220,11 +229,14 @@ class MemoryPrimitive(Attributes):
         check_store(store)
         if summarizer is not None:
             check_summarizer(summarizer)
+        policy = check_summarize_when(summarize_when)
         meanings = Meanings(embedder, embedder_timeout, clock)
         options = options_of(language, weights)
-        return cls._of(
+        memory = cls._of(
             verbs_over(store, clock, summarizer, default_mode, options, meanings, tombstones)
         )
+        memory.summarize_when = policy
+        return memory
 
     @classmethod
     def _of(cls, verbs: Verbs) -> Self:

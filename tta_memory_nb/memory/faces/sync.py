@@ -14,9 +14,9 @@ from ...stores.base import NotNow, Store
 from ...stores.memory import InMemoryStore
 from ...stores.plan import Plan
 from ...times import Duration, Instant, duration
+from ..after_writes import kept_up
 from ..meaning import BY_MEANING
 from ..verbs import Verbs
-from ..verbs.common import kept_up
 from ..verbs.records import value_of
 from ..verbs.search import search_for, values_of
 from ..watching import shortcut_under
@@ -34,7 +34,7 @@ def _called(
     name = verb.__name__
 
     def method(self: SyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        plan = kept_up(self._verbs, name, verb(self._verbs, *args, **kwargs))
+        plan = kept_up(self._verbs.upkeep, name, verb(self._verbs, *args, **kwargs))
         watch = self._verbs.watch
         return self._run(plan if watch is None else watch(name, plan, *args, **kwargs))
 

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-WRITES = frozenset(
-    ("add", "add_many", "apply", "append", "import_", "release", "carry_out", "summarize")
-)
-"""The verbs after which a policy is applied."""
-
 _log = logging.getLogger("tta_memory_nb")
 
 

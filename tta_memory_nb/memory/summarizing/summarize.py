@@ -92,10 +92,10 @@ def summarize(
     earlier = () if chosen.earlier is None else sources_of(chosen.earlier) or ()
     sources = list(dict.fromkeys((*earlier, *(entry.key for entry in chosen.old))))
     now = verbs.clock()
-    first = shown_instant(_written(chosen.old[0]))
+    first = shown_instant(written(chosen.old[0]))
     if chosen.earlier is not None:
         first = str(chosen.earlier.value().get("first", first))
-    last = shown_instant(_written(chosen.old[-1]))
+    last = shown_instant(written(chosen.old[-1]))
     value = value_of_summary(text, sources, first, last, _name_of(wanted.summarizer))
     entry = new_entry(into, value, now, None)
     change = None
@@ -162,14 +162,14 @@ def _choose(
             and entry.key not in summarized
             and sources_of(entry) is None
         ),
-        key=lambda entry: (_written(entry), write_seq(entry), entry.key),
+        key=lambda entry: (written(entry), write_seq(entry), entry.key),
     )
     now = verbs.clock()
     alone: dict[str, str] = {}
     for place, entry in enumerate(entries):
         if place >= len(entries) - keep_last:
             alone[entry.key] = f"one of the last {keep_last:,}"
-        elif age is not None and _written(entry) > now - age:
+        elif age is not None and written(entry) > now - age:
             alone[entry.key] = "not old enough"
     old = [entry for entry in entries if entry.key not in alone]
     # With the summary itself, and what is expected of each.
@@ -235,7 +235,8 @@ def _tokens_saved(chosen: _Chosen, summary: Entry) -> int:
     return then - now
 
 
-def _written(entry: Entry) -> float:
+def written(entry: Entry) -> float:
+    """Returns when a record was first written, in Unix seconds."""
     return entry.updated_at if entry.created_at is None else entry.created_at
 
 

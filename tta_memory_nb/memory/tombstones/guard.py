@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ...entry import Entry, Unreadable
 from ...errors import Conflict, InvalidArgument, ServerError, StoreUnavailable, Tombstoned, brief
@@ -34,6 +34,9 @@ from .tombstone import (
 
 T = TypeVar("T")
 
+Wrote: TypeAlias = Callable[[Sequence[Entry]], None]
+"""Is told which entries have been written."""
+
 TOMBSTONES, QUARANTINE = "tombstones", "quarantine"
 _SHOWN = 5
 _NEWEST = 256
@@ -59,6 +62,7 @@ class Guard:
         store: of the memory.
         companions: stores for what the memory notes beside its records.
         policy: what becomes of a record that is refused.
+        wrote: None, or what is told which entries have been written.
         set_aside_last: key of the record that the last call of `write` has put into quarantine; None if it was written.
 
     Raises:
@@ -80,6 +84,7 @@ class Guard:
         # Of records in this process, it is known at once whether there ever was a tombstone.
         self._beside = store.fallback if type(store) is Local else None
         self.set_aside_last: str | None = None
+        self.wrote: Wrote | None = None
         self._lock = RLock()
         self._known: object = None
         self._listed = Listed()
@@ -90,7 +95,9 @@ class Guard:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing can be refused, as far as that is known without a plan."""
+        """Whether a write needs no look, as far as that is known without a plan."""
+        if self.wrote is not None:
+            return False
         return self._token is None or not (self._beside is None or self._beside.tombstone_changes)
 
     # ---- writes
@@ -107,6 +114,7 @@ class Guard:
             except ServerError as error:
                 self._check_is_stale(error)
             else:
+                self._tell(let_in)
                 return
 
     def put_for_good(self, entries: Sequence[Entry], anyway: bool) -> Plan[int]:
@@ -118,6 +126,7 @@ class Guard:
             except ServerError as error:
                 self._check_is_stale(error)
             else:
+                self._tell(let_in)
                 return len(let_in)
 
     def put(self, entries: Iterable[Entry], anyway: bool) -> Plan[Change]:
@@ -132,6 +141,7 @@ class Guard:
             except ServerError as error:
                 self._check_is_stale(error)
             else:
+                self._tell(let_in)
                 return replace(change, tombstones=lifted) if lifted else change
 
     def apply(
@@ -147,6 +157,7 @@ class Guard:
             except ServerError as error:
                 self._check_is_stale(error)
             else:
+                self._tell(entries)
                 return replace(change, tombstones=lifted) if lifted else change
 
     def apply_decided(
@@ -156,18 +167,28 @@ class Guard:
         while True:
             yield from self._follow()
             try:
-                return (yield from self.store.apply(entries, deletes, expect))
+                change: Change = yield from self.store.apply(entries, deletes, expect)
             except ServerError as error:
                 self._check_is_stale(error)
+            else:
+                self._tell(entries)
+                return change
 
     def append(self, owner: str, entries: Sequence[Entry], anyway: bool) -> Plan[list[str]]:
         """Appends messages; one that is refused fails the whole of it."""
         while True:
             yield from self._let_in(entries, anyway, is_step=True, is_appended=True)
             try:
-                return (yield from self.store.append(owner, entries))
+                keys = yield from self.store.append(owner, entries)
             except ServerError as error:
                 self._check_is_stale(error)
+            else:
+                self._tell(entries)
+                return keys
+
+    def _tell(self, entries: Sequence[Entry]) -> None:
+        if self.wrote is not None:
+            self.wrote(entries)
 
     def _check_is_stale(self, error: ServerError) -> None:
         """Raises the error, unless it says that there are tombstones which this process does not know."""

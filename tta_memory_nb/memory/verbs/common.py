@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
 from ...entry import Entry
 from ...errors import InvalidArgument, brief
@@ -20,15 +20,13 @@ from ...stores.history.past import Past
 from ...stores.plan import Plan
 from ...summarizers.base import SummarizerLike
 from ...times import Instant
+from ..after_writes import AfterWrites, Upkeep, with_upkeep
 from ..as_of import read_as_of
 from ..companions import Companions
 from ..meaning import Meanings
 from ..packing.relevance import Thresholds
 from ..resolving.kept_apart import KeptApart
 from ..tombstones.guard import Guard
-
-if TYPE_CHECKING:
-    from ..forgetting.upkeep import Upkeep
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -122,7 +120,7 @@ class CommonVerbs:
         options: what modes that rank are asked for.
         companions: opens memories beside this one.
         thresholds: from which relevance on a record answers a question at all.
-        upkeep: None, or the policy that is applied at writes; see `forget`.
+        upkeep: None, or what is done after writes; see `forget` and `summarize_when` of the memory.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
         guard: compares writes with what was deleted for good.
         kept_apart: which records a person wants to keep side by side.
@@ -175,6 +173,10 @@ class CommonVerbs:
             Guard(store, store.clock, companions, self.guard.policy),
         )
 
+    def _keep_up(self, kind: type[AfterWrites], wanted: AfterWrites | None) -> None:
+        """Has this be done after writes in place of what was done by an object of the same class; None for nothing."""
+        self.upkeep = with_upkeep(self.upkeep, kind, wanted)
+
     def _ask(self, store: Store) -> None:
         """Has all verbs ask a store: that of the memory, or what a trace has put in front of it."""
         self._store = self.guard.store = store
@@ -221,16 +223,6 @@ class CommonVerbs:
 
     def _found(self, hit: Hit) -> MemoryRecord:
         return hit.record(self._store.namespace, self._store.version(hit.entry))
-
-
-def kept_up(verbs: CommonVerbs, name: str, plan: Plan[T]) -> Plan[T]:
-    """Returns the plan of a verb, followed by what has to be done after writes."""
-    upkeep = verbs.upkeep
-    if upkeep is None:
-        return plan
-    from ..forgetting.upkeep import WRITES
-
-    return upkeep.after(plan) if name in WRITES else plan
 
 
 def listed(keys: Iterable[str]) -> list[str]:

@@ -21,11 +21,33 @@ if TYPE_CHECKING:
     from ..doctor.finding import Diagnosis
     from ..forgetting.forget import Forgetting
     from ..forgetting.policy import ForgetPolicy
+    from ..summarizing.policy import SummarizeWhen
     from ..summarizing.summary import Originals, Summary
+    from ..summarizing.upkeep import SummaryUpkeep
 
 
 class UpkeepVerbs(ListingVerbs):
-    """Diagnoses, summarizes and forgets."""
+    """Diagnoses, summarizes and forgets.
+
+    Attributes:
+        summaries: None, or what summarizes sessions after writes; see `summarize_when` of the memory.
+    """
+
+    summaries: SummaryUpkeep | None = None
+
+    def summarize_at_writes(self, given: SummarizeWhen | None) -> None:
+        """Summarizes sessions after writes from now on, as a policy says; None to end that.
+
+        Raises:
+            InvalidArgument: it is no policy, or one that cannot be.
+        """
+        from ..summarizing.policy import check_summarize_when
+        from ..summarizing.upkeep import SummaryUpkeep
+
+        policy = check_summarize_when(given)
+        self.summaries = None if policy is None else SummaryUpkeep(self, self._store, policy)
+        self.guard.wrote = None if self.summaries is None else self.summaries.wrote
+        self._keep_up(SummaryUpkeep, self.summaries)
 
     @spell_out_keywords(CheckArgs)
     def diagnose(
@@ -150,11 +172,11 @@ class UpkeepVerbs(ListingVerbs):
 
         seconds = None if every is None else duration(every, "every")
         if policy is None:
-            self.upkeep = None
+            self._keep_up(Upkeep, None)
             return Forgetting((), 0, None, dry_run)
         done = yield from forget(
             self, self._store, check_policy(policy), dry_run, everything, filters
         )
         if seconds is not None and not dry_run:
-            self.upkeep = Upkeep(self, self._store, policy, seconds, filters)
+            self._keep_up(Upkeep, Upkeep(self, self._store, policy, seconds, filters))
         return done

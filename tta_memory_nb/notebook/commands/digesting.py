@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Unpack, cast
 
 from ...errors import InvalidArgument
 from ...filters import FilterArgs
 from ...memory.forgetting.policy import ForgetPolicy
+from ...memory.summarizing.policy import SummaryPolicy
 from ...memory.summarizing.summary import Originals
 from ...times import Duration
 from ..arguments import Words
@@ -23,6 +25,7 @@ def summarize(
     originals: str | None = None,
     expire_in: Duration | None = None,
     summarizer: str | None = None,
+    when: str | None = None,
     yes: bool = False,
     **filters: Unpack[FilterArgs],
 ) -> Reply:
@@ -34,6 +37,8 @@ def summarize(
       %memory summarize --user alice --session monday
       %memory summarize --user alice --session monday --keep-last 20 --originals expire --yes
       %memory summarize --older-than 30d --summarizer openai:gpt-4o-mini --yes
+      %memory summarize --when 50 --originals expire
+      %memory summarize --when off
 
     Flags:
         keep_last: so many of the newest records are left alone; 10 if left out
@@ -42,9 +47,24 @@ def summarize(
         originals: what becomes of the records: keep, expire or delete; keep if left out
         expire_in: when they expire, with --originals expire; 7d if left out
         summarizer: extractive, openai:MODEL, or a variable that holds a function; if left out, the memory's own
+        when: from now on, summarize each session after the write that gives it more than so many records, 50, or so many
+            bytes, 64kB; off ends that
         yes: write the summary; without it, only show it
     """
     given: Any = summarizer
+    if when is not None:
+        if into is not None or yes or filters:
+            raise InvalidArgument(
+                "--when: it is about every session, each with a summary of its own; leave out --into, --yes and filters"
+            )
+        rules = {
+            "keep_last": keep_last,
+            "older_than": older_than,
+            "originals": originals,
+            "expire_in": expire_in,
+            "summarizer": given,
+        }
+        return _summarize_when(nb, when, {k: v for k, v in rules.items() if v is not None})
     summary = nb.memory.sync.summarize(
         10 if keep_last is None else keep_last,
         older_than,
@@ -63,6 +83,35 @@ def summarize(
     return Reply(
         f"stored {shown(summary.key)}: {summary.about}; %memory undo takes it back", summary
     )
+
+
+def _summarize_when(nb: Notebook, when: object, rules: dict[str, Any]) -> Reply:
+    """Has sessions be summarized after writes, or ends that."""
+    memory = nb.memory
+    if when == "off":
+        if rules:
+            flag = next(iter(rules)).replace("_", "-")
+            raise InvalidArgument(f"--{flag}: it has no meaning with --when off; leave it out")
+        was_on = memory.summarize_when is not None
+        memory.summarize_when = None
+        return Reply(
+            "sessions are not summarized after writes any more"
+            if was_on
+            else "sessions were not summarized after writes"
+        )
+    found = _LIMIT.fullmatch(str(when))
+    if found is None:
+        raise InvalidArgument.about(
+            "when", when, "give a number of records such as 50, of bytes such as 64kB, or off"
+        )
+    unit = found[2].lower()
+    limit = {"bytes" if unit else "records": int(found[1]) * _UNITS[unit]}
+    memory.summarize_when = policy = SummaryPolicy(**{**limit, **rules})
+    return Reply(f"from now on, {policy.about} are summarized after a write of this kernel")
+
+
+_UNITS = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000}
+_LIMIT = re.compile(r"([0-9]{1,12})\s*(|b|kb|mb)", re.IGNORECASE)
 
 
 def forget(

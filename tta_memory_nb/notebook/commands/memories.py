@@ -40,7 +40,7 @@ def info(nb: Notebook, *, restore: bool = False) -> Reply:
     memory = nb.memory.sync
     memory.reconnect(restore)
     about = memory.get_backend_info()
-    facts = _facts(about, memory.default_mode) | _promises(about)
+    facts = _facts(about, memory.default_mode) | _summaries(nb.memory) | _promises(about)
     stats = memory.stats()
     facts["size in bytes"] = stats["bytes"]
     if saved := stats["bytes"] - stats["stored"]:
@@ -56,7 +56,8 @@ def status(nb: Notebook) -> Reply:
     """The reply to ``%memory`` alone: backend, namespace, size, capacity, evictions."""
     from ...frames import facts_frame
 
-    facts = _facts(nb.memory.get_backend_info(), nb.memory.default_mode)
+    memory = nb.memory
+    facts = _facts(memory.get_backend_info(), memory.default_mode) | _summaries(memory)
     return Reply("%memory help lists all commands", facts_frame(facts, "memory"))
 
 
@@ -230,6 +231,16 @@ def _replicas(replicas: Sequence[Mapping[str, Any]] | None) -> str:
     return f"{len(replicas)}: {', '.join(shown)}" if replicas else "none"
 
 
+def _summaries(memory: MemoryPrimitive) -> dict[str, Any]:
+    """What is summarized after writes, in words; nothing if nothing is."""
+    policy = memory.summarize_when
+    if policy is None:
+        return {}
+    done, trouble = memory.summarized
+    failed = f"; the last one failed: {brief(harmless(trouble))}" if trouble else ""
+    return {"summarized after writes": f"{policy.about}; {done:,} so far{failed}"}
+
+
 def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
     facts = {"backend": about["backend"]}
     if "redis_url" in about:
@@ -321,6 +332,7 @@ def _chosen(
             server_search=wanted.server_search,
             default_mode=nb.memory.default_mode,
             weights=nb.memory.weights,
+            summarize_when=None if known is None else known.summarize_when,
         )
     nb.backend = backend
     return nb.memories[place]
