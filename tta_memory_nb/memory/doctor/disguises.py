@@ -10,11 +10,15 @@ import base64
 import binascii
 import html
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 from unicodedata import normalize
 from urllib.parse import unquote
+
+from .ciphers import deciphered, separated
+from .languages import without_accents
 
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
@@ -34,20 +38,19 @@ _LATIN_BESIDE = re.compile(
 )
 _MIXED = re.compile(r"(?<![\w@$])(?=[\w@$!|]*[A-Za-z])(?=[\w@$!|]*[0134578@$!|])[\w@$!|]{3,40}")
 _LEET_BESIDE = re.compile(r"[0134578@$!|][A-Za-z]")
-_SPACED = re.compile(r"(?<!\w)\w(?:[ ._*\-|/]{1,3}\w(?!\w)){5,400}")
+_SPACED = re.compile(r"(?<!\w)[^\W_](?:[ ._*\-|/']{1,6}[^\W_](?!\w)){5,400}")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_GAP = re.compile(r"[\W_]+")
+_TAG = re.compile(r"</?[A-Za-z!][^<>]{0,100}>")
+_PLUS = re.compile(r"[\"']\s{0,3}[+.&]\s{0,3}[\"']")
 _WORD = re.compile(r"[^\W\d_]{5,30}")
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{20,100000}={0,2}(?![A-Za-z0-9+/_=-])")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,100000}={0,2}(?![A-Za-z0-9+/_=-])")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:\\x|0x)?[0-9a-fA-F]{2}[ ,:]?){16,50000}(?![0-9A-Za-z])")
+_BINARY = re.compile(r"(?<![01])(?:[01]{8}[ ,]?){8,5000}(?![01])")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}[^%\s]{0,8}){4,20000}")
 _ENTITIES = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-z]{2,8});")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}){4,20000}")
 _MOST_DECODED = 20_000
-_ROT13 = str.maketrans(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM",
-)
-
-
 _WORDS = re.compile(r"[a-z]+")
 
 
@@ -75,13 +78,13 @@ class Reading(NamedTuple):
         return self.places[start], self.places[end - 1] + 1
 
 
-def readings(text: str, words: frozenset[str]) -> Iterator[Reading]:
+def readings(text: str, words: frozenset[str], written: frozenset[str]) -> Iterator[Reading]:
     """Yields a text, and what else it may say.
 
     Args:
         text: any text.
-        words: lower-case words that matter; a text backwards, in ROT13 or with scrambled words is read only if it has
-            them then.
+        words: lower-case words that matter; a text in a cipher or with scrambled words is read only if it has them then.
+        written: lower-case words of which a run of letters without spaces may consist.
     """
     plain = Reading(text) if text.isascii() else _plain_letters(text)
     yield plain
@@ -96,8 +99,22 @@ def readings(text: str, words: frozenset[str]) -> Iterator[Reading]:
         yield from _decoded(text, _BASE64, _base64, "base64")
         if len(shown) >= 32:
             yield from _decoded(text, _HEX, _hex, "hexadecimal")
+            yield from _decoded(text, _BINARY, _binary, "binary")
     if _SPACED.search(shown):
-        yield _collapsed(plain)
+        collapsed = _collapsed(plain)
+        yield collapsed
+        apart = separated(collapsed.text, written)
+        if apart != collapsed.text:
+            yield Reading(apart, collapsed.disguise, (0, len(text)))
+    elif (apart := separated(shown, written)) != shown:
+        yield Reading(apart, "words without spaces", (0, len(text)))
+    if "<" in shown and len(_TAG.findall(shown)) >= 2:
+        yield Reading(_TAG.sub("", shown), "markup", (0, len(text)))
+    if _PLUS.search(shown):
+        yield Reading(_PLUS.sub("", shown), "pieces of text", (0, len(text)))
+    if not shown.isascii() and (bare := _ACCENTS.sub("", without_accents(shown))) != shown:
+        is_same = len(bare) == len(shown)
+        yield Reading(bare, "accents", None if is_same else (0, len(text)), plain.places)
     if _LEET_BESIDE.search(shown):
         yield Reading(
             _MIXED.sub(lambda word: word[0].translate(_LEET), shown),
@@ -105,13 +122,11 @@ def readings(text: str, words: frozenset[str]) -> Iterator[Reading]:
             None,
             plain.places,
         )
-    rotated, backwards, ends = _disguised(words)
-    present = set(_WORDS.findall(shown.lower()))
-    if len(rotated & present) >= 2:
-        yield Reading(shown.translate(_ROT13), "ROT13", (0, len(text)))
-    if len(backwards & present) >= 2:
-        yield Reading(shown[::-1], "backwards", (0, len(text)))
+    for each in deciphered(shown, words):
+        yield Reading(each.text, each.cipher, (0, len(text)))
+    ends = _ends_of(words)
     known = _by_letters(words)
+    present = set(_WORDS.findall(shown.lower()))
     if any(
         word[0] + word[-1] in ends and known.get(_letters_of(word), word) != word
         for word in present
@@ -121,13 +136,9 @@ def readings(text: str, words: frozenset[str]) -> Iterator[Reading]:
 
 
 @cache
-def _disguised(words: frozenset[str]) -> tuple[set[str], set[str], set[str]]:
-    """Returns words in ROT13, backwards, and the first and the last letter of each."""
-    return (
-        {word.translate(_ROT13) for word in words},
-        {word[::-1] for word in words if word != word[::-1]},
-        {word[0] + word[-1] for word in words},
-    )
+def _ends_of(words: frozenset[str]) -> set[str]:
+    """Returns the first and the last letter of each word."""
+    return {word[0] + word[-1] for word in words}
 
 
 def _plain_letters(text: str) -> Reading:
@@ -164,16 +175,18 @@ def _collapsed(plain: Reading) -> Reading:
     for match in _SPACED.finditer(plain.text):
         for place in range(at, match.start()):
             keep(place)
-        gap = 0
+        at = match.start()
+        gaps = Counter(_GAP.findall(match[0]))
+        # The gap between two letters is the most frequent one; any other one stands for the space between two words.
+        between = gaps.most_common(1)[0][0]
         for place in range(match.start(), match.end()):
             if plain.text[place].isalnum():
-                if gap > 1:  # a longer gap stands for the space between two words
+                gap = plain.text[at:place]
+                if at > match.start() and gap != between:
                     keep(place - 1)
                     letters[-1] = " "
                 keep(place)
-                gap = 0
-            else:
-                gap += 1
+                at = place + 1
         at = match.end()
     for place in range(at, len(plain.text)):
         keep(place)
@@ -228,6 +241,14 @@ def _hex(code: str) -> str:
     digits = re.sub(r"0x|\\x|[ ,:]", "", code)
     try:
         return bytes.fromhex(digits).decode()
+    except ValueError:
+        return ""
+
+
+def _binary(code: str) -> str:
+    digits = re.sub(r"[ ,]", "", code)
+    try:
+        return int(digits, 2).to_bytes(len(digits) // 8, "big").decode()
     except ValueError:
         return ""
 

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ...search.ranked.stop_words import ENGLISH
 from .disguises import readings
 from .finding import Spot
+from .languages import said_elsewhere
 
 
 class Rule(NamedTuple):
@@ -258,39 +260,9 @@ RULES: tuple[Rule, ...] = (
         rf"\b(?:run|execute|invoke|eval(?:uate)?) (?:any|all|every|the following|whatever|this)(?: \w{{1,20}}){{0,2}} (?:commands?|code|scripts?|shell commands?|bash commands?|instructions?|payload|functions?|queries) {_some(4)}(?:without|they|user|immediately|as root|provided?|i |given|silently|that|in |on |from|now|:)",
         rf"\b(?:transfer|wire|send|move|pay) {_some(3)}(?:[$€£]\s?[\d.,]{{1,15}}|[\d.,]{{1,15}} ?(?:usd|eur|gbp|btc|eth|dollars|euros?)|funds|money|all (?:the )?(?:funds|money|balance)|crypto\w{{0,10}}) {_some(6)}to {_some(3)}(?:account|wallet|0x[0-9a-f]{{6}}|bc1|iban|address)\b",
     ),
-    _rule(
-        "says it in another language",
-        # One verb of each language; see the patterns.
-        "talimatları talimatlari komutları yönergeleri hướng chỉ ignora ignorar ignore ignorez ignorer oublie oubliez oublier olvida olvide olvidar descarta omite ignoriere ignorieren ignorier vergiss vergessen missachte "
-        "dimentica dimenticare tralascia esqueça esqueca desconsidere ignorem negeer vergeet zignoruj zapomnij ignorera glöm ignorér glem unut bỏ abaikan lupakan zanemari ignoreaza ignoră",
-        r"\b(?:ignor[ae]r?|olvid[ae]r?|descart[ae]|omit[ae]|desobedece)\b[^\n.]{0,40}?\b(?:instrucciones|indicaciones|órdenes|ordenes|reglas|directrices|restricciones|todo lo anterior)\b",
-        r"\b(?:ignore[zr]?|oublie[zr]?|ne (?:tiens|tenez) pas compte)\b[^\n.]{0,40}?\b(?:instructions|consignes|règles|regles|directives|ordres|tout ce qui précède)\b(?=[^\n.]{0,30}\b(?:précédentes?|precedentes?|antérieures?|anterieures?|ci-dessus|initiales|système|reçues|données)\b|.{0,1}$)",
-        r"\b(?:oublie[zr]?)\b[^\n.]{0,30}\b(?:instructions|consignes|règles|directives)\b",
-        r"\b(?:ignorier(?:e|en|t)?|vergiss|vergessen sie|missachte|überschreibe|umgehe)\b[^\n.]{0,40}?\b(?:anweisungen|instruktionen|befehle|regeln|vorgaben|richtlinien|anleitungen|einschränkungen)\b",
-        r"\b(?:ignora(?:re|te)?|dimentica(?:re|te)?|tralascia)\b[^\n.]{0,40}?\b(?:istruzioni|indicazioni|regole|direttive|ordini|comandi)\b",
-        r"\b(?:ignor[ea]r?m?|esque[çc]a|desconsidere|desrespeite)\b[^\n.]{0,40}?\b(?:instruções|instrucoes|regras|orientações|diretrizes|ordens|comandos)\b",
-        r"\b(?:negeer|vergeet)\b[^\n.]{0,40}?\b(?:instructies|aanwijzingen|regels|opdrachten|richtlijnen)\b",
-        r"\b(?:zignoruj|zapomnij|pomiń)\b[^\n.]{0,40}?\b(?:instrukcj\w{1,4}|poleceni\w{1,4}|zasad\w{0,4}|reguł\w{0,4})\b",
-        r"\b(?:ignorera|glöm|ignorér|glem)\b[^\n.]{0,40}?\b(?:instruktion\w{0,5}|regler\w{0,3}|anvisning\w{0,5})\b",
-        r"\b(?:abaikan|lupakan)\b[^\n.]{0,40}?\b(?:instruksi|perintah|aturan)\b|\bbỏ qua\b[^\n.]{0,40}?(?:hướng dẫn|chỉ dẫn|lệnh)",
-        r"\b(?:talimat|komut|yönerge)\w{0,8}\b[^\n.]{0,30}\b(?:yok say|unut|görmezden gel|göz ardı et)\w{0,4}\b",
-    ),
 )
 """Every kind of instruction, with the words that make it worth a look."""
 
-# In alphabets without the words above: what is to be ignored, within some characters of the verb.
-_OTHER_SCRIPTS = re.compile(
-    "(?i)"
-    r"(?:忽略|无视|無視し?|忘记|忘記|不要理会|不要遵守|绕过)[^\n。.!?]{0,14}?(?:指令|指示|提示词?|规则|規則|说明|要求|限制|命令|設定|设定)"
-    r"|(?:指示|命令|ルール|プロンプト|設定|制限|指令)[^\n。.!?]{0,10}?(?:無視|忘れ|破棄|無効)"
-    r"|(?:지시|명령|지침|규칙|프롬프트|제한)[^\n。.!?]{0,12}?(?:무시|잊|우회)"
-    r"|(?:[иИ]гнориру\w{1,4}|[зЗ]абуд\w{1,3}|[оО]тмени\w{0,2}|[нН]е следуй\w{0,2}|[пП]роигнориру\w{1,4})[^\n.]{0,40}?(?:инструкци\w{1,3}|указани\w{1,3}|правил\w{0,3}|команд\w{0,3}|ограничени\w{1,3}|промпт\w{0,3})"
-    r"|(?:[іІ]гнору\w{1,4}|[зЗ]абуд\w{1,3})[^\n.]{0,40}?(?:інструкці\w{1,3}|вказівк\w{1,3}|правил\w{0,3})"
-    r"|(?:تجاهل|انس|تخط)[^\n.]{0,30}?(?:التعليمات|الأوامر|القواعد|تعليمات|القيود)"
-    r"|(?:निर्देशों|निर्देश|नियमों|आदेशों)[^\n.।]{0,20}?(?:अनदेखा|नज़रअंदाज़|नजरअंदाज|भूल|उपेक्षा)"
-    r"|(?:התעלם|שכח)[^\n.]{0,30}?(?:ההוראות|הוראות|הכללים)|(?:αγνόησ\w{1,3}|ξέχασ\w{1,3})[^\n.]{0,40}?(?:οδηγί\w{1,3}|κανόν\w{1,3})"
-    r"|(?:ละเว้น|เพิกเฉย|ลืม)[^\n]{0,20}?(?:คำสั่ง|คำแนะนำ)"
-)
 _MARKS = (
     "<|",
     "[inst",
@@ -324,7 +296,7 @@ def injections_in(text: str) -> list[Spot]:
     if len(text) < _SHORTEST or (" " not in text and len(text) < _SHORTEST_WORD and text.isascii()):
         return []
     found: list[Spot] = []
-    for reading in readings(text, DISGUISED):
+    for reading in readings(text, DISGUISED, WRITTEN):
         for what, (start, end) in _instructions(reading.text):
             said = f"{what}, in {reading.disguise}" if reading.disguise else what
             found.append(Spot(said, reading.original(start, end)))
@@ -336,18 +308,15 @@ def injections_in(text: str) -> list[Spot]:
 
 def _instructions(text: str) -> Iterable[tuple[str, tuple[int, int]]]:
     lower = text.lower()
-    rules = {
-        rule: None
-        for word in WORDS.intersection(_WORDS_OF.findall(lower))
-        for rule in _BY_WORD[word]
-    }
+    words = set(_WORDS_OF.findall(lower))
+    rules = {rule: None for word in WORDS & words for rule in _BY_WORD[word]}
     if any(mark in lower for mark in _MARKS):
         rules[_MESSAGES] = None
     for rule in rules:
         if match := rule.pattern.search(text):
             yield rule.what, match.span()
-    if not text.isascii() and (match := _OTHER_SCRIPTS.search(text)):
-        yield "says it in another language", match.span()
+    if span := said_elsewhere(text, words):
+        yield "says it in another language", span
 
 
 DISGUISED: frozenset[str] = frozenset(
@@ -379,4 +348,7 @@ DISGUISED: frozenset[str] = frozenset(
         "earlier",
     ]
 )
-"""Words for which a text is read backwards, in ROT13 and with its letters in order."""
+"""Words for which a text is read in ciphers and with its letters in order."""
+
+WRITTEN: frozenset[str] = WORDS | DISGUISED | ENGLISH
+"""Words of which a run of letters without spaces may consist."""
