@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-_WORDS = re.compile(r"[a-z]+")
+_WORDS = re.compile(r"[^\W\d_]+")
 _LEAST_LETTERS = 4
 """Shorter words mean something in too many ciphers."""
 
@@ -121,6 +121,12 @@ class Deciphered(NamedTuple):
     cipher: str
 
 
+@lru_cache(4)  # several readers ask for those of the same text
+def words_of(text: str) -> frozenset[str]:
+    """Returns the words of a text in lower case, as far as they consist of letters."""
+    return frozenset(_WORDS.findall(text.lower()))
+
+
 def deciphered(text: str, words: frozenset[str]) -> Iterator[Deciphered]:
     """Yields what a text says in each cipher in which words can be seen that matter.
 
@@ -128,9 +134,8 @@ def deciphered(text: str, words: frozenset[str]) -> Iterator[Deciphered]:
         text: any text.
         words: lower-case words that matter.
     """
-    lower = text.lower()
     seen = _ciphers_of(words)
-    counts = Counter(cipher for word in set(_WORDS.findall(lower)) for cipher in seen.get(word, ()))
+    counts = Counter(cipher for word in seen.keys() & words_of(text) for cipher in seen[word])
     for cipher, count in counts.items():
         if count < _SEEN:
             continue
@@ -140,8 +145,8 @@ def deciphered(text: str, words: frozenset[str]) -> Iterator[Deciphered]:
         else:
             by = "ROT13" if cipher == 13 else "a shifted alphabet"
             yield Deciphered(text.translate(_shift(cipher)), by)
-    if not text.isascii() and len(_UPSIDE_DOWN_LETTERS.intersection(lower)) >= 4:
-        upright = lower.translate(_UPSIDE_DOWN)
+    if not text.isascii() and len(_UPSIDE_DOWN_LETTERS.intersection(text)) >= 4:
+        upright = text.lower().translate(_UPSIDE_DOWN)
         yield Deciphered(upright, "letters upside down")
         yield Deciphered(upright[::-1], "letters upside down")
     for match in _MORSE_TEXT.finditer(text):
@@ -154,7 +159,7 @@ def deciphered(text: str, words: frozenset[str]) -> Iterator[Deciphered]:
 
 
 @cache
-def _shift(by: int) -> dict[int, str]:
+def _shift(by: int) -> dict[int, int]:
     """Returns the table that moves each letter so many places back in the alphabet."""
     moved = _ALPHABET[-by:] + _ALPHABET[:-by]
     return str.maketrans(_ALPHABET + _ALPHABET.upper(), moved + moved.upper())
@@ -175,6 +180,7 @@ def _ciphers_of(words: frozenset[str]) -> dict[str, tuple[int, ...]]:
 
 # ---- words without spaces
 
+_LONG = re.compile(r"\S{16}")
 _RUN = re.compile(r"(?<![A-Za-z0-9])[a-z]{18,600}(?![A-Za-z0-9])")
 _CAMEL = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]?[a-z']+(?:[A-Z][a-z']*){3,80}(?![A-Za-z0-9])")
 _JOINED = re.compile(
@@ -191,6 +197,8 @@ def separated(text: str, words: frozenset[str]) -> str:
         text: any text.
         words: lower-case words that may be among them.
     """
+    if _LONG.search(text) is None:
+        return text
     spaced = _CAMEL.sub(lambda run: _HUMP.sub(" ", run[0]), text)
     spaced = _JOINED.sub(lambda run: run[0].replace(run[1], " "), spaced)
     return _RUN.sub(lambda run: split_into(run[0], words) or run[0], spaced)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from .ciphers import deciphered, separated
+from .ciphers import deciphered, separated, words_of
 from .languages import without_accents
 
 INVISIBLE = re.compile(
@@ -42,7 +42,7 @@ _SPACED = re.compile(r"(?<!\w)[^\W_](?:[ ._*\-|/']{1,6}[^\W_](?!\w)){5,400}")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _GAP = re.compile(r"[\W_]+")
 _TAG = re.compile(r"</?[A-Za-z!][^<>]{0,100}>")
-_PLUS = re.compile(r"[\"']\s{0,3}[+.&]\s{0,3}[\"']")
+_PLUS = re.compile(r"[\"']\s{0,3}[+&]\s{0,3}[\"']")
 _WORD = re.compile(r"[^\W\d_]{5,30}")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,100000}={0,2}(?![A-Za-z0-9+/_=-])")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:\\x|0x)?[0-9a-fA-F]{2}[ ,:]?){16,50000}(?![0-9A-Za-z])")
@@ -51,7 +51,6 @@ _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}[^%\s]{0,8}){4,20000}")
 _ENTITIES = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-z]{2,8});")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}){4,20000}")
 _MOST_DECODED = 20_000
-_WORDS = re.compile(r"[a-z]+")
 
 
 class Reading(NamedTuple):
@@ -89,50 +88,50 @@ def readings(text: str, words: frozenset[str], written: frozenset[str]) -> Itera
     plain = Reading(text) if text.isascii() else _plain_letters(text)
     yield plain
     shown = plain.text
-    if "&" in shown and _ENTITIES.search(shown):
-        yield Reading(html.unescape(shown), "HTML entities", (0, len(text)))
-    if "%" in shown:
-        yield from _decoded(text, _PERCENT, _percent, "percent-encoding")
-    if "\\" in shown:
-        yield from _decoded(text, _ESCAPES, _escapes, "escape sequences")
-    if len(shown) >= 20:
-        yield from _decoded(text, _BASE64, _base64, "base64")
-        if len(shown) >= 32:
-            yield from _decoded(text, _HEX, _hex, "hexadecimal")
-            yield from _decoded(text, _BINARY, _binary, "binary")
+    if _ODD.search(shown):
+        yield from _encoded(text, plain, written)
     if _SPACED.search(shown):
         collapsed = _collapsed(plain)
         yield collapsed
         apart = separated(collapsed.text, written)
         if apart != collapsed.text:
             yield Reading(apart, collapsed.disguise, (0, len(text)))
-    elif (apart := separated(shown, written)) != shown:
+    if not shown.isascii() and (bare := _ACCENTS.sub("", without_accents(shown))) != shown:
+        is_same = len(bare) == len(shown)
+        yield Reading(bare, "accents", None if is_same else (0, len(text)), plain.places)
+    for each in deciphered(shown, words):
+        yield Reading(each.text, each.cipher, (0, len(text)))
+    ends, known = _ends_of(words), _by_letters(words)
+    long = [word for word in words_of(shown) if len(word) >= 5 and word[0] + word[-1] in ends]
+    if any(known.get(_letters_of(word), word) != word for word in long):
+        yield Reading(_unscrambled(shown, known), "scrambled words", None, plain.places)
+
+
+# Nearly every text has nothing of this.
+_ODD = re.compile(r"[0-9%&\\<+@$|]|![A-Za-z]|\S{16}")
+
+
+def _encoded(text: str, plain: Reading, written: frozenset[str]) -> Iterator[Reading]:
+    """Yields what a text says that has digits, signs or long words; see `readings`."""
+    shown = plain.text
+    if "&" in shown and _ENTITIES.search(shown):
+        yield Reading(html.unescape(shown), "HTML entities", (0, len(text)))
+    if "%" in shown:
+        yield from _decoded(text, _PERCENT, _percent, "percent-encoding")
+    if "\\" in shown:
+        yield from _decoded(text, _ESCAPES, _escapes, "escape sequences")
+    yield from _decoded(text, _BASE64, _base64, "base64")
+    yield from _decoded(text, _HEX, _hex, "hexadecimal")
+    yield from _decoded(text, _BINARY, _binary, "binary")
+    if (apart := separated(shown, written)) != shown:
         yield Reading(apart, "words without spaces", (0, len(text)))
     if "<" in shown and len(_TAG.findall(shown)) >= 2:
         yield Reading(_TAG.sub("", shown), "markup", (0, len(text)))
     if _PLUS.search(shown):
         yield Reading(_PLUS.sub("", shown), "pieces of text", (0, len(text)))
-    if not shown.isascii() and (bare := _ACCENTS.sub("", without_accents(shown))) != shown:
-        is_same = len(bare) == len(shown)
-        yield Reading(bare, "accents", None if is_same else (0, len(text)), plain.places)
     if _LEET_BESIDE.search(shown):
-        yield Reading(
-            _MIXED.sub(lambda word: word[0].translate(_LEET), shown),
-            "digits for letters",
-            None,
-            plain.places,
-        )
-    for each in deciphered(shown, words):
-        yield Reading(each.text, each.cipher, (0, len(text)))
-    ends = _ends_of(words)
-    known = _by_letters(words)
-    present = set(_WORDS.findall(shown.lower()))
-    if any(
-        word[0] + word[-1] in ends and known.get(_letters_of(word), word) != word
-        for word in present
-        if len(word) >= 5
-    ):
-        yield Reading(_unscrambled(shown, known), "scrambled words", None, plain.places)
+        letters = _MIXED.sub(lambda word: word[0].translate(_LEET), shown)
+        yield Reading(letters, "digits for letters", None, plain.places)
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -363,17 +364,29 @@ def _patterns(name: str, words: Language) -> str:
     return "|".join(pairs)
 
 
-_LATIN = re.compile("|".join(_patterns(*each) for each in LATIN.items()))
+_LATIN = re.compile(rf"\b(?=[a-z])(?:{'|'.join(_patterns(*each) for each in LATIN.items())})")
+_OTHER_LETTERS = re.compile(
+    "[\u0370-\u06ff\u0900-\u097f\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+)
 _OTHERS = re.compile("|".join(_patterns(*each) for each in OTHERS.items()))
-_BEGINNING = 5
 _LITERALS = re.compile(r"(?<![\\a-z])[a-z]{4,}")
-_BEGINNINGS = frozenset(
-    literal[:_BEGINNING]
-    for words in LATIN.values()
-    for part in (words.rules, words.hidden, words.people, words.free, words.obey)
-    for literal in _LITERALS.findall(part)
+_STEMS = re.compile(
+    "|".join(
+        sorted(
+            literal
+            for words in LATIN.values()
+            for part in (words.rules, words.hidden, words.people, words.free, words.obey)
+            for literal in _LITERALS.findall(part)
+        )
+    )
 )
 """What the words begin with of which an instruction in Latin letters has one."""
+
+
+@lru_cache(16_384)  # a language has few words that are frequent
+def _may_be_one(word: str) -> bool:
+    """Returns whether an instruction in Latin letters may have a word."""
+    return _STEMS.match(without_accents(word)) is not None
 
 
 def said_elsewhere(text: str, words: Iterable[str]) -> tuple[int, int] | None:
@@ -383,13 +396,12 @@ def said_elsewhere(text: str, words: Iterable[str]) -> tuple[int, int] | None:
         text: any text.
         words: its words in lower case, as far as they consist of letters.
     """
-    if text.isascii():
-        if _BEGINNINGS.isdisjoint([word[:_BEGINNING] for word in words]):
-            return None
-        found = _LATIN.search(text.lower())
-        return None if found is None else found.span()
     lower = text.lower()
     if len(lower) != len(text):  # a few letters are two in lower case
         lower = text
-    found = _LATIN.search(without_accents(lower)) or _OTHERS.search(lower)
+    found = None
+    if any(map(_may_be_one, words)):
+        found = _LATIN.search(without_accents(lower))
+    if found is None and not text.isascii() and _OTHER_LETTERS.search(text):
+        found = _OTHERS.search(lower)
     return None if found is None else found.span()
