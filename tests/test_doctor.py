@@ -379,6 +379,18 @@ def test_what_nobody_reads_or_writes_is_found_together(bad):
     assert bad.find("stale", stale="200d") == bad.find("never-read", unread="200d") == []
 
 
+def test_a_trace_knows_what_searches_have_found(bad):
+    found, unseen = bad.add("a note about the harbour"), bad.add("a note about the station")
+    with bad.memory.trace():
+        bad.memory.search("harbour")
+        [unread] = bad.find("never-read")
+        assert unread.keys == (unseen,)
+        assert "nor found since" in unread.text
+    [unread] = bad.find("never-read")
+    assert set(unread.keys) == {found, unseen}
+    assert "nor found" not in unread.text
+
+
 def test_a_text_that_expires_here_and_stays_there_is_found(bad):
     expiring, staying = bad.add("the code of the door", ttl="1h"), bad.add("the code of the door")
     [found] = bad.find("expiring-copies")

@@ -117,6 +117,7 @@ def test_additional_arguments_of_the_constructor_are_keyword_only():
         ("journal", None),
         ("embedder", None),
         ("summarizer", None),
+        ("summarize_when", None),
         ("default_mode", "keyword"),
         ("language", "english"),
         ("weights", None),

@@ -353,6 +353,9 @@ def test_the_command_begins_and_ends_it():
     assert digesting.summarize(nb, when="64kB").text.startswith(
         "from now on, sessions of more than 64,000 bytes are"
     )
+    policy: Any = SummaryPolicy(records=9)
+    digesting.summarize(nb, when=policy)
+    assert nb.memory.summarize_when is policy
     ended = "sessions are not summarized after writes any more"
     assert digesting.summarize(nb, when="off").text == ended
     assert "summarized after writes" not in memories.status(nb).value.index

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...entry import Entry, Unreadable, was_read
 from ...keys import MEMORY_KEY
@@ -15,6 +15,9 @@ from ...text import fold
 from .disguises import INVISIBLE
 from .finding import Evidence
 from .masking import excerpt_of
+
+if TYPE_CHECKING:
+    from ..tracing.trace import Reads
 
 PAUSE = 256
 """After so many records, a check lets the runner show progress and stop it."""
@@ -127,6 +130,7 @@ class Examined:
         records: the readable ones, in the order of their first write.
         unreadable: those that cannot be read.
         now: Unix seconds.
+        reads: what a trace knows of reads and searches; None without one.
         vectors: a unit vector for the main text of each record, or None.
         skipped: parts of checks that could not be carried out, and why; checks add to it.
         kept: what one check has worked out and another needs as well.
@@ -135,6 +139,7 @@ class Examined:
     records: Sequence[Record]
     unreadable: Sequence[Unreadable]
     now: float
+    reads: Reads | None = None
     vectors: Any = None
     skipped: dict[str, str] = field(default_factory=dict)
     kept: dict[object, Any] = field(default_factory=dict)

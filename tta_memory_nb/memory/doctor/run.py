@@ -17,6 +17,7 @@ from .finding import SEVERITIES, Diagnosis, Finding
 if TYPE_CHECKING:
     from ...stores.base import Store
     from ..meaning import Meanings
+    from ..tracing.trace import Reads
 
 _SLICE = 0.05
 """Seconds of work after which other tasks run, and an interrupt or a cancellation is noticed."""
@@ -26,7 +27,13 @@ _MOST_VECTORS = 20_000
 
 
 def diagnose(
-    store: Store, meanings: Meanings, entries: Sequence[Entry], wanted: Chosen, now: float, bar: Bar
+    store: Store,
+    meanings: Meanings,
+    entries: Sequence[Entry],
+    wanted: Chosen,
+    now: float,
+    bar: Bar,
+    reads: Reads | None = None,
 ) -> Plan[Diagnosis]:
     """Returns what the checks find in some entries.
 
@@ -37,6 +44,7 @@ def diagnose(
         wanted: the checks and their parameters.
         now: Unix seconds.
         bar: shows how far it is.
+        reads: what a trace knows of reads and searches; None without one.
 
     Raises:
         MissingPackage: a check that the user has named needs a package that is not installed.
@@ -46,6 +54,7 @@ def diagnose(
     with bar:
         bar.expect(len(entries))
         work = _Work(entries, wanted, now, bar)
+        work.examined.reads = reads
         while not (yield Call(work.prepare)):
             pass
         yield from _embed(store, meanings, work, wanted)

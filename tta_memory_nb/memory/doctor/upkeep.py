@@ -43,19 +43,26 @@ _MOST = 0.8
 
 
 def never_read(examined: Examined, *, unread: float) -> Iterator[Finding | None]:
-    """Finds records that were never read by their key since they were written, and are older than ``unread``."""
+    """Finds records that were never read by their key since they were written, and are older than ``unread``.
+
+    A trace also knows which records a search has found since it is on: these count as read.
+    """
+    reads = examined.reads
     old: list[Record] = []
     for record in examined.each():
         if record is None:
             yield None
         elif not record.was_read and examined.now - record.at > unread:
-            old.append(record)
+            found = () if reads is None else reads.by_key.get(record.key, ())
+            if not any(each.at >= record.at for each in found):
+                old.append(record)
     if old:
+        searched = "" if reads is None else f", nor found since {shown_instant(int(reads.since))}"
         yield _together(
             "never-read",
             "low",
             old,
-            f"not read by key since {_written(old)}",
+            f"not read by key since {_written(old)}{searched}",
             "forget what no search needs",
         )
 

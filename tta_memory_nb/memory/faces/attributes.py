@@ -84,7 +84,9 @@ class Attributes(NotCopied):
     @summarize_when.setter
     def summarize_when(self, given: SummarizeWhen | None) -> None:
         if given is not None or self._verbs.summaries is not None:
-            self._verbs.summarize_at_writes(given)
+            from ..summarizing.upkeep import summarize_after_writes
+
+            summarize_after_writes(self._verbs, self._store, given)
 
     @property
     def summarized(self) -> tuple[int, str | None]:

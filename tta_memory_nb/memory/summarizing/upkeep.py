@@ -13,7 +13,8 @@ from ...entry import Entry, Unreadable
 from ...errors import Conflict, brief
 from ...keys import parse_memory_key
 from ...stores.plan import Plan
-from .policy import SummaryPolicy
+from ..after_writes import with_upkeep
+from .policy import SummarizeWhen, SummaryPolicy, check_summarize_when
 from .summarize import written
 from .summary import Summary, sources_of
 
@@ -229,6 +230,24 @@ class SummaryUpkeep:
             self._break,
             error,
         )
+
+
+def summarize_after_writes(verbs: UpkeepVerbs, store: Store, given: SummarizeWhen | None) -> None:
+    """Has sessions be summarized after writes from now on, as a policy says; None ends that.
+
+    Args:
+        verbs: of the memory.
+        store: of the memory.
+        given: the policy, or its arguments as a dict.
+
+    Raises:
+        InvalidArgument: it is no policy, or one that cannot be.
+    """
+    policy = check_summarize_when(given)
+    summaries = None if policy is None else SummaryUpkeep(verbs, store, policy)
+    verbs.summaries = summaries
+    verbs.guard.wrote = None if summaries is None else summaries.wrote
+    verbs.upkeep = with_upkeep(verbs.upkeep, SummaryUpkeep, summaries)
 
 
 def _later(records: int) -> int:

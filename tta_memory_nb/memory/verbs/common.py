@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from ...entry import Entry
 from ...errors import InvalidArgument, brief
@@ -20,13 +20,16 @@ from ...stores.history.past import Past
 from ...stores.plan import Plan
 from ...summarizers.base import SummarizerLike
 from ...times import Instant
-from ..after_writes import AfterWrites, Upkeep, with_upkeep
+from ..after_writes import Upkeep
 from ..as_of import read_as_of
 from ..companions import Companions
 from ..meaning import Meanings
 from ..packing.relevance import Thresholds
 from ..resolving.kept_apart import KeptApart
 from ..tombstones.guard import Guard
+
+if TYPE_CHECKING:
+    from ..summarizing.upkeep import SummaryUpkeep
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -121,6 +124,7 @@ class CommonVerbs:
         companions: opens memories beside this one.
         thresholds: from which relevance on a record answers a question at all.
         upkeep: None, or what is done after writes; see `forget` and `summarize_when` of the memory.
+        summaries: None, or what of it summarizes sessions.
         watch: None, or what the faces hand every plan to before it is carried out; see `Watch`.
         guard: compares writes with what was deleted for good.
         kept_apart: which records a person wants to keep side by side.
@@ -149,6 +153,7 @@ class CommonVerbs:
         self.thresholds = Thresholds(meanings)
         self.watch: Watch | None = None
         self.upkeep: Upkeep | None = None
+        self.summaries: SummaryUpkeep | None = None
 
     def _past(self, as_of: Instant) -> Plan[Self]:
         """Returns these verbs over the records as of an instant, which can be read only.
@@ -172,10 +177,6 @@ class CommonVerbs:
             companions,
             Guard(store, store.clock, companions, self.guard.policy),
         )
-
-    def _keep_up(self, kind: type[AfterWrites], wanted: AfterWrites | None) -> None:
-        """Has this be done after writes in place of what was done by an object of the same class; None for nothing."""
-        self.upkeep = with_upkeep(self.upkeep, kind, wanted)
 
     def _ask(self, store: Store) -> None:
         """Has all verbs ask a store: that of the memory, or what a trace has put in front of it."""

@@ -11,6 +11,7 @@ from ...search.request import Search
 from ...stores.plan import Plan
 from ...summarizers.base import DEFAULT, SummarizerLike, open_summarizer
 from ...times import Duration, duration
+from ..after_writes import with_upkeep
 from ..doctor.checks import PARAMETERS, CheckArgs, chosen
 from ..meaning import Bar
 from .common import spell_out_filters, spell_out_keywords
@@ -21,33 +22,11 @@ if TYPE_CHECKING:
     from ..doctor.finding import Diagnosis
     from ..forgetting.forget import Forgetting
     from ..forgetting.policy import ForgetPolicy
-    from ..summarizing.policy import SummarizeWhen
     from ..summarizing.summary import Originals, Summary
-    from ..summarizing.upkeep import SummaryUpkeep
 
 
 class UpkeepVerbs(ListingVerbs):
-    """Diagnoses, summarizes and forgets.
-
-    Attributes:
-        summaries: None, or what summarizes sessions after writes; see `summarize_when` of the memory.
-    """
-
-    summaries: SummaryUpkeep | None = None
-
-    def summarize_at_writes(self, given: SummarizeWhen | None) -> None:
-        """Summarizes sessions after writes from now on, as a policy says; None to end that.
-
-        Raises:
-            InvalidArgument: it is no policy, or one that cannot be.
-        """
-        from ..summarizing.policy import check_summarize_when
-        from ..summarizing.upkeep import SummaryUpkeep
-
-        policy = check_summarize_when(given)
-        self.summaries = None if policy is None else SummaryUpkeep(self, self._store, policy)
-        self.guard.wrote = None if self.summaries is None else self.summaries.wrote
-        self._keep_up(SummaryUpkeep, self.summaries)
+    """Diagnoses, summarizes and forgets."""
 
     @spell_out_keywords(CheckArgs)
     def diagnose(
@@ -83,7 +62,13 @@ class UpkeepVerbs(ListingVerbs):
         hits = yield from self._store.find(search)
         entries = [hit.entry for hit in hits]
         bar = Bar(progress, "examining")
-        found = yield from diagnose(self._store, self._meanings, entries, wanted, self.clock(), bar)
+        reads = None
+        if self.watch is not None:
+            from ..tracing.trace import reads_of
+
+            reads = reads_of(self)
+        now = self.clock()
+        found = yield from diagnose(self._store, self._meanings, entries, wanted, now, bar, reads)
         found[:] = yield from self.kept_apart.without(found)
         return found
 
@@ -172,11 +157,12 @@ class UpkeepVerbs(ListingVerbs):
 
         seconds = None if every is None else duration(every, "every")
         if policy is None:
-            self._keep_up(Upkeep, None)
+            self.upkeep = with_upkeep(self.upkeep, Upkeep, None)
             return Forgetting((), 0, None, dry_run)
         done = yield from forget(
             self, self._store, check_policy(policy), dry_run, everything, filters
         )
         if seconds is not None and not dry_run:
-            self._keep_up(Upkeep, Upkeep(self, self._store, policy, seconds, filters))
+            later = Upkeep(self, self._store, policy, seconds, filters)
+            self.upkeep = with_upkeep(self.upkeep, Upkeep, later)
         return done

@@ -48,15 +48,11 @@ def summarize(
         expire_in: when they expire, with --originals expire; 7d if left out
         summarizer: extractive, openai:MODEL, or a variable that holds a function; if left out, the memory's own
         when: from now on, summarize each session after the write that gives it more than so many records, 50, or so many
-            bytes, 64kB; off ends that
+            bytes, 64kB; a variable may hold a SummaryPolicy; off ends that
         yes: write the summary; without it, only show it
     """
     given: Any = summarizer
     if when is not None:
-        if into is not None or yes or filters:
-            raise InvalidArgument(
-                "--when: it is about every session, each with a summary of its own; leave out --into, --yes and filters"
-            )
         rules = {
             "keep_last": keep_last,
             "older_than": older_than,
@@ -64,7 +60,12 @@ def summarize(
             "expire_in": expire_in,
             "summarizer": given,
         }
-        return _summarize_when(nb, when, {k: v for k, v in rules.items() if v is not None})
+        policy = _policy_in(when, {name: rule for name, rule in rules.items() if rule is not None})
+        if into is not None or yes or filters:
+            raise InvalidArgument(
+                "--when: it is about every session, each with a summary of its own; leave out --into, --yes and filters"
+            )
+        return _summarize_when(nb, policy)
     summary = nb.memory.sync.summarize(
         10 if keep_last is None else keep_last,
         older_than,
@@ -85,29 +86,37 @@ def summarize(
     )
 
 
-def _summarize_when(nb: Notebook, when: object, rules: dict[str, Any]) -> Reply:
-    """Has sessions be summarized after writes, or ends that."""
-    memory = nb.memory
-    if when == "off":
+def _policy_in(when: object, rules: dict[str, Any]) -> SummaryPolicy | None:
+    """Returns what ``--when`` means, with the rules that other flags give; None for ``off``."""
+    if when == "off" or isinstance(when, SummaryPolicy):
         if rules:
             flag = next(iter(rules)).replace("_", "-")
-            raise InvalidArgument(f"--{flag}: it has no meaning with --when off; leave it out")
-        was_on = memory.summarize_when is not None
-        memory.summarize_when = None
-        return Reply(
-            "sessions are not summarized after writes any more"
-            if was_on
-            else "sessions were not summarized after writes"
-        )
-    found = _LIMIT.fullmatch(str(when))
+            shown = "off" if when == "off" else "a policy, which has rules of its own"
+            raise InvalidArgument(f"--{flag}: it has no meaning with --when {shown}; leave it out")
+        return when if isinstance(when, SummaryPolicy) else None
+    found = _LIMIT.fullmatch(when) if isinstance(when, str) else None
     if found is None:
         raise InvalidArgument.about(
-            "when", when, "give a number of records such as 50, of bytes such as 64kB, or off"
+            "when",
+            when,
+            "give a number of records such as 50, of bytes such as 64kB, a SummaryPolicy, or off",
         )
     unit = found[2].lower()
     limit = {"bytes" if unit else "records": int(found[1]) * _UNITS[unit]}
-    memory.summarize_when = policy = SummaryPolicy(**{**limit, **rules})
-    return Reply(f"from now on, {policy.about} are summarized after a write of this kernel")
+    return SummaryPolicy(**{**limit, **rules})
+
+
+def _summarize_when(nb: Notebook, policy: SummaryPolicy | None) -> Reply:
+    """Has sessions be summarized after writes, or ends that."""
+    was_on = nb.memory.summarize_when is not None
+    nb.memory.summarize_when = policy
+    if policy is not None:
+        return Reply(f"from now on, {policy.about} are summarized after a write of this kernel")
+    return Reply(
+        "sessions are not summarized after writes any more"
+        if was_on
+        else "sessions were not summarized after writes"
+    )
 
 
 _UNITS = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000}
