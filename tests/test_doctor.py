@@ -381,6 +381,7 @@ def test_what_nobody_reads_or_writes_is_found_together(bad):
 
 def test_a_trace_knows_what_searches_have_found(bad):
     found, unseen = bad.add("a note about the harbour"), bad.add("a note about the station")
+    bad.now += 100 * DAY
     with bad.memory.trace():
         bad.memory.search("harbour")
         [unread] = bad.find("never-read")

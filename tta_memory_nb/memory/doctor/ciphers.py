@@ -181,7 +181,7 @@ def _ciphers_of(words: frozenset[str]) -> dict[str, tuple[int, ...]]:
 # ---- words without spaces
 
 _LONG = re.compile(r"\S{16}")
-_RUN = re.compile(r"(?<![A-Za-z0-9])[a-z]{18,600}(?![A-Za-z0-9])")
+_RUN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{18,600}(?![A-Za-z0-9])")
 _CAMEL = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]?[a-z']+(?:[A-Z][a-z']*){3,80}(?![A-Za-z0-9])")
 _JOINED = re.compile(
     r"(?<![\w/.-])[A-Za-z']+(?:([_.+~-])[A-Za-z']+)(?:\1[A-Za-z']+){3,200}(?![\w/])"
@@ -201,7 +201,7 @@ def separated(text: str, words: frozenset[str]) -> str:
         return text
     spaced = _CAMEL.sub(lambda run: _HUMP.sub(" ", run[0]), text)
     spaced = _JOINED.sub(lambda run: run[0].replace(run[1], " "), spaced)
-    return _RUN.sub(lambda run: split_into(run[0], words) or run[0], spaced)
+    return _RUN.sub(lambda run: split_into(run[0].lower(), words) or run[0], spaced)
 
 
 def split_into(run: str, words: frozenset[str]) -> str | None:
