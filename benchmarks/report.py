@@ -26,6 +26,8 @@ PACKAGES = (
     "langgraph-checkpoint",
     "polars",
     "tantivy",
+    "bm25s",
+    "wordllama",
     "pyroaring",
     "stringzilla",
     "chitchat-dataset",

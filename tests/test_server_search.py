@@ -37,7 +37,7 @@ from tta_memory_nb.stores.redis.keys import index_of, keys_of
 from tta_memory_nb.stores.redis.redisearch import index as index_module
 from tta_memory_nb.stores.redis.redisearch.shadows import number_of, shadow_of, word_of
 
-AS_ON_A_SERVER = SearchWeights(session=0, when=0, b=0)
+AS_ON_A_SERVER = SearchWeights(session=0, b=0)
 """What a server knows of a score. With these weights a memory in this process gives the same scores."""
 
 
@@ -93,11 +93,16 @@ def keys_found(memory: SyncMemory, query: str, mode: str = "ranked", **filters: 
 # ---- in step with the records
 
 KEYS = st.sampled_from(["ann:1", "ann:2:0000000a", "bob:1", "x", "ann::y", "é:1"])
-WORDS = ["rain", "sun", "Málaga", "日本", "foo_bar", "ann"]
+WORDS = ["rain", "sun", "Málaga", "日本", "foo_bar", "ann", "yesterday"]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
+DATE = "8 May 2023"
 VALUES = st.fixed_dictionaries(
     {"text": TEXTS},
-    optional={"speaker": st.sampled_from(["Ann", "Bob"]), "turn": st.integers(0, 2)},
+    optional={
+        "speaker": st.sampled_from(["Ann", "Bob"]),
+        "turn": st.integers(0, 2),
+        "date": st.sampled_from([DATE, "2027-01-16"]),
+    },
 )
 TTLS = st.none() | st.sampled_from([1, 2])
 FILTERS = st.sampled_from(
@@ -193,7 +198,7 @@ class Program(RuleBasedStateMachine):
         self.clock.tick(seconds)
 
     @rule(
-        words=st.lists(st.sampled_from([*WORDS, "Bob"]), min_size=1, max_size=3),
+        words=st.lists(st.sampled_from([*WORDS, "Bob", "when", DATE]), min_size=1, max_size=3),
         filters=FILTERS,
         limit=st.none() | st.integers(1, 3),
     )
@@ -249,7 +254,7 @@ class Program(RuleBasedStateMachine):
             if name.startswith(index.name + b":")
         }
         for key, entry in there.items():
-            fields = shadow_of(entry, index.words).fields
+            fields = shadow_of(entry, index.reader).fields
             pairs = zip(fields[::2], fields[1::2], strict=True)
             assert shadows.pop(key) == {name.encode(): text.encode() for name, text in pairs}
         # What has expired may be there yet.
@@ -295,6 +300,38 @@ def test_what_an_interrupt_leaves_is_indexed_later(open_memory, monkeypatch):
             memory.hits("rain", mode="ranked")
     assert 0 < memory.get_backend_info()["index_pending"] < 20
     assert len(keys_found(memory, "rain")) == 20
+
+
+def test_a_word_that_no_record_has_is_corrected(open_memory):
+    local = MemoryPrimitive(weights=AS_ON_A_SERVER).sync
+    memories = [local] + [open_memory(weights=AS_ON_A_SERVER) for _ in range(2)]
+    texts = ("I went down to the harbour", "the organisation of harbours", "harbour", "Málaga")
+    for number, text in enumerate(texts):
+        local.add(f"ann:1:{number}", {"text": text})
+        memories[1].add(f"ann:1:{number}", {"text": text})
+    # Two exchanged letters are one mistake, two are corrected in a long word, and one in a short word.
+    for query in (
+        "harbuor",
+        "harbr",
+        "orgamizatoin",
+        "orgnisatoin",
+        "habuor",
+        "nowhere",
+        "went harbuor",
+    ):
+        expected, *found = (memory.hits(query, None, "ranked") for memory in memories)
+        for hits in found:
+            assert [(hit.entry.key, pytest.approx(hit.score)) for hit in expected] == [
+                (hit.entry.key, hit.score) for hit in hits
+            ]
+            assert [asked for asked, _ in hits.reading.corrected] == [
+                asked for asked, _ in expected.reading.corrected
+            ]
+    [(asked, _)] = memories[1].hits("harbuor", None, "ranked").reading.corrected
+    assert asked == "harbuor"
+    filtered = memories[1].hits("harbuor", None, "ranked", user="bob")
+    assert list(filtered) == []
+    assert filtered.reading.unknown == ("harbuor",)
 
 
 def test_clear_by_a_client_without_the_option_leaves_nothing_to_find(open_memory):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tta_memory_nb.search.substring import signature
 from tta_memory_nb.search.substring.grams import ROWS, Signer, is_exact, owner_rows
 from tta_memory_nb.search.substring.signature import SignatureIndex
 from tta_memory_nb.text import BORDER, fold, to_utf8
@@ -150,6 +151,7 @@ class Ring:
         rows = self.index.rarest(self.index.rows_of(needle) or ())
         found = [column for block in self.index.candidates(rows, wanted) for column in block]
         distinct = set(found)
+        assert self.index.taken().nonzero()[0].tolist() == sorted(self.texts)
         assert [column for column in reversed(self.texts) if column in distinct] == found
         assert {column for column, text in self.texts.items() if needle in text} <= distinct
         if is_exact(needle):
@@ -161,7 +163,15 @@ def some_texts(chance: random.Random, count: int) -> list[bytes]:
     return [b" ".join(chance.choices(words, k=chance.randint(0, 6))) for _ in range(count)]
 
 
+@pytest.fixture(params=[False, True], ids=["by all words", "by the summary"])
+def way(request, monkeypatch):
+    """Which of the two ways to find candidates is taken; large matrices take the summary for rare n-grams."""
+    monkeypatch.setattr(signature, "_MANY_WORDS", 0 if request.param else 1 << 30)
+    monkeypatch.setattr(signature, "_SPARSE", 0)
+
+
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.usefixtures("way")
 def test_a_ring_returns_all_its_texts_newest_first(seed):
     chance = random.Random(seed)
     ring = Ring(words=chance.randint(2, 12))
@@ -179,6 +189,7 @@ def test_a_ring_returns_all_its_texts_newest_first(seed):
                 ring.check(needle, chance.choice([None, 1, 5, 100]))
 
 
+@pytest.mark.usefixtures("way")
 def test_many_words_are_scanned_range_by_range():
     ring = Ring(words=200)
     chance = random.Random(1)

@@ -43,6 +43,7 @@ _AROUND = re.compile(
     rf"{'|'.join(f'{day}|{day[:3]}' for day in _WEEKDAYS)})\b",
     re.ASCII | re.IGNORECASE,
 )
+_DIGIT = re.compile("[0-9]")
 _LONGEST = 48
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -78,7 +79,6 @@ class Asked(NamedTuple):
     day: int | None
 
 
-@lru_cache(maxsize=4096)
 def day_of(text: str) -> int | None:
     """Returns the day that a text names if the text is one instant and nothing else.
 
@@ -88,8 +88,12 @@ def day_of(text: str) -> int | None:
     Returns:
         Days since 1970 (UTC, where the text has no zone); None for any other text.
     """
-    text = text.strip()
-    if len(text) > _LONGEST or not any(map(str.isdigit, text)):
+    return None if _DIGIT.search(text) is None else _day_of(text.strip())
+
+
+@lru_cache(maxsize=4096)
+def _day_of(text: str) -> int | None:
+    if len(text) > _LONGEST:
         return None
     for form in _FORMS:
         found = form.search(text)

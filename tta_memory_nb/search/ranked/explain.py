@@ -11,7 +11,7 @@ import numpy as np
 
 from ...text import MOST_PATHS, path_of
 from ..request import Contribution, Reading, Span
-from .parts import Leaf, leaves_of
+from .parts import Leaf, leaves_of, name_of
 from .scoring import Ranking, Row
 from .similarity import parts_around
 from .words import Words
@@ -57,7 +57,7 @@ class RankedMatch:
     def _places_in(self, leaf: Leaf, wanted: set[str]) -> Iterator[Span]:
         path = path_of(leaf.place)
         if leaf.kind == "who":
-            if _name_in(leaf.text, self.words) in self.ranking.question.who:
+            if name_of(leaf.text, self.words) in self.ranking.question.who:
                 yield Span(path, 0, len(leaf.text))
             return
         last: Span | None = None
@@ -79,7 +79,7 @@ class RankedMatch:
         for signal, amounts in self.ranking.signals.items():
             amount = float(amounts[self.number])
             if amount and signal not in ("words", "who", "meaning"):
-                span = _first_instant(value) if signal == "when" else None
+                span = first_instant(value) if signal == "when" else None
                 path = None if span is None else span.path
                 parts.append(Contribution(signal, amount, path, span))
         return tuple(parts)
@@ -141,7 +141,7 @@ class RankedMatch:
             return
         who = self.ranking.question.who
         for leaf in _in_order(value):
-            if leaf.kind == "who" and (name := _name_in(leaf.text, self.words)) in who:
+            if leaf.kind == "who" and (name := name_of(leaf.text, self.words)) in who:
                 path = path_of(leaf.place)
                 span = Span(path, 0, len(leaf.text))
                 yield Contribution("who", amount, path, span, name, leaf.text)
@@ -188,11 +188,8 @@ def _in_order(value: dict[str, Any]) -> list[Leaf]:
     return list(leaves_of(value))
 
 
-def _name_in(text: str, words: Words) -> str:
-    return " ".join(word.text for word in words.of(text) if not word.whole)
-
-
-def _first_instant(value: dict[str, Any]) -> Span | None:
+def first_instant(value: dict[str, Any]) -> Span | None:
+    """Returns the place of the first instant of a value that is a text; None if it has none."""
     for leaf in _in_order(value):
         if leaf.kind == "when":
             return Span(path_of(leaf.place), 0, len(leaf.text))

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...entry import Entry, Unreadable
-from .dates import TEMPORAL, day_of_instant
-from .parts import leaves_of, owner_of
+from ...entry import Entry
+from .parts import Reader, created_at
 from .spelling import Spelling
 from .words import Words
 
@@ -29,7 +29,6 @@ Column: TypeAlias = Literal["writes", "created", "days", "temporal"]
 # Slots are copied without the dead ones when there are more of these than a quarter, and than so many.
 _FEW_DEAD = 256
 _MOST_COUNTED = 255
-_MOST_SPELT = 4096
 
 MOST_FIELDS = 10_000
 """So many names of fields are known at most."""
@@ -92,9 +91,8 @@ class Lists:
         self._session_of: dict[tuple[str, str], int] = {}
         self._last_session = 0
         self._spelling: Spelling | None = None
-        self._spelt: dict[str, str] = {}
         self._names_with: dict[str, list[str]] = {}
-        self._temporal = frozenset(term for word in TEMPORAL for term in words.terms(word))
+        self._reader = Reader(words)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -108,45 +106,25 @@ class Lists:
     def add(self, entry: Entry) -> int:
         """Indexes a record; returns its slot."""
         slot = len(self.keys)
-        user, session = owner_of(entry.key)
-        counts: dict[str, int] = {}
-        people: dict[str, None] = {}
-        instants: list[str] = []
-        length, day = 0, None
-        if user:
-            self._note_person(user, people)
-        for leaf in () if isinstance(entry, Unreadable) else leaves_of(entry.value()):
-            if leaf.kind == "text":
-                length += self.words.count(leaf.text, counts)
-            elif leaf.kind == "who":
-                self._note_person(leaf.text, people)
-            elif leaf.kind == "number":
-                self.words.count(leaf.text, counts)
-            else:
-                day = leaf.day if day is None else day
-                instants.append(leaf.text)
-            if len(self.fields) < MOST_FIELDS:
-                self.fields.add(leaf.name.lower())
-        temporal = not self._temporal.isdisjoint(counts)
-        for text in instants:
-            length += self.words.count(text, counts)
-        created = entry.updated_at if entry.created_at is None else entry.created_at
+        parts = self._reader.read(entry)
+        if len(self.fields) < MOST_FIELDS:
+            self.fields.update(map(str.lower, islice(parts.fields, MOST_FIELDS)))
         self.keys.append(entry.key)
         self.writes.append(entry._write_seq)
         self.recency.append(entry._recency)
-        self.created.append(created)
-        self.lengths.append(length)
-        self.days.append(day_of_instant(created) if day is None else day)
-        self.temporal.append(temporal)
-        self.sessions.append(self._session(user, session))
+        self.created.append(created_at(entry))
+        self.lengths.append(parts.length)
+        self.days.append(parts.day)
+        self.temporal.append(parts.temporal)
+        self.sessions.append(self._session(*parts.owner))
         terms = self.terms
-        for term, count in counts.items():
+        for term, count in parts.counts.items():
             postings = terms.get(term)
             if postings is None:
                 postings = terms[term] = Postings()
             postings.slots.append(slot)
             postings.counts.append(min(_MOST_COUNTED, count))
-        for person in people:
+        for person in parts.people:
             postings = self.people.get(person)
             if postings is None:
                 postings = self.people[person] = Postings()
@@ -156,16 +134,6 @@ class Lists:
             postings.counts.append(1)
         self.slot_of[entry.key] = slot
         return slot
-
-    def _note_person(self, name: str, people: dict[str, None]) -> None:
-        spelt = self._spelt.get(name)
-        if spelt is None:
-            spelt = " ".join(word.text for word in self.words.of(name) if not word.whole)
-            if len(self._spelt) > _MOST_SPELT:
-                self._spelt.clear()
-            self._spelt[name] = spelt
-        if spelt:
-            people[spelt] = None
 
     def _session(self, user: str, session: str) -> int:
         """Returns the number of a session; a record without one has a session to itself."""

@@ -45,24 +45,17 @@ class Spelling:
         Returns:
             None when no term is near.
         """
-        if not _SHORTEST <= len(term) <= _LONGEST or not term.isalpha():
+        most = most_mistakes(term)
+        if not most:
             return None
         self._catch_up()
         shared: Counter[str] = Counter()
         trigrams = set(_trigrams(term))
         for trigram in trigrams:
             shared.update(self._having.get(trigram, ()))
-        most = 2 if len(term) >= _TWO_MISTAKES else 1
         least = max(1, len(trigrams) - _TRIGRAMS_OF_A_MISTAKE * most)
         likely = [(-count, candidate) for candidate, count in shared.items() if count >= least]
-        best: tuple[int, int, str] | None = None
-        for _, candidate in sorted(likely)[:_COMPARED]:
-            mistakes = mistakes_between(term, candidate, most)
-            if mistakes > most or not (count := records(candidate)):
-                continue
-            rank = (mistakes, -count, candidate)
-            best = rank if best is None else min(best, rank)
-        return None if best is None else best[2]
+        return nearest_of(term, [each for _, each in sorted(likely)[:_COMPARED]], records)
 
     def _catch_up(self) -> None:
         for term in islice(self._terms, self._seen, None):
@@ -70,6 +63,32 @@ class Spelling:
                 for trigram in set(_trigrams(term)):
                     self._having.setdefault(trigram, []).append(term)
         self._seen = len(self._terms)
+
+
+def most_mistakes(term: str) -> int:
+    """Returns how many mistakes of an unknown term are corrected; 0 for one that is no word, too short or too long."""
+    if not _SHORTEST <= len(term) <= _LONGEST or not term.isalpha():
+        return 0
+    return 2 if len(term) >= _TWO_MISTAKES else 1
+
+
+def nearest_of(term: str, candidates: Iterable[str], records: Callable[[str], int]) -> str | None:
+    """Returns which of some known terms an unknown one was probably meant to be; None if none is near.
+
+    Args:
+        term: the unknown term.
+        candidates: the known ones.
+        records: returns how many records have a term.
+    """
+    most = most_mistakes(term)
+    best: tuple[int, int, str] | None = None
+    for candidate in candidates:
+        mistakes = mistakes_between(term, candidate, most)
+        if mistakes > most or not (count := records(candidate)):
+            continue
+        rank = (mistakes, -count, candidate)
+        best = rank if best is None else min(best, rank)
+    return None if best is None else best[2]
 
 
 def _trigrams(term: str) -> Iterator[str]:

@@ -139,7 +139,7 @@ class Columns:
 
     def _remembered(self) -> Verified:
         if self._verified is None:
-            self._verified = Verified(list(map(bool, self._keys)))
+            self._verified = Verified(self._signatures.taken())
         return self._verified
 
     def within(self, entries: Entries, filters: Filters) -> Bits | None:
@@ -208,12 +208,19 @@ class Columns:
     def candidates(self, entries: Entries, query: Query) -> list[Entry]:
         """Returns all candidates, in no order."""
         within = self.within(entries, query.filters)
-        columns = self._signatures.candidates(self.rows(query), None, within)
-        return self._all_there(entries, list(chain.from_iterable(columns)))
+        blocks = self._signatures.candidates(self.rows(query), None, within)
+        columns = list(chain.from_iterable(blocks))
+        return self._all_there(entries, columns, map(self._keys.__getitem__, columns))
 
-    def _all_there(self, entries: Entries, columns: list[int]) -> list[Entry]:
-        """Returns the entries of some columns, as far as they still exist; quicker than `_there` for many."""
-        keys = map(self._keys.__getitem__, columns)
+    @staticmethod
+    def _all_there(entries: Entries, columns: list[int], keys: Iterable[str]) -> list[Entry]:
+        """Returns the entries of some columns, as far as they still exist; quicker than `_there` for many.
+
+        Args:
+            entries: all entries.
+            columns: the columns.
+            keys: the key of each.
+        """
         found = list(map(entries.get, keys, repeat(_ABSENT)))
         theirs = list(map(attrgetter("_column"), found))
         return found if theirs == columns else list(compress(found, map(eq, theirs, columns)))
@@ -245,15 +252,24 @@ class Columns:
         utf8 = query.needle.utf8
         verified = self._remembered()
         unknown = verified.unknown(utf8, self._signatures.all_of(rows))
-        found = self._all_there(entries, bits_of(unknown))
-        verified.learn(utf8, unknown, [each._column for each in self._containing(found, utf8)])
+        columns = bits_of(unknown)
+        # Picking from all is quicker than looking up one by one, where most are picked.
+        keys = compress(self._keys, np.unpackbits(unknown.view(np.uint8), bitorder="little").data)
+        found = self._all_there(entries, columns.tolist(), keys)
+        if len(found) < len(columns):
+            columns = np.array([each._column for each in found], np.intp)
+        has_it = map(contains, map(attrgetter("_folded"), found), repeat(utf8))
+        verified.learn(utf8, unknown, columns[np.fromiter(has_it, np.bool_, len(columns))])
         if verified.alive != there:
             # Evicted entries were used less recently than all others.
             oldest = next(iter(entries.values()))._recency if entries else 0
             verified.retain(self._recencies >= oldest)
         if verified.alive != there:
             alive = np.zeros(len(self._keys), np.bool_)
-            alive[[each._column for each in self._all_there(entries, verified.columns())]] = True
+            columns = verified.columns()
+            names = map(self._keys.__getitem__, columns.tolist())
+            there_now = self._all_there(entries, columns.tolist(), names)
+            alive[[each._column for each in there_now]] = True
             verified.retain(alive)
         if verified.alive != there:  # a signal handler has read or written meanwhile
             self._verified = None

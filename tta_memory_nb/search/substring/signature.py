@@ -25,6 +25,11 @@ _MOST_ROWS = 12
 # Looking at one row costs as much as comparing the texts of so many candidates.
 _ROW_COST = 6
 
+# In a matrix of so many words or more, the summary says first in which ones to look, if at most one word in so many
+# has a column of the rarest row.
+_MANY_WORDS = 4096
+_SPARSE = 8
+
 # In so few words, bits are found one by one.
 _FEW_WORDS = 10
 
@@ -45,6 +50,8 @@ class SignatureIndex:
 
     def __init__(self, words: int, sample: Sequence[bytes] = ()) -> None:
         self._rows: Bits = np.zeros((ROWS, words), WORD)
+        # Which words of each row have a bit set, one bit a word.
+        self._summary: Bits = np.zeros((ROWS, -(-words // 64)), WORD)
         # How many columns of each row have their bit set; rare rows exclude most.
         self._counts = np.zeros(ROWS, np.int64)
         self._count_of = self._counts.data
@@ -67,11 +74,19 @@ class SignatureIndex:
     @property
     def nbytes(self) -> int:
         """Bytes of the matrix."""
-        return int(self._rows.nbytes)
+        return int(self._rows.nbytes) + int(self._summary.nbytes)
 
     def free(self) -> int:
         """Returns how many columns can be written before the oldest word is overwritten."""
         return self.columns - self._used * 64 + 64 - self._filled
+
+    def taken(self) -> npt.NDArray[np.bool_]:
+        """Returns by column whether it is written."""
+        words = np.zeros((int(self._rows.shape[1]), 64), np.bool_)
+        words[np.arange(self._head - self._used, self._head) % len(words)] = True
+        if self._used:
+            words[self._head - 1, self._filled :] = False
+        return words.reshape(-1)
 
     def oldest(self) -> range:
         """Returns the columns of the word that was written first."""
@@ -87,6 +102,7 @@ class SignatureIndex:
         word = self._oldest_word()
         self._counts -= _population(self._rows[:, word, None])
         self._rows[:, word] = 0
+        self._summary[:, word >> 6] &= ~_bit(word)
         self._used -= 1
         if not self._used:
             self._filled = 64  # it was the newest as well
@@ -106,6 +122,7 @@ class SignatureIndex:
         self._old_words = np.arange(first, first + used) % self._rows.shape[1]
         self._not_copied = set(range(ROWS))
         self._rows = np.zeros((ROWS, words), WORD)
+        self._summary = np.zeros((ROWS, -(-words // 64)), WORD)
         if used:
             # Not later: the newest word may have free columns, which the next `append` writes.
             *_, newest = self._old_words
@@ -116,6 +133,8 @@ class SignatureIndex:
     def _copy(self, row: int) -> None:
         old = self._old_words[:-1]
         self._rows[row, : len(old)] = self._grown_from[row, old]
+        bits = np.packbits(self._rows[row] != 0, bitorder="little")
+        self._summary[row].view(np.uint8)[: len(bits)] = bits
         self._not_copied.discard(row)
         if not self._not_copied:
             self._grown_from = self._rows  # releases the old matrix
@@ -139,6 +158,7 @@ class SignatureIndex:
             word = self._signer.word(texts[:start], owners[:start], self._filled)
             last = self._head - 1
             self._rows[:, last] |= word
+            self._summarize(last, word)
             self._counts += _population(word[:, None])
             columns += range(last * 64 + self._filled, last * 64 + self._filled + start)
             self._filled += start
@@ -151,6 +171,8 @@ class SignatureIndex:
             ]
             block = np.stack([self._signer.word(*part) for part in parts], axis=1)
             self._rows[:, self._head : self._head + len(parts)] = block
+            for number in range(len(parts)):
+                self._summarize(self._head + number, block[:, number])
             self._counts += _population(block)
             taken = sum(len(part) for part, _ in parts)
             columns += range(self._head * 64, self._head * 64 + taken)
@@ -160,6 +182,10 @@ class SignatureIndex:
             self._used += len(parts)
             self._filled = (taken - 1) % 64 + 1
         return columns
+
+    def _summarize(self, word: int, bits: Bits) -> None:
+        """Notes in the summary which rows have a bit in a word."""
+        self._summary[:, word >> 6] |= np.where(bits != 0, _bit(word), WORD.type(0))
 
     def rarest(self, rows: Iterable[int]) -> Sequence[int]:
         """Returns the rows that exclude most, the one with the fewest columns first."""
@@ -195,16 +221,22 @@ class SignatureIndex:
         if wanted is not None and expected > 4 * wanted:
             # So many words are likely to hold several times as many as are wanted.
             step = max(64, int(end * 4 * wanted / expected))
+        is_sparse = end >= _MANY_WORDS and count_of[rows[0]] * _SPARSE <= self._used
         for low, high in self._newest_first(step):
-            left = self._all_of(together, low, high)
-            if within is not None:
-                left = left & within[low:high]
-            words = _nonzero(left)
+            if is_sparse:
+                words, left = self._few_of(together, low, high)
+                if within is not None:
+                    left = left & within[words]
+            else:
+                left = self._all_of(together, low, high)
+                if within is not None:
+                    left = left & within[low:high]
+                words = _nonzero(left)
+                left = left[words]
+                if low:
+                    words += low
             if not len(words):
                 continue
-            left = left[words]
-            if low:
-                words += low
             stop = size = len(words)
             if wanted is not None and size * 4 > high - low:
                 size = wanted // 8 + 2  # where most words have candidates, few words have enough
@@ -255,6 +287,27 @@ class SignatureIndex:
             np.bitwise_and(left, matrix[row, low:high], out=left)
         return left
 
+    def _few_of(
+        self, rows: Sequence[int], low: int, high: int
+    ) -> tuple[npt.NDArray[np.intp], Bits]:
+        """Returns the words of a range that have a column with a bit in each of the rows, and these columns.
+
+        The summary, which is small, excludes most words, so little of the matrix is fetched from memory.
+        """
+        summary, matrix = self._summary, self._rows
+        likely = summary[rows[0]]
+        for row in rows[1:]:
+            likely = likely & summary[row]
+        kept = likely.nonzero()[0]
+        words = np.array(_bits(kept, likely[kept])[::-1], np.intp)
+        if low or high < self._end:
+            words = words[(words >= low) & (words < high)]
+        left = matrix[rows[0], words]
+        for row in rows[1:]:
+            left &= matrix[row, words]
+        kept = left.nonzero()[0]
+        return words[kept], left[kept]
+
     def _rest_of(self, rows: Sequence[int], words: npt.NDArray[np.intp], bits: Bits) -> list[int]:
         """Returns the columns of some words that have a bit in each of the other rows as well."""
         for row in rows:
@@ -267,12 +320,14 @@ class SignatureIndex:
         return _bits(words, bits)
 
 
-def bits_of(words: Bits) -> list[int]:
+def _bit(word: int) -> np.uint64:
+    """Returns the bit of a word in the summary."""
+    return np.uint64(1 << (word & 63))
+
+
+def bits_of(words: Bits) -> npt.NDArray[np.intp]:
     """Returns the columns of the bits that are set."""
-    columns: list[int] = (
-        np.unpackbits(words.view(np.uint8), bitorder="little").nonzero()[0].tolist()
-    )
-    return columns
+    return np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_).nonzero()[0]
 
 
 def _nonzero(words: Bits) -> npt.NDArray[np.intp]:

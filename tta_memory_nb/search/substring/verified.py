@@ -9,7 +9,7 @@ only the entries that have got a column since.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from .signature import bits_of
 # So many texts are remembered, those that were counted last, and only texts of up to so many bytes.
 _TEXTS = 16
 LONGEST = 256
+
+Columns: TypeAlias = Sequence[int] | npt.NDArray[np.intp]
+"""Numbers of columns. An array is quicker where there are many."""
 
 
 class _Known(NamedTuple):
@@ -41,9 +44,9 @@ class Verified:
         taken: by column, whether it was given to an entry, which may be gone by now.
     """
 
-    def __init__(self, taken: Sequence[bool]) -> None:
+    def __init__(self, taken: npt.NDArray[np.bool_]) -> None:
         self._size = len(taken)
-        self._alive = np.packbits(np.array(taken, np.bool_), bitorder="little").view(WORD)
+        self._alive = np.packbits(taken, bitorder="little").view(WORD)
         self._known: dict[bytes, _Known] = {}
 
     @property
@@ -51,7 +54,7 @@ class Verified:
         """Bytes of all bits."""
         return self._alive.nbytes * (1 + 2 * len(self._known))
 
-    def added(self, columns: Sequence[int]) -> None:
+    def added(self, columns: Columns) -> None:
         """Notes columns that were given to entries."""
         self._alive |= self._bits(columns)
 
@@ -77,7 +80,7 @@ class Verified:
         known = self._known.get(utf8)
         return None if known is None else known.compared & ~known.matching
 
-    def learn(self, utf8: bytes, compared: Bits, matching: Sequence[int]) -> None:
+    def learn(self, utf8: bytes, compared: Bits, matching: Columns) -> None:
         """Notes which columns were compared with a text, and which of them contain it."""
         known = self._known[utf8]
         known.matching[:] |= self._bits(matching)
@@ -95,7 +98,7 @@ class Verified:
         """How many columns seem to belong to entries."""
         return population(self._alive)
 
-    def columns(self) -> list[int]:
+    def columns(self) -> npt.NDArray[np.intp]:
         """Returns the columns that seem to belong to entries."""
         return bits_of(self._alive)
 
@@ -107,7 +110,7 @@ class Verified:
         """
         self._alive &= np.packbits(alive, bitorder="little").view(WORD)
 
-    def _bits(self, columns: Sequence[int]) -> Bits:
+    def _bits(self, columns: Columns) -> Bits:
         flags = np.zeros(self._size, np.bool_)
         flags[columns] = True
         return np.packbits(flags, bitorder="little").view(WORD)

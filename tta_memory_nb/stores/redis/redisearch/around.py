@@ -22,6 +22,8 @@ from .shadows import Returned
 # The sessions of so many of the best candidates are looked at, if they have no more records than this.
 _BEST, _LONGEST = 10, 200
 
+_OFFSETS = (-3, -2, -1, 1, 2, 3)
+
 
 class _Turn(NamedTuple):
     """A record of a session."""
@@ -73,8 +75,8 @@ class Around:
                 if owner_of(key) == owner:
                     own = asking.scores.of(shadow, None)
                     shares = {share.asked: share for share in own.shares}
-                    length, order, _ = Returned.read(shadow[b"r"])
-                    turns.append(_Turn(order, key, length, own, shares))
+                    returned = Returned.read(shadow[b"r"])
+                    turns.append(_Turn(returned.order, key, returned.length, own, shares))
             turns.sort(key=lambda turn: turn.order)
             for turn, shares_around in _spread(turns, weights):
                 known = scored.get(turn.key, turn.scored)
@@ -92,7 +94,10 @@ def _spread(turns: Sequence[_Turn], weights: SearchWeights) -> Iterator[tuple[_T
         between = words[low + distance] - words[low + 1]
         return min(1.0, WORDS_BETWEEN * (distance - 1) / max(1, between))
 
-    for place, turn in enumerate(turns):
+    having = [place for place, turn in enumerate(turns) if turn.shares]
+    reached = {place + offset for place in having for offset in _OFFSETS}
+    for place in sorted(reached.intersection(range(len(turns)))):
+        turn = turns[place]
         near = [
             (distance, other)
             for distance in (1, 2, 3)

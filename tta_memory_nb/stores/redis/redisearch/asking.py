@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ....filters import Filters
+from ....search.ranked.spelling import most_mistakes
 from ..wire import Command
 from .shadows import number_of, part_of, session_of, word_of
 
 Fields = Mapping[bytes, bytes]
 """Fields of a shadow."""
+
+
+_MOST_DISTANCE = 4
 
 
 class Found(NamedTuple):
@@ -60,6 +65,23 @@ def read_found(reply: Any) -> Found:
         return Found(total, [(name, {}) for name in rest])
     pairs = zip(rest[::2], rest[1::2], strict=True)
     return Found(total, [(name, facts(fields or [])) for name, fields in pairs])
+
+
+def spelt_nearly(index: bytes, term: str) -> Command:
+    """Returns the command that asks for words of the index that are spelt nearly like a term.
+
+    The server counts two mistakes for two letters that are exchanged, so it is asked for more than one.
+    """
+    distance = min(_MOST_DISTANCE, 1 + most_mistakes(term))
+    return ("FT.SPELLCHECK", index, word_of(term), "DISTANCE", distance, "DIALECT", 2)
+
+
+def read_spellings(reply: Any) -> list[str]:
+    """Returns the words that a reply to `spelt_nearly` says, in either protocol."""
+    if isinstance(reply, dict):  # RESP3
+        found = chain.from_iterable(reply.get(b"results", {}).values())
+        return [word.decode() for each in found for word in each]
+    return [word.decode() for _, _, found in reply for _, word in found]
 
 
 def facts(reply: Any) -> dict[bytes, Any]:

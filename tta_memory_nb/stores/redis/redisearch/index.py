@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ....errors import ServerError, StoreUnavailable, brief
+from ....search.ranked.parts import Reader
 from ....search.ranked.words import Words
 from ...opening import Settings
 from ...plan import Plan
@@ -52,6 +53,7 @@ class ServerIndex:
 
     Attributes:
         words: finds the terms of texts.
+        reader: takes records apart.
         timeout: seconds that the server may take for one search.
         generation: of the index, as it was seen last.
         bare: key of the set of the records without a vector.
@@ -59,6 +61,7 @@ class ServerIndex:
 
     def __init__(self, settings: Settings, commands: Commands, shown: str) -> None:
         self.words = Words(settings.language)
+        self.reader = Reader(self.words)
         self.timeout = settings.timeout
         self._namespace = settings.namespace
         self._commands = commands
@@ -223,7 +226,7 @@ class ServerIndex:
         it = iter(rows)
         for key, blob in zip(it, it, strict=True):
             entry = unpack(decode_key(key), blob) if blob else None
-            length, fields = (0, []) if entry is None else shadow_of(entry, self.words)
+            length, fields = (0, []) if entry is None else shadow_of(entry, self.reader)
             args += (key, version_of(blob), length, len(fields), *fields)
         return args
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ....search.ranked.parts import leaves_of
+from ....search.ranked.explain import first_instant
+from ....search.ranked.parts import leaves_of, name_of
 from ....search.ranked.question import Question
 from ....search.ranked.words import Words
 from ....search.request import Contribution, Reading, Span
 from ....text import path_of
 from .scoring import Scored
-from .shadows import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,10 @@ class ServerMatch:
             )
             path = None if span is None else span.path
             found.append(Contribution("who", self.scored.who, path, span, matched=matched))
+        if self.scored.when:
+            span = first_instant(value)
+            path = None if span is None else span.path
+            found.append(Contribution("when", self.scored.when, path, span))
         if self.scored.meaning:
             texts = (path_of(leaf.place) for leaf in leaves_of(value) if leaf.kind == "text")
             found.append(Contribution("meaning", self.scored.meaning, next(texts, None)))

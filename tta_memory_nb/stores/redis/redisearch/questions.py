@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from time import monotonic
+from typing import NamedTuple
 
 from ....search.ranked.question import Question, RecordsOf, read, words_of
+from ....search.ranked.spelling import mistakes_between, most_mistakes, nearest_of
 from ....search.ranked.words import Word, Words, is_unspaced
 from ....search.request import Search
 from ...plan import Plan
 from ..commands import Commands
 from ..wire import Command
-from .asking import narrowed, read_found, with_name_part, with_people, with_words
+from .asking import (
+    narrowed,
+    read_found,
+    read_spellings,
+    spelt_nearly,
+    with_name_part,
+    with_people,
+    with_words,
+)
 from .index import ServerIndex
 from .looking import Looking
 from .scoring import Scores
-from .shadows import text_of
+from .shadows import text_of, word_of
 
 # So many words of a query are looked up at most, and so many may begin a name of up to three words.
 _MOST_WORDS, _MOST_NAMES = 128, 16
@@ -30,11 +41,21 @@ _SAMPLE = 64
 
 @dataclass(slots=True)
 class Known:
-    """What reading a query takes of the memory, as far as the server can say; see `question.Vocabulary`."""
+    """What reading a query takes of the memory, as far as the server can say; see `question.Vocabulary`.
+
+    Attributes:
+        words: finds the terms of texts.
+        fields: the names of fields, in small letters.
+        people: the names of people.
+        spelt_nearly: term -> terms of the memory that are spelt nearly like it.
+        misspelt: unknown terms of which that was not asked yet, and would be.
+    """
 
     words: Words
     fields: set[str] = field(default_factory=set)
     people: set[str] = field(default_factory=set)
+    spelt_nearly: dict[str, list[str]] = field(default_factory=dict)
+    misspelt: dict[str, None] = field(default_factory=dict)
 
     def names_with(self, part: str) -> list[str]:
         """Returns the names of several words that have a word."""
@@ -44,8 +65,12 @@ class Known:
         """Returns nothing: the server finds whole terms only."""
         return []
 
-    def spelt_like(self, term: str, records_of: RecordsOf) -> str | None:  # noqa: ARG002
-        """Returns None: words are not corrected on the server."""
+    def spelt_like(self, term: str, records_of: RecordsOf) -> str | None:
+        """Returns the known term that an unknown one was probably meant to be; notes one that has to be asked for."""
+        if term in self.spelt_nearly:
+            return nearest_of(term, self.spelt_nearly[term], records_of)
+        if most_mistakes(term) and word_of(term) == f"t{term}":
+            self.misspelt[term] = None
         return None
 
 
@@ -68,6 +93,26 @@ class Asking:
     size: int
     narrow: str
     query: str
+
+
+class _Counted(NamedTuple):
+    """What a server has counted for a query.
+
+    Attributes:
+        terms: term -> how many records have it.
+        names: name -> how many records are of that person.
+        size: how many records pass the filters.
+        mean: how many words a record has on average.
+        narrow: the query for what passes the filters, without records that have expired.
+        note: what to tell the user; empty for nothing.
+    """
+
+    terms: dict[str, int]
+    names: dict[str, int]
+    size: int
+    mean: float
+    narrow: str
+    note: str
 
 
 class Counts:
@@ -118,22 +163,67 @@ class Questions:
         found = words_of(text, known)
         content = [word for word in found if word.text not in words.stop_words]
         terms, names = _terms_of(content or found), _names_of(found)
-        now = self._commands.clock()
-        narrow = narrowed(filters)
+        counted = yield from self._counted(terms, names, narrowed(filters))
+        counts, people, narrow = counted.terms, counted.names, counted.narrow
+        parts = [
+            word.text
+            for word in found[:_MOST_NAMES]
+            if not people.get(word.text) and not any(map(counts.get, word.terms))
+        ]
+        people |= yield from self._names_with(parts, narrow)
+        known.people = {name for name, count in people.items() if count}
+
+        def read_it() -> Question:
+            return read(
+                text,
+                known,
+                lambda term: counts.get(term, 0),
+                lambda name: people.get(name, 0),
+                counted.size,
+                search.mode,
+            )
+
+        question = read_it()
+        if known.misspelt:
+            counts |= yield from self._spell(known, narrow)
+            question = read_it()
+        if counted.note:
+            question.reading = question.reading.noting(counted.note)
+        query = _query(question, narrow)
+        is_semantic = search.mode == "semantic"
+        if is_semantic:
+            question.terms = []
+        scores = Scores(
+            question,
+            search.options.weights,
+            counts,
+            counted.size,
+            counted.mean,
+            is_semantic=is_semantic,
+        )
+        return Asking(question, scores, counts, counted.size, narrow, query)
+
+    def _counted(self, terms: Sequence[str], names: Sequence[str], narrow: str) -> Plan[_Counted]:
+        """Has the server count the records that have terms, and those of people; brings the index up to date before.
+
+        Args:
+            terms: what a query may look for.
+            names: what may be the name of a person in it.
+            narrow: the query for what passes the filters; empty for all.
+        """
+        index, keys, now = self._index, self._commands.keys, self._commands.clock()
         is_narrowed, note = bool(narrow), ""
-        keys = self._commands.keys
         while True:
             generation = index.generation
             having = {each: f"{with_words((each,))} {narrow}" for each in terms}
             being = {each: f"{with_people((each,))} {narrow}" for each in names}
-            known_counts = {
+            queries = [*having.values(), *being.values()]
+            known = {
                 each: count
-                for each in (*having.values(), *being.values())
-                if (count := self._counts.get(each, index.generation)) is not None
+                for each in queries
+                if (count := self._counts.get(each, generation)) is not None
             }
-            unknown = [
-                each for each in (*having.values(), *being.values()) if each not in known_counts
-            ]
+            unknown = [each for each in queries if each not in known]
 
             def questions(narrow: str = narrow, unknown: Sequence[str] = unknown) -> list[Command]:
                 return [
@@ -152,38 +242,37 @@ class Questions:
             if not expired or "@x:" in narrow:
                 break
             narrow = f"{narrow} -@x:[-inf {now!r}]".strip()
-        size = read_found(size).total if is_narrowed else size - expired
         new = dict(zip(unknown, (read_found(each).total for each in rest), strict=True))
         self._counts.keep(new, index.generation)
-        totals = known_counts | new
-        counts = {each: totals[query] for each, query in having.items()}
-        people = {each: totals[query] for each, query in being.items()}
-        parts = [
-            word.text
-            for word in found[:_MOST_NAMES]
-            if not people.get(word.text) and not any(map(counts.get, word.terms))
-        ]
-        people |= yield from self._names_with(parts, narrow)
-        known.people = {name for name, count in people.items() if count}
+        known |= new
+        words, records = (int(each or 0) for each in total)
+        return _Counted(
+            {each: known[query] for each, query in having.items()},
+            {each: known[query] for each, query in being.items()},
+            read_found(size).total if is_narrowed else size - expired,
+            words / max(1, records),
+            narrow,
+            note,
+        )
 
-        def records_of(term: str) -> int:
-            return counts.get(term, 0)
-
-        def people_of(name: str) -> int:
-            return people.get(name, 0)
-
-        question = read(text, known, records_of, people_of, size, search.mode)
-        if note:
-            question.reading = question.reading.noting(note)
-        words_in_all, records = (int(each or 0) for each in total)
-        weights = search.options.weights
-        mean = words_in_all / max(1, records)
-        query = _query(question, narrow)
-        who = weights.who
-        if search.mode == "semantic":
-            question.terms, who = [], weights.who_semantic
-        scores = Scores(question, weights, counts, size, mean, who)
-        return Asking(question, scores, counts, size, narrow, query)
+    def _spell(self, known: Known, narrow: str) -> Plan[dict[str, int]]:
+        """Asks for terms that are spelt nearly like unknown ones; returns of each how many records have it."""
+        index = self._index
+        asked = list(known.misspelt)
+        replies = yield from index.replies([spelt_nearly(index.name, term) for term in asked])
+        for term, reply in zip(asked, replies, strict=True):
+            known.spelt_nearly[term] = [
+                near
+                for word in read_spellings(reply)
+                if (near := text_of(word))
+                and mistakes_between(term, near, most_mistakes(term)) <= most_mistakes(term)
+            ]
+        terms = list(dict.fromkeys(chain.from_iterable(known.spelt_nearly.values())))
+        if not terms:
+            return {}
+        queries = [index.asked(f"{with_words((term,))} {narrow}") for term in terms]
+        found = yield from index.replies(queries)
+        return {term: read_found(each).total for term, each in zip(terms, found, strict=True)}
 
     def _names_with(self, parts: Sequence[str], narrow: str) -> Plan[dict[str, int]]:
         """Returns names of several words that have a word which no text has: of each, that there are records."""

@@ -3,7 +3,8 @@
 The order of BM25STD is that of candidates alone. It counts deleted shadows that wait for their collection, so a
 frequent word may weigh most of all there, and it knows no statistics of what filters accept. So scores are worked out
 here, from counts that the server makes for each question, by the formula of `search.ranked.scoring`: words by BM25, and
-who speaks, and similarity of meaning. What the records around say, the session and dates are not known.
+who speaks, and when, and similarity of meaning. `around` adds what the records around say. The server cannot tell how well a
+whole session answers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from math import log
 from typing import TYPE_CHECKING, NamedTuple
 
 from ....search.options import SearchWeights
+from ....search.ranked.dates import nearness
 from ....search.ranked.question import Question
 from .asking import Fields
 from .shadows import Returned, word_of
@@ -42,10 +44,11 @@ class Share(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What words, people, similarity of meaning and the records around add to the score of one record."""
+    """What words, people, dates, similarity of meaning and the records around add to the score of one record."""
 
     shares: tuple[Share, ...] = ()
     who: float = 0.0
+    when: float = 0.0
     meaning: float = 0.0
     around: tuple[Share, ...] = ()
 
@@ -53,7 +56,8 @@ class Scored(NamedTuple):
     def score(self) -> float:
         """The sum of all."""
         words = sum(share.amount for share in self.shares)
-        return words + self.who + self.meaning + sum(share.amount for share in self.around)
+        others = self.who + self.when + self.meaning
+        return words + others + sum(share.amount for share in self.around)
 
 
 class Scores:
@@ -65,7 +69,7 @@ class Scores:
         counts: term -> how many of the records that pass the filters have it.
         size: how many records pass the filters.
         mean: how many words a record has on average.
-        who: how much it counts that a record is of a person that the question names.
+        is_semantic: whether words and dates count nothing.
     """
 
     def __init__(
@@ -75,11 +79,16 @@ class Scores:
         counts: Mapping[str, int],
         size: int,
         mean: float,
-        who: float,
+        *,
+        is_semantic: bool,
     ) -> None:
         self._k1, self._b = weights.k1, weights.b
         self._mean = max(1.0, mean)
-        self._who = who
+        self._who = weights.who_semantic if is_semantic else weights.who
+        self._when = 0.0 if is_semantic else weights.when
+        self._dates, self._asks_when = question.dates, question.asks_when
+        # Day -> how near it is to the dates of the question.
+        self._nearness: dict[int, float] = {}
         self._people = {word_of(name).encode() for name in question.who}
         scale = log(1 + (max(1, size) - 0.5) / 1.5)
 
@@ -106,13 +115,18 @@ class Scores:
             shadow: of the record.
             near: compares its vector, in modes that do.
         """
-        there = shadow.get(b"w", b"").split()
+        text = shadow.get(b"w", b"")
+        there: list[bytes] | None = None
         returned = Returned.read(shadow[b"r"])
         held_back = self._k1 * (1 - self._b + self._b / self._mean * returned.length)
         shares = []
         for asked, variants in self._terms:
             best: Share | None = None
             for term, word, weight in variants:
+                if word not in text:  # not even as a part of another word
+                    continue
+                if there is None:
+                    there = text.split()
                 if times := there.count(word):
                     amount = weight * times / (times + held_back)
                     if best is None or amount > best.amount:
@@ -120,5 +134,18 @@ class Scores:
             if best is not None:
                 shares.append(best)
         named = self._people and not self._people.isdisjoint(returned.people)
+        when = self._when_of(returned)
         meaning = 0.0 if near is None else near.of(shadow)
-        return Scored(tuple(shares), self._who if named else 0.0, meaning)
+        return Scored(tuple(shares), self._who if named else 0.0, when, meaning)
+
+    def _when_of(self, returned: Returned) -> float:
+        """Returns what dates add to the score of a record."""
+        amount = float(self._asks_when and returned.temporal)
+        if self._dates:
+            day = returned.day
+            near = self._nearness.get(day)
+            if near is None:
+                near = max(nearness(day, asked) for asked in self._dates)
+                self._nearness[day] = near
+            amount += near
+        return self._when * amount

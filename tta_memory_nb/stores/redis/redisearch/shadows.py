@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import NamedTuple
 
-from ....entry import Entry, Unreadable
-from ....search.ranked.parts import leaves_of, owner_of
-from ....search.ranked.words import Words
+from ....entry import Entry
+from ....search.ranked.parts import Reader, created_at
 from ....text import to_utf8
 
-VERSION = 1
+VERSION = 2
 """Number of the layout of shadows. Whatever changes shadows, or the words in them, raises it."""
 
 SCHEMA = (
@@ -32,7 +31,8 @@ SCHEMA = (
 """Fields of a shadow that are indexed: its terms; people; the session; the first and the second part of the key; when the record was
 updated last and when it expires, in Unix seconds. No TAG for parts of keys: RediSearch adds tags to scores.
 
-The field ``r`` is only returned: the number of words, when the record was created, the number of its last write, and people."""
+The field ``r`` is only returned: the number of words, when the record was created, the number of its last write, its day, whether
+its text tells when something happens, and people."""
 
 # The longest texts that are spelled out. Their words differ if the texts do.
 _PLAIN = re.compile(r"[a-z0-9]{1,40}")
@@ -59,18 +59,23 @@ class Returned(NamedTuple):
     Attributes:
         length: how many words the record has.
         order: when it was created, in Unix seconds, and the number of its last write.
+        day: days since 1970, see `search.ranked.parts.Parts`.
+        temporal: whether its text tells when something happens.
         people: tags of the people it is of.
     """
 
     length: int
     order: tuple[float, int]
+    day: int
+    temporal: bool
     people: list[bytes]
 
     @classmethod
     def read(cls, packed: bytes) -> Returned:
         """Reads the field ``r`` of a shadow."""
-        length, created, seq, people = packed.split(b" ", 3)
-        return cls(int(length), (float(created), int(seq)), people.split(b","))
+        length, created, seq, day, temporal, people = packed.split(b" ", 5)
+        order = float(created), int(seq)
+        return cls(int(length), order, int(day), temporal == b"1", people.split(b","))
 
 
 def word_of(text: str) -> str:
@@ -103,30 +108,16 @@ def session_of(user: str, session: str) -> str:
     return f"q{number_of(f'{user}:{session}')}"
 
 
-def name_of(text: str, words: Words) -> str:
-    """Returns the name of a person as its words, in small letters and without accents."""
-    return " ".join(word.text for word in words.of(text) if not word.whole)
-
-
-def shadow_of(entry: Entry, words: Words) -> Shadow:
+def shadow_of(entry: Entry, reader: Reader) -> Shadow:
     """Returns the shadow of a record, whose words are those that `lists.Lists` counts."""
-    counts: dict[str, int] = {}
-    people: dict[str, None] = {}
-    length = 0
-    user, session = owner_of(entry.key)
-    if user:
-        people[name_of(user, words)] = None
-    for leaf in () if isinstance(entry, Unreadable) else leaves_of(entry.value()):
-        if leaf.kind == "who":
-            people[name_of(leaf.text, words)] = None
-            continue
-        found = words.count(leaf.text, counts)
-        length += 0 if leaf.kind == "number" else found
-    created = entry.updated_at if entry.created_at is None else entry.created_at
-    tags = ",".join(tag for name in people if name for tag in _tags_of(name))
+    parts = reader.read(entry)
+    user, session = parts.owner
+    tags = ",".join(tag for name in parts.people for tag in _tags_of(name))
     # One field, since each one that a search returns takes time to read.
-    returned = f"{length} {created!r} {entry._write_seq} {tags}"
-    fields = ["w", " ".join(_repeated(counts)), "r", returned, "t", repr(entry.updated_at)]
+    written = f"{created_at(entry)!r} {entry._write_seq}"
+    returned = f"{parts.length} {written} {parts.day} {int(parts.temporal)} {tags}"
+    words = " ".join(_repeated(parts.counts))
+    fields = ["w", words, "r", returned, "t", repr(entry.updated_at)]
     first, colon, rest = entry.key.partition(":")
     if colon:
         fields += ["o", str(number_of(first)), "s", str(number_of(rest.partition(":")[0]))]
@@ -136,7 +127,7 @@ def shadow_of(entry: Entry, words: Words) -> Shadow:
         fields += ["p", tags]
     if entry.expires_at is not None:
         fields += ["x", repr(entry.expires_at)]
-    return Shadow(length, fields)
+    return Shadow(parts.length, fields)
 
 
 def part_of(word: str) -> str:
