@@ -253,13 +253,14 @@ class Columns:
         verified = self._remembered()
         unknown = verified.unknown(utf8, self._signatures.all_of(rows))
         columns = bits_of(unknown)
-        # Picking from all is quicker than looking up one by one, where most are picked.
-        keys = compress(self._keys, np.unpackbits(unknown.view(np.uint8), bitorder="little").data)
-        found = self._all_there(entries, columns.tolist(), keys)
-        if len(found) < len(columns):
-            columns = np.array([each._column for each in found], np.intp)
-        has_it = map(contains, map(attrgetter("_folded"), found), repeat(utf8))
-        verified.learn(utf8, unknown, columns[np.fromiter(has_it, np.bool_, len(columns))])
+        if len(columns):
+            keys = map(self._keys.__getitem__, columns.tolist())
+            found = self._all_there(entries, columns.tolist(), keys)
+            if len(found) < len(columns):
+                columns = np.array([each._column for each in found], np.intp)
+            has_it = map(contains, map(attrgetter("_folded"), found), repeat(utf8))
+            columns = columns[np.fromiter(has_it, np.bool_, len(columns))]
+            verified.learn(utf8, unknown, columns)
         if verified.alive != there:
             # Evicted entries were used less recently than all others.
             oldest = next(iter(entries.values()))._recency if entries else 0

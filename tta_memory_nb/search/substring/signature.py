@@ -327,7 +327,11 @@ def _bit(word: int) -> np.uint64:
 
 def bits_of(words: Bits) -> npt.NDArray[np.intp]:
     """Returns the columns of the bits that are set."""
-    return np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_).nonzero()[0]
+    # Most words may be empty.
+    there = _nonzero(words)
+    bits = np.unpackbits(words[there].view(np.uint8), bitorder="little")
+    places = bits.view(np.bool_).nonzero()[0]
+    return (there << 6)[places >> 6] + (places & 63)
 
 
 def _nonzero(words: Bits) -> npt.NDArray[np.intp]:
