@@ -331,7 +331,8 @@ def bits_of(words: Bits) -> npt.NDArray[np.intp]:
     there = _nonzero(words)
     bits = np.unpackbits(words[there].view(np.uint8), bitorder="little")
     places = bits.view(np.bool_).nonzero()[0]
-    return (there << 6)[places >> 6] + (places & 63)
+    columns: npt.NDArray[np.intp] = (there << 6)[places >> 6] + (places & 63)
+    return columns
 
 
 def _nonzero(words: Bits) -> npt.NDArray[np.intp]:

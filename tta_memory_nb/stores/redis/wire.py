@@ -161,29 +161,31 @@ class Replies:
         if len(self._pieces) > 1:
             data = b"".join(self._pieces)
         done: list[Any] = []
-        at = 0
-        while at < len(data):
-            end = data.find(b"\r\n", at)
+        at, size, find, opened = 0, len(data), data.find, self._open
+        while at < size:
+            end = find(b"\r\n", at)
             if end < 0:
                 break
             kind, word = data[at : at + 1], data[at + 1 : end]
             value: Any
             try:
-                if kind in b"$=!":
+                if kind == b"$" or kind in b"=!":  # nearly all are the first
                     length = int(word)
                     if length < 0:
                         value, at = None, end + 2
                     else:
                         stop = end + 2 + length
-                        if len(data) < stop + 2:
+                        if size < stop + 2:
                             self._wait(data[at:], stop + 2 - at)
                             return done
-                        value, at = _bulk(kind, data[end + 2 : stop]), stop + 2
+                        value, at = data[end + 2 : stop], stop + 2
+                        if kind != b"$":
+                            value = _error(value) if kind == b"!" else value[4:]
                 elif kind in b"*~%>|":
                     at = end + 2
                     items = int(word) * (2 if kind in b"%|" else 1)
                     if items > 0:
-                        self._open.append(_Open(kind, items))
+                        opened.append(_Open(kind, items))
                         continue
                     value = None if items < 0 else _Open(kind, 0).closed()
                     if kind in b">|":
@@ -192,7 +194,11 @@ class Replies:
                     value, at = _SIMPLE[kind](word), end + 2
             except (KeyError, ValueError):
                 raise InvalidResponse(f"no reply begins with {data[at : at + 40]!r}") from None
-            self._add(value, done)
+            if opened and (last := opened[-1]).missing > 1:
+                last.items.append(value)
+                last.missing -= 1
+            else:
+                self._add(value, done)
         self._wait(data[at:], len(data) - at + 1)
         return done
 
@@ -217,12 +223,6 @@ class Replies:
 
 def _error(word: bytes) -> ResponseError:
     return ResponseError(word.decode("utf-8", "replace").removeprefix("ERR "))
-
-
-def _bulk(kind: bytes, data: bytes) -> Any:
-    if kind == b"!":
-        return _error(data)
-    return data[4:] if kind == b"=" else data
 
 
 _SIMPLE: dict[bytes, Callable[[bytes], Any]] = {

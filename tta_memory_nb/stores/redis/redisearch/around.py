@@ -17,7 +17,6 @@ from .asking import of_session, read_found
 from .index import ServerIndex
 from .questions import Asking
 from .scoring import FIELDS, Scored, Share
-from .shadows import Returned
 
 # The sessions of so many of the best candidates are looked at, if they have no more records than this.
 _BEST, _LONGEST = 10, 200
@@ -28,9 +27,7 @@ _OFFSETS = (-3, -2, -1, 1, 2, 3)
 class _Turn(NamedTuple):
     """A record of a session."""
 
-    order: tuple[float, int]
     key: str
-    length: int
     scored: Scored
     shares: dict[str, Share]
 
@@ -74,10 +71,8 @@ class Around:
                 key = self._index.key_of(name)
                 if owner_of(key) == owner:
                     own = asking.scores.of(shadow, None)
-                    shares = {share.asked: share for share in own.shares}
-                    returned = Returned.read(shadow[b"r"])
-                    turns.append(_Turn(returned.order, key, returned.length, own, shares))
-            turns.sort(key=lambda turn: turn.order)
+                    turns.append(_Turn(key, own, {share.asked: share for share in own.shares}))
+            turns.sort(key=lambda turn: turn.scored.returned.order)
             for turn, shares_around in _spread(turns, weights):
                 known = scored.get(turn.key, turn.scored)
                 scored[turn.key] = known._replace(around=tuple(shares_around))
@@ -87,7 +82,7 @@ def _spread(turns: Sequence[_Turn], weights: SearchWeights) -> Iterator[tuple[_T
     """Yields for each record of a session, in the order of creation, what the others add to it."""
     words = [0]
     for turn in turns:
-        words.append(words[-1] + turn.length)
+        words.append(words[-1] + turn.scored.returned.length)
 
     def reach(place: int, other: int) -> float:
         low, distance = min(place, other), abs(place - other)

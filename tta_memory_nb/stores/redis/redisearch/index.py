@@ -80,7 +80,9 @@ class ServerIndex:
 
         RediSearch takes the byte 0 for the end of a name, so the scripts escape it.
         """
-        escaped = name[len(self.name) + 1 :]
+        escaped = name[len(self._prefix) + len(self.generation) + 1 :]
+        if b"%" not in escaped:
+            return decode_key(escaped)
         return decode_key(escaped.replace(b"%00", b"\0").replace(b"%25", b"%"))
 
     def check(self) -> Plan[None]:

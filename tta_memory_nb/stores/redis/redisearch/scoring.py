@@ -17,7 +17,7 @@ from ....search.options import SearchWeights
 from ....search.ranked.dates import nearness
 from ....search.ranked.question import Question
 from .asking import Fields
-from .shadows import Returned, word_of
+from .shadows import NOTHING, Returned, word_of
 
 if TYPE_CHECKING:
     from .embedding import Near
@@ -44,13 +44,21 @@ class Share(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What words, people, dates, similarity of meaning and the records around add to the score of one record."""
+    """What words, people, dates, similarity of meaning and the records around add to the score of one record.
+
+    Attributes:
+        shares: of the terms that it has.
+        who, when, meaning: of people, dates and similarity.
+        around: of the records around it.
+        returned: what the server has said of the record besides its words.
+    """
 
     shares: tuple[Share, ...] = ()
     who: float = 0.0
     when: float = 0.0
     meaning: float = 0.0
     around: tuple[Share, ...] = ()
+    returned: Returned = NOTHING
 
     @property
     def score(self) -> float:
@@ -136,7 +144,8 @@ class Scores:
         named = self._people and not self._people.isdisjoint(returned.people)
         when = self._when_of(returned)
         meaning = 0.0 if near is None else near.of(shadow)
-        return Scored(tuple(shares), self._who if named else 0.0, when, meaning)
+        who = self._who if named else 0.0
+        return Scored(tuple(shares), who, when, meaning, (), returned)
 
     def _when_of(self, returned: Returned) -> float:
         """Returns what dates add to the score of a record."""

@@ -78,6 +78,10 @@ class Returned(NamedTuple):
         return cls(int(length), order, int(day), temporal == b"1", people.split(b","))
 
 
+NOTHING = Returned(0, (0.0, 0), 0, temporal=False, people=[])
+"""Of a record of which nothing is known."""
+
+
 def word_of(text: str) -> str:
     """Returns the word that stands for a term or a name, in shadows and queries."""
     if _PLAIN.fullmatch(text):
