@@ -86,7 +86,10 @@ def read_spellings(reply: Any) -> list[str]:
 
 def facts(reply: Any) -> dict[bytes, Any]:
     """Returns a reply of names and values in turn as a dict, in either protocol."""
-    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+    if isinstance(reply, dict):
+        return reply
+    items = iter(reply)
+    return dict(zip(items, items, strict=True))
 
 
 def with_words(terms: Iterable[str]) -> str:
