@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Generator, Iterator
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ settings.register_profile("tta", deadline=None, derandomize=os.environ.get("CI")
 settings.register_profile("deep", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tta"))
 
-pytest_plugins = ("outages",)
+pytest_plugins = ("leftovers", "outages")
 
 # ---- tests that need nothing but this process
 
@@ -191,6 +192,15 @@ def make(
     yield make_memory
     for memory in made:
         memory.sync.close()
+
+
+@pytest.fixture
+def make_large(
+    make: Callable[..., MemoryPrimitive], request: pytest.FixtureRequest
+) -> Callable[[], MemoryPrimitive]:
+    """Makes memories of one backend that a test does not fill, each in a namespace of its own."""
+    numbers = count()
+    return lambda: make(50_000, f"{request.node.name}-{next(numbers)}")
 
 
 @pytest.fixture(scope="module")

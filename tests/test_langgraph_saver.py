@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from operator import add
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from backends import ONE_SERVER, WITH_A_STAND_IN, Clock
+from backends import ONE_SERVER
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, empty_checkpoint
 from langgraph.checkpoint.conformance import checkpointer_test, validate
@@ -27,18 +27,8 @@ CONFIG: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
 
 
 @pytest.fixture
-def make(backend: str, request: pytest.FixtureRequest, clock: Clock) -> Iterator[Open]:
-    made: list[MemoryPrimitive] = []
-
-    def open_saver(**options: Any) -> TTASaver:
-        name = f"{request.node.name}-{len(made)}"
-        made.append(WITH_A_STAND_IN[backend](max_size=50_000, namespace=name, clock=clock))
-        return TTASaver(made[-1], evict=True, **options)
-
-    yield open_saver
-    for memory in made:
-        memory.sync.clear()
-        memory.sync.close()
+def make(make_large: Callable[[], MemoryPrimitive]) -> Open:
+    return lambda **options: TTASaver(make_large(), evict=True, **options)
 
 
 @pytest.fixture

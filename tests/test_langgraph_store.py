@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from backends import ONE_SERVER, WITH_A_STAND_IN, Clock, examples
+from backends import ONE_SERVER, Clock, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
@@ -32,18 +32,8 @@ Open = Callable[..., TTAStore]
 
 
 @pytest.fixture
-def make(backend: str, request: pytest.FixtureRequest, clock: Clock) -> Iterator[Open]:
-    made: list[MemoryPrimitive] = []
-
-    def open_store(**options: Any) -> TTAStore:
-        name = f"{request.node.name}-{len(made)}"
-        made.append(WITH_A_STAND_IN[backend](max_size=50_000, namespace=name, clock=clock))
-        return TTAStore(made[-1], evict=True, **options)
-
-    yield open_store
-    for memory in made:
-        memory.sync.clear()
-        memory.sync.close()
+def make(make_large: Callable[[], MemoryPrimitive]) -> Open:
+    return lambda **options: TTAStore(make_large(), evict=True, **options)
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -35,6 +34,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from sdists import unpacked
 
 REDIS = "langgraph-checkpoint-redis"
 """The package whose tests are in a clone only."""
@@ -48,21 +48,6 @@ SUITES = {
 """Package -> files of tests of a store."""
 
 URL = "TTA_SUITES_URL"
-
-
-def unpacked(package: str, folder: Path) -> Path:
-    """Returns the folder of a source distribution, which pip downloads if it is missing."""
-    pattern = re.compile(rf"{package.replace('-', '[-_]')}-\d[^/]*")
-    for _ in range(2):
-        for found in folder.iterdir():
-            if found.is_dir() and pattern.fullmatch(found.name):
-                return found
-        pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", package)
-        subprocess.run([*pip, "--dest", folder, package], check=True)
-        for archive in folder.glob("*.tar.gz"):
-            with tarfile.open(archive) as source:
-                source.extractall(folder, filter="data")
-    raise SystemExit(f"{package}: its source distribution has no folder of its own")
 
 
 def run(package: str, root: Path) -> tuple[int, int]:

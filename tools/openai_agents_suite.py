@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from sdists import unpacked
 
 PACKAGE = "openai-agents"
 FILES = ("test_session.py", "test_session_limit.py", "test_session_context_wrapper.py")
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--url", default="", help="a server for the sessions; in memory without it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        root = unpacked(options.folder or Path(temporary))
+        root = unpacked(PACKAGE, options.folder or Path(temporary))
         files = [f"tests/memory/{name}" for name in FILES]
         left_out = " and ".join(f"not {part}" for part in INTERNALS)
         settings = ("-q", "--tb=short", "-ra", "-p", "no:cacheprovider", "-p", Path(__file__).stem)
@@ -47,21 +47,6 @@ def main() -> None:
             check=False,
         )
     raise SystemExit(ran.returncode)
-
-
-def unpacked(folder: Path) -> Path:
-    """Returns the folder of the source distribution, which pip downloads if it is missing."""
-    pattern = re.compile(r"openai_agents-\d[^/]*")
-    for _ in range(2):
-        for found in folder.iterdir():
-            if found.is_dir() and pattern.fullmatch(found.name):
-                return found
-        pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", PACKAGE)
-        subprocess.run([*pip, "--dest", folder, PACKAGE], check=True)
-        for archive in folder.glob("*.tar.gz"):
-            with tarfile.open(archive) as source:
-                source.extractall(folder, filter="data")
-    raise SystemExit(f"{PACKAGE}: its source distribution has no folder of its own")
 
 
 # ---- the plugin of pytest
