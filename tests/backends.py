@@ -15,6 +15,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain, count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,11 +32,20 @@ from tta_memory_nb.stores.local import Local
 from tta_memory_nb.stores.memory import InMemoryStore
 from tta_memory_nb.stores.plan import Plan, aanswer, adrive, answer, as_plan, drive
 
-_folder = TemporaryDirectory(prefix="tta-memory-")
 _numbers = count()
 
-FILES = Path(_folder.name)
-"""Folder of the files of this test run; it is deleted at its end."""
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    """Returns the folder of the files of this process. Most processes that import this module need none."""
+    return TemporaryDirectory(prefix="tta-memory-")
+
+
+def remove_files() -> None:
+    """Removes the files of this process."""
+    if _folder.cache_info().currsize:
+        _folder().cleanup()
+        _folder.cache_clear()
 
 
 def on_server(name: str, **always: Any) -> Callable[..., MemoryPrimitive]:
@@ -60,7 +70,7 @@ def on_server(name: str, **always: Any) -> Callable[..., MemoryPrimitive]:
 
 def in_a_file(max_size: int = 1000, **arguments: Any) -> MemoryPrimitive:
     """Returns a memory in a new file. It does not wait for the disk, which makes no difference to the answers."""
-    path = FILES / f"{next(_numbers)}.db"
+    path = Path(_folder().name, f"{next(_numbers)}.db")
     memory = MemoryPrimitive(
         f"file:{path}", **{"timeout": 60.0, "durability": "memory", **arguments}
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import pytest
 from jupyter import ARTEFACTS, PATIENCE, LabServer, chromium
 from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
 
@@ -40,6 +41,19 @@ def running_browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+OPEN = pytest.StashKey[Browser]()
+"""The browser that a fixture keeps open."""
+
+
+@contextlib.contextmanager
+def browser_of(config: pytest.Config) -> Iterator[Browser]:
+    """Runs a browser whose pages are pictured when a test fails."""
+    with running_browser() as browser:
+        config.stash[OPEN] = browser
+        yield browser
+        del config.stash[OPEN]
 
 
 def picture_all(browser: Browser, name: str) -> None:

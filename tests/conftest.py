@@ -40,7 +40,7 @@ pytest_plugins = ("leftovers", "outages")
 NEED_MORE = {
     "test_binder.py": "the files of the repository",
     "test_binder_link.py": "make",
-    "test_browser.py": "a browser",
+    "browser": "a browser",
     "test_chaos.py": "servers",
     "test_docs.py": "kernels and servers",
     "test_documentation.py": "the files of the repository",
@@ -48,7 +48,6 @@ NEED_MORE = {
     "test_embedded.py": "servers",
     "test_ends_of_a_process.py": "servers",
     "test_examples.py": "servers",
-    "test_explorer_browser.py": "a browser",
     "test_interrupts.py": "servers",
     "test_journal.py": "servers",
     "test_kernel.py": "kernels",
@@ -73,7 +72,7 @@ NEED_MORE = {
     "test_unreadable_records.py": "servers",
     "test_unwritable_servers.py": "servers",
 }
-"""Modules that ``--local`` leaves out, and what they need. Of all other modules ``--local`` leaves
+"""Modules and folders that ``--local`` leaves out, and what they need. Of all other modules ``--local`` leaves
 out only the tests that run on a server: those that have the mark `server`."""
 
 
@@ -111,9 +110,6 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-OPEN_BROWSER = pytest.StashKey["Browser"]()
 
 
 @pytest.fixture
@@ -206,12 +202,10 @@ def make_large(
 @pytest.fixture(scope="module")
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """A browser that can reach no address but those of this machine."""
-    from browsing import running_browser
+    from browsing import browser_of
 
-    with running_browser() as browser:
-        request.config.stash[OPEN_BROWSER] = browser
+    with browser_of(request.config) as browser:
         yield browser
-        del request.config.stash[OPEN_BROWSER]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -220,11 +214,11 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Takes a picture of every page that a failed test leaves open."""
     report = yield
-    browser = item.config.stash.get(OPEN_BROWSER, None)
-    if browser is not None and report.failed:
-        from browsing import picture_all
+    if report.failed and "browsing" in sys.modules:
+        from browsing import OPEN, picture_all
 
-        picture_all(browser, "failed-" + re.sub(r"[^\w.-]+", "-", item.name))
+        if browser := item.config.stash.get(OPEN, None):
+            picture_all(browser, "failed-" + re.sub(r"[^\w.-]+", "-", item.name))
     return report
 
 

@@ -313,8 +313,11 @@ def _stop(servers: Iterable[Server]) -> None:
 
 
 @atexit.register
-def _stop_all() -> None:
+def stop_all() -> None:
+    """Ends all servers of this process, and removes their files."""
     if os.getpid() == _OWNER:  # a fork may end before the tests do
+        for each in tuple(_OVER_TLS):
+            each.stop()
         _stop(_RUNNING)
 
 
@@ -587,7 +590,7 @@ class Tls:
         except BaseException:
             self.stop()
             raise
-        atexit.register(self.stop)
+        _OVER_TLS[self] = None
 
     @property
     def url(self) -> str:
@@ -608,7 +611,11 @@ class Tls:
         if hasattr(self, "server"):
             self.server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
-        atexit.unregister(self.stop)
+        _OVER_TLS.pop(self, None)
+
+
+_OVER_TLS: dict[Tls, None] = {}
+"""Those that have not been stopped."""
 
 
 class _Relay:

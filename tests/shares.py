@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
 
 LONG = {
-    "test_explorer_browser.py": 130,
+    "browser": 170,
     "test_chaos.py": 60,
     "test_embedded.py": 40,
-    "test_browser.py": 40,
     "test_docs.py": 40,
     "test_search_model.py": 35,
     "test_interrupts.py": 30,
@@ -33,23 +33,30 @@ LONG = {
     "test_histories.py": 15,
     "test_chitchat.py": 15,
 }
-"""Modules that take long, with about how many seconds each takes."""
+"""Modules that take long, and folders of modules that share what takes long to start, with about how many seconds each takes."""
+
+_HERE = Path(__file__).parent
+
+
+def unit_of(path: Path) -> str:
+    """Returns what stays whole: the folder in which a module is, or the module itself."""
+    return path.relative_to(_HERE).parts[0] if path.is_relative_to(_HERE) else path.name
 
 
 def in_shares(items: Iterable[pytest.Item], workers: int) -> list[pytest.Item]:
     """Returns the same tests in an order for so many workers."""
-    modules: dict[str, list[pytest.Item]] = defaultdict(list)
+    units: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        modules[item.path.name].append(item)
-    left = sum(map(len, modules.values()))
+        units[unit_of(item.path)].append(item)
+    left = sum(map(len, units.values()))
     shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
     seconds = [0] * workers
     for name, many in sorted(LONG.items(), key=lambda row: -row[1]):
-        if tests := modules.pop(name, []):
+        if tests := units.pop(name, []):
             least = seconds.index(min(seconds))
             seconds[least] += many
             shares[least] += tests
-    rest = chain.from_iterable(modules.values())
+    rest = chain.from_iterable(units.values())
     for number, share in enumerate(shares):
         size = left // (workers - number)
         share += islice(rest, max(0, size - len(share)))

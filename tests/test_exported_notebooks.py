@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import mistune
 import nbformat
 import pytest
-from browsing import running_browser
 from nbconvert.exporters import HTMLExporter, LatexExporter, MarkdownExporter, RSTExporter
 from shells import new_shell
 
@@ -65,12 +64,6 @@ def notebook(shell: InteractiveShell, memory: MemoryPrimitive) -> Any:
 
 
 TABLES = 4
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as running:
-        yield running
 
 
 @pytest.fixture(params=["lab", "classic", "webpdf"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shares import LONG, in_shares
+from shares import LONG, in_shares, unit_of
 
 
 @dataclass(frozen=True)
@@ -42,4 +42,10 @@ def test_each_test_is_run_once_and_long_modules_stay_whole_and_come_first(worker
 
 def test_the_modules_that_take_long_exist():
     here = Path(__file__).parent
-    assert [name for name in LONG if not (here / name).is_file()] == []
+    assert [name for name in LONG if not (here / name).exists()] == []
+
+
+def test_the_modules_of_a_folder_stay_together():
+    here = Path(__file__).parent
+    assert unit_of(here / "browser" / "test_table.py") == "browser"
+    assert unit_of(here / "test_table.py") == "test_table.py"

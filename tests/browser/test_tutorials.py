@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
@@ -19,12 +21,15 @@ from browsing import (
     run_all,
     take_pictures,
 )
-from jupyter import NOTEBOOKS, PATIENCE, LabServer, running_lab
+from jupyter import NOTEBOOKS, PATIENCE
 from playwright.sync_api import Browser, Page, expect
 from run_notebooks import without_outputs
 
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.frames import frame_html, records_frame
+
+if TYPE_CHECKING:
+    from jupyter import LabServer
 
 pytestmark = pytest.mark.browser
 
@@ -36,25 +41,26 @@ DEBUGGING = "05_debugging.ipynb"
 FINDING = "06_finding.ipynb"
 REPAIR = "07_repair.ipynb"
 FRAMEWORKS = "08_frameworks.ipynb"
+FOLDER = "tutorials"
 SCRATCH = "scratch.ipynb"
 DOWNLOADED = "downloaded.ipynb"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Iterator[LabServer]:
-    root = tmp_path_factory.mktemp("lab") / "notebooks"
-    shutil.copytree(NOTEBOOKS, root, ignore=shutil.ignore_patterns(".*"))
-    for path in root.glob("*.ipynb"):
+def lab(root: Path, server: Callable[[str], LabServer]) -> LabServer:
+    """JupyterLab, with the tutorials in a folder."""
+    folder = root / FOLDER
+    shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".*"))
+    for path in folder.glob("*.ipynb"):
         # Without outputs, a cell that shows a number was run by this test.
         nbformat.write(without_outputs(path), path)
     # Completion also offers words of the notebook; this one contains none that matters.
     cells = [nbformat.v4.new_code_cell(code) for code in ("%load_ext tta_memory_nb", "pass")]
     scratch = nbformat.v4.new_notebook(cells=cells)
     scratch.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(scratch, root / SCRATCH)
-    nbformat.write(downloaded_notebook(), root / DOWNLOADED)
-    with running_lab(root, tmp_path_factory.mktemp("home")) as server:
-        yield server
+    nbformat.write(scratch, folder / SCRATCH)
+    nbformat.write(downloaded_notebook(), folder / DOWNLOADED)
+    return server("lab")
 
 
 def downloaded_notebook() -> nbformat.NotebookNode:
@@ -86,7 +92,7 @@ def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
 
 
 def test_the_quickstart_runs_to_its_end_and_shows_its_tables(page, lab, traffic):
-    panel = open_notebook(page, lab, QUICKSTART)
+    panel = open_notebook(page, lab, f"{FOLDER}/{QUICKSTART}")
     run_all(page, panel)
 
     headings, *rows = read_table(panel.locator("table.dataframe", has_text="alice:wednesday").first)
@@ -102,7 +108,7 @@ def test_the_quickstart_runs_to_its_end_and_shows_its_tables(page, lab, traffic)
 def test_the_tutorial_on_servers_runs_to_its_end_and_reports_an_unreachable_server(
     page, lab, traffic
 ):
-    panel = open_notebook(page, lab, SERVERS)
+    panel = open_notebook(page, lab, f"{FOLDER}/{SERVERS}")
     run_all(page, panel, ERRORS)
     warnings = panel.locator(WARNINGS).all_text_contents()
     assert ["has not answered" in text or "cannot be reached" in text for text in warnings] == [
@@ -122,7 +128,7 @@ def test_the_tutorial_on_servers_runs_to_its_end_and_reports_an_unreachable_serv
 
 
 def test_the_tutorial_on_the_explorer_runs_to_its_end_and_its_widget_responds(page, lab, traffic):
-    panel = open_notebook(page, lab, EXPLORER)
+    panel = open_notebook(page, lab, f"{FOLDER}/{EXPLORER}")
     run_all(page, panel)
     explorer = panel.locator(".tta-explorer")
     # The last query and filters of the notebook are what the widget shows.
@@ -133,7 +139,7 @@ def test_the_tutorial_on_the_explorer_runs_to_its_end_and_its_widget_responds(pa
 
 
 def test_the_tutorial_on_agents_runs_to_its_end_and_the_agent_remembers(page, lab, traffic):
-    panel = open_notebook(page, lab, AGENT)
+    panel = open_notebook(page, lab, f"{FOLDER}/{AGENT}")
     run_all(page, panel)
 
     outputs = "\n".join(panel.locator(".jp-OutputArea").all_inner_texts())
@@ -149,7 +155,7 @@ def test_the_tutorial_on_agents_runs_to_its_end_and_the_agent_remembers(page, la
 
 
 def test_the_tutorial_on_wrong_answers_runs_to_its_end_and_the_answer_is_right(page, lab, traffic):
-    panel = open_notebook(page, lab, DEBUGGING)
+    panel = open_notebook(page, lab, f"{FOLDER}/{DEBUGGING}")
     run_all(page, panel)
 
     answers = [
@@ -175,7 +181,7 @@ def test_the_tutorial_on_wrong_answers_runs_to_its_end_and_the_answer_is_right(p
 
 
 def test_the_questions_of_a_conversation_are_answered_explained_and_measured(page, lab, traffic):
-    panel = open_notebook(page, lab, FINDING)
+    panel = open_notebook(page, lab, f"{FOLDER}/{FINDING}")
     run_all(page, panel)
 
     explained = panel.locator("table.dataframe", has_text="around").first
@@ -194,7 +200,7 @@ def test_the_questions_of_a_conversation_are_answered_explained_and_measured(pag
 
 
 def test_a_memory_gone_bad_is_examined_and_mended(page, lab, traffic):
-    panel = open_notebook(page, lab, REPAIR)
+    panel = open_notebook(page, lab, f"{FOLDER}/{REPAIR}")
     run_all(page, panel)
 
     found = panel.locator("table.dataframe", has_text="injections").first
@@ -209,7 +215,7 @@ def test_a_memory_gone_bad_is_examined_and_mended(page, lab, traffic):
 
 
 def test_an_agent_of_another_framework_is_seen_at_work(page, lab, traffic):
-    panel = open_notebook(page, lab, FRAMEWORKS)
+    panel = open_notebook(page, lab, f"{FOLDER}/{FRAMEWORKS}")
     run_all(page, panel)
 
     explorer = panel.locator(".tta-explorer").first
@@ -222,7 +228,7 @@ def test_an_agent_of_another_framework_is_seen_at_work(page, lab, traffic):
 
 
 def test_a_downloaded_notebook_shows_texts_where_they_begin(page, lab, traffic):
-    panel = open_notebook(page, lab, DOWNLOADED)
+    panel = open_notebook(page, lab, f"{FOLDER}/{DOWNLOADED}")
     table = panel.locator("table.tta-memory")
     expect(table.locator("mark")).to_have_count(2)
     # Otherwise the notebook is trusted, and this test of no worth.
@@ -253,7 +259,7 @@ def test_every_tutorial_is_run_in_the_browser():
 
 
 def test_tab_completes_a_subcommand(page, lab, traffic):
-    panel = open_notebook(page, lab, SCRATCH)
+    panel = open_notebook(page, lab, f"{FOLDER}/{SCRATCH}")
     run_all(page, panel)
 
     editor = panel.locator(".jp-CodeCell").last.locator(".cm-content")
