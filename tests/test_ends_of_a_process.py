@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from outages import PATIENT, everything
+from outages import HASTY, PATIENT, everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +21,13 @@ from unittest.mock import patch
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.stores.redis import outage
 
-url, namespace, before = sys.argv[1:]
+url, namespace, timeout, before = sys.argv[1:]
 for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)  # what started the tests may ignore them, as nohup does
 if before:
     signal.signal(signal.SIGTERM, getattr(signal, before, None) or (lambda *_: sys.exit(7)))
 with patch.object(outage.Outages, "_watch", lambda _: None):  # only the last try reaches the server
-    memory = MemoryPrimitive(url, namespace=namespace, timeout=1.0)
+    memory = MemoryPrimitive(url, namespace=namespace, timeout=float(timeout))
     for number in range(3):
         memory.sync.add(f"k{number}", {"n": number})
 print("ready", memory.outage()["writes_waiting"], flush=True)
@@ -39,9 +39,11 @@ for line in sys.stdin:
 class Agent:
     """A process that has written three records in an outage, and waits for a line."""
 
-    def __init__(self, url: str, namespace: str, before: str = "") -> None:
+    def __init__(
+        self, url: str, namespace: str, timeout: float = PATIENT, before: str = ""
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", AGENT, url, namespace, before],
+            [sys.executable, "-c", AGENT, url, namespace, str(timeout), before],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -80,7 +82,8 @@ def test_a_signal_has_the_process_try_once_more_and_say_what_is_lost(
     number, server, proxy, other, agents
 ):
     proxy.refuse()
-    agents.append(agent := Agent(proxy.url, other.namespace))
+    timeout = HASTY if server == "frozen" else PATIENT
+    agents.append(agent := Agent(proxy.url, other.namespace, timeout))
     if server != "away":
         proxy.heal()
     if server == "frozen":
@@ -96,7 +99,7 @@ def test_a_signal_has_the_process_try_once_more_and_say_what_is_lost(
 @pytest.mark.parametrize(("before", "code"), [("SIG_IGN", 0), ("a function", 7)])
 def test_a_handler_that_was_there_before_stays(before, code, proxy, other, agents):
     proxy.refuse()
-    agents.append(agent := Agent(proxy.url, other.namespace, before))
+    agents.append(agent := Agent(proxy.url, other.namespace, before=before))
     agent.process.send_signal(signal.SIGTERM)
     if before == "SIG_IGN":
         assert agent.process.stdin

@@ -1,7 +1,7 @@
 """The committed notebooks run in a clean kernel, and their files are in the required form.
 
-Whether they still give the outputs they show is compared by nbval (see the Makefile). It accepts a
-cell whose magic raised a UsageError, so these tests check that no cell fails.
+Each notebook is run once: its cells give the outputs that they show, as nbval compares them, and the solution of its
+exercise holds. By itself, ``pytest --nbval`` accepts a cell whose magic raised a UsageError, so no cell may fail here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from typing import Any
 import nbformat
 import pytest
 from jupyter import NOTEBOOKS, Kernel, Reply, running_kernel
+from nbval.plugin import IPyNbFile, coalesce_streams, get_sanitize_patterns
 from run_notebooks import normalised
+
+SANITIZE = Path(__file__).parent / "nbval_sanitize.cfg"
 
 # Homes, temporary directories and drives; a path such as /api/contents names no machine.
 MACHINE_PATH = re.compile(
@@ -142,12 +145,16 @@ class Solver:
         self.home = home
         self.blocks = blocks
 
-    def run(self, *blocks: str, kernel: Kernel | None = None) -> Reply:
-        """Runs the blocks, which must all succeed; returns the reply to the last one."""
+    def run_all(self, *blocks: str, kernel: Kernel | None = None) -> list[Reply]:
+        """Runs the blocks, which must all succeed; returns the replies."""
         replies = [(kernel or self.kernel).run(block) for block in blocks]
         for block, reply in zip(blocks, replies, strict=True):
             assert reply.status == "ok", f"{block}\n{reply.printed}"
-        return replies[-1]
+        return replies
+
+    def run(self, *blocks: str, kernel: Kernel | None = None) -> Reply:
+        """Runs the blocks, which must all succeed; returns the reply to the last one."""
+        return self.run_all(*blocks, kernel=kernel)[-1]
 
     def value(self, *blocks: str, kernel: Kernel | None = None) -> Any:
         """Runs the blocks; returns the value of the last one, which must be a literal."""
@@ -232,10 +239,56 @@ SOLVED: dict[str, Callable[[Solver], None]] = {
 """What has to be true of each solution: it is run by this, after the cells of its notebook."""
 
 
+# ---------------------------------------------------------------- outputs
+
+KEPT = {
+    "stream": ("name", "text"),
+    "display_data": ("data", "metadata"),
+    "execute_result": ("data", "metadata", "execution_count"),
+}
+"""The messages of a kernel that are outputs of a cell, and what a notebook keeps of each."""
+
+
+def outputs_of(reply: Reply) -> list[nbformat.NotebookNode]:
+    """Returns the outputs that a notebook would keep."""
+    return [
+        nbformat.NotebookNode(output_type=kind, **{name: content[name] for name in KEPT[kind]})
+        for kind, content in reply.outputs
+        if kind in KEPT
+    ]
+
+
+def differences(node: pytest.Item, path: Path, replies: list[Reply]) -> list[str]:
+    """Returns how the outputs of cells differ from those in the file, as nbval says it."""
+    file = IPyNbFile.from_parent(node.parent, path=path)
+    file.sanitize_patterns.update(get_sanitize_patterns(SANITIZE.read_text("utf-8")))
+    lines = []
+    for cell, reply in zip(file.collect(), replies, strict=True):
+        shown = coalesce_streams(cell.cell.outputs)
+        if not cell.compare_outputs(coalesce_streams(outputs_of(reply)), shown):
+            lines += [f"{path.name}, {cell.name}: {cell.cell.source}", *cell.comparison_traceback]
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("text", "difference"),
+    [("rain, in 3 ms\n", ""), ("rain, in 20 ms\n", ""), ("sun, in 3 ms\n", "sun, in TIME")],
+)
+def test_another_output_is_a_difference_but_not_another_time(request, tmp_path, text, difference):
+    output = nbformat.v4.new_output("stream", name="stdout", text="rain, in 3 ms\n")
+    cell = nbformat.v4.new_code_cell("print()", outputs=[output], execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "n.ipynb")
+    half = len(text) // 2
+    streams = [("stream", {"name": "stdout", "text": part}) for part in (text[:half], text[half:])]
+    found = differences(request.node, tmp_path / "n.ipynb", [Reply({}, streams)])
+    assert bool(found) is bool(difference)
+    assert difference in "\n".join(found)
+
+
 @each_notebook
 @pytest.mark.kernel
-def test_every_cell_succeeds_and_leaves_no_files_and_the_solution_solves_the_exercise(
-    path, tmp_path
+def test_every_cell_gives_its_output_and_leaves_no_files_and_the_solution_solves_the_exercise(
+    path, tmp_path, request
 ):
     folder = shutil.copytree(
         path.parent, tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*")
@@ -243,8 +296,10 @@ def test_every_cell_succeeds_and_leaves_no_files_and_the_solution_solves_the_exe
     before = sorted(folder.rglob("*"))
     with running_kernel(folder, tmp_path / "home") as kernel:
         solver = Solver(kernel, folder, tmp_path / "home-of-another", solution_blocks(path))
-        solver.run(*(cell.source for cell in code_cells(committed(path))))
+        replies = solver.run_all(*(cell.source for cell in code_cells(committed(path))))
         assert sorted(folder.rglob("*")) == before
+        found = differences(request.node, path, replies)
+        assert not found, "\n".join(found)
         SOLVED[path.name](solver)
 
 

@@ -589,7 +589,7 @@ def test_in_an_outage_what_this_process_knows_is_searched():
     need("redis-stack")
     server = Server(redis_8(), *modules())
     try:
-        memory = MemoryPrimitive(server.url, server_search="redisearch", timeout=5.0).sync
+        memory = MemoryPrimitive(server.url, server_search="redisearch", timeout=60.0).sync
         memory.add("a", {"text": "rain"})
         server.kill()
         assert keys_found(memory, "rain") == ["a"]

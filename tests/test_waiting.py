@@ -198,7 +198,7 @@ async def test_a_command_that_takes_too_long_raises_an_error_of_its_own(
 
 @FACES
 async def test_a_server_that_is_silent_everywhere_is_away(face, open_memory, proxy):
-    memory = open_memory(proxy.url, timeout=0.3, on_outage="raise")
+    memory = open_memory(proxy.url, timeout=HASTY, on_outage="raise")
     await add(memory, face, "k")
     proxy.fault("hang", times=None)
     with pytest.raises(StoreUnavailable, match="has not answered within"):

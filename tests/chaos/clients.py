@@ -36,7 +36,7 @@ back ``written`` and ``removed``; of an undo ``restored`` and ``taken``; of a wr
 SESSION = ("log", "1")
 """User and session to which messages are appended."""
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a call hangs for certain."""
 
 
