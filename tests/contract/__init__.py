@@ -1,0 +1,1 @@
+"""The contract of all backends, written once and run on each of them."""
