@@ -1,0 +1,1 @@
+"""Tests of the explorer in the kernel, without a browser."""
