@@ -18,7 +18,6 @@ SCHEDULES ?= 2000
 # tests wait for a server, a kernel or a page.
 WORKERS ?= 3
 export SEED SCHEDULES WORKERS
-NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 # Python compiles a module when it is first imported, and keeps that. To compile all packages at their installation
 # would take longer than to install them, and most of their modules are never imported here.
@@ -36,8 +35,8 @@ lab: .venv/lab  ## set up and open JupyterLab on the quickstart
 
 test: .venv/dev .venv/node  ## lint, types, the documentation, all tests, all notebooks
 	$(MAKE) --jobs=2 lint docs test-frontend
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(NBVAL) notebooks
+	# `make docs` has run the tests of the site; the notebooks are run by tests/test_notebooks.py.
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore=tests/test_site.py
 
 test-local: .venv/local  ## only tests without a server, a kernel or a browser, on any platform
 	$(BIN)/python -m pytest --local -n $(WORKERS) --dist worksteal
@@ -72,7 +71,6 @@ notebooks-check:  ## the notebooks under PYTHONS="python3.12 python3.13", in env
 		$$env/bin/python -m pip install --quiet --upgrade "pip>=25.1"; \
 		$$env/bin/python -m pip install --quiet --editable ".[tutorials]" --group test; \
 		$$env/bin/python -m pytest tests/test_notebooks.py; \
-		$$env/bin/python -m pytest $(NBVAL) notebooks; \
 	done
 
 docs: .venv/dev  ## the documentation, into build/docs; any warning is an error

@@ -20,16 +20,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from browsing import ERRORS, open_notebook, run_all, take_picture
+from browsing import ERRORS, Traffic, open_notebook, page_of, run_all, take_picture
 from jupyter import NOTEBOOKS, ROOT, LabServer, private_environment, running_lab
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from programs import output_of
 from run_notebooks import without_outputs
 from test_binder import BINDER, listed
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 FROZEN = Path(
@@ -260,6 +264,18 @@ def launched(image: Image) -> Iterator[LabServer]:
     make = partial(Launched, python=str(image.python), env=image.environment_without_network())
     with running_lab(image.repository, image.home, make) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def traffic() -> Traffic:
+    return Traffic()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
+    """One page for all tutorials, since JupyterLab takes long to load."""
+    with page_of(browser, traffic) as page:
+        yield page
 
 
 def test_preinstalled_packages_are_kept_unless_they_are_too_old(image, capsys):

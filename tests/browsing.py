@@ -93,6 +93,16 @@ class Traffic:
         }
 
 
+@contextlib.contextmanager
+def page_of(browser: Browser, traffic: Traffic) -> Iterator[Page]:
+    """Opens an empty page, whose traffic is watched, while the block lasts."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.set_default_timeout(PATIENCE * MILLISECONDS)
+    traffic.watch(page)
+    yield page
+    page.close()
+
+
 def open_notebook(page: Page, lab: LabServer, name: str) -> Locator:
     """Opens a notebook, waits until its kernel is ready, and returns its panel.
 

@@ -233,11 +233,7 @@ def traffic() -> Traffic:
 @pytest.fixture
 def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
     """An empty page, whose traffic is watched."""
-    from browsing import HEIGHT, MILLISECONDS, WIDTH
-    from jupyter import PATIENCE
+    from browsing import page_of
 
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-    page.set_default_timeout(PATIENCE * MILLISECONDS)
-    traffic.watch(page)
-    yield page
-    page.close()
+    with page_of(browser, traffic) as page:
+        yield page

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
-from browsing import Traffic
 from playwright.sync_api import Dialog, Error, Locator, Page, expect
 
 if TYPE_CHECKING:
+    from browsing import Traffic
     from jupyter import LabServer
 
 LOAD = "%load_ext tta_memory_nb\nmemory = %memory use\nsync = memory.sync"
@@ -130,14 +130,13 @@ class SharedNotebook:
 
     Args:
         page: an empty page of the browser.
+        traffic: watches the page.
         server: serves the notebook, and runs its kernel.
         name: the file name of the notebook, which is written.
     """
 
-    def __init__(self, page: Page, server: LabServer, name: str) -> None:
+    def __init__(self, page: Page, traffic: Traffic, server: LabServer, name: str) -> None:
         self.page = page
-        traffic = Traffic()
-        traffic.watch(page)
         # Notebook 7 has errors of its own as it starts; a widget's code comes from a blob.
         self.watch = Watch(page, traffic, source="blob:")
         self.path = server.root / name

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import HEIGHT, MILLISECONDS, WIDTH, browser_of
-from jupyter import PATIENCE, LabServer, running_lab
+from browsing import Traffic, browser_of, page_of
+from jupyter import LabServer, running_lab
 from notebook_pages import NotebookPage, SharedNotebook
 
 from browser.explorers import FRONT_ENDS
@@ -57,14 +57,13 @@ def shared(
 
     def notebook_of(name: str) -> SharedNotebook:
         if name not in opened:
-            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-            page.set_default_timeout(PATIENCE * MILLISECONDS)
-            opened[name] = SharedNotebook(page, server(name), f"shared-{name}.ipynb")
+            traffic = Traffic()
+            page = stack.enter_context(page_of(browser, traffic))
+            opened[name] = SharedNotebook(page, traffic, server(name), f"shared-{name}.ipynb")
         return opened[name]
 
-    yield notebook_of
-    for notebook in opened.values():
-        notebook.page.close()
+    with ExitStack() as stack:
+        yield notebook_of
 
 
 @pytest.fixture

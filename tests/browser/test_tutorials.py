@@ -11,17 +11,15 @@ import nbformat
 import pytest
 from browsing import (
     ERRORS,
-    HEIGHT,
-    MILLISECONDS,
     WARNINGS,
-    WIDTH,
     Traffic,
     open_notebook,
+    page_of,
     read_table,
     run_all,
     take_pictures,
 )
-from jupyter import NOTEBOOKS, PATIENCE
+from jupyter import NOTEBOOKS
 from playwright.sync_api import Browser, Page, expect
 from run_notebooks import without_outputs
 
@@ -84,11 +82,8 @@ def traffic() -> Traffic:
 @pytest.fixture(scope="module")
 def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
     """One page for all notebooks, since JupyterLab takes long to load."""
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-    page.set_default_timeout(PATIENCE * MILLISECONDS)
-    traffic.watch(page)
-    yield page
-    page.close()
+    with page_of(browser, traffic) as page:
+        yield page
 
 
 def test_the_quickstart_runs_to_its_end_and_shows_its_tables(page, lab, traffic):
