@@ -163,6 +163,7 @@ class SharedNotebook:
             cells: code to run in one cell.
             shows: whether the cells show an explorer, which is waited for.
         """
+        self.page.bring_to_front()  # what is on no screen is not drawn, and nothing of it is in sight
         code = "\n".join([AGAIN, *cells])
         here = NotebookPage(self.page, self.panel, lambda: self.run(code))
         self.wait_for_kernel()
