@@ -9,7 +9,7 @@ they are read does no harm: it is among those that are taken back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from struct import Struct
 from typing import Any, NamedTuple, get_args
@@ -61,14 +61,16 @@ class ServerHistory:
 
     Args:
         commands: what asks the server.
-        replicas: what this process knows, and brings up to date.
+        replicas: gives what to load the records into: what this process knows anyway, or what is used only once.
         timeout: seconds to wait for another task that is loading the same records.
     """
 
-    def __init__(self, commands: Commands, replicas: Replicas, timeout: float) -> None:
+    def __init__(
+        self, commands: Commands, replicas: Callable[[], Replicas], timeout: float
+    ) -> None:
         self._commands = commands
         self._replicas = replicas
-        self._sync = Sync(commands, replicas, timeout)
+        self._timeout = timeout
 
     def look(self) -> Plan[History | None]:
         """Asks which changes are kept."""
@@ -83,8 +85,9 @@ class ServerHistory:
         # What the server does from here on is later than what is asked for.
         instant = min(instant, facts.now)
         check_kept(instant, facts.since, history)
-        yield from self._sync.load_all()
-        records = self._replicas.whole.replica.records
+        replicas = self._replicas()
+        yield from Sync(commands, replicas, self._timeout).load_all()
+        records = replicas.whole.replica.records
         with records.lock:
             present = dict(records.entries)
         now = commands.clock()

@@ -77,7 +77,11 @@ class Wiring(NotCopied):
         self.clock = clock = ServerClock(settings.clock)
         self._shown = shown
         self.replica = Replica(capacity_of(settings.max_size), namespace=namespace, clock=clock)
-        replicas = Replicas(self.replica, lambda: Replica(0, namespace=namespace, clock=clock))
+
+        def make() -> Replica:
+            return Replica(0, namespace=namespace, clock=clock)
+
+        replicas = Replicas(self.replica, make)
         self._replicas = replicas
         self.commands = Commands(
             namespace,
@@ -89,7 +93,13 @@ class Wiring(NotCopied):
         runner.greet_with(self.commands.incarnation.greeting)
         self._vectors = VectorHashes(namespace, self.commands)
         self._sync: Sync | ServerSearch = Sync(self.commands, replicas, settings.timeout)
-        self._history = ServerHistory(self.commands, replicas, settings.timeout)
+        # A memory whose server searches is too large for this process: nothing that is loaded for the past stays.
+        is_kept = settings.server_search in (None, "off")
+        self._history = ServerHistory(
+            self.commands,
+            lambda: replicas if is_kept else Replicas(make(), make),
+            settings.timeout,
+        )
         self._index: ServerIndex | None = None
         if settings.server_search is not None:
             # Imported here: most memories need none of it.
