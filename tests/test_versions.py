@@ -239,6 +239,16 @@ def test_a_history_is_a_number_of_changes_or_a_time(given_, expected):
     assert read_history(given_) == expected
 
 
+def test_a_history_says_what_it_keeps_in_words():
+    said = {asked: str(read_history(asked)) for asked in ("7d", "1d", "90m", 5000)}
+    assert said == {
+        "7d": "changes of the last 7 days, at most 100,000",
+        "1d": "changes of the last day, at most 100,000",
+        "90m": "changes of the last 1:30:00, at most 100,000",
+        5000: "the last 5,000 changes",
+    }
+
+
 @pytest.mark.parametrize("wrong", [0, -1, True, 2.5, "", "soon", 10**9, timedelta(0), [3]])
 def test_anything_else_is_no_history(wrong):
     with pytest.raises(InvalidArgument, match="history="):

@@ -31,7 +31,11 @@ class History:
         """Returns the bounds in words."""
         if self.seconds is None:
             return f"the last {self.changes:,} changes"
-        return f"changes of the last {timedelta(seconds=self.seconds)}, at most {self.changes:,}"
+        days, rest = divmod(self.seconds, 86_400)
+        time = str(timedelta(seconds=self.seconds))
+        if not rest:
+            time = "day" if days == 1 else f"{days:.0f} days"
+        return f"changes of the last {time}, at most {self.changes:,}"
 
 
 HistoryLike: TypeAlias = int | timedelta | str | History
