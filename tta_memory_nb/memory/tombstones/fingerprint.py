@@ -69,10 +69,11 @@ def fingerprint_of(entry: Entry, salt: bytes) -> Fingerprint:
     if len(words) < _LEAST_WORDS:
         return Fingerprint(exact, under_key, "", b"", "")
     text = _digest(salt, "text", " ".join(words))
-    meaning = {word for word in words if word not in ENGLISH and not contrasts(word)}
+    contrasting = list(filter(contrasts, words))
+    meaning = {word for word in words if word not in ENGLISH}.difference(contrasting)
     if len(meaning) < _LEAST_WORDS:
         return Fingerprint(exact, under_key, text, b"", "")
-    stated = _digest(salt, "stated", " ".join(sorted(filter(contrasts, words))))
+    stated = _digest(salt, "stated", " ".join(sorted(contrasting)))
     return Fingerprint(exact, under_key, text, _sketch(meaning, salt), stated)
 
 

@@ -3,24 +3,25 @@
 --
 -- Returns the counter if it has only been incremented; else a list of the counter and the created_at that the record
 -- has kept. A shorter list: the case is not simple, and the client has to call put.lua; {0} if that is so because the
--- namespace has an index on the server or tombstones. False: this write had been applied before.
--- Where changes are kept, the author follows the deadline: see open in writing.lua, and changes.lua.
+-- namespace has an index on the server. False: this write had been applied before.
+-- The deadline may be followed by the number of the list of tombstones that the record was compared with, and by the author of the
+-- change: see not_compared and open in writing.lua, and changes.lua.
 local META, key, head = KEYS[4], ARGV[6], ARGV[7]
 local field = 'client:' .. ARGV[4]
 local meta = redis.call('HMGET', META, 'seq', 'max', field, 'format', 'tombstones')
 local seq, done, write_id, settled_below = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
--- Records are compared with tombstones by put.lua alone.
-if meta[5] then return {0} end
 local deadline, author, changes, number, noted_at = tonumber(ARGV[5]), nil, nil, 0, 0
+if meta[5] or not deadline then
+  local text, compared, by = string.match(ARGV[5], '^(%d+):?(%d*):?(.*)$')
+  deadline, author = tonumber(text), by ~= '' and by or nil
+  if meta[5] and compared ~= meta[5] then return {} end  -- put.lua says so
+end
 if meta[4] == '1+history' then
-  deadline, author = string.match(ARGV[5], '^(%d+)::(.+)$')
   local last = redis.call('HMGET', META, 'history_last', 'history_at')
   changes, number, noted_at = string.sub(KEYS[1], 1, -7) .. 'changes', tonumber(last[1]) + 1, tonumber(last[2])
-  -- put.lua says that changes are kept, or drops old ones.
-  if not author or number % 256 == 0 then return {} end
-  deadline = tonumber(deadline)
-elseif not deadline then
-  return {0}
+  if not author or number % 256 == 0 then return {} end  -- put.lua asks for the author, or drops old changes
+elseif author then
+  return {}
 end
 -- Not simple, so left to put.lua: the first write of all, a capacity, another format, and a new client where there are many.
 if not seq or meta[2] or (meta[4] and meta[4] ~= '1' and not author) then
