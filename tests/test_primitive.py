@@ -635,6 +635,7 @@ def test_the_backend_info_names_the_backend_and_no_password():
         "max_memory": None,
         "journal": None,
         "server_search": None,
+        "history": None,
         "last_failover": None,
         "promised_at": None,
         "dangers": [],
