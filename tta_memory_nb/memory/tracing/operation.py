@@ -16,10 +16,14 @@ Kind: TypeAlias = Literal["read", "search", "write", "delete", "other"]
 """What an operation does with records; ``"other"`` looks at the memory as a whole."""
 
 KINDS: dict[str, Kind | None] = {
-    **dict.fromkeys(("get", "get_many", "get_records", "records", "history"), "read"),
+    **dict.fromkeys(("get", "get_many", "get_records", "records", "history", "resolve"), "read"),
     **dict.fromkeys(("search", "search_records", "stream_records", "hits", "pack"), "search"),
     **dict.fromkeys(
-        ("add", "add_many", "apply", "append", "touch", "import_", "summarize", "undo"), "write"
+        (
+            *("add", "add_many", "apply", "append", "touch", "import_", "summarize", "undo"),
+            *("carry_out", "release", "approve"),
+        ),
+        "write",
     ),
     **dict.fromkeys(("delete", "remove", "clear", "take_all", "forget"), "delete"),
     "change_token": None,

@@ -8,6 +8,7 @@ from ...errors import InvalidArgument, brief
 from ...filters import FilterArgs
 from ...memory.compare import Snapshot, compare, summary
 from ...memory.faces import MemoryPrimitive, past_of
+from ...memory.resolving.resolve import CHECKS as CASE_CHECKS
 from ...times import Instant, shown_instant
 from ..arguments import Limit, Text, Word, did_you_mean
 from ..words import as_typed, quoted
@@ -25,6 +26,7 @@ def explore(
     read_only: bool = False,
     doctor: bool = False,
     proposals: bool = False,
+    resolve: bool = False,
     as_of: Instant | None = None,
     **filters: Unpack[FilterArgs],
 ) -> Reply:
@@ -32,12 +34,14 @@ def explore(
 
     Code can read what is set in the table, and can set it. With --doctor, a list beside the table says
     what is wrong with the records, and a click shows those. With --proposals, it begins with what agents have proposed, to
-    approve or to reject.
+    approve or to reject. With --resolve, it begins with records that say the same or opposite things, pair by pair: keep one, keep both,
+    or merge them.
 
       %memory explore
       %memory explore rain --user alice
       %memory explore --doctor
       %memory explore --proposals
+      %memory explore --resolve
       %memory explore --as-of 2h
       explorer = %memory explore --read-only
 
@@ -45,13 +49,19 @@ def explore(
         read_only: forbid changes from the table
         doctor: look for what is wrong first, and list it beside the table
         proposals: begin with what agents have proposed
+        resolve: look for duplicates, near-duplicates and contradictions first, and begin with them, pair by pair
         as_of: show the records as they were at this instant, if the memory keeps its changes: 2h, 2026-11-22T15:00Z
     """
     from ..explorer import MemoryExplorer
-    from ..explorer.state import PROPOSALS
+    from ..explorer.state import PROPOSALS, RESOLVE
 
+    if proposals and resolve:
+        raise InvalidArgument("--proposals and --resolve: give one of them to begin with")
     memory = nb.memory if as_of is None else past_of(nb.memory, as_of)
-    diagnosis = memory.sync.diagnose(progress=nb.progress, **filters) if doctor else None
+    diagnosis = None
+    if doctor or resolve:
+        checks = None if doctor else CASE_CHECKS
+        diagnosis = memory.sync.diagnose(checks, nb.progress, **filters)
 
     explorer = MemoryExplorer(
         memory,
@@ -70,7 +80,7 @@ def explore(
         mode=nb.memory.default_mode,
         golden=nb.golden,
         diagnosis=diagnosis,
-        view=PROPOSALS if proposals else "table",
+        view=PROPOSALS if proposals else RESOLVE if resolve else "table",
     )
     return Reply("" if diagnosis is None else findings_summary(diagnosis), explorer)
 

@@ -19,6 +19,8 @@ from .cells import sendable
 from .detail import pretty
 from .lister import Lister
 from .repair import Conflict, Repair, parsed, peek, token
+from .resolving import carry_out
+from .state import RESOLVE
 from .traits import ExplorerTraits
 
 _MOST_EXPORTED = 50_000_000
@@ -157,9 +159,24 @@ class Actions:
             )
         return found
 
+    def carry_out(self, _content: dict[str, Any]) -> Outcome:
+        """Carries out what is planned about records that should perhaps be one.
+
+        Raises:
+            Conflict: a record has changed since it was shown.
+            InvalidArgument: nothing is planned.
+        """
+        memory, done = self._lister.memory, carry_out(self._lister)
+        if done.change is not None:
+            self._undo_stack.add(memory, "resolve", done.change)
+        return Outcome(said=done.about)
+
     def undo(self, _content: dict[str, Any]) -> Outcome:
         """Undoes the newest change."""
         undone = self._undo_stack.undo()
+        self._lister.change_decisions(lambda decisions: decisions.undone(undone.change))
+        if self._traits.view == RESOLVE:
+            self._lister.find_cases()
         back = undone.back.written
         what = back[0].key if len(back) == 1 else _records(len(back))
         said = f"Undone: {what} as before" if back else f"Undone: {undone.verb}"

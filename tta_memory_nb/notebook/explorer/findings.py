@@ -11,6 +11,7 @@ from ...memory.doctor.finding import SEVERITIES, Diagnosis, Finding
 from ...table import portable
 from .cells import sendable
 from .listing import Superseded
+from .pairs import is_decidable
 
 MOST_ITEMS = 100
 """How many findings of one check are listed one by one."""
@@ -37,6 +38,14 @@ class Examination:
         if not chosen:
             return None
         return tuple(dict.fromkeys(key for found in self._chosen(chosen) for key in found.keys))
+
+    def decidable(self, chosen: str) -> list[Finding]:
+        """Returns the findings about records that should perhaps be one.
+
+        Args:
+            chosen: as for `keys_of`; empty for all.
+        """
+        return list(filter(is_decidable, self._chosen(chosen) if chosen else self.diagnosis))
 
     def _chosen(self, chosen: str) -> list[Finding]:
         name, _, number = chosen.partition("/")
@@ -72,6 +81,7 @@ class Examination:
             "about": CHECKS[name].about,
             "severity": min((each.severity for each in findings), key=SEVERITIES.index),
             "count": len(findings),
+            "decidable": any(map(is_decidable, findings)),
             "records": len({key for each in findings for key in each.keys}),
         }
 

@@ -14,6 +14,7 @@ from ...memory.faces import MemoryPrimitive
 from ...stores.base import Clock
 from .cells import Fields
 from .charts import charts_of, facets_of
+from .decisions import Decisions
 from .findings import Examination
 from .headings import headings_of
 from .listing import (
@@ -27,7 +28,7 @@ from .listing import (
 )
 from .picks import Picks
 from .review import Review
-from .state import CHARTS, Found
+from .state import CHARTS, PROPOSALS, RESOLVE, Found
 from .traits import ExplorerTraits
 from .versions import Versions
 from .views import FIRST_WINDOW, Views
@@ -191,8 +192,7 @@ class Lister:
         try:
             with self._looking:
                 self._look(self._progress_of(self.request()), hurry=True)
-            if self._traits.view in CHARTS:
-                self.work_out_charts()
+            self.prepare_view()
             self._finish()
             self._views.publish(message)
             self.on_records()
@@ -226,8 +226,8 @@ class Lister:
         with self._looking:
             has_changed = self._look(self._progress_of(request), hurry=True)
         if has_changed:
-            if self._traits.view in CHARTS:
-                self.work_out_charts()
+            if self._traits.view != PROPOSALS:  # which are looked up now and then
+                self.prepare_view()
             self._finish()
             if self.request() == request:
                 self._views.publish()
@@ -398,7 +398,40 @@ class Lister:
         self._update(memory, review=review)
         return True
 
+    # ---- decisions
+
+    def find_cases(self) -> None:
+        """Looks up the records that should perhaps be one, of the findings that are chosen."""
+        memory, examination = self.memory, self._found.examination
+        if examination is None:
+            return
+        found = memory.sync.resolve(examination.decidable(self._traits.finding))
+        self.change_decisions(lambda decisions: decisions.with_cases(found), memory)
+
+    def change_decisions(
+        self, change: Callable[[Decisions], Decisions], memory: MemoryPrimitive | None = None
+    ) -> Decisions:
+        """Changes what is planned about records that should perhaps be one, and returns it.
+
+        Args:
+            change: makes the new decisions of those before; must not wait for anything.
+            memory: whose records they are, or else of the memory that is shown.
+        """
+        with self._lock:
+            decisions = change(self._found.decisions)
+            self._update(memory or self.memory, decisions=decisions)
+            return decisions
+
     # ---- charts and filter menus
+
+    def prepare_view(self) -> None:
+        """Works out what the view that is chosen shows beside the listing."""
+        if self._traits.view in CHARTS:
+            self.work_out_charts()
+        elif self._traits.view == PROPOSALS:
+            self.find_proposals()
+        elif self._traits.view == RESOLVE:
+            self.find_cases()
 
     def work_out_charts(self) -> None:
         """Works out the data of the charts for what the traits ask for."""

@@ -9,7 +9,7 @@ from threading import local
 from typing import Any, TypeAlias
 
 from ...authorship import acting
-from ...errors import InvalidArgument, brief
+from ...errors import InvalidArgument, TTAMemoryError, brief
 from ...table import unportable
 from . import detail
 from .actions import Actions, Outcome
@@ -19,7 +19,8 @@ from .judgements import Judgements
 from .lister import NOTHING_TO_DO, Lister
 from .listing import Superseded
 from .repair import peek
-from .state import CHARTS, PROPOSALS
+from .resolving import plan
+from .state import CHARTS
 from .traits import ExplorerTraits
 from .views import View, Views
 from .worker import Worker
@@ -131,8 +132,8 @@ class MessageHandler:
 
         def answer() -> None:
             self._lister.list_first()
-            if self._traits.view == PROPOSALS:
-                self._lister.find_proposals()
+            if self._traits.view not in CHARTS:
+                self._lister.prepare_view()
             self._views.publish(number, whole=True)
 
         view.do(answer, number)
@@ -174,10 +175,8 @@ class MessageHandler:
         if not self._lister.is_current():
             self._lister.forget_facets()
             self._list(number)
-        elif "view" in content and self._traits.view in CHARTS:
-            view.do(lambda: self._show_charts(number), number)
-        elif "view" in content and self._traits.view == PROPOSALS:
-            view.do(lambda: self._show_proposals(number), number)
+        elif "view" in content:
+            view.do(lambda: self._show_view(number), number)
         else:
             self._views.publish(number)
         if "columns" in content:
@@ -299,6 +298,7 @@ class MessageHandler:
                 self._lister.take_examination(Examination(found), memory)
                 with self._setting_traits():
                     self._traits.finding = ""
+                self._lister.prepare_view()
                 self._lister.refresh(number)
             except Superseded:
                 self._views.publish(number)
@@ -311,12 +311,13 @@ class MessageHandler:
         self._doctor.do(examine)
         self._doctor.finish()
 
-    def _show_charts(self, number: int) -> None:
-        self._lister.work_out_charts()
+    def _show_view(self, number: int) -> None:
+        self._lister.prepare_view()
         self._views.publish(number)
 
-    def _show_proposals(self, number: int) -> None:
-        self._lister.find_proposals()
+    def _plan(self, view: View, number: int, content: dict[str, Any]) -> None:
+        """Plans what becomes of records that should perhaps be one, and writes nothing."""
+        view.once(content.get("again", number), lambda: plan(self._lister, content))
         self._views.publish(number)
 
     def _reconnect(self, _view: View, number: int, _content: dict[str, Any]) -> None:
@@ -332,7 +333,11 @@ class MessageHandler:
             with self._setting_traits(), acting("explorer"):
                 return action(self._actions, content)
 
-        outcome: Outcome = view.once(content.get("again", number), act)
+        try:
+            outcome: Outcome = view.once(content.get("again", number), act)
+        except TTAMemoryError:
+            self._views.publish()  # what was in its way is shown as it is now
+            raise
         if outcome.reply is not None:
             self._views.answer(number, outcome.reply)
         if outcome.said is not None:
@@ -361,6 +366,7 @@ _REQUESTS: dict[str, Request] = {
     "judge": MessageHandler._judge,
     "facets": MessageHandler._count_facets,
     "examine": MessageHandler._examine,
+    "plan": MessageHandler._plan,
     "reconnect": MessageHandler._reconnect,
 }
 
@@ -371,6 +377,7 @@ _ACTIONS: dict[str, Action] = {
     "delete": Actions.delete,
     "approve": Actions.approve,
     "reject": Actions.reject,
+    "carry out": Actions.carry_out,
     "undo": Actions.undo,
     "export": Actions.export,
 }
@@ -380,7 +387,7 @@ _WRITING = _ACTIONS.keys() - {"export"}
 _SETTING = {"set", "select"}
 """What must not be done again after later messages: it would take back what they have set."""
 
-_USING = {"set", "select", "record", "judge", *_ACTIONS}
+_USING = {"set", "select", "record", "judge", "plan", *_ACTIONS}
 """What a view asks for when somebody uses it."""
 
 _SCROLLING = {"id", "do", "again", "window", "anchor"}

@@ -49,8 +49,20 @@ def parsed(text: str) -> dict[str, Any]:
     Raises:
         InvalidArgument: the text is not a JSON object; the message names the line and column.
     """
+    value = read_json(text)
+    if not isinstance(value, dict):
+        raise InvalidArgument("a value is a JSON object: write {...} around it")
+    return value
+
+
+def read_json(text: str) -> Any:
+    """What a JSON text in an editor means.
+
+    Raises:
+        InvalidArgument: the text is not JSON; the message names the line and column.
+    """
     try:
-        value = json.loads(text, object_pairs_hook=unique_fields)
+        return json.loads(text, object_pairs_hook=unique_fields)
     except json.JSONDecodeError as error:
         raise InvalidArgument(
             f"this is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
@@ -61,9 +73,6 @@ def parsed(text: str) -> dict[str, Any]:
         raise
     except ValueError as error:  # an integer longer than Python reads
         raise InvalidArgument(f"this JSON cannot be read: {error}") from None
-    if not isinstance(value, dict):
-        raise InvalidArgument("a value is a JSON object: write {...} around it")
-    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,11 @@ from .cells import (
     sendable,
 )
 from .code import finding_call, search_call
+from .decisions import Decisions
 from .findings import Examination
 from .headings import Headings
 from .listing import Listing
+from .pairs import counts_of, describe
 from .review import NO_REVIEW, Review
 from .versions import Versions
 
@@ -39,6 +41,9 @@ CHARTS = ("timeline", "distributions")
 
 PROPOSALS = "proposals"
 """The view that lists what agents have proposed."""
+
+RESOLVE = "resolve"
+"""The view in which a person decides about records that should perhaps be one."""
 
 Window: TypeAlias = tuple[int, int]
 """The number of the first row of a page, from 0, and the number after its last row."""
@@ -70,6 +75,7 @@ class Found:
         summarized: the listing that ``headings`` were made of; None if there is none.
         examination: what the doctor has found; None until the records were examined.
         review: what agents have proposed, as far as that was looked up.
+        decisions: records that should perhaps be one, and what is planned about them, as far as that was looked up.
     """
 
     memory: MemoryPrimitive
@@ -83,6 +89,7 @@ class Found:
     summarized: Listing | None = None
     examination: Examination | None = None
     review: Review = NO_REVIEW
+    decisions: Decisions = field(default_factory=Decisions)
 
     def columns(self, chosen: Sequence[str] | None) -> list[Column]:
         """The columns that are shown, without the key's.
@@ -193,8 +200,20 @@ class ExplorerState:
             else found.examination.describe(self.finding),
             "finding": self.finding,
             "proposals": found.review.describe(whole=self.view == PROPOSALS),
+            "cases": self._cases(),
             "code": self._code(),
             "undoable": self.undoable,
+        }
+
+    def _cases(self) -> dict[str, Any]:
+        """The findings that can be decided about, by check, and the case in view while they are in sight."""
+        examination = self.found.examination
+        checks = {} if examination is None else counts_of(examination.diagnosis)
+        return {
+            "checks": list(checks.items()),
+            "list": describe(self.found.decisions)
+            if self.view == RESOLVE and examination is not None
+            else None,
         }
 
     def _code(self) -> str:

@@ -11,12 +11,12 @@ from ...errors import InvalidArgument, brief
 from ...filters import FilterArgs, Filters
 from ...stores.base import Clock
 from .listing import RECENCY
-from .state import CHARTS, MODES, PROPOSALS
+from .state import CHARTS, MODES, PROPOSALS, RESOLVE
 
 if TYPE_CHECKING:
     from traitlets.utils.bunch import Bunch
 
-VIEWS = ("table", *CHARTS, PROPOSALS)
+VIEWS = ("table", *CHARTS, PROPOSALS, RESOLVE)
 
 
 class ExplorerTraits(traitlets.HasTraits):

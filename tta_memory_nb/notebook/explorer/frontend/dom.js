@@ -55,6 +55,21 @@ function append(element, child) {
 }
 
 /**
+ * A list of which one item is chosen.
+ *
+ * @param {Attributes} attributes
+ * @param {[value: string, label: string][]} options
+ * @param {string} value of the item that is chosen
+ * @param {(value: string) => void} choose called with the value of another one
+ */
+export function chooser(attributes, options, value, choose) {
+  const select = h("select", attributes, options.map(([each, label]) => h("option", { value: each }, label)));
+  select.value = value;
+  select.addEventListener("change", () => choose(select.value));
+  return select;
+}
+
+/**
  * A text whose matches are highlighted.
  *
  * @param {string} text

@@ -15,7 +15,7 @@ export function initialState() {
   return {
     query: "", mode: "keyword", modes: [], filters: { ...NO_FILTERS }, sort: { by: "recency", descending: true }, view: "table",
     live: true, read_only: false, namespace: "", namespaces: [], columns: [], more_fields: 0, automatic: true, total: 0, loading: true,
-    start: 0, rows: [], selected: 0, status: null, facets: null, charts: null, headings: {}, findings: null, finding: "", proposals: null, code: "", undoable: null,
+    start: 0, rows: [], selected: 0, status: null, facets: null, charts: null, headings: {}, findings: null, finding: "", proposals: null, cases: null, code: "", undoable: null,
   };
 }
 

@@ -64,7 +64,8 @@ export class FindingsPanel {
   drawCheck(check, items) {
     const isOpen = this.view.state.finding.split("/")[0] === check.finding;
     const shown = isOpen && check.count > 1 ? items : [];
-    return h("li", {}, this.drawButton(check.finding, check.severity, check.finding, `${check.about}, in ${plural(check.records, "record")}`, check.count),
+    return h("li", {}, h("div", { class: "tta-check" }, this.drawButton(check.finding, check.severity, check.finding, `${check.about}, in ${plural(check.records, "record")}`, check.count),
+      check.decidable ? h("button", { type: "button", class: "tta-link", "data-do": `resolve-${check.finding}`, title: "decide about these records, pair by pair", onclick: () => this.view.set({ finding: check.finding, view: "resolve" }) }, "Resolve") : null),
       shown.length ? h("ul", { class: "tta-items" }, shown.map((item) => h("li", {}, this.drawButton(item.finding, item.severity, item.shown, item.text, item.records))),
         shown.length < check.count ? h("li", { class: "tta-hint" }, `and ${count(check.count - shown.length)} more`) : null) : null);
   }

@@ -11,7 +11,7 @@ import { Popover } from "./popover.js";
 const TYPING_PAUSE = 120; // milliseconds without typing until a search begins
 
 /** @type {[name: ViewName, label: string][]} */
-const TABS = [["table", "Table"], ["timeline", "Timeline"], ["distributions", "Sizes & expiry"], ["proposals", "Proposals"]];
+const TABS = [["table", "Table"], ["timeline", "Timeline"], ["distributions", "Sizes & expiry"], ["proposals", "Proposals"], ["resolve", "Resolve"]];
 
 export class Head {
   /**
@@ -64,6 +64,8 @@ export class Head {
       proposals.hidden = !waiting && state.view !== "proposals";
       proposals.textContent = waiting ? `Proposals (${count(waiting)})` : "Proposals";
     }
+    const resolve = this.tabs.find(({ name }) => name === "resolve")?.button;
+    if (resolve) resolve.hidden = !state.cases?.checks.length && state.view !== "resolve";
     this.columns.button.hidden = state.view !== "table";
     if ("filters" in news) this.drawChips();
   }

@@ -15,6 +15,18 @@ export function isOfInputMethod({ isComposing, keyCode }) {
   return isComposing || keyCode === KEY_OF_AN_INPUT_METHOD;
 }
 
+/** Where letters are text, or choose an item of a list. */
+const TYPED = "input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select";
+
+/**
+ * Whether a key that is pressed there is typed.
+ *
+ * @param {Pick<Element, "matches">} target
+ */
+export function isTyping(target) {
+  return target.matches(TYPED);
+}
+
 /** The row of headings, above the first record. */
 export const HEADINGS = -1;
 

@@ -1,7 +1,8 @@
 // What agents have proposed: each change with a difference word by word, to approve or to reject.
 
-/** @import { Child, DiffPart, FieldDiff, Proposal } from "./types.js" */
+/** @import { Proposal } from "./types.js" */
 /** @import { View } from "./view.js" */
+import { drawFields } from "./diff.js";
 import { find, focusedIn, h, targetOf } from "./dom.js";
 import { ago, count, iso } from "./format.js";
 import { harmless, harmlessLines } from "./text.js";
@@ -164,21 +165,4 @@ export class ProposalPanel {
     }
     event.preventDefault();
   }
-}
-
-/**
- * @param {FieldDiff[]} fields
- * @returns {Child}
- */
-function drawFields(fields) {
-  return h("dl", { class: "tta-diff" }, fields.map(({ name, parts }) => [h("dt", {}, harmless(name)), h("dd", {}, parts.map(drawPart))]));
-}
-
-/**
- * @param {DiffPart} part
- * @returns {Child}
- */
-function drawPart([sign, text]) {
-  if (sign === " ") return harmlessLines(text);
-  return h(sign === "-" ? "del" : "ins", { class: sign === "-" ? "tta-gone" : "tta-came" }, harmlessLines(text));
 }

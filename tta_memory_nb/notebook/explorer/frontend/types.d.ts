@@ -77,7 +77,7 @@ export interface Sort {
   descending: boolean;
 }
 
-export type ViewName = "table" | "timeline" | "distributions" | "proposals";
+export type ViewName = "table" | "timeline" | "distributions" | "proposals" | "resolve";
 
 export interface Outage {
   /** Unix seconds. */
@@ -169,6 +169,8 @@ export interface FoundCheck {
   count: number;
   /** How many records they are about. */
   records: number;
+  /** Whether some are about records that should perhaps be one. */
+  decidable: boolean;
 }
 
 /** One finding of the check that is chosen. */
@@ -224,6 +226,80 @@ export interface Proposals {
   items: Proposal[];
 }
 
+/** A record of a case. */
+export interface CaseRecord {
+  key: string;
+  /** When it was written last, in Unix seconds. */
+  at: number;
+  expires: number | null;
+}
+
+/** One field of a pair of records. */
+export interface PairField {
+  name: string;
+  same: boolean;
+  /** The text on the left; null if that record has no such field. */
+  old: DiffPart[] | null;
+  new: DiffPart[] | null;
+  /** Where its value comes from in what stays; null as long as nothing is planned. */
+  takes: "old" | "new" | "both" | "edit" | "other" | "out" | null;
+  /** Its value in what stays, if that is on neither side. */
+  result: DiffPart[] | null;
+  /** How it is edited: as it is, or as JSON. */
+  kind: "text" | "json";
+  /** What an editor begins with; null if it cannot be edited here. */
+  text: string | null;
+}
+
+export type Choosing = "keep" | "both" | "merge";
+
+/** Records that should perhaps be one, the oldest on the left. */
+export interface Case {
+  /** Identifies the records as they are; a decision must name it. */
+  id: string;
+  /** What is the matter with them. */
+  why: string;
+  records: CaseRecord[];
+  more_records: number;
+  old: CaseRecord;
+  new: CaseRecord;
+  /** Which of the records is on the right. */
+  right: number;
+  is_newest: boolean;
+  /** Whether records have changed since the case was shown. */
+  changed: boolean;
+  /** What is planned; `place` is which record stays. */
+  choice: { what: Choosing; said: string; place: number } | null;
+  fields: PairField[];
+  more_fields: number;
+}
+
+export interface CaseList {
+  count: number;
+  /** The number of the case in view, from 0. */
+  at: number;
+  /** About how many cases something is planned. */
+  decided: number;
+  /** How many records these have now, and how many will be left. */
+  before: number;
+  after: number;
+  /** The newest choice in words. */
+  last: string | null;
+  /** Whether a decision that is planned can be taken back. */
+  can_step_back: boolean;
+  /** Whether what goes is refused when it comes again. */
+  for_good: boolean;
+  left_out: number;
+  case: Case | null;
+}
+
+export interface Cases {
+  /** The checks that have such findings, and how many. */
+  checks: NameCount[];
+  /** null while they are not in sight, and until the records were examined. */
+  list: CaseList | null;
+}
+
 export interface State {
   query: string;
   mode: string;
@@ -257,6 +333,8 @@ export interface State {
   finding: string;
   /** null until the kernel has looked them up. */
   proposals: Proposals | null;
+  /** null until the kernel has sent it. */
+  cases: Cases | null;
   /** Python code that finds these records. */
   code: string;
   undoable: string | null;
@@ -456,6 +534,19 @@ export type Selecting =
 
 type Nothing = Record<string, never>;
 
+/** What is planned about the cases; nothing is written. */
+export type Planning =
+  | { act: "go"; at: number }
+  | { act: "compare"; place: number }
+  | { act: "decide"; case: string; what: Choosing; place?: number }
+  | { act: "take"; case: string; field: string; side: "old" | "new" | "out" }
+  | { act: "edit"; case: string; field: string; text: string; kind: "text" | "json" }
+  | { act: "undecide" }
+  /** Decides about all cases without a decision; null for the newest choice once more. */
+  | { act: "rest"; rule: string | null }
+  | { act: "back" }
+  | { act: "for good"; on: boolean };
+
 /** The content of a message for each verb that the kernel knows. */
 export interface Requests {
   hello: { visible: boolean };
@@ -474,6 +565,8 @@ export interface Requests {
   delete: { selected: true } | { keys: string[] };
   approve: { proposal: string; anyway: boolean };
   reject: { proposal: string };
+  plan: Planning;
+  "carry out": Nothing;
   undo: Nothing;
   export: { selected: true };
   facets: Nothing;
@@ -535,6 +628,7 @@ type Listeners = { [Name in keyof HTMLElementEventMap as `on${Name}`]?: (event: 
 export type Attributes = Listeners & { [Name in `aria-${string}` | `data-${string}`]?: Plain } & {
   [Name in
     | "class"
+    | "colspan"
     | "disabled"
     | "hidden"
     | "id"

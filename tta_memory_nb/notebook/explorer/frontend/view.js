@@ -14,6 +14,7 @@ import { Head } from "./head.js";
 import { isOfInputMethod } from "./keyboard.js";
 import { Notices } from "./notices.js";
 import { ProposalPanel } from "./proposals.js";
+import { ResolvePanel } from "./resolve.js";
 
 const OPENING_TIME = 8000; // milliseconds without any message, after which the view says that no kernel answers
 const TICK = 1000; // milliseconds
@@ -68,6 +69,7 @@ export class View {
     this.charts = new ChartPanel(this);
     this.findings = new FindingsPanel(this);
     this.proposals = new ProposalPanel(this);
+    this.resolve = new ResolvePanel(this);
     this.notices = new Notices(this);
     this.head = new Head(this, this.root);
     this.foot = new Foot(this);
@@ -100,7 +102,7 @@ export class View {
     this.root.append(
       this.head.element, this.head.chips, notices.progress, notices.slowness, notices.lost, notices.error,
       h("div", { class: "tta-body" }, this.findings.element,
-        h("div", { class: "tta-main" }, this.grid.element, this.charts.element, this.proposals.element, notices.placeholder),
+        h("div", { class: "tta-main" }, this.grid.element, this.charts.element, this.proposals.element, this.resolve.element, notices.placeholder),
         this.detail.element),
       this.foot.element, notices.notice, notices.announcement,
     );
@@ -224,11 +226,14 @@ export class View {
     // Another client has just written the records that this view has not asked for.
     const hasNewRecords = number === null && !isAnother && !before.loading && this.state.total > before.total;
     this.showAlive();
+    // What is to be decided needs the room more than the list that leads to it.
+    if (!wasAlive && this.state.view === "resolve") this.findings.isClosed = true;
     if (wasAlive && this.state.namespace !== before.namespace) this.detail.leave(); // a record of another memory
     this.head.update(news);
     this.grid.element.hidden = this.state.view !== "table";
     this.charts.draw();
     this.proposals.draw();
+    this.resolve.draw();
     this.grid.update(news, isAnother && wasAlive, hasNewRecords);
     this.foot.draw();
     this.findings.draw();
@@ -371,7 +376,7 @@ export class View {
     this.foot.element.disabled = isLost;
     this.grid.headings.draw();
     this.grid.draw(false);
-    this.charts.element.inert = this.findings.element.inert = this.proposals.element.inert = isLost;
+    this.charts.element.inert = this.findings.element.inert = this.proposals.element.inert = this.resolve.element.inert = isLost;
     this.detail.redraw();
   }
 
@@ -390,6 +395,7 @@ export class View {
 
   /** @param {KeyboardEvent} event */
   pressed(event) {
+    if (!event.defaultPrevented) this.resolve.pressed(event);
     if (event.key === "/" && !targetOf(event).matches(TEXT_FIELDS)) {
       event.preventDefault();
       this.focusSearch();

@@ -1,0 +1,121 @@
+"""Decides about records that should perhaps be one: what the front end asks for, case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias, cast, get_args
+
+from ...errors import Conflict, InvalidArgument, brief
+from ...memory.resolving.case import Rule
+from ...memory.resolving.resolution import Resolved
+from ...table import unportable
+from .decisions import NEWEST, OLDEST, Choice, Decisions
+from .lister import Lister
+from .repair import read_json
+
+
+def plan(lister: Lister, content: dict[str, Any]) -> Decisions:
+    """Does what a message asks for: moves to another case, or plans what becomes of one or of all others.
+
+    Nothing is written.
+
+    Args:
+        lister: knows the memory, and what is planned.
+        content: of the message.
+
+    Returns:
+        What is planned then.
+
+    Raises:
+        InvalidArgument: the case is not in view any more, or it has no such record or field, or there is no such rule.
+        NotStorable: a written value cannot be stored.
+    """
+    step = _STEPS.get(str(content.get("act")))
+    if step is None:
+        raise InvalidArgument(f"the explorer cannot {brief(content.get('act'))} a case")
+    return lister.change_decisions(lambda decisions: step(decisions, content))
+
+
+def carry_out(lister: Lister) -> Resolved:
+    """Carries out what is planned about the cases that are shown, in one step.
+
+    Raises:
+        Conflict: a record has changed since it was shown; nothing was changed, and its case is shown anew.
+        InvalidArgument: nothing is planned.
+    """
+    decisions = lister.found.decisions
+    try:
+        done = lister.memory.sync.carry_out(decisions.resolution(), for_good=decisions.for_good)
+        lister.change_decisions(lambda _: decisions.after(done.change))
+    except Conflict as conflict:
+        count = len(conflict.keys)
+        raise Conflict(
+            f"nothing was changed: {count:,} record{' has' if count == 1 else 's have'} changed since you looked; decide "
+            "about what is shown anew, then carry out again",
+            conflict.keys,
+        ) from None
+    finally:
+        lister.find_cases()
+    return done
+
+
+Step: TypeAlias = Callable[[Decisions, dict[str, Any]], Decisions]
+
+
+def _decide(decisions: Decisions, content: dict[str, Any]) -> Decisions:
+    case = decisions.seen(content.get("case"))
+    what, place = content.get("what"), content.get("place", NEWEST)
+    if what == "both":
+        return decisions.decide(Choice("both"))
+    if what == "keep":
+        last = len(case.records) - 1
+        # The last of a case is its newest, which it is in every other case as well.
+        return decisions.decide(Choice("keep", NEWEST if place == last else int(place)))
+    if what != "merge":
+        raise InvalidArgument(f"the explorer cannot {brief(what)} records")
+    return decisions.decide(decisions.choice_for_merge(), stays=True)
+
+
+def _take(decisions: Decisions, content: dict[str, Any]) -> Decisions:
+    """Chooses the side that a field of the merged record comes from, or leaves the field out."""
+    case = decisions.seen(content.get("case"))
+    name, side = unportable(content["field"]), content.get("side")
+    choice = decisions.choice_for_merge()
+    edits = {each: edit for each, edit in choice.edits.items() if each != name}
+    fields = {each: place for each, place in choice.fields.items() if each != name}
+    place = OLDEST if side == "old" else decisions.right
+    if side == "out" or name not in case.records[place].value:
+        edits[name] = None
+    else:
+        fields[name] = place
+    return decisions.decide(replace(choice, fields=fields, edits=edits), stays=True)
+
+
+def _edit(decisions: Decisions, content: dict[str, Any]) -> Decisions:
+    """Writes another value into a field of the merged record."""
+    decisions.seen(content.get("case"))
+    name, text = unportable(content["field"]), unportable(content["text"])
+    value = text if content.get("kind") == "text" else read_json(text)
+    choice = decisions.choice_for_merge()
+    return decisions.decide(replace(choice, edits={**choice.edits, name: value}), stays=True)
+
+
+def _rest(decisions: Decisions, content: dict[str, Any]) -> Decisions:
+    rule = content.get("rule")
+    if rule is not None and rule not in get_args(Rule):
+        raise InvalidArgument.about("rule", rule, f"give one of {', '.join(get_args(Rule))}")
+    return decisions.decide_rest(cast("Rule | None", rule))
+
+
+_STEPS: dict[str, Step] = {
+    "go": lambda decisions, content: decisions.go(int(content["at"])),
+    "compare": lambda decisions, content: decisions.compare(int(content["place"])),
+    "decide": _decide,
+    "take": _take,
+    "edit": _edit,
+    "undecide": lambda decisions, _content: decisions.undecide(),
+    "rest": _rest,
+    "back": lambda decisions, _content: decisions.step_back(),
+    "for good": lambda decisions, content: replace(decisions, for_good=content.get("on") is True),
+}
