@@ -115,9 +115,7 @@ def test_a_merge_takes_sides_and_written_texts_and_lists_where_it_comes_from(see
 def test_a_record_that_changes_meanwhile_is_shown_anew_and_nothing_is_done(seen, memory):
     plan(seen, "rest", rule="newest")
     known = values(memory)
-    seen.explorer._lister._traits.live = False
-    seen.explorer._worker.stop()
-    # Written between the look and the decision.
+    seen.explorer.live = False  # so that nothing is seen of it before
     memory.sync.add("a:1", {**OLD, "city": "Rome"})
     answer = seen.ask("carry out")
     assert "1 record has changed since you looked" in answer["message"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,3 +92,18 @@ def test_a_table_as_the_value_of_an_import_is_refused_as_a_whole() -> None:
     with pytest.raises(Tombstoned, match=r"and 2 more records do"):
         memory.import_([{"key": f"k{n}", **COPY} for n in range(7)])
     assert memory.size() == 0
+
+
+def test_what_a_tombstone_does_is_chosen_where_a_memory_is_opened(tmp_path: Path) -> None:
+    nb = Notebook(MemoryPrimitive())
+    memory = COMMANDS["use"](nb, f"file:{tmp_path / 'notes.db'}", tombstones="quarantine").value
+    memory.sync.add("bob:1", COPY)
+    COMMANDS["delete"](nb, ("bob:1",), for_good=True)
+    COMMANDS["add"](nb, "new", COPY)
+    assert [each.key for each in memory.sync.quarantined()] == ["new"]
+    COMMANDS["use"](nb, tombstones="refuse")
+    with pytest.raises(Tombstoned):
+        memory.sync.add("other", COPY)
+    with pytest.raises(InvalidArgument, match="tombstones='burn'"):
+        COMMANDS["use"](nb, tombstones="burn", mode="ranked")
+    assert (memory.tombstone_policy, memory.default_mode) == ("refuse", "keyword")

@@ -102,6 +102,8 @@ def test_the_versions_that_a_memory_keeps_are_shown_with_who_made_them(open_page
     expect(versions).to_have_count(3)
     expect(versions.first).to_contain_text("changed")
     expect(versions.first).to_contain_text("move(), cell")
+    expect(versions.first.locator("del")).to_have_text("Marseille")
+    expect(versions.first.locator("ins")).to_have_text("Paris")
     versions.last.locator("button").click()
     expect(detail.locator("pre")).to_contain_text("<b>Ana</b> lives in Lyon")
     check_accessible(here.widget.page)

@@ -57,6 +57,10 @@ def test_the_history_of_a_record_is_what_the_memory_keeps_if_it_keeps_its_change
     told = [(json.loads(each["text"]), each["what"]) for each in shown["history"]]
     assert told == [({"n": 2}, "changed"), ({"n": 1}, "added")]
     assert all("in test_record.py" in each["by"] for each in shown["history"])
+    assert [each["fields"] for each in shown["history"]] == [
+        [{"name": "n", "parts": [["-", "1"], ["+", "2"]]}],
+        [{"name": "n", "parts": [["+", "1"]]}],
+    ]
 
 
 def test_an_edit_keeps_when_it_was_created_and_when_it_expires(front, memory, clock):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..codec import snapshot, to_json
 from ..entry import Entry
 from ..table import ABSENT, field_name
-from .compare import field_changes
+from ..times import shown_instant
+from .compare import EXPIRY, FieldChange, field_changes
 
 Sign: TypeAlias = Literal[" ", "-", "+"]
 
@@ -49,10 +51,21 @@ def field_diffs(before: dict[str, Any] | None, after: dict[str, Any] | None) -> 
     A leaf that is text is compared word by word, any other as JSON.
     """
     was, is_ = (value if value is None else _entry(value) for value in (before, after))
+    return diffs_of(field_changes(was, is_))
+
+
+def diffs_of(changes: Iterable[FieldChange]) -> list[FieldDiff]:
+    """Returns the changes of fields word by word; a change of the expiry is that of a field ``expires``."""
     return [
-        FieldDiff(field_name(path), _leaf_diff(old, new))
-        for path, old, new in field_changes(was, is_)
+        FieldDiff("expires", _leaf_diff(*map(_instant, (old, new))))
+        if path == EXPIRY
+        else FieldDiff(field_name(path), _leaf_diff(old, new))
+        for path, old, new in changes
     ]
+
+
+def _instant(seconds: Any) -> Any:
+    return "never" if seconds is ABSENT else shown_instant(seconds)
 
 
 def _leaf_diff(old: Any, new: Any) -> list[Part]:

@@ -13,6 +13,7 @@ from ..verbs.common import Watch
 
 if TYPE_CHECKING:
     from ..summarizing.policy import SummarizeWhen, SummaryPolicy
+    from ..tombstones.tombstone import TombstonePolicy
     from ..tracing.trace import Trace
 
 MOST_OPERATIONS = 10_000
@@ -93,6 +94,15 @@ class Attributes(NotCopied):
         """How many summaries were written by themselves, see `summarize_when`, and why the last one failed; None if it did not."""
         summaries = self._verbs.summaries
         return (0, None) if summaries is None else (summaries.written, summaries.trouble)
+
+    @property
+    def tombstone_policy(self) -> TombstonePolicy:
+        """What becomes of a record that says what was deleted for good: ``"refuse"``, or ``"quarantine"``; may be set."""
+        return self._verbs.guard.policy
+
+    @tombstone_policy.setter
+    def tombstone_policy(self, policy: TombstonePolicy) -> None:
+        self._verbs.guard.policy = policy
 
     @property
     def put_aside(self) -> str | None:

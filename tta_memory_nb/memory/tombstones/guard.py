@@ -27,6 +27,7 @@ from .tombstone import (
     Kind,
     Tombstone,
     TombstonePolicy,
+    check_policy,
     entry_of_tombstone,
     kind_beside,
     tombstone_of,
@@ -61,7 +62,6 @@ class Guard:
     Attributes:
         store: of the memory.
         companions: stores for what the memory notes beside its records.
-        policy: what becomes of a record that is refused.
         wrote: None, or what is told which entries have been written.
         set_aside_last: key of the record that the last call of `write` has put into quarantine; None if it was written.
 
@@ -72,9 +72,7 @@ class Guard:
     def __init__(
         self, store: Store, clock: Clock, companions: Companions, policy: TombstonePolicy
     ) -> None:
-        if policy not in ("refuse", "quarantine"):
-            raise InvalidArgument.about("tombstones", policy, "give 'refuse' or 'quarantine'")
-        self.policy: TombstonePolicy = policy
+        self.policy = policy
         self.store, self._clock, self.companions = store, clock, companions
         # The class is asked: a wrapper that passes unknown attributes on has no tombstones of its own.
         self._token = self._note = None
@@ -92,6 +90,15 @@ class Guard:
         if hasattr(type(store), "compare_replays_with"):
             waiting: Any = store
             waiting.compare_replays_with(self.refused_in_replay)
+
+    @property
+    def policy(self) -> TombstonePolicy:
+        """What becomes of a record that is refused."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: TombstonePolicy) -> None:
+        self._policy = check_policy(policy)
 
     @property
     def is_idle(self) -> bool:

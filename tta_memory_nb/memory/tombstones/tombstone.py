@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from ...entry import Entry, new_entry
+from ...errors import InvalidArgument
 from .fingerprint import Fingerprint, decoded, encoded, likeness
 
 TombstonePolicy: TypeAlias = Literal["refuse", "quarantine"]
@@ -53,6 +54,17 @@ def entry_of_tombstone(key: str, print_: Fingerprint, kind: Kind, now: float) ->
 def id_of(print_: Fingerprint, kind: Kind) -> str:
     """Returns the id of a tombstone for a value."""
     return print_.under_key if kind == "key" else print_.exact
+
+
+def check_policy(policy: object) -> TombstonePolicy:
+    """Returns a policy.
+
+    Raises:
+        InvalidArgument: there is no such policy.
+    """
+    if policy not in get_args(TombstonePolicy):
+        raise InvalidArgument.about("tombstones", policy, "give 'refuse' or 'quarantine'")
+    return cast("TombstonePolicy", policy)
 
 
 def tombstone_of(entry: Entry) -> Tombstone:

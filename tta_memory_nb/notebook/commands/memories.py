@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self, cast
 
 from ...errors import InvalidArgument, brief, harmless
 from ...memory.faces import MemoryPrimitive
+from ...memory.tombstones.tombstone import check_policy
 from ...search.indexes import check_mode
 from ...search.request import SearchMode
 from ...stores.durability import named_durability
@@ -40,7 +41,7 @@ def info(nb: Notebook, *, restore: bool = False) -> Reply:
     memory = nb.memory.sync
     memory.reconnect(restore)
     about = memory.get_backend_info()
-    facts = _facts(about, memory.default_mode) | _summaries(nb.memory) | _promises(about)
+    facts = _facts(nb.memory, about) | _promises(about)
     stats = memory.stats()
     facts["size in bytes"] = stats["bytes"]
     if saved := stats["bytes"] - stats["stored"]:
@@ -56,8 +57,7 @@ def status(nb: Notebook) -> Reply:
     """The reply to ``%memory`` alone: backend, namespace, size, capacity, evictions."""
     from ...frames import facts_frame
 
-    memory = nb.memory
-    facts = _facts(memory.get_backend_info(), memory.default_mode) | _summaries(memory)
+    facts = _facts(nb.memory, nb.memory.get_backend_info())
     return Reply("%memory help lists all commands", facts_frame(facts, "memory"))
 
 
@@ -73,9 +73,10 @@ def use(
     history: str | None = None,
     mode: str | None = None,
     weights: str | None = None,
+    tombstones: str | None = None,
     yes: bool = False,
 ) -> Reply:
-    """Choose the memory to work on, its namespace, capacity, durability or search mode.
+    """Choose the memory to work on, its namespace, capacity, durability, search mode, or what tombstones do.
 
     MEMORY is a variable that holds a MemoryPrimitive or an address; or in-memory; or a file such as
     notes.db, which keeps the records; or an address such as redis://host:6379; or embedded, a server of
@@ -94,6 +95,7 @@ def use(
       %memory use --history 7d
       %memory use --mode ranked
       %memory use --weights $tuning
+      %memory use --tombstones quarantine
       memory = %memory use
 
     Flags:
@@ -109,10 +111,13 @@ def use(
             as 7d; off drops them
         mode: how to search from now on, in commands and in code: keyword, ranked, semantic or hybrid
         weights: a variable with the weights of the signals in rankings, or with what %memory tune returned
+        tombstones: what becomes from now on of a record that says what was deleted for good: refuse, or quarantine, which puts it
+            aside for %memory tombstones --quarantine
         yes: evict the records for which a smaller capacity has no room
     """
     default_mode = None if mode is None else check_mode(cast("SearchMode", mode))
     signals = None if weights is None else weights_in(weights)
+    policy = None if tombstones is None else check_policy(tombstones)
     if journal is not None:
         if not isinstance(journal, str):
             raise InvalidArgument.about("journal", journal, "give a file, such as outages.db")
@@ -135,6 +140,8 @@ def use(
         chosen.default_mode = default_mode
     if signals is not None:
         chosen.weights = signals
+    if policy is not None:
+        chosen.tombstone_policy = policy
     nb.memory = chosen
     if nb.trace is not None and nb.trace.is_on:
         nb.trace.add(chosen)
@@ -241,7 +248,7 @@ def _summaries(memory: MemoryPrimitive) -> dict[str, Any]:
     return {"summarized after writes": f"{policy.about}; {done:,} so far{failed}"}
 
 
-def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
+def _facts(memory: MemoryPrimitive, about: Mapping[str, Any]) -> dict[str, Any]:
     facts = {"backend": about["backend"]}
     if "redis_url" in about:
         facts["server"] = harmless(about["redis_url"])
@@ -262,8 +269,10 @@ def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
         facts["journal"] = harmless(about["journal"])
     if about.get("history"):
         facts["history"] = about["history"]
-    if mode != "keyword":
-        facts["search mode"] = mode
+    if memory.default_mode != "keyword":
+        facts["search mode"] = memory.default_mode
+    if memory.tombstone_policy != "refuse":
+        facts["tombstones"] = memory.tombstone_policy
     if (asked := about.get("server_search")) and "index_records" in about:
         size = f", {about['index_bytes']:,} bytes" if about["index_records"] else ""
         facts["server search"] = (
@@ -284,7 +293,7 @@ def _facts(about: Mapping[str, Any], mode: SearchMode) -> dict[str, Any]:
         facts["degraded since"] = shown_instant(about["degraded_since"])
         facts["degraded because"] = harmless(about["degraded_because"])
         facts["pending writes"] = about["writes_waiting"]
-    return facts
+    return facts | _summaries(memory)
 
 
 def _chosen(
@@ -333,6 +342,7 @@ def _chosen(
             default_mode=nb.memory.default_mode,
             weights=nb.memory.weights,
             summarize_when=None if known is None else known.summarize_when,
+            tombstones=(nb.memory if known is None else known).tombstone_policy,
         )
     nb.backend = backend
     return nb.memories[place]

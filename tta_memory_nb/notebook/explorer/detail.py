@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 from ...codec import from_json, to_json
@@ -18,12 +18,14 @@ from ...memory.as_of import keeps_changes
 from ...memory.faces import SyncMemory
 from ...memory.summarizing.summary import sources_of
 from ...memory.versions import RecordLog
+from ...memory.word_diff import diffs_of, field_diffs
 from ...table import flatten, is_utf8, portable
 from ...text import fold, leaf_text, matching_paths
 from .cells import created_at, sendable
+from .diffs import sent_fields
 from .ranking import Ranking
 from .repair import token
-from .versions import Versions
+from .versions import Version, Versions
 
 MOST_CHARACTERS = 200_000
 """How much of a value is shown until the user asks for the whole."""
@@ -103,6 +105,7 @@ def _history(memory: SyncMemory, entry: Entry, versions: Versions) -> dict[str, 
         if keeps_changes(memory):
             log = memory.log(entry.key)
             return {"history": list(islice(_kept(log), _MOST_KEPT)), "kept_since": log.since}
+    shown = versions.of(entry.key)[:_SHOWN_VERSIONS]
     seen = [
         {
             "at": version.at,
@@ -110,10 +113,18 @@ def _history(memory: SyncMemory, entry: Entry, versions: Versions) -> dict[str, 
             # An older version may have had the present value as well.
             "what": version.what if number or version.text != entry.text else "now",
             "by": "",
+            "fields": _changed(before, version),
         }
-        for number, version in enumerate(versions.of(entry.key)[:_SHOWN_VERSIONS])
+        for number, (version, before) in enumerate(zip_longest(shown, shown[1:]))
     ]
     return {"history": seen, "kept_since": None}
+
+
+def _changed(before: Version | None, version: Version) -> list[dict[str, Any]]:
+    """What differs from the version before; nothing of the first one that the explorer has seen."""
+    if before is None:
+        return []
+    return sent_fields(field_diffs(from_json(before.text), from_json(version.text)))
 
 
 def _kept(log: RecordLog) -> Iterator[dict[str, Any]]:
@@ -126,6 +137,7 @@ def _kept(log: RecordLog) -> Iterator[dict[str, Any]]:
             "text": pretty(to_json(value))[:MOST_CHARACTERS],
             "what": version.what,
             "by": sendable(str(version.author)),
+            "fields": sent_fields(diffs_of(version.fields)),
         }
 
 

@@ -8,16 +8,15 @@ import { find, focusedIn, h } from "./dom.js";
 import { Drafts, isWritten, newDraft, placeOf } from "./drafts.js";
 import { ago, bytes, count, iso, timeLeft, timeOfDay } from "./format.js";
 import { Fields, parseExactly, problemOf } from "./json.js";
+import { drawHistory } from "./history.js";
 import { drawJudging, drawScore } from "./ranking.js";
-import { harmless, harmlessLines, lineDiff } from "./text.js";
+import { harmless } from "./text.js";
 import { plainText, tree } from "./tree.js";
 
 const LONG_CONFLICT = 2000; // characters of another client's value that are shown
 
 /** What can still be done with a record while no kernel answers. */
 const READING = new Set(["close-detail", "copy", "detail-record", "detail-edit", "detail-history"]);
-
-const DIFF_CLASSES = { "-": "tta-gone", "+": "tta-came", " ": "" };
 
 /** @typedef {"record" | "edit" | "history"} TabName */
 
@@ -195,7 +194,8 @@ export class Detail {
    */
   drawTab(record) {
     if (this.tab === "edit") return this.drawEdit(record);
-    return this.tab === "history" ? this.drawHistory(record) : this.drawRecord(record);
+    if (this.tab === "record") return this.drawRecord(record);
+    return drawHistory(record, this.view.state.read_only ? null : (version) => this.restore(record, version));
   }
 
   /** Without a kernel a record can be read and copied, and nothing else. */
@@ -423,6 +423,17 @@ export class Detail {
     });
   }
 
+  /**
+   * Takes an earlier value into the editor.
+   *
+   * @param {RecordMessage} record
+   * @param {Version} version
+   */
+  restore({ text, base }, version) {
+    this.draft = { ...newDraft(version.text, base, this.draft), from: text };
+    this.show("edit");
+  }
+
   /** @returns {Child} */
   drawConflict() {
     if (!this.conflict) return null;
@@ -443,32 +454,6 @@ export class Detail {
           this.draw();
           find(this.element, "[data-do=save]")?.click();
         } }, "Keep mine (overwrite)")));
-  }
-
-  // ---- earlier values
-
-  /**
-   * @param {RecordMessage} record
-   * @returns {Child[]}
-   */
-  drawHistory({ history, kept_since: since, text, base }) {
-    const shown = h("div", {});
-    /** @param {Version} version */
-    const show = (version) => {
-      const isSame = version.text === text;
-      const lines = isSame ? null : lineDiff(version.text, text);
-      shown.replaceChildren(
-        h("pre", { class: "tta-json" }, lines?.map(([sign, line]) => h("span", { class: DIFF_CLASSES[sign] }, `${sign} ${harmless(line)}\n`)) ?? harmlessLines(version.text)),
-        ...(isSame || this.view.state.read_only ? [] : [h("button", { type: "button", class: "tta-button", "data-do": "restore", onclick: () => {
-          this.draft = { ...newDraft(version.text, base, this.draft), from: text };
-          this.show("edit");
-        } }, "Take this into the editor")]),
-      );
-    };
-    return [h("p", { class: "tta-hint" }, since === null ? "What this explorer has seen of the record since it was opened." : `The memory keeps all changes since ${iso(since)}.`),
-      h("ol", { class: "tta-neighbours" }, history.map((version) => h("li", {}, h("button", { type: "button", onclick: () => show(version) },
-        h("span", { class: "tta-when" }, iso(version.at)), h("span", { class: "tta-badge" }, version.what),
-        version.by ? h("span", { class: "tta-text", title: harmless(version.by) }, harmless(version.by)) : null)))), shown];
   }
 }
 

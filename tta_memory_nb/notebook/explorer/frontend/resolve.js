@@ -47,6 +47,8 @@ export class ResolvePanel {
     /** @type {string | null} What was drawn last. */
     this.signature = null;
     this.showsKeys = false;
+    /** What a screen reader was told last. */
+    this.announced = "";
     /** Whether the kernel was asked for something and has not answered: a decision is about the pair that is seen. */
     this.isWaiting = false;
     /** @type {{ place: string, field: string, element: HTMLElement } | null} The open editor, and the records it is about. */
@@ -82,6 +84,15 @@ export class ResolvePanel {
     const body = find(this.element, ".tta-pair");
     if (body) body.scrollTop = scrolled;
     if (focused) this.refocus(focused);
+    this.announce();
+  }
+
+  /** Has a screen reader say which case is in view, and what is planned by now. */
+  announce() {
+    const { list, pair } = this;
+    const said = list && pair ? `${positionOf(list, pair)}. ${pair.why}. ${preview(list)}` : "";
+    if (said && said !== this.announced) this.view.notices.announce(said);
+    this.announced = said;
   }
 
   /** Gives the focus back to what had it before all was drawn anew. @param {HTMLElement} focused */
@@ -115,21 +126,16 @@ export class ResolvePanel {
   }
 
   /** @param {CaseList} list */
-  drawTop({ at, count: all, case: pair, left_out: leftOut }) {
+  drawTop(list) {
+    const { at, count: all, case: pair, left_out: leftOut } = list;
     const why = pair ? harmless(pair.why) : "";
     return h("header", {}, this.drawChecks(),
-      pair ? h("strong", { class: "tta-when", role: "status" }, `Case ${count(at + 1)} of ${count(all)}${pair.choice ? `: ${this.saidOf(pair)}` : ""}`) : null,
+      pair ? h("strong", { class: "tta-when" }, positionOf(list, pair)) : null,
       h("span", { class: "tta-text tta-hint tta-why", title: why }, why),
       leftOut ? h("span", { class: "tta-hint", title: "each record is in one case; look again when these are decided" }, `${count(leftOut)} left out`) : null,
       this.drawButton("case-before", "k", "‹", () => this.go(-1), { "aria-label": "case before", disabled: at === 0 }),
       this.drawButton("case-next", "j", "›", () => this.go(1), { "aria-label": "next case", disabled: at >= all - 1 }),
       h("button", { type: "button", class: "tta-icon", "data-do": "keys", "aria-label": "keys", "aria-expanded": String(this.showsKeys), title: "keys (?)", onclick: () => this.toggleKeys() }, "?"));
-  }
-
-  /** @param {Case} pair */
-  saidOf({ choice, records, more_records: more }) {
-    const all = records.length + more;
-    return choice?.what === "both" && all > 2 ? `keep all ${count(all)}` : (choice?.said ?? "");
   }
 
   /** Which findings the cases are of. */
@@ -178,7 +184,7 @@ export class ResolvePanel {
         h("span", { class: "tta-gap" }), rules,
         this.drawButton("same", "a", list.last ? `Same for the rest: ${list.last}` : "Same for the rest", () => this.plan({ act: "rest", rule: null }), { disabled: !rest || !list.last })),
       h("div", { class: "tta-actions" },
-        h("strong", { class: "tta-preview", role: "status" }, preview(list)), h("span", { class: "tta-gap" }),
+        h("strong", { class: "tta-preview" }, preview(list)), h("span", { class: "tta-gap" }),
         h("label", { title: "what goes leaves a tombstone, and is refused when it comes again (G)" }, forGood, " for good"),
         this.drawButton("back", "u", list.can_step_back ? "Take back" : "Undo", () => this.back(), { disabled: !list.can_step_back && !this.canUndo }),
         this.drawButton("carry-out", "c", "Carry out", () => this.carryOut(), { class: "tta-button tta-primary", disabled: !list.decided })));
@@ -328,6 +334,18 @@ export class ResolvePanel {
       default: return undefined;
     }
   }
+}
+
+/**
+ * Which case is in view, and what is planned about it.
+ *
+ * @param {CaseList} list
+ * @param {Case} pair
+ */
+function positionOf({ at, count: all }, { choice, records, more_records: more }) {
+  const size = records.length + more;
+  const said = choice?.what === "both" && size > 2 ? `keep all ${count(size)}` : choice?.said;
+  return `Case ${count(at + 1)} of ${count(all)}${said ? `: ${said}` : ""}`;
 }
 
 /** The records of a case, whatever is in them. @param {Case | null} pair */

@@ -414,6 +414,8 @@ export interface Version {
   what: string;
   /** Who made it; empty if that is not known. */
   by: string;
+  /** What it changed. */
+  fields: FieldDiff[];
 }
 
 /** A part of a score. */

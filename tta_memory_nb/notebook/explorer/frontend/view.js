@@ -163,6 +163,7 @@ export class View {
   composed() {
     this.isComposing = false;
     this.head.refillAll();
+    this.resolve.draw();
     this.detail.refresh();
   }
 
