@@ -136,7 +136,6 @@ class Decisions:
         changed: cases whose records have changed since they were shown.
         carried_out: each change of the memory, with what was planned.
         for_good: whether what goes leaves tombstones.
-        left_out: how many keys are in several cases, or gone.
     """
 
     cases: tuple[Case, ...] = ()
@@ -148,7 +147,6 @@ class Decisions:
     changed: frozenset[Name] = frozenset()
     carried_out: tuple[tuple[Change, Plans], ...] = ()
     for_good: bool = False
-    left_out: int = 0
 
     @property
     def case(self) -> Case | None:
@@ -337,7 +335,6 @@ class Decisions:
             at=at,
             right=self.right if is_same else NEWEST,
             changed=frozenset((self.changed | changed) & set(names)),
-            left_out=len(found.left_out),
         )
 
     def _stays(self, case: Case) -> bool:

@@ -55,7 +55,6 @@ def describe(decisions: Decisions) -> dict[str, Any]:
         "last": None if last is None else _said(last),
         "can_step_back": bool(decisions.steps),
         "for_good": decisions.for_good,
-        "left_out": decisions.left_out,
         "case": None if decisions.case is None else _case(decisions, decisions.case),
     }
 

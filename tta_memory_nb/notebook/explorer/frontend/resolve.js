@@ -15,6 +15,9 @@ const KEYS = [
   ["g", "for good: what goes is refused when it comes again"], ["c", "carry out what is planned"], ["u", "take back, or undo what was carried out"], ["?", "show or hide this list"],
 ];
 
+/** Keys that decide nothing, and need not be pressed again if the kernel has not answered yet. */
+const LOOKING = new Set(["e", "j", "k"]);
+
 /** Ways to decide about all cases at once. @type {[rule: string, label: string][]} */
 const RULES = [["newest", "keep the newest"], ["oldest", "keep the oldest"], ["longest", "keep the longest"], ["merge", "merge"], ["both", "keep all"]];
 
@@ -51,6 +54,8 @@ export class ResolvePanel {
     this.announced = "";
     /** Whether the kernel was asked for something and has not answered: a decision is about the pair that is seen. */
     this.isWaiting = false;
+    /** A key that was pressed meanwhile and decides nothing. @type {string | null} */
+    this.next = null;
     /** @type {{ place: string, field: string, element: HTMLElement } | null} The open editor, and the records it is about. */
     this.editor = null;
     this.element = h("section", { class: "tta-resolve", "aria-label": "resolve", hidden: true });
@@ -127,12 +132,11 @@ export class ResolvePanel {
 
   /** @param {CaseList} list */
   drawTop(list) {
-    const { at, count: all, case: pair, left_out: leftOut } = list;
+    const { at, count: all, case: pair } = list;
     const why = pair ? harmless(pair.why) : "";
     return h("header", {}, this.drawChecks(),
       pair ? h("strong", { class: "tta-when" }, positionOf(list, pair)) : null,
       h("span", { class: "tta-text tta-hint tta-why", title: why }, why),
-      leftOut ? h("span", { class: "tta-hint", title: "each record is in one case; look again when these are decided" }, `${count(leftOut)} left out`) : null,
       this.drawButton("case-before", "k", "‹", () => this.go(-1), { "aria-label": "case before", disabled: at === 0 }),
       this.drawButton("case-next", "j", "›", () => this.go(1), { "aria-label": "next case", disabled: at >= all - 1 }),
       h("button", { type: "button", class: "tta-icon", "data-do": "keys", "aria-label": "keys", "aria-expanded": String(this.showsKeys), title: "keys (?)", onclick: () => this.toggleKeys() }, "?"));
@@ -182,7 +186,7 @@ export class ResolvePanel {
         this.drawButton("keep-both", "3", all > 2 ? `Keep all ${count(all)}` : "Keep both", () => this.decide("both", null), pressed("both", null)),
         this.drawButton("merge", "m", "Merge", () => this.decide("merge", null), pressed("merge", null)),
         h("span", { class: "tta-gap" }), rules,
-        this.drawButton("same", "a", list.last ? `Same for the rest: ${list.last}` : "Same for the rest", () => this.plan({ act: "rest", rule: null }), { disabled: !rest || !list.last })),
+        this.drawButton("same", "a", list.last ? `Rest: ${list.last}` : "Rest alike", () => this.plan({ act: "rest", rule: null }), { disabled: !rest || !list.last, title: "the same for all cases without a decision (A)" })),
       h("div", { class: "tta-actions" },
         h("strong", { class: "tta-preview" }, preview(list)), h("span", { class: "tta-gap" }),
         h("label", { title: "what goes leaves a tombstone, and is refused when it comes again (G)" }, forGood, " for good"),
@@ -212,9 +216,11 @@ export class ResolvePanel {
 
   /** The kernel has answered: what was chosen is drawn as it is by now. */
   answered() {
-    this.isWaiting = false;
-    this.signature = null;
+    const { next } = this;
+    [this.isWaiting, this.next, this.signature] = [false, null, null];
     this.draw();
+    // The state that the message holds is taken right after this.
+    if (next) queueMicrotask(() => this.actOf(next)?.());
   }
 
   /**
@@ -309,9 +315,11 @@ export class ResolvePanel {
   /** A key that was pressed anywhere in the widget while this panel is in view. @param {KeyboardEvent} event */
   pressed(event) {
     if (this.element.hidden || event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(targetOf(event))) return;
-    const act = this.actOf(event.key.toLowerCase());
+    const key = event.key.toLowerCase();
+    const act = this.actOf(key);
     if (!act) return;
-    act();
+    if (!this.isWaiting) act();
+    else if (LOOKING.has(key)) this.next = key;
     event.preventDefault();
   }
 

@@ -289,7 +289,6 @@ export interface CaseList {
   can_step_back: boolean;
   /** Whether what goes is refused when it comes again. */
   for_good: boolean;
-  left_out: number;
   case: Case | null;
 }
 
