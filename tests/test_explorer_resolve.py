@@ -219,3 +219,11 @@ def test_the_command_opens_the_cases(memory):
     reply.value.close()
     with pytest.raises(InvalidArgument, match="--proposals and --resolve"):
         views.explore(nb, resolve=True, proposals=True)
+
+
+def test_a_change_by_the_explorer_is_said_to_be_its_own(seen, memory):
+    memory.sync.keep_history(10)
+    plan(seen, "go", at=1)
+    plan(seen, "decide", what="merge")
+    seen.ask("carry out")
+    assert str(memory.sync.log("a:1")[0].author) == "explorer"

@@ -62,6 +62,7 @@ function drawOthers({ records, more_records: more, right }, { compare }) {
  */
 function drawField(pair, field, row, actions) {
   const name = h("th", { scope: "row", class: "tta-field" }, harmless(field.name));
+  if (field.old === null && field.new === null) return h("tr", {}, name, h("td", { class: "tta-stays", colspan: "2" }, h("span", { class: "tta-side" }, drawParts(field.result ?? []))), h("td", {}));
   const { editor, isReadOnly } = actions;
   const edit = field.text === null || isReadOnly ? null : h("button", { type: "button", class: "tta-icon", "data-do": `edit-${row}`, title: "edit", "aria-label": `edit ${harmless(field.name)}`, onclick: () => actions.edit(field) }, "✎");
   const sides = field.same ? h("td", { class: "tta-same", colspan: "2" }, h("span", { class: "tta-side" }, drawParts(field.old ?? []))) : SIDES.map((side) => drawSide(pair, field, row, side, actions));
