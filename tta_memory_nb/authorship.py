@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,14 +20,6 @@ T = TypeVar("T")
 _now: ContextVar[tuple[int | None, str | None]] = ContextVar(
     "tta_memory_nb.now", default=(None, None)
 )
-
-
-# Code that calls whatever a thread or a loop carries out. It says nothing about who made a change.
-_STANDARD = Path(threading.__file__).parent
-_CALLERS_OF_ALL = {
-    str(_STANDARD / each)
-    for each in ("threading.py", "concurrent/futures/thread.py", "asyncio/events.py")
-}
 
 
 class Author(NamedTuple):
@@ -68,7 +59,7 @@ def author_of(code: CodeType | None, context: Context) -> Author:
         context: as `context` returns it.
     """
     cell, action = context
-    if code is None or code.co_filename in _CALLERS_OF_ALL:
+    if code is None:
         return Author(cell, action)
     function = None if code.co_name.startswith("<") else code.co_name
     file = code.co_filename

@@ -1,9 +1,10 @@
-"""Whose code a file is: this package's, an installed library's, or the user's."""
+"""Whose code a file is: this package's, an installed library's, the user's, or nobody's."""
 
 from __future__ import annotations
 
 import os
 import sysconfig
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,8 @@ PACKAGE = str(Path(__file__).parent) + os.sep
 OURS: Final = 0
 LIBRARY: Final = 1
 USERS: Final = 2
+NOBODYS: Final = 3
+"""Code that carries out whatever a thread or a loop is given. It says nothing about who wanted that."""
 
 MOST_FRAMES = 200
 """How far up a stack to look for a function of the user's: it is mostly near, but an agent's framework takes some dozens of frames."""
@@ -25,14 +28,21 @@ _LIBRARIES = tuple(
     }
 )
 
+_RUNNERS = {
+    str(Path(threading.__file__).parent / name)
+    for name in ("threading.py", "concurrent/futures/thread.py", "asyncio/events.py")
+}
+
 known: dict[str, int] = {}
 """File name -> whose code it is, of files that were asked for; a look at it takes less time than a call of `origin_of`."""
 
 
 def origin_of(file: str) -> int:
-    """Returns `OURS`, `LIBRARY` or `USERS` for the file name of a code object."""
+    """Returns `OURS`, `LIBRARY`, `USERS` or `NOBODYS` for the file name of a code object."""
     if file.startswith(PACKAGE):
         origin = OURS
+    elif file in _RUNNERS:
+        origin = NOBODYS
     elif file.startswith((*_LIBRARIES, "<frozen")):
         origin = LIBRARY
     else:
