@@ -61,7 +61,6 @@ NEED_MORE = {
     "test_google_adk.py": "frameworks",
     "test_histories.py": "frameworks",
     "test_readme.py": "kernels",
-    "test_resolve_browser.py": "a browser",
     "test_saved_notebooks.py": "kernels",
     "test_server.py": "servers",
     "test_server_clock.py": "servers",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browsing import HEIGHT, MILLISECONDS, WIDTH, choose, take_screenshot
-from jupyter import PATIENCE, running_lab
-from notebook_pages import NotebookPage, SharedNotebook
-from playwright.sync_api import Browser, expect
+from browsing import HEIGHT, WIDTH, choose
+from playwright.sync_api import expect
+
+from browser.explorers import check_accessible, picture
+
+if TYPE_CHECKING:
+    from notebook_pages import NotebookPage
 
 pytestmark = pytest.mark.browser
 
@@ -31,34 +33,12 @@ OPEN = (
 )
 
 
-@pytest.fixture(scope="module")
-def notebook(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SharedNotebook]:
-    """A notebook in JupyterLab."""
-    root: Path = tmp_path_factory.mktemp("resolve")
-    with running_lab(root, tmp_path_factory.mktemp("home")) as lab:
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        page.set_default_timeout(PATIENCE * MILLISECONDS)
-        yield SharedNotebook(page, lab, "resolve.ipynb")
-        page.close()
-
-
 @pytest.fixture
-def here(notebook: SharedNotebook) -> Iterator[NotebookPage]:
+def here(open_page: Callable[..., NotebookPage]) -> NotebookPage:
     """The notebook with an explorer that begins with the cases."""
-    here = notebook.open_page(OPEN)
+    here = open_page(OPEN)
     expect(here.widget.locator(".tta-sides")).to_be_visible()
-    yield here
-    notebook.watch.check()
-
-
-def check_accessible(here: NotebookPage) -> None:
-    found = Axe().run(here.page, context=".tta-explorer")
-    grave = [
-        each for each in found.response["violations"] if each["impact"] in ("serious", "critical")
-    ]
-    assert [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in grave] == []
+    return here
 
 
 def test_all_cases_are_decided_carried_out_and_undone_by_keyboard_alone(here: NotebookPage):
@@ -70,8 +50,8 @@ def test_all_cases_are_decided_carried_out_and_undone_by_keyboard_alone(here: No
     # The pair and what can be done with it are in sight without scrolling.
     for target in (pair, here.at("keep-old"), here.at("merge"), preview, here.at("carry-out")):
         expect(target).to_be_in_viewport(ratio=1)
-    take_screenshot(here.widget, "resolve.png")
-    check_accessible(here)
+    picture(here.widget, "resolve")
+    check_accessible(here.page)
     pair.focus()
     keyboard.press("j")
     expect(top).to_contain_text("Case 2 of 3")
@@ -106,7 +86,7 @@ def test_all_cases_are_decided_carried_out_and_undone_by_keyboard_alone(here: No
     expect(editor).to_have_count(0)
     expect(pair).to_contain_text("edited:")
     expect(pair).to_contain_text("merged_from")
-    take_screenshot(here.widget, "resolve-merge.png")
+    picture(here.widget, "resolve-merge")
 
     keyboard.press("g")
     expect(here.at("for-good")).to_be_checked()
@@ -118,7 +98,7 @@ def test_all_cases_are_decided_carried_out_and_undone_by_keyboard_alone(here: No
     keyboard.press("c")
     expect(here.widget.get_by_text("Nothing is left to decide here")).to_be_visible()
     expect(here.widget.locator(".tta-toast")).to_contain_text("6 records became 3")
-    take_screenshot(here.widget, "resolve-done.png")
+    picture(here.widget, "resolve-done")
     assert here.value("sorted(sync.keys())") == ["ana:home:2", "ana:trip:1", "ana:web:1"]
     assert here.value("sync.get('ana:trip:1')") == {
         "text": "Peter wants to meet at the old harbour after lunch, he brings the tickets for the ferry. Bring 1 umbrella.",
@@ -146,8 +126,8 @@ def test_a_conflict_is_shown_and_hostile_texts_stay_texts_in_the_dark(here: Note
     page.set_viewport_size({"width": 900, "height": HEIGHT})
     expect(pair).to_contain_text("<img src=x onerror=alert(1)> ⟨RLO⟩ says the page")
     expect(pair.locator("img")).to_have_count(0)
-    check_accessible(here)
-    take_screenshot(here.widget, "resolve-dark.png")
+    check_accessible(here.page)
+    picture(here.widget, "resolve-dark")
     pair.focus()
     keyboard.press("1")
     expect(here.widget.locator(".tta-preview")).to_contain_text("2 records become 1")
