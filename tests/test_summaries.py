@@ -320,32 +320,31 @@ def test_an_extract_keeps_what_is_said_with_its_date_and_speaker():
     ]
 
 
-def test_an_extract_never_keeps_what_was_taken_back_later():
-    said = [
-        ("Ana", "The rent is 900 euros."),
-        ("Ben", "The rent is 800 euros."),
-        ("Ana", "I live with Tom, and I don't smoke."),
-        ("Ana", "The rent is 950 euros."),
-        ("Ana", "I live with Tom, and I do smoke!"),
-        ("Ana", "Bob likes green tea."),
-        ("Ana", "Bob does not like green tea any more."),
-        ("Ana", "It was 5 in 2023."),
+def test_an_extract_says_what_was_taken_back_only_beside_what_replaced_it():
+    pairs = [
+        ("The rent is 900 euros.", "The rent is 950 euros."),
+        ("I live with Tom, and I don't smoke.", "I live with Tom, and I do smoke!"),
+        ("Bob likes green tea.", "Bob does not like green tea any more."),
     ]
-    records = [turn(number, *each) for number, each in enumerate(said)]
-    text = Extractive(share=1)(records)
-    assert [number for number in ("900", "950", "800") if number in text] == ["950", "800"]
-    assert "don't smoke" not in text
-    assert "I do smoke" in text
-    assert "likes green" not in text
-    assert "not like green tea" in text
-    # Also where the earlier one is in a summary already.
-    earlier = MemoryRecord(
-        "a:summary",
-        {"type": "summary", "text": Extractive(share=1)(records[:2]), "sources": []},
-        created_at=0,
-        updated_at=0,
-    )
-    assert "900" not in Extractive(share=1)([earlier, *records[3:]])
+    for earlier, later in pairs:
+        records = [turn(0, "Ana", earlier), turn(1, "Ana", later)]
+        for most in range(5, 20):
+            text = Extractive(share=1, most_words=most)(records)
+            assert earlier not in text or later in text
+        assert later in text
+        # Also where the earlier one is in a summary already.
+        summary = {"type": "summary", "text": f"Ana: {earlier}", "sources": []}
+        before = MemoryRecord("a:summary", summary, created_at=0, updated_at=0)
+        assert later in Extractive(share=1, most_words=8)([before, records[1]])
+    # Somebody else may think otherwise.
+    others = [turn(0, "Ana", "The rent is 900 euros."), turn(1, "Ben", "The rent is 800 euros.")]
+    assert "900" in Extractive(share=1, most_words=5)(others)
+
+
+def test_an_extract_keeps_an_enumeration():
+    records = [turn(n, "Ana", f"Parcel {n} went to customer {n}.") for n in range(1, 9)]
+    text = Extractive(share=0.5, least_words=0)(records)
+    assert len(text.splitlines()[1].split(".")) > 3
 
 
 def test_an_extract_has_its_share_of_words_and_never_more_than_the_most():

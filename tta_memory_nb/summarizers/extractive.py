@@ -93,11 +93,10 @@ class Extractive:
             words = sum(each.cost for each in found)
             room += words if is_summary(record.value) else self._share * words
             sentences += found
-        sentences = _latest(sentences)
         names = {term for each in sentences for term in self._terms(each.who)}
         sentences = [replace(each, terms=each.terms - names) for each in sentences]
         # One sentence at least, however short they are.
-        shortest = min((each.cost for each in sentences), default=1)
+        shortest = min((sentences[number].cost for number in _latest(sentences)), default=1)
         budget = max(shortest, min(self._most, max(self._least, round(room))))
         return _text_of([sentences[number] for number in sorted(_chosen(sentences, budget))])
 
@@ -141,13 +140,12 @@ class Extractive:
         return frozenset(term for word in words if word.text not in stop for term in word.terms)
 
 
-def _latest(sentences: Sequence[_Sentence]) -> list[_Sentence]:
-    """Returns the sentences without those that a later one takes back: by other numbers, or by a negation more or less."""
-    latest = {each.statement: each.contrast for each in sentences}
+def _latest(sentences: Sequence[_Sentence]) -> list[int]:
+    """Returns for each sentence the number of the last one that says the same, but for numbers and negations."""
+    last = {each.statement: number for number, each in enumerate(sentences)}
     return [
-        each
-        for each in sentences
-        if len(each.statement) < _LEAST or latest[each.statement] == each.contrast
+        number if len(each.statement) < _LEAST else last[each.statement]
+        for number, each in enumerate(sentences)
     ]
 
 
@@ -155,7 +153,7 @@ def _chosen(sentences: Sequence[_Sentence], budget: int) -> set[int]:
     """Returns the numbers of the sentences that cover many words within a budget of words."""
     chosen = _covering(sentences, budget, _LEAST) or _covering(sentences, budget, 1)
     if not chosen and sentences:  # no word in any of them
-        chosen.add(min(range(len(sentences)), key=lambda number: sentences[number].cost))
+        chosen.add(min(_latest(sentences), key=lambda number: sentences[number].cost))
     return chosen
 
 
@@ -171,19 +169,26 @@ def _covering(sentences: Sequence[_Sentence], budget: int, least: int) -> set[in
         enough = len(new) + len(new & each.contrast) >= least
         return len(new) / (each.cost + _EXTRA) if enough else 0.0
 
+    latest = _latest(sentences)
     queue = [(-worth(number), number) for number in range(len(sentences))]
     heapify(queue)
     while queue:
         _, number = heappop(queue)
-        each, now = sentences[number], worth(number)
-        if each.cost > budget or not now:
-            continue
+        now = worth(number)
         if queue and -now > queue[0][0]:  # others have brought some of its words meanwhile
-            heappush(queue, (-now, number))
+            if now:
+                heappush(queue, (-now, number))
             continue
-        chosen.add(number)
+        # What was taken back later, "the rent is 900", is told only beside that: "the rent is 950".
+        chooses = number if latest[number] in chosen else latest[number]
+        each = sentences[chooses]
+        if each.cost > budget or not worth(chooses):
+            continue
+        chosen.add(chooses)
         covered |= each.terms
         budget -= each.cost
+        if chooses != number:
+            heappush(queue, (-worth(number), number))
     return chosen
 
 
