@@ -12,33 +12,29 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, field
 from math import inf
-from threading import RLock
 from time import monotonic
 from typing import Any
 
 from ...errors import ServerError, StoreUnavailable
-from ..forks import after_fork_in_child, guarded
-from ..history.authors import this_author
+from ..forks import after_fork_in_child
 from ..locks import AdvisoryLock, Ticket
 from ..opening import Settings
 from ..plan import Call, Plan, Signal
 from .barrier import Barrier, Held
-from .clock import MOST_SKEW, ServerClock
+from .clock import ServerClock
 from .commands import Commands
 from .ends import watch_over
-from .failover import Acknowledged, Guard
 from .faults import FailedOver, Overtaken
 from .journal import Journal, RefusedWrite
 from .journal_file import JournalFile
 from .keeping import Keeping
-from .operations import Write
 from .partial import Replicas
 from .replay import Compare
 from .replays import Replays
 from .retrying import retry
 from .runner import RedisRunner
+from .unsettled import OWING, Outage, Unsettled
 
 logger = logging.getLogger("tta_memory_nb")
 
@@ -46,55 +42,7 @@ logger = logging.getLogger("tta_memory_nb")
 _LAST_TRY = 3.0
 
 
-@dataclass(slots=True)
-class Outage:
-    """An outage that has begun.
-
-    Attributes:
-        since: when it began, in Unix seconds.
-        reason: what the last try to reach the server has met.
-        base: the server's counter as it was seen last before.
-        journal: the writes that are pending.
-        moved: what `ServerClock.moved` was when the instants in this outage were taken.
-        said: how many of them were said to be lost.
-        written_since: the earliest instant of a write from before the outage; infinite without one.
-        is_watched: whether a thread tries to reach the server.
-    """
-
-    since: float
-    reason: str
-    base: int
-    journal: Journal = field(repr=False)
-    moved: float
-    said: int = 0
-    written_since: float = inf
-    is_watched: bool = False
-
-    def move(self, moved: float) -> None:
-        """Moves the instants that were taken in this outage, if the server's time is another one.
-
-        Args:
-            moved: what `ServerClock.moved` is now.
-        """
-        seconds = moved - self.moved
-        if abs(seconds) <= MOST_SKEW:
-            return
-        self.moved = moved
-        self.journal.move(self.first, seconds)
-        self.since += seconds
-        self.written_since += seconds
-
-    @property
-    def first(self) -> float:
-        """The instant from which on writes are pending."""
-        return min(self.since, self.written_since)
-
-
-# Those with pending writes, which have to reach the server even if nobody has the memory any more.
-_owing: set[Outages] = set()
-
-
-class Outages:
+class Outages(Unsettled):
     """Begins and ends the outages of one store.
 
     Args:
@@ -108,14 +56,8 @@ class Outages:
         kept: the file that keeps the journal; None if it is in this process alone.
 
     Attributes:
-        current: the outage there is, or None.
-        ended: how many outages have ended.
         policy: what an outage is to the caller of a verb: an error, or work that goes on in memory.
-        lock: held while an outage begins or ends, and while a verb is carried out in one.
-        shown: the server's address, without any password.
         keeping: keeps the journal in a file, if there is one.
-        keeps: whether what was acknowledged has to be kept, because the server may lose it, or another one
-            may take its place.
         awaits_comparison: whether the server is there, but no memory has said yet how pending writes are compared with tombstones.
         last_failover: when this process found another server than before last, in Unix seconds, or None.
     """
@@ -132,21 +74,15 @@ class Outages:
         shown: str,
         kept: JournalFile | None = None,
     ) -> None:
-        self.current: Outage | None = None
-        self._commands = commands
+        super().__init__(commands, runner, barrier, shown)
         self._replicas = replicas
         self._runner = runner
         self._clock = clock
         self._timeout = settings.timeout
         self.policy = settings.on_outage
-        self.shown = shown
-        self.lock = guarded(RLock(), 1)
         after_fork_in_child(self._begin_in_child)
         self._recovering = AdvisoryLock()
-        self.ended, self._is_ending = 0, False
-        self._barrier, self._may_fail_over = barrier, runner.may_fail_over
-        self.keeps = self._may_fail_over or barrier is not None
-        self._acknowledged = Acknowledged() if self.keeps else None
+        self._is_ending = False
         self.keeping = Keeping(kept, self, commands, replicas, clock)
         save = self.keeping.save_or_warn if kept else None
         self._replays = Replays(
@@ -154,19 +90,9 @@ class Outages:
         )
         self.awaits_comparison = False
         self.last_failover: float | None = None
-        # How many times the server has come back older, as far as the writes that are kept were sent again.
-        self._setbacks = 0
-        self._guard = Guard(self._acknowledged, self.lock)
-        # Replaced by another one when the memory is used again.
-        self._closed = Signal()
         self._try_until = inf
         if self.policy == "fallback" or self.keeps:
             watch_over(self)
-
-    @property
-    def pending(self) -> int:
-        """How many records are pending for the server."""
-        return self.current.journal.size if self.current else 0
 
     @property
     def refused(self) -> dict[str, RefusedWrite]:
@@ -193,46 +119,6 @@ class Outages:
 
     # ---- the server loses what it has acknowledged, or another one takes its place
 
-    def keep(self, writes: list[Write], write_id: int, ended: int, base: int, at: float) -> bool:
-        """Keeps what a server has acknowledged, in case that it is lost.
-
-        Args:
-            writes: what was written.
-            write_id: the id under which it was sent.
-            ended: how many outages had ended when the server was asked.
-            base: the server's counter then.
-            at: the instant then.
-
-        Returns:
-            Whether the server still counts.
-        """
-        assert self._acknowledged is not None
-        with self.lock:
-            if self.current is not None or ended != self.ended:
-                return False
-            for write in writes:
-                write.at = at
-                self._sign(write)
-            if writes:
-                writes[0].write_id = write_id
-            self._acknowledged.add(writes, base)
-            if self._barrier is not None:
-                self._commands.incarnation.has_writes_waiting = True
-        if self._may_fail_over and not self._guard.is_on:
-            self._reopen()
-            self._guard.begin(self._check, lambda: self._closed)
-        return True
-
-    def _reopen(self) -> None:
-        """Has threads try again after the memory was closed."""
-        if self._closed.is_set:
-            self._closed = Signal()
-
-    @property
-    def keeps_much(self) -> bool:
-        """Whether more is kept than half of what can be."""
-        return self._acknowledged is not None and self._acknowledged.is_half_full
-
     def confirm(self, held: Held, ended: int) -> Plan[bool]:
         """Takes note of a barrier; brings what was lost before it to the server again.
 
@@ -248,38 +134,6 @@ class Outages:
         if self.current is None and ended == self.ended:
             yield from self.lost(FailedOver(f"{self.shown} has come back older than it was"), ended)
         return False
-
-    def _counts(self, held: Held, ended: int) -> bool:
-        assert self._acknowledged is not None
-        with self.lock:
-            setbacks = self._commands.incarnation.setbacks
-            if self.current is not None or ended != self.ended:
-                return False
-            if setbacks != self._setbacks and self._acknowledged:
-                return False
-            self._setbacks = setbacks
-            if not held.reason:
-                self._commands.write_ids.confirm(held.asked)
-                if not self._may_fail_over:
-                    self._acknowledged.confirm(held.asked, margin=0.0)
-            if not self._acknowledged:
-                self._commands.incarnation.has_writes_waiting = False
-        return True
-
-    def _hold(self, replayed: int) -> Plan[None]:
-        """Waits until the writes of an outage are durable, and says if they are not."""
-        if self._barrier is None or not replayed:
-            return
-        ended = self.ended
-        held = yield from self._barrier.hold()
-        if self._counts(held, ended) and held.reason:
-            logger.warning(
-                "%s is back and %d writes have reached it, but durability='%s' does not hold for them: %s",
-                self.shown,
-                replayed,
-                self._barrier.durability,
-                held.reason,
-            )
 
     def _check(self) -> None:
         """Asks whether the server is still the primary, and brings what another one may lack."""
@@ -313,17 +167,6 @@ class Outages:
             raise StoreUnavailable(outage.reason if outage else f"{self.shown} is away")
 
     # ---- an outage begins and ends
-
-    def owe(self, outage: Outage, write: Write) -> None:
-        """Has a write of an outage reach the server when it is back."""
-        self._sign(write)
-        outage.journal.add(write)
-        _owing.add(self)
-
-    def _sign(self, write: Write) -> None:
-        """Notes who makes a write, if the server is to know."""
-        if not write.author and self._commands.history is not None:
-            write.author = this_author()
 
     def _begin(self, error: StoreUnavailable, ended: int) -> None:
         """Begins an outage, or raises it, as the policy says.
@@ -378,20 +221,6 @@ class Outages:
             self._watch()
             outage.is_watched = True
 
-    def _take_back(self, outage: Outage) -> None:
-        """Has the journal bring what another server may lack, although it was acknowledged."""
-        if not self._acknowledged:
-            return
-        # Other clients may have written to that server meanwhile, so the newest instant wins.
-        outage.base = min(outage.base, self._acknowledged.base or 0)
-        writes = self._acknowledged.writes()
-        outage.written_since = min(outage.first, *(write.at for write in writes))
-        self._commands.write_ids.reopen(write.write_id for write in writes if write.write_id)
-        for write in writes:
-            self.owe(outage, write)
-        # Last: an interrupt before this has the next try take them back once more.
-        self._acknowledged.forget()
-
     def _watch(self) -> None:
         """Has a thread try to reach the server until it is back."""
         retry(self, self._closed)
@@ -411,7 +240,7 @@ class Outages:
             self._acknowledged.forget()
         if self.current is not None:
             self.current.journal = Journal(self._commands.write_ids, self.keeping.file)
-            _owing.discard(self)
+            OWING.discard(self)
             self._watch()
 
     def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
@@ -488,7 +317,7 @@ class Outages:
             if self.current is not None and self.current.journal is journal:
                 self.ended += 1
                 self._is_ending = True
-                _owing.discard(self)
+                OWING.discard(self)
                 self.current = None
                 self._start_over()
             return True
@@ -521,7 +350,7 @@ class Outages:
             with suppress(StoreUnavailable, ServerError):
                 yield from self._commands.leave()
         self._closed.set()
-        _owing.discard(self)
+        OWING.discard(self)
         yield Call(self.keeping.leave)
         self.say_what_is_lost()
 

@@ -15,8 +15,9 @@ from ...times import shown_instant
 from ..plan import Plan
 from .commands import Commands
 from .operations import Attempt, Write
-from .outage import Outage, Outages
+from .outage import Outages
 from .partial import Replicas
+from .unsettled import Outage
 
 T = TypeVar("T")
 

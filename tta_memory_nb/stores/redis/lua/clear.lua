@@ -9,8 +9,8 @@ make_way()
 local refused = open()
 if refused then return refused end
 if is_done(ARGV[2]) then return remembered() end
-if history and call('ZCARD', ORDER) > history.most then
-  -- None of the changes before would be kept, and of these only some.
+if history and call('ZCARD', ORDER) > math.min(history.most, 100000) then
+  -- None of the changes before would be kept, and of these only some; or to note so many would hold up all clients for seconds.
   history.at = math.max(history.at, now)
   forget_changes()
   save_bounds()
