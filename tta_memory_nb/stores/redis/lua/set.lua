@@ -8,24 +8,27 @@
 -- change: see not_compared and open in writing.lua, and changes.lua.
 local META, key, head = KEYS[4], ARGV[6], ARGV[7]
 local field = 'client:' .. ARGV[4]
-local meta = redis.call('HMGET', META, 'seq', 'max', field, 'format', 'tombstones')
+local deadline, author, changes, number, noted_at = tonumber(ARGV[5]), nil, nil, nil, nil
+-- A client that knows of tombstones or changes says more than the deadline.
+local meta = deadline and redis.call('HMGET', META, 'seq', 'max', field, 'format', 'tombstones')
+  or redis.call('HMGET', META, 'seq', 'max', field, 'format', 'tombstones', 'history_last', 'history_at')
 local seq, done, write_id, settled_below = tonumber(meta[1]), meta[3], tonumber(ARGV[2]), tonumber(ARGV[3])
-local deadline, author, changes, number, noted_at = tonumber(ARGV[5]), nil, nil, 0, 0
-if meta[5] or not deadline then
+if not deadline then
   local text, compared, by = string.match(ARGV[5], '^(%d+):?(%d*):?(.*)$')
   deadline, author = tonumber(text), by ~= '' and by or nil
-  if meta[5] and compared ~= meta[5] then return {} end  -- put.lua says so
+  if meta[5] and compared ~= meta[5] then return {} end
+elseif meta[5] then
+  return {}  -- put.lua says with which tombstones the record has to be compared
 end
-if meta[4] == '1+history' then
-  local last = redis.call('HMGET', META, 'history_last', 'history_at')
-  changes, number, noted_at = string.sub(KEYS[1], 1, -7) .. 'changes', tonumber(last[1]) + 1, tonumber(last[2])
-  if not author or number % 256 == 0 then return {} end  -- put.lua asks for the author, or drops old changes
-elseif author then
-  return {}
-end
--- Not simple, so left to put.lua: the first write of all, a capacity, another format, and a new client where there are many.
-if not seq or meta[2] or (meta[4] and meta[4] ~= '1' and not author) then
+-- Not simple, so left to put.lua: the first write of all, a capacity, another format, a client that does not know whether changes are
+-- kept, every 256th change, and a new client where there are many.
+local keeps = meta[4] == '1+history'
+if not seq or meta[2] or keeps ~= (author ~= nil) or (meta[4] and meta[4] ~= '1' and not keeps) then
   return meta[4] and string.find(meta[4], '+index', 1, true) and {0} or {}
+end
+if keeps then
+  changes, number, noted_at = string.sub(KEYS[1], 1, -7) .. 'changes', tonumber(meta[6]) + 1, tonumber(meta[7])
+  if number % 256 == 0 then return {} end
 end
 local settled, applied = 0, ''
 if done then
