@@ -87,6 +87,7 @@ bench: .venv/bench  ## search, cache, server, agents, file and explorer beside t
 	$(BIN)/python benchmarks/explorer.py
 	$(BIN)/python benchmarks/hostile.py
 	$(BIN)/python benchmarks/doctor.py
+	$(BIN)/python benchmarks/tombstones.py
 
 chaos: .venv/dev  ## random schedules of faults, many minutes; SEED=1 for the same ones, SCHEDULES=2000
 	cd tests && ../$(BIN)/python -W error -m chaos

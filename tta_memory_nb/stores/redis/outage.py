@@ -15,6 +15,7 @@ from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import Any
+from weakref import WeakMethod
 
 from ...errors import ServerError, StoreUnavailable
 from ..forks import after_fork_in_child
@@ -34,7 +35,7 @@ from .replay import Compare
 from .replays import Replays
 from .retrying import retry
 from .runner import RedisRunner
-from .unsettled import OWING, Outage, Unsettled
+from .unsettled import Outage, Unsettled
 
 logger = logging.getLogger("tta_memory_nb")
 
@@ -101,7 +102,10 @@ class Outages(Unsettled):
 
     def compare_with(self, compare: Compare) -> None:
         """Names what compares pending writes with the tombstones that there are when the server is back."""
-        self._replays.compare = compare
+        # Weak, so that a memory that nobody has any more is gone at once; see `owe`.
+        self._comparing = WeakMethod(compare)
+        if self.pending:
+            self._compare = compare
         if self.awaits_comparison:
             self._runner.run(self.reconnect())
 
@@ -240,7 +244,7 @@ class Outages(Unsettled):
             self._acknowledged.forget()
         if self.current is not None:
             self.current.journal = Journal(self._commands.write_ids, self.keeping.file)
-            OWING.discard(self)
+            self._owe_nothing()
             self._watch()
 
     def reconnect(self, restore_from_here: bool = False) -> Plan[bool]:
@@ -256,7 +260,7 @@ class Outages(Unsettled):
                 return self.current is None
             is_back = yield from self._recover()
             if is_back and restore_from_here:
-                yield from self._replays.restore(self._recovering.progress)
+                yield from self._replays.restore(self._recovering.progress, self._comparing())
             return is_back
         except StoreUnavailable as error:
             self._begin(error, ended)
@@ -279,7 +283,7 @@ class Outages(Unsettled):
                 self.last_failover = self._clock()
                 if outage.written_since == inf:
                     outage.base = 0  # its counter may have had to do with other writes
-        replay = self._replays.of(journal, outage.base, outage.first)
+        replay = self._replays.of(journal, outage.base, outage.first, self._comparing())
         try:
             yield from commands.greet()
             setbacks = commands.incarnation.setbacks
@@ -317,7 +321,7 @@ class Outages(Unsettled):
             if self.current is not None and self.current.journal is journal:
                 self.ended += 1
                 self._is_ending = True
-                OWING.discard(self)
+                self._owe_nothing()
                 self.current = None
                 self._start_over()
             return True
@@ -350,7 +354,7 @@ class Outages(Unsettled):
             with suppress(StoreUnavailable, ServerError):
                 yield from self._commands.leave()
         self._closed.set()
-        OWING.discard(self)
+        self._owe_nothing()
         yield Call(self.keeping.leave)
         self.say_what_is_lost()
 

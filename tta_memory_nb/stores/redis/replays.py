@@ -35,7 +35,6 @@ class Replays:
 
     Attributes:
         refused: by key, the last write that the server has refused for good.
-        compare: compares entries with the tombstones that there are now; None until a memory says how.
     """
 
     def __init__(
@@ -49,7 +48,6 @@ class Replays:
         save: Callable[[], Plan[None]] | None = None,
     ) -> None:
         self.refused: dict[str, RefusedWrite] = {}
-        self.compare: Compare | None = None
         self._commands = commands
         self._replicas = replicas
         self._lock = lock
@@ -57,13 +55,14 @@ class Replays:
         self._shown = shown
         self._save = save
 
-    def of(self, journal: Journal, base: int, since: float) -> Replay:
+    def of(self, journal: Journal, base: int, since: float, compare: Compare | None) -> Replay:
         """Returns the replay of a journal.
 
         Args:
             journal: the writes.
             base: the server's counter before them.
             since: the instant from which on they were written, in Unix seconds.
+            compare: compares entries with the tombstones that there are now; None if no memory has said how.
         """
         return Replay(
             self._commands,
@@ -74,14 +73,15 @@ class Replays:
             self._set_aside,
             self._acknowledged,
             self._save,
-            self.compare,
+            compare,
         )
 
-    def restore(self, progress: Callable[[], None]) -> Plan[None]:
+    def restore(self, progress: Callable[[], None], compare: Compare | None) -> Plan[None]:
         """Writes back what the server has lost; a record that was written since at a later instant stays.
 
         Args:
             progress: called after each step.
+            compare: as for `of`.
         """
         incarnation = self._commands.incarnation
         base, writes = incarnation.to_restore()
@@ -90,7 +90,7 @@ class Replays:
         journal = Journal(self._commands.write_ids)
         for write in writes:
             journal.add(write)
-        replay = self.of(journal, base, 0.0)
+        replay = self.of(journal, base, 0.0, compare)
         while journal.size:
             yield from replay.step()
             progress()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from threading import RLock
@@ -16,6 +17,7 @@ from .commands import Commands
 from .failover import Acknowledged, Guard
 from .journal import Journal
 from .operations import Write
+from .replay import Compare
 from .runner import RedisRunner
 
 logger = logging.getLogger("tta_memory_nb")
@@ -101,6 +103,9 @@ class Unsettled:
         # How many times the server has come back older, as far as the writes that are kept were sent again.
         self._setbacks = 0
         self._guard = Guard(self._acknowledged, self.lock)
+        # Gives what compares pending writes with tombstones; None if no memory has said how, or nobody has it any more.
+        self._comparing: Callable[[], Compare | None] = _nobody
+        self._compare: Compare | None = None
         # Replaced by another one when the memory is used again.
         self._closed = Signal()
 
@@ -115,7 +120,12 @@ class Unsettled:
         """Has a write of an outage reach the server when it is back."""
         self._sign(write)
         outage.journal.add(write)
+        self._compare = self._comparing()  # it is needed as long as writes are pending
         OWING.add(self)
+
+    def _owe_nothing(self) -> None:
+        OWING.discard(self)
+        self._compare = None
 
     def _sign(self, write: Write) -> None:
         """Notes who makes a write, if the server is to know."""
@@ -213,3 +223,7 @@ class Unsettled:
             self.owe(outage, write)
         # Last: an interrupt before this has the next try take them back once more.
         self._acknowledged.forget()
+
+
+def _nobody() -> None:
+    """Returns None: no memory has said how writes are compared."""
