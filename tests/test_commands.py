@@ -713,6 +713,14 @@ def test_a_snapshot_of_the_same_name_replaces_the_first(nb):
     assert views.diff(nb, "mine").text.startswith("3 added since")
 
 
+def test_explore_searches_in_the_mode_that_it_is_told(nb):
+    explorer = views.explore(nb, "is there any rain", mode="ranked").value
+    assert explorer.mode == "ranked"
+    assert {record.key for record in explorer.records} == {"alice:tue", "alice:mon"}
+    with pytest.raises(InvalidArgument, match="mode='rank'"):
+        views.explore(nb, mode="rank")
+
+
 def test_explore_shows_the_current_memory_and_shares_its_undo_stack(nb):
     explorer = views.explore(nb, "rain", user="alice").value
     assert explorer.memory is nb.memory

@@ -31,6 +31,8 @@ def test_a_preview_changes_nothing_and_yes_does_it_once(nb: Notebook) -> None:
         "2 records in 1 case; 1 of 1 cases are undecided; add --keep"
     )
     assert "add --yes to do it" in run(nb, "resolve", keep="newest")
+    new, newest = (COMMANDS["resolve"](nb, keep=rule).value for rule in ("new", "newest"))
+    assert new.equals(newest)
     assert memory.size() == 4
     text = run(nb, "resolve", "ana:1", "ana:2", keep="merge", fields={"text": "old"}, yes=True)
     assert text == "2 records became 1; %memory undo takes it back"

@@ -13,8 +13,11 @@ from ..word_diff import FieldDiff, field_diffs
 Decision: TypeAlias = Literal["keep", "both", "merge"]
 """What becomes of a case, of which one record stays, all stay, or all become one."""
 
-Rule: TypeAlias = Literal["newest", "oldest", "longest", "merge", "both"]
-"""How to decide many cases at once, by which record stays, or that they are merged, or all stay."""
+Rule: TypeAlias = Literal["newest", "oldest", "longest", "merge", "both", "new", "old"]
+"""How to decide many cases at once, by which record stays, or that they are merged, or all stay.
+
+``"new"`` and ``"old"`` are the same as ``"newest"`` and ``"oldest"``, since a case is mostly a pair.
+"""
 
 RULES: tuple[Rule, ...] = ("newest", "oldest", "longest", "merge", "both")
 
@@ -152,9 +155,9 @@ class Case:
         Raises:
             InvalidArgument: there is no such rule.
         """
-        if rule == "newest":
+        if rule in ("newest", "new"):
             return self.keep("new")
-        if rule == "oldest":
+        if rule in ("oldest", "old"):
             return self.keep("old")
         if rule == "longest":
             longest = max(self.records, key=lambda record: _length(record.value))

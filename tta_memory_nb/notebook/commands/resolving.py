@@ -41,7 +41,7 @@ def resolve(
       %memory resolve alice:monday alice:tuesday --keep both --yes
 
     Flags:
-        keep: what stays: newest, oldest, longest, both (all of them, and the doctor does not show them again), or merge
+        keep: what stays: newest or new, oldest or old, longest, both (all of them, and the doctor does not show them again), or merge
         fields: with --keep merge, from which record a field is: old, new or a key; else the newest that has it counts
         edits: with --keep merge, values to write in place of a field; null leaves it out
         yes: carry it out; without it, only show it

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Unpack, cast
 
 from ...errors import InvalidArgument, brief
 from ...filters import FilterArgs
 from ...memory.compare import Snapshot, compare, summary
 from ...memory.faces import MemoryPrimitive, past_of
 from ...memory.resolving.resolve import CHECKS as CASE_CHECKS
+from ...search.indexes import check_mode
+from ...search.request import SearchMode
 from ...times import Instant, shown_instant
 from ..arguments import Limit, Text, Word, did_you_mean
 from ..words import as_typed, quoted
@@ -23,6 +25,7 @@ def explore(
     nb: Notebook,
     words: Text | None = None,
     *,
+    mode: str | None = None,
     read_only: bool = False,
     doctor: bool = False,
     proposals: bool = False,
@@ -39,6 +42,7 @@ def explore(
 
       %memory explore
       %memory explore rain --user alice
+      %memory explore --mode hybrid where does Ana live
       %memory explore --doctor
       %memory explore --proposals
       %memory explore --resolve
@@ -46,6 +50,7 @@ def explore(
       explorer = %memory explore --read-only
 
     Flags:
+        mode: keyword, ranked, semantic or hybrid; if left out, as %memory use --mode has chosen
         read_only: forbid changes from the table
         doctor: look for what is wrong first, and list it beside the table
         proposals: begin with what agents have proposed
@@ -77,7 +82,7 @@ def explore(
         # Not fixed: the table is live, so "the last 2 hours" move on with the clock.
         filters=filters,
         read_only=read_only or as_of is not None,
-        mode=nb.memory.default_mode,
+        mode=nb.memory.default_mode if mode is None else check_mode(cast("SearchMode", mode)),
         golden=nb.golden,
         diagnosis=diagnosis,
         view=PROPOSALS if proposals else RESOLVE if resolve else "table",
