@@ -187,9 +187,12 @@ def take_picture(page: Page, panel: Locator, name: str) -> None:
 
 
 def take_pictures(page: Page, panel: Locator, name: str) -> None:
-    """Takes a picture in each theme."""
-    for theme, is_light in (("Light", "true"), ("Dark", "false")):
-        choose(page, "Settings", "Theme", f"JupyterLab {theme}")
-        expect(page.locator(f"body[data-jp-theme-light='{is_light}']")).to_be_attached()
-        expect(page.locator("#jupyterlab-splash")).to_have_count(0)
-        take_picture(page, panel, f"{name}-{theme.lower()}.png")
+    """Takes a picture in each theme: first in the present one, since JupyterLab takes long to load a theme."""
+    is_light = page.locator("body").get_attribute("data-jp-theme-light") == "true"
+    themes = ("light", "dark") if is_light else ("dark", "light")
+    take_picture(page, panel, f"{name}-{themes[0]}.png")
+    choose(page, "Settings", "Theme", f"JupyterLab {themes[1].capitalize()}")
+    other = "false" if is_light else "true"
+    expect(page.locator(f"body[data-jp-theme-light='{other}']")).to_be_attached()
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+    take_picture(page, panel, f"{name}-{themes[1]}.png")
