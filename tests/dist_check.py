@@ -133,7 +133,7 @@ def test_the_sdist_has_all_that_its_tests_need(built, tmp_path):
     for pattern in (
         *front_end,
         "tests/*.*",
-        "tests/*/*.*",
+        "tests/*/*.py",
         "notebooks/*.ipynb",
         "binder/*",
         "tools/*.*",
