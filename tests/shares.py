@@ -18,20 +18,22 @@ if TYPE_CHECKING:
     import pytest
 
 LONG = {
-    "browser": 170,
-    "test_chaos.py": 60,
-    "test_embedded.py": 40,
-    "test_docs.py": 40,
-    "test_search_model.py": 35,
-    "test_interrupts.py": 30,
-    "test_outage.py": 30,
-    "test_kernel.py": 25,
-    "test_notebooks.py": 25,
-    "test_server.py": 20,
-    "test_older_servers.py": 20,
-    "test_servers.py": 20,
-    "test_histories.py": 15,
+    "browser": 190,
+    "test_chaos.py": 95,
+    "test_search_model.py": 55,
+    "test_notebooks.py": 55,
+    "test_docs.py": 50,
+    "test_outage.py": 20,
+    "test_failover.py": 20,
+    "test_embedded.py": 15,
     "test_chitchat.py": 15,
+    "test_durability.py": 15,
+    "test_terminal.py": 15,
+    "test_kernel.py": 15,
+    "test_server.py": 15,
+    "test_interrupts.py": 10,
+    "test_waiting.py": 10,
+    "test_servers.py": 10,
 }
 """Modules that take long, and folders of modules that share what takes long to start, with about how many seconds each takes."""
 

@@ -95,7 +95,7 @@ def test_a_lock_that_another_thread_holds_for_a_moment_is_free_in_the_child(busy
             assert lock.acquire(timeout=1)
             lock.release()
 
-    for _ in range(20):
+    for _ in range(10):
         assert in_child(use)
 
 

@@ -188,7 +188,7 @@ def test_random_programs_find_the_same_records_as_a_scan(backend):
     [
         pytest.param(name, seed, marks=marks_of(name))
         for name in (*ONE_OF_EACH_CONNECTION, "redis-stack")
-        for seed in range(examples(name, 8))
+        for seed in range(examples(name, 4))
     ],
 )
 def test_searches_in_heavy_churn_find_the_same_records_as_a_scan(backend, seed):

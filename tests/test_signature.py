@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+from backends import DEEP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,7 +171,7 @@ def way(request, monkeypatch):
     monkeypatch.setattr(signature, "_SPARSE", 0)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6 * DEEP))
 @pytest.mark.usefixtures("way")
 def test_a_ring_returns_all_its_texts_newest_first(seed):
     chance = random.Random(seed)
