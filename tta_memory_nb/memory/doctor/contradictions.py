@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
+
+import msgspec
 
 from ...table import Path, field_name
 from ...text import leaf_text
@@ -120,7 +123,7 @@ _PASSING_ENDS = ("id", "_at", "_time", "_date", "_count")
 _TELLING_WORDS = 5
 
 
-class _Fact(NamedTuple):
+class _Fact(msgspec.Struct, eq=False, gc=False):
     """A value of a slot, where a record says it.
 
     Attributes:
@@ -153,17 +156,22 @@ class _Fact(NamedTuple):
 
 def contradictions(examined: Examined) -> Iterator[Finding | None]:
     """Finds facts of one user that have several values, with the instants at which each was written."""
-    slots: dict[tuple[Any, ...], list[_Fact]] = {}
+    slots: dict[tuple[Any, ...], _Fact | list[_Fact]] = {}
     for record in examined.each():
         if record is None:
             yield None
             continue
         for fact in _facts(record):
-            slots.setdefault((record.user, *fact.slot), []).append(fact)
+            slot = (record.user, *fact.slot)
+            there = slots.setdefault(slot, fact)
+            if isinstance(there, list):
+                there.append(fact)
+            elif there is not fact:
+                slots[slot] = [there, fact]
     for number, said in enumerate(slots.values()):
         if number % PAUSE == 0:
             yield None
-        if len(said) > 1 and _contradict(said):
+        if isinstance(said, list) and _contradict(said):
             yield _finding(said)
 
 
@@ -180,9 +188,8 @@ def _facts(record: Record) -> Iterator[_Fact]:
         yield triple
     else:
         for name, (path, text) in fields.items():
-            is_passing = name.replace("_", "").replace("-", "") in _PASSING
             is_prose = path == record.main_path and len(text.split()) >= _TELLING_WORDS
-            if not (is_passing or is_prose or name.endswith(_PASSING_ENDS)):
+            if not (is_prose or _is_passing(name)):
                 whole = (0, len(text))
                 value = text.casefold().strip()
                 yield _Fact(("field", path), "", value, record, path, text, whole)
@@ -192,6 +199,12 @@ def _facts(record: Record) -> Iterator[_Fact]:
                 *(("said", *found.slot), found.what, found.value, record),
                 *(record.main_path, record.main, found.span),
             )
+
+
+@lru_cache(4096)
+def _is_passing(name: str) -> bool:
+    """Returns whether a field differs from record to record for good reasons, by its lower-case name."""
+    return name.replace("_", "").replace("-", "") in _PASSING or name.endswith(_PASSING_ENDS)
 
 
 def _triple(record: Record, fields: dict[str, tuple[Path, str]]) -> _Fact | None:

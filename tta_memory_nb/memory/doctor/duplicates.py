@@ -20,15 +20,10 @@ def exact_duplicates(examined: Examined) -> Iterator[Finding | None]:
 
     The order of fields makes no difference, nor do case, white space and punctuation of the text.
     """
-    groups: dict[object, list[Record]] = {}
-    for record in examined.each():
-        if record is None:
-            yield None
-        else:
-            groups.setdefault(record.said or (_value_of(record),), []).append(record)
-    for group in groups.values():
-        if len(group) < 2:
-            continue
+    texts = yield from examined.by_text()
+    groups = [group for text, group in texts.items() if text and isinstance(group, list)]
+    groups += _of_one_value(texts.get("", []))
+    for group in groups:
         values = {_value_of(record) for record in group}
         same_user = len({record.user for record in group}) == 1
         severity: Severity = "medium" if same_user and _words(group[0]) >= _SHORT else "low"
@@ -38,6 +33,14 @@ def exact_duplicates(examined: Examined) -> Iterator[Finding | None]:
         if len(values) > 1 and len(values) < len(group):
             text += f", {len(values):,} different values among them"
         yield _duplicates("exact-duplicates", severity, ordered, text, 1.0)
+
+
+def _of_one_value(records: Record | list[Record]) -> list[list[Record]]:
+    """Returns the groups of records without text that have the same value."""
+    groups: dict[str, list[Record]] = {}
+    for record in records if isinstance(records, list) else [records]:
+        groups.setdefault(_value_of(record), []).append(record)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def near_duplicates(examined: Examined, *, similar: float) -> Iterator[Finding | None]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ...entry import Entry, Unreadable, was_read
 from ...keys import MEMORY_KEY
@@ -35,8 +37,10 @@ _ROLES = frozenset(
 """Names of fields that say who has said a text."""
 
 
-class Record:
+class Record(msgspec.Struct, eq=False, gc=False):
     """One record as checks see it.
+
+    It refers to nothing that refers back to it, so the garbage collector need not visit it: there may be very many.
 
     Attributes:
         entry: the record as the store keeps it.
@@ -47,15 +51,19 @@ class Record:
         session: second part of the key, or empty.
     """
 
-    __slots__ = ("_folded", "_said", "entry", "leaves", "main", "main_path", "session", "user")
+    entry: Entry
+    leaves: tuple[tuple[Path, Any], ...] = ()
+    main: str = ""
+    main_path: Path = ()
+    user: str = ""
+    session: str = ""
+    _folded: str | None = None
+    _said: str | None = None
 
-    def __init__(self, entry: Entry) -> None:
-        self.entry = entry
-        self.leaves = list(_leaves_of(entry.value()))
+    def __post_init__(self) -> None:
+        self.leaves = tuple(_leaves_of(self.entry.value()))
         self.main_path, self.main = _main_of(self.leaves)
-        self.user, self.session = owner_of(entry.key)
-        self._folded: str | None = None
-        self._said: str | None = None
+        self.user, self.session = owner_of(self.entry.key)
 
     @property
     def key(self) -> str:
@@ -150,6 +158,26 @@ class Examined:
             yield record
             if number % PAUSE == 0:
                 yield None
+
+    def by_text(self) -> Generator[None, None, dict[str, Record | list[Record]]]:
+        """Yields None now and then, and returns the records by what their main text says: one record, or a list of several.
+
+        Several checks need it; it is worked out once.
+        """
+        found: dict[str, Record | list[Record]] | None = self.kept.get("by text")
+        if found is None:
+            found = {}
+            for record in self.each():
+                if record is None:
+                    yield None
+                    continue
+                there = found.setdefault(record.said, record)
+                if isinstance(there, list):
+                    there.append(record)
+                elif there is not record:
+                    found[record.said] = [there, record]
+            self.kept["by text"] = found
+        return found
 
 
 def _leaves_of(value: dict[str, Any]) -> Iterator[tuple[Path, Any]]:

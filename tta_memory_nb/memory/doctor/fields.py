@@ -91,18 +91,25 @@ def unreadable(examined: Examined) -> Iterator[Finding | None]:
 
 def type_drift(examined: Examined) -> Iterator[Finding | None]:
     """Finds fields that have one type in most records and another one in few, or another one from some time on."""
+    seen: dict[Path, set[str]] = defaultdict(set)
+    for record in examined.each():
+        if record is None:
+            yield None
+            continue
+        for path, leaf in record.leaves:
+            seen[path].add(_kind(leaf))
+    drifting = {path for path, kinds in seen.items() if path and len(kinds - {""}) > 1}
+    if not drifting:
+        return
     types: dict[Path, dict[str, list[tuple[Record, Any]]]] = defaultdict(lambda: defaultdict(list))
     for record in examined.each():
         if record is None:
             yield None
             continue
         for path, leaf in record.leaves:
-            kind = _kind(leaf)
-            if kind and path:
+            if path in drifting and (kind := _kind(leaf)):
                 types[path][kind].append((record, leaf))
     for path, kinds in types.items():
-        if len(kinds) < 2:
-            continue
         total = sum(map(len, kinds.values()))
         usual = max(kinds, key=lambda kind: (len(kinds[kind]), kind))
         for kind, having in kinds.items():

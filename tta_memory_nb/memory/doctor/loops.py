@@ -19,15 +19,10 @@ _MANY = 20
 
 def feedback_loops(examined: Examined, *, repeats: int) -> Iterator[Finding | None]:
     """Finds texts that were written more and more often, and texts that come back in another role."""
-    groups: dict[str, list[Record]] = {}
-    for record in examined.each():
-        if record is None:
-            yield None
-        elif record.said.count(" ") >= _LEAST_WORDS - 1:
-            groups.setdefault(record.said, []).append(record)
-    for group in groups.values():
-        if len(group) >= 2:
-            group.sort(key=lambda record: (record.created, record.key))
+    texts = yield from examined.by_text()
+    for text, alike in texts.items():
+        if isinstance(alike, list) and text.count(" ") >= _LEAST_WORDS - 1:
+            group = sorted(alike, key=lambda record: (record.created, record.key))
             found = _growing(group, repeats) or _echoed(group)
             if found is not None:
                 yield found

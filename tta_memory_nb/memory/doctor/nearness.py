@@ -18,6 +18,8 @@ from itertools import pairwise
 from math import log2
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import msgspec
+
 from ...search.ranked.stop_words import ENGLISH
 from .examined import WORD
 from .needed import needed
@@ -64,8 +66,8 @@ class Near(NamedTuple):
     differing: tuple[str, ...]
 
 
-class _Text:
-    """A distinct text.
+class _Text(msgspec.Struct, eq=False, gc=False):
+    """A distinct text. The garbage collector need not visit it: there may be very many.
 
     Attributes:
         words: its words, in order.
@@ -75,14 +77,11 @@ class _Text:
         ordered: its words in alphabetical order, as one text, once it is needed.
     """
 
-    __slots__ = ("bits", "distinct", "ordered", "users", "words")
-
-    def __init__(self, words: Sequence[str], users: set[int]) -> None:
-        self.words = words
-        self.users = users
-        self.bits = 0.0
-        self.distinct: frozenset[str] = frozenset()
-        self.ordered = ""
+    words: tuple[str, ...]
+    users: frozenset[int]
+    bits: float = 0.0
+    distinct: frozenset[str] = frozenset()
+    ordered: str = ""
 
 
 def near_groups(
@@ -104,26 +103,25 @@ def near_groups(
     if kept is not None:
         yield kept
         return
-    same: dict[str, list[Record]] = {}
-    for record in examined.each():
-        if record is None:
-            yield None
-        elif record.main:
-            same.setdefault(record.said, []).append(record)
-    records = list(same.values())
+    same = yield from examined.by_text()
+    records: list[list[Record]] = []
     texts: list[_Text] = []
     numbers: dict[str, int] = {}
-    for number, (folded, alike) in enumerate(same.items()):
+    for number, (folded, found) in enumerate(same.items()):
         if number % _PAUSE == 0:
             yield None
+        if not folded:
+            continue
+        alike = found if isinstance(found, list) else [found]
         users = {numbers.setdefault(each.user or each.key, len(numbers)) for each in alike}
-        texts.append(_Text(WORD.findall(folded)[:_MOST_WORDS], users))
+        records.append(alike)
+        texts.append(_Text(tuple(WORD.findall(folded)[:_MOST_WORDS]), frozenset(users)))
     pairs: list[Near] = []
-    for found in near_texts(texts, least):
-        if found is None:
+    for near in near_texts(texts, least):
+        if near is None:
             yield None
         else:
-            pairs.append(found)
+            pairs.append(near)
     groups = [([records[number] for number in members], best) for members, best in _grouped(pairs)]
     examined.kept["near", least] = groups
     yield groups
@@ -362,7 +360,7 @@ def _grams(words: Sequence[str]) -> set[tuple[str, ...]]:
 def _surprise(
     words: Sequence[str],
     users: dict[tuple[str, ...], set[int]],
-    own: set[int],
+    own: frozenset[int],
     counts: Counter[str],
     total: int,
 ) -> Iterator[tuple[str, float]]:

@@ -48,8 +48,28 @@ _NAMES = frozenset(
         "authorization",
     ]
 )
-_LIKELY = re.compile(
-    r"(?i)role|permission|capabilit|privileg|scope|clearance|trust|entitlement|acl|admin|superuser|sudo|goal|objective|prompt|user|token|level|right|grant|auth"
+_LIKELY = (
+    "role",
+    "permission",
+    "capabilit",
+    "privileg",
+    "scope",
+    "clearance",
+    "trust",
+    "entitlement",
+    "acl",
+    "admin",
+    "superuser",
+    "sudo",
+    "goal",
+    "objective",
+    "prompt",
+    "user",
+    "token",
+    "level",
+    "right",
+    "grant",
+    "auth",
 )
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _GRANTS = re.compile(
@@ -104,7 +124,8 @@ def _rights_in(path: Path) -> bool:
 
 def _says_rights(name: str) -> bool:
     # Most keys are looked at and have no such word.
-    return _LIKELY.search(name) is not None and bool(_names(name) & _NAMES)
+    lower = name.lower()
+    return any(map(lower.__contains__, _LIKELY)) and bool(_names(name) & _NAMES)
 
 
 def _names(text: str) -> set[str]:

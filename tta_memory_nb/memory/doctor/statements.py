@@ -136,6 +136,44 @@ _VAGUE = frozenset(
 )
 
 
+_TRIGGERS = frozenset().union(*(triggers for _, triggers, _ in _RELATIONS))
+_DIGIT = re.compile(r"\d")
+_DAYS = frozenset(
+    [
+        "mon",
+        "monday",
+        "tue",
+        "tues",
+        "tuesday",
+        "wed",
+        "wednesday",
+        "thu",
+        "thurs",
+        "thursday",
+        "fri",
+        "friday",
+        "sat",
+        "saturday",
+        "sun",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "noon",
+        "midnight",
+    ]
+)
+"""Every word that `_DATES` matches."""
+
+
 class Statement(NamedTuple):
     """A fact as a sentence states it.
 
@@ -163,11 +201,13 @@ def statements_in(text: str) -> Iterator[Statement]:
 
 def _stated(sentence: str, span: tuple[int, int]) -> Iterator[Statement]:
     negated = _NEGATIONS.search(sentence) is not None
-    words = [word.lower() for word in _TOKEN.findall(_NEGATIONS.sub(" ", sentence))]
+    told = _NEGATIONS.sub(" ", sentence) if negated else sentence
+    words = _TOKEN.findall(told.lower())
     present = frozenset(words)
-    masked = _MASKED.sub("#", sentence)
+    has_numbers = not _DAYS.isdisjoint(present) or _DIGIT.search(sentence) is not None
+    masked = _MASKED.sub("#", sentence) if has_numbers else sentence
     if not negated:
-        for relation, triggers, pattern in _RELATIONS:
+        for relation, triggers, pattern in () if _TRIGGERS.isdisjoint(present) else _RELATIONS:
             if triggers & present and (found := pattern.search(sentence)):
                 value = _folded(found["value"])
                 if value and value not in _VAGUE:

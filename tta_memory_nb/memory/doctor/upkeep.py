@@ -91,11 +91,18 @@ def expiring_copies(examined: Examined) -> Iterator[Finding | None]:
     for record in examined.each():
         if record is None:
             yield None
-        elif record.folded:
-            groups.setdefault(record.folded, []).append(record)
+        elif record.entry.expires_at is not None and record.folded:
+            groups[record.folded] = []
+    if not groups:
+        return
+    for record in examined.each():
+        if record is None:
+            yield None
+        elif record.folded in groups:
+            groups[record.folded].append(record)
     for group in groups.values():
         expiring = [record for record in group if record.entry.expires_at is not None]
-        if not expiring or len(expiring) == len(group):
+        if len(expiring) == len(group):
             continue
         first = min(expiring, key=lambda record: (record.entry.expires_at, record.key))
         staying = [record for record in group if record.entry.expires_at is None]
