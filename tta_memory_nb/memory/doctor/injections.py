@@ -38,6 +38,11 @@ def _rule(what: str, words: str, *patterns: str) -> Rule:
     return Rule(what, frozenset(words.split()), re.compile(written, re.IGNORECASE))
 
 
+def _all_after(begins: str, *patterns: str) -> str:
+    """Returns one pattern for several with the same beginning, which is looked for once."""
+    return rf"\b{begins} (?:{'|'.join(patterns)})"
+
+
 # What people write between two words.
 _BETWEEN = r"(?:[\s,;:'\"()\[\]*_-]{1,4})"
 _PIECES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]| ")
@@ -98,21 +103,24 @@ RULES: tuple[Rule, ...] = (
         "guidance superseded revoked told taught instructed apply count anymore rules instructions ignore ignores ignored ignoring disregard disregarding forget forgetting override overrides overriding overwrite bypass bypassing discard dismiss "
         "neglect cancel nullify void reset supersede supersedes replace replaces abandon violate unlearn erase circumvent follow following obey obeying "
         "comply listen disable suspend lift drop delete skip aside attention",
-        rf"\b{_DROP} {_some(3)}{_EARLIER} {_some(4)}{_RULES}\b",
-        rf"\b{_DROP} (?:all |any |the |your |these |those |my |our )?(?:of )?(?:the |your |these |those |my )?(?:{_SAFETY} ){{1,3}}{_MEASURES}\b",
-        rf"\b{_DROP} (?:everything|anything|all|whatever)(?: (?:that|of))?(?: (?:the|what))? (?:above|before this|prior|previous|previously|you (?:were|have been|'ve been) (?:told|given|taught|instructed)|you know|you'?ve (?:learned|been told)|i (?:said|told you) (?:before|earlier)|(?:was )?said (?:before|above)|written above|that came before|preceding)",
-        rf"\b{_DROP} (?:your|the system'?s?|all|all of your|all the) (?:own |assigned |given |core |base |internal )?(?:{_RULES}|ethics|ethical guidelines|morals|safety|filters|identity|persona)\b",
+        _all_after(
+            _DROP,
+            rf"{_some(3)}{_EARLIER} {_some(4)}{_RULES}\b",
+            rf"(?:all |any |the |your |these |those |my |our )?(?:of )?(?:the |your |these |those |my )?(?:{_SAFETY} ){{1,3}}{_MEASURES}\b",
+            r"(?:everything|anything|all|whatever)(?: (?:that|of))?(?: (?:the|what))? (?:above|before this|prior|previous|previously|you (?:were|have been|'ve been) (?:told|given|taught|instructed)|you know|you'?ve (?:learned|been told)|i (?:said|told you) (?:before|earlier)|(?:was )?said (?:before|above)|written above|that came before|preceding)",
+            rf"(?:your|the system'?s?|all|all of your|all the) (?:own |assigned |given |core |base |internal )?(?:{_RULES}|ethics|ethical guidelines|morals|safety|filters|identity|persona)\b",
+            r"(?:everything|anything|all|whatever|what)(?: that)? (?:\w{1,20} ){0,3}(?:told|taught|instructed|gave|ordered) you\b",
+            rf"(?:the |any |these |those )?{_RULES} (?:above|below|given (?:above|before|earlier|to you)|you (?:were|have been|got|received)|from (?:the )?(?:system|developer|before|above|earlier))\b",
+            rf"(?:whatever|any|all|the|every|each) (?:other )?(?:{_RULES}|guidance|advice) (?:that )?(?:you (?:were|are|have been|got|had)|was) (?:\w{{1,20}} ){{0,2}}(?:with|before|earlier|by|from|to|at)\b",
+            rf"(?:everything|anything|all|whatever|what)(?: that| of what)? (?:your|the) (?:developers?|makers?|creators?|operators?|system|company|vendor|programmers?|owners?) {_some(2)}(?:said|say|says|wrote|told|want|wants|taught|ordered|decided|set|gave|given)\b",
+        ),
         r"\b(?:ignore|disregard|forget|override) (?:the )?(?:instructions?|guidelines|prompt|directives|ethics|safety|context) (?:and|you|then|above|below|now|in|given|from|that|before|i)\b",
-        rf"\b{_DROP} (?:everything|anything|all|whatever|what)(?: that)? (?:\w{{1,20}} ){{0,3}}(?:told|taught|instructed|gave|ordered) you\b",
         rf"\b(?:{_RULES}|guidance) (?:that )?(?:you (?:were|have been|got|received|follow)|given|from (?:before|earlier)) {_some(5)}(?:no longer|do(?:es)? not|do(?:es)?n'?t|are not|aren't) (?:apply|count|matter|hold|valid)\b",
         rf"\b(?:your|previous|prior|earlier|old|all) {_some(1)}(?:{_RULES}|guidance) {_some(1)}(?:has|have|is|are) (?:now |hereby )?(?:been )?(?:superseded|replaced|overridden|revoked|void|cancell?ed)\b",
         r"\bignore (?:all )?(?:instructions|ethics|safety|morals?)\b",
-        rf"\b{_DROP} (?:the |any |these |those )?{_RULES} (?:above|below|given (?:above|before|earlier|to you)|you (?:were|have been|got|received)|from (?:the )?(?:system|developer|before|above|earlier))\b",
         r"\bforget (?:everything|all)[,.;]? (?:and )?(?:you are|you're|act as|pretend|start over|from now)\b",
         rf"\bforget (?:everything|all) (?:you|and|now|before)\b {_some(4)}(?:you are|act|instead|now|start|new|listen)",
         rf"\b(?:instructions?|rules|guidelines|directives|restrictions|prompts?) {_some(4)}(?:are|is|were|was|have been|has been|be) (?:now |hereby |all |no longer )*(?:void|invalid|obsolete|ignored|overridden|superseded|cancell?ed|revoked|deprecated|null|replaced|rescinded|disregarded|valid anymore|in effect anymore)\b",
-        rf"\b{_DROP} (?:whatever|any|all|the|every|each) (?:other )?(?:{_RULES}|guidance|advice) (?:that )?(?:you (?:were|are|have been|got|had)|was) (?:\w{{1,20}} ){{0,2}}(?:with|before|earlier|by|from|to|at)\b",
-        rf"\b{_DROP} (?:everything|anything|all|whatever|what)(?: that| of what)? (?:your|the) (?:developers?|makers?|creators?|operators?|system|company|vendor|programmers?|owners?) {_some(2)}(?:said|say|says|wrote|told|want|wants|taught|ordered|decided|set|gave|given)\b",
         rf"\b(?:nothing|none of what|no word of what|not a word of what) (?:that )?(?:the |your )?(?:system|developers?|operator|creators?|vendor|company) {_some(4)}(?:counts?|matters?|applies|apply|holds?|is valid|is binding)\b",
         r"\b(?:obey|follow|listen to|answer to|report to|take (?:your )?(?:orders|commands|instructions) from|serve) (?:only me|me (?:alone|only|and (?:nobody|no one) else)|nobody (?:but|except) me|no one (?:but|except) me)\b|\btake (?:your |all )?(?:orders|commands|instructions) (?:only )?from me\b",
         rf"\b(?:act|respond|answer|behave|reply|speak|go on|continue) as (?:if|though) {_some(3)}(?:{_RULES}|filters?|safety|ethics) {_some(3)}(?:never|not|no longer|did|were|was|had|does|do)\b",

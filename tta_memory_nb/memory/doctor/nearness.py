@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain
 from math import log2
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -46,6 +46,9 @@ _SPELLING, _ALIKE, _LEAST_LETTERS = 80.0, 0.9, 4
 _MOST_ALIKE, _MOST_ALONE = 0.3, 16
 _ERROR = 0.08  # two standard deviations of an estimate from 128 hashes
 _PAIRS = 16_384
+_MIXERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
+"""Odd factors that mix the numbers of a band into one."""
+
 _TRIGRAM, _BIGRAM = 1.0, 10.0
 _PAUSE = 256
 
@@ -73,14 +76,14 @@ class _Text(msgspec.Struct, eq=False, gc=False):
         words: its words, in order.
         users: numbers of the users who say it.
         bits: what its distinct words carry together.
-        distinct: its distinct words, once they are needed.
+        distinct: its distinct words, in any order.
         ordered: its words in alphabetical order, as one text, once it is needed.
     """
 
     words: tuple[str, ...]
     users: frozenset[int]
     bits: float = 0.0
-    distinct: frozenset[str] = frozenset()
+    distinct: tuple[str, ...] = ()
     ordered: str = ""
 
 
@@ -151,7 +154,9 @@ def _grouped(pairs: Iterable[Near]) -> list[tuple[list[int], Near]]:
 def near_texts(texts: Sequence[_Text], least: float) -> Iterator[Near | None]:
     """Yields pairs of texts that say nearly the same, and None now and then."""
     total = max(len(texts), _LEAST_TEXTS)
-    counts = Counter(word for text in texts for word in set(text.words))
+    for text in texts:
+        text.distinct = tuple(set(text.words))
+    counts = Counter(chain.from_iterable([text.distinct for text in texts]))
     bits = {
         word: min(log2(total / count), _BITS_OF_COMMON) if word in ENGLISH else log2(total / count)
         for word, count in counts.items()
@@ -160,9 +165,8 @@ def near_texts(texts: Sequence[_Text], least: float) -> Iterator[Near | None]:
     least_bits = 2 * log2(total) + _SPARE_BITS
     chosen: list[int] = []
     for number, text in enumerate(texts):
-        text.bits = sum([bits[word] for word in set(text.words)])
+        text.bits = sum(map(bits.__getitem__, text.distinct))
         if text.bits >= least_bits * 0.6 and len(text.words) >= 4 and _has_words(text.words):
-            text.distinct = frozenset(text.words)
             chosen.append(number)
     likely: list[tuple[int, int]] = []
     for batch in _candidates([texts[number] for number in chosen], bits, least):
@@ -194,23 +198,22 @@ def _candidates(
 
     minhash = needed("rensa", "near-duplicates").RMinHash
     sketches = np.empty((len(texts), _HASHES), np.uint32)
+    copies = {
+        word: [f"{word} {copy}" for copy in range(max(1, round(each / _BITS_A_COPY)))]
+        for word, each in bits.items()
+    }
     for number, text in enumerate(texts):
         if number % _PAUSE == 0:
             yield None
         sketch = minhash(_HASHES, 1)
-        sketch.update(
-            [
-                f"{word} {copy}"
-                for word in text.distinct
-                for copy in range(max(1, round(bits[word] / _BITS_A_COPY)))
-            ]
-        )
+        sketch.update(list(chain.from_iterable(map(copies.__getitem__, text.distinct))))
         sketches[number] = sketch.digest()
     codes = []
+    mixers = np.array(_MIXERS, np.uint64)
     for first in range(0, _HASHES, _ROWS):
-        band = np.ascontiguousarray(sketches[:, first : first + _ROWS])
-        keys = band.view(f"V{4 * _ROWS}").ravel()
-        order = np.argsort(keys, kind="stable")
+        # Numbers are sorted faster than bytes. Bands that differ have the same number only by a rare chance, and are compared below.
+        keys = sketches[:, first : first + _ROWS].astype(np.uint64) @ mixers
+        order = np.argsort(keys)
         yield None
         same = np.flatnonzero(keys[order][1:] == keys[order][:-1])
         codes.append(_pairs_of_runs(same, order, len(texts)))
@@ -266,8 +269,8 @@ def _compared(
     least: float,
 ) -> Near | None:
     """Returns how near two texts are, or None if they are not near enough."""
-    a, b = text.distinct, second.distinct
-    shared = sum([bits[word] for word in a & b])
+    a, b = {*text.distinct}, {*second.distinct}
+    shared = sum(map(bits.__getitem__, a & b))
     # Most candidates are far from near. Words that are spelt alike make up for so much at most.
     if shared < (least - _MOST_ALIKE) * (text.bits + second.bits - shared):
         return None
@@ -321,15 +324,21 @@ def _unlikely(
     """Yields those pairs that share more than chance and common phrases explain, and None now and then."""
     wanted = {number for pair in pairs for number in (pair.one, pair.other)}
     users: dict[tuple[str, ...], set[int]] = {
-        gram: set() for number in wanted for gram in _grams(texts[number].words)
+        gram: set()
+        for number in wanted
+        for three in _threes(texts[number].words)
+        for gram in (three, three[1:])
     }
     for number, text in enumerate(texts):
         if number % _PAUSE == 0:
             yield None
-        for gram in _grams(text.words):
-            said = users.get(gram)
-            if said is not None:
+        for first, middle, word in _threes(text.words):
+            said = users.get((middle, word))
+            if said is not None:  # without these two there are no such three
                 said |= text.users
+                said = users.get((first, middle, word))
+                if said is not None:
+                    said |= text.users
     for number, pair in enumerate(pairs):
         if number % _PAUSE == 0:
             yield None
@@ -351,10 +360,10 @@ def _unlikely(
 _START = ""
 
 
-def _grams(words: Sequence[str]) -> set[tuple[str, ...]]:
-    """Returns the sequences of two and of three words of a text, with two places before its first word."""
+def _threes(words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Yields each word of a text behind the two before it; there are two places before its first word."""
     padded = [_START, _START, *words]
-    return {*pairwise(padded), *zip(padded, padded[1:], padded[2:], strict=False)}
+    return zip(padded, padded[1:], words, strict=False)
 
 
 def _surprise(
@@ -370,8 +379,7 @@ def _surprise(
         return len(users.get(gram, own) - own)
 
     seen: set[str] = set()
-    padded = [_START, _START, *words]
-    for first, second, word in zip(padded, padded[1:], padded[2:], strict=False):
+    for first, second, word in _threes(words):
         if word in seen:
             continue
         seen.add(word)
