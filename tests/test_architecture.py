@@ -86,6 +86,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "entry",
         "evaluation.saved",
         "memory.tracing.operation",
+        *(f"memory.doctor.{name}" for name in ("examined", "nearness", "contradictions")),
         "search.request",
         "search.options",
         "stores.records",
