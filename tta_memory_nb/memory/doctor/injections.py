@@ -338,15 +338,15 @@ def injections_in(text: str) -> list[Spot]:
     """Returns the places in a text that instruct the agent, in order; also those in a disguise."""
     if len(text) < _SHORTEST or (" " not in text and len(text) < _SHORTEST_WORD and text.isascii()):
         return []
-    found: list[Spot] = []
+    found: dict[str, Spot] = {}
     for reading in readings(text, DISGUISED, WRITTEN):
         for what, (start, end) in _instructions(reading.text):
-            said = f"{what}, in {reading.disguise}" if reading.disguise else what
-            found.append(Spot(said, reading.original(start, end)))
+            if what not in found:
+                said = f"{what}, in {reading.disguise}" if reading.disguise else what
+                found[what] = Spot(said, reading.original(start, end))
         if found and not reading.disguise:
             break  # what is said openly need not be decoded
-    unique = {spot.what: spot for spot in reversed(found)}
-    return sorted(unique.values(), key=lambda spot: spot.span)
+    return sorted(found.values(), key=lambda spot: spot.span)
 
 
 def _instructions(text: str) -> Iterable[tuple[str, tuple[int, int]]]:
