@@ -6,6 +6,7 @@ import random
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 from backends import BACKENDS, DEEP, RANKED_HERE, Clock, examples, marks_of
 from embedding import Toy
@@ -15,7 +16,11 @@ from ranked_oracle import ranked
 from search_oracle import check
 
 from tta_memory_nb import MemoryPrimitive, SearchWeights
+from tta_memory_nb.entry import new_entry
 from tta_memory_nb.search.ranked import best
+from tta_memory_nb.search.ranked.lists import Lists
+from tta_memory_nb.search.ranked.views import FARTHEST, sorted_view
+from tta_memory_nb.search.ranked.words import Words
 
 EXAMPLES = 100
 SUBJECTS = (
@@ -246,3 +251,36 @@ def test_rankings_hold_while_other_threads_write(threads_take_turns_often):
         wanted = ranked(memory.entries(), query)
         found = [(hit.entry.key, round(hit.score, 9)) for hit in memory.hits(query, mode="ranked")]
         assert found == [(key, round(score, 9)) for key, score in wanted]
+
+
+def test_a_view_that_is_changed_is_the_one_that_is_made_anew():
+    chance = random.Random(5)
+    lists, alive = Lists(Words()), list[int]()
+    entries = iter(range(10_000))
+
+    def added() -> int:
+        number = next(entries)
+        words = " ".join(chance.choices(SUBJECTS, k=chance.randrange(9)))
+        key = f"{chance.choice(['a', 'b', 'c'])}:{chance.randrange(4)}:{number}"
+        entry = new_entry(chance.choice([key, f"alone{number}"]), {"text": words}, 1.0, None)
+        entry._write_seq = number
+        entry.created_at = chance.choice([1.0, 2.0, 3.0])
+        return lists.add(entry)
+
+    view = sorted_view(lists, np.empty(0, np.int32))
+    for _ in range(300):
+        new = [added() for _ in range(chance.choice([0, 1, 1, 2, 5]))]
+        gone = chance.sample(alive, min(len(alive), chance.choice([0, 1, 1, 3])))
+        if chance.random() < 0.7:
+            assert len(view.session_lengths) == len(set(view.sessions.tolist()))
+        view = view.changed(new, gone)
+        alive = [slot for slot in [*alive, *new] if slot not in gone]
+        other = sorted_view(lists, np.array(alive, np.int32))
+        for name in ("slots", "places", "numbers", "lengths", "sessions", "session_lengths"):
+            assert getattr(view, name).tolist() == getattr(other, name).tolist(), name
+        assert [each.tolist() for each in view.reach] == [each.tolist() for each in other.reach]
+        assert view.mean_length == other.mean_length
+        zeros = view.take_zeros()
+        assert not zeros.any()
+        assert len(zeros) == len(view) + 2 * FARTHEST
+        view.give_zeros(zeros)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,6 @@ class View:
     Args:
         lists: what is known of all records.
         slots: the slots of the records, in that order.
-        reach: how much of a record reaches others; None to work it out.
 
     Attributes:
         slots: the slots, by place.
@@ -47,7 +47,7 @@ class View:
             words lie between. Behind the last place there is room for those that have no such record.
     """
 
-    def __init__(self, lists: Lists, slots: Ints, reach: Sequence[Floats] | None = None) -> None:
+    def __init__(self, lists: Lists, slots: Ints) -> None:
         self._lists = lists
         self._zeros: list[Floats] = []
         self.keys = lists.keys
@@ -56,15 +56,19 @@ class View:
         self.places[slots] = np.arange(len(slots), dtype=np.int32)
         self.numbers = lists.integers("sessions", slots)
         self.lengths = lists.integers("lengths", slots)
-        borders = np.empty(len(slots), np.bool_)
-        borders[:1] = False
-        np.not_equal(self.numbers[1:], self.numbers[:-1], out=borders[1:])
-        self.sessions: Ints = np.cumsum(borders, dtype=np.int32)
-        if reach is None:
-            self.reach = [np.zeros(len(slots) + FARTHEST) for _ in range(FARTHEST)]
-            self._measure(0, len(slots))
-        else:
-            self.reach = list(reach)
+        self.sessions = np.zeros(len(slots), np.int32)
+        self._number_sessions(0)
+        self.reach = [np.zeros(len(slots) + FARTHEST) for _ in range(FARTHEST)]
+        self._measure(0, len(slots))
+
+    def _number_sessions(self, first: int) -> None:
+        """Numbers the sessions of the places from one on; those before have their numbers."""
+        if not first:
+            self.sessions[:1] = 0
+            first = 1
+        borders = self.numbers[first:] != self.numbers[first - 1 : -1]
+        np.cumsum(borders, out=self.sessions[first:])
+        self.sessions[first:] += self.sessions[first - 1 : first]
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -72,14 +76,26 @@ class View:
     @cached_property
     def mean_length(self) -> float:
         """Mean number of words of a record, at least 1."""
-        return max(1.0, float(self.lengths.mean())) if len(self) else 1.0
+        return max(1.0, self._words / len(self)) if len(self) else 1.0
+
+    @cached_property
+    def _words(self) -> int:
+        """Number of words of all records."""
+        return int(self.lengths.sum(dtype=np.int64))
 
     @cached_property
     def session_lengths(self) -> Floats:
         """Number of words of each session."""
+        return self._session_lengths_from(0)
+
+    def _session_lengths_from(self, session: int) -> Floats:
+        """Returns the number of words of each session from one on."""
         # The records of a session are side by side.
-        begins = np.flatnonzero(np.diff(self.sessions, prepend=-1))
-        return np.add.reduceat(self.lengths, begins, dtype=np.float64) if len(self) else np.zeros(0)
+        first = int(np.searchsorted(self.sessions, np.int32(session)))
+        if first == len(self):
+            return np.zeros(0)
+        begins = np.flatnonzero(np.diff(self.sessions[first:], prepend=np.int32(-1)) != 0)
+        return np.add.reduceat(self.lengths[first:], begins, dtype=np.float64)
 
     def _measure(self, first: int, end: int) -> None:
         """Works out the reach of the places from one to another."""
@@ -112,16 +128,11 @@ class View:
         if len(new) + len(left) > _FEW:
             slots = np.delete(self.slots, left)
             return sorted_view(lists, np.concatenate((slots, np.array(new, np.int32))))
-        slots, numbers, reach = self.slots, self.numbers, self.reach
-        if left:
-            slots, numbers = np.delete(slots, left), np.delete(numbers, left)
-            reach = [np.delete(each, left) for each in reach]
+        slots = without(self.slots, left)
+        numbers = without(self.numbers, left)
         ordered = sorted(new, key=lambda slot: (lists.sessions[slot], *lists.order(slot)))
         at = [_place_of(lists, slot, slots, numbers) for slot in ordered]
-        if at:
-            slots = np.insert(slots, at, np.array(ordered, np.int32))
-            reach = [np.insert(each, at, 0) for each in reach]
-        view = View(lists, slots, reach)
+        view = self._spliced(left, at, np.array(ordered, np.int32))
         for number, place in enumerate(at):
             view._measure(max(0, place + number - FARTHEST), place + number + 1)
         for number, place in enumerate(left):
@@ -131,19 +142,58 @@ class View:
             view._measure(max(0, moved - FARTHEST), min(len(view), moved + 1))
         return view
 
+    def _spliced(self, left: Sequence[int], at: Sequence[int], slots: Ints) -> View:
+        """Returns a view without some places, and with some slots put in; its reach is not worked out anew.
+
+        Whatever lies before the first change is copied, and the rest is moved.
+
+        Args:
+            left: the places that are left out, in rising order.
+            at: the places before which slots are put in, once those are left out, in rising order.
+            slots: as many slots.
+        """
+        lists, view = self._lists, View.__new__(View)
+        view._lists, view.keys = lists, lists.keys
+        view._zeros, self._zeros = self._zeros, []
+
+        def spliced(array: Any, values: Any) -> Any:
+            return put_in(without(array, left), at, values)
+
+        sessions, lengths = lists.integers("sessions", slots), lists.integers("lengths", slots)
+        view.slots = spliced(self.slots, slots)
+        view.numbers = spliced(self.numbers, sessions)
+        view.lengths = spliced(self.lengths, lengths)
+        view.reach = [spliced(each, np.zeros(len(slots))) for each in self.reach]
+        view._words = self._words + int(lengths.sum()) - int(self.lengths[left].sum())
+        first = min([*left[:1], *at[:1]], default=len(self))
+        more = np.full(len(lists) - len(self.places), -1, np.int32)
+        view.places = np.concatenate((self.places, more))
+        view.places[self.slots[left]] = -1
+        view.places[view.slots[first:]] = np.arange(first, len(view), dtype=np.int32)
+        view.sessions = np.empty(len(view), np.int32)
+        view.sessions[:first] = self.sessions[:first]
+        view._number_sessions(first)
+        if "session_lengths" in self.__dict__:
+            session = int(view.sessions[first - 1]) if first else 0
+            kept = self.session_lengths[:session]
+            view.session_lengths = np.concatenate((kept, view._session_lengths_from(session)))
+        return view
+
     def take_zeros(self) -> Floats:
         """Returns an array of zeros with room for `FARTHEST` more places at each end.
 
         A search that gives it back as it was spares the next one from making it.
         """
-        try:
-            return self._zeros.pop()
-        except IndexError:
-            return np.zeros(len(self) + 2 * FARTHEST)
+        size = len(self) + 2 * FARTHEST
+        zeros = self._zeros.pop() if self._zeros else np.zeros(0)
+        if len(zeros) < size:  # it may be that of the view before this one
+            zeros = np.zeros(size + size // 8)
+        return zeros[:size]
 
     def give_zeros(self, zeros: Floats) -> None:
-        """Takes back an array that is all zeros again."""
-        self._zeros[:] = [zeros]
+        """Takes back an array of `take_zeros` that is all zeros again."""
+        assert zeros.base is not None
+        self._zeros[:] = [zeros.base]
 
     def column(self, name: Column, places: NDArray[np.integer[Any]]) -> Floats:
         """Returns a column of numbers of `Lists` for some places."""
@@ -164,8 +214,27 @@ def sorted_view(lists: Lists, slots: Ints) -> View:
 def _place_of(lists: Lists, slot: int, slots: Ints, numbers: Ints) -> int:
     """Returns the place at which a slot has to be put into others."""
     session, order = lists.sessions[slot], lists.order(slot)
-    first = int(np.searchsorted(numbers, session, "left"))
-    last = int(np.searchsorted(numbers, session, "right"))
+    # A number of the same type: of another one, the whole array would be converted.
+    first = int(np.searchsorted(numbers, np.int32(session), "left"))
+    last = int(np.searchsorted(numbers, np.int32(session), "right"))
     if last == first or lists.order(int(slots[last - 1])) <= order:
         return last
     return bisect_right(slots, order, first, last, key=lists.order)
+
+
+def without(array: Any, places: Sequence[int]) -> Any:
+    """Returns an array without a few places, given in rising order; quicker than `np.delete`."""
+    if not places:
+        return array
+    borders = zip((-1, *places), (*places, len(array)), strict=True)
+    return np.concatenate([array[before + 1 : place] for before, place in borders])
+
+
+def put_in(array: Any, places: Sequence[int], values: Any) -> Any:
+    """Returns an array with a few values put in before places, given in rising order; quicker than `np.insert`."""
+    if not places:
+        return array
+    parts = []
+    for number, (start, place) in enumerate(pairwise((0, *places))):
+        parts += [array[start:place], values[number : number + 1]]
+    return np.concatenate([*parts, array[places[-1] :]])
