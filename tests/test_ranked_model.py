@@ -18,7 +18,7 @@ from search_oracle import check
 from tta_memory_nb import MemoryPrimitive, SearchWeights
 from tta_memory_nb.entry import new_entry
 from tta_memory_nb.search.ranked import best
-from tta_memory_nb.search.ranked.lists import Lists
+from tta_memory_nb.search.ranked.lists import Lists, _note, _pack, read_postings
 from tta_memory_nb.search.ranked.views import FARTHEST, sorted_view
 from tta_memory_nb.search.ranked.words import Words
 
@@ -284,3 +284,22 @@ def test_a_view_that_is_changed_is_the_one_that_is_made_anew():
         assert not zeros.any()
         assert len(zeros) == len(view) + 2 * FARTHEST
         view.give_zeros(zeros)
+
+
+def test_postings_of_more_than_16_million_records_are_wider():
+    postings: dict[str, Any] = {}
+    last = 1 << 24
+    assert [_note(postings, "rain", slot, 255) for slot in (3, last - 1, last, last + 9)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    slots, counts = read_postings(postings["rain"])
+    assert slots.tolist() == [3, last - 1, last, last + 9]
+    assert counts.tolist() == [255] * 4
+    for number in (2, 4):
+        packed = _pack(slots[:number], counts[:number])
+        assert packed.itemsize == (4 if number == 2 else 8)
+        assert read_postings(packed)[0].tolist() == slots[:number].tolist()
+    assert read_postings(_pack(slots[:0], counts[:0]))[0].tolist() == []

@@ -34,23 +34,40 @@ MOST_FIELDS = 10_000
 """So many names of fields are known at most."""
 
 
-class Postings:
-    """The records that have one term.
+Postings: TypeAlias = "array[int]"
+"""The records that have one term: by rising slot, 256 times the slot plus how often it has the term, at most 255 times."""
 
-    Attributes:
-        slots: in rising order.
-        counts: how often each has the term, at most 255.
+
+def read_postings(postings: Postings) -> tuple[Ints, NDArray[np.uint8]]:
+    """Returns slots, and how often each has the term.
+
+    These are copies, since an array that a view exports cannot grow.
     """
+    packed = np.array(postings)
+    return (packed >> 8).astype(np.int32), packed.astype(np.uint8)
 
-    __slots__ = ("counts", "slots")
 
-    def __init__(self) -> None:
-        self.slots = array("i")
-        self.counts = array("B")
+def _pack(slots: Ints, counts: NDArray[np.uint8]) -> Postings:
+    packed = slots.astype(np.uint64) << 8 | counts
+    is_wide = len(packed) > 0 and int(packed[-1]) >= 1 << 32
+    postings = array("Q" if is_wide else "I")
+    postings.frombytes(packed.astype(postings.typecode).tobytes())
+    return postings
 
-    def read(self) -> tuple[Ints, NDArray[np.uint8]]:
-        """Returns copies of slots and counts, since an array that a view exports cannot grow."""
-        return np.array(self.slots, dtype=np.int32), np.array(self.counts, dtype=np.uint8)
+
+def _note(lists: dict[str, Postings], term: str, slot: int, count: int) -> bool:
+    """Adds a record to those that have a term; returns whether it is the first."""
+    packed = slot << 8 | count
+    postings = lists.get(term)
+    if postings is None:
+        # One array of four bytes a record, since most terms are rare.
+        lists[term] = array("I" if packed < 1 << 32 else "Q", (packed,))
+        return True
+    try:
+        postings.append(packed)
+    except OverflowError:  # more than 16 million records
+        lists[term] = array("Q", (*postings, packed))
+    return False
 
 
 class Lists:
@@ -117,21 +134,12 @@ class Lists:
         self.days.append(parts.day)
         self.temporal.append(parts.temporal)
         self.sessions.append(self._session(*parts.owner))
-        terms = self.terms
         for term, count in parts.counts.items():
-            postings = terms.get(term)
-            if postings is None:
-                postings = terms[term] = Postings()
-            postings.slots.append(slot)
-            postings.counts.append(min(_MOST_COUNTED, count))
+            _note(self.terms, term, slot, min(_MOST_COUNTED, count))
         for person in parts.people:
-            postings = self.people.get(person)
-            if postings is None:
-                postings = self.people[person] = Postings()
-                for part in person.split() if " " in person else ():
+            if _note(self.people, person, slot, 1) and " " in person:
+                for part in person.split():
                     self._names_with.setdefault(part, []).append(person)
-            postings.slots.append(slot)
-            postings.counts.append(1)
         self.slot_of[entry.key] = slot
         return slot
 
@@ -179,15 +187,13 @@ class Lists:
         moved[alive] = np.arange(len(alive), dtype=np.int32)
         for lists in (self.terms, self.people):
             for term in list(lists):
-                slots, counts = lists[term].read()
+                slots, counts = read_postings(lists[term])
                 places = moved[slots]
                 kept = places >= 0
                 if not kept.any():
                     del lists[term]
                     continue
-                postings = lists[term] = Postings()
-                postings.slots.frombytes(places[kept].tobytes())
-                postings.counts.frombytes(counts[kept].tobytes())
+                lists[term] = _pack(places[kept], counts[kept])
         keys = self.keys
         self.keys = [keys[slot] for slot in alive]
         self.slot_of = {key: slot for slot, key in enumerate(self.keys)}

@@ -16,7 +16,7 @@ import numpy as np
 from ..options import SearchWeights
 from ..request import Signal
 from .dates import nearness
-from .lists import Floats, Ints, Lists
+from .lists import Floats, Ints, Lists, read_postings
 from .question import Question, Term
 from .views import FARTHEST, View
 
@@ -72,7 +72,7 @@ class Statistics:
             if postings is None:
                 found = np.empty(0, np.int32), np.empty(0, np.uint8)
             else:
-                slots, counts = postings.read()
+                slots, counts = read_postings(postings)
                 places = self.view.places[slots]
                 passing = places >= 0
                 found = (places, counts) if passing.all() else (places[passing], counts[passing])
@@ -87,7 +87,7 @@ class Statistics:
             if postings is None:
                 found = np.empty(0, np.int32)
             else:
-                places = self.view.places[postings.read()[0]]
+                places = self.view.places[read_postings(postings)[0]]
                 found = places[places >= 0]
             self._people[name] = found
         return found

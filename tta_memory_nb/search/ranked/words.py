@@ -14,11 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from unicodedata import category, normalize
 
 from ...errors import InvalidArgument
 from .stop_words import ENGLISH
+
+T = TypeVar("T")
 
 # Scripts that put no space between words, and Hangul, whose words have many endings.
 _UNSPACED = (
@@ -111,8 +113,9 @@ class Words:
         # Words and their terms. A memory has few different ones.
         self._terms: dict[str, tuple[str, ...]] = {}
         self._forms: dict[str, str] = {}
-        # What a chunk of a text adds: how many words, and which terms.
-        self._chunk_terms: dict[str, tuple[int, tuple[str, ...]]] = {}
+        # The terms that a chunk of a text adds: of those that are one word each, and of others with their number of words.
+        self._of_one_word: dict[str, tuple[str, ...]] = {}
+        self._of_more_words: dict[str, tuple[int, tuple[str, ...]]] = {}
 
     def of(self, text: str) -> list[Word]:
         """Returns the words of a text in their order; an identifier before its parts."""
@@ -144,27 +147,39 @@ class Words:
     def count(self, text: str, counts: dict[str, int]) -> int:
         """Adds the terms of a text to counts, and returns how many words it has."""
         words = 0
-        known, get = self._chunk_terms, counts.get
+        known, get = self._of_one_word, counts.get
         for chunk in self._chunks(text):
             # Nearly all chunks were seen before.
-            found = known.get(chunk)
-            if found is None:
-                found = self._count_chunk(chunk)
-            words += found[0]
-            for term in found[1]:
+            terms = known.get(chunk)
+            if terms is None:
+                number, terms = self._of_more_words.get(chunk) or self._count_chunk(chunk)
+                words += number
+            else:
+                words += 1
+            for term in terms:
                 counts[term] = get(term, 0) + 1
         return words
 
     def _count_chunk(self, chunk: str) -> tuple[int, tuple[str, ...]]:
         """Returns how many words a chunk has, and their terms."""
         found = self.of(chunk)
+        is_word = chunk.replace("'", "").isalpha()  # other chunks are seldom seen again
+        is_kept = is_word and len(chunk) <= _LONGEST_KNOWN and not _RUN.match(chunk)
+        if len(found) == 1 and not found[0].whole:
+            if is_kept:
+                self._keep(self._of_one_word, chunk, found[0].terms)
+            return 1, found[0].terms
         terms = tuple(term for word in found for term in word.terms)
         counted = sum(not word.whole for word in found), terms
-        if len(chunk) <= _LONGEST_KNOWN and chunk.isalpha() and not _RUN.match(chunk):
-            if len(self._chunk_terms) > _MOST_CACHED:
-                self._chunk_terms.clear()
-            self._chunk_terms[chunk] = counted
+        if is_kept:
+            self._keep(self._of_more_words, chunk, counted)
         return counted
+
+    @staticmethod
+    def _keep(known: dict[str, T], chunk: str, found: T) -> None:
+        if len(known) > _MOST_CACHED:
+            known.clear()
+        known[chunk] = found
 
     def terms(self, word: str) -> tuple[str, ...]:
         """Returns the terms of one word in small letters without accents."""
