@@ -88,7 +88,7 @@ def test_a_trace_notes_what_every_backend_has_answered_and_changes_no_answer(mak
         ("records", 1, 0),
         ("append", 2, 0),
         ("history", 1, 0),
-        ("apply", 1, 0),
+        ("apply", 2, 0),
         ("delete", 1, 0),
         ("remove", 1, 0),
         ("undo", 1, 0),
@@ -450,3 +450,12 @@ def test_the_command_begins_shows_and_ends_a_trace(memory):
     nb.memory.sync.get("d")
     assert nb.trace is not None
     assert len(nb.trace) == 2
+
+
+def test_what_carries_decisions_out_counts_as_a_write(memory):
+    sync = memory.sync
+    sync.add_many({"a": {"n": 1}, "b": {"n": 1}})
+    with memory.trace() as traced:
+        sync.carry_out(sync.resolve([("a", "b")], "merge"))
+    kinds = {each.verb: (each.kind, each.records) for each in traced.operations}
+    assert kinds == {"resolve": ("read", 0), "carry_out": ("write", 2)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,12 +118,21 @@ def test_all_cases_are_decided_carried_out_and_undone_by_keyboard_alone(here: No
     page.mouse.move(0, 0)
 
 
-def test_a_conflict_is_shown_and_hostile_texts_stay_texts_in_the_dark(here: NotebookPage):
-    page, keyboard = here.page, here.page.keyboard
-    pair = here.widget.locator(".tta-pair")
+@pytest.fixture
+def in_the_dark(here: NotebookPage) -> Iterator[NotebookPage]:
+    """The same in the dark theme, in a window of 900 pixels."""
+    page = here.page
     choose(page, "Settings", "Theme", "JupyterLab Dark")
     expect(page.locator("body[data-jp-theme-light='false']")).to_be_attached()
     page.set_viewport_size({"width": 900, "height": HEIGHT})
+    yield here
+    choose(page, "Settings", "Theme", "JupyterLab Light")
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+
+
+def test_a_conflict_is_shown_and_hostile_texts_stay_texts_in_the_dark(in_the_dark: NotebookPage):
+    here, keyboard = in_the_dark, in_the_dark.page.keyboard
+    pair = here.widget.locator(".tta-pair")
     expect(pair).to_contain_text("<img src=x onerror=alert(1)> ⟨RLO⟩ says the page")
     expect(pair.locator("img")).to_have_count(0)
     check_accessible(here.page)
@@ -136,8 +145,6 @@ def test_a_conflict_is_shown_and_hostile_texts_stay_texts_in_the_dark(here: Note
     pair.focus()
     keyboard.press("k")
     expect(pair.get_by_role("alert")).to_contain_text("have changed since you looked")
-    choose(page, "Settings", "Theme", "JupyterLab Light")
-    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
 def test_a_finding_leads_to_its_pairs(here: NotebookPage):

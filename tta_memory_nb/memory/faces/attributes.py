@@ -97,7 +97,7 @@ class Attributes(NotCopied):
 
     @property
     def tombstone_policy(self) -> TombstonePolicy:
-        """What becomes of a record that says what was deleted for good: ``"refuse"``, or ``"quarantine"``; may be set."""
+        """What becomes of a record that says what was deleted for good, ``"refuse"`` or ``"quarantine"``; it can be set."""
         return self._verbs.guard.policy
 
     @tombstone_policy.setter

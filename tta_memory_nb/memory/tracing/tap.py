@@ -159,5 +159,8 @@ def _written(entries: Sequence[Entry]) -> None:
 
 def _deleted(change: Change) -> None:
     operation = CURRENT.get()
-    if operation is not None and operation.kind == "delete":
-        operation.entries = [*operation.entries, *change.removed]
+    if operation is not None and operation.kind in ("write", "delete"):
+        written = {entry.key for entry in change.written}
+        gone = [entry for entry in change.removed if entry.key not in written]
+        if gone:
+            operation.entries = [*operation.entries, *gone]

@@ -68,7 +68,8 @@ def resolve(
             raise InvalidArgument(
                 "--yes: say what stays, with --keep newest, oldest, longest, both or merge"
             )
-        return Reply(f"{resolution.about}; add --keep to decide", resolution.table)
+        pairs = "" if keys else ", or decide pair by pair with %memory explore --resolve"
+        return Reply(f"{resolution.about}; add --keep to decide{pairs}", resolution.table)
     if not yes:
         return Reply(
             f"{resolution.about}; nothing is changed yet: add --yes to do it", resolution.table

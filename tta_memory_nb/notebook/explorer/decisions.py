@@ -91,8 +91,8 @@ def choice_by(rule: Rule, case: Case) -> Choice:
 
 
 _BY_RULE: Mapping[str, Choice] = {
-    "newest": Choice("keep", NEWEST),
-    "oldest": Choice("keep", OLDEST),
+    **dict.fromkeys(("newest", "new"), Choice("keep", NEWEST)),
+    **dict.fromkeys(("oldest", "old"), Choice("keep", OLDEST)),
     "merge": Choice("merge"),
     "both": Choice("both"),
 }

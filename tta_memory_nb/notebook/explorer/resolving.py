@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias, cast, get_args
 
 from ...errors import Conflict, InvalidArgument, brief
-from ...memory.resolving.case import Rule
+from ...memory.resolving.case import RULES, Rule
 from ...memory.resolving.resolution import Resolved
 from ...table import unportable
 from .decisions import NEWEST, OLDEST, Choice, Decisions
@@ -104,7 +104,7 @@ def _edit(decisions: Decisions, content: dict[str, Any]) -> Decisions:
 def _rest(decisions: Decisions, content: dict[str, Any]) -> Decisions:
     rule = content.get("rule")
     if rule is not None and rule not in get_args(Rule):
-        raise InvalidArgument.about("rule", rule, f"give one of {', '.join(get_args(Rule))}")
+        raise InvalidArgument.about("rule", rule, f"give one of {', '.join(RULES)}")
     return decisions.decide_rest(cast("Rule | None", rule))
 
 
