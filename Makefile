@@ -78,8 +78,9 @@ docs: .venv/dev  ## the documentation, into build/docs; any warning is an error
 	$(BIN)/sphinx-build -W --keep-going -n -q -c docs . build/docs
 	$(BIN)/pytest -q tests/test_site.py
 
-bench: .venv/bench  ## search, cache, server, agents, file and explorer beside their peers, half an hour; SIZES="1k 10k" for less
+bench: .venv/bench  ## searches, cache, server, agents, file and explorer beside their peers, an hour; SIZES="1k 10k" for less
 	$(BIN)/python benchmarks/search.py $(if $(SIZES),--sizes $(SIZES))
+	$(BIN)/python benchmarks/find.py $(if $(SIZES),--sizes 6000)
 	$(BIN)/python benchmarks/cache.py
 	$(BIN)/python benchmarks/server.py
 	$(BIN)/python benchmarks/agents.py

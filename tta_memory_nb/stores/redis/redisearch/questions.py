@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from time import monotonic
@@ -125,10 +125,11 @@ class Counts:
         self._generation = b""
         self._known: dict[str, tuple[int, float]] = {}
 
-    def get(self, query: str, generation: bytes) -> int | None:
-        """Returns the count for a query; None if it has to be asked for."""
-        count, until = self._known.get(query, (0, 0.0))
-        return count if generation == self._generation and monotonic() < until else None
+    def of(self, queries: Iterable[str], generation: bytes) -> dict[str, int]:
+        """Returns the counts of queries; those that are missing have to be asked for."""
+        now, known = monotonic(), self._known if generation == self._generation else {}
+        found = ((query, known.get(query, (0, 0.0))) for query in queries)
+        return {query: count for query, (count, until) in found if now < until}
 
     def keep(self, counts: Mapping[str, int], generation: bytes) -> None:
         """Keeps the counts of queries that many records answer."""
@@ -216,21 +217,19 @@ class Questions:
         while True:
             generation = index.generation
             having = {each: f"{with_words((each,))} {narrow}" for each in terms}
-            being = {each: f"{with_people((each,))} {narrow}" for each in names}
-            queries = [*having.values(), *being.values()]
-            known = {
-                each: count
-                for each in queries
-                if (count := self._counts.get(each, generation)) is not None
-            }
-            unknown = [each for each in queries if each not in known]
+            known = self._counts.of(having.values(), generation)
+            unknown = [each for each in having.values() if each not in known]
+            # Most questions name nobody, so one query for all names comes first.
+            anybody = [f"{with_people(names)} {narrow}"] if names else []
 
-            def questions(narrow: str = narrow, unknown: Sequence[str] = unknown) -> list[Command]:
+            def questions(
+                narrow: str = narrow, queries: Sequence[str] = (*unknown, *anybody)
+            ) -> list[Command]:
                 return [
                     index.asked(narrow) if is_narrowed else ("ZCARD", keys[1]),
                     ("ZCOUNT", keys[2], "-inf", repr(now)),
                     ("HMGET", keys[3], "index_words", "index_counted"),
-                    *map(index.asked, unknown),
+                    *map(index.asked, queries),
                 ]
 
             replies, told = yield from index.ask(questions)
@@ -242,18 +241,36 @@ class Questions:
             if not expired or "@x:" in narrow:
                 break
             narrow = f"{narrow} -@x:[-inf {now!r}]".strip()
-        new = dict(zip(unknown, (read_found(each).total for each in rest), strict=True))
+        new = dict(
+            zip((*unknown, *anybody), (read_found(each).total for each in rest), strict=True)
+        )
+        people = dict.fromkeys(names, 0)
+        if anybody and new.pop(anybody[0]):
+            people = yield from self._counted_people(names, narrow)
         self._counts.keep(new, index.generation)
         known |= new
         words, records = (int(each or 0) for each in total)
         return _Counted(
             {each: known[query] for each, query in having.items()},
-            {each: known[query] for each, query in being.items()},
+            people,
             read_found(size).total if is_narrowed else size - expired,
             words / max(1, records),
             narrow,
             note,
         )
+
+    def _counted_people(self, names: Sequence[str], narrow: str) -> Plan[dict[str, int]]:
+        """Returns of each name how many records are of that person."""
+        index = self._index
+        being = {each: f"{with_people((each,))} {narrow}" for each in names}
+        known = self._counts.of(being.values(), index.generation)
+        unknown = [each for each in being.values() if each not in known]
+        if unknown:
+            replies = yield from index.replies([index.asked(each) for each in unknown])
+            new = dict(zip(unknown, (read_found(each).total for each in replies), strict=True))
+            self._counts.keep(new, index.generation)
+            known |= new
+        return {each: known[query] for each, query in being.items()}
 
     def _spell(self, known: Known, narrow: str) -> Plan[dict[str, int]]:
         """Asks for terms that are spelt nearly like unknown ones; returns of each how many records have it."""
