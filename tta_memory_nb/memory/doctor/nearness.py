@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from math import log2
+from operator import ne
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -38,12 +39,12 @@ _LEAST_TEXTS = 1000
 """A small memory does not say how rare a word is; it counts as one of so many texts."""
 
 _BITS_OF_COMMON = 3.0
-_SPARE_BITS = 6.0
 _LEAST_RATIO = 75.0
 _LARGEST_BUCKET = 100
 _MOST_WORDS = 2000
 _SPELLING, _ALIKE, _LEAST_LETTERS = 80.0, 0.9, 4
 _MOST_ALIKE, _MOST_ALONE = 0.3, 16
+_REPLACED = 0.5  # so much counts a word in the place of another
 _ERROR = 0.08  # two standard deviations of an estimate from 128 hashes
 _PAIRS = 16_384
 _MIXERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
@@ -161,8 +162,8 @@ def near_texts(texts: Sequence[_Text], least: float) -> Iterator[Near | None]:
         word: min(log2(total / count), _BITS_OF_COMMON) if word in ENGLISH else log2(total / count)
         for word, count in counts.items()
     }
-    # Among all pairs, one has 2 log2(n) - 1 bits in common by chance; a pair that counts has more.
-    least_bits = 2 * log2(total) + _SPARE_BITS
+    # With so many bits, chance alone would explain half a pair among all pairs of the memory.
+    least_bits = 2 * log2(total)
     chosen: list[int] = []
     for number, text in enumerate(texts):
         text.bits = sum(map(bits.__getitem__, text.distinct))
@@ -282,6 +283,8 @@ def _compared(
                 shared += _ALIKE * min(bits[word], bits[near])
                 only_a, only_b = only_a - {word}, only_b - {near}
     alone = sum([bits[word] for word in only_a | only_b])
+    if len(only_a) == len(only_b) == 1 and _differ_in_one_place(text.words, second.words):
+        alone *= _REPLACED  # as where a name was changed
     score = shared / (shared + alone) if shared else 0.0
     if score < least:
         return None
@@ -289,6 +292,11 @@ def _compared(
         return None
     differing = [word for word in (*text.words, *second.words) if word in only_a or word in only_b]
     return Near(one, other, round(score, 3), tuple(dict.fromkeys(differing)))
+
+
+def _differ_in_one_place(words: Sequence[str], others: Sequence[str]) -> bool:
+    """Returns whether two texts are the same but for one word that takes the place of another."""
+    return len(words) == len(others) and sum(map(ne, words, others)) == 1
 
 
 def _spelt_like(word: str, others: Sequence[str], ratio: Ratio) -> str | None:
