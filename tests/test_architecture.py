@@ -86,7 +86,8 @@ HOMES: dict[str, tuple[str, ...]] = {
         "entry",
         "evaluation.saved",
         "memory.tracing.operation",
-        *(f"memory.doctor.{name}" for name in ("examined", "nearness", "contradictions")),
+        *(f"memory.doctor.{name}" for name in ("examined", "contradictions")),
+        "memory.likeness.among_many",
         "search.request",
         "search.options",
         "stores.records",
@@ -105,6 +106,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "stores.redis.redisearch.embedding",
         "integrations.langgraph.meaning",
         "memory.doctor",
+        "memory.likeness",
         "memory.tombstones",
     ),
 }

@@ -4,7 +4,7 @@
     finding.py       Finding, Evidence, Repair, Diagnosis
     examined.py      records, taken apart once for all checks
     run.py           carries checks out in slices
-    duplicates.py    equal and nearly equal records; nearness.py finds the pairs
+    duplicates.py    equal and nearly equal records; nearness.py groups them
     contradictions.py statements.py   other values of one fact; facts in sentences
     loops.py         texts that come back
     injections.py    instructions to the agent; languages.py has those of other languages

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..likeness.among_many import Near
 from .examined import MOST_EVIDENCE, Examined, Record
 from .finding import Action, Finding, Repair, Severity
 from .masking import without_secrets
-from .nearness import Near, near_groups
+from .nearness import near_groups
 
 _SHORT = 3  # words; "ok thanks" by two people is no fault
 _MOST_WORDS = 6

@@ -3,6 +3,5 @@
 pack.py        the pack, and how its records are chosen
 lines.py       records as lines of text, by time within their session
 budget.py      tokens, and what fits
-duplicates.py  records that say nearly the same
 relevance.py   whether a memory knows anything about a question at all
 """

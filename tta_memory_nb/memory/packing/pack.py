@@ -11,8 +11,8 @@ from ...filters import FilterArgs
 from ...record import MemoryRecord
 from ...search.request import Found, Hit, Reading, SearchMode
 from ...stores.plan import Call, Plan
+from ..likeness.among_few import SaidBefore, said_by
 from .budget import Tokens, check_budget, counter, fitting
-from .duplicates import SaidBefore, said_by
 from .lines import Cite, Line, citations, in_order, line_of, text_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .lines import Line
+from ..packing.lines import Line
 
 NEAR = 0.75
 """So many of the pairs of words that either text has must be in both."""
