@@ -153,6 +153,20 @@ def test_any_record_of_many_can_be_compared_and_kept(seen, memory):
     assert memory.sync.keys(prefix="c:") == ["c:2"]
 
 
+def test_more_than_one_step_can_take_is_carried_out_in_several(seen, memory, monkeypatch):
+    monkeypatch.setattr("tta_memory_nb.notebook.explorer.resolving.MOST_APPLIED", 6)
+    plan(seen, "rest", rule="new")
+    seen.ask("carry out")
+    assert sorted(values(memory)) == ["a:1", "a:2", "c:3"]
+    assert (cases(seen)["count"], cases(seen)["decided"]) == (1, 1)
+    assert any("carry out again for the other 1" in each.get("text", "") for each in seen.messages)
+    seen.ask("carry out")
+    assert sorted(values(memory)) == ["a:2", "c:3"]
+    seen.ask("undo")
+    seen.ask("undo")
+    assert len(values(memory)) == 5
+
+
 def test_a_finding_leads_to_its_cases(seen, memory):
     assert seen.state["cases"]["checks"] == [["exact-duplicates", 1], ["near-duplicates", 1]]
     seen.ask("set", finding="near-duplicates/0")

@@ -166,10 +166,12 @@ class Actions:
             Conflict: a record has changed since it was shown.
             InvalidArgument: nothing is planned.
         """
-        memory, done = self._lister.memory, carry_out(self._lister)
+        memory = self._lister.memory
+        done, left = carry_out(self._lister)
         if done.change is not None:
             self._undo_stack.add(memory, "resolve", done.change)
-        return Outcome(said=done.about)
+        more = f"; carry out again for the other {left:,}" if left else ""
+        return Outcome(said=done.about + more)
 
     def undo(self, _content: dict[str, Any]) -> Outcome:
         """Undoes the newest change."""

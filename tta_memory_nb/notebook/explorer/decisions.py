@@ -5,7 +5,7 @@ Nothing here reads or writes a memory. A decision is planned first; all that is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, TypeAlias
@@ -292,14 +292,14 @@ class Decisions:
 
     # ---- carrying out
 
-    def after(self, change: Change | None) -> Decisions:
-        """Returns the decisions after what is planned about the cases that are shown was carried out."""
-        shown = {_name_of(case) for case in self.cases}
-        done = {name: planned for name, planned in self.plans.items() if name in shown}
+    def after(self, change: Change | None, cases: Iterable[Case]) -> Decisions:
+        """Returns the decisions after what is planned about some cases was carried out."""
+        names = {_name_of(case) for case in cases}
+        done = {name: planned for name, planned in self.plans.items() if name in names}
         carried_out = self.carried_out
         if change is not None:
             carried_out = (*carried_out, (change, done))[-_MOST_STEPS:]
-        left = {name: planned for name, planned in self.plans.items() if name not in shown}
+        left = {name: planned for name, planned in self.plans.items() if name not in names}
         return replace(self, plans=left, steps=(), last=None, carried_out=carried_out)
 
     def undone(self, change: Change) -> Decisions:

@@ -192,7 +192,7 @@ class Lister:
         try:
             with self._looking:
                 self._look(self._progress_of(self.request()), hurry=True)
-            self.prepare_view()
+            self._follow_listing()
             self._finish()
             self._views.publish(message)
             self.on_records()
@@ -226,8 +226,7 @@ class Lister:
         with self._looking:
             has_changed = self._look(self._progress_of(request), hurry=True)
         if has_changed:
-            if self._traits.view != PROPOSALS:  # which are looked up now and then
-                self.prepare_view()
+            self._follow_listing()
             self._finish()
             if self.request() == request:
                 self._views.publish()
@@ -421,6 +420,11 @@ class Lister:
             decisions = change(self._found.decisions)
             self._update(memory or self.memory, decisions=decisions)
             return decisions
+
+    def _follow_listing(self) -> None:
+        """Works out anew what the chosen view shows of the records. Proposals are looked up now and then only."""
+        if self._traits.view != PROPOSALS:
+            self.prepare_view()
 
     # ---- charts and filter menus
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, TypeAlias, cast, get_args
 
 from ...errors import Conflict, InvalidArgument, brief
-from ...memory.resolving.case import RULES, Rule
+from ...memory.applying import MOST_APPLIED
+from ...memory.resolving.case import RULES, Case, Rule
 from ...memory.resolving.resolution import Resolved
 from ...table import unportable
 from .decisions import NEWEST, OLDEST, Choice, Decisions
@@ -37,17 +39,22 @@ def plan(lister: Lister, content: dict[str, Any]) -> Decisions:
     return lister.change_decisions(lambda decisions: step(decisions, content))
 
 
-def carry_out(lister: Lister) -> Resolved:
-    """Carries out what is planned about the cases that are shown, in one step.
+def carry_out(lister: Lister) -> tuple[Resolved, int]:
+    """Carries out what is planned about the cases that are shown, in one step; of very many, the first.
+
+    Returns:
+        What was done, and how many cases are left to be carried out in a further step.
 
     Raises:
         Conflict: a record has changed since it was shown; nothing was changed, and its case is shown anew.
         InvalidArgument: nothing is planned.
     """
     decisions = lister.found.decisions
+    planned = decisions.resolution()
+    cases = _first_of(planned)
     try:
-        done = lister.memory.sync.carry_out(decisions.resolution(), for_good=decisions.for_good)
-        lister.change_decisions(lambda _: decisions.after(done.change))
+        done = lister.memory.sync.carry_out(cases, for_good=decisions.for_good)
+        lister.change_decisions(lambda _: decisions.after(done.change, cases))
     except Conflict as conflict:
         count = len(conflict.keys)
         raise Conflict(
@@ -57,7 +64,14 @@ def carry_out(lister: Lister) -> Resolved:
         ) from None
     finally:
         lister.find_cases()
-    return done
+    return done, len(planned) - len(cases)
+
+
+def _first_of(planned: Sequence[Case]) -> list[Case]:
+    """Returns the first cases, as many as can be carried out in one step."""
+    costs = (len(case.records) + len(case.dropped) + (case.merged is not None) for case in planned)
+    count = sum(cost <= MOST_APPLIED for cost in accumulate(costs))
+    return list(planned[:count])
 
 
 Step: TypeAlias = Callable[[Decisions, dict[str, Any]], Decisions]
