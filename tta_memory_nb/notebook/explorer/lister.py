@@ -192,7 +192,7 @@ class Lister:
         try:
             with self._looking:
                 self._look(self._progress_of(self.request()), hurry=True)
-            self._follow_listing()
+            self.prepare_view(again=True)
             self._finish()
             self._views.publish(message)
             self.on_records()
@@ -226,7 +226,7 @@ class Lister:
         with self._looking:
             has_changed = self._look(self._progress_of(request), hurry=True)
         if has_changed:
-            self._follow_listing()
+            self.prepare_view(again=True)
             self._finish()
             if self.request() == request:
                 self._views.publish()
@@ -421,18 +421,13 @@ class Lister:
             self._update(memory or self.memory, decisions=decisions)
             return decisions
 
-    def _follow_listing(self) -> None:
-        """Works out anew what the chosen view shows of the records. Proposals are looked up now and then only."""
-        if self._traits.view != PROPOSALS:
-            self.prepare_view()
-
     # ---- charts and filter menus
 
-    def prepare_view(self) -> None:
-        """Works out what the view that is chosen shows beside the listing."""
+    def prepare_view(self, *, again: bool = False) -> None:
+        """Works out what the chosen view shows; again after a listing, but for proposals, which are looked up now and then."""
         if self._traits.view in CHARTS:
             self.work_out_charts()
-        elif self._traits.view == PROPOSALS:
+        elif self._traits.view == PROPOSALS and not again:
             self.find_proposals()
         elif self._traits.view == RESOLVE:
             self.find_cases()
