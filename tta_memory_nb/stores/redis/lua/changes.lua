@@ -55,12 +55,14 @@ end
 -- Notes a change. Its script has written something before: a server without room refuses the first write of a script only.
 local function note(event, key, before)
   if not history then return end
-  if history.last == history.saved then history.at = math.max(history.at, now) end
-  history.last = history.last + 1
+  local last, size = history.last, #unsaved
+  if last == history.saved then history.at = math.max(history.at, now) end
+  last = last + 1
+  history.last = last
   local by = event == EXPIRED and '' or author
-  unsaved[#unsaved + 1] = whole(history.last)
-  unsaved[#unsaved + 1] = pack('>dBI4I2', history.at, event, #key, #by) .. key .. by .. (before or '')
-  if #unsaved == MOST then write_unsaved() end
+  unsaved[size + 1] = last  -- a number below 10^14 becomes a text without an exponent
+  unsaved[size + 2] = pack('>dBI4I2', history.at, event, #key, #by) .. key .. by .. (before or '')
+  if size + 2 == MOST then write_unsaved() end
 end
 
 -- Notes that a record is gone: one that had expired has not been deleted, or whatever else has ended it.

@@ -12,7 +12,7 @@ local since = dropped >= history.first and at_of(dropped) or history.since
 local found, used, looked = {}, 0, 0
 local number = ARGV[2] == '' and history.last or math.min(tonumber(ARGV[2]), history.last)
 local STEP = 50
-while number > dropped and used < most and looked < 20 * STEP do
+while number > dropped and used < most and looked < 60 * STEP do
   local names = {}
   for n = number, math.max(number - STEP, dropped) + 1, -1 do names[#names + 1] = whole(n) end
   for _, change in ipairs(call('HMGET', CHANGES, unpack(names))) do
