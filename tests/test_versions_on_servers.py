@@ -249,3 +249,18 @@ def test_a_memory_without_history_writes_none_and_reads_the_format_of_before(
     memory.apply({"a": {"n": 1}}, [])
     assert client.hget(keys_of(memory.namespace).meta, "format") == b"1"
     assert not client.exists(changes_of(memory.namespace))
+
+
+@pytest.mark.parametrize("history", [300, "300s"])
+def test_old_changes_are_dropped_on_the_server_also_where_nothing_but_single_records_is_written(
+    history, database, open_memory, client, clock
+):
+    memory = open_memory(database.url, history=history).sync
+    for number in range(700):
+        memory.add("a", {"n": number})
+        clock.tick()
+    assert client.hlen(changes_of(memory.namespace)) <= 300 + 256
+    assert memory.get("a", as_of="250s") == {"n": 450}
+    with pytest.raises(InvalidArgument, match="knows its records since"):
+        memory.get("a", as_of="400s")
+    assert len(memory.log("a")) == 301

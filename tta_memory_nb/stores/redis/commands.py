@@ -7,6 +7,7 @@ may be sent again when its reply was lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import copy
 from struct import Struct
 from typing import Any
@@ -75,18 +76,24 @@ class Commands(NamespaceCommands):
         if reply is None:
             yield from recall((entry,), self.keys[0], self._replicas, self.note)
             return
+        is_due: list[int] = []
         if type(reply) is list:
             if len(reply) < 2:  # a case that set.lua leaves to put.lua
                 self._is_indexed = bool(reply)
                 (yield from self.put((entry,), write_id, for_good=True))()
                 return
-            reply, created = reply
-            entry.created_at = _DOUBLE.unpack(created)[0]
-        elif entry.created_at is None:
+            reply, created, *is_due = reply
+            if created:
+                entry.created_at = _DOUBLE.unpack(created)[0]
+        if entry.created_at is None:
             entry.created_at = entry.updated_at
         entry._recency = entry._write_seq = reply
         self.note(reply)
         self._replicas.wrote((entry,), reply - 1, reply)
+        if is_due:
+            # The record is written. If this fails, another write asks for it later.
+            with suppress(StoreUnavailable, ServerError):
+                yield from self.run(scripts.TRIM)
 
     def set_large(self, entry: Entry, write_id: int) -> Plan[None]:
         """Writes a record that may be larger than the server takes.

@@ -57,6 +57,7 @@ LOOK = Script("look", _READING)
 KEEP = Script("keep", _WRITING)
 PAST = Script("past", ("head", "changes"))
 ERASE = Script("erase", ("head", "changes"))
+TRIM = Script("trim", ("head", "changes"))
 EXPIRED = Script("expired", _READING)
 
 INDEX_BEGIN = Script("index_begin", _WRITING)

@@ -2,7 +2,7 @@
 -- ARGV: now, write_id, settled_below, client, deadline, key, header, text.
 --
 -- Returns the counter if it has only been incremented; else a list of the counter and the created_at that the record
--- has kept. A shorter list: the case is not simple, and the client has to call put.lua; {0} if that is so because the
+-- has kept ('' for none), and 1 if the client has to call trim.lua. A shorter list: the case is not simple, and the client has to call put.lua; {0} if that is so because the
 -- namespace has an index on the server. False: this write had been applied before.
 -- The deadline may be followed by the number of the list of tombstones that the record was compared with, and by the author of the
 -- change: see not_compared and open in writing.lua, and changes.lua.
@@ -21,14 +21,13 @@ elseif meta[5] then
   return {}  -- put.lua says with which tombstones the record has to be compared
 end
 -- Not simple, so left to put.lua: the first write of all, a capacity, another format, a client that does not know whether changes are
--- kept, every 256th change, and a new client where there are many.
+-- kept, and a new client where there are many.
 local keeps = meta[4] == '1+history'
 if not seq or meta[2] or keeps ~= (author ~= nil) or (meta[4] and meta[4] ~= '1' and not keeps) then
   return meta[4] and string.find(meta[4], '+index', 1, true) and {0} or {}
 end
 if keeps then
   changes, number, noted_at = string.sub(KEYS[1], 1, -7) .. 'changes', tonumber(meta[6]) + 1, tonumber(meta[7])
-  if number % 256 == 0 then return {} end
 end
 local settled, applied = 0, ''
 if done then
@@ -106,15 +105,15 @@ end
 local state = string.format('%.0f', settled) .. ':' .. applied
 if author then
   noted_at = math.max(noted_at, now)
-  redis.call('HSET', changes, string.format('%.0f', number), struct.pack('>dBI4I2', noted_at, 1, #key, #author) .. key
-    .. author .. (old and not was_deleted and old or ''))
-  redis.call('HSET', META, 'seq', recency, field, state, 'history_last', string.format('%.0f', number), 'history_at',
-    string.format('%.17g', noted_at))
+  redis.call('HSET', changes, number, struct.pack('>dBI4I2', noted_at, 1, #key, #author) .. key .. author
+    .. (old and not was_deleted and old or ''))
+  redis.call('HSET', META, 'seq', recency, field, state, 'history_last', number, 'history_at', noted_at)
 else
   redis.call('HSET', META, 'seq', recency, field, state)
 end
 if not done or write_id % 64 == 0 then
   redis.call('HSET', META, 'seen:' .. ARGV[4], string.format('%.6f', now))
 end
+if author and number % 256 == 0 then return {seq, kept, 1} end
 if kept ~= '' then return {seq, kept} end
 return seq
