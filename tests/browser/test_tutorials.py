@@ -200,7 +200,9 @@ def test_a_memory_gone_bad_is_examined_and_mended(page, lab, traffic):
 
     found = panel.locator("table.dataframe", has_text="injections").first
     expect(found.locator("mark").first).to_have_text("Ignore all previous instructions")
-    findings = panel.locator(".tta-explorer .tta-findings")
+    findings = panel.get_by_role(
+        "region", name="findings"
+    )  # of two explorers, only one shows its own
     expect(findings).to_contain_text("near-duplicates")
     expect(panel.locator(".jp-OutputArea img")).to_have_count(1)
     # What is shown of a secret does not give it away.
