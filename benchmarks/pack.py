@@ -10,6 +10,9 @@ programs do: the k best records of a search as lines of JSON, with their keys an
     per 1,000 recall divided by tokens, times 1,000
     nothing   share of questions that get an empty text: about this conversation, and about another one
 
+The line "right turns alone" is what a perfect choice among the best 60 records would bring in the form of a pack: it tells how much of
+the rest is due to the ranking, and how much to the form.
+
 A smaller k has a higher recall per token, so the last lines compare at the same recall: how many tokens the best
 k takes that answers as much as the pack.
 """
@@ -27,6 +30,7 @@ from typing import Any, NamedTuple
 from recall import Asked, Corpus, read
 
 from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb.memory.packing.lines import citations, line_of, text_of
 
 MOST = 60
 
@@ -69,6 +73,13 @@ def as_json(hits: Sequence[Any], *, with_keys: bool) -> str:
     if with_keys:
         rows = [{"key": hit.entry.key, **row} for hit, row in zip(hits, rows, strict=True)]
     return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+def right_alone(hits: Sequence[Any], asked: Asked) -> tuple[list[str], str]:
+    """Returns the keys of the right turns among some hits, and the text that a pack makes of these alone."""
+    lines = [line_of(hit.entry) for hit in hits if hit.entry.key in asked.relevant]
+    keys = [line.key for line in lines]
+    return keys, text_of(lines, citations(keys, "short"))
 
 
 def found(keys: Sequence[str], asked: Asked) -> float:
@@ -120,6 +131,13 @@ def main() -> None:
     for k in map(int, given.top.split(",")):
         print(top(k, with_keys=False).line(f"top {k} as JSON"))
         print(top(k, with_keys=True).line(f"top {k} as JSON with keys"))
+    alone = [(asked, *right_alone(hits, asked)) for asked, hits in best]
+    perfect = Row(
+        fmean(found(keys, asked) for asked, keys, _ in alone),
+        fmean(count(text) for _, _, text in alone),
+        fmean(not keys for _, keys, _ in alone),
+    )
+    print(perfect.line("right turns alone"))
     rows: dict[str, Row] = {}
     for budget in map(int, given.budgets.split(",")):
         for threshold in (None, 0):
