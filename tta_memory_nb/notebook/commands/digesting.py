@@ -180,4 +180,4 @@ def forget(
         hint = "" if done.traced_since is not None else "; %memory trace on begins one"
         return Reply(f"{done.about}: add --yes to do it\n{done.read_later}{hint}", done)
     nb.remember("forget", done.change)
-    return Reply(f"{done.about}; %memory undo brings them back", done)
+    return Reply(f"{done.about}; %memory undo takes it back", done)

@@ -142,4 +142,4 @@ def _deleted(nb: Notebook, verb: str, change: Change, for_good: bool) -> Reply:
     nb.remember(verb, change)
     count = count_records(len(change.removed))
     held = " for good: the same is refused from now on" if for_good else ""
-    return Reply(f"deleted {count}{held}; %memory undo brings them back")
+    return Reply(f"deleted {count}{held}; %memory undo takes it back")
