@@ -173,7 +173,7 @@ def lines_of(size: int, results: Json) -> list[list[str]]:
     lines = []
     for name, found in results.items():
         if "unavailable" in found:
-            lines.append([f"{size:,}", name, found["unavailable"][:60], *[""] * 7])
+            lines.append([f"{size:,}", name, found["unavailable"][:60], *[""] * 6])
             continue
         wall, cpu = (f"{shown(p50)} / {shown(p95)}" for p50, p95 in (found["wall"], found["cpu"]))
         figures = (found["load"], found["add"])
@@ -197,6 +197,9 @@ def main() -> None:
         kind = next(each for each in RANKERS if each.__name__ == name)
         print(json.dumps(measure(kind, int(size), names)))
         return
+    is_whole = set(given.sizes) == set(SIZES) and set(given.peers) == set(PEERS)
+    folder = given.output or (RESULTS if is_whole else None)
+    around = surroundings()
     runs: Json = {}
     for size in given.sizes:
         results = runs[str(size)] = {}
@@ -211,14 +214,11 @@ def main() -> None:
             started = perf_counter()
             results |= in_own_process(kind, size, names)
             log_progress(f"{size:,}: {', '.join(names)}, {perf_counter() - started:.0f} s")
-    around = surroundings()
+        if folder:  # after each size, since a run takes an hour
+            write(folder / "find.json", {**around, "sizes": runs})
     head = ["records", "", "load s", "add µs", "ms", "ms cpu", "next ms", "bytes", "recall"]
     rows = [line for size, results in runs.items() for line in lines_of(int(size), results)]
     print(heading(around), table(head, rows), sep="\n\n")
-    is_whole = set(given.sizes) == set(SIZES) and set(given.peers) == set(PEERS)
-    folder = given.output or (RESULTS if is_whole else None)
-    if folder:
-        write(folder / "find.json", {**around, "sizes": runs})
 
 
 if __name__ == "__main__":
