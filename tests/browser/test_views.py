@@ -84,6 +84,19 @@ def wait_in_kernel(page: Page, condition: str) -> None:
     ), condition
 
 
+def scroll_down(grid: Locator) -> None:
+    """Scrolls to the thousandth row, when there is one: a view is live before it has its rows."""
+    grid.evaluate(
+        """grid => new Promise(done => {
+            const scroll = () => {
+                grid.scrollTop = 1000 * 28;
+                if (grid.scrollTop) { done(); } else { setTimeout(scroll, 50); }
+            };
+            scroll();
+        })"""
+    )
+
+
 def hide_output(page: Page, cell: int, *, is_hidden: bool) -> None:
     page.evaluate(f"book.content.widgets[{cell}].outputHidden = {json.dumps(is_hidden)}")
 
@@ -92,7 +105,7 @@ def test_records_stay_those_that_were_seen_last_while_the_view_is_hidden(open_pa
     here = open_page(MANY, OPEN)
     page = here.page
     page.evaluate(f"window.book = {THIS}")
-    here.grid.evaluate("grid => { grid.scrollTop = 1000 * 28; }")
+    scroll_down(here.grid)
     looked_at = "[*explorer._views.window(), len(explorer.records), explorer.records[0].key]"
     wait_in_kernel(page, "explorer._views.window()[0] > 900")
     before = in_kernel(page, looked_at)
@@ -124,7 +137,7 @@ def test_records_are_those_of_the_view_on_the_screen(open_page, root):
     here.start("explorer")
     second = here.panel.locator(".jp-CodeCell").last.locator(".tta-explorer")
     expect(second).to_have_class(LIVE)
-    second.locator(".tta-grid").evaluate("grid => { grid.scrollTop = 1000 * 28; }")
+    scroll_down(second.locator(".tta-grid"))
     starts = {1: "explorer._views.window()[0] == 0", 2: "explorer._views.window()[0] > 900"}
     wait_in_kernel(page, starts[2])
     hide_output(page, 1, is_hidden=True)
@@ -144,5 +157,5 @@ def test_records_are_those_of_the_view_on_the_screen(open_page, root):
     wait_in_kernel(page, starts[1])
     again = here.panel.locator(".jp-CodeCell").last.locator(".tta-explorer")
     expect(again).to_have_class(LIVE)
-    again.locator(".tta-grid").evaluate("grid => { grid.scrollTop = 1000 * 28; }")
+    scroll_down(again.locator(".tta-grid"))
     wait_in_kernel(page, starts[2])
