@@ -117,6 +117,8 @@ class NamespaceCommands(Calls):
         self.evictions = reply[2]
         self.expired = reply[-2] + reply[-1]
         self.max_size = None if reply[3] < 0 else reply[3]
+        if self.history is None:  # another client may have begun it
+            self.note_history(reply[4].decode())
         return reply
 
     def promises(self) -> Plan[int]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeAlias
+from weakref import finalize
 
 import redis
 from redis.exceptions import ResponseError
@@ -46,6 +47,9 @@ class Connection:
         self.moves = moves
         self._opened = opened
         self._socket = opened._sock
+        # If a memory is dropped without being closed, perhaps as part of a cycle: the garbage collector may free
+        # the socket before what would close it.
+        finalize(self, opened.disconnect).atexit = False
         self._socket.settimeout(silence)
         self._replies = Replies()
         # How many replies are expected to commands that were sent together, and those that have come.

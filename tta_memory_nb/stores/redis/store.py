@@ -131,7 +131,7 @@ class RedisStore(Writing, Removing, Versions):
         size = yield from self._routing.look(self.commands.promises, self._records.size)
         yield from self._routing.look(self.commands.look_for_lost, lambda: None)
         index = yield from self._about_index()
-        history = yield from self.kept_history()
+        history = self._known_history()  # `promises` has asked
         outage, promised = self.outage(), self.commands.promised
         if self.runner.is_embedded:
             promised = promised.synced_by_its_supervisor()

@@ -25,6 +25,10 @@ class Versions(Wiring):
         """Returns which changes are kept. If this process knows of none, the server is asked: another client may have begun it."""
         if self.commands.history is None:
             yield from self._routing.look(self._history.look, lambda: None)
+        return self._known_history()
+
+    def _known_history(self) -> History | None:
+        """Returns which changes are kept, as far as this process knows, or will be when the server is back."""
         commands = self.commands
         return commands.asked_history if commands.owes_history else commands.history
 
