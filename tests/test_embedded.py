@@ -456,6 +456,16 @@ def test_records_survive_when_all_processes_are_killed(home, user):
     lease.release()
 
 
+def test_a_directory_with_a_long_path_that_is_deleted_at_once_leaves_no_socket(home):
+    memory = home / ("m" * 120)
+    kept = MemoryPrimitive(f"embedded:{memory}")
+    kept.sync.add("k", {"n": 1})
+    assert list((home / "run").iterdir()) != []
+    shutil.rmtree(memory)
+    kept.sync.close()
+    until(lambda: not list((home / "run").iterdir()))
+
+
 def test_a_directory_that_was_deleted_in_use_is_created_again(home):
     memory = home / "memory"
     old = acquire(str(memory), PATIENCE)

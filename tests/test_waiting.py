@@ -216,7 +216,8 @@ async def test_after_one_forgotten_connection_no_other_idle_one_is_trusted(
     proxy.forget()
     for n in range(10):
         assert await get(memory, face, f"k{n}") == {"key": f"k{n}"}
-    assert proxy.swallowed == 1
+    # Or two on a busy machine, where a reply may be later than the limit; each idle one would be eight.
+    assert 1 <= proxy.swallowed <= 2
 
 
 @FACES

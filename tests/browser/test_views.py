@@ -104,7 +104,7 @@ def hide_output(page: Page, cell: int, *, is_hidden: bool) -> None:
 def test_records_stay_those_that_were_seen_last_while_the_view_is_hidden(open_page):
     here = open_page(MANY, OPEN)
     page = here.page
-    page.evaluate(f"window.book = {THIS}")
+    page.evaluate(f"void (window.book = {THIS})")
     scroll_down(here.grid)
     looked_at = "[*explorer._views.window(), len(explorer.records), explorer.records[0].key]"
     wait_in_kernel(page, "explorer._views.window()[0] > 900")
@@ -133,7 +133,7 @@ def test_records_stay_those_that_were_seen_last_while_the_view_is_hidden(open_pa
 def test_records_are_those_of_the_view_on_the_screen(open_page, root):
     here = open_page(MANY, OPEN)
     page = here.page
-    page.evaluate(f"window.book = {THIS}")
+    page.evaluate(f"void (window.book = {THIS})")
     here.start("explorer")
     second = here.panel.locator(".jp-CodeCell").last.locator(".tta-explorer")
     expect(second).to_have_class(LIVE)

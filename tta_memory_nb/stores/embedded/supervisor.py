@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -87,6 +88,9 @@ class _Supervisor:
         self._stop(server)
         if Path(self._socket_path).is_absolute():
             with suppress(OSError):
+                # A server that was killed leaves its socket behind.
+                if not _listens(self._socket_path):
+                    Path(self._socket_path).unlink(missing_ok=True)
                 Path(self._socket_path).parent.rmdir()
 
     def _repaired(self) -> bool:
@@ -172,6 +176,16 @@ class _Supervisor:
                     break
         finally:  # after an error as well: no server is better than one that never stops
             os.kill(self._pid, signal.SIGTERM)
+
+
+def _listens(socket_path: str) -> bool:
+    """Returns whether a server listens at a socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(socket_path)
+        except OSError:
+            return False
+        return True
 
 
 def _synced(folder: Path, before: dict[Path, tuple[int, int]]) -> dict[Path, tuple[int, int]]:
