@@ -116,8 +116,10 @@ def test_records_stay_those_that_were_seen_last_while_the_view_is_hidden(open_pa
             lambda: hide_output(page, 0, is_hidden=False),
         ),
         "behind another tab": (
-            lambda: page.evaluate("jupyterapp.commands.execute('launcher:create')"),
-            lambda: page.evaluate("jupyterapp.shell.activateById(book.id)"),
+            lambda: page.evaluate(
+                "jupyterapp.commands.execute('launcher:create').then(() => null)"
+            ),
+            lambda: page.evaluate("void jupyterapp.shell.activateById(book.id)"),
         ),
     }
     for name, (hide, show) in ways.items():

@@ -52,6 +52,7 @@ def test_callbacks_on_other_threads_while_a_cell_runs(explore, memory):
     assert not any(thread.is_alive() for thread in threads)
     assert failed == []
     assert [each for each in front.messages if each["kind"] == "error"] == []
+    front.ask("hello")  # what was sent before is done now, so that it sets no query later
     explorer.query = ""
     explorer.selected = ()
     front.ask("set", window=[0, 60])
