@@ -84,17 +84,26 @@ def wait_in_kernel(page: Page, condition: str) -> None:
     ), condition
 
 
-def scroll_down(grid: Locator) -> None:
-    """Scrolls to the thousandth row, when there is one: a view is live before it has its rows."""
-    grid.evaluate(
-        """grid => new Promise(done => {
-            const scroll = () => {
-                grid.scrollTop = 1000 * 28;
-                if (grid.scrollTop) { done(); } else { setTimeout(scroll, 50); }
-            };
-            scroll();
-        })"""
-    )
+def scroll_down(page: Page, grid: Locator, window: str) -> None:
+    """Scrolls to about the thousandth row until the kernel knows: a view is live before it has its rows."""
+    for attempt in range(60):
+        grid.scroll_into_view_if_needed()
+        grid.evaluate("(grid, row) => { grid.scrollTop = row * 28; }", 1000 + attempt % 2)
+        if in_kernel(page, f"any({window} or __import__('time').sleep(0.01) for _ in range(300))"):
+            return
+    raise AssertionError(window)
+
+
+def look_at(page: Page, condition: str, *places: Locator) -> None:
+    """Scrolls to places in turn, until a condition holds in the kernel at the last one."""
+    for _ in range(60):
+        for place in places:
+            place.scroll_into_view_if_needed()
+        if in_kernel(
+            page, f"any({condition} or __import__('time').sleep(0.01) for _ in range(300))"
+        ):
+            return
+    raise AssertionError(condition)
 
 
 def hide_output(page: Page, cell: int, *, is_hidden: bool) -> None:
@@ -105,9 +114,8 @@ def test_records_stay_those_that_were_seen_last_while_the_view_is_hidden(open_pa
     here = open_page(MANY, OPEN)
     page = here.page
     page.evaluate(f"void (window.book = {THIS})")
-    scroll_down(here.grid)
+    scroll_down(page, here.grid, "explorer._views.window()[0] > 900")
     looked_at = "[*explorer._views.window(), len(explorer.records), explorer.records[0].key]"
-    wait_in_kernel(page, "explorer._views.window()[0] > 900")
     before = in_kernel(page, looked_at)
     in_sight = "any(view.is_in_sight for view in explorer._views.opened())"
     ways = {
@@ -139,15 +147,13 @@ def test_records_are_those_of_the_view_on_the_screen(open_page, root):
     here.start("explorer")
     second = here.panel.locator(".jp-CodeCell").last.locator(".tta-explorer")
     expect(second).to_have_class(LIVE)
-    scroll_down(second.locator(".tta-grid"))
     starts = {1: "explorer._views.window()[0] == 0", 2: "explorer._views.window()[0] > 900"}
-    wait_in_kernel(page, starts[2])
+    scroll_down(page, second.locator(".tta-grid"), starts[2])
     hide_output(page, 1, is_hidden=True)
-    here.panel.locator(".tta-explorer").first.scroll_into_view_if_needed()
-    wait_in_kernel(page, starts[1])
+    first = here.panel.locator(".tta-explorer").first
+    look_at(page, starts[1], first)
     hide_output(page, 1, is_hidden=False)
-    second.scroll_into_view_if_needed()
-    wait_in_kernel(page, starts[2])
+    look_at(page, starts[2], first, second)
     # The rows of a page that was loaded again are those of its new view, whether or not its farewell has come.
     save(page, root)
     page.reload()
@@ -159,5 +165,4 @@ def test_records_are_those_of_the_view_on_the_screen(open_page, root):
     wait_in_kernel(page, starts[1])
     again = here.panel.locator(".jp-CodeCell").last.locator(".tta-explorer")
     expect(again).to_have_class(LIVE)
-    scroll_down(again.locator(".tta-grid"))
-    wait_in_kernel(page, starts[2])
+    scroll_down(page, again.locator(".tta-grid"), starts[2])
