@@ -166,3 +166,24 @@ def test_records_are_those_of_the_view_on_the_screen(open_page, root):
     again = here.panel.locator(".jp-CodeCell").last.locator(".tta-explorer")
     expect(again).to_have_class(LIVE)
     scroll_down(page, again.locator(".tta-grid"), starts[2])
+
+
+def test_records_are_those_of_the_view_in_which_a_person_scrolls(open_page):
+    here = open_page(MANY, OPEN)
+    page = here.page
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.evaluate(f"void (window.book = {THIS})")
+    here.start("explorer")
+    views = [
+        here.panel.locator(".jp-CodeCell").nth(number).locator(".tta-explorer") for number in (0, 1)
+    ]
+    for view in views:
+        expect(view).to_be_in_viewport(ratio=1)
+        expect(view).to_have_class(LIVE)
+        expect(view.locator(ROWS).first).to_be_visible()
+    scrolled = [0, 0]
+    for number, pixels in ((0, 2000), (1, 4000), (0, 6000), (1, 8000)):
+        views[number].locator(".tta-grid").hover()
+        page.mouse.wheel(0, pixels)
+        scrolled[number] += pixels
+        wait_in_kernel(page, f"abs(explorer._views.window()[0] - {scrolled[number] // 28}) < 30")

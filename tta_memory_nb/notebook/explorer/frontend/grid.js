@@ -40,6 +40,8 @@ export class Grid {
     this.asked = [0, 0];
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.asking = undefined;
+    /** Whether a person has scrolled since rows were last asked for. */
+    this.isBrowsed = false;
     this.isHidden = false;
     /** The place and the size of the rows when they were last in sight, in pixels. */
     this.seen = { scrollTop: 0, clientHeight: 0 };
@@ -125,9 +127,15 @@ export class Grid {
 
   scrolled() {
     if (this.isHidden) return;
+    // Where the widget itself has scrolled to, or the browser in a shorter list, is known already.
+    this.isBrowsed ||= this.element.scrollTop !== this.seen.scrollTop;
     this.draw(false);
     clearTimeout(this.asking);
-    this.asking = setTimeout(() => this.askForRows(), SCROLL_PAUSE);
+    this.asking = setTimeout(() => {
+      if (this.isBrowsed) this.view.use();
+      this.isBrowsed = false;
+      this.askForRows();
+    }, SCROLL_PAUSE);
   }
 
   askForRows() {

@@ -159,6 +159,13 @@ export class View {
     this.channel.send("see", { visible: this.isVisible });
   }
 
+  /** Tells the kernel that a person browses in this view, which asks for nothing by itself. */
+  use() {
+    if (this.isLost) return;
+    this.wasVisible = true;
+    this.channel.send("see", { visible: true });
+  }
+
   /** An input method has written its text: draws what has come meanwhile. */
   composed() {
     this.isComposing = false;
