@@ -109,7 +109,7 @@ class SentinelGroup:
     def mend(self, killed: Server) -> None:
         """Starts a killed server again, as a replica."""
         killed.restart()
-        self._sentinels.demote()
+        self._sentinels.settle()
 
 
 class ClusterGroup:

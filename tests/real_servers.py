@@ -437,7 +437,7 @@ class Sentinels:
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.sentinels)
         self.url = f"redis+sentinel://{hosts}/mymaster"
         try:
-            self._wait_until_ready()
+            self.settle()
         except BaseException:
             self.stop()
             raise
@@ -466,12 +466,53 @@ class Sentinels:
             and not replica["is_sdown"]
         )
 
-    def _wait_until_ready(self) -> None:
+    def settle(self, holds: Callable[[Server], bool] = lambda _: True) -> None:
+        """Makes the server that is not the primary its replica, and waits until all Sentinels know.
+
+        On a busy machine, Sentinels may replace a primary unasked, here as well.
+
+        Args:
+            holds: what else must hold, given the primary.
+        """
+        told: Server | None = None
+
+        def is_ready() -> bool:
+            nonlocal told
+            if not self._recognizes():
+                return False
+            if not self.replica.is_running:
+                self.replica.restart()
+            # Said once of each primary: a Sentinel may be about to make the other server the primary.
+            if told is not self.primary:
+                told = self.primary
+                with self.replica.client() as client:
+                    client.replicaof("127.0.0.1", self.primary.port)
+            return self._all_say(self._is_ready) and holds(self.primary)
+
         until(
-            lambda: self._all_say(self._is_ready),
-            "the Sentinels know each other and the replica",
-            30,
+            is_ready, lambda: f"the Sentinels know each other and the replica: {self._said()}", 60
         )
+
+    def _said(self) -> str:
+        """What the Sentinels say of their primary and its replicas."""
+        said = []
+        for each in self.sentinels:
+            with each.client(decode_responses=True) as client:
+                said.append(
+                    (client.sentinel_master("mymaster"), client.sentinel_slaves("mymaster"))
+                )
+        return f"primary {self.primary.port}, replica {self.replica.port}, {said}"
+
+    def _recognizes(self) -> bool:
+        """Finds out which server is the primary, and returns whether all Sentinels name the same one."""
+        ports = set()
+        for each in self.sentinels:
+            with each.client() as client:
+                reply = client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", "mymaster")
+            ports.add(int(reply[1]))
+        if self.replica.port in ports and len(ports) == 1:
+            self.primary, self.replica = self.replica, self.primary
+        return len(ports) == 1
 
     def fail_over(self) -> None:
         """Kills the primary, and waits until all Sentinels name the other server.
@@ -479,35 +520,14 @@ class Sentinels:
         First restarts the server that the last call killed, as a replica.
         """
         if not self.replica.is_running:
-            self.replica.restart()
-            self.demote()
+            self.settle()
         self.primary.kill()
         self.wait_for_another()
-
-    def recognize(self) -> None:
-        """Finds out which server is the primary: on a busy machine, Sentinels may replace one unasked."""
-
-        def port_named() -> int | None:
-            ports = set()
-            for each in self.sentinels:
-                with each.client() as client:
-                    reply = client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", "mymaster")
-                ports.add(int(reply[1]))
-            return ports.pop() if len(ports) == 1 else None
-
-        if until(port_named, "the Sentinels name one server") == self.replica.port:
-            self.primary, self.replica = self.replica, self.primary
-
-    def demote(self) -> None:
-        """Makes the server that is not the primary its replica, and waits until the Sentinels know."""
-        with self.replica.client() as client:
-            client.replicaof("127.0.0.1", self.primary.port)
-        self._wait_until_ready()
 
     def hand_over(self) -> None:
         """Makes the replica the primary, as for maintenance.
 
-        The other server lives on, and takes writes until it is demoted.
+        The other server lives on, and takes writes until `settle`.
         """
 
         def is_begun() -> bool:

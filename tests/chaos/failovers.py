@@ -39,9 +39,10 @@ class SentinelFailovers(World):
     def happens(self, what: str, args: tuple[Any, ...], history: History) -> None:
         """Lets something happen; see `World`."""
         it = self._sentinels
-        self.heal()
-        if what != "lose the primary at once":
-            until(lambda: is_replicated(it.primary), "the replica has everything")
+        if what == "lose the primary at once":
+            it.settle()
+        else:
+            it.settle(is_replicated)
         if what == "hand over":
             it.hand_over()
         elif what in ("lose the primary", "lose the primary at once"):
@@ -55,11 +56,7 @@ class SentinelFailovers(World):
 
     def heal(self) -> None:
         """Makes the server that is not the primary its replica."""
-        it = self._sentinels
-        it.recognize()
-        if not it.replica.is_running:
-            it.replica.restart()
-        it.demote()
+        self._sentinels.settle()
 
 
 class ClusterFailovers(World):
