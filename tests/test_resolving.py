@@ -73,8 +73,11 @@ def test_the_doctor_does_not_show_again_what_stays_side_by_side(memory: Any) -> 
     done = memory.carry_out(memory.resolve(memory.diagnose("exact-duplicates"), "both"))
     assert done.about == "3 records stay as they are"
     assert found() == []
+    cases = memory.resolve([("c:2", "c:3"), ("a:1", "a:2")])
+    assert [case.kept_apart for case in cases] == [True, False]
     back = memory.undo(done.change)
     assert found() == [{"c:1", "c:2", "c:3"}]
+    assert [case.kept_apart for case in memory.resolve(cases)] == [False, False]
     memory.undo(back)
     assert found() == []
     memory.add("c:1", {**COPY, "seen": True})
@@ -110,6 +113,22 @@ def test_rules_decide_many_at_once(rule: Any, stays: str) -> None:
     assert sorted(memory.keys()) == stays.split()
 
 
+@pytest.mark.parametrize(("into", "stays"), [(None, "a"), ("old", "a"), ("new", "c"), ("b", "b")])
+def test_the_key_of_a_merged_record_is_chosen(into: Any, stays: str) -> None:
+    clock = Clock()
+    memory = MemoryPrimitive(clock=clock).sync
+    for key in "abc":
+        memory.add(key, {key: 1})
+        clock.tick()
+    plan = memory.resolve([("a", "b", "c")], "merge", into)
+    assert plan[0].decided == f"merge into '{stays}'"
+    memory.undo(memory.carry_out(plan).change)
+    assert memory.size() == 3
+    memory.carry_out(memory.resolve(plan).decide("merge", into=into or "old"))
+    assert memory.get(stays) == {"a": 1, "b": 1, "c": 1, "merged_from": ["a", "b", "c"]}
+    assert memory.size() == 1
+
+
 def test_a_record_is_in_one_case_only_and_what_is_gone_is_named() -> None:
     memory = made({"a": {"n": 1}, "b": {"n": 1}, "c": {"n": 1}})
     plan = memory.resolve([("a", "b"), ("b", "c"), ("a", "gone")])
@@ -135,6 +154,11 @@ def test_a_merged_record_lives_as_long_as_the_one_that_lives_longest() -> None:
         (lambda memory, _: memory.resolve([("a",)]), "at least two"),
         (lambda memory, _: memory.resolve([("a", 3)]), "3 is no key"),
         (lambda memory, _: memory.resolve([("a", "b")], "first"), "rule='first'"),
+        (
+            lambda memory, _: memory.resolve([("a", "b")], "merge", "c"),
+            "into='c': give 'old', 'new'",
+        ),
+        (lambda memory, _: memory.resolve([("a", "b")], "old", "a"), "belongs to the rule 'merge'"),
         (lambda memory, _: memory.resolve([("a", "b")], user="x"), "either findings, or filters"),
         (lambda _, case: case.keep("c"), "which='c'"),
         (lambda _, case: case.merge({"size": "old"}), r"fields\['size'\]='old'"),

@@ -37,6 +37,12 @@ def test_a_preview_changes_nothing_and_yes_does_it_once(nb: Notebook) -> None:
     text = run(nb, "resolve", "ana:1", "ana:2", keep="merge", fields={"text": "old"}, yes=True)
     assert text == "2 records became 1; %memory undo takes it back"
     assert memory.get("ana:1") == {"text": "tea", "by": "Ana", "merged_from": ["ana:1", "ana:2"]}
+    COMMANDS["undo"](nb)
+    merging = {"keep": "merge", "into": "new"}
+    preview = COMMANDS["resolve"](nb, ("ana:1", "ana:2"), **merging).value
+    assert list(preview["decision"]) == ["merge into 'ana:2'"]
+    run(nb, "resolve", "ana:1", "ana:2", **merging, yes=True)
+    assert memory.keys(prefix="ana") == ["ana:2"]
     table = COMMANDS["doctor"](nb, check="exact-duplicates").value
     run(nb, "resolve", table, keep="newest", yes=True, for_good=True)
     assert memory.keys(prefix="bob") == ["bob:2"]
@@ -67,6 +73,9 @@ def test_what_was_deleted_for_good_is_listed_put_aside_released_and_lifted(nb: N
         ("resolve", ("ana:1", "nobody"), {}, "no record under 'nobody'"),
         ("resolve", (), {"keep": "first"}, "keep='first'"),
         ("resolve", (), {"yes": True}, "--yes: say what stays"),
+        ("resolve", (), {"into": "new", "keep": "newest"}, "--into: it belongs to --keep merge"),
+        ("resolve", (), {"into": "ana:1", "keep": "merge"}, "into='ana:1': give 'old', 'new' or"),
+        ("resolve", (), {"explore": True, "yes": True}, "--explore: decide in the explorer"),
         (
             "resolve",
             (),

@@ -26,6 +26,7 @@ sync.import_([MemoryRecord(key, value, created_at=at, updated_at=at) for at, (ke
     "ana:web:2": {"text": "<img src=x onerror=alert(1)> \\u202e says the page about the ferry to the island", "day": 6},
 }.items(), 1_700_000_000)])
 """.replace("\n", "", 1)
+ORDER = ("ana:trip:1", "ana:trip:2", "ana:home:1", "ana:home:2", "ana:web:1", "ana:web:2")
 OPEN = (
     "from tta_memory_nb import MemoryRecord\nsync.lift_tombstones([each.key for each in sync.tombstones()])\n"
     + FILL
@@ -70,8 +71,10 @@ def test_all_cases_are_decided_carried_out_and_undone_by_keyboard_alone(here: No
     expect(pair).to_contain_text("ana:trip:1")
     keyboard.press("m")
     expect(here.at("merge")).to_have_attribute("aria-pressed", "true")
-    taken = pair.locator("input:checked")
+    taken = pair.locator("tbody input:checked")
     expect(taken).to_have_count(3)
+    keyboard.press("Tab")
+    expect(here.at("into-old")).to_be_focused()
     keyboard.press("Tab")
     expect(taken.first).to_be_focused()
     keyboard.press("ArrowLeft")
@@ -116,6 +119,52 @@ def test_all_cases_are_decided_carried_out_and_undone_by_keyboard_alone(here: No
     keyboard.press("?")
     expect(here.widget.locator(".tta-keys")).to_contain_text("carry out what is planned")
     page.mouse.move(0, 0)
+
+
+def test_two_selected_records_are_compared_and_become_one_under_the_chosen_key(
+    here: NotebookPage,
+):
+    page, keyboard = here.page, here.page.keyboard
+    here.at("tab-table").click()
+    here.rows.locator(".tta-is-key", has_text="ana:home:2").click()
+    for key in (" ", "ArrowDown", "ArrowDown", " "):
+        here.grid.press(key)
+    expect(here.at("compare-selected")).to_be_visible()
+    chosen = here.value("list(explorer.selected)")
+    assert len(chosen) == 2
+    here.grid.press("=")
+    pair = here.widget.locator(".tta-pair")
+    expect(pair).to_be_focused()
+    expect(here.at("choose-check")).to_have_value("/")
+    expect(here.widget.locator(".tta-resolve > header")).to_contain_text("Case 1 of 1")
+    old, new = sorted(chosen, key=ORDER.index)
+    keyboard.press("i")
+    preview = here.widget.locator(".tta-preview")
+    expect(preview).to_contain_text(f"The merged record will be {new}.")
+    here.at("into-old").check()
+    expect(preview).to_contain_text(f"The merged record will be {old}.")
+    here.at("into-old").press("i")
+    expect(here.at("into-new")).to_be_checked()
+    expect(preview).to_contain_text(f"The merged record will be {new}.")
+    check_accessible(page)
+    picture(here.widget, "resolve-compared")
+    here.at("carry-out").click()
+    expect(here.widget.get_by_text("Nothing is left to decide here")).to_be_visible()
+    assert here.value(f"sync.get({new!r})['merged_from']") == [old, new]
+    assert here.value(f"sync.get({old!r})") is None
+    here.at("to-table").click()
+    expect(here.rows.locator(".tta-is-key", has_text=new)).to_be_visible()
+
+
+def test_records_kept_side_by_side_are_shown_again_after_an_undo_in_a_cell(here: NotebookPage):
+    top = here.widget.locator(".tta-resolve > header")
+    here.at("keep-both").click()
+    expect(here.widget.locator(".tta-preview")).to_contain_text("stay side by side")
+    here.at("carry-out").click()
+    expect(top).to_contain_text("Case 1 of 2")
+    here.start("%memory undo")
+    expect(top).to_contain_text("of 3")
+    expect(here.widget.locator(".tta-preview")).to_contain_text("Nothing is planned yet")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from front_end import FrontEnd
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive
-from tta_memory_nb.notebook.commands import Notebook, views
+from tta_memory_nb.notebook.commands import COMMANDS, Notebook, views
 from tta_memory_nb.notebook.undo import UndoStack
 
 OLD = {"text": "Anna moved to Lyon in May and works at the museum", "city": "Lyon", "age": 31}
@@ -110,6 +110,106 @@ def test_a_merge_takes_sides_and_written_texts_and_lists_where_it_comes_from(see
         "merged_from": ["a:1", "a:2"],
     }
     assert memory.sync.get("a:2") is None
+
+
+def test_a_merge_takes_the_key_that_a_person_chooses(seen, memory):
+    plan(seen, "go", at=1)
+    plan(seen, "decide", what="merge")
+    case = cases(seen)["case"]
+    assert (case["choice"]["into"], cases(seen)["last"]) == ({"place": 0, "key": "a:1"}, "merge")
+    plan(seen, "into", place=1)
+    assert cases(seen)["case"]["choice"]["into"] == {"place": 1, "key": "a:2"}
+    assert cases(seen)["last"] == "merge into new"
+    plan(seen, "take", field="city", side="old")  # which leaves the key as it is
+    plan(seen, "rest", rule=None)
+    seen.ask("carry out")
+    assert values(memory) == {
+        "a:2": {**OLD, **NEW, "city": "Lyon", "merged_from": ["a:1", "a:2"]},
+        "c:3": {**COPY, "merged_from": ["c:1", "c:2", "c:3"]},
+    }
+    seen.ask("undo")
+    plan(seen, "into", place=1)
+    assert cases(seen)["case"]["choice"]["into"]["key"] == "c:2"
+    assert "has 3 records" in plan(seen, "into", place=3)["message"]
+    plan(seen, "back")
+    plan(seen, "go", at=1)
+    plan(seen, "undecide")
+    plan(seen, "go", at=0)
+    plan(seen, "into", place=1)
+    assert "key of a record between" in plan(seen, "rest", rule=None)["message"]
+
+
+def test_selected_records_are_compared_without_a_finding(explore, memory, changes):
+    front = FrontEnd(explore(changes=changes))
+    front.ask("hello", visible=True)
+    front.ask("select", keys=["a:2", "c:2"])
+    front.ask("compare")
+    assert (front.state["view"], front.state["cases"]["compared"]) == ("resolve", 1)
+    case = cases(front)["case"]
+    assert (case["old"]["key"], case["new"]["key"], case["why"]) == ("c:2", "a:2", "")
+    plan(front, "into", place=1)
+    front.ask("carry out")
+    assert memory.sync.get("a:2") == {**COPY, **NEW, "merged_from": ["c:2", "a:2"]}
+    assert (cases(front)["count"], cases(front)["case"]) == (0, None)
+    front.ask("undo")
+    assert cases(front)["case"]["choice"]["into"]["key"] == "a:2"
+    # The doctor's findings take their place when they are asked for.
+    front.ask("set", finding="")
+    assert front.state["cases"]["compared"] == 0
+    assert front.state["cases"]["list"] is None
+
+
+def test_any_records_are_compared_by_code_and_by_the_magic(explore, memory):
+    found = memory.sync.diagnose("near-duplicates")
+    front = FrontEnd(explore(diagnosis=found))
+    front.ask("hello", visible=True)
+    front.explorer.compare([("c:1", "c:3"), ("a:1", "a:2")])
+    front.ask("hello", visible=True)
+    assert (front.state["view"], cases(front)["count"]) == ("resolve", 2)
+    assert cases(front)["case"]["old"]["key"] == "c:1"
+    front.explorer.finding = "near-duplicates"
+    front.ask("set", view="resolve")
+    assert (front.state["cases"]["compared"], cases(front)["count"]) == (0, 1)
+    for records, problem in (
+        (["a:1"], "1 records: only 2 to 200"),
+        ([str(number) for number in range(201)], "201 records: only"),
+        (["a:1", "nobody"], "fewer than two of these records exist"),
+        ("a:1", "give findings of the doctor, or pairs of keys"),
+    ):
+        with pytest.raises(InvalidArgument, match=problem):
+            front.explorer.compare(records)
+    assert (front.state["cases"]["compared"], front.explorer.view) == (0, "resolve")
+    shown = COMMANDS["resolve"](Notebook(memory), ("a:2", "c:1"), explore=True).value
+    assert shown.state()["cases"]["list"]["case"]["new"]["key"] == "a:2"
+    shown.close()
+
+
+@pytest.mark.parametrize("is_compared", [False, True])
+def test_records_kept_side_by_side_are_undecided_again_when_a_cell_undoes_it(
+    explore, memory, changes, is_compared: bool
+):
+    nb = Notebook(memory, undo_stack=changes)
+    found = memory.sync.diagnose("near-duplicates")
+    front = FrontEnd(explore(changes=changes, diagnosis=found, view="resolve"))
+    front.ask("hello", visible=True)
+    if is_compared:
+        front.explorer.compare(["a:1", "a:2"])
+        front.ask("set", view="resolve")
+    plan(front, "decide", what="both")
+    front.ask("carry out")
+    assert cases(front)["count"] == 0
+    COMMANDS["undo"](nb)
+    front.when(lambda: cases(front)["count"] == 1)
+    assert cases(front)["case"]["choice"] is None
+    # The same if the cell has decided as well.
+    COMMANDS["resolve"](nb, ("a:1", "a:2"), keep="both", yes=True)
+    front.when(lambda: cases(front)["count"] == 0)
+    front.explorer.compare(["a:1", "a:2"])  # by a person who wants to see them all the same
+    front.when(lambda: cases(front)["count"] == 1)
+    front.ask("set", finding="")
+    assert cases(front)["count"] == 0
+    COMMANDS["undo"](nb)
+    front.when(lambda: cases(front)["count"] == 1)
 
 
 def test_a_record_that_changes_meanwhile_is_shown_anew_and_nothing_is_done(seen, memory):

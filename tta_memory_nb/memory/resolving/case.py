@@ -34,13 +34,17 @@ class Case:
         decision: what becomes of them; None as long as nobody has decided.
         kept: key of the record that stays, or of the merged one; None without a decision and where all stay.
         merged: the value of the merged record; None unless they are merged.
+        kept_apart: whether a person has decided before that the records stay side by side, and none has changed since.
     """
 
-    __slots__ = ("decision", "kept", "merged", "records", "why")
+    __slots__ = ("decision", "kept", "kept_apart", "merged", "records", "why")
 
-    def __init__(self, records: tuple[MemoryRecord, ...], why: str = "") -> None:
+    def __init__(
+        self, records: tuple[MemoryRecord, ...], why: str = "", *, kept_apart: bool = False
+    ) -> None:
         self.records = records
         self.why = why
+        self.kept_apart = kept_apart
         self.decision: Decision | None = None
         self.kept: str | None = None
         self.merged: dict[str, Any] | None = None
@@ -149,11 +153,15 @@ class Case:
         self.decision = self.kept = self.merged = None
         return self
 
-    def by(self, rule: Rule) -> Case:
+    def by(self, rule: Rule, into: str = "old") -> Case:
         """Decides by a rule.
 
+        Args:
+            rule: one of `RULES`.
+            into: under the key of which record a merged one is kept, as for `merge`; it counts for this rule alone.
+
         Raises:
-            InvalidArgument: there is no such rule.
+            InvalidArgument: there is no such rule, or no such record.
         """
         if rule in ("newest", "new"):
             return self.keep("new")
@@ -163,7 +171,7 @@ class Case:
             longest = max(self.records, key=lambda record: _length(record.value))
             return self.keep(longest.key)
         if rule == "merge":
-            return self.merge()
+            return self.merge(into=into)
         if rule == "both":
             return self.keep_both()
         raise InvalidArgument.about("rule", rule, f"give one of {', '.join(map(repr, RULES))}")

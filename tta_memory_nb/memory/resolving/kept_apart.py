@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -56,23 +57,7 @@ class KeptApart:
     def without(self, findings: Sequence[Finding]) -> Plan[list[Finding]]:
         """Returns the findings but for those about records that all stay, and have not been written since."""
         doubtful = [each for each in findings if _is_about_several(each)]
-        if not doubtful:
-            return list(findings)
-        there = yield from self._companions.store_of(DECISIONS)
-        hits = yield from ask(there, there.find(Search()))
-        noted: list[dict[str, str]] = [
-            dict(hit.entry.value()["versions"])
-            for hit in hits
-            if not isinstance(hit.entry, Unreadable)
-        ]
-        if not noted:
-            return list(findings)
-        keys = {key for each in doubtful for key in each.keys}
-        entries = yield from self._store.peek(
-            [key for each in noted for key in each if key in keys]
-        )
-        now = {entry.key: self._store.version(entry) for entry in entries}
-        unchanged = [set(each) for each in noted if all(now.get(key) == each[key] for key in each)]
+        unchanged = yield from self._unchanged({key for each in doubtful for key in each.keys})
         return [
             finding
             for finding in findings
@@ -81,6 +66,32 @@ class KeptApart:
                 and any(kept.issuperset(finding.keys) for kept in unchanged)
             )
         ]
+
+    def mark(self, cases: Sequence[Case]) -> Plan[None]:
+        """Notes in each case whether its records all stay, and have not been written since."""
+        unchanged = yield from self._unchanged({key for case in cases for key in case.keys})
+        for case in cases:
+            case.kept_apart = any(kept.issuperset(case.keys) for kept in unchanged)
+
+    def _unchanged(self, keys: AbstractSet[str]) -> Plan[list[set[str]]]:
+        """Returns the keys of each decision about some of the given keys, if none of its records was written since."""
+        if not keys:
+            return []
+        there = yield from self._companions.store_of(DECISIONS)
+        hits = yield from ask(there, there.find(Search()))
+        noted: list[dict[str, str]] = [
+            dict(hit.entry.value()["versions"])
+            for hit in hits
+            if not isinstance(hit.entry, Unreadable)
+        ]
+        noted = [each for each in noted if not keys.isdisjoint(each)]
+        if not noted:
+            return []
+        entries = yield from self._store.peek(
+            list(dict.fromkeys(key for each in noted for key in each))
+        )
+        now = {entry.key: self._store.version(entry) for entry in entries}
+        return [set(each) for each in noted if all(now.get(key) == each[key] for key in each)]
 
 
 def _is_about_several(finding: Finding) -> bool:

@@ -24,19 +24,20 @@ class Resolution(list[Case]):
         super().__init__(cases)
         self.left_out = tuple(left_out)
 
-    def decide(self, rule: Rule, *, again: bool = False) -> Resolution:
+    def decide(self, rule: Rule, *, again: bool = False, into: str = "old") -> Resolution:
         """Decides by a rule all cases that nobody has decided about.
 
         Args:
             rule: ``"newest"``, ``"oldest"`` or ``"longest"`` keeps that record; ``"merge"`` makes one of all; ``"both"`` keeps all.
             again: also decide anew about the others.
+            into: under the key of which record a merged one is kept: ``"old"``, ``"new"``, or a key that each of the cases has.
 
         Raises:
-            InvalidArgument: there is no such rule.
+            InvalidArgument: there is no such rule, or a case has no record of the key.
         """
         for case in self:
             if again or case.decision is None:
-                case.by(rule)
+                case.by(rule, into)
         return self
 
     @property

@@ -26,7 +26,7 @@ def groups_in(given: Any) -> list[tuple[tuple[str, ...], str]]:
     """Returns the keys of each case, and what is the matter with them, of what a caller gives.
 
     Args:
-        given: findings, one finding, a table of findings, or groups of keys.
+        given: findings, one finding, a table of findings, groups of keys, or cases of an earlier resolution.
 
     Raises:
         InvalidArgument: it is none of these; a group of less than two keys.
@@ -50,6 +50,8 @@ def groups_in(given: Any) -> list[tuple[tuple[str, ...], str]]:
         if isinstance(each, Finding):
             if len(each.keys) > 1:
                 found.append((each.keys, each.text))
+        elif isinstance(each, Case):
+            found.append((each.keys, each.why))
         else:
             keys = _keys(each)
             if len(keys) < 2:

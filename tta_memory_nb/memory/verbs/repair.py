@@ -28,6 +28,7 @@ class RepairVerbs(UpkeepVerbs):
         self,
         findings: Any = None,
         rule: Rule | None = None,
+        into: str | None = None,
         **filters: Unpack[FilterArgs],
     ) -> Plan[Resolution]:
         """Returns records that should perhaps be one, case by case, to decide what becomes of them; changes nothing.
@@ -36,17 +37,23 @@ class RepairVerbs(UpkeepVerbs):
         once. Look at its ``table``, and have `carry_out` do what was decided.
 
         Args:
-            findings: of the doctor, as a list or as a table; or groups of keys, ``[(key, key), ...]``. None has the doctor look for
-                duplicates, near-duplicates and contradictions.
+            findings: of the doctor, as a list or as a table; groups of any keys, ``[(key, key), ...]``; or cases of an earlier
+                resolution, to look at their records as they are now. None has the doctor look for duplicates, near-duplicates
+                and contradictions.
             rule: how to decide all of them to begin with, see `Resolution.decide`; None to decide later.
+            into: with the rule ``"merge"``, under the key of which record the merged one is kept: ``"old"``, ``"new"``, or a key.
+                None is the same as ``"old"``.
             **filters: which records the doctor looks at; see the class.
 
         Raises:
-            InvalidArgument: no findings and no keys, findings together with filters, or no such rule.
+            InvalidArgument: no findings and no keys, findings together with filters, no such rule, no record of the key in a
+                case, or ``into`` without a rule that merges.
             MissingPackage: the doctor needs a package that is not installed, if no findings are given.
         """
         from ..resolving.resolve import CHECKS, cases_of, groups_in
 
+        if into is not None and rule != "merge":
+            raise InvalidArgument.about("into", into, "it belongs to the rule 'merge'")
         if findings is None:
             findings = yield from self.diagnose(CHECKS, **filters)
         elif any(each is not None for each in filters.values()):
@@ -54,7 +61,8 @@ class RepairVerbs(UpkeepVerbs):
                 "findings: give either findings, or filters for the doctor to look"
             )
         resolution = yield from cases_of(self._store, groups_in(findings))
-        return resolution if rule is None else resolution.decide(rule)
+        yield from self.kept_apart.mark(resolution)
+        return resolution if rule is None else resolution.decide(rule, into=into or "old")
 
     @by_action("resolve")
     def carry_out(self, resolution: Sequence[Case], *, for_good: bool = False) -> Plan[Resolved]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from ...errors import InvalidArgument, brief
 from ...filters import FilterArgs
@@ -16,6 +16,9 @@ from ..arguments import Limit, Text, Word, did_you_mean
 from ..words import as_typed, quoted
 from .base import Notebook, Reply, count_records, shown, text_of
 from .doctor import summary as findings_summary
+
+if TYPE_CHECKING:
+    from ..explorer import MemoryExplorer
 
 DEFAULT_NAME = Word("last")
 PLOTS = ("timeline", "sessions", "ttl", "sizes")
@@ -57,7 +60,6 @@ def explore(
         resolve: look for duplicates, near-duplicates and contradictions first, and begin with them, pair by pair
         as_of: show the records as they were at this instant, if the memory keeps its changes: 2h, 2026-11-22T15:00Z
     """
-    from ..explorer import MemoryExplorer
     from ..explorer.state import PROPOSALS, RESOLVE
 
     if proposals and resolve:
@@ -68,26 +70,43 @@ def explore(
         checks = None if doctor else CASE_CHECKS
         diagnosis = memory.sync.diagnose(checks, nb.progress, **filters)
 
-    explorer = MemoryExplorer(
+    explorer = explorer_of(
+        nb,
         memory,
-        memories=None
-        if as_of is not None
-        else {
-            namespace: memory
-            for (backend, namespace), memory in nb.memories.items()
-            if backend == nb.backend
-        },
-        changes=nb.undo_stack,
         query="" if words is None else text_of(words, "WORDS"),
         # Not fixed: the table is live, so "the last 2 hours" move on with the clock.
         filters=filters,
         read_only=read_only or as_of is not None,
         mode=nb.memory.default_mode if mode is None else check_mode(cast("SearchMode", mode)),
-        golden=nb.golden,
         diagnosis=diagnosis,
         view=PROPOSALS if proposals else RESOLVE if resolve else "table",
     )
     return Reply("" if diagnosis is None else findings_summary(diagnosis), explorer)
+
+
+def explorer_of(
+    nb: Notebook, memory: MemoryPrimitive | None = None, **given: Any
+) -> MemoryExplorer:
+    """Returns an explorer that shares the undo stack of a notebook, and offers its memories.
+
+    Args:
+        nb: the notebook.
+        memory: another memory than that in use, such as its past; the explorer then offers no others.
+        **given: further arguments and traits of the explorer.
+    """
+    from ..explorer import MemoryExplorer
+
+    is_other = memory is not None and memory is not nb.memory
+    memories = {
+        name: each for (backend, name), each in nb.memories.items() if backend == nb.backend
+    }
+    return MemoryExplorer(
+        nb.memory if memory is None else memory,
+        memories=None if is_other else memories,
+        changes=nb.undo_stack,
+        golden=nb.golden,
+        **given,
+    )
 
 
 def plot(nb: Notebook, kind: Word, **filters: Unpack[FilterArgs]) -> Reply:

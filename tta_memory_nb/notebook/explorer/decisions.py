@@ -40,12 +40,14 @@ class Choice:
     Attributes:
         what: one of them stays, all stay, or they become one.
         place: of the record that stays; `OLDEST` and `NEWEST` mean the same in every case.
+        into: of a merged record, the place of the record whose key it gets.
         fields: of a merged record, by name of a field the place of the record whose value it gets.
         edits: by name of a field a value that a person has written; None leaves the field out.
     """
 
     what: Decision
     place: int = NEWEST
+    into: int = OLDEST
     fields: Mapping[str, int] = field(default_factory=dict)
     edits: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,17 +64,19 @@ class Choice:
         if self.what == "keep":
             return made.keep(_key_at(case, self.place))
         fields = {name: _key_at(case, place) for name, place in self.fields.items()}
-        return made.merge(fields, self.edits)
+        return made.merge(fields, self.edits, _key_at(case, self.into))
 
     def elsewhere(self, case: Case) -> Choice:
         """Returns the same choice for another case: fields from the same side, and no written texts.
 
         Raises:
-            InvalidArgument: it keeps a record that is neither the oldest nor the newest.
+            InvalidArgument: it keeps a record that is neither the oldest nor the newest, or the key of such a one.
         """
-        if self.what == "keep" and self.place not in (OLDEST, NEWEST):
+        kept = {"keep": self.place, "merge": self.into}.get(self.what, OLDEST)
+        if kept not in (OLDEST, NEWEST):
+            what = "a record" if self.what == "keep" else "the key of a record"
             raise InvalidArgument(
-                "the same for the rest: this case keeps a record between the oldest and the newest; keep one of these first"
+                f"the same for the rest: this case keeps {what} between the oldest and the newest; keep one of these first"
             )
         fields = {
             name: place
@@ -136,6 +140,7 @@ class Decisions:
         changed: cases whose records have changed since they were shown.
         carried_out: each change of the memory, with what was planned.
         for_good: whether what goes leaves tombstones.
+        asked: cases that a person wants to see though their records were to stay side by side.
     """
 
     cases: tuple[Case, ...] = ()
@@ -147,6 +152,7 @@ class Decisions:
     changed: frozenset[Name] = frozenset()
     carried_out: tuple[tuple[Change, Plans], ...] = ()
     for_good: bool = False
+    asked: frozenset[Name] = frozenset()
 
     @property
     def case(self) -> Case | None:
@@ -157,6 +163,11 @@ class Decisions:
     def choice(self) -> Choice | None:
         """What is planned about the case in view."""
         return None if self.case is None else self.choice_of(self.case)
+
+    def place_of(self, place: int) -> int:
+        """Returns a place in the case in view as one that means the same in every case, if there is such a one."""
+        last = 0 if self.case is None else len(self.case.records) - 1
+        return NEWEST if place == last else place
 
     def choice_of(self, case: Case) -> Choice | None:
         """Returns what is planned about a case."""
@@ -300,7 +311,8 @@ class Decisions:
         if change is not None:
             carried_out = (*carried_out, (change, done))[-_MOST_STEPS:]
         left = {name: planned for name, planned in self.plans.items() if name not in names}
-        return replace(self, plans=left, steps=(), last=None, carried_out=carried_out)
+        asked = self.asked - names
+        return replace(self, plans=left, steps=(), last=None, carried_out=carried_out, asked=asked)
 
     def undone(self, change: Change) -> Decisions:
         """Returns the decisions after a change was undone: what it had carried out is planned again."""
@@ -310,12 +322,16 @@ class Decisions:
         others = tuple(each for each in self.carried_out if each[0] is not change)
         return replace(self, plans={**self.plans, **plans}, steps=(), carried_out=others)
 
+    def ask_about(self, cases: Iterable[Case]) -> Decisions:
+        """Returns the decisions of a person who wants to see these cases, whatever was decided about them before."""
+        return replace(self, asked=frozenset(map(_name_of, cases)))
+
     def with_cases(self, found: Resolution) -> Decisions:
         """Returns the decisions about the cases that there are now.
 
         What was planned about records that have changed is dropped. What stays side by side is no case any more.
         """
-        cases = tuple(case for case in found if not self._stays(case))
+        cases = tuple(case for case in found if not case.kept_apart or _name_of(case) in self.asked)
         before = {_name_of(case): case for case in self.cases}
         changed = {
             name
@@ -326,6 +342,8 @@ class Decisions:
         plans = {name: planned for name, planned in self.plans.items() if name not in changed}
         names = [_name_of(case) for case in cases]
         at = _place_after(list(before), names, self.at)
+        if names == list(before) and not changed and all(map(_is_as, cases, self.cases)):
+            return self
         is_same = self.case is not None and at < len(names) and names[at] == _name_of(self.case)
         return replace(
             self,
@@ -335,14 +353,6 @@ class Decisions:
             at=at,
             right=self.right if is_same else NEWEST,
             changed=frozenset((self.changed | changed) & set(names)),
-        )
-
-    def _stays(self, case: Case) -> bool:
-        """Returns whether the records of a case stay side by side, as was carried out."""
-        name = _name_of(case)
-        return any(
-            name in plans and plans[name].choice.what == "both" and _is_as(case, plans[name].case)
-            for _, plans in self.carried_out
         )
 
 

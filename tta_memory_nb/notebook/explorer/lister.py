@@ -11,6 +11,8 @@ from typing import Any
 
 from ...errors import TTAMemoryError
 from ...memory.faces import MemoryPrimitive
+from ...memory.resolving.case import Case
+from ...memory.resolving.resolution import Resolution
 from ...stores.base import Clock
 from .cells import Fields
 from .charts import charts_of, facets_of
@@ -43,7 +45,7 @@ _HEADINGS_PAUSE = 2.0
 """Seconds, at least, between two summaries of the columns while others write records."""
 
 _REVIEW_PAUSE, _FAILED_PAUSE = 2.0, 30.0
-"""Seconds, at least, between two looks at the proposals, and after one that has failed."""
+"""Seconds, at least, between two looks at the proposals or at decisions, and after one that has failed."""
 
 _SAMPLE = 200
 """How many of the newest records are looked at for their fields and their versions."""
@@ -97,6 +99,7 @@ class Lister:
         self._progress_sent_at = 0.0
         self._next_headings = 0.0
         self._next_review = 0.0
+        self._next_cases = 0.0
 
     @property
     def found(self) -> Found:
@@ -216,6 +219,7 @@ class Lister:
                 self._views.forget_failure()
             self._show_headings()
             self._show_proposals()
+            self._show_cases()
         except Superseded:
             return pause if self.is_cancelled else 0.0
         except Exception as error:  # shown in the widget, and tried again
@@ -399,13 +403,51 @@ class Lister:
 
     # ---- decisions
 
-    def find_cases(self) -> None:
-        """Looks up the records that should perhaps be one, of the findings that are chosen."""
-        memory, examination = self.memory, self._found.examination
-        if examination is None:
+    def compare(self, cases: tuple[Case, ...]) -> None:
+        """Shows some cases in place of those of the findings."""
+        self._update(self.memory, compared=cases)
+        self.change_decisions(lambda decisions: decisions.ask_about(cases).go(0))
+        self.find_cases()
+
+    def stop_comparing(self) -> bool:
+        """Has the next look show the cases of the findings again; returns whether others were shown."""
+        was_comparing = bool(self._found.compared)
+        if was_comparing:
+            self._update(self.memory, compared=())
+            self.change_decisions(lambda decisions: decisions.ask_about(()))
+        return was_comparing
+
+    def find_cases(self) -> bool:
+        """Looks up the records that should perhaps be one: those to compare, or of the findings that are chosen.
+
+        Returns:
+            Whether anything has changed.
+        """
+        shown = self._found
+        memory, examination, before = shown.memory, shown.examination, shown.decisions
+        if shown.compared:
+            found = memory.sync.resolve(shown.compared)
+        elif examination is not None:
+            found = memory.sync.resolve(examination.decidable(self._traits.finding))
+        else:
+            found = Resolution()
+        after = self.change_decisions(lambda decisions: decisions.with_cases(found), memory)
+        return after is not before
+
+    def _show_cases(self) -> None:
+        """Shows the cases again if it was decided elsewhere whether records stay side by side, which writes no record."""
+        started = time.monotonic()
+        if self._traits.view != RESOLVE or started < self._next_cases or not self._traits.live:
             return
-        found = memory.sync.resolve(examination.decidable(self._traits.finding))
-        self.change_decisions(lambda decisions: decisions.with_cases(found), memory)
+        try:
+            if self.find_cases():
+                self._views.publish()
+        except TTAMemoryError as error:  # as for proposals
+            logger.debug("the decisions cannot be looked up", exc_info=error)
+            self._next_cases = started + _FAILED_PAUSE
+            return
+        ended = time.monotonic()
+        self._next_cases = ended + max(_REVIEW_PAUSE, _PATIENCE * (ended - started))
 
     def change_decisions(
         self, change: Callable[[Decisions], Decisions], memory: MemoryPrimitive | None = None
@@ -417,7 +459,10 @@ class Lister:
             memory: whose records they are, or else of the memory that is shown.
         """
         with self._lock:
-            decisions = change(self._found.decisions)
+            before = self._found.decisions
+            decisions = change(before)
+            if decisions is before:
+                return decisions
             self._update(memory or self.memory, decisions=decisions)
             return decisions
 

@@ -41,6 +41,7 @@ class MessageHandler:
         judgements: which records answer the search that is shown.
         worker: the thread on which records are listed.
         choose_memory: shows the memory that the front end knows by a name.
+        compare: shows the selected records side by side.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class MessageHandler:
         judgements: Judgements,
         worker: Worker,
         choose_memory: Callable[[str], None],
+        compare: Callable[[], None],
     ) -> None:
         self._traits = traits
         self._lister = lister
@@ -60,6 +62,7 @@ class MessageHandler:
         self._judgements = judgements
         self._worker = worker
         self._choose_memory = choose_memory
+        self._compare_selected = compare
         self._thread = local()
         self._examining: Progressing | None = None
         self._doctor = Worker()
@@ -165,6 +168,7 @@ class MessageHandler:
                 view.move_to(content["window"])
         if isinstance(content.get("anchor"), str):
             view.ask_for(unportable(content["anchor"]))
+        finds_other_cases = "finding" in content and self._lister.stop_comparing()
         with self._setting_traits():
             self._set_traits(content)
             if "namespace" in content:
@@ -175,7 +179,7 @@ class MessageHandler:
         if not self._lister.is_current():
             self._lister.forget_facets()
             self._list(number)
-        elif "view" in content:
+        elif "view" in content or finds_other_cases:
             view.do(lambda: self._show_view(number), number)
         else:
             self._views.publish(number)
@@ -281,6 +285,12 @@ class MessageHandler:
         self._judgements.judge(entry, right=content["right"])
         self._show_record(view, number, content)
 
+    def _compare(self, _view: View, number: int, _content: dict[str, Any]) -> None:
+        """Shows the selected records side by side, to decide whether they should be one."""
+        with self._setting_traits():
+            self._compare_selected()
+        self._views.publish(number)
+
     def _count_facets(self, _view: View, number: int, _content: dict[str, Any]) -> None:
         self._lister.count_facets()
         self._views.publish(number)
@@ -296,6 +306,7 @@ class MessageHandler:
             try:
                 found = memory.sync.diagnose(progress=progress, **filters)
                 self._lister.take_examination(Examination(found), memory)
+                self._lister.stop_comparing()
                 with self._setting_traits():
                     self._traits.finding = ""
                 self._lister.prepare_view()
@@ -364,6 +375,7 @@ _REQUESTS: dict[str, Request] = {
     "select": MessageHandler._select,
     "record": MessageHandler._show_record,
     "judge": MessageHandler._judge,
+    "compare": MessageHandler._compare,
     "facets": MessageHandler._count_facets,
     "examine": MessageHandler._examine,
     "plan": MessageHandler._plan,
@@ -387,7 +399,7 @@ _WRITING = _ACTIONS.keys() - {"export"}
 _SETTING = {"set", "select"}
 """What must not be done again after later messages: it would take back what they have set."""
 
-_USING = {"set", "select", "record", "judge", "plan", *_ACTIONS}
+_USING = {"set", "select", "record", "judge", "compare", "plan", *_ACTIONS}
 """What a view asks for when somebody uses it."""
 
 _SCROLLING = {"id", "do", "again", "window", "anchor"}

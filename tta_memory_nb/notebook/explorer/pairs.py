@@ -62,10 +62,15 @@ def describe(decisions: Decisions) -> dict[str, Any]:
 def _said(choice: Choice) -> str:
     """Returns a choice in two or three words."""
     if choice.what != "keep":
-        return "keep both" if choice.what == "both" else "merge"
+        return "keep both" if choice.what == "both" else _said_of_merge(choice.into)
     if choice.place in (OLDEST, NEWEST):
         return "keep old" if choice.place == OLDEST else "keep new"
     return f"keep record {choice.place + 1}"
+
+
+def _said_of_merge(into: int) -> str:
+    sides = {OLDEST: "merge", NEWEST: "merge into new"}
+    return sides.get(into, f"merge into record {into + 1}")
 
 
 def _case(decisions: Decisions, case: Case) -> dict[str, Any]:
@@ -83,10 +88,23 @@ def _case(decisions: Decisions, case: Case) -> dict[str, Any]:
         "changed": decisions.is_changed(case),
         "choice": None
         if choice is None
-        else {"what": choice.what, "said": _said(choice), "place": choice.place % (last + 1)},
+        else {
+            "what": choice.what,
+            "said": _said(choice),
+            "place": choice.place % (last + 1),
+            "into": _into(case, choice),
+        },
         "fields": fields[:MOST_FIELDS],
         "more_fields": max(0, len(fields) - MOST_FIELDS),
     }
+
+
+def _into(case: Case, choice: Choice) -> dict[str, Any] | None:
+    """Returns which record a merged one has its key from, and that key; None if nothing is merged."""
+    if choice.what != "merge":
+        return None
+    place = choice.into % len(case.records)
+    return {"place": place, "key": portable(case.keys[place])}
 
 
 def _record(record: MemoryRecord) -> dict[str, Any]:

@@ -39,6 +39,31 @@ def plan(lister: Lister, content: dict[str, Any]) -> Decisions:
     return lister.change_decisions(lambda decisions: step(decisions, content))
 
 
+def compare(lister: Lister, records: Any) -> None:
+    """Shows records side by side that a person has chosen, in place of what the doctor has found.
+
+    Args:
+        lister: knows the memory.
+        records: keys of the records of one case, or what `SyncMemory.resolve` takes.
+
+    Raises:
+        InvalidArgument: fewer than two of the records exist, or more than 200 keys.
+    """
+    if isinstance(records, (list, tuple)) and all(isinstance(each, str) for each in records):
+        keys = tuple(dict.fromkeys(records))
+        if not 2 <= len(keys) <= MOST_COMPARED:
+            raise InvalidArgument(
+                f"{len(keys):,} records: only 2 to {MOST_COMPARED} can be compared; choose other records"
+            )
+        records = [keys]
+    cases = lister.memory.sync.resolve(records)
+    if not cases:
+        raise InvalidArgument(
+            "nothing to compare: fewer than two of these records exist; choose others"
+        )
+    lister.compare(tuple(cases))
+
+
 def carry_out(lister: Lister) -> tuple[Resolved, int]:
     """Carries out what is planned about the cases that are shown, in one step; of very many, the first.
 
@@ -74,18 +99,19 @@ def _first_of(planned: Sequence[Case]) -> list[Case]:
     return list(planned[:count])
 
 
+MOST_COMPARED = 200
+"""How many records a person can choose to be compared."""
+
 Step: TypeAlias = Callable[[Decisions, dict[str, Any]], Decisions]
 
 
 def _decide(decisions: Decisions, content: dict[str, Any]) -> Decisions:
-    case = decisions.seen(content.get("case"))
+    decisions.seen(content.get("case"))
     what, place = content.get("what"), content.get("place", NEWEST)
     if what == "both":
         return decisions.decide(Choice("both"))
     if what == "keep":
-        last = len(case.records) - 1
-        # The last of a case is its newest, which it is in every other case as well.
-        return decisions.decide(Choice("keep", NEWEST if place == last else int(place)))
+        return decisions.decide(Choice("keep", decisions.place_of(int(place))))
     if what != "merge":
         raise InvalidArgument(f"the explorer cannot {brief(what)} records")
     return decisions.decide(decisions.choice_for_merge(), stays=True)
@@ -104,6 +130,13 @@ def _take(decisions: Decisions, content: dict[str, Any]) -> Decisions:
     else:
         fields[name] = place
     return decisions.decide(replace(choice, fields=fields, edits=edits), stays=True)
+
+
+def _into(decisions: Decisions, content: dict[str, Any]) -> Decisions:
+    """Chooses the record whose key the merged one gets."""
+    decisions.seen(content.get("case"))
+    into = decisions.place_of(int(content["place"]))
+    return decisions.decide(replace(decisions.choice_for_merge(), into=into), stays=True)
 
 
 def _edit(decisions: Decisions, content: dict[str, Any]) -> Decisions:
@@ -127,6 +160,7 @@ _STEPS: dict[str, Step] = {
     "compare": lambda decisions, content: decisions.compare(int(content["place"])),
     "decide": _decide,
     "take": _take,
+    "into": _into,
     "edit": _edit,
     "undecide": lambda decisions, _content: decisions.undecide(),
     "rest": _rest,

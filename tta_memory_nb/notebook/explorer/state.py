@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from ...filters import FilterArgs
 from ...memory.faces import MemoryPrimitive
+from ...memory.resolving.case import Case
 from ...search.indexes import INDEXES
 from ...search.request import SearchMode
 from ...table import portable
@@ -75,6 +76,7 @@ class Found:
         summarized: the listing that ``headings`` were made of; None if there is none.
         examination: what the doctor has found; None until the records were examined.
         review: what agents have proposed, as far as that was looked up.
+        compared: cases that a person has chosen, which are shown in place of those of the findings.
         decisions: records that should perhaps be one, and what is planned about them, as far as that was looked up.
     """
 
@@ -89,6 +91,7 @@ class Found:
     summarized: Listing | None = None
     examination: Examination | None = None
     review: Review = NO_REVIEW
+    compared: tuple[Case, ...] = ()
     decisions: Decisions = field(default_factory=Decisions)
 
     def columns(self, chosen: Sequence[str] | None) -> list[Column]:
@@ -211,8 +214,9 @@ class ExplorerState:
         checks = {} if examination is None else counts_of(examination.diagnosis)
         return {
             "checks": list(checks.items()),
+            "compared": len(self.found.compared),
             "list": describe(self.found.decisions)
-            if self.view == RESOLVE and examination is not None
+            if self.view == RESOLVE and (examination is not None or self.found.compared)
             else None,
         }
 

@@ -31,7 +31,8 @@ from .findings import Examination
 from .judgements import Judgements
 from .lister import Lister
 from .messages import MessageHandler
-from .state import ExplorerState, State, Window, status_of
+from .resolving import compare
+from .state import RESOLVE, ExplorerState, State, Window, status_of
 from .static import StaticOutput, StaticPage
 from .traits import Derived, ExplorerTraits
 from .views import FIRST_WINDOW, Message, Views
@@ -66,6 +67,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             ``%memory undo``.
         clock: gives Unix seconds; None for the clock of the memory.
         diagnosis: what `SyncMemory.diagnose` has found in the memory, to be listed beside the table.
+        cases: records to begin with, to be compared side by side; see `compare`.
         **traits: initial values of the traits.
 
     Raises:
@@ -89,6 +91,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         changes: UndoStack | None = None,
         clock: Clock | None = None,
         diagnosis: Diagnosis | None = None,
+        cases: Any = None,
         **traits: Any,
     ) -> None:
         # Made first: if anything below fails, the widget is closed, which stops the worker.
@@ -112,6 +115,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             Judgements(self, self._clock),
             self._worker,
             self._choose_memory,
+            self.compare,
         )
         if diagnosis is not None:
             self._lister.take_examination(Examination(diagnosis), memory)
@@ -123,6 +127,8 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
             self._request_changed, ["query", "mode", "filters", "sort_by", "descending", "finding"]
         )
         self.observe(self._shown_changed, ["columns", "selected", "view", "live", "read_only"])
+        if cases is not None:
+            self.compare(cases)
 
     def __repr__(self) -> str:
         parts = [f"namespace={self.memory.namespace!r}"]
@@ -172,10 +178,27 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
         """Lists the records of the memory again, now."""
         self._lister.refresh()
 
+    def compare(self, records: Any = None) -> None:
+        """Shows records side by side in the view "resolve", to keep one of them, keep all, or merge them.
+
+        Args:
+            records: keys of the records, at least two; or what `SyncMemory.resolve` takes: groups of keys, findings, or cases.
+                None for the records that are selected.
+
+        Raises:
+            InvalidArgument: fewer than two of the records exist, or more than 200 keys.
+        """
+        compare(self._lister, self.selected if records is None else records)
+        self.view = RESOLVE
+        if not self._messages.is_setting_traits:
+            self._views.publish()
+
     # ---- traits
 
-    def _request_changed(self, _change: Bunch) -> None:
+    def _request_changed(self, change: Bunch) -> None:
         self._lister.is_cancelled = False
+        if change.name == "finding":
+            self._lister.stop_comparing()
         if not self._messages.is_setting_traits:
             self._lister.refresh()
 

@@ -66,6 +66,7 @@ export class Foot {
     const { view } = this;
     return [
       h("strong", {}, `${count(selected)} selected`),
+      selected < 2 ? null : h("button", { type: "button", class: "tta-link", "data-do": "compare-selected", "aria-keyshortcuts": "=", title: "side by side, to keep one or to merge them (=)", onclick: () => view.compareSelected() }, "Compare"),
       view.state.read_only ? null : h("button", { type: "button", class: "tta-link tta-danger", "data-do": "delete", onclick: () => view.removeSelected() }, "Delete"),
       h("button", { type: "button", class: "tta-link", "data-do": "export", onclick: () => view.channel.send("export", { selected: true }) }, "Export"),
       h("button", { type: "button", class: "tta-link", "data-do": "clear-selection", onclick: () => view.ask("select", { none: true }) }, "Clear"),

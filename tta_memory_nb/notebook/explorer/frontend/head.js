@@ -65,7 +65,7 @@ export class Head {
       proposals.textContent = waiting ? `Proposals (${count(waiting)})` : "Proposals";
     }
     const resolve = this.tabs.find(({ name }) => name === "resolve")?.button;
-    if (resolve) resolve.hidden = !state.cases?.checks.length && state.view !== "resolve";
+    if (resolve) resolve.hidden = !state.cases?.checks.length && !state.cases?.compared && state.view !== "resolve";
     this.columns.button.hidden = state.view !== "table";
     if ("filters" in news) this.drawChips();
   }

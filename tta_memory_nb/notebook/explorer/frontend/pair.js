@@ -11,7 +11,7 @@ import { harmless } from "./text.js";
  *
  * @typedef {{
  *   group: string, now: number, isReadOnly: boolean, editor: { field: string, element: HTMLElement } | null,
- *   take: (field: string, side: "old" | "new") => void, edit: (field: PairField) => void, compare: (place: number) => void,
+ *   take: (field: string, side: "old" | "new") => void, into: (place: number) => void, edit: (field: PairField) => void, compare: (place: number) => void,
  * }} PairActions
  */
 
@@ -23,7 +23,7 @@ const SIDES = /** @type {const} */ (["old", "new"]);
  */
 export function drawPair(pair, actions) {
   return h("table", { class: "tta-sides" },
-    h("thead", {}, h("tr", {}, h("td", {}), drawHeading("Old", pair.old, actions), drawHeading(pair.is_newest ? "New" : "Compared", pair.new, actions, drawOthers(pair, actions)), h("td", {}))),
+    h("thead", {}, h("tr", {}, h("td", {}), drawHeading("Old", pair.old, 0, pair, actions), drawHeading(pair.is_newest ? "New" : "Compared", pair.new, pair.right, pair, actions), h("td", {}))),
     h("tbody", {}, pair.fields.map((field, row) => drawField(pair, field, row, actions)),
       pair.more_fields ? h("tr", {}, h("td", {}), h("td", { class: "tta-hint", colspan: "2" }, `and ${count(pair.more_fields)} more fields`)) : null));
 }
@@ -31,12 +31,33 @@ export function drawPair(pair, actions) {
 /**
  * @param {string} title
  * @param {CaseRecord} record
+ * @param {number} place of the record in the case
+ * @param {Case} pair
  * @param {PairActions} actions
- * @param {Child} others
  */
-function drawHeading(title, { key, at, expires }, { now }, others = null) {
+function drawHeading(title, { key, at, expires }, place, pair, actions) {
+  const { now } = actions;
+  const others = place ? drawOthers(pair, actions) : null;
   return h("th", { scope: "col" }, h("span", { class: "tta-act" }, title), " ", h("span", { class: "tta-text tta-keyed", title: harmless(key) }, harmless(key)), others,
-    h("div", { class: "tta-hint" }, `${iso(at)}, ${ago(now - at)}${expires === null ? "" : `, expires ${iso(expires)}`}`));
+    h("div", { class: "tta-hint" }, `${iso(at)}, ${ago(now - at)}${expires === null ? "" : `, expires ${iso(expires)}`}`),
+    drawInto(place, key, pair, actions));
+}
+
+/**
+ * Of records that become one: whether it has the key of this one, which is chosen here.
+ *
+ * @param {number} place
+ * @param {string} key
+ * @param {Case} pair
+ * @param {PairActions} actions
+ * @returns {Child}
+ */
+function drawInto(place, key, { choice }, { group, into, isReadOnly }) {
+  if (!choice?.into || isReadOnly) return null;
+  const box = h("input", { type: "radio", "data-do": `into-${place ? "new" : "old"}`, "aria-label": `merge into ${harmless(key)}`, onchange: () => into(place) });
+  box.name = `${group}-into`;
+  box.checked = choice.into.place === place;
+  return h("label", { class: "tta-hint" }, box, " merge into this key");
 }
 
 /**

@@ -11,12 +11,15 @@ import { harmless } from "./text.js";
 /** What each key does, in words for the list of keys. @type {[key: string, about: string][]} */
 const KEYS = [
   ["1", "keep the old record"], ["2", "keep the new record"], ["3", "keep both"], ["m", "merge: choose a side of each field below"],
-  ["e", "edit the text of a field"], ["j", "next case"], ["k", "case before"], ["a", "the same for all cases without a decision"],
+  ["i", "merge into the key of the other record"], ["e", "edit the text of a field"], ["j", "next case"], ["k", "case before"], ["a", "the same for all cases without a decision"],
   ["g", "for good: what goes is refused when it comes again"], ["c", "carry out what is planned"], ["u", "take back, or undo what was carried out"], ["?", "show or hide this list"],
 ];
 
 /** Keys that decide nothing, and need not be pressed again if the kernel has not answered yet. */
 const LOOKING = new Set(["e", "j", "k"]);
+
+/** Stands for the records that a person has chosen, among the names of findings. */
+const COMPARED = "/";
 
 /** Ways to decide about all cases at once. @type {[rule: string, label: string][]} */
 const RULES = [["newest", "keep the newest"], ["oldest", "keep the oldest"], ["longest", "keep the longest"], ["merge", "merge"], ["both", "keep all"]];
@@ -24,12 +27,13 @@ const RULES = [["newest", "keep the newest"], ["oldest", "keep the oldest"], ["l
 /**
  * What will become of the records that something is planned about, in one line.
  *
- * @param {Pick<CaseList, "before" | "after" | "decided" | "count">} list
+ * @param {Pick<CaseList, "before" | "after" | "decided" | "count"> & Partial<Pick<CaseList, "case">>} list
  */
-export function preview({ before, after, decided, count: all }) {
+export function preview({ before, after, decided, count: all, case: pair }) {
   if (!decided) return "Nothing is planned yet.";
   const become = before === after ? `${plural(before, "record")} stay side by side` : `${plural(before, "record")} become ${count(after)}`;
-  return `${become}; ${count(decided)} of ${plural(all, "case")} decided. Nothing is changed yet.`;
+  const into = pair?.choice?.into ? ` The merged record will be ${harmless(pair.choice.into.key)}.` : "";
+  return `${become}; ${count(decided)} of ${plural(all, "case")} decided.${into} Nothing is changed yet.`;
 }
 
 /**
@@ -50,6 +54,8 @@ export class ResolvePanel {
     /** @type {string | null} What was drawn last. */
     this.signature = null;
     this.showsKeys = false;
+    /** Whether the pair gets the focus when it is drawn next. */
+    this.takesFocus = false;
     /** What a screen reader was told last. */
     this.announced = "";
     /** Whether the kernel was asked for something and has not answered: a decision is about the pair that is seen. */
@@ -89,13 +95,15 @@ export class ResolvePanel {
     const body = find(this.element, ".tta-pair");
     if (body) body.scrollTop = scrolled;
     if (focused) this.refocus(focused);
+    else if (this.takesFocus) body?.focus({ preventScroll: true });
+    this.takesFocus = false;
     this.announce();
   }
 
   /** Has a screen reader say which case is in view, and what is planned by now. */
   announce() {
     const { list, pair } = this;
-    const said = list && pair ? `${positionOf(list, pair)}. ${pair.why}. ${preview(list)}` : "";
+    const said = list && pair ? `${positionOf(list, pair)}. ${pair.why ? `${pair.why}. ` : ""}${preview(list)}` : "";
     if (said && said !== this.announced) this.view.notices.announce(said);
     this.announced = said;
   }
@@ -117,13 +125,16 @@ export class ResolvePanel {
     if (!pair) {
       return [this.drawTop(list), h("div", { class: "tta-pair tta-note", tabindex: "0" }, h("p", {}, "Nothing is left to decide here."),
         this.canUndo ? this.drawButton("undo", "u", "Undo", () => this.back()) : null,
-        h("button", { type: "button", class: "tta-link", "data-do": "examine-again", onclick: () => this.view.channel.send("examine", {}) }, "Examine again"))];
+        this.view.state.cases?.compared
+          ? h("button", { type: "button", class: "tta-link", "data-do": "to-table", onclick: () => this.view.set({ view: "table" }) }, "Back to the table")
+          : h("button", { type: "button", class: "tta-link", "data-do": "examine-again", onclick: () => this.view.channel.send("examine", {}) }, "Examine again"))];
     }
     const body = h("div", { class: "tta-pair", role: "region", "aria-label": "the two records", tabindex: "0" },
       pair.changed ? h("p", { class: "tta-conflict", role: "alert" }, "These records have changed since you looked. Decide about what they are now.") : null,
       drawPair(pair, {
         group: `tta-take-${this.view.channel.view}`, now: this.view.now(), isReadOnly: this.view.state.read_only, editor: this.editor,
         take: (field, side) => this.plan({ act: "take", case: pair.id, field, side }),
+        into: (place) => this.mergeInto(place),
         edit: (field) => this.edit(pair, field),
         compare: (place) => this.plan({ act: "compare", place }),
       }));
@@ -150,7 +161,8 @@ export class ResolvePanel {
     /** @type {[string, string][]} */
     const options = [["", `All findings (${count(all)})`], ...checks.map(([name, number]) => /** @type {[string, string]} */ ([name, `${name} (${count(number)})`]))];
     if (!options.some(([name]) => name === finding)) options.push([finding, finding]);
-    return chooser({ "aria-label": "findings", "data-do": "choose-check" }, options, finding, (chosen) => this.view.set({ finding: chosen }));
+    if (cases?.compared) options.unshift([COMPARED, "Records to compare"]);
+    return chooser({ "aria-label": "findings", "data-do": "choose-check" }, options, cases?.compared ? COMPARED : finding, (chosen) => this.view.set({ finding: chosen }));
   }
 
   /**
@@ -234,6 +246,18 @@ export class ResolvePanel {
     if (!pair || this.view.state.read_only) return;
     if (isPlanned(pair.choice, what, place)) this.plan({ act: "undecide" });
     else this.plan({ act: "decide", case: pair.id, what, ...(place === null ? {} : { place }) });
+  }
+
+  /**
+   * Plans a merge under the key of another record.
+   *
+   * @param {number | null} place of the record; null for the other one of the pair in view
+   */
+  mergeInto(place) {
+    const { pair } = this;
+    if (!pair || this.view.state.read_only) return;
+    const other = pair.choice?.into?.place === pair.right ? 0 : pair.right;
+    this.plan({ act: "into", case: pair.id, place: place ?? other });
   }
 
   /** @param {number} step */
@@ -331,6 +355,7 @@ export class ResolvePanel {
       case "2": return () => this.decide("keep", pair?.right ?? 0);
       case "3": return () => this.decide("both", null);
       case "m": return () => this.decide("merge", null);
+      case "i": return () => this.mergeInto(null);
       case "e": return () => this.editFocused();
       case "j": return () => this.go(1);
       case "k": return () => this.go(-1);

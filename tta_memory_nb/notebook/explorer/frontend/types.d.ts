@@ -268,8 +268,8 @@ export interface Case {
   is_newest: boolean;
   /** Whether records have changed since the case was shown. */
   changed: boolean;
-  /** What is planned; `place` is which record stays. */
-  choice: { what: Choosing; said: string; place: number } | null;
+  /** What is planned; `place` is which record stays, and `into` whose key a merged one has. */
+  choice: { what: Choosing; said: string; place: number; into: { place: number; key: string } | null } | null;
   fields: PairField[];
   more_fields: number;
 }
@@ -296,6 +296,8 @@ export interface Cases {
   /** The checks that have such findings, and how many. */
   checks: NameCount[];
   /** null while they are not in sight, and until the records were examined. */
+  /** How many cases a person has chosen, which are shown in place of those of the findings. */
+  compared: number;
   list: CaseList | null;
 }
 
@@ -541,6 +543,7 @@ export type Planning =
   | { act: "compare"; place: number }
   | { act: "decide"; case: string; what: Choosing; place?: number }
   | { act: "take"; case: string; field: string; side: "old" | "new" | "out" }
+  | { act: "into"; case: string; place: number }
   | { act: "edit"; case: string; field: string; text: string; kind: "text" | "json" }
   | { act: "undecide" }
   /** Decides about all cases without a decision; null for the newest choice once more. */
@@ -567,6 +570,8 @@ export interface Requests {
   approve: { proposal: string; anyway: boolean };
   reject: { proposal: string };
   plan: Planning;
+  /** Shows the selected records side by side. */
+  compare: Nothing;
   "carry out": Nothing;
   undo: Nothing;
   export: { selected: true };

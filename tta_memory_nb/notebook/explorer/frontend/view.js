@@ -348,6 +348,13 @@ export class View {
     else if (key !== undefined) this.remove(key);
   }
 
+  /** Shows the selected records side by side, and has the keys of that view answer at once. */
+  compareSelected() {
+    this.channel.send("compare", {}, ({ kind }) => {
+      this.resolve.takesFocus = kind === "state";
+    });
+  }
+
   /** Has the records of users and sessions counted, once at a time. */
   countFacets() {
     if (this.isCounting) return;
