@@ -93,7 +93,7 @@ def test_a_conflict_is_shown_and_only_what_was_seen_is_overruled(seen, memory):
     # What somebody writes between the look and the decision was not seen.
     review = seen.explorer._lister.found.review
     memory.sync.add(KEY, {"text": "Ann lives in Oslo"})
-    seen.explorer._lister._update(memory, review=review)
+    seen.explorer._lister.update(memory, review=review)
     answer = seen.ask("approve", proposal=made.id, anyway=True)
     assert "has changed again" in answer["message"]
     assert memory.sync.get(KEY) == {"text": "Ann lives in Oslo"}

@@ -15,7 +15,7 @@ test("the preview names the key of the record that the pair in view becomes", ()
     id: "", why: "", records: [], more_records: 0, old: { key: "a:1", at: 0, expires: null }, new: { key: "a:\u202e2", at: 1, expires: null }, right: 1, is_newest: true, changed: false,
     choice: { what: "merge", said: "merge into new", place: 1, into: { place: 1, key: "a:\u202e2" } }, fields: [], more_fields: 0,
   };
-  assert.equal(preview({ before: 2, after: 1, decided: 1, count: 1, case: pair }), "2 records become 1; 1 of 1 case decided. The merged record will be a:⟨RLO⟩2. Nothing is changed yet.");
+  assert.equal(preview({ before: 2, after: 1, decided: 1, count: 1, case: pair }), "2 records become 1; 1 of 1 case decided. The merged record will have the key a:⟨RLO⟩2. Nothing is changed yet.");
   assert.equal(preview({ before: 2, after: 1, decided: 1, count: 2, case: { ...pair, choice: null } }), "2 records become 1; 1 of 2 cases decided. Nothing is changed yet.");
 });
 

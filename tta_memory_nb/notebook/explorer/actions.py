@@ -176,9 +176,9 @@ class Actions:
     def undo(self, _content: dict[str, Any]) -> Outcome:
         """Undoes the newest change."""
         undone = self._undo_stack.undo()
-        self._lister.change_decisions(lambda decisions: decisions.undone(undone.change))
+        self._lister.cases.change(lambda decisions: decisions.undone(undone.change))
         if self._traits.view == RESOLVE:
-            self._lister.find_cases()
+            self._lister.cases.find()
         back = undone.back.written
         what = back[0].key if len(back) == 1 else _records(len(back))
         said = f"Undone: {what} as before" if back else f"Undone: {undone.verb}"

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from threading import RLock
 from typing import Any
 
-from ...errors import TTAMemoryError
 from ...memory.faces import MemoryPrimitive
-from ...memory.resolving.case import Case
-from ...memory.resolving.resolution import Resolution
 from ...stores.base import Clock
+from .cases import Cases
 from .cells import Fields
 from .charts import charts_of, facets_of
-from .decisions import Decisions
 from .findings import Examination
 from .headings import headings_of
 from .listing import (
@@ -34,18 +30,14 @@ from .state import CHARTS, PROPOSALS, RESOLVE, Found
 from .traits import ExplorerTraits
 from .versions import Versions
 from .views import FIRST_WINDOW, Views
-
-logger = logging.getLogger("tta_memory_nb")
+from .worker import PATIENCE, NowAndThen
 
 # Seconds between two looks at a memory; a server is asked less often. The pause after a look is at
-# least `_PATIENCE` times as long as the look, so that looking never keeps a core or a server busy.
-_PAUSE, _PAUSE_ON_A_SERVER, _PATIENCE = 0.4, 1.0, 4
+# least `PATIENCE` times as long as the look, so that looking never keeps a core or a server busy.
+_PAUSE, _PAUSE_ON_A_SERVER = 0.4, 1.0
 _PROGRESS_PAUSE = 0.15
 _HEADINGS_PAUSE = 2.0
 """Seconds, at least, between two summaries of the columns while others write records."""
-
-_REVIEW_PAUSE, _FAILED_PAUSE = 2.0, 30.0
-"""Seconds, at least, between two looks at the proposals or at decisions, and after one that has failed."""
 
 _SAMPLE = 200
 """How many of the newest records are looked at for their fields and their versions."""
@@ -74,6 +66,7 @@ class Lister:
     Attributes:
         is_cancelled: whether the user has stopped the listing that the traits ask for.
         picks: what is chosen in the header of the table.
+        cases: records that should perhaps be one.
         on_records: called when the records in sight may have changed.
     """
 
@@ -98,8 +91,9 @@ class Lister:
         self._looking = RLock()
         self._progress_sent_at = 0.0
         self._next_headings = 0.0
-        self._next_review = 0.0
-        self._next_cases = 0.0
+        self.cases = Cases(self, traits)
+        self._review = NowAndThen(self.find_proposals, views.publish)
+        self._decided = NowAndThen(self.cases.find, views.publish)
 
     @property
     def found(self) -> Found:
@@ -116,7 +110,7 @@ class Lister:
         with self._lock:
             self._found = Found(memory, Versions())
             self.is_cancelled = False
-            self._next_review = 0.0
+            self._review.hurry()
 
     def request(self) -> ListingRequest:
         """What the traits ask for."""
@@ -138,7 +132,7 @@ class Lister:
 
     def take_examination(self, examination: Examination, memory: MemoryPrimitive) -> None:
         """Shows what the doctor has found in a memory, unless another one is shown by now."""
-        self._update(memory, examination=examination)
+        self.update(memory, examination=examination)
 
     def is_current(self) -> bool:
         """Whether the listing is the one that the traits ask for."""
@@ -218,13 +212,15 @@ class Lister:
                 self._look_again(request)
                 self._views.forget_failure()
             self._show_headings()
-            self._show_proposals()
-            self._show_cases()
+            if self._traits.live:
+                self._review.look()
+            if self._traits.live and self._traits.view == RESOLVE:
+                self._decided.look()
         except Superseded:
             return pause if self.is_cancelled else 0.0
         except Exception as error:  # shown in the widget, and tried again
             self._fail(error)
-        return max(pause, _PATIENCE * (time.monotonic() - started))
+        return max(pause, PATIENCE * (time.monotonic() - started))
 
     def _look_again(self, request: ListingRequest) -> None:
         with self._looking:
@@ -290,9 +286,9 @@ class Lister:
         found = self._found
         if found.memory is memory:
             found.versions.add(reversed(newest))
-        self._update(memory, listing=listing, fields=fields, is_loading=not listing.is_whole)
+        self.update(memory, listing=listing, fields=fields, is_loading=not listing.is_whole)
 
-    def _update(self, memory: MemoryPrimitive, **changes: Any) -> None:
+    def update(self, memory: MemoryPrimitive, **changes: Any) -> None:
         """Changes what was found, unless another memory has been chosen since."""
         with self._lock:
             if self._found.memory is memory:
@@ -316,11 +312,11 @@ class Lister:
         return on_progress
 
     def _finish(self) -> None:
-        self._update(self.memory, is_loading=False)
+        self.update(self.memory, is_loading=False)
         self._views.broadcast(NOTHING_TO_DO)
 
     def _fail(self, error: Exception, message: int | None = None) -> None:
-        self._update(self.memory, is_loading=False)
+        self.update(self.memory, is_loading=False)
         self._views.report(error, message)
 
     # ---- the header
@@ -340,7 +336,7 @@ class Lister:
         if self.summarize():
             self._views.publish()
             ended = time.monotonic()
-            self._next_headings = ended + max(_HEADINGS_PAUSE, _PATIENCE * (ended - started))
+            self._next_headings = ended + max(_HEADINGS_PAUSE, PATIENCE * (ended - started))
 
     def summarize(self) -> bool:
         """Works out what the header says of the columns that are shown.
@@ -375,96 +371,14 @@ class Lister:
 
     # ---- proposals
 
-    def _show_proposals(self) -> None:
-        """Shows what agents have proposed, if it was not looked up lately."""
-        started = time.monotonic()
-        if started < self._next_review or not self._traits.live:
-            return
-        try:
-            if self.find_proposals():
-                self._views.publish()
-        except (
-            TTAMemoryError
-        ) as error:  # such as a server that does not allow the namespace of proposals
-            logger.debug("the proposals cannot be looked up", exc_info=error)
-            self._next_review = started + _FAILED_PAUSE
-            return
-        ended = time.monotonic()
-        self._next_review = ended + max(_REVIEW_PAUSE, _PATIENCE * (ended - started))
-
     def find_proposals(self) -> bool:
         """Looks up what agents have proposed for the memory; returns whether that has changed."""
         memory, before = self.memory, self._found.review
         review = Review(memory.sync.proposals())
         if review == before:
             return False
-        self._update(memory, review=review)
+        self.update(memory, review=review)
         return True
-
-    # ---- decisions
-
-    def compare(self, cases: tuple[Case, ...]) -> None:
-        """Shows some cases in place of those of the findings."""
-        self._update(self.memory, compared=cases)
-        self.change_decisions(lambda decisions: decisions.ask_about(cases).go(0))
-        self.find_cases()
-
-    def stop_comparing(self) -> bool:
-        """Has the next look show the cases of the findings again; returns whether others were shown."""
-        was_comparing = bool(self._found.compared)
-        if was_comparing:
-            self._update(self.memory, compared=())
-            self.change_decisions(lambda decisions: decisions.ask_about(()))
-        return was_comparing
-
-    def find_cases(self) -> bool:
-        """Looks up the records that should perhaps be one: those to compare, or of the findings that are chosen.
-
-        Returns:
-            Whether anything has changed.
-        """
-        shown = self._found
-        memory, examination, before = shown.memory, shown.examination, shown.decisions
-        if shown.compared:
-            found = memory.sync.resolve(shown.compared)
-        elif examination is not None:
-            found = memory.sync.resolve(examination.decidable(self._traits.finding))
-        else:
-            found = Resolution()
-        after = self.change_decisions(lambda decisions: decisions.with_cases(found), memory)
-        return after is not before
-
-    def _show_cases(self) -> None:
-        """Shows the cases again if it was decided elsewhere whether records stay side by side, which writes no record."""
-        started = time.monotonic()
-        if self._traits.view != RESOLVE or started < self._next_cases or not self._traits.live:
-            return
-        try:
-            if self.find_cases():
-                self._views.publish()
-        except TTAMemoryError as error:  # as for proposals
-            logger.debug("the decisions cannot be looked up", exc_info=error)
-            self._next_cases = started + _FAILED_PAUSE
-            return
-        ended = time.monotonic()
-        self._next_cases = ended + max(_REVIEW_PAUSE, _PATIENCE * (ended - started))
-
-    def change_decisions(
-        self, change: Callable[[Decisions], Decisions], memory: MemoryPrimitive | None = None
-    ) -> Decisions:
-        """Changes what is planned about records that should perhaps be one, and returns it.
-
-        Args:
-            change: makes the new decisions of those before; must not wait for anything.
-            memory: whose records they are, or else of the memory that is shown.
-        """
-        with self._lock:
-            before = self._found.decisions
-            decisions = change(before)
-            if decisions is before:
-                return decisions
-            self._update(memory or self.memory, decisions=decisions)
-            return decisions
 
     # ---- charts and filter menus
 
@@ -475,18 +389,18 @@ class Lister:
         elif self._traits.view == PROPOSALS and not again:
             self.find_proposals()
         elif self._traits.view == RESOLVE:
-            self.find_cases()
+            self.cases.find()
 
     def work_out_charts(self) -> None:
         """Works out the data of the charts for what the traits ask for."""
         request = self.request()
-        self._update(request.memory, charts=charts_of(request, self._clock()))
+        self.update(request.memory, charts=charts_of(request, self._clock()))
 
     def count_facets(self) -> None:
         """Counts what the filter menus offer."""
         memory = self.memory
-        self._update(memory, facets=facets_of(memory, self._traits.filters.get("user")))
+        self.update(memory, facets=facets_of(memory, self._traits.filters.get("user")))
 
     def forget_facets(self) -> None:
         """Has the filter menus counted again when they are next opened."""
-        self._update(self.memory, facets=None)
+        self.update(self.memory, facets=None)

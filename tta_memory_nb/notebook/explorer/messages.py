@@ -168,7 +168,7 @@ class MessageHandler:
                 view.move_to(content["window"])
         if isinstance(content.get("anchor"), str):
             view.ask_for(unportable(content["anchor"]))
-        finds_other_cases = "finding" in content and self._lister.stop_comparing()
+        finds_other_cases = "finding" in content and self._lister.cases.stop_comparing()
         with self._setting_traits():
             self._set_traits(content)
             if "namespace" in content:
@@ -306,7 +306,7 @@ class MessageHandler:
             try:
                 found = memory.sync.diagnose(progress=progress, **filters)
                 self._lister.take_examination(Examination(found), memory)
-                self._lister.stop_comparing()
+                self._lister.cases.stop_comparing()
                 with self._setting_traits():
                     self._traits.finding = ""
                 self._lister.prepare_view()

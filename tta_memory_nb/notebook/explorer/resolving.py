@@ -36,7 +36,7 @@ def plan(lister: Lister, content: dict[str, Any]) -> Decisions:
     step = _STEPS.get(str(content.get("act")))
     if step is None:
         raise InvalidArgument(f"the explorer cannot {brief(content.get('act'))} a case")
-    return lister.change_decisions(lambda decisions: step(decisions, content))
+    return lister.cases.change(lambda decisions: step(decisions, content))
 
 
 def compare(lister: Lister, records: Any) -> None:
@@ -61,7 +61,7 @@ def compare(lister: Lister, records: Any) -> None:
         raise InvalidArgument(
             "nothing to compare: fewer than two of these records exist; choose others"
         )
-    lister.compare(tuple(cases))
+    lister.cases.compare(tuple(cases))
 
 
 def carry_out(lister: Lister) -> tuple[Resolved, int]:
@@ -79,7 +79,7 @@ def carry_out(lister: Lister) -> tuple[Resolved, int]:
     cases = _first_of(planned)
     try:
         done = lister.memory.sync.carry_out(cases, for_good=decisions.for_good)
-        lister.change_decisions(lambda _: decisions.after(done.change, cases))
+        lister.cases.change(lambda _: decisions.after(done.change, cases))
     except Conflict as conflict:
         count = len(conflict.keys)
         raise Conflict(
@@ -88,7 +88,7 @@ def carry_out(lister: Lister) -> tuple[Resolved, int]:
             conflict.keys,
         ) from None
     finally:
-        lister.find_cases()
+        lister.cases.find()
     return done, len(planned) - len(cases)
 
 

@@ -198,7 +198,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
     def _request_changed(self, change: Bunch) -> None:
         self._lister.is_cancelled = False
         if change.name == "finding":
-            self._lister.stop_comparing()
+            self._lister.cases.stop_comparing()
         if not self._messages.is_setting_traits:
             self._lister.refresh()
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from math import inf
 from threading import TIMEOUT_MAX, Condition, Thread, current_thread
 from time import monotonic
 
+from ...errors import TTAMemoryError
 from ...memory.tracing.cells import ASIDE, set_cell
+
+logger = logging.getLogger("tta_memory_nb")
+
+PATIENCE = 4
+"""The pause after a look is at least so many times as long as the look, so that looking never keeps a core or a server busy."""
+
+_NOW_AND_THEN, _FAILED_PAUSE = 2.0, 30.0
+"""Seconds, at least, between two looks at what changes seldom, and after one that has failed."""
 
 
 def _never() -> float:
@@ -108,3 +118,36 @@ class Worker:
             if monotonic() >= next_beat:
                 self._beat()
                 next_beat = monotonic() + self._every
+
+
+class NowAndThen:
+    """Looks at what changes seldom: not at every call, and less often if that takes long or has failed.
+
+    Args:
+        look: looks, and returns whether anything has changed.
+        publish: called if anything has.
+    """
+
+    def __init__(self, look: Callable[[], bool], publish: Callable[[], None]) -> None:
+        self._look = look
+        self._publish = publish
+        self._next = 0.0
+
+    def look(self) -> None:
+        """Looks, if it is time to."""
+        started = monotonic()
+        if started < self._next:
+            return
+        try:
+            if self._look():
+                self._publish()
+        except TTAMemoryError as error:  # such as a server that does not allow another namespace
+            logger.debug("what changes seldom cannot be looked up", exc_info=error)
+            self._next = started + _FAILED_PAUSE
+            return
+        ended = monotonic()
+        self._next = ended + max(_NOW_AND_THEN, PATIENCE * (ended - started))
+
+    def hurry(self) -> None:
+        """Has the next call look."""
+        self._next = 0.0

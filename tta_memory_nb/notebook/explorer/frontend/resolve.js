@@ -32,7 +32,7 @@ const RULES = [["newest", "keep the newest"], ["oldest", "keep the oldest"], ["l
 export function preview({ before, after, decided, count: all, case: pair }) {
   if (!decided) return "Nothing is planned yet.";
   const become = before === after ? `${plural(before, "record")} stay side by side` : `${plural(before, "record")} become ${count(after)}`;
-  const into = pair?.choice?.into ? ` The merged record will be ${harmless(pair.choice.into.key)}.` : "";
+  const into = pair?.choice?.into ? ` The merged record will have the key ${harmless(pair.choice.into.key)}.` : "";
   return `${become}; ${count(decided)} of ${plural(all, "case")} decided.${into} Nothing is changed yet.`;
 }
 

@@ -351,7 +351,9 @@ export class View {
   /** Shows the selected records side by side, and has the keys of that view answer at once. */
   compareSelected() {
     this.channel.send("compare", {}, ({ kind }) => {
-      this.resolve.takesFocus = kind === "state";
+      if (kind !== "state") return;
+      this.detail.leave(); // for room
+      this.resolve.takesFocus = true;
     });
   }
 
