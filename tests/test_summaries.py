@@ -320,6 +320,24 @@ def test_an_extract_keeps_what_is_said_with_its_date_and_speaker():
     ]
 
 
+def test_an_extract_of_what_another_tool_remembers_says_that_and_no_ids():
+    """Memories as mem0 exports them, and a block of Letta."""
+    said = ("Ann likes tea in the afternoon.", "Ann lives in Lyon near the museum.")
+    memories = [
+        {"id": f"m{n}", "memory": text, "hash": "0f" * 16, "user_id": "ann", "metadata": None}
+        for n, text in enumerate(said)
+    ]
+    block = {"label": "human", "value": "Ann is allergic to peanuts.", "templateId": "x"}
+    records = [
+        MemoryRecord(f"ann:{n}", value, created_at=0, updated_at=0)
+        for n, value in enumerate([*memories, block])
+    ]
+    summary = Extractive(share=1.0)(records)
+    assert all(each in summary for each in (*said, block["value"])), summary
+    for noise in ("m0", "0f0f", "user_id", "templateId"):
+        assert noise not in summary
+
+
 def test_an_extract_says_what_was_taken_back_only_beside_what_replaced_it():
     pairs = [
         ("The rent is 900 euros.", "The rent is 950 euros."),

@@ -20,6 +20,7 @@ from tta_memory_nb import MemoryPrimitive, MemoryRecord
 from tta_memory_nb.frames import frame_html, frame_text, hits_frame, records_frame
 from tta_memory_nb.frames.layout import cut
 from tta_memory_nb.main_field import main_field
+from tta_memory_nb.table import flatten
 from tta_memory_nb.text import fold, match_spans
 from tta_memory_nb.times import ago
 
@@ -289,6 +290,45 @@ def test_the_main_field_is_found_by_its_name_or_else_by_its_length():
     assert main_field({("text",): ["", 5], ("n",): [1]}) is None
     often = {("text",): ["x"], ("message", "text"): ["x", "y"]}
     assert main_field(often) == ("message", "text")
+
+
+@pytest.mark.parametrize(
+    ("record", "main"),
+    [
+        # As mem0 gives memories, their history, and the payload of a vector.
+        (
+            {
+                "id": UUID.format(1),
+                "memory": "Likes tea",
+                "hash": "0" * 32,
+                "user_id": "ann",
+                "metadata": {"title": "what Ann prefers to drink in the afternoon"},
+            },
+            ("memory",),
+        ),
+        (
+            {"event": "UPDATE", "old_memory": "Likes tea and milk", "new_memory": "Likes tea"},
+            ("new_memory",),
+        ),
+        ({"data": "Likes tea", "hash": "0" * 32, "user_id": "ann"}, ("data",)),
+        # A block of Letta, and a pair of a key and a value.
+        (
+            {
+                "label": "human",
+                "value": "Ann lives in Lyon",
+                "description": "What the agent has to know about the person that it talks to",
+            },
+            ("value",),
+        ),
+        ({"key": "home", "value": "Ann lives in Lyon"}, ("value",)),
+        # An amount, an identifier, and a date are no text.
+        ({"value": "900 EUR", "remark": "the rent of the flat in Lyon"}, ("remark",)),
+        ({"data": UUID.format(1), "description": "a picture"}, ("description",)),
+    ],
+)
+def test_the_main_field_of_what_other_tools_remember(record, main):
+    found = main_field({path: (leaf,) for path, leaf in flatten(record).items()})
+    assert found == main
 
 
 # ---- relative times

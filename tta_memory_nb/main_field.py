@@ -9,11 +9,18 @@ from typing import Any
 from .table import Path
 
 _NAMES = (
-    *("text", "content", "message", "utterance", "body", "memory", "note", "fact"),
-    *("input", "prompt", "question", "query", "title", "summary", "description"),
+    *("text", "content", "message", "utterance", "body", "memory", "new_memory", "note", "fact"),
+    *("observation", "input", "prompt", "question", "query"),
+    *("value", "data", "title", "summary", "description"),
     *("output", "answer", "response", "completion"),
 )
 """Names that chats, notes and memories give to the field that holds what was said, the surest first."""
+
+_VAGUE = frozenset(("value", "data"))
+"""Those of these names that stand for a text only where a text is what they hold: a block of Letta, a payload of mem0."""
+
+_LEAST = 12
+"""Of so many characters is a text at least that counts in a field of such a name: no amount, code or date without more."""
 
 # What has many characters and no space is no text that anybody reads.
 _UNREADABLE = re.compile(r"[\w.:/+=-]{20,}")
@@ -40,8 +47,9 @@ def main_field(fields: Mapping[Path, Sequence[Any]]) -> Path | None:
         if not texts or not path:
             continue
         name = path[-1].casefold()
-        if name in _NAMES:
-            rank = (len(texts), -_NAMES.index(name), -len(path))
+        named_so = list(filter(_is_telling, texts)) if name in _VAGUE else texts
+        if name in _NAMES and named_so:
+            rank = (len(named_so), -_NAMES.index(name), -len(path))
             if named is None or rank > named[0]:
                 named = rank, path
         length = sum(min(len(text), _COUNTED) for text in texts if not _UNREADABLE.fullmatch(text))
@@ -50,3 +58,7 @@ def main_field(fields: Mapping[Path, Sequence[Any]]) -> Path | None:
     if named is not None:
         return named[1]
     return None if longest is None else longest[1]
+
+
+def _is_telling(text: str) -> bool:
+    return len(text) >= _LEAST and _UNREADABLE.fullmatch(text) is None

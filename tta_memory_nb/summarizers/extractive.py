@@ -15,6 +15,7 @@ from heapq import heapify, heappop, heappush
 
 from ..entry import entry_of
 from ..errors import InvalidArgument
+from ..identifiers import is_identifier
 from ..memory.contrast import statement_of
 from ..memory.packing.lines import line_of, one_line
 from ..memory.summarizing.summary import is_summary
@@ -25,6 +26,8 @@ _EXTRA = 2
 # A sentence has to bring so many words that no other has brought: "Wow!" and "See you." bring one at most.
 _LEAST = 2
 
+# The names of fields that tell records apart, such as "id", "user_id", "userId" and "hash".
+_LABEL = re.compile(r"(?i:(?:^|[\W_])(?:ids?|uuid|hash)$)|[a-z]I[Dd]s?$")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])")
 
 
@@ -111,7 +114,7 @@ class Extractive:
         texts = [line.said] if line.said else []
         for leaf in leaves_of(record.value):
             text = one_line(leaf.text)
-            if leaf.kind == "text" and text != line.said:
+            if leaf.kind == "text" and text != line.said and not _is_label(leaf.name, text):
                 texts.append(f"{leaf.name}: {text}")
         for text in texts or [line.rest]:
             for sentence in _SENTENCE.split(text):
@@ -138,6 +141,11 @@ class Extractive:
         """Returns the terms of the words that say something."""
         words, stop = self._words.of(text), self._words.stop_words
         return frozenset(term for word in words if word.text not in stop for term in word.terms)
+
+
+def _is_label(name: str, text: str) -> bool:
+    """Returns whether a field identifies something, and tells nobody anything: an id, a hash."""
+    return is_identifier(text) or _LABEL.search(name) is not None
 
 
 def _latest(sentences: Sequence[_Sentence]) -> list[int]:
