@@ -9,10 +9,13 @@ import re
 
 _NEGATIONS = frozenset(
     (
-        *("no", "not", "never", "none", "nobody", "nothing", "without", "cannot"),
+        *("no", "not", "never", "none", "nobody", "nothing", "without", "cannot", "neither", "nor"),
         *("nicht", "nie", "kein", "keine", "keinen", "ohne", "pas", "jamais", "nunca", "non"),
     )
 )
+
+DENIAL = re.compile(r"(?i)\b(?:not|never|no longer|cannot)\b|n['’]t\b")
+"""What denies a whole sentence in English. "No" is not among it: "there is no salt" says something of its own."""
 
 # With what goes along with a negation, but says nothing by itself: "does not smoke any more".
 _CONTRASTS = re.compile(

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..contrast import DENIAL
+
 _SENTENCE = re.compile(r"[^.!?;\n]+(?:\.\d[^.!?;\n]*)*")
 _LONGEST = 240
 _WHO = r"(?P<who>i|we|(?:the )?user|(?:the )?customer|[A-Z][a-zà-ÿ]{1,20}(?: [A-Z][a-zà-ÿ]{1,20})?)"
@@ -70,7 +72,6 @@ _CERTAIN = re.compile(
     rf"(?i)^(?:{_NUMBER}|(?:{_DATES})\b.*|.*\b\d.*|yes|no|true|false|open|closed|cancell?ed|free|paid|unpaid|public|private|enabled|disabled|on|off)$"
 )
 _MASKED = re.compile(rf"(?i)[$€£]?{_NUMBER}|\b(?:{_DATES})\b")
-_NEGATIONS = re.compile(r"(?i)\b(?:not|never|no longer|cannot)\b|n['’]t\b")
 _HELPERS = frozenset(
     ("do", "does", "did", "any", "longer", "a", "an", "the", "no", "really", "ca", "wo")
 )
@@ -200,8 +201,8 @@ def statements_in(text: str) -> Iterator[Statement]:
 
 
 def _stated(sentence: str, span: tuple[int, int]) -> Iterator[Statement]:
-    negated = _NEGATIONS.search(sentence) is not None
-    told = _NEGATIONS.sub(" ", sentence) if negated else sentence
+    negated = DENIAL.search(sentence) is not None
+    told = DENIAL.sub(" ", sentence) if negated else sentence
     words = _TOKEN.findall(told.lower())
     present = frozenset(words)
     has_numbers = not _DAYS.isdisjoint(present) or _DIGIT.search(sentence) is not None

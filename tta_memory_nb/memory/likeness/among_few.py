@@ -12,14 +12,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from ..contrast import contrasts
 from ..packing.lines import Line
 
 NEAR = 0.75
 """So many of the pairs of words that either text has must be in both."""
 
-_DENIALS = frozenset(
-    ("no", "not", "never", "none", "nobody", "nothing", "without", "cannot", "neither", "nor")
-)
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 # A capital behind one of these begins a sentence, and need not be that of a name.
 _ENDS = re.compile(r"(?:^|[.!?…:;\"“(\[-])\s*$")
@@ -48,15 +46,10 @@ def said_by(line: Line) -> Said:
             found += map("".join, pairwise(small))
         else:
             found.append(small)
-        if (
-            any(map(str.isdigit, word))
-            or (
-                word[0].isupper()
-                and not _ENDS.search(text, max(0, place.start() - 4), place.start())
-            )
-            or small in _DENIALS
-            or small.endswith(("n't", "n’t"))
-        ):
+        is_name = word[0].isupper() and not _ENDS.search(
+            text, max(0, place.start() - 4), place.start()
+        )
+        if is_name or contrasts(small):
             telling.add(small)
     ends = ["", *found, ""]
     pairs = frozenset(pairwise(ends))
