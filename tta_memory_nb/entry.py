@@ -92,7 +92,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
             paths: returns the paths of the fields of a value that match the search; None if it was not searched for.
         """
         value = self.value()
-        return MemoryRecord(
+        record = MemoryRecord(
             key=self.key,
             value=value,
             namespace=namespace,
@@ -104,6 +104,11 @@ class Entry(msgspec.Struct, eq=False, gc=False):
             sliding=self.sliding,
             version=version,
         )
+        return record if type(self) is Entry else self._shown(record)
+
+    def _shown(self, record: MemoryRecord) -> MemoryRecord:
+        """Returns a record with what a kind of entries has to say about it."""
+        return record
 
 
 class Unreadable(Entry, eq=False, gc=False):
@@ -135,16 +140,8 @@ class Unreadable(Entry, eq=False, gc=False):
         """Returns nothing: no text finds the record."""
         return b""
 
-    def record(
-        self,
-        namespace: str,
-        version: str | None = None,
-        score: float | None = None,
-        paths: Callable[[dict[str, Any]], tuple[str, ...]] | None = None,
-    ) -> MemoryRecord:
-        """Returns the record as its user sees it."""
-        shown = super().record(namespace, version, score, paths)
-        return replace(shown, unreadable=self.reason, raw=self.raw)
+    def _shown(self, record: MemoryRecord) -> MemoryRecord:
+        return replace(record, unreadable=self.reason, raw=self.raw)
 
 
 recency = attrgetter("_recency")

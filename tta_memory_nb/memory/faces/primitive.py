@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from ...embedders.base import EmbedderLike
-from ...entry import new_entry
 from ...errors import InvalidArgument
 from ...filters import FilterArgs
 from ...record import DEFAULT_NAMESPACE, MemoryRecord
@@ -21,15 +20,14 @@ from ...stores.memory import InMemoryStore
 from ...stores.opening import Settings, open_store
 from ...stores.plan import Plan, let_others_run
 from ...summarizers.base import SummarizerLike, check_summarizer
-from ...times import Duration, Instant, duration
+from ...times import Duration, Instant
 from ..after_writes import kept_up
-from ..meaning import BY_MEANING, Meanings
+from ..meaning import Meanings
 from ..summarizing.policy import SummarizeWhen, check_summarize_when
 from ..tombstones.tombstone import TombstonePolicy
 from ..verbs import Verbs
 from ..verbs.common import spell_out_filters
 from ..verbs.records import value_of
-from ..verbs.search import search_for, values_of
 from ..watching import shortcut_under
 from .assembling import check_store, options_of, verbs_over
 from .attributes import Attributes
@@ -250,10 +248,7 @@ class MemoryPrimitive(Attributes):
         self.sync = SyncMemory(store, verbs)
         self._runner = store.runner
         self._arun = self._runner.arun
-        self._beside = self.sync._beside  # noqa: SLF001
-        self._write_now = self.sync._write_now  # noqa: SLF001
         self._read_now = self.sync._read_now  # noqa: SLF001  the two faces share it
-        self._find_now = self.sync._find_now  # noqa: SLF001
 
     def __repr__(self) -> str:
         return (
@@ -282,18 +277,8 @@ class MemoryPrimitive(Attributes):
         sliding: bool = False,
         anyway: bool = False,
     ) -> None:
-        verbs = self._verbs
-        write = self._write_now
-        if verbs.watch is not None:
-            write = shortcut_under(verbs.watch, "add", write)
-        if write is not None and verbs.upkeep is None and not self._beside.tombstone_changes:
-            try:
-                seconds = None if ttl is None else duration(ttl)
-                write(new_entry(key, value, verbs.clock(), seconds, sliding=sliding))
-                return
-            except NotNow:
-                pass
-        await self._add(key, value, ttl, **given(sliding=sliding, anyway=anyway))
+        if not self.sync._is_added_at_once(key, value, ttl, sliding):  # noqa: SLF001  one of two faces
+            await self._add(key, value, ttl, **given(sliding=sliding, anyway=anyway))
 
     @documented_by(Verbs.get)
     async def get(  # noqa: D102
@@ -322,10 +307,8 @@ class MemoryPrimitive(Attributes):
     ) -> list[dict[str, Any]]:
         if as_of is not None:
             return await self._search(query, limit, mode, as_of=as_of)
-        search = search_for(query, limit, mode, self._verbs)
-        if self._find_now is None or self._verbs.watch is not None or search.mode in BY_MEANING:
-            return await self._search(query, limit, mode)
-        return values_of(self._find_now(search))
+        found = self.sync._found_at_once(query, limit, mode)  # noqa: SLF001  one of two faces
+        return await self._search(query, limit, mode) if found is None else found
 
     async def as_of(self, instant: Instant) -> Self:
         """Returns the memory as it was at an instant, see `SyncMemory.as_of`."""

@@ -75,6 +75,13 @@ class SyncMemory(Attributes):
         sliding: bool = False,
         anyway: bool = False,
     ) -> None:
+        if not self._is_added_at_once(key, value, ttl, sliding):
+            self._add(key, value, ttl, **given(sliding=sliding, anyway=anyway))
+
+    def _is_added_at_once(
+        self, key: str, value: dict[str, Any], ttl: Duration | None, sliding: bool
+    ) -> bool:
+        """Adds a record by the shortcut of the store, for both faces; returns False if only a plan can do it now."""
         verbs = self._verbs
         write = self._write_now
         if verbs.watch is not None:
@@ -83,10 +90,10 @@ class SyncMemory(Attributes):
             try:
                 seconds = None if ttl is None else duration(ttl)
                 write(new_entry(key, value, verbs.clock(), seconds, sliding=sliding))
-                return
+                return True
             except NotNow:
-                pass
-        self._add(key, value, ttl, **given(sliding=sliding, anyway=anyway))
+                return False
+        return False
 
     @documented_by(Verbs.get)
     def get(  # noqa: D102
@@ -115,9 +122,16 @@ class SyncMemory(Attributes):
     ) -> list[dict[str, Any]]:
         if as_of is not None:
             return self._search(query, limit, mode, as_of=as_of)
+        found = self._found_at_once(query, limit, mode)
+        return self._search(query, limit, mode) if found is None else found
+
+    def _found_at_once(
+        self, query: str, limit: int | None, mode: SearchMode | None
+    ) -> list[dict[str, Any]] | None:
+        """Searches by the shortcut of the store, for both faces; returns None if only a plan can do it now."""
         search = search_for(query, limit, mode, self._verbs)
         if self._find_now is None or self._verbs.watch is not None or search.mode in BY_MEANING:
-            return self._search(query, limit, mode)
+            return None
         return values_of(self._find_now(search))
 
     def as_of(self, instant: Instant) -> Self:
