@@ -73,7 +73,12 @@ def test_what_was_deleted_for_good_is_listed_put_aside_released_and_lifted(nb: N
         ("resolve", ("ana:1", "nobody"), {}, "no record under 'nobody'"),
         ("resolve", (), {"keep": "first"}, "keep='first'"),
         ("resolve", (), {"yes": True}, "--yes: say what stays"),
-        ("resolve", (), {"into": "new", "keep": "newest"}, "--into: it belongs to --keep merge"),
+        (
+            "resolve",
+            (),
+            {"into": "new", "keep": "newest"},
+            "into='new': it belongs to --keep merge",
+        ),
         ("resolve", (), {"into": "ana:1", "keep": "merge"}, "into='ana:1': give 'old', 'new' or"),
         ("resolve", (), {"explore": True, "yes": True}, "--explore: decide in the explorer"),
         (

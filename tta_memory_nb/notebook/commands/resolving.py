@@ -63,7 +63,7 @@ def resolve(
         if given and rule != "merge":
             raise InvalidArgument(f"--{name}: it belongs to --keep merge")
     if into is not None and rule != "merge":
-        raise InvalidArgument("--into: it belongs to --keep merge")
+        raise InvalidArgument.about("into", into, "it belongs to --keep merge")
     if explore and (rule is not None or yes or for_good):
         raise InvalidArgument(
             "--explore: decide in the explorer; leave out --keep, --yes and --for-good"
