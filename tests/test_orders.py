@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -290,13 +290,13 @@ def test_a_new_search_mode_is_an_index_and_a_row(monkeypatch):
 
 def test_what_was_compared_once_is_not_compared_again_and_answers_stay_right(monkeypatch):
     compared: list[int] = []
-    containing = Columns._containing
+    contain = Columns._contain
 
-    def counting(entries: list[Entry], utf8: bytes) -> list[Entry]:
+    def counting(entries: list[Entry], utf8: bytes) -> Iterator[bool]:
         compared.append(len(entries))
-        return containing(entries, utf8)
+        return contain(entries, utf8)
 
-    monkeypatch.setattr(Columns, "_containing", staticmethod(counting))
+    monkeypatch.setattr(Columns, "_contain", staticmethod(counting))
     # What came of every search is remembered, however little time it took.
     monkeypatch.setattr(index, "_LONG", 0)
     clock = Clock()

@@ -8,7 +8,7 @@ order, and kept apart with their present recency.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, compress, repeat
+from itertools import chain, compress, islice, repeat
 from operator import attrgetter, contains, eq
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ...entry import Entry, recency
 from ...filters import Filters
 from ...keys import parse_memory_key
-from ..query import Entries, Query
+from ..query import Entries, Query, newest
 from .grams import WORD, Bits, is_exact, owner_rows
 from .signature import SignatureIndex, bits_of
 from .verified import LONGEST, Verified
@@ -33,6 +33,11 @@ _NO_KEY = ""
 
 # Of a text that may be in one of so many entries, or more, it is remembered which ones contain it.
 _FREQUENT = 16
+
+# A search for a few hits compares so many candidates one by one, then more and more of them at once, up to
+# so many: the call that compares one takes as long as comparing another one at once.
+_ONE_BY_ONE = 64
+_AT_ONCE = 4096
 
 # Stands for an entry that does not exist; no column is its own.
 _ABSENT = Entry("", b"{}", None, 0.0, None, _column=-2)
@@ -162,12 +167,11 @@ class Columns:
         return np.packbits(inside, bitorder="little").view(WORD)
 
     def newest_first(
-        self, entries: Entries, rows: Sequence[int], wanted: int | None, within: Bits | None
-    ) -> Iterator[Iterator[Entry]]:
-        """Yields the candidates that are out of order, newest first, then the others, newest first.
+        self, rows: Sequence[int], wanted: int | None, within: Bits | None
+    ) -> Iterator[Iterator[int]]:
+        """Yields the columns of candidates that are out of order, newest first, then the others, newest first.
 
         Args:
-            entries: all entries.
             rows: as `rows` gives them.
             wanted: how many of each the caller is likely to take; None for all.
             within: which columns may be candidates; None for all.
@@ -178,11 +182,50 @@ class Columns:
             if within is not None:
                 bits = bits & within[words]
             used_again = np.array(self._signatures.among(rows, words, bits), np.intp)
-            yield self._there(entries, self._by_recency(used_again, wanted))
+            yield self._by_recency(used_again, wanted)
             out_of_order = self._out_of_order.data
-            yield self._there(entries, (column for column in others if not out_of_order[column]))
+            yield (column for column in others if not out_of_order[column])
         else:
-            yield self._there(entries, others)
+            yield others
+
+    def matching(
+        self,
+        entries: Entries,
+        columns: Iterator[int],
+        query: Query,
+        wanted: int | None,
+        before: float,
+    ) -> list[Entry]:
+        """Returns the first matches below a recency, of columns that come newest first.
+
+        Args:
+            entries: all entries.
+            columns: the newest first.
+            query: what is looked for.
+            wanted: how many at most; None for all.
+            before: entries of this recency or a higher one were looked at already.
+        """
+        needle, accepts = query.needle, query.accepts
+        if needle is None:
+            return newest(self._there(entries, columns), query.test(), wanted, before)
+        found: list[Entry] = []
+        size = _AT_ONCE
+        if wanted is not None:
+            # The first of many matches are enough for most searches.
+            size = _ONE_BY_ONE
+            first = self._there(entries, islice(columns, size))
+            found = newest(first, query.test(), wanted, before)
+        while wanted is None or len(found) < wanted:
+            block = list(islice(columns, size))
+            if not block:
+                break
+            keys = map(self._keys.__getitem__, block)
+            has_it = self._containing(self._all_there(entries, block, keys), needle.utf8)
+            more = [entry for entry in has_it if entry._recency < before]
+            left = None if wanted is None else wanted - len(found)
+            found += more[:left] if accepts is None else newest(more, accepts, left, before)
+            size = min(2 * size, _AT_ONCE)
+        return found
 
     def _there(self, entries: Entries, columns: Iterable[int]) -> Iterator[Entry]:
         """Yields the entries of some columns, as far as they still exist."""
@@ -233,55 +276,71 @@ class Columns:
             query: what is looked for.
             there: how many entries have a column.
         """
-        needle = query.needle
-        if needle is None or (query.accepts and not query.is_span_alone):
+        needle, accepts = query.needle, query.accepts
+        if needle is None:
             return sum(map(query.test(), self.candidates(entries, query)))
-        if is_exact(needle.utf8):
-            return len(self.candidates(entries, query))
-        rows = self.rows(query)
-        is_frequent = rows and self._signatures.count(rows[0]) * _FREQUENT > there
-        if is_frequent and len(needle.utf8) <= LONGEST:
-            return self._count_frequent(entries, query, rows, there)
-        return len(self._containing(self.candidates(entries, query), needle.utf8))
+        utf8 = needle.utf8
+        if accepts is None or query.is_span_alone:
+            rows = self.rows(query)
+            is_frequent = rows and self._signatures.count(rows[0]) * _FREQUENT > there
+            if is_frequent and len(utf8) <= LONGEST:
+                matching = self._frequent(entries, utf8, rows)
+                if self._remembered_alive(entries, there):
+                    return self._remembered().count(matching, self.within(entries, query.filters))
+            accepts = None  # what `candidates` gives is within the span
+        candidates = self.candidates(entries, query)
+        found = candidates if is_exact(utf8) else self._containing(candidates, utf8)
+        return len(found) if accepts is None else sum(map(accepts, found))
 
-    def _count_frequent(
-        self, entries: Entries, query: Query, rows: Sequence[int], there: int
-    ) -> int:
-        """Does what `count` does for a text that many entries contain; compares each of them only once."""
-        assert query.needle
-        utf8 = query.needle.utf8
+    def _frequent(self, entries: Entries, utf8: bytes, rows: Sequence[int]) -> Bits:
+        """Returns which columns have a text that many entries contain; compares each of them only once."""
+        candidates = self._signatures.all_of(rows)
+        if is_exact(utf8):
+            return candidates
         verified = self._remembered()
-        unknown = verified.unknown(utf8, self._signatures.all_of(rows))
+        unknown = verified.unknown(utf8, candidates)
         columns = bits_of(unknown)
         if len(columns):
-            keys = map(self._keys.__getitem__, columns.tolist())
-            found = self._all_there(entries, columns.tolist(), keys)
+            numbers = columns.tolist()
+            found = self._all_there(entries, numbers, map(self._keys.__getitem__, numbers))
             if len(found) < len(columns):
                 columns = np.array([each._column for each in found], np.intp)
-            has_it = map(contains, map(attrgetter("_folded"), found), repeat(utf8))
-            columns = columns[np.fromiter(has_it, np.bool_, len(columns))]
+            columns = columns[np.fromiter(self._contain(found, utf8), np.bool_, len(columns))]
             verified.learn(utf8, unknown, columns)
+        return verified.matching(utf8)
+
+    def _remembered_alive(self, entries: Entries, there: int) -> bool:
+        """Finds out which columns belong to entries that are gone; returns whether this is certain.
+
+        Args:
+            entries: all entries.
+            there: how many entries have a column.
+        """
+        verified = self._remembered()
         if verified.alive != there:
             # Evicted entries were used less recently than all others.
             oldest = next(iter(entries.values()))._recency if entries else 0
             verified.retain(self._recencies >= oldest)
         if verified.alive != there:
             alive = np.zeros(len(self._keys), np.bool_)
-            columns = verified.columns()
-            names = map(self._keys.__getitem__, columns.tolist())
-            there_now = self._all_there(entries, columns.tolist(), names)
+            columns = verified.columns().tolist()
+            there_now = self._all_there(entries, columns, map(self._keys.__getitem__, columns))
             alive[[each._column for each in there_now]] = True
             verified.retain(alive)
         if verified.alive != there:  # a signal handler has read or written meanwhile
             self._verified = None
-            return len(self._containing(self.candidates(entries, query), utf8))
-        return verified.count(utf8, self.within(entries, query.filters))
+            return False
+        return True
+
+    @classmethod
+    def _containing(cls, entries: list[Entry], utf8: bytes) -> list[Entry]:
+        """Returns the entries that contain a folded text, of some that have a column."""
+        return list(compress(entries, cls._contain(entries, utf8)))
 
     @staticmethod
-    def _containing(entries: list[Entry], utf8: bytes) -> list[Entry]:
-        """Returns the entries that contain a folded text, of some that have a column."""
-        texts = map(attrgetter("_folded"), entries)
-        return list(compress(entries, map(contains, texts, repeat(utf8))))
+    def _contain(entries: list[Entry], utf8: bytes) -> Iterator[bool]:
+        """Yields whether entries that have a column contain a folded text."""
+        return map(contains, map(attrgetter("_folded"), entries), repeat(utf8))
 
     # ---- writing
 

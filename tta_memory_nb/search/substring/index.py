@@ -110,8 +110,8 @@ class SubstringIndex:
             if rows:
                 started = perf_counter()
                 within = columns.candidates_within(entries, query)
-                for candidates in columns.newest_first(entries, rows, wanted, within):
-                    more += newest(candidates, matches, wanted, last)
+                for candidates in columns.newest_first(rows, wanted, within):
+                    more += columns.matching(entries, candidates, query, wanted, last)
                 # The search has compared all candidates if it has found too few.
                 is_complete = query.accepts is None and (wanted is None or len(more) < wanted)
                 if is_complete and perf_counter() - started > _LONG:

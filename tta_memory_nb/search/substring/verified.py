@@ -86,10 +86,19 @@ class Verified:
         known.matching[:] |= self._bits(matching)
         known.compared[: len(compared)] |= compared
 
-    def count(self, utf8: bytes, within: Bits | None) -> int:
-        """Returns how many entries contain a text, which was compared with all candidates."""
-        bits = self._known[utf8].matching & self._alive
-        return population(bits if within is None else bits & within)
+    def matching(self, utf8: bytes) -> Bits:
+        """Returns which columns are known to contain a text."""
+        return self._known[utf8].matching
+
+    def count(self, columns: Bits, within: Bits | None) -> int:
+        """Returns how many of some columns belong to entries.
+
+        Args:
+            columns: bits of the columns, of all or of the first ones.
+            within: which of them count; None for all.
+        """
+        bits = columns & self._alive[: len(columns)]
+        return population(bits if within is None else bits & within[: len(bits)])
 
     # ---- entries that are gone
 
