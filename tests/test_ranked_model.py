@@ -19,7 +19,8 @@ from tta_memory_nb import MemoryPrimitive, SearchWeights
 from tta_memory_nb.entry import new_entry
 from tta_memory_nb.search.ranked import best
 from tta_memory_nb.search.ranked.lists import Lists, _note, _pack, read_postings
-from tta_memory_nb.search.ranked.views import FARTHEST, sorted_view
+from tta_memory_nb.search.ranked.reach import FARTHEST
+from tta_memory_nb.search.ranked.views import sorted_view
 from tta_memory_nb.search.ranked.words import Words
 
 EXAMPLES = 100
@@ -278,7 +279,9 @@ def test_a_view_that_is_changed_is_the_one_that_is_made_anew():
         other = sorted_view(lists, np.array(alive, np.int32))
         for name in ("slots", "places", "numbers", "lengths", "sessions", "session_lengths"):
             assert getattr(view, name).tolist() == getattr(other, name).tolist(), name
-        assert [each.tolist() for each in view.reach] == [each.tolist() for each in other.reach]
+        assert [each[:].tolist() for each in view.reach] == [
+            each[:].tolist() for each in other.reach
+        ]
         assert view.mean_length == other.mean_length
         zeros = view.take_zeros()
         assert not zeros.any()
@@ -303,3 +306,22 @@ def test_postings_of_more_than_16_million_records_are_wider():
         assert packed.itemsize == (4 if number == 2 else 8)
         assert read_postings(packed)[0].tolist() == slots[:number].tolist()
     assert read_postings(_pack(slots[:0], counts[:0]))[0].tolist() == []
+
+
+def test_context_across_a_very_long_record_counts_exactly():
+    lists = Lists(Words())
+
+    def added(number: int, text: str) -> int:
+        entry = new_entry(f"a:b:{number}", {"text": text}, 1.0, None)
+        entry._write_seq, entry.created_at = number, float(number)
+        return lists.add(entry)
+
+    slots = [added(0, "rain"), added(1, "rain " * 30), added(2, "sun")]
+    view = sorted_view(lists, np.array(slots, np.int32))
+    assert view.reach[1][0] == 20 / 30
+    # More words than two bytes can count.
+    view = view.changed([added(3, "long " * 70_000), added(4, "sun"), added(5, "sun")], [])
+    assert view.reach[0][:].tolist() == [1.0] * 5 + [0.0] * (1 + FARTHEST)
+    assert view.reach[1][:4].tolist() == [20 / 30, 1.0, 20 / 70_000, 1.0]
+    assert view.reach[2][:3].tolist() == [1.0, 40 / 70_001, 40 / 70_001]
+    assert view.reach[2][3:].tolist() == [0.0] * (3 + FARTHEST)

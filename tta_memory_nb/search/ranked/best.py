@@ -18,8 +18,8 @@ from ..options import SearchWeights
 from ..request import Signal
 from .lists import Floats, Ints
 from .question import Question
+from .reach import FARTHEST
 from .scoring import Ranking, Statistics, of_sessions, when_of
-from .views import FARTHEST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,8 @@ from ..request import Signal
 from .dates import nearness
 from .lists import Floats, Ints, Lists, read_postings
 from .question import Question, Term
-from .views import FARTHEST, View
+from .reach import FARTHEST
+from .views import View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -268,9 +269,12 @@ def _words_of(view: View, rows: Iterable[Row], weights: SearchWeights) -> Floats
     size = len(view)
     total = np.zeros(size + 2 * FARTHEST)
     part = view.take_zeros()
+    shares: list[Floats] = []
     for row in rows:
         if len(row.places) * _RARE > size:
-            _spread_everywhere(view, row, weights, part)
+            # Worked out once for all such terms.
+            shares = shares or _shares_everywhere(view, weights)
+            _spread_everywhere(size, row, shares, part)
             total += part
             part[:] = 0
             continue
@@ -302,17 +306,26 @@ def _spread(view: View, row: Row, weights: SearchWeights, part: Floats) -> Ints:
     return np.concatenate(touched)
 
 
-def _spread_everywhere(view: View, row: Row, weights: SearchWeights, part: Floats) -> None:
-    """Does what `_spread` does for a term that so many records have that shifting all is quicker."""
+def _shares_everywhere(view: View, weights: SearchWeights) -> list[Floats]:
+    """Returns by distance which shares of the records so much further count for each record, and the other way round."""
     size = len(view)
+    return [
+        share * reach[: max(0, size - distance)]
+        for distance, (share, reach) in enumerate(
+            zip((weights.next, weights.second, weights.third), view.reach, strict=True), 1
+        )
+    ]
+
+
+def _spread_everywhere(size: int, row: Row, shares_by: list[Floats], part: Floats) -> None:
+    """Does what `_spread` does for a term that so many records have that shifting all is quicker."""
     own = np.zeros(size)
     own[row.places] = row.values
     sums = part[FARTHEST : size + FARTHEST]
     sums[:] = own
-    for distance, share in enumerate((weights.next, weights.second, weights.third), 1):
+    for distance, shares in enumerate(shares_by, 1):
         if size <= distance:
             continue
-        shares = share * view.reach[distance - 1][: size - distance]
         further, before = sums[distance:], sums[:-distance]
         if distance == 1:
             further += shares * own[:-distance]

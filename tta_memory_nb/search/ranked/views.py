@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .lists import Column, Floats, Ints, Lists
+from .reach import FARTHEST, Reach
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Context beyond the next record counts less, the more words lie between.
-WORDS_BETWEEN = 20
 # Of so many new records at most, each is put into its place; more of them are sorted.
 _FEW = 64
-FARTHEST = 3
-"""Records that are so many places away count as context."""
 
 
 class View:
@@ -58,7 +55,8 @@ class View:
         self.lengths = lists.integers("lengths", slots)
         self.sessions = np.zeros(len(slots), np.int32)
         self._number_sessions(0)
-        self.reach = [np.zeros(len(slots) + FARTHEST) for _ in range(FARTHEST)]
+        room = len(slots) + FARTHEST
+        self.reach = [Reach.none(distance, room) for distance in range(1, FARTHEST + 1)]
         self._measure(0, len(slots))
 
     def _number_sessions(self, first: int) -> None:
@@ -106,17 +104,10 @@ class View:
         words = np.concatenate(([0], np.cumsum(self.lengths[first:last])))
         for distance, reach in enumerate(self.reach, 1):
             size = min(end - first, len(numbers) - distance)
-            part = reach[first:end]
-            part[:] = 0
-            if size <= 0:
-                continue
-            same = numbers[distance : distance + size] == numbers[:size]
-            if distance == 1:
-                part[:size] = same
-            else:
-                between = words[distance : distance + size] - words[1 : size + 1]
-                near = WORDS_BETWEEN * (distance - 1) / np.maximum(between, 1)
-                part[:size] = np.minimum(1.0, near) * same
+            reach.codes[first:end] = 0
+            if size > 0:
+                same = numbers[distance : distance + size] == numbers[:size]
+                reach.write(first, same, words[distance : distance + size] - words[1 : size + 1])
 
     def changed(self, new: Sequence[int], gone: Iterable[int]) -> View:
         """Returns a view with some slots more and some fewer."""
@@ -163,7 +154,10 @@ class View:
         view.slots = spliced(self.slots, slots)
         view.numbers = spliced(self.numbers, sessions)
         view.lengths = spliced(self.lengths, lengths)
-        view.reach = [spliced(each, np.zeros(len(slots))) for each in self.reach]
+        view.reach = [
+            Reach(distance, spliced(each.codes, np.zeros(len(slots), each.codes.dtype)))
+            for distance, each in enumerate(self.reach, 1)
+        ]
         view._words = self._words + int(lengths.sum()) - int(self.lengths[left].sum())
         first = min([*left[:1], *at[:1]], default=len(self))
         more = np.full(len(lists) - len(self.places), -1, np.int32)

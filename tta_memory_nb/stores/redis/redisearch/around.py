@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ....search.options import SearchWeights
 from ....search.ranked.parts import owner_of
-from ....search.ranked.views import WORDS_BETWEEN
+from ....search.ranked.reach import WORDS_BETWEEN
 from ...plan import Plan
 from .asking import of_session, read_found
 from .index import ServerIndex
