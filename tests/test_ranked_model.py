@@ -325,3 +325,25 @@ def test_context_across_a_very_long_record_counts_exactly():
     assert view.reach[1][:4].tolist() == [20 / 30, 1.0, 20 / 70_000, 1.0]
     assert view.reach[2][:3].tolist() == [1.0, 40 / 70_001, 40 / 70_001]
     assert view.reach[2][3:].tolist() == [0.0] * (3 + FARTHEST)
+
+
+def test_a_column_of_numbers_that_are_too_large_for_it_is_widened():
+    lists = Lists(Words())
+    numbers = (3, 1 << 33, 5)
+    for number in numbers:
+        entry = new_entry(
+            f"a:{number}", {"text": "rain " * (number % 4), "at": "1 May 1850"}, 1.0, None
+        )
+        entry._write_seq = number
+        entry._recency = -number
+        lists.add(entry)
+    assert (lists.writes.tolist(), lists.recency.tolist()) == ([*numbers], [-n for n in numbers])
+    assert lists.days.tolist() == [-43_709] * 3
+    lists.add(new_entry("a:long", {"text": "rain " * 70_000}, 1.0, None))
+    assert lists.lengths.tolist()[-1] == 70_000
+    lists.use(0, 1 << 40)
+    assert lists.recency[0] == 1 << 40
+    lists.kill(["a:5"])
+    lists.compact()
+    assert lists.writes.tolist() == [3, 1 << 33, 0]
+    assert lists.days.tolist() == [-43_709, -43_709, 0]

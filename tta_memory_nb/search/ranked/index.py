@@ -285,7 +285,7 @@ class RankedIndex:
         slot = lists.slot_of.get(entry.key)
         if slot is not None:
             if lists.writes[slot] == entry._write_seq:
-                lists.recency[slot] = entry._recency
+                lists.use(slot, entry._recency)
                 return
             self._gone.append(slot)
         self._new.append(lists.add(entry))

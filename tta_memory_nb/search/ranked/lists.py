@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...entry import Entry
-from .parts import Reader, created_at
+from .parts import Parts, Reader, created_at
 from .spelling import Spelling
 from .words import Words
 
@@ -98,11 +98,12 @@ class Lists:
         self.fields: set[str] = set()
         self.slot_of: dict[str, int] = {}
         self.keys: list[str] = []
-        self.writes = array("q")
-        self.recency = array("q")
+        # As narrow as most numbers are; `_append_large` and `use` widen the column of a larger one.
+        self.writes = array("I")
+        self.recency = array("I")
         self.created = array("d")
-        self.lengths = array("i")
-        self.days = array("i")
+        self.lengths = array("H")
+        self.days = array("h")
         self.temporal = array("b")
         self.sessions = array("i")
         self._session_of: dict[tuple[str, str], int] = {}
@@ -127,11 +128,14 @@ class Lists:
         if len(self.fields) < MOST_FIELDS:
             self.fields.update(map(str.lower, islice(parts.fields, MOST_FIELDS)))
         self.keys.append(entry.key)
-        self.writes.append(entry._write_seq)
-        self.recency.append(entry._recency)
         self.created.append(created_at(entry))
-        self.lengths.append(parts.length)
-        self.days.append(parts.day)
+        try:
+            self.writes.append(entry._write_seq)
+            self.recency.append(entry._recency)
+            self.lengths.append(parts.length)
+            self.days.append(parts.day)
+        except OverflowError:
+            self._append_large(slot, entry, parts)
         self.temporal.append(parts.temporal)
         self.sessions.append(self._session(*parts.owner))
         for term, count in parts.counts.items():
@@ -142,6 +146,31 @@ class Lists:
                     self._names_with.setdefault(part, []).append(person)
         self.slot_of[entry.key] = slot
         return slot
+
+    def _append_large(self, slot: int, entry: Entry, parts: Parts) -> None:
+        """Appends numbers to columns, of which at least one is too narrow and is widened."""
+        for name, number in (
+            ("writes", entry._write_seq),
+            ("recency", entry._recency),
+            ("lengths", parts.length),
+            ("days", parts.day),
+        ):
+            # Some may have their number already.
+            column: array[int] = getattr(self, name)[:slot]
+            try:
+                column.append(number)
+            except OverflowError:
+                column = array("q", column)
+                column.append(number)
+            setattr(self, name, column)
+
+    def use(self, slot: int, recency: int) -> None:
+        """Notes the place of a record in the order of use."""
+        try:
+            self.recency[slot] = recency
+        except OverflowError:
+            self.recency = array("q", self.recency)
+            self.recency[slot] = recency
 
     def _session(self, user: str, session: str) -> int:
         """Returns the number of a session; a record without one has a session to itself."""
@@ -215,8 +244,8 @@ class Lists:
 
     def integers(self, name: Literal["lengths", "sessions"], slots: Ints) -> Ints:
         """Returns a column of integers for some slots."""
-        values: Ints = np.asarray(memoryview(getattr(self, name)))[slots]
-        return values
+        values = np.asarray(memoryview(getattr(self, name)))[slots]
+        return values.astype(np.int32)
 
     def order(self, slot: int) -> tuple[float, int]:
         """Returns what records of a session are sorted by: when they were created, then written."""
