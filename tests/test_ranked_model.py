@@ -20,6 +20,7 @@ from tta_memory_nb.entry import new_entry
 from tta_memory_nb.search.ranked import best
 from tta_memory_nb.search.ranked.lists import Lists, _note, _pack, read_postings
 from tta_memory_nb.search.ranked.reach import FARTHEST
+from tta_memory_nb.search.ranked.slots import Slots
 from tta_memory_nb.search.ranked.views import sorted_view
 from tta_memory_nb.search.ranked.words import Words
 
@@ -347,3 +348,31 @@ def test_a_column_of_numbers_that_are_too_large_for_it_is_widened():
     lists.compact()
     assert lists.writes.tolist() == [3, 1 << 33, 0]
     assert lists.days.tolist() == [-43_709, -43_709, 0]
+
+
+def test_slots_are_those_that_a_dict_would_hold():
+    chance = random.Random(3)
+    keys = list[str]()
+    slots, wanted = Slots(keys), dict[str, int]()
+    for step in range(20_000):
+        key = f"k{chance.randrange(100 + step // 4)}"
+        if chance.random() < 0.2:
+            assert slots.remove(key) == wanted.pop(key, None)
+        else:
+            keys.append(key)
+            slots.put(len(keys) - 1)
+            wanted[key] = len(keys) - 1
+        assert len(slots) == len(wanted)
+        other = f"k{chance.randrange(6000)}"
+        assert slots.get(other) == wanted.get(other)
+        if step % 2000 == 0:
+            assert slots.all().tolist() == sorted(wanted.values())
+            some = [f"k{number}" for number in range(0, 6000, 7)]
+            there = [wanted[key] for key in some if key in wanted]
+            assert sorted(slots.get_many(some).tolist()) == sorted(there)
+            assert [slot for slot in range(len(keys) + 1) if slots.is_alive(slot)] == sorted(
+                wanted.values()
+            )
+    assert slots.get_many([]).tolist() == []
+    again = Slots(keys := list(wanted), len(wanted))
+    assert [again.get(key) for key in keys] == list(range(len(keys)))

@@ -23,7 +23,7 @@ from .best import rank_best
 from .by_meaning import ByMeaning
 from .demands import allowed, fulfils, undecided
 from .explain import RankedMatch
-from .lists import Lists
+from .lists import Ints, Lists
 from .question import Question, read
 from .scoring import Ranking, Statistics, rank
 from .views import View, sorted_view
@@ -83,8 +83,8 @@ class RankedIndex:
         found: list[Hit] = []
         for number in ranking.best(None if demands else limit).tolist():
             key = ranking.view.key(int(ranking.places[number]))
-            entry = entries.get(key)
-            if entry is None or entry._write_seq != lists.writes[lists.slot_of[key]]:
+            entry, slot = entries.get(key), lists.slots.get(key)
+            if entry is None or slot is None or entry._write_seq != lists.writes[slot]:
                 continue  # a signal handler has written meanwhile
             if demands and not fulfils(key, entry.value(), demands, lists.words):
                 continue
@@ -168,8 +168,7 @@ class RankedIndex:
             self._by_meaning.compact(lists.compact())
             self._view = None
         if self._view is None:
-            alive = np.fromiter(lists.slot_of.values(), np.int32, len(lists.slot_of))
-            self._view = sorted_view(lists, alive)
+            self._view = sorted_view(lists, lists.slots.all())
         else:
             gone = set(self._gone)
             new = [slot for slot in self._new if slot not in gone]
@@ -189,8 +188,8 @@ class RankedIndex:
         except TypeError:  # a condition that is compared with a list
             kept = None
         if kept is None:
-            slots = [lists.slot_of[key] for key in self._passing(entries, query, lists)]
-            places = np.sort(whole.places[np.array(slots, np.int32)])
+            slots = self._passing(entries, query, lists)
+            places = np.sort(whole.places[slots])
             kept = View(lists, whole.slots[places])
         try:
             self._views[filters] = kept
@@ -200,8 +199,8 @@ class RankedIndex:
             del self._views[next(iter(self._views))]
         return kept
 
-    def _passing(self, entries: Entries, query: Query, lists: Lists) -> Iterable[str]:
-        """Returns the keys of the records that pass the filters of a query."""
+    def _passing(self, entries: Entries, query: Query, lists: Lists) -> Ints:
+        """Returns the slots of the records that pass the filters of a query."""
         filters, accepts = query.filters, query.accepts
         assert accepts is not None
         named: Iterable[Any] | None = query.named
@@ -209,7 +208,7 @@ class RankedIndex:
             keys = lists.keys_of(filters.user, filters.session)
             named = [entry for key in keys if (entry := entries.get(key)) is not None]
         pool = entries.values() if named is None else named
-        return [entry.key for entry in pool if accepts(entry) and entry.key in lists.slot_of]
+        return lists.slots.get_many([entry.key for entry in pool if accepts(entry)])
 
     # ---- keeping up
 
@@ -282,24 +281,27 @@ class RankedIndex:
         """Takes in one entry that was written or read."""
         lists = self._lists
         assert lists is not None
-        slot = lists.slot_of.get(entry.key)
+        slot = lists.slots.get(entry.key)
         if slot is not None:
             if lists.writes[slot] == entry._write_seq:
                 lists.use(slot, entry._recency)
                 return
             self._gone.append(slot)
-        self._new.append(lists.add(entry))
+        slot = lists.add(entry)
+        if self._view is not None:  # the first view takes all slots
+            self._new.append(slot)
 
     def _find_dead(self, entries: Entries) -> None:
         """Finds the slots of entries that are gone."""
         lists = self._lists
         assert lists is not None
-        if len(lists.slot_of) == len(entries):
+        if len(lists.slots) == len(entries):
             return
         # Evicted entries were used less recently than all others.
         oldest = next(iter(entries.values()))._recency if entries else self._seen + 1
         before = np.flatnonzero(np.array(lists.recency) < oldest)
         keys = (lists.keys[slot] for slot in before.tolist())
         self._gone += lists.kill(key for key in keys if key not in entries)
-        if len(lists.slot_of) != len(entries):
-            self._gone += lists.kill(list(lists.slot_of.keys() - entries.keys()))
+        if len(lists.slots) != len(entries):
+            keys = (lists.keys[slot] for slot in lists.slots.all().tolist())
+            self._gone += lists.kill(key for key in keys if key not in entries)

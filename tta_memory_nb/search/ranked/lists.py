@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...entry import Entry
 from .parts import Parts, Reader, created_at
+from .slots import Slots
 from .spelling import Spelling
 from .words import Words
 
@@ -80,7 +81,7 @@ class Lists:
         terms: term -> the records whose texts have it.
         people: words of a name, joined by spaces -> the records that have the name as a facet.
         fields: the names of fields, in small letters.
-        slot_of: key -> slot, of the slots that are alive.
+        slots: key -> slot, of the slots that are alive.
         keys: slot -> key.
         writes: slot -> the number of the write that made the record.
         recency: slot -> place in the order of use, as it was seen last.
@@ -96,8 +97,8 @@ class Lists:
         self.terms: dict[str, Postings] = {}
         self.people: dict[str, Postings] = {}
         self.fields: set[str] = set()
-        self.slot_of: dict[str, int] = {}
         self.keys: list[str] = []
+        self.slots = Slots(self.keys)
         # As narrow as most numbers are; `_append_large` and `use` widen the column of a larger one.
         self.writes = array("I")
         self.recency = array("I")
@@ -118,7 +119,7 @@ class Lists:
     @property
     def needs_compaction(self) -> bool:
         """Whether so many slots are dead that copying the others pays."""
-        dead = len(self.keys) - len(self.slot_of)
+        dead = len(self.keys) - len(self.slots)
         return dead > _FEW_DEAD and dead * 4 > len(self.keys)
 
     def add(self, entry: Entry) -> int:
@@ -144,7 +145,7 @@ class Lists:
             if _note(self.people, person, slot, 1) and " " in person:
                 for part in person.split():
                     self._names_with.setdefault(part, []).append(person)
-        self.slot_of[entry.key] = slot
+        self.slots.put(slot)
         return slot
 
     def _append_large(self, slot: int, entry: Entry, parts: Parts) -> None:
@@ -191,8 +192,7 @@ class Lists:
             if (user is None or owner[0] == user) and (session is None or owner[1] == session)
         ]
         slots = np.flatnonzero(np.isin(np.array(self.sessions), numbers)).tolist()
-        keys = self.keys
-        return [key for slot in slots if self.slot_of.get(key := keys[slot]) == slot]
+        return [self.keys[slot] for slot in slots if self.slots.is_alive(slot)]
 
     def names_with(self, part: str) -> list[str]:
         """Returns the names of several words that have a word."""
@@ -211,7 +211,7 @@ class Lists:
     def compact(self) -> Ints:
         """Copies everything without the dead slots; returns for each slot the new one, or -1."""
         self._spelling = None
-        alive = np.sort(np.fromiter(self.slot_of.values(), np.int64, len(self.slot_of)))
+        alive = self.slots.all()
         moved = np.full(len(self.keys), -1, np.int32)
         moved[alive] = np.arange(len(alive), dtype=np.int32)
         for lists in (self.terms, self.people):
@@ -225,7 +225,7 @@ class Lists:
                 lists[term] = _pack(places[kept], counts[kept])
         keys = self.keys
         self.keys = [keys[slot] for slot in alive]
-        self.slot_of = {key: slot for slot, key in enumerate(self.keys)}
+        self.slots = Slots(self.keys, len(alive))
         for name in ("writes", "recency", "created", "lengths", "days", "temporal", "sessions"):
             column = getattr(self, name)
             copied = array(column.typecode)
@@ -253,4 +253,4 @@ class Lists:
 
     def kill(self, keys: Iterable[str]) -> list[int]:
         """Forgets records; returns their slots."""
-        return [slot for key in keys if (slot := self.slot_of.pop(key, None)) is not None]
+        return [slot for key in keys if (slot := self.slots.remove(key)) is not None]
