@@ -6,14 +6,12 @@ import os
 import random
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
-from .trial import failure_of
+from .trial import failure_of, side_by_side
 
 
 def _results(seeds: range, workers: int) -> Iterator[str | None]:
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with side_by_side(workers) as pool:
         yield from pool.map(failure_of, seeds)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import atexit
 import logging
+import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from real_servers import valkey
 
@@ -50,9 +53,28 @@ _worlds = Worlds()
 atexit.register(_worlds.close)
 
 
+def begin() -> None:
+    """Has this process raise what Python warns about, such as an open connection; only the schedules' findings are shown."""
+    warnings.simplefilter("error")
+    logging.getLogger("tta_memory_nb").setLevel(logging.CRITICAL)
+
+
+def side_by_side(processes: int) -> ProcessPoolExecutor:
+    """Returns processes that carry schedules out at the same time, each in worlds of its own.
+
+    A schedule mostly waits for timers of servers. Not threads: a schedule forks, collects garbage, and looks for threads
+    and errors that are left.
+    """
+    return ProcessPoolExecutor(processes, get_context("spawn"), begin)
+
+
+def found_by(schedule: Schedule) -> list[str]:
+    """Carries a schedule out in the worlds of this process; returns what was wrong."""
+    return _worlds.problems_of(schedule)
+
+
 def failure_of(seed: int) -> str | None:
     """Returns the smallest schedule of a seed that fails, with what was wrong; None if none does."""
-    logging.getLogger("tta_memory_nb").setLevel(logging.CRITICAL)
     found = _worlds.problems_of(schedule_of(seed))
     if not found:
         return None
