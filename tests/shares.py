@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LONG = {
     "browser": 190,
-    "test_chaos.py": 95,
+    "test_chaos.py": 45,
     "test_search_model.py": 55,
     "test_notebooks.py": 55,
     "test_docs.py": 50,
