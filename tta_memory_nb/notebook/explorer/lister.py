@@ -39,6 +39,9 @@ _PROGRESS_PAUSE = 0.15
 _HEADINGS_PAUSE = 2.0
 """Seconds, at least, between two summaries of the columns while others write records."""
 
+_PATIENCE_WITH_CASES = 50
+"""As `PATIENCE`, for a look at cases: thousands of them take a second, and mostly nothing has changed."""
+
 _SAMPLE = 200
 """How many of the newest records are looked at for their fields and their versions."""
 
@@ -93,7 +96,7 @@ class Lister:
         self._next_headings = 0.0
         self.cases = Cases(self, traits)
         self._review = NowAndThen(self.find_proposals, views.publish)
-        self._decided = NowAndThen(self.cases.find, views.publish)
+        self._decided = NowAndThen(self.cases.find, views.publish, _PATIENCE_WITH_CASES)
 
     @property
     def found(self) -> Found:

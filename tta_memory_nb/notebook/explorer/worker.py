@@ -126,10 +126,14 @@ class NowAndThen:
     Args:
         look: looks, and returns whether anything has changed.
         publish: called if anything has.
+        patience: the pause after a look is at least so many times as long as the look.
     """
 
-    def __init__(self, look: Callable[[], bool], publish: Callable[[], None]) -> None:
+    def __init__(
+        self, look: Callable[[], bool], publish: Callable[[], None], patience: float = PATIENCE
+    ) -> None:
         self._look = look
+        self._patience = patience
         self._publish = publish
         self._next = 0.0
 
@@ -146,7 +150,7 @@ class NowAndThen:
             self._next = started + _FAILED_PAUSE
             return
         ended = monotonic()
-        self._next = ended + max(_NOW_AND_THEN, PATIENCE * (ended - started))
+        self._next = ended + max(_NOW_AND_THEN, self._patience * (ended - started))
 
     def hurry(self) -> None:
         """Has the next call look."""
