@@ -157,7 +157,7 @@ class Case:
         """Decides by a rule.
 
         Args:
-            rule: one of `RULES`.
+            rule: as for `Resolution.decide`.
             into: under the key of which record a merged one is kept, as for `merge`; it counts for this rule alone.
 
         Raises:
