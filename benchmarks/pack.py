@@ -1,6 +1,6 @@
 """How much of what answers a question a context pack brings into a prompt, and for how many tokens.
 
-    python benchmarks/pack.py --data FILE [--budgets 200,400,800] [--top 5,10,20] [--others 500]
+    python benchmarks/pack.py --data FILE [--budgets 200,400,800] [--top 5,10,20] [--others 500] [--weak 0.6,0.7]
 
 FILE has conversations like those of LoCoMo (see recall.py). Each conversation gets a memory. The peers are what most
 programs do: the k best records of a search as lines of JSON, with their keys and without them.
@@ -11,10 +11,13 @@ programs do: the k best records of a search as lines of JSON, with their keys an
     nothing   share of questions that get an empty text: about this conversation, and about another one
 
 The line "right turns alone" is what a perfect choice among the best 60 records would bring in the form of a pack: it tells how much of
-the rest is due to the ranking, and how much to the form.
+the rest is due to the ranking, and how much to the form. The lines "stopped in time" cut each pack off behind its last right turn:
+no rule that only says where to stop can do better.
 
-A smaller k has a higher recall per token, so the last lines compare at the same recall: how many tokens the best
-k takes that answers as much as the pack.
+With --weak, packs are also made that leave out every record with less than such a share of the best score.
+
+A smaller k has a higher recall per token, so the last lines compare twice: with as many of the best records as fit into the
+same budget, and at the same recall, with the smallest k that answers as much as the pack.
 """
 
 from __future__ import annotations
@@ -23,13 +26,16 @@ import argparse
 import json
 import random
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from recall import Asked, Corpus, read
 
+import tta_memory_nb.memory.packing.pack as packing
 from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb.entry import entry_of
 from tta_memory_nb.memory.packing.lines import citations, line_of, text_of
 
 MOST = 60
@@ -42,10 +48,17 @@ class Row(NamedTuple):
     tokens: float
     nothing: float
 
+    @property
+    def per_1000(self) -> float:
+        """Recall divided by tokens, times 1,000."""
+        return self.recall / self.tokens * 1000 if self.tokens else 0.0
+
     def line(self, name: str, other: str = "") -> str:
         """Returns a line of the table."""
-        per = self.recall / self.tokens * 1000 if self.tokens else 0.0
-        return f"{name:<28} {self.recall:>6.3f} {self.tokens:>7.0f} {per:>9.2f} {self.nothing:>8.3f} {other}"
+        return (
+            f"{name:<28} {self.recall:>6.3f} {self.tokens:>7.0f} {self.per_1000:>9.2f} "
+            f"{self.nothing:>8.3f} {other}"
+        )
 
 
 def tokenizer() -> Callable[[str], int]:
@@ -82,9 +95,64 @@ def right_alone(hits: Sequence[Any], asked: Asked) -> tuple[list[str], str]:
     return keys, text_of(lines, citations(keys, "short"))
 
 
+def in_time(pack: Any, asked: Asked) -> tuple[list[str], str]:
+    """Returns the keys and the text of a pack that somebody who knows the answer stops behind its last right turn."""
+    best = [each.key for each in pack.considered if each.outcome == "packed"]
+    last = max((n for n, key in enumerate(best, 1) if key in asked.relevant), default=0)
+    keys = set(best[:last])
+    lines = [line_of(entry_of(record)) for record in pack.records if record.key in keys]
+    return best[:last], text_of(lines, citations([line.key for line in lines], "short"))
+
+
 def found(keys: Sequence[str], asked: Asked) -> float:
     """Returns the share of the right turns among some."""
     return len(asked.relevant & set(keys)) / len(asked.relevant)
+
+
+def of_texts(texts: Sequence[tuple[Asked, list[str], str]], count: Callable[[str], int]) -> Row:
+    """Returns what texts bring, each given with its question and the keys of its turns."""
+    return Row(
+        fmean(found(keys, asked) for asked, keys, _ in texts),
+        fmean(count(text) for *_, text in texts),
+        fmean(not keys for _, keys, _ in texts),
+    )
+
+
+def compare(
+    rows: dict[str, Row],
+    budgets: dict[str, int],
+    filled: Callable[..., Row],
+    top: Callable[..., Row],
+) -> None:
+    """Prints how packs compare with the best records, for the same budget and at the same recall.
+
+    Args:
+        rows: what packs bring, by name.
+        budgets: their budgets, by name.
+        filled: returns what the best records bring that fit into a budget.
+        top: returns what the k best records bring.
+    """
+    print("\nrecall per 1,000 tokens, beside the best records that fit into the same budget:")
+    for name, row in rows.items():
+        for with_keys in (False, True):
+            peer = filled(budgets[name], with_keys=with_keys)
+            form = "with keys" if with_keys else "without  "
+            print(
+                f"{name:<28} {form} {peer.recall:.3f} in {peer.tokens:>4.0f}: "
+                f"{row.per_1000 / peer.per_1000:.2f} times as much"
+            )
+    print("\nat the same recall, tokens of the smallest k that answers as much:")
+    for name, row in rows.items():
+        for with_keys in (False, True):
+            k = next(
+                (k for k in range(1, MOST) if top(k, with_keys=with_keys).recall >= row.recall),
+                MOST,
+            )
+            peer = top(k, with_keys=with_keys)
+            form = "with keys" if with_keys else "without  "
+            print(
+                f"{name:<28} {form} top {k:<3} {peer.tokens:>6.0f}: {peer.tokens / row.tokens:.2f} times as many"
+            )
 
 
 def main() -> None:
@@ -98,6 +166,7 @@ def main() -> None:
     parser.add_argument(
         "--others", type=int, default=500, help="questions about other conversations"
     )
+    parser.add_argument("--weak", default="", help="shares of the best score, separated by commas")
     parser.add_argument("--mode", default="hybrid", help="of all searches")
     given = parser.parse_args()
     corpora, count = read(given.data), tokenizer()
@@ -121,6 +190,23 @@ def main() -> None:
         (asked, memory.hits(asked.question, MOST, mode=given.mode)) for memory, asked in own
     ]
 
+    def filled(budget: int, *, with_keys: bool) -> Row:
+        """Returns what the best records bring that fit into a budget."""
+        rows = []
+        for asked, hits in best:
+            keys: list[str] = []
+            tokens = 0
+            for hit in hits:
+                # A line break is one token.
+                more = count(as_json([hit], with_keys=with_keys)) + bool(keys)
+                if tokens + more > budget:
+                    break
+                keys.append(hit.entry.key)
+                tokens += more
+            rows.append((found(keys, asked), tokens, not keys))
+        return Row(*map(fmean, zip(*rows, strict=True)))
+
+    @cache
     def top(k: int, *, with_keys: bool) -> Row:
         return Row(
             fmean(found([hit.entry.key for hit in hits[:k]], asked) for asked, hits in best),
@@ -132,15 +218,17 @@ def main() -> None:
         print(top(k, with_keys=False).line(f"top {k} as JSON"))
         print(top(k, with_keys=True).line(f"top {k} as JSON with keys"))
     alone = [(asked, *right_alone(hits, asked)) for asked, hits in best]
-    perfect = Row(
-        fmean(found(keys, asked) for asked, keys, _ in alone),
-        fmean(count(text) for _, _, text in alone),
-        fmean(not keys for _, keys, _ in alone),
-    )
-    print(perfect.line("right turns alone"))
+    print(of_texts(alone, count).line("right turns alone"))
     rows: dict[str, Row] = {}
+    budgets: dict[str, int] = {}
+    usual = packing.WEAK
+    tried = [
+        (None, usual),
+        (0, usual),
+        *((None, float(share)) for share in given.weak.split(",") if share),
+    ]
     for budget in map(int, given.budgets.split(",")):
-        for threshold in (None, 0):
+        for threshold, packing.WEAK in tried:
             packs = [
                 (asked, memory.pack(asked.question, budget, count, given.mode, threshold))
                 for memory, asked in own
@@ -155,20 +243,13 @@ def main() -> None:
                 not memory.pack(q, budget, count, given.mode, threshold) for memory, q in others
             ]
             name = f"pack {budget}" + ("" if threshold is None else ", any relevance")
-            rows[name] = row
+            name += "" if usual == packing.WEAK else f", from {packing.WEAK:.0%} on"
+            rows[name], budgets[name] = row, budget
             print(row.line(name, f"{fmean(refused):.3f}"), flush=True)
-    print("\nat the same recall, tokens of the smallest k that answers as much:")
-    for name, row in rows.items():
-        for with_keys in (False, True):
-            k = next(
-                (k for k in range(1, MOST) if top(k, with_keys=with_keys).recall >= row.recall),
-                MOST,
-            )
-            peer = top(k, with_keys=with_keys)
-            form = "with keys" if with_keys else "without  "
-            print(
-                f"{name:<28} {form} top {k:<3} {peer.tokens:>6.0f}: {peer.tokens / row.tokens:.2f} times as many"
-            )
+            if usual == packing.WEAK:
+                stopped = [(asked, *in_time(pack, asked)) for asked, pack in packs]
+                print(of_texts(stopped, count).line("    stopped in time"), flush=True)
+    compare(rows, budgets, filled, top)
 
 
 if __name__ == "__main__":
