@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ...entry import Entry, recency
 from ...filters import Filters
 from ...keys import parse_memory_key
-from ..query import Entries, Query, newest
+from ..query import Entries, Query, Test, newest
 from .grams import WORD, Bits, is_exact, owner_rows
 from .signature import SignatureIndex, bits_of
 from .verified import LONGEST, Verified
@@ -193,6 +193,7 @@ class Columns:
         entries: Entries,
         columns: Iterator[int],
         query: Query,
+        matches: Test,
         wanted: int | None,
         before: float,
     ) -> list[Entry]:
@@ -202,23 +203,25 @@ class Columns:
             entries: all entries.
             columns: the newest first.
             query: what is looked for.
+            matches: its test, which says whether an entry matches.
             wanted: how many at most; None for all.
             before: entries of this recency or a higher one were looked at already.
         """
         needle, accepts = query.needle, query.accepts
         if needle is None:
-            return newest(self._there(entries, columns), query.test(), wanted, before)
+            return newest(self._there(entries, columns), matches, wanted, before)
         found: list[Entry] = []
         size = _AT_ONCE
         if wanted is not None:
             # The first of many matches are enough for most searches.
             size = _ONE_BY_ONE
             first = self._there(entries, islice(columns, size))
-            found = newest(first, query.test(), wanted, before)
+            found = newest(first, matches, wanted, before)
         while wanted is None or len(found) < wanted:
-            block = list(islice(columns, size))
-            if not block:
+            column = next(columns, None)
+            if column is None:
                 break
+            block = [column, *islice(columns, size)]
             keys = map(self._keys.__getitem__, block)
             has_it = self._containing(self._all_there(entries, block, keys), needle.utf8)
             more = [entry for entry in has_it if entry._recency < before]

@@ -111,7 +111,7 @@ class SubstringIndex:
                 started = perf_counter()
                 within = columns.candidates_within(entries, query)
                 for candidates in columns.newest_first(rows, wanted, within):
-                    more += columns.matching(entries, candidates, query, wanted, last)
+                    more += columns.matching(entries, candidates, query, matches, wanted, last)
                 # The search has compared all candidates if it has found too few.
                 is_complete = query.accepts is None and (wanted is None or len(more) < wanted)
                 if is_complete and perf_counter() - started > _LONG:
