@@ -337,3 +337,13 @@ def test_the_two_ways_to_find_the_words_of_a_text_agree():
         assert length == sum(not word.whole for word in found)
         assert sum(counts.values()) == sum(len(word.terms) for word in found)
         assert {term for word in found for term in word.terms} == set(counts)
+
+
+@pytest.mark.parametrize("remembered", [0, 2, 10_000])
+def test_a_word_that_a_text_has_again_is_found_again(monkeypatch, remembered):
+    monkeypatch.setattr("tta_memory_nb.search.ranked.words._MOST_IN_A_TEXT", remembered)
+    text, words = "Ferries, user_id 天気 the ' ' v1.2 ", Words("english")
+    once = list(words.spans(text))
+    assert {text[start:end] for start, end, _ in once} >= {"Ferries", "user_id", "天気"}
+    again = [(start + at, end + at, terms) for at in (0, len(text)) for start, end, terms in once]
+    assert list(words.spans(2 * text)) == again

@@ -60,6 +60,8 @@ class RankedMatch:
             if name_of(leaf.text, self.words) in self.ranking.question.who:
                 yield Span(path, 0, len(leaf.text))
             return
+        if not wanted:
+            return
         last: Span | None = None
         for start, end, terms in self.words.spans(leaf.text):
             if wanted.isdisjoint(terms):

@@ -133,16 +133,26 @@ class Words:
 
     def spans(self, text: str) -> Iterator[tuple[int, int, set[str]]]:
         """Yields the places of words in a text: start, end, and the terms of what stands there."""
+        # A long text has few different words.
+        known: dict[str, set[str]] = {}
         for chunk in _CHUNK_AS_WRITTEN.finditer(text):
+            written = chunk[0]
+            terms = known.get(written)
+            if terms is not None:
+                if terms:
+                    yield *chunk.span(), terms
+                continue
             start, end = chunk.span()
-            spelt = folded(chunk[0])
+            spelt = folded(written)
             if _RUN.fullmatch(spelt) and len(spelt) == end - start > 1:
                 for at in range(start, end - 1):
                     yield at, at + 2, {spelt[at - start : at - start + 2]}
-            else:
-                terms = {term for word in self.of(chunk[0]) for term in word.terms}
-                if terms:
-                    yield start, end, terms
+                continue
+            terms = {term for word in self.of(written) for term in word.terms}
+            if len(known) < _MOST_IN_A_TEXT:
+                known[written] = terms
+            if terms:
+                yield start, end, terms
 
     def count(self, text: str, counts: dict[str, int]) -> int:
         """Adds the terms of a text to counts, and returns how many words it has."""
@@ -217,6 +227,8 @@ class Words:
 _LONGEST_KNOWN = 24
 # So many words are kept with their stems at most.
 _MOST_CACHED = 200_000
+# So many of one text while it is looked through; each of those further on is worked out where it stands.
+_MOST_IN_A_TEXT = 10_000
 
 
 def parts_of(chunk: str) -> list[str]:
