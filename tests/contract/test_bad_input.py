@@ -39,6 +39,11 @@ REFUSED: list[tuple[str, Callable[[SyncMemory], Any]]] = [
             lambda memory, key: memory.get_many([key]),
             lambda memory, key: memory.get_records([key]),
             lambda memory, key: memory.remove(["a", key]),
+            lambda memory, key: memory.delete(key, for_good=True),
+            lambda memory, key: memory.remove(["a", key], for_good=True),
+            lambda memory, key: memory.touch(["a", key], ttl="1h"),
+            lambda memory, key: memory.apply({}, ["a", key]),
+            lambda memory, key: memory.log(key),
         )
     ),
     *(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ...entry import Entry
 from ...errors import Conflict
+from ...keys import check_key
 from ...stores.base import Change, Store
 from ...stores.plan import Plan
 from ..as_of import history_of
@@ -26,7 +27,7 @@ def remove_for_good(store: Store, guard: Guard, keys: Iterable[str]) -> Plan[Cha
     Returns:
         The change of the records, with that of the tombstones.
     """
-    wanted = list(dict.fromkeys(keys))
+    wanted = list(dict.fromkeys(map(check_key, keys)))
     removed: list[Entry] = []
     buried: list[Entry] = []
     replaced: list[Entry] = []
