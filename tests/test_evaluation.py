@@ -173,6 +173,16 @@ def test_records_that_are_gone_or_have_changed_are_said_and_gone_ones_do_not_cou
         evaluate(memory, path)
 
 
+def test_a_set_without_a_right_record_says_so(weather, tmp_path):
+    from tta_memory_nb.evaluation import judge, tune
+
+    memory, path = weather.sync, tmp_path / "golden.jsonl"
+    judge(path, "rain", wrong=memory.peek(["alice:mon"]))
+    for call in (evaluate, tune):
+        with pytest.raises(InvalidArgument, match=r"golden\.jsonl: no record is judged right"):
+            call(memory, path)
+
+
 def test_a_set_that_brings_its_records_is_asked_in_a_memory_of_its_own(weather):
     golden = GoldenSet(
         (Question("lyon", {"d1": 1}),), "cities", (("d1", {"text": "Lyon"}), ("d2", {"text": "No"}))

@@ -139,6 +139,8 @@ def test_a_policy_that_would_delete_everything_asks(memory):
         ({"max_age_of": {"chat": "x"}}, "max_age_of['chat']='x'"),
         ({"max_tokens": 5, "tokens": "gpt"}, "tokens='gpt': give a function"),
         ({"max_records": 5, "keep": "k"}, "keep='k': give a list of keys"),
+        ({"max_records": 5, "keep": 7}, "keep=7: give a list of keys"),
+        ({"max_records": 5, "keep": ["k", 1]}, "key=1: a key is a non-empty str"),
     ],
 )
 def test_bad_policies_are_named(rules, message):

@@ -268,3 +268,9 @@ def test_a_json_file_that_is_another_one_is_refused(tmp_path, content):
         return
     with pytest.raises(TransferError, match=r"other\.json"):
         GoldenSet.read(path)
+
+
+@pytest.mark.parametrize("keys", ["ann:mon", 7, ["ann:mon", 7], [""]])
+def test_what_are_no_keys_is_not_taken_apart(keys):
+    with pytest.raises(InvalidArgument, match=r"judged\['rain'\]=|key=7|key=''"):
+        GoldenSet.of({"rain": keys})

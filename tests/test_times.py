@@ -18,10 +18,19 @@ NOW = 1_800_000_000.0
 DAY = 86_400.0
 NO_DURATIONS = ["", " ", "s", "10 s", "10x", "-5s", "5s ago", "1h-30m", "nan", "inf", "0", "0s"]
 NO_DURATIONS += ["٣s", "9" * 400, None, True, False, b"10s", [10], pd.NaT, timedelta.max]
-NO_DURATIONS += [np.True_, np.timedelta64(5, "s"), np.float64("nan")]
+# Numbers without a unit, of units of no fixed length, and so large that NumPy would wrap them around.
+NO_SPANS = [
+    np.timedelta64(5),
+    np.timedelta64(1, "M"),
+    np.timedelta64("NaT"),
+    np.timedelta64(10**18, "s"),
+]
+NO_DURATIONS += [np.True_, np.float64("nan"), np.datetime64("2026-11-22"), np.timedelta64(0, "s")]
+NO_DURATIONS += [*NO_SPANS, np.timedelta64(2**62, "W")]
 NO_INSTANTS = ["", "whenever", "2026-13-01", "99999999", "²²²²²²²²", "24:00", "nan", "inf", "-15m"]
 NO_INSTANTS += ["9999999999999", None, True, b"2026", [1], pd.NaT, 1e300, 10**400, 253_402_300_800]
-NO_INSTANTS += ["0000", "²²²²", np.True_, np.timedelta64(5, "s"), np.datetime64("2026-11-22")]
+NO_INSTANTS += ["0000", "²²²²", np.True_, *NO_SPANS, np.datetime64("NaT")]
+NO_INSTANTS += [np.datetime64("99999-01-01"), np.datetime64("-99999999-01-01")]
 LOCAL = datetime.fromisoformat("2026-11-22T15:00")
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 
@@ -35,6 +44,8 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
         (np.float32(0.5), 0.5),
         (timedelta(minutes=1, milliseconds=500), 60.5),
         (pd.Timedelta("2h"), 7200.0),
+        (np.timedelta64(2, "D"), 2 * DAY),
+        (np.timedelta64(1_500_000_000, "ns"), 1.5),
         ("90", 90.0),
         ("1.5", 1.5),
         ("90s", 90.0),
@@ -97,6 +108,8 @@ def test_a_timedelta_is_its_seconds(value):
         (np.float32(0.5), 0.5),
         (NOON, NOON.timestamp()),
         (pd.Timestamp(NOON), NOON.timestamp()),
+        (pd.Series([NOON]).to_numpy("datetime64[ns]")[0], NOON.timestamp()),
+        (np.timedelta64(2, "h"), NOW - 7200),
         # Without a zone: local time as a datetime, UTC as a date and as text.
         (LOCAL, LOCAL.timestamp()),
         (date(2026, 11, 22), NOON.timestamp() - DAY / 2),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .errors import AmbiguousKeyWarning, InvalidArgument, brief
@@ -181,6 +181,21 @@ def check_key(key: str) -> str:
         InvalidArgument: the key is not a str, or is empty.
     """
     return _non_empty(key, "key")
+
+
+def checked_keys(keys: Iterable[str], name: str = "keys") -> list[str]:
+    """Returns keys as a list of plain str. One text is refused: its letters would be taken for keys.
+
+    Args:
+        keys: of records.
+        name: the argument's name, for the error.
+
+    Raises:
+        InvalidArgument: they are no keys.
+    """
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        raise InvalidArgument.about(name, keys, "give a list of keys")
+    return [check_key(key) for key in keys]
 
 
 def key_text(value: Any) -> str:

@@ -7,15 +7,15 @@ import re
 import sys
 from datetime import date, datetime, timedelta, timezone
 from numbers import Real
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .errors import InvalidArgument
 
 Duration: TypeAlias = float | timedelta | str
-"""Seconds, a timedelta, or text such as ``"90s"``, ``"15m"``, ``"1h30m"``, ``"7d"``."""
+"""Seconds, a timedelta (also of NumPy), or text such as ``"90s"``, ``"15m"``, ``"1h30m"``, ``"7d"``."""
 
 Instant: TypeAlias = float | date | timedelta | str
-"""Unix seconds, a datetime, ISO 8601 text or a year. A timedelta or a duration in text counts back from now."""
+"""Unix seconds, a datetime, a datetime64 of NumPy (which is in UTC), ISO 8601 text or a year. A timedelta or a duration in text counts back from now."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PARTS = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+", re.ASCII)
@@ -27,6 +27,7 @@ _YEAR_AND_DASH = re.compile(r"\d{4}-", re.ASCII)
 # The range of datetime: the years 1 to 9999. Now plus the longest duration stays inside it.
 _FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800.0, 253_402_300_799.0
 _LONGEST = 100_000_000_000.0
+_LONGEST_WEEKS = int(_LONGEST / 604_800)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -44,12 +45,13 @@ def duration(value: Duration, name: str = "ttl") -> float:
         InvalidArgument: not such a duration.
     """
     seconds: float | None = None
-    if isinstance(value, timedelta):
-        seconds = value.total_seconds()
-    elif isinstance(value, str):
-        seconds = _duration_in_text(value)
-    elif _is_number(value):
-        seconds = value
+    given = _from_numpy(value)
+    if isinstance(given, timedelta):
+        seconds = given.total_seconds()
+    elif isinstance(given, str):
+        seconds = _duration_in_text(given)
+    elif _is_number(given):
+        seconds = given
     if seconds is None or not 0 < seconds <= _LONGEST:
         raise InvalidArgument.about(
             name,
@@ -64,7 +66,8 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
     """Reads an instant.
 
     A datetime without a time zone is local time, as everywhere in Python, also if it is a Timestamp of
-    pandas. Text without a time zone is UTC, as in the tables that this package shows.
+    pandas. Text without a time zone is UTC, as in the tables that this package shows, and so is a datetime64
+    of NumPy, which is what a column of such a table holds.
 
     Args:
         value: the instant as the caller wrote it.
@@ -78,17 +81,18 @@ def instant(value: Instant, now: float, name: str = "instant") -> float:
         InvalidArgument: not an instant, or outside the years 1 to 9999.
     """
     seconds: float | None = None
+    given = _from_numpy(value)
     try:
-        if isinstance(value, str):
-            seconds = _instant_in_text(value, now)
-        elif isinstance(value, timedelta):
-            seconds = now - value.total_seconds()
-        elif isinstance(value, datetime):
-            seconds = _seconds(value)
-        elif isinstance(value, date):
-            seconds = datetime(value.year, value.month, value.day, tzinfo=timezone.utc).timestamp()
-        elif _is_number(value):
-            seconds = float(value)
+        if isinstance(given, str):
+            seconds = _instant_in_text(given, now)
+        elif isinstance(given, timedelta):
+            seconds = now - given.total_seconds()
+        elif isinstance(given, datetime):
+            seconds = _seconds(given)
+        elif isinstance(given, date):
+            seconds = datetime(given.year, given.month, given.day, tzinfo=timezone.utc).timestamp()
+        elif _is_number(given):
+            seconds = float(given)
     except (ValueError, OverflowError, OSError):
         seconds = None
     if seconds is None or not _FIRST_INSTANT <= seconds <= _LAST_INSTANT:
@@ -110,6 +114,7 @@ def counted_back(value: object) -> float | None:
     Returns:
         Seconds; None for an instant that does not move with the clock, and for what is not an instant.
     """
+    value = _from_numpy(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, str) and _PARTS.fullmatch(text := value.strip()):
@@ -218,6 +223,28 @@ def _seconds(value: datetime) -> float:
         # pandas has its own rule, by which a Timestamp without a time zone is UTC.
         value = datetime.combine(value.date(), value.time())
     return value.timestamp()
+
+
+def _from_numpy(value: Any) -> Any:
+    """Returns a datetime in UTC for a datetime64 of NumPy, a timedelta for a timedelta64, and anything else as it is.
+
+    What means no instant and no duration stays as it is as well: NaT, a number without a unit, months and years,
+    which are not of one length, and what is out of the range of every instant and duration.
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, (numpy.datetime64, numpy.timedelta64)):
+        return value
+    unit, _ = numpy.datetime_data(value.dtype)
+    if numpy.isnat(value) or unit == "generic":
+        return value
+    # Whether it is in range is asked in units so large that no number of them overflows.
+    if isinstance(value, numpy.datetime64):
+        if not 1 <= int(value.astype("datetime64[Y]").astype(int)) + 1970 <= 9999:
+            return value
+        return value.astype("datetime64[us]").item().replace(tzinfo=timezone.utc)
+    if unit in ("M", "Y") or abs(int(value.astype("timedelta64[W]").astype(int))) > _LONGEST_WEEKS:
+        return value
+    return value.astype("timedelta64[us]").item()
 
 
 def _is_number(value: object) -> bool:

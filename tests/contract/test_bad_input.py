@@ -44,6 +44,8 @@ REFUSED: list[tuple[str, Callable[[SyncMemory], Any]]] = [
             lambda memory, key: memory.touch(["a", key], ttl="1h"),
             lambda memory, key: memory.apply({}, ["a", key]),
             lambda memory, key: memory.log(key),
+            lambda memory, key: memory.lift_tombstones([key]),
+            lambda memory, key: memory.release([key]),
         )
     ),
     *(

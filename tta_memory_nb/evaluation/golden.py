@@ -27,6 +27,7 @@ from ..codec import from_json, to_plain
 from ..entry import Entry
 from ..errors import InvalidArgument, TransferError, brief
 from ..filters import FilterArgs, Filters
+from ..keys import checked_keys
 from ..transfer.files import atomic_writer, open_for_reading, path_of
 from ..transfer.items import parsed_json
 
@@ -102,7 +103,11 @@ class GoldenSet:
             InvalidArgument: a query or a key is not text, or a grade is no whole number of at least 0.
         """
         lines = (
-            {"query": query, "relevant": list(keys), **_grades_of(keys)}
+            {
+                "query": query,
+                "relevant": checked_keys(keys, f"judged[{brief(query)}]"),
+                **_grades_of(keys),
+            }
             for query, keys in judged.items()
         )
         return cls(tuple(_merged(_checked(line) for line in lines)), name)

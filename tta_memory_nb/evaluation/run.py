@@ -143,6 +143,10 @@ def opened(golden: GoldenSet) -> Asking[Opened]:
     Raises:
         InvalidArgument: none of the right records exists.
     """
+    if not any(question.relevant for question in golden.questions):
+        raise InvalidArgument(
+            f"{golden.name}: no record is judged right for any of its questions; judge some of what should be found"
+        )
     keys = list(dict.fromkeys(key for each in golden.questions for key in each.grades))
     present: list[Entry] = yield Ask("peek", (keys,))
     own: MemoryPrimitive | None = None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..entry import Entry, new_entry
 from ..errors import InvalidArgument, NotStorable, brief
-from ..keys import check_key
+from ..keys import check_key, checked_keys
 from ..stores.expecting import Expected
 from ..times import Duration, duration
 
@@ -85,9 +85,7 @@ def applied(puts: Puts, deletes: Iterable[str], expect: Expected | None, now: fl
     """
     # Of a key that comes twice, the last value counts, as in a dict.
     entries = {entry.key: entry for entry in entries_of(puts, now, None, "puts", 4)}
-    if isinstance(deletes, str):
-        raise InvalidArgument(f"deletes={brief(deletes)}: give a list of keys")
-    gone = dict.fromkeys(map(check_key, deletes))
+    gone = dict.fromkeys(checked_keys(deletes, "deletes"))
     for key in gone:
         if key in entries:
             raise InvalidArgument(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from ...errors import InvalidArgument, brief
+from ...keys import checked_keys
 from ...search.request import whole_number
 from ...times import Duration, duration
 from ..packing.budget import Tokens, counter
@@ -72,8 +73,7 @@ class ForgetPolicy:
             for kind, age in self.max_age_of.items()
         }
         object.__setattr__(self, "max_age_of", ages)
-        if isinstance(self.keep, str):
-            raise InvalidArgument.about("keep", self.keep, "give a list of keys")
+        object.__setattr__(self, "keep", frozenset(checked_keys(self.keep, "keep")))
         counter(self.tokens)
         if not self.rules:
             names = ", ".join(each.name for each in fields(self) if each.name not in _NO_RULES)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Unpack
 
 from ...authorship import by_action
-from ...errors import InvalidArgument, brief
+from ...errors import InvalidArgument
 from ...filters import EVERYTHING, FilterArgs, Filters
+from ...keys import checked_keys
 from ...stores.base import Change
 from ...stores.plan import Plan
 from ..tombstones.deleting import remove_for_good
@@ -46,16 +47,15 @@ class ChangeVerbs(CommonVerbs):
                 the caller's that keeps no tombstones.
             StoreUnavailable: with ``for_good`` in an outage, in which other clients would not learn of the tombstones.
         """
-        if isinstance(keys, str):
-            raise InvalidArgument(f"keys={brief(keys)}: give a list of keys")
+        wanted = None if keys is None else checked_keys(keys)
         compiled = self._filters(filters)
         # Filters that are all None would delete everything: their caller lost one on the way.
-        if (keys is None) == (compiled == EVERYTHING):
+        if (wanted is None) == (compiled == EVERYTHING):
             raise InvalidArgument("give either keys or filters; clear() deletes everything")
         if for_good:
-            return self._remove_for_good(keys, compiled)
-        if keys is not None:
-            return self._store.remove(list(keys))
+            return self._remove_for_good(wanted, compiled)
+        if wanted is not None:
+            return self._store.remove(wanted)
         return self._store.remove_matching(compiled)
 
     def _remove_for_good(self, keys: Iterable[str] | None, filters: Filters) -> Plan[Change]:

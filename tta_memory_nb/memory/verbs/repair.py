@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from ...authorship import by_action
 from ...errors import InvalidArgument
 from ...filters import FilterArgs
+from ...keys import checked_keys
 from ...record import MemoryRecord
 from ...stores.base import Change
 from ...stores.plan import Plan
@@ -101,7 +102,7 @@ class RepairVerbs(UpkeepVerbs):
         Returns:
             How many tombstones were lifted.
         """
-        return self.guard.lift(listed(names))
+        return self.guard.lift(checked_keys(names, "names"))
 
     def quarantined(self) -> Plan[list[MemoryRecord]]:
         """Returns the records that were put into quarantine in place of being written, the newest first.
