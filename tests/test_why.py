@@ -194,6 +194,55 @@ def test_why_names_what_keeps_a_record_out(make):
     assert "limit=2" in str(found)
 
 
+@pytest.mark.backends(*ONE_OF_EACH_KIND, "file")
+def test_why_says_what_has_become_of_a_record_that_is_gone(make, clock):
+    memory = make(history=1000).sync
+    clock.tick()
+    memory.add_many(
+        {f"{name}:mon:1": {"text": f"rain in {name}"} for name in ("lyon", "oslo", "bari")}
+    )
+    memory.add("cork:mon:1", {"text": "rain in cork"}, ttl=60)
+    undone = memory.apply({"pisa:mon:1": {"text": "rain in pisa"}})
+    clock.tick()
+    memory.delete("lyon:mon:1")
+    memory.delete("oslo:mon:1", for_good=True)
+    memory.undo(undone)
+    clock.tick(120)
+    expected = {
+        "lyon": "deleted",
+        "oslo": "tombstone",
+        "cork": "expired",
+        "pisa": "deleted",
+        "rome": "missing",
+    }
+    for name, kind in expected.items():
+        for mode in ("keyword", "ranked"):
+            key = f"{name}:mon:1"
+            found = memory.why("rain", key, mode=mode)
+            [cause] = found.causes
+            assert (cause.kind, found.rank) == (kind, None), name
+            assert (found.remedy is None) == (name in ("oslo", "rome"))
+            if found.remedy:
+                assert key in [each.key for each in memory.search_records(**found.remedy.arguments)]
+    assert "anyway=True" in memory.why("rain", "oslo:mon:1").causes[0].text
+    memory.add("oslo:mon:1", {"text": "rain in oslo"}, anyway=True)
+    assert memory.why("rain", "oslo:mon:1").is_found
+    assert memory.why("snow", "lyon:mon:1").remedy is None
+
+
+def test_why_says_that_a_record_was_evicted_or_that_it_cannot_know(clock):
+    memory = MemoryPrimitive(max_size=1, clock=clock, history=10).sync
+    for key in ("a", "b"):
+        clock.tick()
+        memory.add(key, {"text": "rain"})
+    [cause] = memory.why("rain", "a").causes
+    assert cause.kind == "evicted"
+    assert "max_size" in cause.text
+    [cause] = MemoryPrimitive().sync.why("rain", "a").causes
+    assert cause.kind == "missing"
+    assert "history=" in cause.text
+
+
 def test_why_takes_the_arguments_of_a_search_and_refuses_what_a_search_refuses():
     memory = MemoryPrimitive().sync
     with pytest.raises(InvalidArgument, match="limit=0"):

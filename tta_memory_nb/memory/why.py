@@ -9,22 +9,26 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..entry import Entry
-from ..errors import brief
+from ..errors import InvalidArgument, brief
 from ..filters import FilterArgs, Filters
 from ..search.request import Contribution, Hit, SearchMode, Signal
 from ..stores.plan import Plan
+from .absence import Absence, AbsenceKind, absence_of
 
 if TYPE_CHECKING:
+    from ..stores.base import Store
     from .verbs.listing import ListingVerbs
 
-CauseKind: TypeAlias = Literal["missing", "filter", "demand", "words", "candidates", "limit"]
+CauseKind: TypeAlias = AbsenceKind | Literal["filter", "demand", "words", "candidates", "limit"]
 """What keeps a record out of an answer.
 
-``"missing"``: no such record exists. ``"filter"`` and ``"demand"``: a filter, or a condition in the query, refuses it.
+``"missing"``: no such record exists, and it is not known what has become of it; ``"deleted"``, ``"expired"``, ``"evicted"`` and
+``"tombstone"`` (it was deleted for good, and to add the same again is refused) say what has. ``"filter"`` and ``"demand"``: a filter, or a condition in the query, refuses it.
 ``"words"``: it has no word of the query, or a meaning that is not similar. ``"candidates"``: its score would be enough, but a
 hybrid search with a limit compares only some of the records, the best by their words, and not this one. ``"limit"``: others are
 better.
@@ -150,6 +154,7 @@ class _Asked:
 
 def why(
     verbs: ListingVerbs,
+    store: Store,
     query: str,
     key: str,
     limit: int | None,
@@ -166,10 +171,11 @@ def why(
     if hits:
         found = replace(found, best=hits[0].entry.key, best_score=hits[0].score)
     if not there:
-        text = (
-            "no record has this key: it was never written, or was deleted, evicted or has expired"
+        absences = yield from absence_of(store, verbs.guard, key)
+        causes = tuple(Cause(each.kind, "", each.text) for each in absences)
+        return replace(
+            found, causes=causes, remedy=(yield from _earlier(verbs, asked, key, absences))
         )
-        return replace(found, causes=(Cause("missing", "", text),))
     if rank is not None:
         found = _compared(found, hits[rank - 1], hits[0])
         cause, wider = yield from _limited(verbs, asked, hits, rank)
@@ -177,6 +183,21 @@ def why(
             return found
         return replace(found, causes=(cause,), remedy=_remedy(asked, wider))
     return (yield from _absent(verbs, asked, there[0], found, hits))
+
+
+def _earlier(
+    verbs: ListingVerbs, asked: _Asked, key: str, absences: Iterable[Absence]
+) -> Plan[Remedy | None]:
+    """Returns a search of the records as they were when one existed that is gone; None where none is known that finds it."""
+    for last_seen in (each.last_seen for each in absences if each.last_seen is not None):
+        earlier = replace(asked, filters={**asked.filters, "as_of": last_seen})
+        for wider in (earlier, replace(earlier, limit=None)):
+            hits: Sequence[Hit] = ()
+            with suppress(InvalidArgument):  # what was there then is kept no more
+                hits = yield from verbs.hits(wider.query, wider.limit, wider.mode, **wider.filters)
+            if _rank(hits, key) is not None:
+                return _remedy(asked, wider)
+    return None
 
 
 def _absent(
@@ -383,6 +404,8 @@ def _words_of(entry: Entry) -> list[str]:
 
 def _differences(asked: _Asked, wider: _Asked) -> Iterator[str]:
     """Yields in words what differs between two searches."""
+    if "as_of" in wider.filters:
+        yield f"as_of={wider.filters['as_of']!r}"
     for name in asked.filters:
         if name not in wider.filters:
             yield f"leave out {name}"

@@ -164,7 +164,7 @@ class SearchVerbs(ListingVerbs):
             InvalidArgument: as `search_records`.
         """
         search = self._search(query, limit, mode, filters, optional=False)
-        return why(self, query, check_key(key), search.limit, search.mode, filters)
+        return why(self, self._store, query, check_key(key), search.limit, search.mode, filters)
 
     @spell_out_filters
     def pack(
