@@ -243,6 +243,20 @@ def test_why_says_that_a_record_was_evicted_or_that_it_cannot_know(clock):
     assert "history=" in cause.text
 
 
+def test_a_condition_that_a_query_repeats_is_tried_once(monkeypatch):
+    memory = MemoryPrimitive().sync
+    memory.add("k", {"text": "rain"})
+    searches = []
+    find = type(memory._store).find
+    monkeypatch.setattr(
+        type(memory._store), "find", lambda *args: (searches.append(1), find(*args))[1]
+    )
+    found = memory.why('"absent" ' * 1000 + "rain", "k", mode="ranked")
+    assert [cause.name for cause in found.causes] == ['"absent"']
+    assert found.remedy.arguments["query"] == "rain"
+    assert len(searches) < 20
+
+
 def test_why_takes_the_arguments_of_a_search_and_refuses_what_a_search_refuses():
     memory = MemoryPrimitive().sync
     with pytest.raises(InvalidArgument, match="limit=0"):

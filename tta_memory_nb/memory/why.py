@@ -353,15 +353,14 @@ def _without(filters: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 def _demands(verbs: ListingVerbs, asked: _Asked, key: str) -> Plan[tuple[str, list[str]]]:
     """Returns the query without the conditions that a record does not fulfil, and these."""
-    kept, failing = [], []
-    for piece in _PIECE.findall(asked.query):
-        if _DEMAND.match(piece):
-            alone = yield from _hits(verbs, replace(asked, query=piece))
-            if _rank(alone, key) is None:
-                failing.append(piece)
-                continue
-        kept.append(piece)
-    return " ".join(kept), failing
+    pieces = _PIECE.findall(asked.query)
+    failing: dict[str, None] = {}
+    # Each is tried once, however often the query repeats it.
+    for piece in dict.fromkeys(filter(_DEMAND.match, pieces)):
+        alone = yield from _hits(verbs, replace(asked, query=piece))
+        if _rank(alone, key) is None:
+            failing[piece] = None
+    return " ".join(piece for piece in pieces if piece not in failing), list(failing)
 
 
 def _with_a_word(

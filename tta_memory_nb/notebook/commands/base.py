@@ -129,10 +129,10 @@ class Reply:
 Command: TypeAlias = Callable[..., Reply]
 
 
-def shown(text: str) -> str:
-    """Text from a memory as part of a printed line: escaped, at most 120 characters of it."""
-    if len(text) > _MOST_CHARACTERS:
-        text = f"{text[:_MOST_CHARACTERS]}..."
+def shown(text: str, most: int = _MOST_CHARACTERS) -> str:
+    """Text from a memory as part of a printed line: escaped, at most so many characters of it."""
+    if len(text) > most:
+        text = f"{text[:most]}..."
     return harmless(text)
 
 

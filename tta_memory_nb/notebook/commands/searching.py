@@ -16,6 +16,8 @@ from ..arguments import Limit, Text, Word
 from .base import Notebook, Reply, as_it_was, count_records, is_quoted, shown, some_of, text_of
 
 _MOST_MARKED = 100
+# A sentence about a cause ends with the way out.
+_MOST_OF_A_CAUSE = 400
 """Hits whose explanations are worked out to mark their words, which takes about 0.1 ms for each."""
 
 
@@ -140,8 +142,8 @@ def why(
 ) -> Reply:
     """Say why a search does not find a record, or not sooner, and the smallest change that finds it.
 
-    Shows the rank of the record, what keeps it out (a filter, a condition in the query, the limit, its words),
-    and signal by signal what the best record has that it lacks.
+    Shows the rank of the record, what keeps it out (a filter, a condition in the query, the limit, its words, or that it was deleted or has
+    expired), and signal by signal what the best record has that it lacks.
 
       %memory why "which pet does Ben have" chat:may --mode ranked
       %memory why "rain" alice:mon --user bob --limit 3
@@ -169,9 +171,9 @@ def _told(told: Why) -> list[str]:
         lines = [f"{shown(told.key)} does not answer {asked}"]
     else:
         lines = [f"{shown(told.key)} is number {told.rank:,} of {told.answers:,} {asked}"]
-    lines += [f"because {shown(cause.text)}" for cause in told.causes]
+    lines += [f"because {shown(cause.text, _MOST_OF_A_CAUSE)}" for cause in told.causes]
     if told.remedy is not None:
-        lines.append(f"to find it: {shown(told.remedy.text)}")
+        lines.append(f"to find it: {shown(told.remedy.text, _MOST_OF_A_CAUSE)}")
     return lines
 
 
