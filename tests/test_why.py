@@ -230,6 +230,17 @@ def test_why_says_what_has_become_of_a_record_that_is_gone(make, clock):
     assert memory.why("snow", "lyon:mon:1").remedy is None
 
 
+def test_the_remedy_finds_a_record_that_was_written_before_changes_were_kept(clock):
+    memory = MemoryPrimitive(clock=clock).sync
+    memory.add("a", {"text": "rain"})
+    clock.tick()
+    memory.keep_history(10)
+    clock.tick()
+    memory.delete("a")
+    found = memory.why("rain", "a")
+    assert [record.key for record in memory.search_records(**found.remedy.arguments)] == ["a"]
+
+
 def test_why_says_that_a_record_was_evicted_or_that_it_cannot_know(clock):
     memory = MemoryPrimitive(max_size=1, clock=clock, history=10).sync
     for key in ("a", "b"):

@@ -25,6 +25,7 @@ AbsenceKind: TypeAlias = Literal["missing", "deleted", "expired", "evicted", "to
 
 _UNKNOWN = "no record has this key: it was never written, or was deleted, evicted or has expired"
 _HISTORY = "with history= (%memory use --history 7d) the memory would know which, for later changes"
+_MICROSECOND = 1e-6
 _WHAT: dict[Became, tuple[AbsenceKind, str, str]] = {
     "deleted": ("deleted", "it was deleted", ""),
     "undone": ("deleted", "an undo took it out", ""),
@@ -86,7 +87,10 @@ def absence_of(store: Store, guard: Guard, key: str) -> Plan[list[Absence]]:
                 end, before = log.versions[0], log.versions[1:2]
                 kind, what, reason = _WHAT[end.what]
                 by = f" by {end.author}" if str(end.author) else ""
-                last = before[0].at if before and before[0].record is not None else None
+                last = None
+                if before and before[0].record is not None:
+                    # What was there before the first change that is kept is known from just before its end only.
+                    last = max(before[0].at, end.at - _MICROSECOND)
                 text = f"{what} at {shown_instant(end.at)}{by}{reason}"
                 found.append(
                     Absence(kind, text, None if last is None else _to_the_microsecond(last))
