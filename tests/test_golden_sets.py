@@ -247,8 +247,8 @@ def test_a_folder_like_those_of_beir_brings_documents_and_grades(tmp_path):
 @pytest.mark.parametrize(
     ("splits", "message"),
     [
-        ({}, "no file qrels/test.tsv; there is none"),
-        ({"dev": "", "train": ""}, "there are 'dev', 'train'"),
+        ({}, "no file qrels/test.tsv; a folder like those of BEIR has queries.jsonl"),
+        ({"dev": "", "train": ""}, "give split= one of 'dev', 'train'"),
         ({"test": "q1\td1\n"}, "line 1: expected query, document and a whole number"),
         ({"test": "q1\td1\tx\n"}, "line 1: expected query, document and a whole number"),
         ({"test": "q7\td1\t1\n"}, "lacks the query 'q7'"),
@@ -263,9 +263,6 @@ def test_a_folder_that_lacks_something_is_refused_by_name(tmp_path, splits, mess
 def test_a_json_file_that_is_another_one_is_refused(tmp_path, content):
     path = tmp_path / "other.json"
     path.write_text(content)
-    if content == "{}":
-        assert GoldenSet.read(path).questions == ()
-        return
     with pytest.raises(TransferError, match=r"other\.json"):
         GoldenSet.read(path)
 
@@ -274,3 +271,33 @@ def test_a_json_file_that_is_another_one_is_refused(tmp_path, content):
 def test_what_are_no_keys_is_not_taken_apart(keys):
     with pytest.raises(InvalidArgument, match=r"judged\['rain'\]=|key=7|key=''"):
         GoldenSet.of({"rain": keys})
+
+
+@pytest.mark.parametrize("content", ["{}", "[]"])
+def test_a_file_without_conversations_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "talks.json"
+    path.write_text(content)
+    with pytest.raises(TransferError, match="expected a list of objects"):
+        GoldenSet.read(path)
+
+
+def test_what_is_no_golden_set_says_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "golden.jsonl"
+    with pytest.raises(
+        TransferError, match="No such file or directory; name another file, or judge"
+    ):
+        GoldenSet.read(path)
+    with pytest.raises(InvalidArgument, match=r"judged=\['rain'\]: give a dict"):
+        GoldenSet.of(["rain"])
+    with pytest.raises(InvalidArgument, match="query='': give the text"):
+        judge(path, "", forget=["alice:mon"])
+    with pytest.raises(InvalidArgument, match="forget='alice:mon': give a list of keys"):
+        judge(path, "rain", forget="alice:mon")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("keys", [5, None, "alice:mon"])
+@pytest.mark.parametrize("verb", ["get_many", "peek", "release"])
+def test_what_holds_no_keys_is_refused(verb: str, keys: object) -> None:
+    with pytest.raises(InvalidArgument, match="give a list of keys"):
+        getattr(MemoryPrimitive().sync, verb)(keys)

@@ -42,7 +42,7 @@ def read_conversations(path: Path) -> GoldenSet:
     records: list[Record] = []
     questions: list[Question] = []
     try:
-        for sample in parsed_json(data):
+        for sample in _samples(parsed_json(data)):
             turns = dict(_turns(sample))
             records += turns.values()
             keys = {turn: key for turn, (key, _) in turns.items()}
@@ -52,6 +52,17 @@ def read_conversations(path: Path) -> GoldenSet:
     except (KeyError, TypeError, AttributeError):  # parts that are missing, or of other types
         raise TransferError(f"{str(path)!r}: expected {_LIKE_LOCOMO}") from None
     return GoldenSet(tuple(questions), path.name, tuple(records))
+
+
+def _samples(data: Any) -> list[Any]:
+    """Returns the conversations of a file.
+
+    Raises:
+        InvalidArgument: there are none.
+    """
+    if not isinstance(data, list) or not data:
+        raise InvalidArgument(f"expected {_LIKE_LOCOMO}")
+    return data
 
 
 def _turns(sample: dict[str, Any]) -> Iterator[tuple[str, Record]]:
@@ -127,9 +138,13 @@ def _qrels_file(path: Path, split: str | None) -> Path:
         split = "test" if "test" in files or len(files) != 1 else next(iter(files))
     if split in files:
         return files[split]
-    known = f"there are {', '.join(map(repr, files))}" if files else "there is none"
+    if not files:
+        raise TransferError(
+            f"{str(path)!r}: no file qrels/{split}.tsv; a folder like those of BEIR has queries.jsonl, "
+            "corpus.jsonl and judgements in qrels/*.tsv"
+        )
     raise TransferError(
-        f"{str(path)!r}: no file qrels/{split}.tsv; {known}; give split= one of these"
+        f"{str(path)!r}: no file qrels/{split}.tsv; give split= one of {', '.join(map(repr, files))}"
     )
 
 

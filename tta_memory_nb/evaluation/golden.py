@@ -100,8 +100,12 @@ class GoldenSet:
             name: what messages call the set.
 
         Raises:
-            InvalidArgument: a query or a key is not text, or a grade is no whole number of at least 0.
+            InvalidArgument: no dict, a query or a key is not text, or a grade is no whole number of at least 0.
         """
+        if not isinstance(judged, Mapping):
+            raise InvalidArgument.about(
+                "judged", judged, "give a dict, such as {'when does it rain': ['alice:mon']}"
+            )
         lines = (
             {
                 "query": query,
@@ -128,6 +132,11 @@ class GoldenSet:
         from . import corpora
 
         place = path_of(path)
+        if not place.exists():
+            raise TransferError(
+                f"cannot read {str(place)!r}: No such file or directory; name another file, or judge a "
+                "search, which begins a golden set"
+            )
         if place.is_dir():
             return corpora.read_folder(place, split)
         if ".json" in place.suffixes[-2:]:
@@ -183,12 +192,14 @@ def judge(
         TransferError: the file cannot be written, or is no golden set.
     """
     place = path_of(path)
+    if not isinstance(query, str) or not query:
+        raise InvalidArgument.about("query", query, "give the text that was searched for")
     line = {
         "query": query,
         "filters": filters or {},
         "relevant": {entry.key: digest_of(entry) for entry in right},
         "wrong": {entry.key: digest_of(entry) for entry in wrong},
-        "forget": list(forget),
+        "forget": checked_keys(forget, "forget"),
     }
     if not line["relevant"] and not line["wrong"] and not line["forget"]:
         raise InvalidArgument("name at least one record that is right or wrong")

@@ -227,7 +227,11 @@ class CommonVerbs:
 
 
 def listed(keys: Iterable[str]) -> list[str]:
-    """Returns the keys as a list. One text is refused: its letters would be taken for keys."""
-    if isinstance(keys, str):
+    """Returns the keys as a list. One text is refused: its letters would be taken for keys.
+
+    Raises:
+        InvalidArgument: a text, or what holds no keys.
+    """
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
         raise InvalidArgument(f"keys={brief(keys)}: give a list of keys, or use get for one")
     return list(keys)
