@@ -16,9 +16,9 @@ from ..arguments import Limit, Text, Word
 from .base import Notebook, Reply, as_it_was, count_records, is_quoted, shown, some_of, text_of
 
 _MOST_MARKED = 100
-# A sentence about a cause ends with the way out.
-_MOST_OF_A_CAUSE = 400
 """Hits whose explanations are worked out to mark their words, which takes about 0.1 ms for each."""
+# Characters. A sentence about a cause ends with the way out.
+_MOST_OF_A_CAUSE = 400
 
 
 def search(
