@@ -474,17 +474,17 @@ class Sentinels:
         Args:
             holds: what else must hold, given the primary.
         """
-        told: Server | None = None
+        followed: Server | None = None
 
         def is_ready() -> bool:
-            nonlocal told
+            nonlocal followed
             if not self._recognizes():
                 return False
             if not self.replica.is_running:
                 self.replica.restart()
-            # Said once of each primary: a Sentinel may be about to make the other server the primary.
-            if told is not self.primary:
-                told = self.primary
+            # The replica is told once for each primary: a Sentinel may be about to make the other server the primary.
+            if followed is not self.primary:
+                followed = self.primary
                 with self.replica.client() as client:
                     client.replicaof("127.0.0.1", self.primary.port)
             return self._all_say(self._is_ready) and holds(self.primary)
