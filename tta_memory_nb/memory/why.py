@@ -43,6 +43,9 @@ _NO_WORDS: dict[SearchMode, str] = {
 
 # So many words of a record are tried at most.
 _WORDS_TRIED = 8
+
+# Of so many names that may be those of fields, which the record lacks, it is found out whether they are.
+_NAMES_TRIED = 16
 _PIECE = re.compile(r"""-?(?:[^\W\d][\w.]*:)?(?:"[^"]+"|“[^”]+”)|\S+""")
 _DEMAND = re.compile(r"""-[^\W_]|-?["“]|-?[^\W\d][\w.]*:[^\s/]""")
 
@@ -218,7 +221,7 @@ def _absent(
         ]
         wider = replace(wider, filters=_without(asked.filters, refusing))
     if asked.mode != "keyword":
-        kept, failing = yield from _demands(verbs, wider, entry.key)
+        kept, failing = yield from _demands(verbs, wider, entry)
         if failing:
             causes += [
                 Cause("demand", piece, f"it does not fulfil {piece} in the query")
@@ -351,16 +354,34 @@ def _without(filters: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return left
 
 
-def _demands(verbs: ListingVerbs, asked: _Asked, key: str) -> Plan[tuple[str, list[str]]]:
-    """Returns the query without the conditions that a record does not fulfil, and these."""
+def _demands(verbs: ListingVerbs, asked: _Asked, entry: Entry) -> Plan[tuple[str, list[str]]]:
+    """Returns the query without the conditions that a record does not fulfil, and these.
+
+    The record itself says whether it fulfils a condition. Only whether a name before a colon is a field at all, when
+    the record has none of this name, takes a search, so few of these names are tried; the conditions
+    on the others are taken for what keeps the record out.
+    """
+    from ..search.ranked.demands import Fulfilling  # imported here: loads numpy
+
     pieces = _PIECE.findall(asked.query)
-    failing: dict[str, None] = {}
-    # Each is tried once, however often the query repeats it.
+    failing: list[str] = []
+    fulfilling = Fulfilling(entry, verbs.options.language)
+    unknown: dict[str, list[str]] = {}
     for piece in dict.fromkeys(filter(_DEMAND.match, pieces)):
-        alone = yield from _hits(verbs, replace(asked, query=piece))
-        if _rank(alone, key) is None:
-            failing[piece] = None
-    return " ".join(piece for piece in pieces if piece not in failing), list(failing)
+        holds = fulfilling.holds(piece)
+        if holds is None:
+            unknown.setdefault(piece.partition(":")[0], []).append(piece)
+        elif not holds:
+            failing.append(piece)
+    for number, of_name in enumerate(unknown.values()):
+        if number < _NAMES_TRIED:
+            alone = yield from _hits(verbs, replace(asked, query=of_name[0]))
+            if _rank(alone, entry.key) is not None:
+                continue
+        failing += of_name
+    failing.sort(key={piece: place for place, piece in enumerate(pieces)}.__getitem__)
+    left_out = set(failing)
+    return " ".join(piece for piece in pieces if piece not in left_out), failing
 
 
 def _with_a_word(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...entry import Entry
 from ...text import path_of
 from .parts import Leaf, leaves_of, owner_of
-from .question import Demand
+from .question import Demand, demands_in
 from .scoring import Statistics
 from .words import Words
 
@@ -53,6 +54,38 @@ def fulfils(key: str, value: dict[str, Any], demands: Sequence[Demand], words: W
     """Returns whether a record fulfils demands."""
     leaves = list(leaves_of(value))
     return all(_holds(demand, key, leaves, words) != demand.excluded for demand in demands)
+
+
+class Fulfilling:
+    """Says which conditions of a query one record fulfils, without a search.
+
+    Args:
+        entry: the record.
+        language: of its words, see `Words`.
+    """
+
+    def __init__(self, entry: Entry, language: str) -> None:
+        self._key = entry.key
+        self._leaves = list(leaves_of(entry.value()))
+        self._fields = {leaf.name.lower() for leaf in self._leaves}
+        self._words = Words(language)
+
+    def holds(self, condition: str) -> bool | None:
+        """Returns whether the record fulfils a condition.
+
+        Args:
+            condition: a part of a query, as its user wrote it.
+
+        Returns:
+            None if the text names a field that the record does not have. If other records have it, the record does not
+            fulfil the condition; otherwise the text is no condition.
+        """
+        demands = list(demands_in(condition, self._fields, self._words))
+        if demands:
+            leaves, words = self._leaves, self._words
+            return all(_holds(each, self._key, leaves, words) != each.excluded for each in demands)
+        # That a word is missing in a field that is missing as well is true.
+        return True if condition.startswith("-") or ":" not in condition else None
 
 
 def _holds(demand: Demand, key: str, leaves: Sequence[Leaf], words: Words) -> bool:

@@ -8,7 +8,7 @@ is a question in plain words.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -159,17 +159,16 @@ def read(
     demands: list[Demand] = []
     plain: list[str] = []
     wanted: list[str] = []
-    for piece, demanded in _pieces(text, lists):
+    for piece, demanded in _pieces(text, lists.fields):
         found = lists.words.of(piece)
         if demanded is None:
             plain.append(piece)
             words += found
             continue
-        exact, name, excluded = demanded
-        spelt = tuple(word for word in found if not word.whole)
-        if spelt:
-            demands.append(Demand(spelt, exact, name, excluded))
-            if not excluded and name != "user":
+        demand = _demand(found, *demanded)
+        if demand is not None:
+            demands.append(demand)
+            if not demand.excluded and demand.field != "user":
                 words += found
                 wanted.append(piece)
     said = " ".join(plain)
@@ -199,17 +198,36 @@ def read(
 
 def words_of(text: str, lists: Vocabulary) -> list[Word]:
     """Returns the words of a query, in their order, with those of its demands."""
-    return [word for piece, _ in _pieces(text, lists) for word in lists.words.of(piece)]
+    return [word for piece, _ in _pieces(text, lists.fields) for word in lists.words.of(piece)]
+
+
+def demands_in(text: str, fields: Container[str], words: Words) -> Iterator[Demand]:
+    """Yields the conditions of a query.
+
+    Args:
+        text: the query as its user wrote it.
+        fields: the names of the fields that there are, in small letters.
+        words: finds the words of texts.
+    """
+    for piece, demanded in _pieces(text[:MOST_CHARACTERS], fields):
+        if demanded is not None and (demand := _demand(words.of(piece), *demanded)):
+            yield demand
+
+
+def _demand(found: Sequence[Word], exact: bool, name: str | None, excluded: bool) -> Demand | None:
+    """Returns the condition that words are somewhere, or are not; None without a word."""
+    spelt = tuple(word for word in found if not word.whole)
+    return Demand(spelt, exact, name, excluded) if spelt else None
 
 
 def _pieces(
-    text: str, lists: Vocabulary
+    text: str, fields: Container[str]
 ) -> Iterator[tuple[str, tuple[bool, str | None, bool] | None]]:
     """Yields the pieces of a query, each with what it demands: exact, field, excluded; or None."""
     for part in _PART.finditer(text):
         body, name, minus = part["body"], part["field"], bool(part["minus"])
         is_field = name is not None and (
-            name.lower() == "user" or name.lower().rpartition(".")[2] in lists.fields
+            name.lower() == "user" or name.lower().rpartition(".")[2] in fields
         )
         quoted = len(body) > 2 and body[0] + body[-1] in ('""', "“”")
         inside = body[1:-1] if quoted else body
