@@ -20,20 +20,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from browsing import ERRORS, Traffic, open_notebook, page_of, run_all, take_picture
+from browsing import ERRORS, all_traffic, one_page, open_notebook, run_all, take_picture
 from jupyter import NOTEBOOKS, ROOT, LabServer, private_environment, running_lab
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from programs import output_of
 from run_notebooks import without_outputs
 from test_binder import BINDER, listed
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 FROZEN = Path(
@@ -266,16 +262,8 @@ def launched(image: Image) -> Iterator[LabServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def traffic() -> Traffic:
-    return Traffic()
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
-    """One page for all tutorials, since JupyterLab takes long to load."""
-    with page_of(browser, traffic) as page:
-        yield page
+page = pytest.fixture(scope="module")(one_page)
+traffic = pytest.fixture(scope="module")(all_traffic)
 
 
 def test_preinstalled_packages_are_kept_unless_they_are_too_old(image, capsys):

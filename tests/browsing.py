@@ -103,6 +103,17 @@ def page_of(browser: Browser, traffic: Traffic) -> Iterator[Page]:
     page.close()
 
 
+def all_traffic() -> Traffic:
+    """For a module whose tests share `one_page`: a fixture with the requests of that page."""
+    return Traffic()
+
+
+def one_page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
+    """For a module: a fixture with one page for all its notebooks, since JupyterLab takes long to load."""
+    with page_of(browser, traffic) as page:
+        yield page
+
+
 def open_notebook(page: Page, lab: LabServer, name: str) -> Locator:
     """Opens a notebook, waits until its kernel is ready, and returns its panel.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from backends import EVERY_BACKEND, ONE_OF_EACH_CONNECTION, WITH_A_STAND_IN, Clock
+from backends import EVERY_BACKEND, ONE_OF_EACH_CONNECTION
 
-from tta_memory_nb import Conflict, InvalidArgument, NotStorable, SyncMemory
+from tta_memory_nb import Conflict, InvalidArgument, MemoryPrimitive, NotStorable, SyncMemory
 
 pytestmark = pytest.mark.backends(*EVERY_BACKEND)
 
@@ -17,21 +17,9 @@ Open = Callable[..., SyncMemory]
 
 
 @pytest.fixture
-def make(backend: str, request: pytest.FixtureRequest, clock: Clock) -> Iterator[Open]:
-    """Makes memories of one backend; each test has a namespace of its own."""
-    made: list[SyncMemory] = []
-
-    def open_memory(max_size: int = 1000) -> SyncMemory:
-        memory = WITH_A_STAND_IN[backend](
-            max_size=max_size, namespace=request.node.name, clock=clock
-        ).sync
-        made.append(memory)
-        return memory
-
-    yield open_memory
-    for memory in made:
-        memory.clear()
-        memory.close()
+def make(make: Callable[..., MemoryPrimitive]) -> Open:
+    """Makes memories of one backend, called without ``await``."""
+    return lambda **arguments: make(**arguments).sync
 
 
 @pytest.fixture
@@ -204,9 +192,8 @@ def test_bad_arguments_change_nothing(memory, arguments, error, message):
     assert contents(memory) == {"a": {"n": 1}}
 
 
-@pytest.mark.backends("in-memory")
-async def test_a_step_is_awaited_as_well(backend):
-    memory = WITH_A_STAND_IN[backend]()
+async def test_a_step_is_awaited_as_well():
+    memory = MemoryPrimitive()
     await memory.apply({"a": {"n": 1}})
     [record] = await memory.get_records(["a"])
     with pytest.raises(Conflict):

@@ -183,8 +183,24 @@ def check_key(key: str) -> str:
     return _non_empty(key, "key")
 
 
+def listed_keys(keys: Iterable[str], name: str = "keys") -> list[str]:
+    """Returns keys as a list, for a caller that checks each of them. One text is refused: its letters would be taken for keys.
+
+    Args:
+        keys: of records.
+        name: the argument's name, for the error.
+
+    Raises:
+        InvalidArgument: a text, or what holds no keys.
+    """
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        one = f"; [{brief(keys)}] for one" if isinstance(keys, str) else ""
+        raise InvalidArgument.about(name, keys, f"give a list of keys{one}")
+    return list(keys)
+
+
 def checked_keys(keys: Iterable[str], name: str = "keys") -> list[str]:
-    """Returns keys as a list of plain str. One text is refused: its letters would be taken for keys.
+    """Returns keys as a list of plain str.
 
     Args:
         keys: of records.
@@ -193,9 +209,7 @@ def checked_keys(keys: Iterable[str], name: str = "keys") -> list[str]:
     Raises:
         InvalidArgument: they are no keys.
     """
-    if isinstance(keys, str) or not isinstance(keys, Iterable):
-        raise InvalidArgument.about(name, keys, "give a list of keys")
-    return [check_key(key) for key in keys]
+    return [check_key(key) for key in listed_keys(keys, name)]
 
 
 def key_text(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,15 +12,15 @@ import pytest
 from browsing import (
     ERRORS,
     WARNINGS,
-    Traffic,
+    all_traffic,
+    one_page,
     open_notebook,
-    page_of,
     read_table,
     run_all,
     take_pictures,
 )
 from jupyter import NOTEBOOKS
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 from run_notebooks import without_outputs
 
 from tta_memory_nb import MemoryPrimitive
@@ -74,16 +74,8 @@ def downloaded_notebook() -> nbformat.NotebookNode:
     return notebook
 
 
-@pytest.fixture(scope="module")
-def traffic() -> Traffic:
-    return Traffic()
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
-    """One page for all notebooks, since JupyterLab takes long to load."""
-    with page_of(browser, traffic) as page:
-        yield page
+page = pytest.fixture(scope="module")(one_page)
+traffic = pytest.fixture(scope="module")(all_traffic)
 
 
 def test_the_quickstart_runs_to_its_end_and_shows_its_tables(page, lab, traffic):

@@ -7,10 +7,10 @@
     duplicates.py    equal and nearly equal records; nearness.py groups them
     contradictions.py statements.py   other values of one fact; facts in sentences
     loops.py         texts that come back
-    injections.py    instructions to the agent; languages.py has those of other languages
+    injections.py    instructions to the agent; instructions.py has the patterns, languages.py those of other languages
     disguises.py ciphers.py   undo what hides them
     hidden.py        characters that nobody sees, and links that carry data
-    secrets.py personal.py masking.py   keys, passwords and personal data, shown masked
+    credentials.py personal.py masking.py   keys, passwords and personal data, shown masked
     upkeep.py        unread, stale, oversized and orphaned records
     fields.py        fields of several types, texts that are empty, cut off or garbled
 

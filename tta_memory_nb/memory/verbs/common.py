@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from ...entry import Entry
-from ...errors import InvalidArgument, brief
 from ...filters import EVERYTHING, FilterArgs, Filters
 from ...record import MemoryRecord
 from ...search.indexes import check_mode
@@ -224,14 +223,3 @@ class CommonVerbs:
 
     def _found(self, hit: Hit) -> MemoryRecord:
         return hit.record(self._store.namespace, self._store.version(hit.entry))
-
-
-def listed(keys: Iterable[str]) -> list[str]:
-    """Returns the keys as a list. One text is refused: its letters would be taken for keys.
-
-    Raises:
-        InvalidArgument: a text, or what holds no keys.
-    """
-    if isinstance(keys, str) or not isinstance(keys, Iterable):
-        raise InvalidArgument(f"keys={brief(keys)}: give a list of keys, or use get for one")
-    return list(keys)

@@ -8,6 +8,7 @@ from typing import Unpack
 from ...entry import Entry
 from ...filters import FilterArgs
 from ...folders import check_folders
+from ...keys import listed_keys
 from ...record import MemoryRecord
 from ...search.options import SearchWeights, check_weights
 from ...search.paging import ListOrder
@@ -15,7 +16,7 @@ from ...search.request import Found, Hit, Search, SearchMode
 from ...stores.plan import Plan
 from ...times import Instant
 from ..meaning import BY_MEANING
-from .common import CommonVerbs, also_as_of, listed, spell_out_filters
+from .common import CommonVerbs, also_as_of, spell_out_filters
 
 
 class ListingVerbs(CommonVerbs):
@@ -186,7 +187,7 @@ class ListingVerbs(CommonVerbs):
 
     def peek(self, keys: Iterable[str]) -> Plan[list[Entry]]:
         """Returns the entries of the keys that exist, in the order asked; their order of use stays."""
-        return self._store.peek(listed(keys))
+        return self._store.peek(listed_keys(keys))
 
     def change_token(self) -> Plan[object]:
         """Returns a token, like an ETag: equal tokens mean equal records in equal order.

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...codec import decode, from_json
 from ...entry import Entry, Unreadable, new_entry
-from ...keys import check_key
+from ...keys import checked_keys, listed_keys
 from ...record import MemoryRecord
 from ...stores.base import Change
 from ...stores.expecting import Expected
@@ -15,7 +15,7 @@ from ...stores.plan import Plan
 from ...times import Duration, Instant, duration
 from ..applying import Puts, applied, entries_of
 from ..tombstones.deleting import remove_for_good
-from .common import CommonVerbs, also_as_of, listed
+from .common import CommonVerbs, also_as_of
 
 
 class RecordVerbs(CommonVerbs):
@@ -174,7 +174,7 @@ class RecordVerbs(CommonVerbs):
             InvalidArgument: a key, the ttl.
         """
         seconds = None if ttl is None else duration(ttl)
-        wanted = list(dict.fromkeys(map(check_key, listed(keys))))
+        wanted = list(dict.fromkeys(checked_keys(keys)))
         return (yield from self._store.touch(wanted, seconds)) if wanted else 0
 
     @also_as_of
@@ -213,7 +213,7 @@ class RecordVerbs(CommonVerbs):
         return [self._record(entry) for entry in found]
 
     def _fetched(self, keys: Iterable[str]) -> Plan[list[Entry]]:
-        return self._store.fetch(listed(keys))
+        return self._store.fetch(listed_keys(keys))
 
 
 def value_of(entry: Entry | None) -> dict[str, Any] | None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 from ...authorship import by_action
 from ...errors import InvalidArgument
 from ...filters import FilterArgs
-from ...keys import checked_keys
+from ...keys import checked_keys, listed_keys
 from ...record import MemoryRecord
 from ...stores.base import Change
 from ...stores.plan import Plan
 from ..tombstones.tombstone import Tombstone
-from .common import listed, spell_out_filters
+from .common import spell_out_filters
 from .upkeep import UpkeepVerbs
 
 if TYPE_CHECKING:
@@ -121,5 +121,5 @@ class RepairVerbs(UpkeepVerbs):
         Returns:
             The change, which `undo` can take back.
         """
-        entries = yield from self.guard.release(listed(keys))
+        entries = yield from self.guard.release(listed_keys(keys))
         return (yield from self.guard.put(entries, anyway=True))
