@@ -17,8 +17,8 @@ from search_oracle import check
 
 from tta_memory_nb import MemoryPrimitive, SearchWeights
 from tta_memory_nb.entry import new_entry
-from tta_memory_nb.search.ranked import best
-from tta_memory_nb.search.ranked.lists import Lists, _note, _pack, read_postings
+from tta_memory_nb.search.ranked import best, postings
+from tta_memory_nb.search.ranked.lists import Lists
 from tta_memory_nb.search.ranked.reach import FARTHEST
 from tta_memory_nb.search.ranked.slots import Slots
 from tta_memory_nb.search.ranked.views import sorted_view
@@ -290,23 +290,60 @@ def test_a_view_that_is_changed_is_the_one_that_is_made_anew():
         view.give_zeros(zeros)
 
 
-def test_postings_of_more_than_16_million_records_are_wider():
-    postings: dict[str, Any] = {}
-    last = 1 << 24
-    assert [_note(postings, "rain", slot, 255) for slot in (3, last - 1, last, last + 9)] == [
-        True,
-        False,
-        False,
-        False,
-    ]
-    slots, counts = read_postings(postings["rain"])
-    assert slots.tolist() == [3, last - 1, last, last + 9]
-    assert counts.tolist() == [255] * 4
-    for number in (2, 4):
-        packed = _pack(slots[:number], counts[:number])
-        assert packed.itemsize == (4 if number == 2 else 8)
-        assert read_postings(packed)[0].tolist() == slots[:number].tolist()
-    assert read_postings(_pack(slots[:0], counts[:0]))[0].tolist() == []
+@pytest.mark.parametrize("log", [0, 7, 4096])
+def test_postings_are_those_that_a_dict_of_lists_would_hold(monkeypatch, log):
+    monkeypatch.setattr(postings, "_LOG", log)
+    chance = random.Random(log)
+    lists, wanted = postings.Postings(), dict[str, dict[int, int]]()
+
+    def check() -> None:
+        assert list(lists) == list(wanted)
+        assert len(lists) == len(wanted)
+        for term in (*wanted, "nowhere"):
+            slots, counts = lists.read(term)
+            assert dict(zip(slots.tolist(), counts.tolist(), strict=True)) == wanted.get(term, {})
+            assert sorted(slots.tolist()) == slots.tolist()
+
+    slot = 65_000
+    for step in range(400):
+        # Across the borders of blocks, and far behind them.
+        slot += chance.choice((1, 1, 1, 3, 200, 70_000 if step % 100 == 99 else 1))
+        terms = chance.sample(range(step // 4 + 5), chance.randrange(5))
+        counts = {f"t{term}": chance.choice((1, 1, 2, 255, 300)) for term in terms}
+        lists.add(slot, counts)
+        for term, count in counts.items():
+            wanted.setdefault(term, {})[slot] = min(255, count)
+        if step % 5 == 0:
+            lists.settle()
+        if step % 40 == 0:
+            check()
+        if step in (250, 399):
+            kept = [each for each in range(slot + 1) if chance.random() < 0.5]
+            moved = np.full(slot + 1, -1, np.int32)
+            moved[kept] = np.arange(len(kept))
+            lists = lists.compacted(moved)
+            wanted = {
+                term: found
+                for term, having in wanted.items()
+                if (
+                    found := {
+                        int(moved[each]): count
+                        for each, count in having.items()
+                        if moved[each] >= 0
+                    }
+                )
+            }
+            slot = len(kept)
+            check()
+    assert list(lists.compacted(np.full(slot + 1, -1, np.int32))) == []
+
+
+def test_slots_behind_16_million_records_are_found():
+    lists = postings.Postings()
+    slots = [3, (1 << 24) - 1, 1 << 24, (1 << 24) + 9, (1 << 31) - 1]
+    for slot in slots:
+        lists.add(slot, {"rain": 1})
+    assert lists.read("rain")[0].tolist() == slots
 
 
 def test_context_across_a_very_long_record_counts_exactly():

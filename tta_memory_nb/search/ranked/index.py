@@ -167,6 +167,7 @@ class RankedIndex:
         if lists.needs_compaction:
             self._by_meaning.compact(lists.compact())
             self._view = None
+        lists.settle()
         if self._view is None:
             self._view = sorted_view(lists, lists.slots.all())
         else:

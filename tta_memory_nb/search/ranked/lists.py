@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...entry import Entry
 from .parts import Parts, Reader, created_at
+from .postings import Postings
 from .slots import Slots
 from .spelling import Spelling
 from .words import Words
@@ -29,46 +30,9 @@ Column: TypeAlias = Literal["writes", "created", "days", "temporal"]
 
 # Slots are copied without the dead ones when there are more of these than a quarter, and than so many.
 _FEW_DEAD = 256
-_MOST_COUNTED = 255
 
 MOST_FIELDS = 10_000
 """So many names of fields are known at most."""
-
-
-Postings: TypeAlias = "array[int]"
-"""The records that have one term: by rising slot, 256 times the slot plus how often it has the term, at most 255 times."""
-
-
-def read_postings(postings: Postings) -> tuple[Ints, NDArray[np.uint8]]:
-    """Returns slots, and how often each has the term.
-
-    These are copies, since an array that a view exports cannot grow.
-    """
-    packed = np.array(postings)
-    return (packed >> 8).astype(np.int32), packed.astype(np.uint8)
-
-
-def _pack(slots: Ints, counts: NDArray[np.uint8]) -> Postings:
-    packed = slots.astype(np.uint64) << 8 | counts
-    is_wide = len(packed) > 0 and int(packed[-1]) >= 1 << 32
-    postings = array("Q" if is_wide else "I")
-    postings.frombytes(packed.astype(postings.typecode).tobytes())
-    return postings
-
-
-def _note(lists: dict[str, Postings], term: str, slot: int, count: int) -> bool:
-    """Adds a record to those that have a term; returns whether it is the first."""
-    packed = slot << 8 | count
-    postings = lists.get(term)
-    if postings is None:
-        # One array of four bytes a record, since most terms are rare.
-        lists[term] = array("I" if packed < 1 << 32 else "Q", (packed,))
-        return True
-    try:
-        postings.append(packed)
-    except OverflowError:  # more than 16 million records
-        lists[term] = array("Q", (*postings, packed))
-    return False
 
 
 class Lists:
@@ -94,8 +58,8 @@ class Lists:
 
     def __init__(self, words: Words) -> None:
         self.words = words
-        self.terms: dict[str, Postings] = {}
-        self.people: dict[str, Postings] = {}
+        self.terms = Postings()
+        self.people = Postings()
         self.fields: set[str] = set()
         self.keys: list[str] = []
         self.slots = Slots(self.keys)
@@ -139,12 +103,12 @@ class Lists:
             self._append_large(slot, entry, parts)
         self.temporal.append(parts.temporal)
         self.sessions.append(self._session(*parts.owner))
-        for term, count in parts.counts.items():
-            _note(self.terms, term, slot, min(_MOST_COUNTED, count))
+        self.terms.add(slot, parts.counts)
         for person in parts.people:
-            if _note(self.people, person, slot, 1) and " " in person:
+            if " " in person and person not in self.people:
                 for part in person.split():
                     self._names_with.setdefault(part, []).append(person)
+        self.people.add(slot, dict.fromkeys(parts.people, 1))
         self.slots.put(slot)
         return slot
 
@@ -208,21 +172,19 @@ class Lists:
             self._spelling = Spelling(self.terms)
         return self._spelling.nearest(term, records_of)
 
+    def settle(self) -> None:
+        """Prepares the lists for searches after records were added."""
+        self.terms.settle()
+        self.people.settle()
+
     def compact(self) -> Ints:
         """Copies everything without the dead slots; returns for each slot the new one, or -1."""
         self._spelling = None
         alive = self.slots.all()
         moved = np.full(len(self.keys), -1, np.int32)
         moved[alive] = np.arange(len(alive), dtype=np.int32)
-        for lists in (self.terms, self.people):
-            for term in list(lists):
-                slots, counts = read_postings(lists[term])
-                places = moved[slots]
-                kept = places >= 0
-                if not kept.any():
-                    del lists[term]
-                    continue
-                lists[term] = _pack(places[kept], counts[kept])
+        self.terms = self.terms.compacted(moved)
+        self.people = self.people.compacted(moved)
         keys = self.keys
         self.keys = [keys[slot] for slot in alive]
         self.slots = Slots(self.keys, len(alive))

@@ -16,7 +16,7 @@ import numpy as np
 from ..options import SearchWeights
 from ..request import Signal
 from .dates import nearness
-from .lists import Floats, Ints, Lists, read_postings
+from .lists import Floats, Ints, Lists
 from .question import Question, Term
 from .reach import FARTHEST
 from .views import View
@@ -69,14 +69,10 @@ class Statistics:
         """Returns the places that have a term, and how often each has it."""
         found = self._terms.get(term)
         if found is None:
-            postings = self.lists.terms.get(term)
-            if postings is None:
-                found = np.empty(0, np.int32), np.empty(0, np.uint8)
-            else:
-                slots, counts = read_postings(postings)
-                places = self.view.places[slots]
-                passing = places >= 0
-                found = (places, counts) if passing.all() else (places[passing], counts[passing])
+            slots, counts = self.lists.terms.read(term)
+            places = self.view.places[slots]
+            passing = places >= 0
+            found = (places, counts) if passing.all() else (places[passing], counts[passing])
             self._terms[term] = found
         return found
 
@@ -84,12 +80,8 @@ class Statistics:
         """Returns the places of the records that are of a person."""
         found = self._people.get(name)
         if found is None:
-            postings = self.lists.people.get(name)
-            if postings is None:
-                found = np.empty(0, np.int32)
-            else:
-                places = self.view.places[read_postings(postings)[0]]
-                found = places[places >= 0]
+            places = self.view.places[self.lists.people.read(name)[0]]
+            found = places[places >= 0]
             self._people[name] = found
         return found
 
