@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from .code_names import has_syntax, is_camel_name
+
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _WORDS = re.compile(r"[^\W\d_]+")
 _LEAST_LETTERS = 4
@@ -199,9 +201,19 @@ def separated(text: str, words: frozenset[str]) -> str:
     """
     if _LONG.search(text) is None:
         return text
-    spaced = _CAMEL.sub(lambda run: _HUMP.sub(" ", run[0]), text)
+    is_program = has_syntax(text)
+
+    def of_humps(run: re.Match[str]) -> str:
+        is_name = is_program and is_camel_name(run[0])
+        return run[0] if is_name else _HUMP.sub(" ", run[0])
+
+    def of_letters(run: re.Match[str]) -> str:
+        is_name = is_program and not run[0].islower() and is_camel_name(run[0])
+        return run[0] if is_name else split_into(run[0].lower(), words) or run[0]
+
+    spaced = _CAMEL.sub(of_humps, text)
     spaced = _JOINED.sub(lambda run: run[0].replace(run[1], " "), spaced)
-    return _RUN.sub(lambda run: split_into(run[0].lower(), words) or run[0], spaced)
+    return _RUN.sub(of_letters, spaced)
 
 
 def split_into(run: str, words: frozenset[str]) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from ...search.ranked.stop_words import ENGLISH
 from .ciphers import words_of
+from .code_names import is_code
 from .disguises import readings
 from .finding import Spot
 from .instructions import RULES, Rule
@@ -64,8 +65,10 @@ def _instructions(text: str) -> Iterable[tuple[str, tuple[int, int]]]:
     if any(mark in lower for mark in _MARKS):
         rules[_MESSAGES] = None
     for rule in rules:
-        if match := rule.pattern.search(text):
-            yield rule.what, match.span()
+        for match in rule.pattern.finditer(text):
+            if not is_code(text, *match.span()):
+                yield rule.what, match.span()
+                break
     if span := said_elsewhere(text, words):
         yield "says it in another language", span
 

@@ -78,6 +78,12 @@ _HIDDEN = (
     r"(?:conversation|chat) (?:history|log)s?|memory (?:contents?|store|bank)|admin password|your (?:instructions|prompt|guidelines|configuration))"
 )
 _MODES = r"(?:developer|dev|debug|god|admin|administrator|root|sudo|jailbreak|maintenance|unrestricted|unfiltered|uncensored|dan|evil|chaos|opposite|bypass|override|superuser|diagnostic|unsafe|test(?:ing)?)"
+# Machines and programs have these modes as well, so that something must be said to an agent besides.
+_MACHINES = (
+    r"(?!(?:developer|dev|debug|maintenance|diagnostic|test(?:ing)?)\b(?![\s\S]{0,200}\b(?:you|your|yourself|restrict\w*|filters?|rules|safety|"
+    r"unmoderated|uncensored|unfiltered|outputs?|answer|reveal|show|print|bypass|obey|comply|respond|ignore|disable\w*|prompts?|instructions?|"
+    r"secrets?|passwords?)\b))"
+)
 _FREE = r"(?:unrestricted|unfiltered|uncensored|unlimited|jailbroken|amoral|unethical|evil|rogue|lawless|unbound|unaligned|unchained|omnipotent)"
 _AGENT = r"(?:ai|a\.i\.|assistant|agents?|bot|chatbot|model|llm|language model|gpt|chatgpt|claude|gemini|copilot|system)"
 _USERS = r"(?:(?:the|any|a|every|each|this|all|our|your) )?(?:end[- ])?(?:users?|customers?|clients?|owner|operator|human|administrators?|developers?|supervisor|victim|employee)"
@@ -88,6 +94,13 @@ _DO = (
 _RIGHTS = r"(?:admin(?:istrator|istrative)?|root|superuser|super[- ]?admin|sudo|elevated|privileged|full|unrestricted|unlimited|developer|owner|god|system|execut(?:e|ion)|highest|master)"
 _ACCESS = r"(?:access|privileges?|permissions?|rights|user|mode|authority|clearance|credentials|level|role|override|status)"
 
+# What people reset, replace or ignore all of, and no agent has been told.
+_THINGS = (
+    r"(?! (?:versions?|settings|limits|results?|tests?|invoices?|e-?mails?|errors?|warnings|files|calls|payments?|purchases|"
+    r"appointments|reservations|bookings|offers|prices|releases|commits|builds|runs|experiments|values|counters|measurements|"
+    r"drafts|estimates|meetings|orders for|models of)\b)"
+)
+
 RULES: tuple[Rule, ...] = (
     _rule(
         "takes back earlier instructions",
@@ -97,9 +110,10 @@ RULES: tuple[Rule, ...] = (
         "comply listen disable suspend lift drop delete skip aside attention",
         _all_after(
             _DROP,
-            rf"{_some(3)}{_EARLIER} {_some(4)}{_RULES}\b",
+            rf"{_some(3)}{_EARLIER} {_some(4)}{_RULES}\b(?! (?:cache|tokens?|versions?|templates?|of the (?:game|board|road)))",
             rf"(?:all |any |the |your |these |those |my |our )?(?:of )?(?:the |your |these |those |my )?(?:{_SAFETY} ){{1,3}}{_MEASURES}\b",
-            r"(?:everything|anything|all|whatever)(?: (?:that|of))?(?: (?:the|what))? (?:above|before this|prior|previous|previously|you (?:were|have been|'ve been) (?:told|given|taught|instructed)|you know|you'?ve (?:learned|been told)|i (?:said|told you) (?:before|earlier)|(?:was )?said (?:before|above)|written above|that came before|preceding)",
+            r"(?:everything|anything|all|whatever)(?: (?:that|of))?(?: (?:the|what))? (?:above|before this|prior|previous|previously|you (?:were|have been|'ve been) (?:told|given|taught|instructed)|you know|you'?ve (?:learned|been told)|i (?:said|told you) (?:before|earlier)|(?:was )?said (?:before|above)|written above|that came before|preceding)"
+            + _THINGS,
             rf"(?:your|the system'?s?|all|all of your|all the) (?:own |assigned |given |core |base |internal )?(?:{_RULES}|ethics|ethical guidelines|morals|safety|filters|identity|persona)\b",
             r"(?:everything|anything|all|whatever|what)(?: that)? (?:\w{1,20} ){0,3}(?:told|taught|instructed|gave|ordered) you\b",
             rf"(?:the |any |these |those )?{_RULES} (?:above|below|given (?:above|before|earlier|to you)|you (?:were|have been|got|received)|from (?:the )?(?:system|developer|before|above|earlier))\b",
@@ -125,8 +139,8 @@ RULES: tuple[Rule, ...] = (
         rf"\byou(?:'re| are| will be| shall be| must be) (?:now|from now on|hereby|henceforth|actually|no longer|secretly|really) {_some(5)}(?:{_FREE}|dan|{_AGENT}|{_MODES} (?:\w{{1,20}} )?mode|hacker|terminal|shell|without (?:any )?(?:restrictions|rules|limits|filters|limitations)|in {_some(2)}mode|free from|freed|bound|subject to|pirate|jailbroken|root|admin)\b",
         rf"\b(?:act|behave|respond|operate|function|work|answer|reply|speak|roleplay|role-play|pose|communicate|serve|continue) (?:as|like)(?: if you(?: are|'re| were))? {_some(3)}(?:{_FREE}|dan\b|admin\b|root\b|an? (?:administrator|superuser|hacker|attacker)|jailbroken|{_AGENT} (?:without|with no|that (?:can|has no|does not|ignores|never))|if you (?:have|had) no)",
         rf"\b(?:pretend|imagine|simulate|assume|suppose|roleplay|role-play)(?: that| to be| being| as)?(?: you(?:'re| are| have| were)?)? {_some(6)}(?:{_FREE}|dan\b|no (?:restrictions|rules|limits|limitations|filters?|guidelines|ethics|constraints)|without (?:any )?(?:restrictions|rules|limits|filters|guidelines|constraints|safety|content)|(?:can|could) (?:do|say|answer|generate) anything|developer mode|jailbroken|evil {_AGENT})",
-        rf"\b(?:enter|enable|activate|switch(?:ing)? (?:in)?to|engage|go into|turn on|start|initiate|unlock|launch|you(?:'re| are) (?:now )?in|entering|in) (?:the |an? |your )?(?:{_MODES}(?:/| ))+(?:\w{{1,20}} )?mode\b",
-        rf"\b(?:{_MODES} )+mode (?:is |has been |now )*(?:enabled|activated|active|on|engaged|unlocked|initiated)\b",
+        rf"\b(?:enter|enable|activate|switch(?:ing)? (?:in)?to|engage|go into|turn on|start|initiate|unlock|launch|you(?:'re| are) (?:now )?in|entering|in) (?:the |an? |your )?{_MACHINES}(?:{_MODES}(?:/| ))+(?:\w{{1,20}} )?mode\b",
+        rf"\b{_MACHINES}(?:{_MODES} )+mode (?:is |has been |now )*(?:enabled|activated|active|on|engaged|unlocked|initiated)\b",
         r"\b(?:you are|act as|become|called|are|as|am|pretend you are|roleplay as) dan\b(?! \w+(?:son|iel))|\bdo anything now\b",
         rf"\byou (?:have|possess|are under|operate with|now have|do not have|don'?t have|are free of|are free from|no longer have) (?:absolutely )?(?:no|any|zero|been freed from) {_some(2)}(?:restrictions|limitations|ethical|ethics|moral|rules|guidelines|filters|safety|constraints|guardrails|limits)\b",
         rf"\b(?:new|another|different) (?:persona|identity|personality|role) {_some(3)}(?:{_FREE}|mode|{_AGENT}|is|named|called)\b(?=.{{0,60}}(?:restrict|limit|filter|unrestricted|rules|mode|secrets|ai\b|comply))",
@@ -287,8 +301,8 @@ RULES: tuple[Rule, ...] = (
         r"\b(?:execute|run|carry out|follow|perform) (?:the )?(?:command|code|script|instructions?|steps?|action)s? (?:stored|saved|found|written|given|hidden|contained|listed) (?:in|at|below|under)\b",
         r"\b(?:delete|remove|erase|wipe|destroy) (?:every|all|each)(?: of)?(?: the| your| my)? (?:files?|folders?|records?|data|memor(?:y|ies)|messages?|documents?|backups?)\b[^.!?\n]{0,60}\b(?:once|when|as soon as|after|whenever|if|directory|folder|disk|drive|now|immediately)\b",
         r"(?:^|[.!?:;\n]\s{0,3}|\band |\bthen )(?:wipe|erase|destroy|purge) (?:the |your |our |all )(?:\w{1,20} )?(?:database|memory|memories|disk|records|backups|logs|server|tables?)\b",
-        r"\brm\s{1,3}-(?:rf|fr|r)\b|\bcurl\s{1,3}[^\n|]{1,200}\|\s{0,3}(?:ba|z)?sh\b|\bwget\s{1,3}[^\n|;&]{1,200}(?:\||;|&&)\s{0,3}(?:ba|z)?sh\b|\bpowershell(?:\.exe)?\s{1,3}-(?:e|enc|nop|w)\w{0,12}\b",
-        r"\b(?:drop|truncate) (?:table|database)\b(?= ?(?:\w{1,40} ?;|\w{1,40}[\s;]*(?:--|$)|users|all|customers|accounts|records))|\bos\.system\s{0,2}\(|\bsubprocess\.(?:run|call|Popen)\s{0,2}\(|\b(?:eval|exec)\s{0,2}\((?:input|base64|request)",
+        r"\brm\s{1,3}-(?:rf|fr|r)\b(?!\s{1,3}(?:\./)?[\w][\w.-]{0,60}/?(?:\s|$))|\bcurl\s{1,3}[^\n|]{1,200}\|\s{0,3}(?:ba|z)?sh\b|\bwget\s{1,3}[^\n|;&]{1,200}(?:\||;|&&)\s{0,3}(?:ba|z)?sh\b|\bpowershell(?:\.exe)?\s{1,3}-(?:e|enc|nop|w)\w{0,12}\b",
+        r"\b(?:drop|truncate) (?:table|database)\b(?= ?(?:\w{1,40} ?;|\w{1,40}[\s;]*(?:--|$)|users|all|customers|accounts|records))|\b(?:os\.system|subprocess\.(?:run|call|Popen))\s{0,2}\((?=[^\n]{0,80}\b(?:rm|curl|wget|nc|ncat|sh|bash|powershell|base64|sudo|request|input|environ|scp|dd|mkfs|passwd|shell\s?=\s?true)\b)|\b(?:eval|exec)\s{0,2}\((?:input|base64|request)",
         r"\b(?:delete|wipe|purge|erase|destroy|remove|clear|drop|corrupt) (?:all|every|each|the entire|everything in)(?: of)?(?: the| your| user| stored| my| our| customer)* (?:\w{1,20} )?(?:memor(?:y|ies)|records?|data|databases?|entries|logs|files?|backups?|accounts?|user data|tables|customers?)\b",
         rf"\b(?:decode|decrypt|deobfuscate|unscramble)(?: this| the following| it| and| then)* {_some(6)}(?:and|then) (?:execute|run|follow|obey|comply|do)\b",
         rf"\b(?:use|call|invoke|trigger) (?:the |your )?[\w.]{{2,40}} (?:tool|function|api|plugin|command) (?:to|with|and) {_some(2)}(?:send|delete|transfer|e-?mail|forward|execute|post|upload|drop|purchase|buy|disable|grant)\b",
