@@ -831,3 +831,8 @@ def test_keys_in_errors_of_add_many_are_checked_and_shortened():
 def test_the_error_for_an_unknown_filter_lists_the_known_ones():
     with pytest.raises(TypeError, match=r"'usr' is no argument and no filter; .* user, session"):
         MemoryPrimitive().sync.records(usr="alice")  # type: ignore[call-arg]
+
+
+def test_the_class_of_the_called_face_says_how_to_get_one():
+    with pytest.raises(TypeError, match=r"MemoryPrimitive\(\.\.\.\)\.sync"):
+        SyncMemory()

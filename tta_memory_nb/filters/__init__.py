@@ -217,8 +217,12 @@ def _each_condition(where: Where) -> Iterator[Condition]:
             "where", where, "give a dict such as {'turn': 3} or {'turn': {'$gt': 3}}"
         )
     for field, wanted in where.items():
-        if not isinstance(field, str) or not field:
-            raise InvalidArgument.about("where", where, f"{field!r} is not a field name")
+        if not isinstance(field, str):
+            raise InvalidArgument.about(
+                "where",
+                where,
+                f"{field!r} is not a field name, which is text; write {str(field)!r}",
+            )
         if field.startswith("$"):
             raise InvalidArgument.about(
                 "where",

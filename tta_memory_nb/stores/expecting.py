@@ -40,6 +40,8 @@ def check_expected(
 def conflict(there: Mapping[str, bool], expect: Expected) -> Conflict:
     """Returns the error that names records which are not as expected.
 
+    Its words are for a person who decided about records, and may never have heard of the argument ``expect``.
+
     Args:
         there: by key of each such record, whether there is one.
         expect: what had to hold.
@@ -47,15 +49,15 @@ def conflict(there: Mapping[str, bool], expect: Expected) -> Conflict:
     reasons = []
     for key, is_there in list(there.items())[:_NAMED]:
         if not is_there:
-            reason = "does not exist"
+            reason = "does not exist any more"
         elif expect.get(key) is None:
-            reason = "exists"
+            reason = "exists already"
         else:
-            reason = "has another version"
+            reason = "has been changed meanwhile"
         reasons.append(f"{brief(key)} {reason}")
     if len(there) > _NAMED:
-        reasons.append(f"{len(there) - _NAMED:,} more are not as expected")
+        reasons.append(f"{len(there) - _NAMED:,} more are not as they were")
     return Conflict(
-        f"expect: {', '.join(reasons)}; nothing was written: read the records again and decide anew",
+        f"{', '.join(reasons)}; nothing was written: read the records again and decide anew",
         tuple(there),
     )

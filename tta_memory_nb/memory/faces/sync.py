@@ -50,7 +50,11 @@ class SyncMemory(Attributes):
     the last write) and ``where`` (conditions on fields); see `Filters.build`.
     """
 
-    def __init__(self, store: Store, verbs: Verbs) -> None:
+    def __init__(self, store: Store | None = None, verbs: Verbs | None = None) -> None:
+        if store is None or verbs is None:
+            raise TypeError(
+                "SyncMemory: no class to call; every memory has one: MemoryPrimitive(...).sync"
+            )
         super().__init__(store, verbs)
         self._run = store.runner.run
         # What shortcuts look at: whether writes have to be compared with tombstones.

@@ -144,9 +144,8 @@ class Writing(Wiring):
             if not expect:
                 raise
             raise StoreUnavailable(
-                f"expect: {error}; only the server can tell whether other clients have changed these records, so "
-                "nothing was written, unless the server has gone away in the middle of this call: read them again "
-                "when it is back, or write without expect"
+                f"{error}; only the server can tell whether other clients have changed these records, so nothing was "
+                "written, unless the server has gone away in the middle of this call: try again when it is back"
             ) from None
         return replace(change, origin=self)
 
