@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tta_memory_nb import GoldenSet, MemoryPrimitive, TTAMemoryError
 from tta_memory_nb.urls import masked_url
 
 
@@ -105,3 +110,33 @@ def test_no_part_of_a_password_in_the_query_is_shown(secret, name, address):
     shown = masked_url(f"{address}{name}={secret}&timeout=1")
     assert "S3" not in shown
     assert "7Z" not in shown
+
+
+SERVER = "redis://alice:s%3Ae%2Fc@127.0.0.1:6379"
+
+
+@pytest.mark.parametrize(
+    "mistaken",
+    [
+        lambda: MemoryPrimitive(max_size=SERVER),
+        lambda: MemoryPrimitive(embedder=SERVER),
+        lambda: MemoryPrimitive(SERVER, journal=SERVER),
+        lambda: MemoryPrimitive(SERVER, journal=f"file:{SERVER}"),
+        lambda: MemoryPrimitive(f"file:{SERVER}"),
+        lambda: MemoryPrimitive(f"embedded:{SERVER}"),
+        lambda: MemoryPrimitive().sync.export(SERVER),
+        lambda: MemoryPrimitive().sync.import_(SERVER),
+        lambda: MemoryPrimitive().sync.import_(Path(SERVER)),
+        lambda: GoldenSet.read(SERVER),
+    ],
+    ids=range(10),
+)
+def test_an_address_in_the_place_of_something_else_is_refused_without_its_password(
+    mistaken: Callable[[], Any],
+) -> None:
+    with pytest.raises(TTAMemoryError) as refused:
+        mistaken()
+    message = str(refused.value)
+    assert "***@" in message
+    assert "s%3A" not in message
+    assert "s:e/c" not in message

@@ -26,6 +26,7 @@ contains a password.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Self
 from unicodedata import category
@@ -34,12 +35,17 @@ JOINERS = "\u200c\u200d"
 """Join or separate the letters around them, in the words of many scripts and in emoji."""
 
 
+_CREDENTIALS = re.compile(r"(://)\S*@")
+
+
 def brief(value: object) -> str:
-    """A value as an error message shows it: on one line, at most 80 characters."""
+    """A value as an error message shows it: on one line, at most 80 characters, without the credentials of an address."""
     try:
         text = repr(value)  # escapes line breaks and other characters that cannot be printed
     except Exception:  # a broken __repr__ may raise anything; Python itself refuses huge integers
         text = f"<{type(value).__name__}>"
+    if "://" in text:  # an address given for another argument is no reason to show its password
+        text = _CREDENTIALS.sub(r"\1***@", text)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

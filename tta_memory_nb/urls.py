@@ -15,6 +15,18 @@ _HARMLESS = re.compile(r"(?i)[0-9]*|true|false|none|required|optional")
 _ASSIGNED = re.compile(r"[?&;,][^@=]*=")
 
 
+# A path that was made of an address has one slash; the letter of a drive is no scheme.
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/{1,2}(?=[^/])")
+
+
+def address_in(path: str) -> str | None:
+    """Returns the masked address that somebody has given for a path; None for a path."""
+    found = _ADDRESS.match(path)
+    if found is None:
+        return None
+    return masked_url(f"{found[0].rstrip('/')}//{path[found.end() :]}")
+
+
 def masked_url(url: str) -> str:
     """Returns the address with every password in it replaced by ``***``.
 

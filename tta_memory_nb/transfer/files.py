@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..errors import TransferError, brief
+from ..urls import address_in
 
 _GZIP = b"\x1f\x8b"
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write other line ends
@@ -25,6 +26,11 @@ def path_of(written: str | os.PathLike[str]) -> Path:
     Raises:
         TransferError: the text names no file.
     """
+    if isinstance(written, str | os.PathLike) and (address := address_in(str(written))):
+        raise TransferError(
+            f"{address!r} is an address and no path; name a file here, or open a server by %memory use or "
+            "MemoryPrimitive(address)"
+        )
     try:
         path = Path(written).expanduser()
     except RuntimeError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ...errors import InvalidArgument, brief
+from ...urls import address_in
 from ..schemes import FILE
 
 _DRIVE = re.compile(r"/[A-Za-z]:[/\\]")
@@ -58,6 +59,12 @@ def text_of(address: str, argument: str, *, is_windows: bool) -> str:
         text = unquote(slash + rest)
         if is_windows and _DRIVE.match(text):
             text = text[1:]
+    if server := address_in(text):
+        raise _unusable(
+            argument,
+            FILE + ":" + server,
+            "this is an address and no path; leave out 'file:', or name a file",
+        )
     if not text or "\0" in text:
         raise _unusable(argument, address, "name a file, as in file:notes.db")
     return text

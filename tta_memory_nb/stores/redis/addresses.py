@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from ...errors import InvalidArgument
-from ...urls import masked_url
+from ...urls import address_in, masked_url
 from ..schemes import EMBEDDED, SCHEMES, Kind, scheme_of
 from .options import read_options
 
@@ -76,6 +76,10 @@ def parse_address(text: str) -> Address:
     """
     scheme = scheme_of(text)
     if scheme == EMBEDDED:
+        if server := address_in(text[len(EMBEDDED) + 1 :].strip()):
+            raise InvalidArgument(
+                f"redis_url={f'{EMBEDDED}:{server}'!r}: this is an address and no directory; leave out 'embedded:'"
+            )
         return Address("embedded", text, directory=text[len(EMBEDDED) + 1 :] or None)
     return _Parser(scheme, text.strip()).address()
 
