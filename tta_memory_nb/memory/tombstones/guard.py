@@ -14,7 +14,7 @@ from ...search.request import Search
 from ...stores.base import Change, Clock, Store
 from ...stores.expecting import Expected
 from ...stores.local import Local
-from ...stores.plan import Plan
+from ...stores.plan import Plan, as_plan
 from ...times import shown_instant
 from ..companions import Companions, ask
 from .fingerprint import fingerprint_of
@@ -92,116 +92,108 @@ class Guard(TombstoneList):
 
     def write(self, entry: Entry, anyway: bool) -> Plan[None]:
         """Writes one entry, unless it is refused."""
-        while True:
-            let_in, _ = yield from self._let_in((entry,), anyway)
-            self.set_aside_last = None if let_in else entry.key
-            if not let_in:
-                return
-            try:
-                yield from self.store.write(let_in[0])
-            except ServerError as error:
-                self._check_is_stale(error)
-            else:
-                self._tell(let_in)
-                return
+        _, let_in, _ = yield from self._compared((entry,), anyway, self._write)
+        self.set_aside_last = None if let_in else entry.key
+
+    def _write(self, let_in: Sequence[Entry]) -> Plan[None]:
+        return self.store.write(let_in[0]) if let_in else _nothing()
 
     def put_for_good(self, entries: Sequence[Entry], anyway: bool) -> Plan[int]:
         """Writes entries in a way that cannot be taken back; returns how many were written."""
-        while True:
-            let_in, _ = yield from self._let_in(entries, anyway)
-            try:
-                yield from self.store.put_for_good(let_in)
-            except ServerError as error:
-                self._check_is_stale(error)
-            else:
-                self._tell(let_in)
-                return len(let_in)
+        _, let_in, _ = yield from self._compared(entries, anyway, self.store.put_for_good)
+        return len(let_in)
 
     def put(self, entries: Iterable[Entry], anyway: bool) -> Plan[Change]:
         """Writes entries; returns the change."""
-        todo = list(entries)
-        lifted: Change | None = None
-        while True:
-            let_in, more = yield from self._let_in(todo, anyway)
-            lifted = more or lifted
-            try:
-                change: Change = yield from self.store.put(let_in)
-            except ServerError as error:
-                self._check_is_stale(error)
-            else:
-                self._tell(let_in)
-                return replace(change, tombstones=lifted) if lifted else change
+        change, _, lifted = yield from self._compared(list(entries), anyway, self.store.put)
+        return replace(change, tombstones=lifted) if lifted else change
 
     def apply(
         self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected, anyway: bool
     ) -> Plan[Change]:
         """Writes and deletes in one step. With a policy of quarantine, an entry that is refused fails the whole of it."""
-        lifted: Change | None = None
-        while True:
-            _, more = yield from self._let_in(entries, anyway, is_step=True)
-            lifted = more or lifted
-            try:
-                change: Change = yield from self.store.apply(entries, deletes, expect)
-            except ServerError as error:
-                self._check_is_stale(error)
-            else:
-                self._tell(entries)
-                return replace(change, tombstones=lifted) if lifted else change
+        change, _, lifted = yield from self._compared(
+            entries,
+            anyway,
+            lambda let_in: self.store.apply(let_in, deletes, expect),
+            is_step=True,
+        )
+        return replace(change, tombstones=lifted) if lifted else change
 
     def apply_decided(
         self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected
     ) -> Plan[Change]:
         """Writes and deletes in one step what a person has decided about, whatever the tombstones say."""
-        while True:
-            yield from self._follow()
-            try:
-                change: Change = yield from self.store.apply(entries, deletes, expect)
-            except ServerError as error:
-                self._check_is_stale(error)
-            else:
-                self._tell(entries)
-                return change
+        change, _, _ = yield from self._compared(
+            entries,
+            False,
+            lambda all_: self.store.apply(all_, deletes, expect),
+            is_decided=True,
+        )
+        return change
 
     def append(self, owner: str, entries: Sequence[Entry], anyway: bool) -> Plan[list[str]]:
         """Appends messages; one that is refused fails the whole of it."""
+        keys, _, _ = yield from self._compared(
+            entries,
+            anyway,
+            lambda let_in: self.store.append(owner, let_in),
+            is_step=True,
+            is_appended=True,
+        )
+        return keys
+
+    def _compared(
+        self,
+        entries: Sequence[Entry],
+        anyway: bool,
+        write: Callable[[Sequence[Entry]], Plan[T]],
+        *,
+        is_step: bool = False,
+        is_appended: bool = False,
+        is_decided: bool = False,
+    ) -> Plan[tuple[T, Sequence[Entry], Change | None]]:
+        """Carries out a write of the store with those entries that are not refused; once more if there are tombstones by then which this process does not know.
+
+        Args:
+            entries: what is about to be written.
+            anyway: lift the tombstones that are in the way.
+            write: makes the plan that writes entries.
+            is_step: whether all of the entries are written or none.
+            is_appended: whether they are messages, which have no key yet.
+            is_decided: whether they are written whatever the tombstones say.
+
+        Returns:
+            What the write returns, the entries that were written, and the change of the tombstones that were lifted for them.
+
+        Raises:
+            Tombstoned: an entry is refused.
+        """
+        lifted: Change | None = None
         while True:
-            yield from self._let_in(entries, anyway, is_step=True, is_appended=True)
+            let_in = entries
+            if (yield from self._follow()) and not is_decided:
+                let_in, more = yield from self._let_in(entries, anyway, is_step, is_appended)
+                lifted = more or lifted
             try:
-                keys = yield from self.store.append(owner, entries)
+                result = yield from write(let_in)
             except ServerError as error:
-                self._check_is_stale(error)
+                if error.code != _STALE:
+                    raise
             else:
-                self._tell(entries)
-                return keys
-
-    def _tell(self, entries: Sequence[Entry]) -> None:
-        if self.wrote is not None:
-            self.wrote(entries)
-
-    def _check_is_stale(self, error: ServerError) -> None:
-        """Raises the error, unless it says that there are tombstones which this process does not know."""
-        if error.code != _STALE:
-            raise error
+                if self.wrote is not None:
+                    self.wrote(let_in)
+                return result, let_in, lifted
 
     def _let_in(
         self,
         entries: Sequence[Entry],
         anyway: bool,
-        is_step: bool = False,
-        is_appended: bool = False,
+        is_step: bool,
+        is_appended: bool,
     ) -> Plan[tuple[Sequence[Entry], Change | None]]:
-        """Returns the entries that may be written, and the change of the tombstones that were lifted for them.
-
-        Args:
-            entries: what is about to be written.
-            anyway: lift the tombstones that are in the way.
-            is_step: whether all of the entries are written or none.
-            is_appended: whether they are messages, which have no key yet.
-
-        Raises:
-            Tombstoned: an entry is refused.
-        """
-        refused = yield from self.refused(entries, is_appended)
+        """Returns the entries that may be written, and the change of the tombstones that were lifted for them; see `_compared`."""
+        refused = yield from self._in_the_way(entries, is_appended)
         if not refused:
             return entries, None
         if anyway:
@@ -222,14 +214,18 @@ class Guard(TombstoneList):
             ", ".join(brief(entry.key) for entry in entries[:_SHOWN]),
         )
 
-    def refused(
-        self, entries: Sequence[Entry], is_appended: bool = False
-    ) -> Plan[dict[int, list[Tombstone]]]:
+    def refused(self, entries: Sequence[Entry]) -> Plan[dict[int, list[Tombstone]]]:
         """Returns, by place, which entries say what was deleted for good, and the tombstones that say so.
 
         An entry does not count whose record has the same to say already: writing it brings nothing back.
         """
-        found = yield from self._refused_by_list(entries)
+        return (yield from self._in_the_way(entries)) if (yield from self._follow()) else {}
+
+    def _in_the_way(
+        self, entries: Sequence[Entry], is_appended: bool = False
+    ) -> Plan[dict[int, list[Tombstone]]]:
+        """Returns the same of the list as this process knows it."""
+        found = self._refused_by_list(entries)
         if not found:
             return {}
         with self._lock:
@@ -254,7 +250,7 @@ class Guard(TombstoneList):
         With a policy of quarantine, they are put there. What this process knows of the records is no reason to let one in: that is
         what it has written in the outage.
         """
-        found = yield from self._refused_by_list(entries)
+        found = self._refused_by_list(entries) if (yield from self._follow()) else {}
         if self._token is not None and self._known != (yield from self._token()):
             raise StoreUnavailable("the tombstones of this memory cannot be read yet")
         if not found:
@@ -273,20 +269,15 @@ class Guard(TombstoneList):
         way_out = "add it on purpose with anyway=True"
         return {number: f"{reason}; {way_out}" for number, reason in reasons.items()}
 
-    def _refused_by_list(self, entries: Sequence[Entry]) -> Plan[dict[int, list[str]]]:
-        """Returns, by place, the ids of the tombstones that entries are like."""
-        if not (yield from self._follow()):
-            return {}
+    def _refused_by_list(self, entries: Sequence[Entry]) -> dict[int, list[str]]:
+        """Returns, by place, the ids of the tombstones that entries are like, as far as the list is known."""
         with self._lock:
             salt, listed = self._salt, self._listed
             found: dict[int, list[str]] = {}
             for number, entry in enumerate(entries):
-                ids = (
-                    []
-                    if isinstance(entry, Unreadable)
-                    else listed.like(fingerprint_of(entry, salt))
-                )
-                if ids:
+                if not isinstance(entry, Unreadable) and (
+                    ids := listed.like(fingerprint_of(entry, salt))
+                ):
                     found[number] = ids
         return found
 
@@ -307,6 +298,11 @@ class Guard(TombstoneList):
         there = yield from self.companions.store_of(QUARANTINE)
         change = yield from ask(there, there.remove(keys))
         return [entry for entry in change.removed if not isinstance(entry, Unreadable)]
+
+
+@as_plan
+def _nothing() -> None:
+    """Writes nothing: all of it is in quarantine."""
 
 
 def error_of(
