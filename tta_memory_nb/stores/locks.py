@@ -141,20 +141,21 @@ class Slots:
 
     def take(self, slot: Slot, seconds: float) -> bool:
         """Takes a slot, if there is one within so many seconds; returns whether it was taken."""
-        if self._has_taken(slot):
+        if self.try_take(slot):
             return True
         until = monotonic() + seconds
         while (left := until - monotonic()) > 0:
             signal = Signal()
             self._waiting.append(signal)
-            if not self._has_taken(slot):
+            if not self.try_take(slot):
                 signal.wait(min(left, _LOOK_AGAIN))
-                if not self._has_taken(slot):
+                if not self.try_take(slot):
                     continue
             return True
         return False
 
-    def _has_taken(self, slot: Slot) -> bool:
+    def try_take(self, slot: Slot) -> bool:
+        """Takes a slot, if there is one now; returns whether it was taken."""
         with self._guard:
             if len(self.taken) >= self._most:
                 return False

@@ -34,9 +34,13 @@ def _called(
     name = verb.__name__
 
     def method(self: SyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        plan = kept_up(self._verbs.upkeep, name, verb(self._verbs, *args, **kwargs))
-        watch = self._verbs.watch
-        return self._run(plan if watch is None else watch(name, plan, *args, **kwargs))
+        verbs = self._verbs
+        plan = verb(verbs, *args, **kwargs)
+        if verbs.upkeep is not None:
+            plan = kept_up(verbs.upkeep, name, plan)
+        if verbs.watch is not None:
+            plan = verbs.watch(name, plan, *args, **kwargs)
+        return self._run(plan)
 
     method.__qualname__ = f"SyncMemory.{name}"
     return shown_as(verb, method, result_of(verb))
@@ -79,8 +83,9 @@ class SyncMemory(Attributes):
         sliding: bool = False,
         anyway: bool = False,
     ) -> None:
-        if not self._is_added_at_once(key, value, ttl, sliding):
-            self._add(key, value, ttl, **given(sliding=sliding, anyway=anyway))
+        if self._write_now is None or not self._is_added_at_once(key, value, ttl, sliding):
+            flags = given(sliding=sliding, anyway=anyway) if sliding or anyway else {}
+            self._add(key, value, ttl, **flags)
 
     def _is_added_at_once(
         self, key: str, value: dict[str, Any], ttl: Duration | None, sliding: bool

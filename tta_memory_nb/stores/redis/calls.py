@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -64,6 +64,9 @@ class Calls:
         # How many times the source of each script was sent.
         self._loads: dict[bytes, int] = {}
         self._is_greeting = False
+        # Arguments of nearly all writes.
+        self._settled_below = AtSending(self.write_ids.settled_below)
+        self._in_time = AtSending(partial(self._deadline, timeout, b"", ""))
 
     def run(
         self,
@@ -86,9 +89,12 @@ class Calls:
         # While one asks, the others go on with what was measured before.
         if self.clock.needs_measuring and not (self._is_greeting and self.clock.is_known):
             yield from self.greet()
-        reply = yield from self._reply(
-            script, self.call(script, *args, client=client), args, work, client
-        )
+        command = self.call(script, *args, client=client)
+        loads = self._loads.get(script.sha, 0)
+        try:
+            reply = yield Meanwhile(command, work) if work else command
+        except ServerError as error:
+            reply = yield from self._load(error, script, command, loads, work, client)
         if self.incarnation.has_come_back_older:  # a connection was opened for this command
             yield from self.incarnation.look_for_losses(self.run)
         return reply
@@ -100,41 +106,44 @@ class Calls:
             name += client or self.write_ids.client
         call = self._calls.get(name)
         if call is None:
-            call = self._calls[name] = Prepared((script.sha, *self._keys_for(script, client)))
-        return "EVALSHA", call, self.clock.argument(), *args
+            keys = self._keys_for(script, client)
+            call = self._calls[name] = Prepared((b"EVALSHA", script.sha, *keys))
+        return call, self.clock.argument(), *args
 
-    def _reply(
+    def _load(
         self,
+        error: ServerError,
         script: scripts.Script,
         command: Command,
-        args: Sequence[Argument],
+        loads: int,
         work: Callable[[], None] | None,
         client: bytes,
     ) -> Plan[Any]:
-        while True:
+        """Returns the reply of a script that the server does not know; raises any other error.
+
+        Args:
+            error: what the server has said.
+            script: the script.
+            command: which calls it.
+            loads: how many times its source had been sent before.
+            work: what to do while the server is at it.
+            client: whose answers the server remembers.
+        """
+        # Of many calls that are under way together, one brings the source.
+        while error.code == "NOSCRIPT" and loads != self._loads.get(script.sha, 0):
             loads = self._loads.get(script.sha, 0)
             try:
                 return (yield Meanwhile(command, work) if work else command)
-            except ServerError as error:
-                if error.code != "NOSCRIPT":
-                    raise explained(error, self._namespace) from None
-            if self._loads.get(script.sha, 0) == loads:
-                break
-            # Of many calls that are under way together, one brings the source.
+            except ServerError as again:
+                error = again
+        if error.code != "NOSCRIPT":
+            raise explained(error, self._namespace) from None
         self._loads[script.sha] = loads + 1
         # Loads it as well. Not every user may call SCRIPT LOAD.
         try:
-            return (
-                yield (
-                    "EVAL",
-                    script.source,
-                    *self._keys_for(script, client),
-                    command[2],
-                    *args,
-                )
-            )
-        except ServerError as error:
-            raise explained(error, self._namespace) from None
+            return (yield ("EVAL", script.source, *self._keys_for(script, client), *command[1:]))
+        except ServerError as refused:
+            raise explained(refused, self._namespace) from None
 
     def _keys_for(self, script: scripts.Script, client: bytes) -> tuple[bytes, ...]:
         if script.remembers:
@@ -148,7 +157,7 @@ class Calls:
         *args: Argument,
         work: Callable[[], None] | None = None,
         client: bytes = b"",
-        compared: str | None = None,
+        compared: str = "",
     ) -> Plan[Any]:
         """Returns the reply to a write.
 
@@ -161,26 +170,27 @@ class Calls:
             *args: more arguments of the script.
             work: what to do while the server is at it.
             client: that has begun the write, if it was another one.
-            compared: number of the list of tombstones that the write was compared with; None for the one that is known here.
+            compared: number of the list of tombstones that the write was compared with; empty for none.
         """
         ids = self.write_ids
         author = b"" if self.history is None else this_author()
-        allowances = iter(_ALLOWANCES)
-        allowed = next(allowances)
+        late = 0  # how often it has come too late
         while True:
             if self.incarnation.must_greet:
                 yield from self.greet()
+            deadline = self._in_time
+            if author or compared or late:
+                timeout = self._timeout * _ALLOWANCES[late]
+                deadline = AtSending(partial(self._deadline, timeout, author, compared))
             try:
                 return (
                     yield from self.run(
                         script,
                         write_id,
                         # Nobody knows which others of a client that has ended are settled.
-                        0 if client else AtSending(ids.settled_below),
+                        0 if client else self._settled_below,
                         client or ids.client,
-                        AtSending(
-                            partial(self._deadline, self._timeout * allowed, author, compared)
-                        ),
+                        deadline,
                         *args,
                         work=work,
                         client=client,
@@ -195,18 +205,17 @@ class Calls:
                     continue
                 if error.code != "LATE":
                     raise
-                allowed = next(allowances, 0)
-                if not allowed:
+                late += 1
+                if late == len(_ALLOWANCES):
                     raise StoreUnavailable(f"the server is too slow: {error}") from None
             yield from self.greet()  # the server's clock may have been set
 
-    def _deadline(self, timeout: float, author: bytes, compared: str | None) -> int | str:
+    def _deadline(self, timeout: float, author: bytes, compared: str) -> int | str:
         """Returns until when a write may be carried out, with which list of tombstones it was compared, and who makes it."""
         deadline = self.clock.deadline(timeout)
-        stones = self.tombstones if compared is None else compared
         if author:
-            return f"{deadline}:{stones}:{author.decode()}"
-        return f"{deadline}:{stones}" if stones else deadline
+            return f"{deadline}:{compared}:{author.decode()}"
+        return f"{deadline}:{compared}" if compared else deadline
 
     # ---- changes that are kept
 

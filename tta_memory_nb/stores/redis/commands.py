@@ -66,13 +66,13 @@ class Commands(NamespaceCommands):
         self._replicas = replicas
         self.payloads = payloads
 
-    def set(self, entry: Entry, write_id: int) -> Plan[None]:
-        """Writes one record in a way that cannot be taken back."""
+    def set(self, entry: Entry, write_id: int, compared: str) -> Plan[None]:
+        """Writes one record in a way that cannot be taken back; for the arguments see `put`."""
         if self.max_size is not None or self._is_indexed:
-            (yield from self.put((entry,), write_id, for_good=True))()
+            (yield from self.put((entry,), write_id, compared, for_good=True))()
             return
-        header, text = self.payloads.pack(entry)
-        reply = yield from self.write(scripts.SET, write_id, encode_key(entry.key), header, text)
+        key, packed = encode_key(entry.key), self.payloads.pack(entry)
+        reply = yield from self.write(scripts.SET, write_id, key, *packed, compared=compared)
         if reply is None:
             yield from recall((entry,), self.keys[0], self._replicas, self.note)
             return
@@ -80,7 +80,7 @@ class Commands(NamespaceCommands):
         if type(reply) is list:
             if len(reply) < 2:  # a case that set.lua leaves to put.lua
                 self._is_indexed = bool(reply)
-                (yield from self.put((entry,), write_id, for_good=True))()
+                (yield from self.put((entry,), write_id, compared, for_good=True))()
                 return
             reply, created, *is_due = reply
             if created:
@@ -95,7 +95,7 @@ class Commands(NamespaceCommands):
             with suppress(StoreUnavailable, ServerError):
                 yield from self.run(scripts.TRIM)
 
-    def set_large(self, entry: Entry, write_id: int) -> Plan[None]:
+    def set_large(self, entry: Entry, write_id: int, compared: str) -> Plan[None]:
         """Writes a record that may be larger than the server takes.
 
         Such a server closes the connection in the middle of the record, as one that goes away does.
@@ -105,7 +105,7 @@ class Commands(NamespaceCommands):
         """
         for is_last in (False, True):
             try:
-                return (yield from self.set(entry, write_id))
+                return (yield from self.set(entry, write_id, compared))
             except (StoreUnavailable, ServerError) as error:
                 if isinstance(error, ServerError) and "Protocol error" not in str(error):
                     raise
@@ -132,6 +132,7 @@ class Commands(NamespaceCommands):
         self,
         entries: Sequence[Entry],
         write_id: int,
+        compared: str,
         *,
         for_good: bool = False,
         prepared: Prepared | None = None,
@@ -142,6 +143,7 @@ class Commands(NamespaceCommands):
         Args:
             entries: as many as `batches` gives at a time.
             write_id: of this write.
+            compared: number of the list of tombstones that the entries were compared with; empty for none.
             for_good: leave out of the change what was replaced and evicted.
             prepared: what `prepare` has made of the entries; None: `put` calls it.
             work: what to do while the server is at it.
@@ -152,7 +154,9 @@ class Commands(NamespaceCommands):
         """
         prepared = prepared or self.prepare(entries)
         flag = b"0" if for_good else b"1"
-        reply = yield from self.write(scripts.PUT, write_id, flag, prepared, work=work)
+        reply = yield from self.write(
+            scripts.PUT, write_id, flag, prepared, work=work, compared=compared
+        )
         if reply is None:
             yield from recall(entries, self.keys[0], self._replicas, self.note)
             return lambda: Change(tuple(entries), origin=self)
@@ -175,7 +179,12 @@ class Commands(NamespaceCommands):
         return Change(tuple(entries), (*removed, *old), len(old), self)
 
     def apply(
-        self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected, write_id: int
+        self,
+        entries: Sequence[Entry],
+        deletes: Sequence[str],
+        expect: Expected,
+        write_id: int,
+        compared: str,
     ) -> Plan[Change]:
         """Deletes and writes records in one step, if others are as expected.
 
@@ -186,7 +195,8 @@ class Commands(NamespaceCommands):
         for key, version in expect.items():
             args += (encode_key(key), to_utf8(version or ""))
         args += map(encode_key, deletes)
-        reply = yield from self.write(scripts.APPLY, write_id, *args, self.prepare(entries))
+        prepared = self.prepare(entries)
+        reply = yield from self.write(scripts.APPLY, write_id, *args, prepared, compared=compared)
         if reply is None:
             yield from recall(entries, self.keys[0], self._replicas, self.note)
             self._replicas.removed(deletes, -1, self.seen)
@@ -201,14 +211,18 @@ class Commands(NamespaceCommands):
             put = self._has_put(entries, (middle, end, first, last, evicted, 0, 0, *rows))
         return Change(put.written, (*change.removed, *put.removed), put.evicted, self)
 
-    def append(self, owner: str, entries: Sequence[Entry], write_id: int) -> Plan[list[str]]:
+    def append(
+        self, owner: str, entries: Sequence[Entry], write_id: int, compared: str
+    ) -> Plan[list[str]]:
         """Writes messages, and sets the keys that the server has given them.
 
         Raises:
             ServerError: they were written, but the reply that has their keys was lost for good.
         """
         args = [each for entry in entries for each in self.payloads.pack(entry)]
-        reply = yield from self.write(scripts.APPEND, write_id, to_utf8(owner), Prepared(args))
+        reply = yield from self.write(
+            scripts.APPEND, write_id, to_utf8(owner), Prepared(args), compared=compared
+        )
         if reply is None:
             raise ServerError(
                 f"{len(entries):,} messages were appended, but the server has not kept the reply that has their keys; "

@@ -178,8 +178,8 @@ class Incarnation:
         # A number that was seen is higher if the namespace has begun since this process greeted the server first.
         self.setbacks += gap[1] > self.seen
 
-    def note(self, counter: int, before: int | None = None) -> None:
-        """Notes that the server's counter has come up to a number.
+    def note(self, counter: int, before: int | None = None) -> int:
+        """Notes that the server's counter has come up to a number; returns the highest one that was seen.
 
         Args:
             counter: the number.
@@ -188,6 +188,7 @@ class Incarnation:
         self.seen = max(self.seen, counter)
         if self._oldest == inf and counter > 0:  # 0 is that of a namespace that has not begun
             self._oldest = counter if before is None else before
+        return self.seen
 
     def deleted(self, keys: Iterable[str], counter: int) -> None:
         """Notes own deletions."""

@@ -86,10 +86,9 @@ class NamespaceCommands(Calls):
         Returns:
             The highest value of the counter that was seen.
         """
-        self.incarnation.note(end, start)
         if capacity is not None:
             self.max_size = None if capacity < 0 else capacity
-        return self.seen
+        return self.incarnation.note(end, start)
 
     def size(self) -> Plan[int]:
         """Returns the number of records."""

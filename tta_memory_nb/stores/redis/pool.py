@@ -70,23 +70,17 @@ class Connection:
             work()
         return self.receive()
 
-    def _send(self, data: bytes) -> None:
-        # Most commands go out in one piece.
-        sent = 0 if len(data) > _PIECE else self._send_piece(data)
-        if sent < len(data):
-            rest = memoryview(data)[sent:]
-            while rest:
-                rest = rest[self._send_piece(rest[:_PIECE]) :]
-
-    def _send_piece(self, data: bytes | memoryview) -> int:
+    def _send(self, data: bytes | memoryview) -> None:
         before = 0
         while True:
             try:
-                sent: int = self._socket.send(data)
+                sent = self._socket.send(data[:_PIECE])
             except TimeoutError:
                 before = self._progress(before)
-            else:
-                return sent
+                continue
+            if sent == len(data):  # most commands go out in one piece
+                return
+            data, before = memoryview(data)[sent:], 0
 
     def receive(self) -> Any:
         """Returns the reply to the command that was sent; raises as `exchange` does."""
@@ -173,7 +167,8 @@ class Pool:
             self._reset()
         slot = Slot()
         try:
-            self._take_turn(slot)
+            if not self._slots.try_take(slot):
+                self._wait_for_turn(slot)
             reply = self._ask(command, work)
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
             self._failure, self._failures = error, self._failures + 1
@@ -186,9 +181,7 @@ class Pool:
             raise reply
         return reply
 
-    def _take_turn(self, slot: Slot) -> None:
-        if self._slots.take(slot, 0):
-            return
+    def _wait_for_turn(self, slot: Slot) -> None:
         before, longest = self._failures, PATIENCE * self._limits.silence
         turns = -1
         while not self._slots.take(slot, longest):
@@ -229,7 +222,8 @@ class Pool:
                     connection.close()
                 raise
             else:
-                connection.rest()
+                if self._limits.idle:
+                    connection.rest()
                 self._idle.append(connection)
                 return reply
             self.has_resent = True

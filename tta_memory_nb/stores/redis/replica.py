@@ -36,7 +36,7 @@ T = TypeVar("T")
 def _whole(
     change: Callable[Concatenate[Replica, P], T],
 ) -> Callable[Concatenate[Replica, P], T]:
-    """Has a replica start over when a change of it is interrupted: half of a change is worse than none.
+    """Has a change of a replica hold the lock, and the replica start over when it is interrupted: half of a change is worse than none.
 
     It also starts over when it is too far behind: without a search, nothing else bounds what is ahead of it.
     """
@@ -46,7 +46,8 @@ def _whole(
         with self.records.lock:
             try:
                 result = change(self, *args, **kwargs)
-                self._limit_ahead()
+                if self._ahead:
+                    self._limit_ahead()
             except BaseException:  # Ctrl-C as well
                 if not self._is_offline:
                     self._salvage()
@@ -70,90 +71,84 @@ class Replica(Knowledge):
             start: the server's counter before.
             end: the counter afterwards; -1 when more has changed than these entries.
         """
-        with self.records.lock:
-            if self._oldest_held is None:
-                for entry in entries[-self._max_known :] if self._max_known else ():
-                    self._keep(entry, entry._recency)
-                self._sort_if_offline(entries)
-            elif self._follows(start, end):
-                for entry in entries:
-                    self._keep(entry, entry._recency)
-            else:
-                for entry in entries:
-                    self._note(entry.key, entry._recency, entry)
+        if self._oldest_held is None:
+            for entry in entries[-self._max_known :] if self._max_known else ():
+                self._keep(entry, entry._recency)
+            self._sort_if_offline(entries)
+        elif self._follows(start, end):
+            for entry in entries:
+                self._keep(entry, entry._recency)
+        else:
+            for entry in entries:
+                self._note(entry.key, entry._recency, entry)
 
     @_whole
     def read(self, entries: Iterable[Entry], missing: Iterable[str], start: int, end: int) -> None:
         """Takes in own reads, whose entries carry their new recency, and what did not exist."""
-        with self.records.lock:
-            if self._is_offline:
-                return  # an outage has begun meanwhile, and work went on without it
-            if self._oldest_held is None or self._follows(start, end):
-                for entry in entries:
-                    there = self.records.entries.get(entry.key)
-                    if there is not None and there._write_seq == entry._write_seq:
-                        there._recency = max(there._recency, entry._recency)
-                        if there.expires_at != entry.expires_at:
-                            self.records.expire(there, entry.expires_at, entry.sliding)
-                        self._held.move_to_end(there)
-                    else:
-                        self._keep(entry, entry._recency)
-                self._drop(missing, end)
-            else:
-                for entry in entries:
-                    self._note(entry.key, entry._recency, entry)
-                for key in missing:
-                    self._note(key, end, None)
+        if self._is_offline:
+            return  # an outage has begun meanwhile, and work went on without it
+        if self._oldest_held is None or self._follows(start, end):
+            for entry in entries:
+                there = self.records.entries.get(entry.key)
+                if there is not None and there._write_seq == entry._write_seq:
+                    there._recency = max(there._recency, entry._recency)
+                    if there.expires_at != entry.expires_at:
+                        self.records.expire(there, entry.expires_at, entry.sliding)
+                    self._held.move_to_end(there)
+                else:
+                    self._keep(entry, entry._recency)
+            self._drop(missing, end)
+        else:
+            for entry in entries:
+                self._note(entry.key, entry._recency, entry)
+            for key in missing:
+                self._note(key, end, None)
 
     @_whole
     def touched(self, rows: Sequence[tuple[str, int, bytes]], start: int, end: int) -> None:
         """Takes in own touches: key, recency, and header and span if the expiry is another one."""
         entries = self.records.entries
-        with self.records.lock:
-            if self._is_offline:
-                return
-            known = [row for row in rows if row[0] in entries]
-            if self._oldest_held is None or (len(known) == len(rows) and self._follows(start, end)):
-                for key, place, head in known:
-                    there = entries[key]
-                    there._recency = max(there._recency, place)
-                    self._held.move_to_end(there)
-                    if head:
-                        self.records.expire(there, *expiry_of(head))
-            else:
-                for key, place, head in known:
-                    entry = copy(entries[key])
-                    entry._recency = place
-                    if head:
-                        entry.expires_at, entry.sliding = expiry_of(head)
-                    self._note(key, place, entry)
+        if self._is_offline:
+            return
+        known = [row for row in rows if row[0] in entries]
+        if self._oldest_held is None or (len(known) == len(rows) and self._follows(start, end)):
+            for key, place, head in known:
+                there = entries[key]
+                there._recency = max(there._recency, place)
+                self._held.move_to_end(there)
+                if head:
+                    self.records.expire(there, *expiry_of(head))
+        else:
+            for key, place, head in known:
+                entry = copy(entries[key])
+                entry._recency = place
+                if head:
+                    entry.expires_at, entry.sliding = expiry_of(head)
+                self._note(key, place, entry)
 
     @_whole
     def removed(self, keys: Iterable[str], start: int, end: int) -> None:
         """Takes in own deletions, also of keys that did not exist."""
-        with self.records.lock:
-            if self._oldest_held is None or self._follows(start, end):
-                self._drop(keys, end)
-            else:
-                for key in keys:
-                    self._note(key, end, None)
+        if self._oldest_held is None or self._follows(start, end):
+            self._drop(keys, end)
+        else:
+            for key in keys:
+                self._note(key, end, None)
 
     @_whole
     def restored(self, entries: Iterable[Entry], end: int) -> None:
         """Takes in records that an own undo has brought back to the places they had."""
-        with self.records.lock:
-            for entry in entries:
-                if self._oldest_held is None:
-                    self._keep(entry, end)
-                else:
-                    self._note(entry.key, end, entry)
-            self._sort_if_offline(entries)
+        for entry in entries:
+            if self._oldest_held is None:
+                self._keep(entry, end)
+            else:
+                self._note(entry.key, end, entry)
+        self._sort_if_offline(entries)
 
     def known(self) -> list[Entry]:
         """Returns all entries that this process knows; of a key there may be several."""
-        with self.records.lock:
-            ahead = (entry for _, entry in self._ahead.values() if entry is not None)
-            return [*self._former.values(), *self.records.entries.values(), *ahead]
+        ahead = (entry for _, entry in self._ahead.values() if entry is not None)
+        return [*self._former.values(), *self.records.entries.values(), *ahead]
 
     def forget_written(self, written: Mapping[str, int], since: int, until: int) -> None:
         """Forgets writes that the server has lost, and deletions between two values of the counter.
@@ -163,18 +158,17 @@ class Replica(Knowledge):
             since: the lower value.
             until: the upper value.
         """
-        with self.records.lock:
-            for key, number in written.items():
-                there = self.records.entries.get(key)
-                if there is not None and there._write_seq == number:
-                    del self.records.entries[key]
-                former = self._former.get(key)
-                if former is not None and former._write_seq <= number:
-                    del self._former[key]
-                _, ahead = self._ahead.get(key, (0, None))
-                if ahead is not None and ahead._write_seq == number:
-                    del self._ahead[key]
-            self._gone.forget(since, until)
+        for key, number in written.items():
+            there = self.records.entries.get(key)
+            if there is not None and there._write_seq == number:
+                del self.records.entries[key]
+            former = self._former.get(key)
+            if former is not None and former._write_seq <= number:
+                del self._former[key]
+            _, ahead = self._ahead.get(key, (0, None))
+            if ahead is not None and ahead._write_seq == number:
+                del self._ahead[key]
+        self._gone.forget(since, until)
 
     @_whole
     def outdated(self, changes: Iterable[tuple[str, int]]) -> int:
@@ -183,37 +177,33 @@ class Replica(Knowledge):
         Returns:
             How many such keys there are.
         """
-        with self.records.lock:
-            for key, end in changes:
-                self._note(key, end, None)
-            return len(self._ahead)
+        for key, end in changes:
+            self._note(key, end, None)
+        return len(self._ahead)
 
     def removed_offline(self, keys: Iterable[str] | None) -> None:
         """Takes in deletions of an outage; None for all records.
 
         An answer to what was asked before the outage is older than these.
         """
-        with self.records.lock:
-            self._gone.add_offline(keys)
+        self._gone.add_offline(keys)
 
     def forget(self, entry: Entry) -> None:
         """Drops a record that has not reached the server and never will."""
-        with self.records.lock:
-            if self.records.entries.get(entry.key) is entry:
-                del self.records.entries[entry.key]
+        if self.records.entries.get(entry.key) is entry:
+            del self.records.entries[entry.key]
 
     @_whole
     def cleared(self, end: int) -> None:
         """Takes in an own `clear`."""
-        with self.records.lock:
-            self._former.clear()
-            self._generation += 1  # what is under way was asked before
-            if self._oldest_held is None:
-                self._drop(list(self.records.entries), end)
-                self._gone.add_all(end)
-            else:
-                for key in (*self.records.entries, *self._ahead):
-                    self._note(key, end, None)
+        self._former.clear()
+        self._generation += 1  # what is under way was asked before
+        if self._oldest_held is None:
+            self._drop(list(self.records.entries), end)
+            self._gone.add_all(end)
+        else:
+            for key in (*self.records.entries, *self._ahead):
+                self._note(key, end, None)
 
     # ---- what a sync has brought
 

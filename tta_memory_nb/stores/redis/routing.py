@@ -91,7 +91,9 @@ class Routing:
             while True:
                 if outages.current is None:
                     outages.finish()
-                    ended, base, at = outages.ended, self._commands.seen, self._commands.clock()
+                    ended, base, at = outages.ended, 0, 0.0
+                    if outages.keeps:
+                        base, at = self._commands.seen, self._commands.clock()
                     try:
                         result = yield from ask(write_id)
                     except StoreUnavailable as error:

@@ -88,7 +88,8 @@ class RedisRunner:
     def _ask(self, command: Message, work: Work | None) -> Any:
         try:
             try:
-                return _checked(command, self._pool.ask(command, work))
+                reply = self._pool.ask(command, work)
+                return reply if type(command) is tuple else _checked(command, reply)
             except ResponseError as error:
                 if not has_moved(error):
                     raise

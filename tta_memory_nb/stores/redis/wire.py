@@ -90,12 +90,12 @@ def packed(command: Message) -> bytes:
     for part in command:
         if type(part) is bytes:
             data = part
-        elif isinstance(part, Prepared):
+        elif type(part) is Prepared:
             count += len(part.arguments)
             parts.append(part.wire)
             continue
         else:
-            data = str(part.value() if isinstance(part, AtSending) else part).encode()
+            data = str(part.value() if type(part) is AtSending else part).encode()
         count += 1
         parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
     return b"*%d\r\n%b" % (count, b"".join(parts))
@@ -113,21 +113,21 @@ class _Open:
     """A collection of which some items have not been received yet.
 
     Attributes:
-        kind: the character that it begins with.
+        kind: the byte that it begins with.
         missing: how many items have not been received.
         items: the others.
     """
 
     __slots__ = ("items", "kind", "missing")
 
-    def __init__(self, kind: bytes, missing: int) -> None:
+    def __init__(self, kind: int, missing: int) -> None:
         self.kind = kind
         self.missing = missing
         self.items: list[Any] = []
 
     def closed(self) -> Any:
         """Returns the value of the collection, now that all items are there."""
-        if self.kind == b"%":
+        if self.kind in b"%":
             return dict(zip(self.items[::2], self.items[1::2], strict=True))
         return self.items
 
@@ -154,11 +154,11 @@ class Replies:
         Raises:
             InvalidResponse: the bytes are no replies.
         """
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size < self._needed:
-            return []
-        if len(self._pieces) > 1:
+        if self._pieces:
+            self._pieces.append(data)
+            self._size += len(data)
+            if self._size < self._needed:
+                return []
             data = b"".join(self._pieces)
         done: list[Any] = []
         at, size, find, opened = 0, len(data), data.find, self._open
@@ -166,10 +166,10 @@ class Replies:
             end = find(b"\r\n", at)
             if end < 0:
                 break
-            kind, word = data[at : at + 1], data[at + 1 : end]
+            kind, word = data[at], data[at + 1 : end]
             value: Any
             try:
-                if kind == b"$" or kind in b"=!":  # nearly all are the first
+                if kind == _BULK or kind in b"=!":
                     length = int(word)
                     if length < 0:
                         value, at = None, end + 2
@@ -179,8 +179,10 @@ class Replies:
                             self._wait(data[at:], stop + 2 - at)
                             return done
                         value, at = data[end + 2 : stop], stop + 2
-                        if kind != b"$":
-                            value = _error(value) if kind == b"!" else value[4:]
+                        if kind != _BULK:
+                            value = _error(value) if kind in b"!" else value[4:]
+                elif kind == _INTEGER:
+                    value, at = int(word), end + 2
                 elif kind in b"*~%>|":
                     at = end + 2
                     items = int(word) * (2 if kind in b"%|" else 1)
@@ -199,7 +201,8 @@ class Replies:
                 last.missing -= 1
             else:
                 self._add(value, done)
-        self._wait(data[at:], len(data) - at + 1)
+        if at < size or self._pieces:
+            self._wait(data[at:], size - at + 1)
         return done
 
     def _wait(self, rest: bytes, needed: int) -> None:
@@ -225,14 +228,15 @@ def _error(word: bytes) -> ResponseError:
     return ResponseError(word.decode("utf-8", "replace").removeprefix("ERR "))
 
 
-_SIMPLE: dict[bytes, Callable[[bytes], Any]] = {
-    b":": int,
-    b"+": bytes,
-    b"-": _error,
-    b"_": lambda _: None,
-    b"#": b"t".__eq__,
-    b",": float,
-    b"(": int,
+_BULK, _INTEGER = b"$:"  # nearly all of what a server sends
+
+_SIMPLE: dict[int, Callable[[bytes], Any]] = {
+    ord("+"): bytes,
+    ord("-"): _error,
+    ord("_"): lambda _: None,
+    ord("#"): b"t".__eq__,
+    ord(","): float,
+    ord("("): int,
 }
 
 

@@ -23,7 +23,8 @@ class Writing(Wiring):
     """Adds, replaces and touches records, on the server or in an outage in this process.
 
     In each verb, ``offline`` does the work in this process, and ``meant`` says what is to reach the
-    server later; see `Routing.change`.
+    server later; see `Routing.change`. ``compared`` is the list of tombstones that the caller has compared the entries with:
+    the server refuses them if there is another one, also if this process learns of it before they are sent.
     """
 
     @acknowledged
@@ -38,8 +39,9 @@ class Writing(Wiring):
             self._offline.put((entry,))
             return None, writes
 
+        compared = self.commands.tombstones
         ask = self.commands.set_large if len(entry.text) > _LARGE else self.commands.set
-        return self._change(lambda write_id: ask(entry, write_id), offline, meant, 1)
+        return self._change(lambda write_id: ask(entry, write_id, compared), offline, meant, 1)
 
     @acknowledged
     def put(self, entries: Iterable[Entry]) -> Plan[Change]:
@@ -64,6 +66,7 @@ class Writing(Wiring):
         yield from self._put_batches(entries, for_good=True)
 
     def _put_batches(self, entries: Iterable[Entry], *, for_good: bool) -> Plan[list[Change]]:
+        compared = self.commands.tombstones
         todo = ((batch, self.commands.prepare(batch)) for batch in batches(entries))
         done: list[Change] = []
         finish: list[Callable[[], Change]] = []
@@ -78,7 +81,7 @@ class Writing(Wiring):
                 if not ahead:
                     ahead.append(next(todo, None))
 
-            finish.append((yield from self._put_batch(*following, work, for_good)))
+            finish.append((yield from self._put_batch(*following, compared, work, for_good)))
             [following] = ahead
         done.extend(finish.pop()() for _ in list(finish))
         return done
@@ -87,6 +90,7 @@ class Writing(Wiring):
         self,
         entries: Sequence[Entry],
         prepared: Prepared,
+        compared: str,
         work: Callable[[], None],
         for_good: bool,
     ) -> Plan[Callable[[], Change]]:
@@ -94,7 +98,12 @@ class Writing(Wiring):
             try:
                 return (
                     yield from self.commands.put(
-                        entries, write_id, for_good=for_good, prepared=prepared, work=work
+                        entries,
+                        write_id,
+                        compared,
+                        for_good=for_good,
+                        prepared=prepared,
+                        work=work,
                     )
                 )
             finally:
@@ -119,7 +128,7 @@ class Writing(Wiring):
 
         In an outage nobody can tell what other clients have written, so nothing can be expected then.
         """
-        size = len(entries) + len(deletes)
+        size, compared = len(entries) + len(deletes), self.commands.tombstones
         if not size and not expect:
             return Change(origin=self)
 
@@ -135,7 +144,7 @@ class Writing(Wiring):
 
         try:
             change = yield from self._change(
-                lambda write_id: self.commands.apply(entries, deletes, expect, write_id),
+                lambda write_id: self.commands.apply(entries, deletes, expect, write_id, compared),
                 None if expect else offline,
                 meant,
                 size,
@@ -172,7 +181,7 @@ class Writing(Wiring):
     @acknowledged
     def append(self, owner: str, entries: Sequence[Entry]) -> Plan[list[str]]:
         """Writes entries in one step, under keys with numbers of the server, in an outage with numbers of this process."""
-        is_numbered = False
+        is_numbered, compared = False, self.commands.tombstones
 
         def meant(_: object = None) -> list[Write]:
             return [Write.setting(entries, self.clock())]
@@ -191,7 +200,7 @@ class Writing(Wiring):
             return [entry.key for entry in entries], writes
 
         return self._change(
-            lambda write_id: self.commands.append(owner, entries, write_id),
+            lambda write_id: self.commands.append(owner, entries, write_id, compared),
             offline,
             meant,
             len(entries),
