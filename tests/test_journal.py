@@ -262,7 +262,7 @@ def test_the_server_ignores_a_write_that_was_given_up(memory, other, proxy):
     write_id = commands.write_ids.begin(Attempt())
     assert memory._runner.run(commands.give_up(write_id)) is False
     assert memory._runner.run(commands.give_up(write_id)) is False  # as the first time
-    memory._runner.run(commands.set(new_entry("k", {"n": 1}, 1.0, None), write_id))
+    memory._runner.run(commands.set(new_entry("k", {"n": 1}, 1.0, None), write_id, ""))
     assert everything(other) == {"k": {"n": 0}}
 
 

@@ -106,9 +106,9 @@ def test_a_record_that_another_client_wrote_over_an_own_write_is_the_one_that_is
     commands = memory._store.commands
     write_id = commands.write_ids.begin(Attempt())
     entry = new_entry("k", {"n": 1}, 1.0, None)
-    memory._runner.run(commands.set(entry, write_id))
+    memory._runner.run(commands.set(entry, write_id, ""))
     other.sync.add("k", {"n": 2})
-    memory._runner.run(commands.set(entry, write_id))  # sent again, as after a lost answer
+    memory._runner.run(commands.set(entry, write_id, ""))  # sent again, as after a lost answer
     proxy.refuse()
     assert memory.sync.get("k") == {"n": 2}
 

@@ -195,7 +195,9 @@ def test_a_write_acknowledged_before_an_outage_is_ordered_before_offline_writes(
     memory.sync.add("old", {"n": 0})
     commands = memory._store.commands
     entry = new_entry("late", {"n": 1}, 1.0, None)
-    acknowledge = memory._runner.run(commands.put((entry,), commands.write_ids.begin(Attempt())))
+    acknowledge = memory._runner.run(
+        commands.put((entry,), commands.write_ids.begin(Attempt()), "")
+    )
     proxy.refuse()
     memory.sync.add("offline", {"n": 2})
     acknowledge()

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from backends import BACKENDS, Clock
+from backends import BACKENDS, ONE_SERVER, Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_servers import need
@@ -92,6 +92,31 @@ def test_every_way_of_writing_is_refused_in_every_client(backend: str, fresh: An
     other.add("y", VIOLIN)
     for each in (later, other):
         each.close()
+
+
+@pytest.mark.backends(ONE_SERVER)
+def test_a_write_under_way_is_compared_with_what_its_process_learns_before_it_is_sent(
+    backend: str, fresh: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = fresh()
+    here, other = memory.sync, second_client(backend, memory).sync
+    here.add("anna", VIOLIN)
+    pool = memory._runner._pool
+    ask = pool.ask
+
+    def ask_later(*request: Any) -> Any:
+        monkeypatch.undo()
+        other.delete("anna", for_good=True)
+        here.add(
+            "tom", OTHER
+        )  # the server refuses it at first, and so this process learns of the tombstone
+        return ask(*request)
+
+    monkeypatch.setattr(pool, "ask", ask_later)
+    with pytest.raises(Tombstoned, match="as 'anna'"):
+        here.add("copy", LIKE_IT)
+    assert here.keys() == ["tom"]
+    other.close()
 
 
 @pytest.mark.backends(*BACKENDS)
