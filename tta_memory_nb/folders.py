@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 
-from .errors import InvalidArgument, brief
+from .errors import InvalidArgument
 
 
 def folders_of(keys: Iterable[str], depth: int | None) -> set[str]:
@@ -41,5 +41,5 @@ def check_folders(prefix: str, depth: int | None) -> tuple[str, int | None]:
     except TypeError:
         number = 0
     if number < 1:
-        raise InvalidArgument(f"depth={brief(depth)}: give an int of at least 1, or None for all")
+        raise InvalidArgument.about("depth", depth, "give an int of at least 1, or None for all")
     return str(prefix), number

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..entry import Entry, new_entry
-from ..errors import InvalidArgument, brief
+from ..errors import InvalidArgument
 from ..filters import Filters
 from ..keys import MESSAGE_KEY
 from ..search.request import Search, whole_number
@@ -72,7 +72,7 @@ def history(store: Store, user: str, session: str, last: int | None) -> Plan[lis
     if last is not None:
         number = whole_number(last)
         if number is None or number < 0:
-            raise InvalidArgument(f"last={brief(last)}: give an int of at least 0, or None for all")
+            raise InvalidArgument.about("last", last, "give an int of at least 0, or None for all")
         last = number
     found = yield from store.find(Search(filters=Filters(user=user, session=session)))
     messages = [hit.entry for hit in found if MESSAGE_KEY.fullmatch(hit.entry.key)]

@@ -405,16 +405,15 @@ def _text_or_object(text: str) -> Any:
 def _number(flag: Flag, word: Any) -> int | None:
     if flag.kind == "Limit" and word == "all":
         return None
-    at_least = 1 if flag.kind == "Limit" else 0
+    # Other numbers have bounds of their own, which whoever takes them knows and says.
+    at_least = 1 if flag.kind == "Limit" else None
     try:
         number = (
             int(word.replace(",", "").replace("_", "")) if isinstance(word, str) else index(word)
         )
-        if number >= at_least and not isinstance(word, bool):
+        if not isinstance(word, bool) and (at_least is None or number >= at_least):
             return number
     except (TypeError, ValueError):
         pass
-    rest = " or all" if flag.kind == "Limit" else ""
-    raise UsageProblem(
-        f"{flag.written} {brief(word)}: give a whole number of at least {at_least}{rest}"
-    )
+    rest = "" if at_least is None else f" of at least {at_least} or all"
+    raise UsageProblem(f"{flag.written} {brief(word)}: give a whole number{rest}")

@@ -8,7 +8,7 @@ from sys import maxsize
 from typing import Any, Literal, NoReturn, Protocol, TypeAlias
 
 from ..entry import Entry
-from ..errors import InvalidArgument, brief
+from ..errors import InvalidArgument
 from ..filters import EVERYTHING, Filters
 from ..search.request import Hit, Search, whole_number
 from .expecting import Expected
@@ -372,8 +372,8 @@ def check_max_size(max_size: int) -> int:
     number = whole_number(max_size)
     if number is not None and number >= 0:
         return number
-    raise InvalidArgument(
-        f"max_size={brief(max_size)}: give an int of at least 0 (records; 0 keeps nothing)"
+    raise InvalidArgument.about(
+        "max_size", max_size, "give an int of at least 0 (records; 0 keeps nothing)"
     )
 
 
