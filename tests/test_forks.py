@@ -310,8 +310,8 @@ def test_writes_that_come_out_of_order_are_remembered_by_both_scripts(open_memor
     held = [calls.write_ids.begin(Attempt()) for _ in range(6)]
     entries = {n: _entry(f"k{n}") for n in held}
     for n in (held[3], held[1], held[5]):  # the others are under way
-        run(calls.set(entries[n], n))
-    run(calls.put([_entry("k")], held[4]))()
+        run(calls.set(entries[n], n, ""))
+    run(calls.put([_entry("k")], held[4], ""))()
     with database.client() as client:
         said = client.hget(calls.keys[3], b"client:" + calls.write_ids.client).decode()
     one, ranges = said.split(":")
@@ -321,7 +321,7 @@ def test_writes_that_come_out_of_order_are_remembered_by_both_scripts(open_memor
     )
     size = memory.size()
     memory.sync.delete(f"k{held[3]}")
-    run(calls.set(entries[held[3]], held[3]))  # once more: it was applied
+    run(calls.set(entries[held[3]], held[3], ""))  # once more: it was applied
     assert memory.size() == size - 1
     for n in held:
         calls.write_ids.end(n)
