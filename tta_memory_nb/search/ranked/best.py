@@ -136,16 +136,24 @@ class _Scorer:
     def _words(self, places: NDArray[np.intp]) -> Floats:
         """Returns what words add to the scores of some places: those of the record, and of the records around it."""
         view, weights = self._view, self._weights
-        total = np.zeros(len(places))
-        part, at = view.take_zeros(), places + FARTHEST
-        # Behind the last place, the reach is 0; a place before the first one is counted from there.
+        # Only what is near to these places counts: it is found among the bytes of marks, and numbered.
+        marks = np.zeros(len(view) + 2 * FARTHEST, np.bool_)
+        for offset in range(2 * FARTHEST + 1):
+            marks[places + offset] = True
+        near = np.flatnonzero(marks)
+        # All that is near to a place has the numbers around its own.
+        at = np.searchsorted(near, places + FARTHEST)
         around = [
             (offset, share * view.reach[distance - 1][places if offset > 0 else places - distance])
             for distance, share in enumerate((weights.next, weights.second, weights.third), 1)
             for offset in (-distance, distance)
         ]
+        total, part = np.zeros(len(places)), np.zeros(len(near))
         for row in self._rows:
-            part[row.places + np.int32(FARTHEST)] = row.values
+            there = row.places + np.int32(FARTHEST)
+            counts = np.flatnonzero(marks[there])
+            numbers = np.searchsorted(near, there[counts])
+            part[numbers] = row.values[counts]
             sums = part[at]
             for offset, shares in around:
                 theirs = shares * part[at + offset]
@@ -154,6 +162,5 @@ class _Scorer:
                 else:
                     np.maximum(sums, theirs, out=sums)
             total += sums
-            part[row.places + np.int32(FARTHEST)] = 0
-        view.give_zeros(part)
+            part[numbers] = 0
         return total

@@ -35,6 +35,11 @@ MOST_FIELDS = 10_000
 """So many names of fields are known at most."""
 
 
+def _is_of(owner: str, user: str | None, session: str | None) -> bool:
+    own_user, _, own_session = owner.partition(":")
+    return user in (None, own_user) and session in (None, own_session)
+
+
 class Lists:
     """What the index knows of the records.
 
@@ -71,7 +76,8 @@ class Lists:
         self.days = array("h")
         self.temporal = array("b")
         self.sessions = array("i")
-        self._session_of: dict[tuple[str, str], int] = {}
+        # The beginning of a key, with its user and session -> number.
+        self._session_of: dict[str, int] = {}
         self._last_session = 0
         self._spelling: Spelling | None = None
         self._names_with: dict[str, list[str]] = {}
@@ -142,18 +148,17 @@ class Lists:
         if not user:
             self._last_session += 1
             return self._last_session
-        number = self._session_of.get((user, session))
+        owner = f"{user}:{session}"
+        number = self._session_of.get(owner)
         if number is None:
             self._last_session += 1
-            number = self._session_of[user, session] = self._last_session
+            number = self._session_of[owner] = self._last_session
         return number
 
     def keys_of(self, user: str | None, session: str | None) -> list[str]:
         """Returns the keys of the records of a user, of a session, or of both; None for any."""
         numbers = [
-            number
-            for owner, number in self._session_of.items()
-            if (user is None or owner[0] == user) and (session is None or owner[1] == session)
+            number for owner, number in self._session_of.items() if _is_of(owner, user, session)
         ]
         slots = np.flatnonzero(np.isin(np.array(self.sessions), numbers)).tolist()
         return [self.keys[slot] for slot in slots if self.slots.is_alive(slot)]
@@ -204,10 +209,10 @@ class Lists:
         values: Floats = np.asarray(memoryview(getattr(self, name)))[slots].astype(np.float64)
         return values
 
-    def integers(self, name: Literal["lengths", "sessions"], slots: Ints) -> Ints:
-        """Returns a column of integers for some slots."""
-        values = np.asarray(memoryview(getattr(self, name)))[slots]
-        return values.astype(np.int32)
+    def integers(self, name: Literal["lengths", "sessions"], slots: Ints) -> NDArray[Any]:
+        """Returns a column of integers for some slots, as narrow as it is kept."""
+        values: NDArray[Any] = np.asarray(memoryview(getattr(self, name)))[slots]
+        return values
 
     def order(self, slot: int) -> tuple[float, int]:
         """Returns what records of a session are sorted by: when they were created, then written."""

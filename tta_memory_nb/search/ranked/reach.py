@@ -1,12 +1,10 @@
-"""How much of its neighbours reaches a record, in a byte or two for each distance.
+"""How much of its neighbours reaches a record: worked out where it is asked for, from the lengths of records.
 
-A ranking reads these shares of a few records, or shifts all of them. As floats they would be the largest arrays of a view,
-which each search after a write copies.
+Arrays of these shares would be the largest ones of a view, and each search after a write would copy them.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,71 +12,57 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .lists import Floats
+    from .lists import Floats, Ints
 
 # Context beyond the next record counts less, the more words lie between.
 WORDS_BETWEEN = 20
 FARTHEST = 3
 """Records that are so many places away count as context."""
 
-# The codes that two bytes can hold.
-_CODES = 1 << 16
-
 
 class Reach:
-    """Shares by place, of the records that are some places further.
-
-    A share is kept as a code: 0 for a record of another session, else 1 more than the number of words between.
+    """Shares by place, of the records that are some places further: 0 for a record of another session.
 
     Args:
         distance: how many places further.
-        codes: by place.
+        sessions: place -> number of the session.
+        lengths: place -> number of words.
     """
 
-    def __init__(self, distance: int, codes: NDArray[Any]) -> None:
+    def __init__(self, distance: int, sessions: Ints, lengths: NDArray[Any]) -> None:
         self._distance = distance
-        self.codes = codes
-
-    @classmethod
-    def none(cls, distance: int, size: int) -> Reach:
-        """Returns the reach of so many places, as if each was in a session of its own."""
-        return cls(distance, np.zeros(size, np.bool_ if distance == 1 else np.uint16))
+        self._sessions = sessions
+        self._lengths = lengths
 
     def __getitem__(self, places: Any) -> Floats:
-        """Returns the shares of some places, from 0 to 1."""
-        codes = self.codes[places]
-        if self._distance == 1:
-            shares: Floats = codes.astype(np.float64)
-        elif self.codes.dtype == np.uint16:
-            shares = _shares_of_codes(self._distance)[codes]
-        else:
-            shares = _shares(self._distance, codes)
-        return shares
+        """Returns the shares of some places, from 0 to 1; 0 for places that are outside of the view."""
+        distance, further = self._distance, places + self._distance
+        sessions = self._sessions
+        same = sessions.take(places, mode="clip") == sessions.take(further, mode="clip")
+        same &= (places >= 0) & (further < len(sessions))
+        between = [self._lengths.take(places + step, mode="clip") for step in range(1, distance)]
+        return self._shares(same, between)
 
-    def write(self, first: int, same: NDArray[np.bool_], between: NDArray[np.int64]) -> None:
-        """Writes the shares of places that follow each other.
+    def everywhere(self) -> Floats:
+        """Returns the shares of all places that have another one so much further, in their order."""
+        distance, size = self._distance, max(0, len(self._sessions) - self._distance)
+        same = self._sessions[:size] == self._sessions[distance : size + distance]
+        return self._shares(
+            same, [self._lengths[step : size + step] for step in range(1, distance)]
+        )
+
+    def _shares(self, same: NDArray[np.bool_], between: list[NDArray[Any]]) -> Floats:
+        """Returns shares.
 
         Args:
-            first: the first of these places.
             same: whether the record that is so much further is of the same session.
-            between: how many words lie between.
+            between: the lengths of the records between, the nearest first.
         """
-        places = slice(first, first + len(same))
-        if self._distance == 1:
-            self.codes[places] = same
-            return
-        codes = same * (between + 1)
-        if self.codes.dtype == np.uint16 and codes.max(initial=0) >= _CODES:
-            self.codes = self.codes.astype(np.int64)
-        self.codes[places] = codes
-
-
-@cache
-def _shares_of_codes(distance: int) -> Floats:
-    return _shares(distance, np.arange(_CODES))
-
-
-def _shares(distance: int, codes: NDArray[Any]) -> Floats:
-    near = WORDS_BETWEEN * (distance - 1) / np.maximum(codes - 1, 1)
-    shares: Floats = np.minimum(1.0, near) * (codes > 0)
-    return shares
+        shares: Floats = same.astype(np.float64)
+        if between:
+            words = between[0].astype(np.int64)
+            for more in between[1:]:
+                words = words + more
+            near = WORDS_BETWEEN * (self._distance - 1) / np.maximum(words, 1)
+            shares *= np.minimum(1.0, near)
+        return shares

@@ -260,7 +260,7 @@ def _words_of(view: View, rows: Iterable[Row], weights: SearchWeights) -> Floats
     """Returns what words add to each score: those of the record, and of the records around it."""
     size = len(view)
     total = np.zeros(size + 2 * FARTHEST)
-    part = view.take_zeros()
+    part = np.zeros(size + 2 * FARTHEST)
     shares: list[Floats] = []
     for row in rows:
         if len(row.places) * _RARE > size:
@@ -274,7 +274,6 @@ def _words_of(view: View, rows: Iterable[Row], weights: SearchWeights) -> Floats
         # A place that is touched twice gets the same sum twice.
         total[touched] += part[touched]
         part[touched] = 0
-    view.give_zeros(part)
     return total[FARTHEST : size + FARTHEST]
 
 
@@ -300,13 +299,8 @@ def _spread(view: View, row: Row, weights: SearchWeights, part: Floats) -> Ints:
 
 def _shares_everywhere(view: View, weights: SearchWeights) -> list[Floats]:
     """Returns by distance which shares of the records so much further count for each record, and the other way round."""
-    size = len(view)
-    return [
-        share * reach[: max(0, size - distance)]
-        for distance, (share, reach) in enumerate(
-            zip((weights.next, weights.second, weights.third), view.reach, strict=True), 1
-        )
-    ]
+    shares = (weights.next, weights.second, weights.third)
+    return [share * reach.everywhere() for share, reach in zip(shares, view.reach, strict=True)]
 
 
 def _spread_everywhere(size: int, row: Row, shares_by: list[Floats], part: Floats) -> None:

@@ -205,10 +205,8 @@ def parts_around(view: View, places: Ints) -> Iterator[Part]:
     """
     yield Part(0, np.ones(len(places)))
     for distance, (weight, reach) in enumerate(zip(_AROUND, view.reach, strict=False), start=1):
-        before = np.maximum(places - distance, 0)
-        after, there = reach[places].astype(np.float64), reach[before].astype(np.float64)
-        yield Part(distance, weight * after)
-        yield Part(-distance, weight * np.where(places >= distance, there, 0.0))
+        yield Part(distance, weight * reach[places])
+        yield Part(-distance, weight * reach[places - distance])
 
 
 def needed_places(view: View, places: Ints) -> Ints:

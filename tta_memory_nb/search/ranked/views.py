@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Of so many new records at most, each is put into its place; more of them are sorted.
 _FEW = 64
+# For so many changes at most, moving all places once for each is quicker than writing the new places by slot.
+_FEW_MOVES = 4
 
 
 class View:
@@ -35,38 +37,39 @@ class View:
     Attributes:
         slots: the slots, by place.
         places: slot -> place, or -1.
-        numbers: place -> number of the session in `Lists`.
         sessions: place -> number of the session in this view, rising from 0.
         lengths: place -> number of words.
         keys: slot -> key.
-        reach: how much of the records 1, 2 and 3 places further reaches a record, and the other way
-            round: 0 across sessions, else 1 for the next record, and less for those behind it, the more
-            words lie between. Behind the last place there is room for those that have no such record.
     """
 
     def __init__(self, lists: Lists, slots: Ints) -> None:
         self._lists = lists
-        self._zeros: list[Floats] = []
         self.keys = lists.keys
         self.slots = slots
         self.places = np.full(len(lists), -1, np.int32)
         self.places[slots] = np.arange(len(slots), dtype=np.int32)
-        self.numbers = lists.integers("sessions", slots)
         self.lengths = lists.integers("lengths", slots)
-        self.sessions = np.zeros(len(slots), np.int32)
+        self.sessions = np.empty(len(slots), np.int32)
         self._number_sessions(0)
-        room = len(slots) + FARTHEST
-        self.reach = [Reach.none(distance, room) for distance in range(1, FARTHEST + 1)]
-        self._measure(0, len(slots))
 
     def _number_sessions(self, first: int) -> None:
         """Numbers the sessions of the places from one on; those before have their numbers."""
+        if not len(self):
+            return
+        start = max(0, first - 1)
+        numbers = self._lists.integers("sessions", self.slots[start:])
         if not first:
-            self.sessions[:1] = 0
-            first = 1
-        borders = self.numbers[first:] != self.numbers[first - 1 : -1]
-        np.cumsum(borders, out=self.sessions[first:])
-        self.sessions[first:] += self.sessions[first - 1 : first]
+            self.sessions[0] = 0
+        np.cumsum(numbers[1:] != numbers[:-1], out=self.sessions[start + 1 :])
+        self.sessions[start + 1 :] += self.sessions[start]
+
+    @cached_property
+    def reach(self) -> list[Reach]:
+        """How much of the records 1, 2 and 3 places further reaches a record, and the other way round.
+
+        That is nothing across sessions, all for the next record, and less for those behind it, the more words lie between.
+        """
+        return [Reach(distance, self.sessions, self.lengths) for distance in range(1, FARTHEST + 1)]
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -95,20 +98,6 @@ class View:
         begins = np.flatnonzero(np.diff(self.sessions[first:], prepend=np.int32(-1)) != 0)
         return np.add.reduceat(self.lengths[first:], begins, dtype=np.float64)
 
-    def _measure(self, first: int, end: int) -> None:
-        """Works out the reach of the places from one to another."""
-        if first >= end:
-            return
-        last = min(end + FARTHEST, len(self))
-        numbers = self.numbers[first:last]
-        words = np.concatenate(([0], np.cumsum(self.lengths[first:last])))
-        for distance, reach in enumerate(self.reach, 1):
-            size = min(end - first, len(numbers) - distance)
-            reach.codes[first:end] = 0
-            if size > 0:
-                same = numbers[distance : distance + size] == numbers[:size]
-                reach.write(first, same, words[distance : distance + size] - words[1 : size + 1])
-
     def changed(self, new: Sequence[int], gone: Iterable[int]) -> View:
         """Returns a view with some slots more and some fewer."""
         lists = self._lists
@@ -120,23 +109,12 @@ class View:
             slots = np.delete(self.slots, left)
             return sorted_view(lists, np.concatenate((slots, np.array(new, np.int32))))
         slots = without(self.slots, left)
-        numbers = without(self.numbers, left)
         ordered = sorted(new, key=lambda slot: (lists.sessions[slot], *lists.order(slot)))
-        at = [_place_of(lists, slot, slots, numbers) for slot in ordered]
-        view = self._spliced(left, at, np.array(ordered, np.int32))
-        for number, place in enumerate(at):
-            view._measure(max(0, place + number - FARTHEST), place + number + 1)
-        for number, place in enumerate(left):
-            # Where it was, before others were put in.
-            moved = place - number
-            moved += sum(each <= moved for each in at)
-            view._measure(max(0, moved - FARTHEST), min(len(view), moved + 1))
-        return view
+        at = [_place_of(lists, slot, slots) for slot in ordered]
+        return self._spliced(left, at, np.array(ordered, np.int32))
 
     def _spliced(self, left: Sequence[int], at: Sequence[int], slots: Ints) -> View:
-        """Returns a view without some places, and with some slots put in; its reach is not worked out anew.
-
-        Whatever lies before the first change is copied, and the rest is moved.
+        """Returns a view without some places, and with some slots put in.
 
         Args:
             left: the places that are left out, in rising order.
@@ -145,49 +123,75 @@ class View:
         """
         lists, view = self._lists, View.__new__(View)
         view._lists, view.keys = lists, lists.keys
-        view._zeros, self._zeros = self._zeros, []
 
         def spliced(array: Any, values: Any) -> Any:
             return put_in(without(array, left), at, values)
 
-        sessions, lengths = lists.integers("sessions", slots), lists.integers("lengths", slots)
+        lengths = lists.integers("lengths", slots)
         view.slots = spliced(self.slots, slots)
-        view.numbers = spliced(self.numbers, sessions)
         view.lengths = spliced(self.lengths, lengths)
-        view.reach = [
-            Reach(distance, spliced(each.codes, np.zeros(len(slots), each.codes.dtype)))
-            for distance, each in enumerate(self.reach, 1)
-        ]
         view._words = self._words + int(lengths.sum()) - int(self.lengths[left].sum())
-        first = min([*left[:1], *at[:1]], default=len(self))
-        more = np.full(len(lists) - len(self.places), -1, np.int32)
-        view.places = np.concatenate((self.places, more))
-        view.places[self.slots[left]] = -1
-        view.places[view.slots[first:]] = np.arange(first, len(view), dtype=np.int32)
-        view.sessions = np.empty(len(view), np.int32)
-        view.sessions[:first] = self.sessions[:first]
-        view._number_sessions(first)
+        put = [place + number for number, place in enumerate(at)]
+        first = min([*left[:1], *put[:1]], default=len(self))
+        view._place(self, left, at, first)
+        view.places[slots] = put
+        view.sessions = spliced(self.sessions, np.zeros(len(slots), np.int32))
+        is_numbered = self._has_session_without(left) and view._joins_session(put)
+        if not is_numbered:
+            view._number_sessions(first)
         if "session_lengths" in self.__dict__:
-            session = int(view.sessions[first - 1]) if first else 0
-            kept = self.session_lengths[:session]
-            view.session_lengths = np.concatenate((kept, view._session_lengths_from(session)))
+            if is_numbered:
+                # Sums of integers are exact.
+                sums = self.session_lengths.copy()
+                np.subtract.at(sums, self.sessions[left], self.lengths[left])
+                np.add.at(sums, view.sessions[put], lengths)
+            else:
+                session = int(view.sessions[first - 1]) if first else 0
+                kept = self.session_lengths[:session]
+                sums = np.concatenate((kept, view._session_lengths_from(session)))
+            view.session_lengths = sums
         return view
 
-    def take_zeros(self) -> Floats:
-        """Returns an array of zeros with room for `FARTHEST` more places at each end.
+    def _place(self, before: View, left: Sequence[int], at: Sequence[int], first: int) -> None:
+        """Sets `places` but for the slots that were put in; see `_spliced`.
 
-        A search that gives it back as it was spares the next one from making it.
+        Args:
+            before: the view before the changes.
+            left: the places that are left out.
+            at: the places before which slots are put in.
+            first: the first place that differs.
         """
-        size = len(self) + 2 * FARTHEST
-        zeros = self._zeros.pop() if self._zeros else np.zeros(0)
-        if len(zeros) < size:  # it may be that of the view before this one
-            zeros = np.zeros(size + size // 8)
-        return zeros[:size]
+        self.places = np.full(len(self._lists), -1, np.int32)
+        known = self.places[: len(before.places)]
+        known[:] = before.places
+        known[before.slots[left]] = -1
+        if len(left) + len(at) > _FEW_MOVES:
+            self.places[self.slots[first:]] = np.arange(first, len(self), dtype=np.int32)
+            return
+        for place in reversed(left):
+            known -= known > place
+        for place in reversed(at):
+            known += known >= place
 
-    def give_zeros(self, zeros: Floats) -> None:
-        """Takes back an array of `take_zeros` that is all zeros again."""
-        assert zeros.base is not None
-        self._zeros[:] = [zeros.base]
+    def _has_session_without(self, left: Sequence[int]) -> bool:
+        """Returns whether each of some places has a neighbour in its session that is none of them."""
+        gone, sessions = set(left), self.sessions
+        return all(
+            any(
+                0 <= other < len(self) and other not in gone and sessions[other] == sessions[place]
+                for other in (place - 1, place + 1)
+            )
+            for place in left
+        )
+
+    def _joins_session(self, put: Sequence[int]) -> bool:
+        """Gives places that were put in, in rising order, the session of the place before; returns False if one has another."""
+        numbers = self._lists.sessions
+        for place in put:
+            if not place or numbers[self.slots[place]] != numbers[self.slots[place - 1]]:
+                return False
+            self.sessions[place] = self.sessions[place - 1]
+        return True
 
     def column(self, name: Column, places: NDArray[np.integer[Any]]) -> Floats:
         """Returns a column of numbers of `Lists` for some places."""
@@ -205,15 +209,11 @@ def sorted_view(lists: Lists, slots: Ints) -> View:
     return View(lists, slots[order].astype(np.int32))
 
 
-def _place_of(lists: Lists, slot: int, slots: Ints, numbers: Ints) -> int:
+def _place_of(lists: Lists, slot: int, slots: Ints) -> int:
     """Returns the place at which a slot has to be put into others."""
-    session, order = lists.sessions[slot], lists.order(slot)
-    # A number of the same type: of another one, the whole array would be converted.
-    first = int(np.searchsorted(numbers, np.int32(session), "left"))
-    last = int(np.searchsorted(numbers, np.int32(session), "right"))
-    if last == first or lists.order(int(slots[last - 1])) <= order:
-        return last
-    return bisect_right(slots, order, first, last, key=lists.order)
+    numbers = lists.sessions
+    order = numbers[slot], *lists.order(slot)
+    return bisect_right(slots, order, key=lambda other: (numbers[other], *lists.order(other)))
 
 
 def without(array: Any, places: Sequence[int]) -> Any:

@@ -14,13 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from unicodedata import category, normalize
 
 from ...errors import InvalidArgument
 from .stop_words import ENGLISH
-
-T = TypeVar("T")
 
 # Scripts that put no space between words, and Hangul, whose words have many endings.
 _UNSPACED = (
@@ -110,12 +108,13 @@ class Words:
         self.stop_words = ENGLISH if language == "english" else frozenset[str]()
         # Other languages have more endings, and some join words.
         self._has_few_endings = language in ("english", "none")
-        # Words and their terms. A memory has few different ones.
-        self._terms: dict[str, tuple[str, ...]] = {}
-        self._forms: dict[str, str] = {}
-        # The terms that a chunk of a text adds: of those that are one word each, and of others with their number of words.
-        self._of_one_word: dict[str, tuple[str, ...]] = {}
+        # Words, and chunks of texts that are one word each, with their term or terms. A memory has few different ones.
+        self._known: dict[str, str | tuple[str, ...]] = {}
+        # Chunks of several words, with the number of words and their terms.
         self._of_more_words: dict[str, tuple[int, tuple[str, ...]]] = {}
+        # Terms and their first words, made when they are asked for, from so many of the known ones.
+        self._forms: dict[str, str] = {}
+        self._formed = 0
 
     def of(self, text: str) -> list[Word]:
         """Returns the words of a text in their order; an identifier before its parts."""
@@ -157,10 +156,14 @@ class Words:
     def count(self, text: str, counts: dict[str, int]) -> int:
         """Adds the terms of a text to counts, and returns how many words it has."""
         words = 0
-        known, get = self._of_one_word, counts.get
+        known, get = self._known.get, counts.get
         for chunk in self._chunks(text):
-            # Nearly all chunks were seen before.
-            terms = known.get(chunk)
+            # Nearly all chunks were seen before, and have one term.
+            terms = known(chunk)
+            if type(terms) is str:
+                words += 1
+                counts[terms] = get(terms, 0) + 1
+                continue
             if terms is None:
                 number, terms = self._of_more_words.get(chunk) or self._count_chunk(chunk)
                 words += number
@@ -177,35 +180,41 @@ class Words:
         is_kept = is_word and len(chunk) <= _LONGEST_KNOWN and not _RUN.match(chunk)
         if len(found) == 1 and not found[0].whole:
             if is_kept:
-                self._keep(self._of_one_word, chunk, found[0].terms)
+                self._know(chunk, found[0].terms)
             return 1, found[0].terms
         terms = tuple(term for word in found for term in word.terms)
         counted = sum(not word.whole for word in found), terms
         if is_kept:
-            self._keep(self._of_more_words, chunk, counted)
+            if len(self._of_more_words) > _MOST_CACHED:
+                self._of_more_words.clear()
+            self._of_more_words[chunk] = counted
         return counted
 
-    @staticmethod
-    def _keep(known: dict[str, T], chunk: str, found: T) -> None:
-        if len(known) > _MOST_CACHED:
-            known.clear()
-        known[chunk] = found
+    def _know(self, word: str, terms: tuple[str, ...]) -> None:
+        if len(self._known) > _MOST_CACHED:
+            self._known.clear()
+            self._forms.clear()
+            self._formed = 0
+        # A text takes a third of what a tuple takes with it.
+        self._known.setdefault(word, terms[0] if len(terms) == 1 else terms)
 
     def terms(self, word: str) -> tuple[str, ...]:
         """Returns the terms of one word in small letters without accents."""
-        terms = self._terms.get(word)
-        if terms is None:
-            if len(self._terms) > _MOST_CACHED:
-                self._terms.clear()
-                self._forms.clear()
-            terms = self._terms[word] = self._new_terms(word)
-            for term in terms:
-                self._forms.setdefault(term, word)
-        return terms
+        known = self._known.get(word)
+        if known is None:
+            terms = self._new_terms(word)
+            if len(word) <= _LONGEST:
+                self._know(word, terms)
+            return terms
+        return (known,) if isinstance(known, str) else known
 
     def _new_terms(self, word: str) -> tuple[str, ...]:
         is_word = len(word) <= _LONGEST and not word.isdigit()
         stem = self._stem(word) if is_word else word
+        # Of equal texts, one is kept.
+        same = word if stem == word else self._known.get(stem)
+        if type(same) is str and same == stem:
+            stem = same
         numbered = _NUMBERED.fullmatch(word)
         if numbered is not None:
             return stem, self._stem(numbered[1])
@@ -221,6 +230,15 @@ class Words:
 
     def form_of(self, term: str) -> str:
         """Returns the first word in small letters that had a term."""
+        if self._formed < len(self._known):
+            # A copy, since another thread may add words meanwhile.
+            new = list(self._known.items())[self._formed :]
+            self._formed += len(new)
+            for word, terms in new:
+                # Others are chunks as they are written, and stand for words that are known as well.
+                if word == word.casefold() and "'" not in word:
+                    for each in (terms,) if type(terms) is str else terms:
+                        self._forms.setdefault(each, word)
         return self._forms.get(term, term)
 
 
