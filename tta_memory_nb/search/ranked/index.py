@@ -262,12 +262,14 @@ class RankedIndex:
 
     def _take_in(self, entries: Entries, seconds: float | None) -> int:
         """Takes in the entries that wait, and returns how many wait still."""
-        started, queue = perf_counter(), self._queue
+        started = perf_counter()
         while True:
+            queue = self._queue
             if not queue:
                 # Not earlier: an entry that is read while it waits gets a higher recency than others have.
                 self._seen = self._seen_then
-                queue += reversed(used_since(entries, self._seen))
+                queue = self._queue = used_since(entries, self._seen)
+                queue.reverse()
                 if not queue:
                     return 0
                 self._seen_then = queue[0]._recency

@@ -206,11 +206,12 @@ class Lists:
 
     def column(self, name: Column, slots: NDArray[np.integer[Any]]) -> Floats:
         """Returns a column of numbers for some slots."""
-        values: Floats = np.asarray(memoryview(getattr(self, name)))[slots].astype(np.float64)
-        return values
+        return self.raw(name, slots).astype(np.float64)
 
-    def integers(self, name: Literal["lengths", "sessions"], slots: Ints) -> NDArray[Any]:
-        """Returns a column of integers for some slots, as narrow as it is kept."""
+    def raw(
+        self, name: Column | Literal["lengths", "sessions"], slots: NDArray[np.integer[Any]]
+    ) -> NDArray[Any]:
+        """Returns a column of numbers for some slots, as narrow as it is kept."""
         values: NDArray[Any] = np.asarray(memoryview(getattr(self, name)))[slots]
         return values
 

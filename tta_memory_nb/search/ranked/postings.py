@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from itertools import pairwise, repeat
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Sized
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -25,10 +24,14 @@ if TYPE_CHECKING:
 
     from .lists import Ints
 
-Slots: TypeAlias = "NDArray[np.int32]"
 Counts: TypeAlias = "NDArray[np.uint8]"
 
+Packed: TypeAlias = "NDArray[np.uint64]"
+"""Postings as numbers of 64 bits, little-endian on every machine: the number of the term (32 bits), the last
+16 bits of the slot, and how many occurrences it has (16 bits). Sorting them sorts by term, then by slot."""
+
 _BITS = 16
+_PLACE = (1 << _BITS) - 1
 _MOST_COUNTED = 255
 
 # A search looks through so many postings of the log without sorting it. They are those of some hundred records.
@@ -37,11 +40,23 @@ _LOG = 4096
 _LARGER = 4
 
 
+def _terms_of(packed: Packed) -> NDArray[np.uint32]:
+    return packed.view("<u4")[1::2]
+
+
+def _places_of(packed: Packed) -> NDArray[np.uint16]:
+    return packed.view("<u2")[1::4]
+
+
+def _counts_of(packed: Packed) -> Counts:
+    return packed.view("u1")[::8]
+
+
 class _Block(NamedTuple):
     """The postings of some slots, by term.
 
     Attributes:
-        first: what is added to places.
+        first: the slot whose place is 0.
         terms: numbers of terms, rising.
         begins: index of each term's first posting, and behind them the number of postings.
         places: by term, and rising within each.
@@ -56,6 +71,22 @@ class _Block(NamedTuple):
     repeated: array[int]
     counts: Counts
 
+    @classmethod
+    def of(cls, first: int, packed: Packed) -> _Block:
+        """Returns the block of postings, which are sorted."""
+        terms, counts = _terms_of(packed), _counts_of(packed)
+        begins = np.flatnonzero(terms[1:] != terms[:-1]) + 1
+        begins = np.concatenate(([0], begins, [len(packed)]))
+        repeated = np.flatnonzero(counts != 1)
+        return cls(
+            first,
+            _array(terms[begins[:-1]]),
+            _array(begins),
+            _places_of(packed).astype(np.uint16),
+            _array(repeated),
+            counts[repeated],
+        )
+
     def __len__(self) -> int:
         return len(self.places)
 
@@ -66,7 +97,7 @@ class _Block(NamedTuple):
             return 0, 0
         return self.begins[at], self.begins[at + 1]
 
-    def read(self, begin: int, end: int, slots: Slots, counts: Counts) -> None:
+    def read(self, begin: int, end: int, slots: Ints, counts: Counts) -> None:
         """Writes slots and counts of some postings into arrays, the latter filled with ones."""
         np.add(self.places[begin:end], np.int32(self.first), out=slots, dtype=np.int32)
         first = bisect_left(self.repeated, begin)
@@ -75,67 +106,18 @@ class _Block(NamedTuple):
             indexes = np.frombuffer(self.repeated, np.uint32)[first:last]
             counts[indexes - np.uint32(begin)] = self.counts[first:last]
 
-    def all(self) -> _Triples:
-        """Returns all postings, by term."""
-        slots, counts = _room(len(self))
-        self.read(0, len(self), slots, counts)
-        terms = np.repeat(np.frombuffer(self.terms, np.uint32), np.diff(self.begins))
-        return _Triples(terms, slots, counts)
+    def packed(self) -> Packed:
+        """Returns all postings, sorted."""
+        packed = np.zeros(len(self), "<u8")
+        _terms_of(packed)[:] = np.repeat(np.frombuffer(self.terms, np.uint32), np.diff(self.begins))
+        _places_of(packed)[:] = self.places
+        counts = _counts_of(packed)
+        counts[:] = 1
+        counts[np.frombuffer(self.repeated, np.uint32)] = self.counts
+        return packed
 
 
-class _Triples(NamedTuple):
-    """Postings, in three arrays."""
-
-    terms: NDArray[np.uint32]
-    slots: Slots
-    counts: Counts
-
-    def kept(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> _Triples:
-        """Returns some of the postings."""
-        return _Triples(self.terms[which], self.slots[which], self.counts[which])
-
-
-_NONE = _Triples(np.empty(0, np.uint32), np.empty(0, np.int32), np.empty(0, np.uint8))
-
-
-def _room(size: int) -> tuple[Slots, Counts]:
-    """Returns arrays for so many postings, of one occurrence each."""
-    return np.empty(size, np.int32), np.ones(size, np.uint8)
-
-
-def _block_of(parts: Sequence[_Triples]) -> _Block:
-    """Returns the block of postings whose slots differ in their last 16 bits alone."""
-    first = int(parts[0].slots[0]) >> _BITS << _BITS
-    # Sorting numbers of 64 bits is several times as quick as finding out an order. They are little-endian everywhere,
-    # so that their pieces are views: 32 bits of the term, 16 of the place, 16 of the count.
-    packed = np.empty(sum(len(part.terms) for part in parts), "<u8")
-    terms, places, counts = (
-        packed.view("<u4")[1::2],
-        packed.view("<u2")[1::4],
-        packed.view("u1")[::8],
-    )
-    packed[:] = 0
-    at = 0
-    for part in parts:
-        there = slice(at, at := at + len(part.terms))
-        terms[there], counts[there] = part.terms, part.counts
-        # The last 16 bits of a slot are its place.
-        np.copyto(places[there], part.slots, casting="unsafe")
-    packed.sort()
-    begins = np.flatnonzero(terms[1:] != terms[:-1]) + 1
-    begins = np.concatenate(([0], begins, [len(packed)]))
-    repeated = np.flatnonzero(counts != 1)
-    return _Block(
-        first,
-        _array(terms[begins[:-1]]),
-        _array(begins),
-        places.astype(np.uint16),
-        _array(repeated),
-        counts[repeated],
-    )
-
-
-def _array(numbers: NDArray[np.integer]) -> array[int]:
+def _array(numbers: NDArray[np.integer[Any]]) -> array[int]:
     """Returns numbers as an array that is quick to look up single numbers in."""
     return array("I", numbers.astype(np.uint32).tobytes())
 
@@ -157,14 +139,9 @@ class Postings(Iterable[str], Sized):
     def __init__(self) -> None:
         self._numbers = _Numbers()
         self._blocks: list[_Block] = []
-        # Behind the slots of the block that the log will be in.
-        self._end = 0
-        self._start_log()
-
-    def _start_log(self) -> None:
-        self._terms = array("I")
-        self._slots = array("i")
-        self._counts = bytearray()
+        # The log: packed postings of slots that differ in their last 16 bits alone, and the first such slot.
+        self._log = array("Q")
+        self._first = -1 << _BITS
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -182,38 +159,47 @@ class Postings(Iterable[str], Sized):
             slot: a higher one than those before.
             counts: term -> how often the record has it; more than 255 count as 255.
         """
-        if slot >= self._end:
-            self._seal(is_full=True)
-            self._end = (slot >> _BITS) + 1 << _BITS
-        self._terms.extend(map(self._numbers.__getitem__, counts))
-        self._slots.extend(repeat(slot, len(counts)))
-        try:
-            self._counts.extend(counts.values())
-        except ValueError:  # then it has added none of them
-            self._counts.extend(min(_MOST_COUNTED, count) for count in counts.values())
+        if slot - self._first > _PLACE:
+            self._begin(slot)
+        place = (slot & _PLACE) << _BITS
+        occurrences: Iterable[int] = counts.values()
+        if max(occurrences, default=0) > _MOST_COUNTED:
+            occurrences = [min(_MOST_COUNTED, count) for count in occurrences]
+        numbers = map(self._numbers.__getitem__, counts)
+        self._log.extend(
+            [
+                number << 32 | place | count
+                for number, count in zip(numbers, occurrences, strict=True)
+            ]
+        )
 
     def settle(self) -> None:
         """Makes a block of the log if it is so long that looking through it takes time."""
-        if len(self._terms) > _LOG:
+        if len(self._log) > _LOG:
             self._seal()
 
     def read(self, term: str) -> tuple[Ints, Counts]:
         """Returns the slots that have a term, in rising order, and how often each has it."""
         number = self._numbers.get(term)
         if number is None:
-            return _room(0)
+            return np.empty(0, np.int32), np.empty(0, np.uint8)
         ranges = [(block, *block.range_of(number)) for block in self._blocks]
-        log = self._logged() if self._terms else _NONE
-        logged = np.flatnonzero(log.terms == np.uint32(number))
+        # While this view of the log lives, the log cannot grow.
+        log = self._packed_log()
+        logged = np.flatnonzero(_terms_of(log) == np.uint32(number))
         size = sum(end - begin for _, begin, end in ranges)
-        slots, counts = _room(size + len(logged))
+        slots, counts = (
+            np.empty(size + len(logged), np.int32),
+            np.ones(size + len(logged), np.uint8),
+        )
         at = 0
         for block, begin, end in ranges:
             if begin < end:
                 there = slice(at, at := at + end - begin)
                 block.read(begin, end, slots[there], counts[there])
         if len(logged):
-            slots[at:], counts[at:] = log.slots[logged], log.counts[logged]
+            slots[at:] = _places_of(log)[logged] + np.int32(self._first)
+            counts[at:] = _counts_of(log)[logged]
         return slots, counts
 
     def compacted(self, moved: Ints) -> Postings:
@@ -223,59 +209,62 @@ class Postings(Iterable[str], Sized):
             moved: slot -> the new one, or -1; new slots have the order of the old ones.
         """
         used = np.zeros(len(self), np.bool_)
-        for part in self._parts():
-            used[part.terms[moved[part.slots] >= 0]] = True
+        for first, packed in self._parts():
+            used[_terms_of(packed)[moved[_places_of(packed) + np.int32(first)] >= 0]] = True
         renumbered = np.cumsum(used, dtype=np.uint32) - np.uint32(1)
         new = Postings()
         for term, is_used in zip(self, used.tolist(), strict=True):
             if is_used:
                 new._numbers[term] = len(new)
-        for part in self._parts():
-            slots = moved[part.slots]
+        for first, packed in self._parts():
+            slots = moved[_places_of(packed) + np.int32(first)]
             kept = slots >= 0
-            left = _Triples(renumbered[part.terms[kept]], slots[kept], part.counts[kept])
-            new._extend(left.kept(np.argsort(left.slots, kind="stable")))
+            slots, packed = slots[kept], packed[kept]
+            _terms_of(packed)[:] = renumbered[_terms_of(packed)]
+            np.copyto(_places_of(packed), slots, casting="unsafe")
+            for number in np.unique(slots >> _BITS).tolist():
+                new._extend(number << _BITS, packed[slots >> _BITS == number])
         new.settle()
         return new
 
-    def _extend(self, added: _Triples) -> None:
-        """Adds postings by rising slots, which are not lower than those before."""
-        blocks = added.slots >> _BITS
-        borders = [0, *(np.flatnonzero(np.diff(blocks)) + 1).tolist(), len(blocks)]
-        for begin, end in pairwise(borders):
-            if begin == end:
-                continue
-            if added.slots[begin] >= self._end:
-                self._seal(is_full=True)
-                self._end = (int(blocks[begin]) + 1) << _BITS
-            part = added.kept(slice(begin, end))
-            self._terms.frombytes(part.terms.tobytes())
-            self._slots.frombytes(part.slots.tobytes())
-            self._counts += part.counts.tobytes()
+    def _extend(self, first: int, packed: Packed) -> None:
+        """Adds postings of slots that differ in their last 16 bits alone."""
+        if first > self._first:
+            self._begin(first)
+        self._log.frombytes(packed.tobytes())
 
-    def _parts(self) -> Iterator[_Triples]:
-        """Yields all postings; each part has higher slots than those before."""
-        yield from map(_Block.all, self._blocks)
-        if self._terms:
-            yield self._logged()
+    def _parts(self) -> Iterator[tuple[int, Packed]]:
+        """Yields all postings, each part with the slot whose place is 0."""
+        for block in self._blocks:
+            yield block.first, block.packed()
+        yield self._first, self._packed_log()
 
-    def _logged(self) -> _Triples:
-        """Returns the postings of the log. They are no copy, and the log cannot grow while they live."""
-        terms, slots = np.frombuffer(self._terms, np.uint32), np.frombuffer(self._slots, np.int32)
-        return _Triples(terms, slots, np.frombuffer(self._counts, np.uint8))
+    def _packed_log(self) -> Packed:
+        if not self._log:
+            return np.empty(0, "<u8")
+        # This is no copy on nearly all machines.
+        return np.frombuffer(self._log, np.uint64).astype("<u8", copy=False)
+
+    def _begin(self, slot: int) -> None:
+        """Begins with the block of a slot."""
+        self._seal(is_full=True)
+        self._first = slot >> _BITS << _BITS
 
     def _seal(self, is_full: bool = False) -> None:
         """Makes a block of the log, together with those before it that are not much larger; of a full one, with all."""
-        if not self._terms:
+        if not self._log:
             return
-        first, size = self._slots[0] >> _BITS << _BITS, len(self._terms)
-        kept = len(self._blocks)
+        size, kept = len(self._log), len(self._blocks)
         while kept:
             before = self._blocks[kept - 1]
-            if before.first != first or (len(before) >= _LARGER * size and not is_full):
+            if before.first != self._first or (len(before) >= _LARGER * size and not is_full):
                 break
             size += len(before)
             kept -= 1
-        parts = [*map(_Block.all, self._blocks[kept:]), self._logged()]
-        self._blocks[kept:] = [_block_of(parts)]
-        self._start_log()
+        for block in self._blocks[kept:]:
+            self._log.frombytes(block.packed().tobytes())
+        packed = self._packed_log()
+        packed.sort()
+        self._blocks[kept:] = [_Block.of(self._first, packed)]
+        del packed
+        self._log = array("Q")

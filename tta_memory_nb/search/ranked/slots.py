@@ -110,15 +110,16 @@ class Slots:
         size = _LEAST
         while size < 2 * len(slots):
             size *= 2
+        # Written in place: another copy would be among the largest things that an index needs for a moment.
+        self._table = array("i", (_FREE,)) * size
+        table = np.asarray(memoryview(self._table))
         hashes = map(hash, map(self._keys.__getitem__, slots.tolist()))
         places = np.fromiter(hashes, np.int64, len(slots)) & (size - 1)
-        table = np.full(size, _FREE, np.int32)
         while len(slots):
             free = table[places] == _FREE
             # Of several slots with one place, one stays there, and the others go on.
             table[places[free]] = slots[free]
             left = table[places] != slots
             slots, places = slots[left], places[left] + 1 & size - 1
-        self._table = array("i", table.tobytes())
         self._mask = size - 1
         self._taken = self._count
