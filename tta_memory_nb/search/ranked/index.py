@@ -262,7 +262,8 @@ class RankedIndex:
 
     def _take_in(self, entries: Entries, seconds: float | None) -> int:
         """Takes in the entries that wait, and returns how many wait still."""
-        started = perf_counter()
+        started, lists = perf_counter(), self._lists
+        assert lists is not None
         while True:
             queue = self._queue
             if not queue:
@@ -272,6 +273,8 @@ class RankedIndex:
                 queue.reverse()
                 if not queue:
                     return 0
+                if not len(lists):
+                    lists.reserve(len(queue))
                 self._seen_then = queue[0]._recency
             for _ in range(min(_BETWEEN_LOOKS, len(queue))):
                 entry = queue.pop()
@@ -302,9 +305,8 @@ class RankedIndex:
             return
         # Evicted entries were used less recently than all others.
         oldest = next(iter(entries.values()))._recency if entries else self._seen + 1
-        before = np.flatnonzero(np.array(lists.recency) < oldest)
-        keys = (lists.keys[slot] for slot in before.tolist())
-        self._gone += lists.kill(key for key in keys if key not in entries)
+        before = lists.used_before(oldest)
+        self._gone += lists.kill(key for key in before if key not in entries)
         if len(lists.slots) != len(entries):
             keys = (lists.keys[slot] for slot in lists.slots.all().tolist())
             self._gone += lists.kill(key for key in keys if key not in entries)

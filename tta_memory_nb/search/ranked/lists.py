@@ -31,6 +31,10 @@ Column: TypeAlias = Literal["writes", "created", "days", "temporal"]
 # Slots are copied without the dead ones when there are more of these than a quarter, and than so many.
 _FEW_DEAD = 256
 
+# Room is made for a sixteenth more records, and for so many at least.
+_LEAST_ROOM = 64
+_COLUMNS = ("writes", "recency", "created", "lengths", "days", "temporal", "sessions")
+
 MOST_FIELDS = 10_000
 """So many names of fields are known at most."""
 
@@ -68,14 +72,16 @@ class Lists:
         self.fields: set[str] = set()
         self.keys: list[str] = []
         self.slots = Slots(self.keys)
-        # As narrow as most numbers are; `_append_large` and `use` widen the column of a larger one.
+        # As narrow as most numbers are; `_widen` makes the column of a larger one wider.
         self.writes = array("I")
         self.recency = array("I")
         self.created = array("d")
         self.lengths = array("H")
         self.days = array("h")
         self.temporal = array("b")
-        self.sessions = array("i")
+        self.sessions = array("H")
+        # The columns have so many slots.
+        self._room = 0
         # The beginning of a key, with its user and session -> number.
         self._session_of: dict[str, int] = {}
         self._last_session = 0
@@ -99,16 +105,23 @@ class Lists:
         if len(self.fields) < MOST_FIELDS:
             self.fields.update(map(str.lower, islice(parts.fields, MOST_FIELDS)))
         self.keys.append(entry.key)
-        self.created.append(created_at(entry))
+        if slot == self._room:
+            self.reserve(max(_LEAST_ROOM, slot >> 4))
+        self.created[slot] = created_at(entry)
+        self.temporal[slot] = parts.temporal
+        session = self._session(*parts.owner)
         try:
-            self.writes.append(entry._write_seq)
-            self.recency.append(entry._recency)
-            self.lengths.append(parts.length)
-            self.days.append(parts.day)
+            self.writes[slot] = entry._write_seq
+            self.recency[slot] = entry._recency
+            self.lengths[slot] = parts.length
+            self.days[slot] = parts.day
+            self.sessions[slot] = session
         except OverflowError:
-            self._append_large(slot, entry, parts)
-        self.temporal.append(parts.temporal)
-        self.sessions.append(self._session(*parts.owner))
+            self._widen("writes", slot, entry._write_seq)
+            self._widen("recency", slot, entry._recency)
+            self._widen("lengths", slot, parts.length)
+            self._widen("days", slot, parts.day)
+            self._widen("sessions", slot, session)
         self.terms.add(slot, parts.counts)
         for person in parts.people:
             if " " in person and person not in self.people:
@@ -118,30 +131,40 @@ class Lists:
         self.slots.put(slot)
         return slot
 
-    def _append_large(self, slot: int, entry: Entry, parts: Parts) -> None:
-        """Appends numbers to columns, of which at least one is too narrow and is widened."""
-        for name, number in (
-            ("writes", entry._write_seq),
-            ("recency", entry._recency),
-            ("lengths", parts.length),
-            ("days", parts.day),
-        ):
-            # Some may have their number already.
-            column: array[int] = getattr(self, name)[:slot]
-            try:
-                column.append(number)
-            except OverflowError:
-                column = array("q", column)
-                column.append(number)
+    def reserve(self, records: int) -> None:
+        """Makes room for so many more records. What grows bit by bit leaves holes in the memory of the process."""
+        self._room += records
+        for name in _COLUMNS:
+            column = getattr(self, name)
+            more = array(column.typecode, (0,)) * records
+            if len(column):
+                column.extend(more)
+            else:
+                setattr(self, name, more)
+
+    def _widen(self, name: str, slot: int, number: int) -> None:
+        """Writes a number into a column, which gets wider if it has to."""
+        column: array[int] = getattr(self, name)
+        try:
+            column[slot] = number
+        except OverflowError:
+            fits = column.typecode != "I" and -(1 << 31) <= number < 1 << 31
+            column = array("i" if fits else "q", column)
+            column[slot] = number
             setattr(self, name, column)
 
     def use(self, slot: int, recency: int) -> None:
         """Notes the place of a record in the order of use."""
-        try:
-            self.recency[slot] = recency
-        except OverflowError:
-            self.recency = array("q", self.recency)
-            self.recency[slot] = recency
+        self._widen("recency", slot, recency)
+
+    def used_before(self, recency: int) -> list[str]:
+        """Returns the keys of the records that were used last before a place in the order of use."""
+        slots = np.flatnonzero(self._whole("recency") < recency)
+        return [self.keys[slot] for slot in slots.tolist()]
+
+    def _whole(self, name: str) -> NDArray[Any]:
+        """Returns a copy of a column. While a view of an array lives, the array cannot grow."""
+        return np.array(getattr(self, name)[: len(self)])
 
     def _session(self, user: str, session: str) -> int:
         """Returns the number of a session; a record without one has a session to itself."""
@@ -160,7 +183,7 @@ class Lists:
         numbers = [
             number for owner, number in self._session_of.items() if _is_of(owner, user, session)
         ]
-        slots = np.flatnonzero(np.isin(np.array(self.sessions), numbers)).tolist()
+        slots = np.flatnonzero(np.isin(self._whole("sessions"), numbers)).tolist()
         return [self.keys[slot] for slot in slots if self.slots.is_alive(slot)]
 
     def names_with(self, part: str) -> list[str]:
@@ -193,11 +216,12 @@ class Lists:
         keys = self.keys
         self.keys = [keys[slot] for slot in alive]
         self.slots = Slots(self.keys, len(alive))
-        for name in ("writes", "recency", "created", "lengths", "days", "temporal", "sessions"):
+        for name in _COLUMNS:
             column = getattr(self, name)
             copied = array(column.typecode)
             copied.frombytes(np.array(column)[alive].tobytes())
             setattr(self, name, copied)
+        self._room = len(alive)
         used = set(self.sessions)
         self._session_of = {
             owner: number for owner, number in self._session_of.items() if number in used

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _FEW = 64
 # For so many changes at most, moving all places once for each is quicker than writing the new places by slot.
 _FEW_MOVES = 4
+# Numbers of sessions take two bytes as long as none is larger.
+_MOST_NARROW = (1 << 16) - 1
 
 
 class View:
@@ -49,19 +51,22 @@ class View:
         self.places = np.full(len(lists), -1, np.int32)
         self.places[slots] = np.arange(len(slots), dtype=np.int32)
         self.lengths = lists.raw("lengths", slots)
-        self.sessions = np.empty(len(slots), np.int32)
+        self.sessions = np.empty(0, np.uint16)
         self._number_sessions(0)
 
     def _number_sessions(self, first: int) -> None:
         """Numbers the sessions of the places from one on; those before have their numbers."""
-        if not len(self):
-            return
-        start = max(0, first - 1)
-        numbers = self._lists.raw("sessions", self.slots[start:])
+        known = self.sessions[:first]
+        numbers = self._lists.raw("sessions", self.slots[max(0, first - 1) :])
         if not first:
-            self.sessions[0] = 0
-        np.cumsum(numbers[1:] != numbers[:-1], out=self.sessions[start + 1 :])
-        self.sessions[start + 1 :] += self.sessions[start]
+            # The first record begins a session of number 0, as if another one was before it.
+            numbers = np.concatenate((numbers[:1], numbers))
+        last = int(known[-1]) if first else 0
+        following = np.cumsum(numbers[1:] != numbers[:-1], dtype=np.int32)
+        following += np.int32(last)
+        most = int(following[-1]) if len(following) else last
+        narrow = np.uint16 if most <= _MOST_NARROW else np.int32
+        self.sessions = np.concatenate((known.astype(narrow), following.astype(narrow)))
 
     @cached_property
     def reach(self) -> list[Reach]:
@@ -92,10 +97,12 @@ class View:
     def _session_lengths_from(self, session: int) -> Floats:
         """Returns the number of words of each session from one on."""
         # The records of a session are side by side.
-        first = int(np.searchsorted(self.sessions, np.int32(session)))
+        # A number of the same type: of another one, the whole array would be converted.
+        first = int(np.searchsorted(self.sessions, self.sessions.dtype.type(session)))
         if first == len(self):
             return np.zeros(0)
-        begins = np.flatnonzero(np.diff(self.sessions[first:], prepend=np.int32(-1)) != 0)
+        theirs = self.sessions[first:]
+        begins = np.concatenate(([0], np.flatnonzero(theirs[1:] != theirs[:-1]) + 1))
         return np.add.reduceat(self.lengths[first:], begins, dtype=np.float64)
 
     def changed(self, new: Sequence[int], gone: Iterable[int]) -> View:
@@ -135,7 +142,7 @@ class View:
         first = min([*left[:1], *put[:1]], default=len(self))
         view._place(self, left, at, first)
         view.places[slots] = put
-        view.sessions = spliced(self.sessions, np.zeros(len(slots), np.int32))
+        view.sessions = spliced(self.sessions, np.zeros(len(slots), self.sessions.dtype))
         is_numbered = self._has_session_without(left) and view._joins_session(put)
         if not is_numbered:
             view._number_sessions(first)
