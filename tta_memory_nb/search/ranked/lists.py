@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...entry import Entry
-from .parts import Parts, Reader, created_at
+from .parts import Reader, created_at
 from .postings import Postings
 from .slots import Slots
 from .spelling import Spelling

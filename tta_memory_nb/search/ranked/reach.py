@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .lists import Floats, Ints
+    from .lists import Floats
 
 # Context beyond the next record counts less, the more words lie between.
 WORDS_BETWEEN = 20
@@ -29,7 +29,7 @@ class Reach:
         lengths: place -> number of words.
     """
 
-    def __init__(self, distance: int, sessions: Ints, lengths: NDArray[Any]) -> None:
+    def __init__(self, distance: int, sessions: NDArray[Any], lengths: NDArray[Any]) -> None:
         self._distance = distance
         self._sessions = sessions
         self._lengths = lengths

@@ -51,7 +51,7 @@ class View:
         self.places = np.full(len(lists), -1, np.int32)
         self.places[slots] = np.arange(len(slots), dtype=np.int32)
         self.lengths = lists.raw("lengths", slots)
-        self.sessions = np.empty(0, np.uint16)
+        self.sessions: NDArray[Any] = np.empty(0, np.uint16)
         self._number_sessions(0)
 
     def _number_sessions(self, first: int) -> None:
