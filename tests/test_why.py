@@ -278,6 +278,20 @@ def test_a_query_of_very_many_conditions_takes_few_searches(monkeypatch, conditi
         assert memory.search(**found.remedy.arguments)
 
 
+@pytest.mark.parametrize("mode", ["keyword", "ranked"])
+@pytest.mark.parametrize("length", [10, 3_999, 4_000, 4_001, 30_000])
+def test_the_remedy_adds_a_word_where_a_long_question_is_read(length, mode):
+    memory = MemoryPrimitive().sync
+    memory.add("a", {"text": "umbrella"})
+    memory.add("b", {"text": "sunny"})
+    query = "dull " * length
+    found = memory.why(query, "a", mode=mode)
+    assert found.remedy is not None
+    assert "a" in [each.key for each in memory.search_records(**found.remedy.arguments)]
+    if mode == "ranked":
+        assert set(found.remedy.arguments["query"].split()) == {"dull", "umbrella"}
+
+
 def test_why_takes_the_arguments_of_a_search_and_refuses_what_a_search_refuses():
     memory = MemoryPrimitive().sync
     with pytest.raises(InvalidArgument, match="limit=0"):

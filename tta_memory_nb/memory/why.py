@@ -394,7 +394,7 @@ def _with_a_word(
     """
     nearest: tuple[int, _Asked, list[Hit]] | None = None
     for word in _words_of(entry):
-        query = word if asked.mode == "keyword" else f"{asked.query} {word}".strip()
+        query = word if asked.mode == "keyword" else _with(asked.query, word)
         tried = replace(asked, query=query)
         hits = yield from _hits(verbs, tried)
         rank = _rank(hits, entry.key)
@@ -403,6 +403,14 @@ def _with_a_word(
         if rank is not None and (asked.limit is None or rank <= asked.limit):
             break
     return (asked, []) if nearest is None else nearest[1:]
+
+
+def _with(query: str, word: str) -> str:
+    """Returns a question with one more word: at its end, or else at its beginning if the end is not read."""
+    from ..search.ranked.question import MOST_CHARACTERS  # imported here: compiles patterns
+
+    is_read = len(query) + 1 + len(word) <= MOST_CHARACTERS
+    return (f"{query} {word}" if is_read else f"{word} {query}").strip()
 
 
 def _words_of(entry: Entry) -> list[str]:

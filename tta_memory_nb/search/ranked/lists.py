@@ -188,7 +188,8 @@ class Lists:
 
     def names_with(self, part: str) -> list[str]:
         """Returns the names of several words that have a word."""
-        return [name for name in self._names_with.get(part, ()) if name in self.people]
+        names = self._names_with.get(part)
+        return [name for name in names if name in self.people] if names else []
 
     def pairs_with(self, character: str) -> list[str]:
         """Returns the pairs of characters of unspaced scripts that have a character."""

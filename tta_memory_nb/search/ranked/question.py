@@ -250,7 +250,9 @@ def _take_people(
     left: list[Word] = []
     at = 0
     while at < len(words):
-        for length in range(min(_LONGEST_NAME, len(words) - at), 0, -1):
+        # Most words are in no name of several words.
+        longest = _LONGEST_NAME if lists.names_with(words[at].text) else 1
+        for length in range(min(longest, len(words) - at), 0, -1):
             name = " ".join(word.text for word in words[at : at + length])
             if name in lists.people and people_of(name):
                 names = [name]
@@ -277,7 +279,7 @@ def _take_terms(
     asked: dict[str, str] = {}
     corrected: dict[str, str] = {}
     unknown: dict[str, None] = {}
-    for word in words:
+    for word in dict.fromkeys(words):
         known = False
         for term in word.terms:
             if term in asked:

@@ -94,7 +94,8 @@ class Statistics:
 
     def records_of(self, term: str) -> int:
         """Returns how many records have a term."""
-        return len(self.term(term)[0])
+        # A long question may have thousands of words that no record has.
+        return len(self.term(term)[0]) if term in self.lists.terms else 0
 
     def people_of(self, name: str) -> int:
         """Returns how many records are of a person."""
