@@ -833,6 +833,28 @@ def test_the_error_for_an_unknown_filter_lists_the_known_ones():
         MemoryPrimitive().sync.records(usr="alice")  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize("given", [None, 5, "x", b"y", ["x", 3], {"x": 3}, object(), float("nan")])
+def test_what_another_verb_has_to_return_is_refused_by_name_if_it_is_something_else(given):
+    memory = MemoryPrimitive().sync
+    memory.add("a", {"text": "b"})
+    for verb, name in (
+        (memory.undo, "change"),
+        (memory.carry_out, "resolution"),
+        (memory.add_many, "items"),
+        (memory.apply, "puts"),
+        (memory.diagnose, "checks"),
+        (lambda rule: memory.resolve([("a", "a")], rule), "rule"),
+        (lambda field: ForgetPolicy(max_records=1, type_field=field), "type_field"),
+    ):
+        if (given is None and name in ("checks", "rule")) or (
+            given == "x" and name == "type_field"
+        ):
+            continue  # these have a meaning
+        with pytest.raises(InvalidArgument, match=rf"^{name}"):
+            verb(given)
+    assert [record.value for record in memory.records()] == [{"text": "b"}]
+
+
 def test_the_class_of_the_called_face_says_how_to_get_one():
     with pytest.raises(TypeError, match=r"MemoryPrimitive\(\.\.\.\)\.sync"):
         SyncMemory()

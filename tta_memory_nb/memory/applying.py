@@ -61,6 +61,8 @@ def entries_of(
         if longest == 2
         else "(key, value), (key, value, ttl) or (key, value, ttl, sliding) tuple"
     )
+    if not isinstance(items, Iterable):
+        raise InvalidArgument.about(name, items, f"give values by key, or an iterable of {what}s")
     for number, item in enumerate(items.items() if isinstance(items, Mapping) else items):
         if not isinstance(item, (tuple, list)) or not 2 <= len(item) <= longest:
             raise InvalidArgument(f"{name}[{number}]: <{type(item).__name__}> is no {what}")

@@ -267,8 +267,12 @@ def chosen(checks: str | Iterable[str] | None, parameters: dict[str, Any]) -> Ch
         return Chosen(tuple(CHECKS.values()), values, are_named=False)
     if isinstance(checks, str):
         names = [name.strip() for name in checks.split(",")]
-    else:
+    elif isinstance(checks, Iterable):
         names = list(checks)
+    else:
+        raise InvalidArgument.about(
+            "checks", checks, "give names of checks, or leave it out for all"
+        )
     for name in names:
         if not isinstance(name, str) or name not in CHECKS:
             raise InvalidArgument.about("checks", name, f"the checks are {', '.join(CHECKS)}")

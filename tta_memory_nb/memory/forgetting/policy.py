@@ -73,6 +73,8 @@ class ForgetPolicy:
             for kind, age in self.max_age_of.items()
         }
         object.__setattr__(self, "max_age_of", ages)
+        if not isinstance(self.type_field, str):
+            raise InvalidArgument.about("type_field", self.type_field, "give the name of a field")
         object.__setattr__(self, "keep", frozenset(checked_keys(self.keep, "keep")))
         counter(self.tokens)
         if not self.rules:

@@ -25,6 +25,17 @@ MERGED_FROM = "merged_from"
 """The field of a merged record that lists the keys of the records it comes from."""
 
 
+def check_rule(rule: object) -> None:
+    """Makes sure that a rule is one.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
+    # Compared one by one, because an argument that is no text may be unhashable.
+    if not any(rule == name for name in (*RULES, "new", "old")):
+        raise InvalidArgument.about("rule", rule, f"give one of {', '.join(map(repr, RULES))}")
+
+
 class Case:
     """Two or more records that should perhaps be one, and what was decided about them.
 
@@ -163,6 +174,7 @@ class Case:
         Raises:
             InvalidArgument: there is no such rule, or no such record.
         """
+        check_rule(rule)
         if rule in ("newest", "new"):
             return self.keep("new")
         if rule in ("oldest", "old"):
@@ -172,9 +184,7 @@ class Case:
             return self.keep(longest.key)
         if rule == "merge":
             return self.merge(into=into)
-        if rule == "both":
-            return self.keep_both()
-        raise InvalidArgument.about("rule", rule, f"give one of {', '.join(map(repr, RULES))}")
+        return self.keep_both()
 
     def _record(self, which: str, name: str) -> MemoryRecord:
         for record in self.records:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...stores.base import Change
-from .case import Case, Rule
+from .case import Case, Rule, check_rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +35,7 @@ class Resolution(list[Case]):
         Raises:
             InvalidArgument: there is no such rule, or a case has no record of the key.
         """
+        check_rule(rule)
         for case in self:
             if again or case.decision is None:
                 case.by(rule, into)

@@ -100,6 +100,12 @@ def carry_out(
     now: float,
 ) -> Plan[Resolved]:
     """Carries out what was decided; see `Verbs.carry_out`."""
+    if not isinstance(resolution, Iterable) or not all(
+        isinstance(case, Case) for case in resolution
+    ):
+        raise InvalidArgument.about(
+            "resolution", resolution, "give what resolve has returned, or some of its cases"
+        )
     decided = [case for case in resolution if case.decision is not None]
     if not decided:
         raise InvalidArgument(

@@ -82,8 +82,14 @@ class ChangeVerbs(CommonVerbs):
         Tombstones that the change has left are lifted.
 
         Raises:
-            InvalidArgument: the change was made to another memory.
+            InvalidArgument: it is no change, or was made to another memory.
         """
+        if not isinstance(change, Change):
+            raise InvalidArgument.about(
+                "change",
+                change,
+                "give the Change that a verb has returned, such as remove; other results have it as their attribute change",
+            )
         lifted = decisions = None
         if change.decisions is not None:
             decisions = yield from self.kept_apart.take_back(change.decisions)

@@ -51,8 +51,11 @@ class RepairVerbs(UpkeepVerbs):
                 case, or ``into`` without a rule that merges.
             MissingPackage: the doctor needs a package that is not installed, if no findings are given.
         """
+        from ..resolving.case import check_rule
         from ..resolving.resolve import CHECKS, cases_of, groups_in
 
+        if rule is not None:
+            check_rule(rule)  # the doctor takes a while, and may find nothing to decide about
         if into is not None and rule != "merge":
             raise InvalidArgument.about("into", into, "it belongs to the rule 'merge'")
         if findings is None:

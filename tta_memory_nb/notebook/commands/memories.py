@@ -168,7 +168,7 @@ def outage_of(nb: Notebook) -> str:
     count = outage["writes_waiting"]
     pending = f", {count:,} pending {'write' if count == 1 else 'writes'}" if count else ""
     return (
-        f"degraded since {shown_instant(outage['degraded_since'])}: working in memory{pending}; "
+        f"degraded since {shown_instant(outage['degraded_since'])}: working in memory, with the records that were loaded before{pending}; "
         "%memory info tries to reach the server"
     )
 

@@ -83,10 +83,13 @@ def check_kept(instant: float, since: float, history: History) -> None:
         InvalidArgument: the instant is earlier.
     """
     if instant < since:
+        earlier, known = shown_instant(instant), shown_instant(since)
+        if earlier == known:  # within one second
+            known = "a moment after that"
         raise InvalidArgument.about(
             "as_of",
-            shown_instant(instant),
-            f"the memory knows its records since {shown_instant(since)} ({history} are kept); give a later instant, and "
+            earlier,
+            f"the memory knows its records since {known} ({history} are kept); give a later instant, and "
             "a larger history for the future",
         )
 
