@@ -138,6 +138,8 @@ def test_a_server_without_room_can_be_given_room(unwritable):
     with pytest.raises(ServerError) as raised:
         sync.add("k3", {})
     assert raised.value.code == "OOM"
+    assert "delete or forget records, or raise its maxmemory" in str(raised.value)
+    assert "@user_script" not in str(raised.value)
     assert sync.delete("none") is False
     assert sync.delete("k0") is True
     assert sync.delete("k0") is False

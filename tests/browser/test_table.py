@@ -199,3 +199,7 @@ def test_a_narrow_cell_has_all_of_it(open_page):
     detail, grid = here.widget.locator(".tta-detail").bounding_box(), here.grid.bounding_box()
     assert detail["y"] >= grid["y"] + grid["height"] - 1
     picture(here.widget, "narrow-light")
+    here.start("explorer.compare(['bob:mon', 'ann:mon'])")
+    expect(here.widget.locator(".tta-sides")).to_contain_text("Deploy failed")
+    assert here.widget.locator(".tta-pair").bounding_box()["height"] >= 130
+    picture(here.widget, "narrow-resolve-light")

@@ -95,6 +95,11 @@ _OUTAGE_CODES = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN",
 _PASSING_CODES = (*_OUTAGE_CODES, "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "BUSY", "SLOW", "LATE")
 _CODE = re.compile(r"(?:^|-)(?!ERR\b)([A-Z]{2,})\b")
 
+# Where in a script of ours an error has come up says nothing to a user.
+_SCRIPT = re.compile(
+    r"\.? script: (?:\S{0,60},? )?on @user_script:\d+\.?|\bERR Error running script: @user_script: ?\d+: "
+)
+
 # How servers, and proxies in front of them, refuse EVAL or EVALSHA. The errors of scripts name neither.
 _SCRIPTS_REFUSED = re.compile(
     r"\b(unknown|unsupported|disabled|not (supported|allowed|permitted)|run the)\b.*\bEVAL(SHA)?\b"
@@ -128,7 +133,9 @@ def translated(error: BaseException, server: str, timeout: float) -> StoreUnavai
     if isinstance(error, MasterNotFoundError):
         # The text of redis-py is that of its objects, in some versions with the Sentinels' password.
         return StoreUnavailable(f"{server} cannot be reached: no Sentinel names a primary")
-    message = " ".join(str(error).split()).rstrip(".")[:_LONGEST] or type(error).__name__
+    message = (
+        _SCRIPT.sub("", " ".join(str(error).split())).rstrip(".")[:_LONGEST] or type(error).__name__
+    )
     if isinstance(error, AnotherServer):
         return FailedOver(f"{server}: {message}")
     if _is_other_node(error) and "+cluster://" not in server:
@@ -184,8 +191,19 @@ def has_moved(error: BaseException) -> bool:
     return str(error).startswith("MOVED ")
 
 
+_WAYS_OUT = {
+    "OOM": "the server is full, and takes only what needs no room: delete or forget records, or raise its maxmemory",
+    "MISCONF": "the server cannot write to its disk, and takes no writes until it can: make room there; its log says more",
+    "NOAUTH": (
+        "give the name and the password of a user in the address, redis://USER:PASSWORD@HOST:PORT, with special "
+        "characters as urllib.parse.quote(password, safe='') writes them"
+    ),
+    "NOREPLICAS": "fewer replicas are connected than its min-replicas-to-write asks for",
+}
+
+
 def explained(error: ServerError, namespace: str) -> ServerError:
-    """A refusal with the way out: the right that is missing, or the version that is needed.
+    """A refusal with the way out: the right that is missing, the version that is needed, or what to do about the server.
 
     Args:
         error: the refusal; one with another cause is returned as it is.
@@ -194,7 +212,9 @@ def explained(error: ServerError, namespace: str) -> ServerError:
     message = str(error)
     if error.code == "FORMAT":
         return other_format(namespace, message.rpartition(" ")[2])
-    if _SCRIPTS_REFUSED.search(message):
+    if error.code in _WAYS_OUT and not message.startswith("embedded"):
+        right = _WAYS_OUT[error.code]
+    elif _SCRIPTS_REFUSED.search(message):
         right = (
             "a memory runs Lua scripts, so the server has to allow EVAL and EVALSHA; "
             "in an ACL: +@scripting, or +eval +evalsha"

@@ -24,6 +24,7 @@ const MOST_SILENT_TICKS = 8; // the kernel gives a sign of life every 2 s
 const GREETINGS = [0, 300, 1200, 4000, 12_000];
 
 const WIDE = 760; // pixels from which on a record is shown beside the table, and not below it
+const NARROW_VIEW = 420; // pixels below which the controls take several lines
 
 /** Fields in which text is typed, and to which letters belong. */
 const TEXT_FIELDS = "input:not([type=checkbox]):not([type=range]), textarea, select";
@@ -141,6 +142,7 @@ export class View {
     this.grid.setHidden(this.root.clientHeight === 0);
     if (this.root.clientHeight === 0) return;
     this.root.classList.toggle("tta-wide", this.root.clientWidth >= WIDE);
+    this.root.classList.toggle("tta-narrow", this.root.clientWidth > 0 && this.root.clientWidth < NARROW_VIEW);
     this.grid.headings.layOut();
     if (!this.isAlive) return;
     this.grid.draw(false);
