@@ -277,7 +277,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"x": np.float32("nan")}, "value['x']: nan is not JSON"),
     ({"x": np.longdouble("inf")}, "value['x']: inf is not JSON"),
     ({"x": pd.NaT}, "value['x']: NaT is not JSON; leave the field out or store None"),
-    ({"x": pd.NA}, "value['x']: <NAType> is not JSON"),
+    ({"x": pd.NA}, "value['x']: NA is not JSON"),
     ({"x": np.datetime64("NaT")}, "value['x']: <datetime64> is not JSON"),
     ({"x": np.timedelta64(5, "ns")}, "value['x']: <timedelta64> is not JSON"),
     ({"x": np.timedelta64("NaT")}, "value['x']: <timedelta64> is not JSON"),

@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
+import numpy as np
+import pandas as pd
 import pytest
 from backends import BATCH, Clock, on_a_stand_in
 from embedding import Toy
@@ -22,6 +24,7 @@ from tta_memory_nb import (
     InvalidArgument,
     MemoryPrimitive,
     MemoryRecord,
+    NotStorable,
     StoreUnavailable,
     SyncMemory,
     create_memory_key,
@@ -853,6 +856,23 @@ def test_what_another_verb_has_to_return_is_refused_by_name_if_it_is_something_e
         with pytest.raises(InvalidArgument, match=rf"^{name}"):
             verb(given)
     assert [record.value for record in memory.records()] == [{"text": "b"}]
+
+
+def test_a_table_is_not_taken_for_the_names_of_its_columns():
+    memory = MemoryPrimitive().sync
+    memory.add("text", {"text": "b"})
+    table = pd.DataFrame({"text": ["a"]}, index=["k"])
+    for verb in (memory.remove, memory.get_many, memory.get_records, memory.touch, memory.release):
+        with pytest.raises(InvalidArgument, match=r"^keys: a table .* table\.index"):
+            verb(table)
+    for writing in (memory.add_many, memory.apply):
+        with pytest.raises(InvalidArgument, match="import_"):
+            writing(table)
+    for value, way_out in ((pd.NA, "None"), (table["text"], "tolist"), (np.eye(2), "tolist")):
+        with pytest.raises(NotStorable, match=way_out):
+            memory.add("k", {"field": value})
+    assert memory.keys() == ["text"]
+    assert memory.remove(pd.Index(["text"])).removed[0].key == "text"
 
 
 def test_the_class_of_the_called_face_says_how_to_get_one():

@@ -396,6 +396,12 @@ def _plain_foreign(value: Any) -> Any:
             return _plain_int(int(value))
         if isinstance(value, numpy.floating):
             return _plain_float(float(value))
+    if type(value).__name__ == "NAType":  # of pandas, as its NaN and NaT
+        raise _NotJson("NA is not JSON; leave the field out or store None")
+    if hasattr(value, "tolist") and hasattr(value, "__len__"):  # an array, a Series, an Index
+        raise _NotJson(
+            f"<{type(value).__name__}> is not JSON; store the list that its tolist() gives"
+        )
     raise _NotJson(
         f"<{type(value).__name__}> is not JSON; store text, numbers, true/false, None, "
         "lists and dicts"

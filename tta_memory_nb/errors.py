@@ -44,6 +44,8 @@ def brief(value: object) -> str:
         text = repr(value)  # escapes line breaks and other characters that cannot be printed
     except Exception:  # a broken __repr__ may raise anything; Python itself refuses huge integers
         text = f"<{type(value).__name__}>"
+    if "\n" in text:  # of a table, or of an object with such a repr
+        text = " ".join(text.split())
     if "://" in text:  # an address given for another argument is no reason to show its password
         text = _CREDENTIALS.sub(r"\1***@", text)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -183,6 +183,11 @@ def check_key(key: str) -> str:
     return _non_empty(key, "key")
 
 
+def is_table(given: object) -> bool:
+    """Returns whether an argument is a DataFrame, which yields the names of its columns where one iterates over it."""
+    return hasattr(given, "columns") and hasattr(given, "index")
+
+
 def listed_keys(keys: Iterable[str], name: str = "keys") -> list[str]:
     """Returns keys as a list, for a caller that checks each of them. One text is refused: its letters would be taken for keys.
 
@@ -196,6 +201,10 @@ def listed_keys(keys: Iterable[str], name: str = "keys") -> list[str]:
     if isinstance(keys, str) or not isinstance(keys, Iterable):
         one = f"; [{brief(keys)}] for one" if isinstance(keys, str) else ""
         raise InvalidArgument.about(name, keys, f"give a list of keys{one}")
+    if is_table(keys):  # it would be read as the names of its columns
+        raise InvalidArgument(
+            f"{name}: a table is no list of keys; give its index, as in table.index"
+        )
     return list(keys)
 
 

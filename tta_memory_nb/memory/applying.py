@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..entry import Entry, new_entry
 from ..errors import InvalidArgument, NotStorable, brief
-from ..keys import check_key, checked_keys
+from ..keys import check_key, checked_keys, is_table
 from ..stores.expecting import Expected
 from ..times import Duration, duration
 
@@ -61,6 +61,8 @@ def entries_of(
         if longest == 2
         else "(key, value), (key, value, ttl) or (key, value, ttl, sliding) tuple"
     )
+    if is_table(items):
+        raise InvalidArgument(f"{name}: this is a table; its rows are imported by import_(table)")
     if not isinstance(items, Iterable):
         raise InvalidArgument.about(name, items, f"give values by key, or an iterable of {what}s")
     for number, item in enumerate(items.items() if isinstance(items, Mapping) else items):
