@@ -10,7 +10,7 @@ from backends import DEEP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tta_memory_nb.search.substring import signature
+from tta_memory_nb.search.substring import runs, signature
 from tta_memory_nb.search.substring.grams import ROWS, Signer, is_exact, owner_rows
 from tta_memory_nb.search.substring.signature import SignatureIndex
 from tta_memory_nb.text import BORDER, fold, to_utf8
@@ -22,7 +22,7 @@ texts_of_all_kinds = st.lists(odd_text, min_size=1, max_size=64)
 
 def bits_of(signer: Signer, texts: list[bytes], first: int = 0) -> np.ndarray:
     """Returns which text (column) has which row."""
-    word = signer.word(texts, [()] * len(texts), first)
+    word, _ = signer.word(texts, [()] * len(texts), first)
     octets = word.view(np.uint8).reshape(ROWS, 8)
     return np.unpackbits(octets, axis=1, bitorder="little")[:, first : first + len(texts)] == 1
 
@@ -37,13 +37,15 @@ def cuts(data: st.DataObject, text: bytes) -> bytes:
 
 @settings(max_examples=100)
 @given(st.data())
-def test_a_text_has_the_rows_of_everything_it_contains(data):
+def test_a_text_has_the_rows_and_runs_of_everything_it_contains(data):
     texts = data.draw(texts_of_all_kinds)
     signer = Signer(texts if data.draw(st.booleans()) else ())
     first = data.draw(st.integers(0, 64 - len(texts)))
     bits = bits_of(signer, texts, first)
+    _, runs = signer.word(texts, [()] * len(texts), first)
     for column, text in enumerate(texts):
         needle = cuts(data, text)
+        assert set(signer.runs_of(needle)) <= set(runs.tolist())
         if needle:
             assert bits[sorted(signer.rows_of(needle)), column].all()
 
@@ -79,10 +81,13 @@ def test_texts_longer_than_a_window_lose_nothing_at_its_edges(kind):
     size = len(text) if kind == "one text" else 3001
     texts = [text[at : at + size] for at in range(0, len(text), size)][:64]
     signer = Signer(texts)
+    signer._makes_runs[:] = True
     bits = bits_of(signer, texts)
+    runs_there = set(signer.word(texts, [()] * len(texts))[1].tolist())
     for column, part in enumerate(texts):
         places = [*range(0, len(part) - 4, 997), *range(Signer.WINDOW - 5, Signer.WINDOW + 5)]
         for at in places:
+            assert set(signer.runs_of(part[at : at + 5])) <= runs_there, (column, at)
             if needle := part[at : at + 4]:
                 assert bits[sorted(signer.rows_of(needle)), column].all(), (column, at)
 
@@ -120,7 +125,7 @@ def test_users_and_sessions_have_rows_of_their_own():
     [user], [session] = owner_rows("alice", None), owner_rows(None, "alice")
     assert owner_rows("alice", "alice") == (user, session)
     assert owner_rows(None, None) == ()
-    bits = Signer().word([b"x", b"y"], [(user, session), ()])
+    bits, _ = Signer().word([b"x", b"y"], [(user, session), ()])
     assert [int(bits[user]), int(bits[session])] == [1, 1]
 
 
@@ -131,8 +136,10 @@ class Ring:
     """An index, and its expected contents: texts by column, the oldest first."""
 
     def __init__(self, words: int) -> None:
-        self.index = SignatureIndex(words)
+        sample = some_texts(random.Random(words), 30)
+        self.index = SignatureIndex(words, sample)
         self.texts: dict[int, bytes] = {}
+        self.excluded = 0  # by runs
 
     def append(self, texts: list[bytes]) -> None:
         while self.index.free() < len(texts):
@@ -157,6 +164,12 @@ class Ring:
         assert {column for column, text in self.texts.items() if needle in text} <= distinct
         if is_exact(needle):
             assert all(needle in self.texts[column] for column in found)
+        within = self.index.having_runs(needle, rows)
+        if within is not None:
+            found = [c for block in self.index.candidates(rows, wanted, within) for c in block]
+            assert [column for column in reversed(self.texts) if column in set(found)] == found
+            assert {column for column, text in self.texts.items() if needle in text} <= set(found)
+            self.excluded += len(distinct) - len(found)
 
 
 def some_texts(chance: random.Random, count: int) -> list[bytes]:
@@ -169,6 +182,8 @@ def way(request, monkeypatch):
     """Which of the two ways to find candidates is taken; large matrices take the summary for rare n-grams."""
     monkeypatch.setattr(signature, "_MANY_WORDS", 0 if request.param else 1 << 30)
     monkeypatch.setattr(signature, "_SPARSE", 0)
+    monkeypatch.setattr(signature, "_RARE", 1 << 30)
+    monkeypatch.setattr(runs, "_WORDS", 2)
 
 
 @pytest.mark.parametrize("seed", range(6 * DEEP))
@@ -186,7 +201,15 @@ def test_a_ring_returns_all_its_texts_newest_first(seed):
                 ring.append(some_texts(chance, chance.randint(1, 100)))
         # Not every time, because reading a matrix that has grown copies it.
         if chance.random() < 0.4:
-            for needle in (b"umbrella", b"n", b"th", b"rain sun", "á".encode(), b"nowhere"):
+            for needle in (
+                b"umbrella",
+                b"n",
+                b"th",
+                b"rain sun",
+                "á".encode(),
+                b"nowhere",
+                b"umbrella sun",
+            ):
                 ring.check(needle, chance.choice([None, 1, 5, 100]))
 
 
@@ -199,3 +222,17 @@ def test_many_words_are_scanned_range_by_range():
     for needle in (b"umbrella", b"rain", b"q", b"the umbrella rain"):
         for wanted in (1, 5, None):
             ring.check(needle, wanted)
+
+
+@pytest.mark.usefixtures("way")
+def test_a_text_of_frequent_n_grams_that_is_nowhere_leaves_no_candidates():
+    ring = Ring(words=20)
+    ring.index = SignatureIndex(20, [b"session assistant"] * 9)
+    for start in range(0, 1280, 80):
+        ring.append([b"session assistant"] * 80 if start != 640 else [b"sessis"] * 80)
+    ring.check(b"sessis", None)
+    ring.check(b"assist", None)
+    # In every column but those of the blocks that have it.
+    rows = ring.index.rarest(ring.index.rows_of(b"sessis"))
+    assert sum(map(len, ring.index.candidates(rows, None))) == 1280
+    assert 1280 - 3 * 128 <= ring.excluded <= 1280 - 80

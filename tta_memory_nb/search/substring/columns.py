@@ -116,15 +116,18 @@ class Columns:
             self._plans[key] = plan
         return plan
 
-    def candidates_within(self, entries: Entries, query: Query) -> Bits | None:
-        """Returns which columns may be candidates, by the span of the filters and by what is known; None for all."""
+    def candidates_within(self, entries: Entries, query: Query, rows: Sequence[int]) -> Bits | None:
+        """Returns which columns may be candidates; None for all.
+
+        The span of the filters says that, which runs of bytes the texts have, and what earlier searches have found out.
+        """
         within = self.within(entries, query.filters)
-        if self._verified is None or query.needle is None:
+        if query.needle is None:
             return within
-        refuted = self._verified.refuted(query.needle.utf8)
-        if refuted is None:
-            return within
-        return ~refuted if within is None else within & ~refuted
+        utf8 = query.needle.utf8
+        within = _both(within, self._signatures.having_runs(utf8, rows))
+        refuted = None if self._verified is None else self._verified.refuted(utf8)
+        return within if refuted is None else _both(within, ~refuted)
 
     def learn(self, query: Query, rows: Sequence[int], matching: Iterable[Entry]) -> None:
         """Notes what came of a search that has compared all candidates, so that the next one need not do so again.
@@ -253,8 +256,9 @@ class Columns:
 
     def candidates(self, entries: Entries, query: Query) -> list[Entry]:
         """Returns all candidates, in no order."""
-        within = self.within(entries, query.filters)
-        blocks = self._signatures.candidates(self.rows(query), None, within)
+        rows = self.rows(query)
+        within = self.candidates_within(entries, query, rows)
+        blocks = self._signatures.candidates(rows, None, within)
         columns = list(chain.from_iterable(blocks))
         return self._all_there(entries, columns, map(self._keys.__getitem__, columns))
 
@@ -300,6 +304,9 @@ class Columns:
         candidates = self._signatures.all_of(rows)
         if is_exact(utf8):
             return candidates
+        having_runs = self._signatures.having_runs(utf8, rows)
+        if having_runs is not None:
+            candidates = candidates & having_runs[: len(candidates)]
         verified = self._remembered()
         unknown = verified.unknown(utf8, candidates)
         columns = bits_of(unknown)
@@ -444,6 +451,13 @@ class Columns:
             self._instants = np.append(self._instants, np.full(more, np.nan))
         self._gather_out_of_order()
         return True
+
+
+def _both(one: Bits | None, other: Bits | None) -> Bits | None:
+    """Returns the columns of both; None stands for all columns."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
 
 
 def _words(columns: int) -> int:

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...text import BORDER
+from .runs import Numbers, hashed
 
 Bits: TypeAlias = npt.NDArray[np.uint64]
 """Rows of bits, 64 columns a word, the first column in the lowest bit."""
@@ -83,6 +84,10 @@ _COMMON = 0.95
 _TOGETHER = 32
 _OWN_ROW = 1024
 _SAMPLE = 256
+
+# N-grams of four bytes that a larger share of the sample's texts has make runs, see `runs`. Rarer ones exclude enough by
+# themselves.
+_IN_RUNS = 0.03
 
 _SHARED = (_QUOTE_CLASS, _OTHER_CLASS)
 
@@ -148,15 +153,18 @@ class Signer:
     WINDOW = 1 << 16
 
     def __init__(self, sample: Sequence[bytes] = ()) -> None:
-        size = self.WINDOW + 3
+        size = self.WINDOW + 4
         self._bytes = np.empty(size, np.uint16)
         self._sum = np.empty(size, np.uint16)
         self._term = np.empty(size, np.uint16)
         self._places = np.empty(size, np.intp)
         # One byte for each bit, and one more row for n-grams that cross a border.
         self._marks = np.zeros((ROWS + 1, 64), np.uint8)
+        self._makes_runs = np.zeros(_HASHES, np.bool_)
         self._row_of = self._rows_by_hash(sample[:_SAMPLE])
         self._row_list: list[int] = self._row_of.tolist()
+        # Where in the marks the row of each hash begins.
+        self._start_of = self._row_of.astype(np.intp) << 6
         self._seen = np.zeros(_HASHES, np.bool_)
         self._has_seen = self._seen.data
 
@@ -178,8 +186,24 @@ class Signer:
             found.add(row_of[number])
         return found
 
-    def word(self, texts: Sequence[bytes], owners: Iterable[Sequence[int]], first: int = 0) -> Bits:
-        """Returns the signatures of up to 64 texts, as one word for each row.
+    def runs_of(self, needle: bytes) -> list[int]:
+        """Returns the hashes of the runs that every text has which contains the needle, see `runs`."""
+        grams = zip(needle, needle[1:], needle[2:], needle[3:], strict=False)
+        hashes = [
+            _mixed(one * _A4 + two * _B4 + three * _C4 + four * _D4)
+            for one, two, three, four in grams
+        ]
+        pairs = [pair for pair in pairwise(hashes) if all(map(self._makes_runs.__getitem__, pair))]
+        if not pairs:
+            return []
+        first, second = np.array(pairs, np.uint16).T
+        found: list[int] = hashed(first, second).tolist()
+        return found
+
+    def word(
+        self, texts: Sequence[bytes], owners: Iterable[Sequence[int]], first: int = 0
+    ) -> tuple[Bits, Numbers]:
+        """Returns the signatures of up to 64 texts, as one word for each row, and the hashes of their runs.
 
         Args:
             texts: folded UTF-8; at most ``64 - first``.
@@ -187,35 +211,41 @@ class Signer:
             first: the column, 0 to 63, of the first text.
 
         Returns:
-            Shape (ROWS,).
+            Shapes (ROWS,) and (n,). A run may be there several times.
         """
         marks = self._marks
         marks.fill(0)
         border = BORDER.encode()
-        joined = border.join(texts) + 4 * border
+        joined = border.join(texts) + 5 * border
+        runs: list[Numbers] = []
         sizes = [len(text) + 1 for text in texts]
-        columns = np.arange(first, first + len(texts), dtype=np.uint8).repeat(sizes)
+        columns = np.arange(first, first + len(texts), dtype=np.intp).repeat(sizes)
         for start in range(0, len(columns), self.WINDOW):
             part = columns[start : start + self.WINDOW]
-            self._mark(joined[start : start + len(part) + 3], part)
+            runs.append(self._mark(joined[start : start + len(part) + 4], part))
         pairs = marks[PAIRS:SINGLES].reshape(_CLASSES, _CLASSES, 64)
         np.max(pairs[: len(_OWN_CLASS)], axis=1, out=marks[SINGLES:_OTHER_SINGLES])
         for column, rows in enumerate(owners, first):
             for row in rows:
                 marks[row, column] = 1
-        return np.packbits(marks[:ROWS], axis=1, bitorder="little").view(WORD)[:, 0]
+        word = np.packbits(marks[:ROWS].reshape(-1), bitorder="little").view(WORD)
+        return word, runs[0] if len(runs) == 1 else np.concatenate(runs)
 
-    def _mark(self, text: bytes, columns: npt.NDArray[np.uint8]) -> None:
-        """Marks the n-grams that begin in a text's first ``len(columns)`` bytes."""
+    def _mark(self, text: bytes, columns: Numbers) -> Numbers:
+        """Marks the n-grams that begin in a text's first ``len(columns)`` bytes, and returns the runs that do."""
         size = len(columns)
         raw = np.frombuffer(text, np.uint8)
-        values = self._bytes[: size + 3]
+        values = self._bytes[: size + 4]
         values[:] = raw
         crosses = _crossing(raw)
-        self._hash(values, _THREE)
+        self._hash(values[:-1], _THREE)
         self._set_grams(columns, crosses[:size])
-        self._hash(values, _FOUR)
-        self._set_grams(columns, crosses[:size] | crosses[1:])
+        fours = self._hash(values, _FOUR)
+        # A run that crosses a border may be among them: it does no harm.
+        makes_run = np.take(self._makes_runs, fours, mode="clip")
+        at = (makes_run[:-1] & makes_run[1:]).nonzero()[0]
+        runs = hashed(fours[at], fours[1:][at])
+        self._set_grams(columns, crosses[:size] | crosses[1 : size + 1])
         places = (raw[:size] & 0xE0 == 0xC0).nonzero()[0]
         if len(places):  # characters of two bytes
             sums = values[places] * np.uint16(_A2) + values[places + 1] * np.uint16(_B2)
@@ -230,7 +260,10 @@ class Signer:
         np.multiply(classes, np.uint16(_CLASSES), out=rows)
         np.add(rows, values[1 : size + 1], out=rows)
         np.add(rows, np.uint16(PAIRS), out=rows)
-        self._set(rows, columns)
+        starts = self._places[:size]
+        np.left_shift(rows, 6, out=starts, dtype=np.intp)
+        self._set(starts, columns)
+        return runs
 
     def _hash(self, values: npt.NDArray[Any], factors: Sequence[int]) -> npt.NDArray[np.uint16]:
         """Returns `_mixed` of the n-gram at each place but the last three, in a scratch array."""
@@ -245,18 +278,18 @@ class Signer:
         np.multiply(sums, np.uint16(_MIX), out=sums)
         return sums
 
-    def _set_grams(self, columns: npt.NDArray[np.uint8], crosses: npt.NDArray[np.bool_]) -> None:
-        rows, hashes = self._term[: len(columns)], self._sum[: len(columns)]
-        self._seen[hashes] = True
-        np.take(self._row_of, hashes, out=rows, mode="clip")
-        np.copyto(rows, np.uint16(ROWS), where=crosses)
-        self._set(rows, columns)
+    def _set_grams(self, columns: Numbers, crosses: npt.NDArray[np.bool_]) -> None:
+        places, hashes = self._places[: len(columns)], self._sum[: len(columns)]
+        np.copyto(places, hashes)
+        self._seen[places] = True  # other integers as indices take three times as long
+        np.take(self._start_of, hashes, out=places, mode="clip")
+        np.copyto(places, ROWS << 6, where=crosses)
+        self._set(places, columns)
 
-    def _set(self, rows: npt.NDArray[np.uint16], columns: npt.NDArray[np.uint8]) -> None:
-        places = self._places[: len(columns)]
-        np.left_shift(rows, 6, out=places, dtype=np.intp)
-        np.add(places, columns, out=places)
-        self._marks.reshape(-1)[places] = 1
+    def _set(self, starts: Numbers, columns: Numbers) -> None:
+        """Marks columns of rows, of which the array of their starts is overwritten."""
+        np.add(starts, columns, out=starts)
+        self._marks.reshape(-1)[starts] = 1
 
     def _rows_by_hash(self, sample: Sequence[bytes]) -> npt.NDArray[np.uint16]:
         """Returns a row for each hash; rare n-grams share their row with others that are as rare."""
@@ -269,6 +302,8 @@ class Signer:
             three = self._hash(values, _THREE)[~crosses[:-1]].copy()
             four = self._hash(values, _FOUR)[~(crosses[:-1] | crosses[1:])]
             seen[np.unique(np.append(three, four))] += 1
+        if len(sample):
+            self._makes_runs = seen > _IN_RUNS * len(sample)
         order = np.argsort(-seen, kind="stable")
         common = int(np.count_nonzero(seen > _COMMON * len(sample))) if len(sample) else 0
         common = min(common, _OWN_ROW)

@@ -109,7 +109,7 @@ class SubstringIndex:
             rows = columns.rows(query)
             if rows:
                 started = perf_counter()
-                within = columns.candidates_within(entries, query)
+                within = columns.candidates_within(entries, query, rows)
                 for candidates in columns.newest_first(rows, wanted, within):
                     more += columns.matching(entries, candidates, query, matches, wanted, last)
                 # The search has compared all candidates if it has found too few.

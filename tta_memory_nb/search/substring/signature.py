@@ -12,12 +12,13 @@ when all are written, the oldest is written again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 import numpy.typing as npt
 
 from .grams import ROWS, WORD, Bits, Signer
+from .runs import Numbers, Runs
 
 # So many rows are looked at: more rows exclude hardly anything.
 _MOST_ROWS = 12
@@ -29,6 +30,9 @@ _ROW_COST = 6
 # has a column of the rarest row.
 _MANY_WORDS = 4096
 _SPARSE = 8
+
+# A row that a smaller share of the columns has excludes enough by itself.
+_RARE = 64
 
 # In so few words, bits are found one by one.
 _FEW_WORDS = 10
@@ -59,6 +63,7 @@ class SignatureIndex:
         self._not_copied: set[int] = set()
         self._grown_from = self._rows
         self._old_words: npt.NDArray[np.intp] = np.empty(0, np.intp)
+        self._runs = Runs(words)
         self._signer = Signer(sample)
         self.rows_of = self._signer.rows_of
         self._used = 0  # words
@@ -74,7 +79,7 @@ class SignatureIndex:
     @property
     def nbytes(self) -> int:
         """Bytes of the matrix."""
-        return int(self._rows.nbytes) + int(self._summary.nbytes)
+        return int(self._rows.nbytes) + int(self._summary.nbytes) + self._runs.nbytes
 
     def free(self) -> int:
         """Returns how many columns can be written before the oldest word is overwritten."""
@@ -128,6 +133,7 @@ class SignatureIndex:
             *_, newest = self._old_words
             self._rows[:, used - 1] = self._grown_from[:, newest]
         self._head = self._end = used
+        self._runs.grow(words, used, first)
         return first * 64
 
     def _copy(self, row: int) -> None:
@@ -152,11 +158,13 @@ class SignatureIndex:
         """Writes texts into the next columns, which must be free; returns these columns."""
         self._copy_rows(_COPIED)
         columns: list[int] = []
+        written: list[tuple[int, Numbers]] = []
         start = 0
         if self._filled < 64:
             start = min(64 - self._filled, len(texts))
-            word = self._signer.word(texts[:start], owners[:start], self._filled)
+            word, runs = self._signer.word(texts[:start], owners[:start], self._filled)
             last = self._head - 1
+            written.append((last, runs))
             self._rows[:, last] |= word
             self._summarize(last, word)
             self._counts += _population(word[:, None])
@@ -169,7 +177,9 @@ class SignatureIndex:
                 (texts[at : at + 64], owners[at : at + 64])
                 for at in range(start, min(len(texts), start + 64 * room), 64)
             ]
-            block = np.stack([self._signer.word(*part) for part in parts], axis=1)
+            words, runs_of = zip(*(self._signer.word(*part) for part in parts), strict=True)
+            block = np.stack(words, axis=1)
+            written += zip(count(self._head), runs_of, strict=False)
             self._rows[:, self._head : self._head + len(parts)] = block
             for number in range(len(parts)):
                 self._summarize(self._head + number, block[:, number])
@@ -181,6 +191,7 @@ class SignatureIndex:
             self._end = max(self._end, self._head)
             self._used += len(parts)
             self._filled = (taken - 1) % 64 + 1
+        self._runs.add(written)
         return columns
 
     def _summarize(self, word: int, bits: Bits) -> None:
@@ -194,6 +205,18 @@ class SignatureIndex:
     def count(self, row: int) -> int:
         """Returns how many columns have a bit in a row."""
         return self._count_of[row]
+
+    def having_runs(self, needle: bytes, rows: Sequence[int]) -> Bits | None:
+        """Returns which columns may have the n-grams of a needle in its order; None where that excludes none, or little.
+
+        Args:
+            needle: folded UTF-8.
+            rows: of the needle, the rarest first.
+        """
+        if not rows or self._count_of[rows[0]] * _RARE < self._used * 64:
+            return None
+        runs = self._signer.runs_of(needle)
+        return self._runs.words_with(runs, int(self._rows.shape[1])) if runs else None
 
     def candidates(
         self, rows: Sequence[int], wanted: int | None, within: Bits | None = None
