@@ -164,9 +164,9 @@ class Ring:
         assert {column for column, text in self.texts.items() if needle in text} <= distinct
         if is_exact(needle):
             assert all(needle in self.texts[column] for column in found)
-        within = self.index.having_runs(needle, rows)
-        if within is not None:
-            found = [c for block in self.index.candidates(rows, wanted, within) for c in block]
+        if rows:
+            blocks = self.index.candidates(rows, wanted, None, needle)
+            found = [column for block in blocks for column in block]
             assert [column for column in reversed(self.texts) if column in set(found)] == found
             assert {column for column, text in self.texts.items() if needle in text} <= set(found)
             self.excluded += len(distinct) - len(found)
@@ -183,6 +183,7 @@ def way(request, monkeypatch):
     monkeypatch.setattr(signature, "_MANY_WORDS", 0 if request.param else 1 << 30)
     monkeypatch.setattr(signature, "_SPARSE", 0)
     monkeypatch.setattr(signature, "_RARE", 1 << 30)
+    monkeypatch.setattr(signature, "_MANY_COLUMNS", 100)
     monkeypatch.setattr(runs, "_WORDS", 2)
 
 
@@ -230,6 +231,9 @@ def test_a_text_of_frequent_n_grams_that_is_nowhere_leaves_no_candidates():
     ring.index = SignatureIndex(20, [b"session assistant"] * 9)
     for start in range(0, 1280, 80):
         ring.append([b"session assistant"] * 80 if start != 640 else [b"sessis"] * 80)
+    ring.check(b"sessis", 5)
+    assert ring.excluded
+    ring.excluded = 0
     ring.check(b"sessis", None)
     ring.check(b"assist", None)
     # In every column but those of the blocks that have it.

@@ -116,18 +116,15 @@ class Columns:
             self._plans[key] = plan
         return plan
 
-    def candidates_within(self, entries: Entries, query: Query, rows: Sequence[int]) -> Bits | None:
-        """Returns which columns may be candidates; None for all.
-
-        The span of the filters says that, which runs of bytes the texts have, and what earlier searches have found out.
-        """
+    def candidates_within(self, entries: Entries, query: Query) -> Bits | None:
+        """Returns which columns may be candidates, by the span of the filters and by what is known; None for all."""
         within = self.within(entries, query.filters)
-        if query.needle is None:
+        if self._verified is None or query.needle is None:
             return within
-        utf8 = query.needle.utf8
-        within = _both(within, self._signatures.having_runs(utf8, rows))
-        refuted = None if self._verified is None else self._verified.refuted(utf8)
-        return within if refuted is None else _both(within, ~refuted)
+        refuted = self._verified.refuted(query.needle.utf8)
+        if refuted is None:
+            return within
+        return ~refuted if within is None else within & ~refuted
 
     def learn(self, query: Query, rows: Sequence[int], matching: Iterable[Entry]) -> None:
         """Notes what came of a search that has compared all candidates, so that the next one need not do so again.
@@ -170,16 +167,18 @@ class Columns:
         return np.packbits(inside, bitorder="little").view(WORD)
 
     def newest_first(
-        self, rows: Sequence[int], wanted: int | None, within: Bits | None
+        self, query: Query, rows: Sequence[int], wanted: int | None, within: Bits | None
     ) -> Iterator[Iterator[int]]:
         """Yields the columns of candidates that are out of order, newest first, then the others, newest first.
 
         Args:
+            query: what is looked for.
             rows: as `rows` gives them.
             wanted: how many of each the caller is likely to take; None for all.
             within: which columns may be candidates; None for all.
         """
-        others = chain.from_iterable(self._signatures.candidates(rows, wanted, within))
+        blocks = self._signatures.candidates(rows, wanted, within, _utf8(query))
+        others = chain.from_iterable(blocks)
         if len(self._out_of_order_words):
             words, bits = self._out_of_order_words, self._out_of_order_bits
             if within is not None:
@@ -256,9 +255,8 @@ class Columns:
 
     def candidates(self, entries: Entries, query: Query) -> list[Entry]:
         """Returns all candidates, in no order."""
-        rows = self.rows(query)
-        within = self.candidates_within(entries, query, rows)
-        blocks = self._signatures.candidates(rows, None, within)
+        within = self.candidates_within(entries, query)
+        blocks = self._signatures.candidates(self.rows(query), None, within, _utf8(query))
         columns = list(chain.from_iterable(blocks))
         return self._all_there(entries, columns, map(self._keys.__getitem__, columns))
 
@@ -453,11 +451,8 @@ class Columns:
         return True
 
 
-def _both(one: Bits | None, other: Bits | None) -> Bits | None:
-    """Returns the columns of both; None stands for all columns."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one & other
+def _utf8(query: Query) -> bytes:
+    return b"" if query.needle is None else query.needle.utf8
 
 
 def _words(columns: int) -> int:

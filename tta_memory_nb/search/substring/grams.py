@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...text import BORDER
-from .runs import Numbers, hashed
+from .runs import Numbers, runs_in
 
 Bits: TypeAlias = npt.NDArray[np.uint64]
 """Rows of bits, 64 columns a word, the first column in the lowest bit."""
@@ -87,7 +87,7 @@ _SAMPLE = 256
 
 # N-grams of four bytes that a larger share of the sample's texts has make runs, see `runs`. Rarer ones exclude enough by
 # themselves.
-_IN_RUNS = 0.03
+_IN_RUNS = 0.05
 
 _SHARED = (_QUOTE_CLASS, _OTHER_CLASS)
 
@@ -153,7 +153,7 @@ class Signer:
     WINDOW = 1 << 16
 
     def __init__(self, sample: Sequence[bytes] = ()) -> None:
-        size = self.WINDOW + 4
+        size = self.WINDOW + 5
         self._bytes = np.empty(size, np.uint16)
         self._sum = np.empty(size, np.uint16)
         self._term = np.empty(size, np.uint16)
@@ -187,23 +187,19 @@ class Signer:
         return found
 
     def runs_of(self, needle: bytes) -> list[int]:
-        """Returns the hashes of the runs that every text has which contains the needle, see `runs`."""
+        """Returns the bits of the runs that every text has which contains the needle, see `runs`."""
         grams = zip(needle, needle[1:], needle[2:], needle[3:], strict=False)
         hashes = [
             _mixed(one * _A4 + two * _B4 + three * _C4 + four * _D4)
             for one, two, three, four in grams
         ]
-        pairs = [pair for pair in pairwise(hashes) if all(map(self._makes_runs.__getitem__, pair))]
-        if not pairs:
-            return []
-        first, second = np.array(pairs, np.uint16).T
-        found: list[int] = hashed(first, second).tolist()
+        found: list[int] = runs_in(np.array(hashes, np.uint16), self._makes_runs).tolist()
         return found
 
     def word(
         self, texts: Sequence[bytes], owners: Iterable[Sequence[int]], first: int = 0
     ) -> tuple[Bits, Numbers]:
-        """Returns the signatures of up to 64 texts, as one word for each row, and the hashes of their runs.
+        """Returns the signatures of up to 64 texts, as one word for each row, and the bits of their runs.
 
         Args:
             texts: folded UTF-8; at most ``64 - first``.
@@ -216,13 +212,13 @@ class Signer:
         marks = self._marks
         marks.fill(0)
         border = BORDER.encode()
-        joined = border.join(texts) + 5 * border
+        joined = border.join(texts) + 6 * border
         runs: list[Numbers] = []
         sizes = [len(text) + 1 for text in texts]
         columns = np.arange(first, first + len(texts), dtype=np.intp).repeat(sizes)
         for start in range(0, len(columns), self.WINDOW):
             part = columns[start : start + self.WINDOW]
-            runs.append(self._mark(joined[start : start + len(part) + 4], part))
+            runs.append(self._mark(joined[start : start + len(part) + 5], part))
         pairs = marks[PAIRS:SINGLES].reshape(_CLASSES, _CLASSES, 64)
         np.max(pairs[: len(_OWN_CLASS)], axis=1, out=marks[SINGLES:_OTHER_SINGLES])
         for column, rows in enumerate(owners, first):
@@ -235,16 +231,14 @@ class Signer:
         """Marks the n-grams that begin in a text's first ``len(columns)`` bytes, and returns the runs that do."""
         size = len(columns)
         raw = np.frombuffer(text, np.uint8)
-        values = self._bytes[: size + 4]
+        values = self._bytes[: size + 5]
         values[:] = raw
         crosses = _crossing(raw)
-        self._hash(values[:-1], _THREE)
+        self._hash(values[: size + 3], _THREE)
         self._set_grams(columns, crosses[:size])
         fours = self._hash(values, _FOUR)
         # A run that crosses a border may be among them: it does no harm.
-        makes_run = np.take(self._makes_runs, fours, mode="clip")
-        at = (makes_run[:-1] & makes_run[1:]).nonzero()[0]
-        runs = hashed(fours[at], fours[1:][at])
+        runs = runs_in(fours, self._makes_runs)
         self._set_grams(columns, crosses[:size] | crosses[1 : size + 1])
         places = (raw[:size] & 0xE0 == 0xC0).nonzero()[0]
         if len(places):  # characters of two bytes

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from itertools import islice
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -42,8 +41,11 @@ _LONG = 0.001
 # The import of numpy costs as much as comparing so many texts, where nothing has imported it yet.
 _IMPORT = 200_000
 
-# So many entries get their columns in one step.
+# So many entries get their columns in one step, and so many are the sample that decides on rows.
 _BATCH = 256
+
+# Multiples of this ratio, without their integers, are spread evenly and not in step with anything.
+_GOLDEN = 0.6180339887498949
 
 
 class SubstringIndex:
@@ -109,8 +111,8 @@ class SubstringIndex:
             rows = columns.rows(query)
             if rows:
                 started = perf_counter()
-                within = columns.candidates_within(entries, query, rows)
-                for candidates in columns.newest_first(rows, wanted, within):
+                within = columns.candidates_within(entries, query)
+                for candidates in columns.newest_first(query, rows, wanted, within):
                     more += columns.matching(entries, candidates, query, matches, wanted, last)
                 # The search has compared all candidates if it has found too few.
                 is_complete = query.accepts is None and (wanted is None or len(more) < wanted)
@@ -277,8 +279,10 @@ class SubstringIndex:
                 self._can_index = False
                 self.clear()
                 return False
-            # A sample of all of them: the first ones may be of one kind.
-            every = max(1, len(entries) // _BATCH)
-            sample = [entry._searchable() for entry in islice(entries.values(), 0, None, every)]
+            # A sample of all of them, since the first ones may be of one kind, and each k-th one as well, such as all
+            # that users say and nothing that assistants do.
+            there = list(entries.values())
+            chosen = (int(number * _GOLDEN % 1 * len(there)) for number in range(_BATCH))
+            sample = [there[place]._searchable() for place in chosen]
             self._columns = Columns(len(entries), self.capacity, sample)
         return True

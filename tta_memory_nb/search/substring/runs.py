@@ -1,10 +1,10 @@
-"""Which runs of five bytes occur in blocks of columns.
+"""Which runs of n-grams occur in blocks of columns.
 
 The rows of a signature say which n-grams a text has, and not whether they follow one another. So a text that no record
-contains can leave most of them as candidates: all of "sess", "essi" and "ssis" are in a record with the field names
-"session" and "assistant", and "sessis" is not. A run is two frequent n-grams of four bytes, one directly after the other. A block of
-columns has one bit for each hash of a run, set if any of its texts has such a run. Blocks without one of a needle's runs
-cannot contain the needle.
+contains can leave most of them as candidates: all of "sess", "essi" and "ssis" are in a record with the words
+"session" and "assistant", and "sessis" is not. A run is two or three frequent n-grams of four bytes, each beginning one
+byte after the other. A block of columns is a Bloom filter (Bloom, "Space/time trade-offs in hash coding with allowable
+errors", CACM 1970) of the runs of its texts. Blocks without one of a needle's runs cannot contain the needle.
 """
 
 from __future__ import annotations
@@ -24,26 +24,36 @@ _WORDS = 32
 _BITS = 18
 _BYTES = (1 << _BITS) // 8
 
-_FACTOR = 0x9E3779B1
 _FULL = ~np.uint64(0)
 
+# Each run has two bits. Runs of two and of three n-grams have different ones.
+_FACTORS = {1: (0x9E3779B1, 0x85EBCA6B), 2: (0xC2B2AE35, 0x27D4EB2F)}
 
-def hashed(first: npt.NDArray[np.uint16], second: npt.NDArray[np.uint16]) -> Numbers:
-    """Returns the hashes of runs.
+
+def runs_in(hashes: npt.NDArray[np.uint16], makes_runs: npt.NDArray[np.bool_]) -> Numbers:
+    """Returns the bits of runs.
 
     Args:
-        first: hashes of their first four bytes, shape (n,).
-        second: hashes of their last four bytes, shape (n,).
+        hashes: hashes of the n-grams of four bytes at n places in a row.
+        makes_runs: by hash, whether its n-grams are frequent.
 
     Returns:
-        Shape (n,); from 0, below the number of bits that a block has.
+        The bits of all runs, in no order: numbers from 0, below the number of bits that a block has. One may be there
+        several times.
     """
-    both = first.astype(np.uint32)
-    both <<= np.uint32(16)
-    both |= second
-    both *= np.uint32(_FACTOR)
-    both >>= np.uint32(32 - _BITS)
-    return both.astype(np.intp)
+    frequent = np.take(makes_runs, hashes, mode="clip")
+    two = frequent[:-1] & frequent[1:]
+    three = two[:-1] & two[1:]
+    found = []
+    for distance, begins in ((1, two), (2, three)):
+        at = begins.nonzero()[0]
+        both = hashes[at].astype(np.uint32)
+        both <<= np.uint32(16)
+        both |= hashes[distance:][at]
+        found += [both * np.uint32(factor) for factor in _FACTORS[distance]]
+    bits = np.concatenate(found)
+    bits >>= np.uint32(32 - _BITS)
+    return bits.astype(np.intp)
 
 
 class Runs:
@@ -62,22 +72,23 @@ class Runs:
     @property
     def nbytes(self) -> int:
         """Bytes of the bits."""
-        return self._bits.nbytes * (1 + (self._before is not None))
+        return self._bits.nbytes
 
     def add(self, written: Iterable[tuple[int, Numbers]]) -> None:
         """Takes in words that were written.
 
         Args:
-            written: words, in the order of the ring, each with the hashes of the runs of its texts.
+            written: words, in the order of the ring, each with the bits of the runs of its texts.
         """
         for block, of_block in groupby(written, lambda item: item[0] // _WORDS):
             if block != self._last:
-                self._before = self._bits[block].copy()
+                before = self._bits[block].copy()
+                self._before = before if before.any() else None
                 self._bits[block] = 0
                 self._last = block
             flags = np.unpackbits(self._bits[block], bitorder="little")
-            for _, runs in of_block:
-                flags[runs] = 1
+            for _, bits in of_block:
+                flags[bits] = 1
             self._bits[block] = np.packbits(flags, bitorder="little")
 
     def grow(self, words: int, used: int, moved: int) -> None:
@@ -97,24 +108,24 @@ class Runs:
         self._before = None
         self._last = max(0, used - 1) // _WORDS
 
-    def words_with(self, runs: Sequence[int], words: int) -> npt.NDArray[np.uint64] | None:
-        """Returns which columns may have each of some runs; None for all of them.
+    def words_with(self, bits: Sequence[int], words: int) -> npt.NDArray[np.uint64] | None:
+        """Returns which columns may have all of some runs, as words of bits; None for all columns.
 
         Args:
-            runs: hashes of the runs.
+            bits: of the runs, as `runs_in` gives them.
             words: of how many words.
         """
         having = np.ones(len(self._bits), np.bool_)
-        for run in runs:
-            place, bit = run >> 3, np.uint8(1 << (run & 7))
+        for number in bits:
+            place, bit = number >> 3, np.uint8(1 << (number & 7))
             column = self._bits[:, place] & bit
             if self._before is not None:
                 column[self._last] |= self._before[place] & bit
             having &= column != 0
         if having.all():
             return None
-        bits = np.where(having, _FULL, np.uint64(0)).astype("<u8")
-        of_words: npt.NDArray[np.uint64] = bits.repeat(_WORDS)[:words]
+        blocks = np.where(having, _FULL, np.uint64(0)).astype("<u8")
+        of_words: npt.NDArray[np.uint64] = blocks.repeat(_WORDS)[:words]
         return of_words
 
 

@@ -31,8 +31,10 @@ _ROW_COST = 6
 _MANY_WORDS = 4096
 _SPARSE = 8
 
-# A row that a smaller share of the columns has excludes enough by itself.
-_RARE = 64
+# Runs are asked for when so many columns have been looked at in vain; a row that a smaller share of the columns has
+# excludes enough by itself.
+_MANY_COLUMNS = 1024
+_RARE = 32
 
 # In so few words, bits are found one by one.
 _FEW_WORDS = 10
@@ -219,7 +221,11 @@ class SignatureIndex:
         return self._runs.words_with(runs, int(self._rows.shape[1])) if runs else None
 
     def candidates(
-        self, rows: Sequence[int], wanted: int | None, within: Bits | None = None
+        self,
+        rows: Sequence[int],
+        wanted: int | None,
+        within: Bits | None = None,
+        needle: bytes = b"",
     ) -> Iterator[list[int]]:
         """Yields the columns that have a bit in each of the rows, newest first, block by block.
 
@@ -228,6 +234,8 @@ class SignatureIndex:
             wanted: how many columns the caller is likely to take, which decides how many are looked
                 at in one step; the iterator continues with the older ones anyway. None for all.
             within: which columns may be among them; None for all.
+            needle: folded UTF-8 that the rows are of, or a part of them. What its runs exclude is left out, if so many columns are
+                looked at that this pays.
         """
         count_of, end = self._count_of, self._end
         if not rows or not end:
@@ -244,6 +252,8 @@ class SignatureIndex:
         if wanted is not None and expected > 4 * wanted:
             # So many words are likely to hold several times as many as are wanted.
             step = max(64, int(end * 4 * wanted / expected))
+        looked_at = 0 if wanted is not None else _MANY_COLUMNS
+        having_runs: Bits | None = None
         is_sparse = end >= _MANY_WORDS and count_of[rows[0]] * _SPARSE <= self._used
         for low, high in self._newest_first(step):
             if is_sparse:
@@ -265,7 +275,14 @@ class SignatureIndex:
                 size = wanted // 8 + 2  # where most words have candidates, few words have enough
             while stop > 0:
                 start = max(0, stop - size)
-                yield self._rest_of(rest, words[start:stop], left[start:stop])
+                some, bits = words[start:stop], left[start:stop]
+                if needle and looked_at >= _MANY_COLUMNS:
+                    having_runs, needle = self.having_runs(needle, rows), b""
+                if having_runs is not None:
+                    bits = bits & having_runs[some]
+                columns = self._rest_of(rest, some, bits)
+                looked_at += len(columns)
+                yield columns
                 stop = start
                 size *= 4
 
