@@ -95,7 +95,10 @@ HOMES: dict[str, tuple[str, ...]] = {
         "transfer.datasets",
     ),
     "numpy": (
-        *(f"search.substring.{name}" for name in ("grams", "signature", "columns", "verified")),
+        *(
+            f"search.substring.{name}"
+            for name in ("grams", "runs", "signature", "columns", "verified")
+        ),
         "search.ranked",
         "search.vectors",
         "embedders",
