@@ -137,6 +137,9 @@ class Program:
                 *(
                     {"since": self.clock() - 3},
                     {"where": {"speaker": "Ann"}},
+                    {"where": {"text": chance.choice(SUBJECTS)}},
+                    {"where": {"date": chance.choice(DATES)}, "until": self.clock()},
+                    {"where": {"speaker": {"$eq": "?!"}}, "prefix": "ann"},
                     {"where": {"is": None}},
                 ),
             )

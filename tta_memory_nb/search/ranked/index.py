@@ -8,11 +8,8 @@ which slots are dead: the number of entries says whether there are any.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from time import perf_counter
-from typing import Any
-
-import numpy as np
 
 from ...entry import Entry
 from ...filters import EVERYTHING
@@ -23,7 +20,8 @@ from .best import rank_best
 from .by_meaning import ByMeaning
 from .demands import allowed, fulfils, undecided
 from .explain import RankedMatch
-from .lists import Ints, Lists
+from .filtered import FilteredViews
+from .lists import Lists
 from .question import Question, read
 from .scoring import Ranking, Statistics, rank
 from .views import View, sorted_view
@@ -31,8 +29,6 @@ from .words import Words
 
 # After so many records a build looks at the clock.
 _BETWEEN_LOOKS = 64
-# So many filtered views are kept, those that were used last.
-_KEPT_VIEWS = 4
 
 
 class RankedIndex:
@@ -59,7 +55,7 @@ class RankedIndex:
         self._back: list[str] = []
         # Entries that have to be looked at, the oldest last. Some may be gone by now.
         self._queue: list[Entry] = []
-        self._views: dict[Hashable, View] = {}
+        self._views = FilteredViews()
         # Entries of a higher recency were written or read since the index was brought up to date, and since
         # the queue was filled.
         self._seen = self._seen_then = 0
@@ -166,7 +162,7 @@ class RankedIndex:
         """Makes the view of all records anew, after some were added or are gone."""
         if lists.needs_compaction:
             self._by_meaning.compact(lists.compact())
-            self._view = None
+            self._view, self._views = None, FilteredViews()
         lists.settle()
         if self._view is None:
             self._view = sorted_view(lists, lists.slots.all())
@@ -174,42 +170,16 @@ class RankedIndex:
             gone = set(self._gone)
             new = [slot for slot in self._new if slot not in gone]
             self._view = self._view.changed(new, gone)
+            self._views.note(new, gone)
         self._new, self._gone = [], []
-        self._views = {}
 
     def _view_of(self, entries: Entries, query: Query, lists: Lists) -> View:
         """Returns the view of the records that pass the filters of a query."""
         whole = self._view
         assert whole is not None
-        filters = query.filters
-        if filters is EVERYTHING:
+        if query.filters is EVERYTHING:
             return whole
-        try:
-            kept = self._views.pop(filters, None)
-        except TypeError:  # a condition that is compared with a list
-            kept = None
-        if kept is None:
-            slots = self._passing(entries, query, lists)
-            places = np.sort(whole.places[slots])
-            kept = View(lists, whole.slots[places])
-        try:
-            self._views[filters] = kept
-        except TypeError:
-            return kept
-        if len(self._views) > _KEPT_VIEWS:
-            del self._views[next(iter(self._views))]
-        return kept
-
-    def _passing(self, entries: Entries, query: Query, lists: Lists) -> Ints:
-        """Returns the slots of the records that pass the filters of a query."""
-        filters, accepts = query.filters, query.accepts
-        assert accepts is not None
-        named: Iterable[Any] | None = query.named
-        if named is None and (filters.user is not None or filters.session is not None):
-            keys = lists.keys_of(filters.user, filters.session)
-            named = [entry for key in keys if (entry := entries.get(key)) is not None]
-        pool = entries.values() if named is None else named
-        return lists.slots.get_many([entry.key for entry in pool if accepts(entry)])
+        return self._views.of(entries, query, lists, whole)
 
     # ---- keeping up
 

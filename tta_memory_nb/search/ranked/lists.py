@@ -178,13 +178,14 @@ class Lists:
             number = self._session_of[owner] = self._last_session
         return number
 
-    def keys_of(self, user: str | None, session: str | None) -> list[str]:
-        """Returns the keys of the records of a user, of a session, or of both; None for any."""
+    def are_of(
+        self, user: str | None, session: str | None, slots: NDArray[np.integer[Any]]
+    ) -> NDArray[np.bool_]:
+        """Returns for some slots whether they are of a user, of a session, or of both; None for any."""
         numbers = [
             number for owner, number in self._session_of.items() if _is_of(owner, user, session)
         ]
-        slots = np.flatnonzero(np.isin(self._whole("sessions"), numbers)).tolist()
-        return [self.keys[slot] for slot in slots if self.slots.is_alive(slot)]
+        return np.isin(self.raw("sessions", slots), numbers)
 
     def names_with(self, part: str) -> list[str]:
         """Returns the names of several words that have a word."""
