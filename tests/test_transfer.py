@@ -138,6 +138,7 @@ def test_broken_lines_are_reported_by_their_numbers(tmp_path):
         b'{"key": "caf\xe9", "value": {}}',
         b'{"key": ' + b"1" * 5000 + b"}",
         b"[" * 100_000,
+        b'{"key": "f", "value": {"x": {"y": 1, "y": 2}}}',
     ]
     error = refused(written(tmp_path / "a.jsonl", b"\n".join(lines)))
     starts = [
@@ -151,9 +152,10 @@ def test_broken_lines_are_reported_by_their_numbers(tmp_path):
         "line 10: not UTF-8 at byte 13",
         "line 11: not JSON that can be read: Exceeds the limit",
         "line 12: not JSON that can be read: maximum recursion depth",
+        "line 13: the field 'y' appears twice in one object",
     ]
     assert [p[: len(s)] for p, s in zip(error.problems, starts, strict=True)] == starts
-    assert "a.jsonl: 10 of 11 records cannot be read, so nothing was imported" in str(error)
+    assert "a.jsonl: 11 of 12 records cannot be read, so nothing was imported" in str(error)
     memory, report = imported(tmp_path / "a.jsonl", on_error="skip")
     assert (report.added, report.problems, memory.sync.keys()) == (1, error.problems, ["a"])
 

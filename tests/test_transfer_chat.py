@@ -221,6 +221,7 @@ def test_broken_messages_are_reported_by_their_positions():
         ),
         (b"[1,\n2", "a.json: not JSON: Expecting ',' delimiter at line 2"),
         (b'"\xff"', "a.json: not UTF-8 at byte 2"),
+        (b'{"c": [], "d": [], "c": []}', "a.json: the field 'c' appears twice in one object"),
     ],
 )
 def test_a_json_file_that_holds_no_chat_is_refused(content, message, tmp_path):

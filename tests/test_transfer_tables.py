@@ -100,6 +100,8 @@ def test_broken_csv_rows_are_reported_by_their_lines(tmp_path):
         (b"", "a.csv, line 1: no header; the first line must name the columns"),
         (b"\n\n", "a.csv, line 1: no header; the first line must name the columns"),
         (b"a,b\n1,2\n", "a.csv: no column 'key' among 'a', 'b'; name the one that holds the keys"),
+        (b"key;a\n1;2\n", "';' seems to separate the columns; separate them by commas"),
+        (b"key\ta\n1\t2\n", r"pandas.read_csv(file, sep='\t')"),
         (b"key,a,a\n1,2,3\n", "a.csv: the column 'a' appears twice"),
         (b"\xff\xfek\x00e\x00", "a.csv, line 1: not UTF-8 at byte 1"),
         (b'"key\n', "a.csv, line 1: not CSV: unexpected end of data"),

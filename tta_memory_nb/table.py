@@ -19,7 +19,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .codec import MAX_DEPTH
-from .errors import InvalidArgument
+from .errors import InvalidArgument, brief
 from .keys import key_text
 from .record import NOT_YET, MemoryRecord
 from .times import instant, microseconds
@@ -159,6 +159,20 @@ def column_path(name: str) -> Path:
     return tuple(name.split("."))
 
 
+def _check_separated(columns: Sequence[str]) -> None:
+    """Makes sure that what is said to be one column is not several that are separated in another way than by commas.
+
+    Raises:
+        InvalidArgument: it seems to be.
+    """
+    for separator in (";", "\t", "|") if len(columns) == 1 else ():
+        if separator in columns[0]:
+            raise InvalidArgument(
+                f"the only column is {brief(columns[0])}, so {separator!r} seems to separate the columns; separate them by "
+                f"commas, or import the table that pandas.read_csv(file, sep={separator!r}) returns"
+            )
+
+
 class RowReader:
     """Converts the rows of one table to records; the reverse of `flat_table`.
 
@@ -183,6 +197,7 @@ class RowReader:
         if repeated:
             raise InvalidArgument(f"the column {repeated[0]!r} appears twice; rename one of them")
         if key not in columns:
+            _check_separated(columns)
             raise InvalidArgument(
                 f"no column {key!r} among {', '.join(map(repr, columns)) or 'no columns'}; "
                 "name the one that holds the keys with key= (in %memory: --key)"

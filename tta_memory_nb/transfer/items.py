@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeAlias, TypeVar
@@ -64,6 +65,22 @@ def attempt(
         return error
 
 
+class _Twice(Exception):
+    """One object of a JSON text has two values under one name, of which Python would keep the last."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise _Twice(next(name for name, times in names.items() if times > 1))
+    return found
+
+
+# Made once: a call of `json.loads` with a hook makes a decoder each time.
+_decode = json.JSONDecoder(object_pairs_hook=_once_each).decode
+
+
 def parsed_json(data: bytes) -> Any:
     """Returns the content of a JSON text.
 
@@ -71,9 +88,13 @@ def parsed_json(data: bytes) -> Any:
         InvalidArgument: the text is not JSON; the message says what is wrong, and where.
     """
     try:
-        return json.loads(data.decode("utf-8"))
+        return _decode(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InvalidArgument(f"not UTF-8 at byte {error.start + 1}") from None
+    except _Twice as error:
+        raise InvalidArgument(
+            f"the field {brief(error.args[0])} appears twice in one object, so one value would be lost"
+        ) from None
     except json.JSONDecodeError as error:
         place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
         raise InvalidArgument(f"not JSON: {error.msg} at {place}") from None
