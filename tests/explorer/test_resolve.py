@@ -171,7 +171,7 @@ def test_any_records_are_compared_by_code_and_by_the_magic(explore, memory):
     front.ask("set", view="resolve")
     assert (front.state["cases"]["compared"], cases(front)["count"]) == (0, 1)
     for records, problem in (
-        (["a:1"], "1 records: only 2 to 200"),
+        (["a:1"], "1 record: only 2 to 200"),
         ([str(number) for number in range(201)], "201 records: only"),
         (["a:1", "nobody"], "fewer than two of these records exist"),
         ("a:1", "give findings of the doctor, or pairs of keys"),

@@ -56,7 +56,7 @@ def conflict(there: Mapping[str, bool], expect: Expected) -> Conflict:
             reason = "has been changed meanwhile"
         reasons.append(f"{brief(key)} {reason}")
     if len(there) > _NAMED:
-        reasons.append(f"{len(there) - _NAMED:,} more are not as they were")
+        reasons.append(f"and {len(there) - _NAMED:,} more have changed")
     return Conflict(
         f"{', '.join(reasons)}; nothing was written: read the records again and decide anew",
         tuple(there),

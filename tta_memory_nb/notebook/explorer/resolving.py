@@ -53,7 +53,8 @@ def compare(lister: Lister, records: Any) -> None:
         keys = tuple(dict.fromkeys(records))
         if not 2 <= len(keys) <= MOST_COMPARED:
             raise InvalidArgument(
-                f"{len(keys):,} records: only 2 to {MOST_COMPARED} can be compared; choose other records"
+                f"{len(keys):,} record{'s' * (len(keys) != 1)}: only 2 to {MOST_COMPARED} can be compared; select "
+                "some, or choose other ones"
             )
         records = [keys]
     cases = lister.memory.sync.resolve(records)

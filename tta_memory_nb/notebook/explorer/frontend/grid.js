@@ -402,7 +402,8 @@ export class Grid {
       else this.toggle(row, false);
     } else if (key === "Delete" || key === "Backspace") this.view.removeSelected(this.rowAt(row)?.key);
     else if (isMeta && key.toLowerCase() === "a") this.view.ask("select", { all: true });
-    else if (key === "=" && !isMeta && this.state.selected > 1) this.view.compareSelected();
+    // How many are selected the kernel says, perhaps later than a fast hand has pressed this key.
+    else if (key === "=" && !isMeta) this.view.compareSelected();
     else if (key === "/" && !isMeta) this.view.focusSearch();
     else if (key === "Escape") this.view.escape();
     else return false;

@@ -24,6 +24,7 @@ const MOST_SILENT_TICKS = 8; // the kernel gives a sign of life every 2 s
 const GREETINGS = [0, 300, 1200, 4000, 12_000];
 
 const WIDE = 760; // pixels from which on a record is shown beside the table, and not below it
+const ROOMY = 1100; // pixels from which on a record leaves room enough for two others side by side
 const NARROW_VIEW = 420; // pixels below which the controls take several lines
 
 /** Fields in which text is typed, and to which letters belong. */
@@ -238,6 +239,7 @@ export class View {
     this.showAlive();
     // What is to be decided needs the room more than the list that leads to it.
     if (!wasAlive && this.state.view === "resolve") this.findings.isClosed = true;
+    if (wasAlive && this.state.view === "resolve" && before.view !== "resolve" && this.root.clientWidth < ROOMY) this.detail.leave();
     if (wasAlive && this.state.namespace !== before.namespace) this.detail.leave(); // a record of another memory
     this.head.update(news);
     this.grid.element.hidden = this.state.view !== "table";
