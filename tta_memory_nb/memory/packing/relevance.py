@@ -84,7 +84,9 @@ def _worked_out(
     from ...search.ranked.parts import owner_of
     from ...search.ranked.relevance import relevance_of
 
-    entries = yield from verbs.entries(None, **scope)
+    keys = yield from verbs.keys(**scope)
+    chosen = nsmallest(4 * _QUESTIONS, keys, key=lambda key: (_random(key), key))
+    entries = yield from verbs.peek(chosen)
     questions = list(_questions(entries, verbs.options.language))
     strangers = int(any(names for *_, names in questions))
     reached: list[float] = []
@@ -117,17 +119,12 @@ def _is_elsewhere(hit: Hit, key: str, session: tuple[str, str], owner_of: Any) -
 def _questions(
     entries: list[Entry], language: str
 ) -> Iterator[tuple[str, list[str], frozenset[str]]]:
-    """Yields the keys of some records, words of them, and the people in their fields.
-
-    Which records and which words is as good as random, and always the same.
-    """
+    """Yields the keys of records, words of them that are as good as random and always the same, and the people in their fields."""
     from ...search.ranked.parts import leaves_of
     from ...search.ranked.words import Words
 
     finder = Words(language)
-    for entry in nsmallest(
-        4 * _QUESTIONS, entries, key=lambda entry: (_random(entry.key), entry.key)
-    ):
+    for entry in entries:
         if isinstance(entry, Unreadable):
             continue
         words: dict[str, str] = {}

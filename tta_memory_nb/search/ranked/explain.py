@@ -12,7 +12,7 @@ import numpy as np
 from ...text import MOST_PATHS, path_of
 from ..request import Contribution, Reading, Span
 from .parts import Leaf, leaves_of, name_of
-from .scoring import Ranking, Row
+from .scoring import Ranking, Row, asked_of, rarity
 from .similarity import parts_around
 from .words import Words
 
@@ -74,6 +74,11 @@ class RankedMatch:
                 last = Span(path, start, end)
         if last is not None:
             yield last
+
+    def asked(self) -> float:
+        """Returns the score of a record that has every word of the question, without what other signals add."""
+        question, size = self.ranking.question, len(self.ranking.view)
+        return asked_of(question, (rarity(len(row.places), size) for row in self.ranking.rows))
 
     def explain(self, value: dict[str, Any], score: float) -> tuple[Contribution, ...]:  # noqa: ARG002
         """Returns the parts of the score, which sum to it; those of words first."""

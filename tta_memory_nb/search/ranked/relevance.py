@@ -7,17 +7,22 @@ score as a share of what a record would have that answers all of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
 from ..request import Hit
 from .explain import RankedMatch
-from .scoring import rarity
-
-if TYPE_CHECKING:
-    from .scoring import Ranking
 
 # What the other signals add, beside the words, to the score of a record that answers all of a question.
 _OTHER_SIGNALS = 1.0
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """What the matcher of a mode that ranks knows of its question."""
+
+    def asked(self) -> float:
+        """Returns the score of a record that has every word of the question, without what other signals add."""
+        ...
 
 
 def relevance_of(hit: Hit, strangers: int = 0) -> float | None:
@@ -32,18 +37,19 @@ def relevance_of(hit: Hit, strangers: int = 0) -> float | None:
     Returns:
         The relevance; None for a hit of a mode that does not rank.
     """
+    if not isinstance(hit.matcher, Asked):
+        return None
+    return hit.score / (_OTHER_SIGNALS + hit.matcher.asked() + strangers)
+
+
+def place_of(hit: Hit) -> tuple[int, int] | None:
+    """Returns the number of the session of a hit, and its place: records of one session have places in a row.
+
+    Returns:
+        None for a hit of a mode that does not rank, or of a server that ranks.
+    """
     match = hit.matcher
     if not isinstance(match, RankedMatch):
         return None
-    return hit.score / (_OTHER_SIGNALS + _asked(match.ranking) + strangers)
-
-
-def _asked(ranking: Ranking) -> float:
-    """Returns the score of a record that has every word of a question, without what other signals add."""
-    question = ranking.question
-    if question.reading.mode == "semantic":  # it compares meanings, and no words
-        return 0.0
-    size = len(ranking.view)
-    known = sum(rarity(len(row.places), size) for row in ranking.rows)
-    looked_for = {term.asked for term in question.terms}
-    return known + sum(word not in looked_for for word in question.reading.unknown)
+    place = int(match.ranking.places[match.number])
+    return int(match.ranking.view.sessions[place]), place

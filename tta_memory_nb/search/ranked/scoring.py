@@ -37,6 +37,19 @@ def rarity(count: int, size: int) -> float:
     return log(1 + (size - count + 0.5) / (count + 0.5)) / log(1 + (size - 0.5) / 1.5)
 
 
+def asked_of(question: Question, rarities: Iterable[float]) -> float:
+    """Returns the score of a record that has every word of a question, without what other signals add.
+
+    Args:
+        question: what is asked.
+        rarities: the weight of each term that some record has.
+    """
+    if question.reading.mode == "semantic":  # it compares meanings, and no words
+        return 0.0
+    looked_for = {term.asked for term in question.terms}
+    return sum(rarities) + sum(word not in looked_for for word in question.reading.unknown)
+
+
 class Row(NamedTuple):
     """The records that have one term of a query.
 

@@ -11,7 +11,6 @@ from ....search.meaning import Meaning
 from ....search.paging import in_order, part_of
 from ....search.query import Query
 from ....search.ranked.demands import fulfils
-from ....search.ranked.question import Question
 from ....search.ranked.similarity import question_text
 from ....search.request import Found as Hits
 from ....search.request import Hit, Search
@@ -146,7 +145,7 @@ class ServerSearch:
                     search, asking, near, round_, at, count, seen
                 )
                 seen |= new
-                yield from self._confirm(search, asking.question, new, wanted, hits)
+                yield from self._confirm(search, asking, new, wanted, hits)
                 at, count = at + count, min(_MOST, 4 * count)
         best = sorted(hits.values(), key=lambda hit: (-hit.score, -hit.entry._write_seq))
         return Hits(best[search.offset : wanted], asking.question.reading)
@@ -194,7 +193,7 @@ class ServerSearch:
     def _confirm(
         self,
         search: Search,
-        question: Question,
+        asking: Asking,
         scored: dict[str, Scored],
         wanted: int | None,
         hits: dict[str, Hit],
@@ -203,12 +202,12 @@ class ServerSearch:
 
         Args:
             search: what is asked.
-            question: the same, as it was read.
+            asking: the same, as it was read.
             scored: key of each candidate, and its score.
             wanted: how many hits are enough; None for all.
             hits: takes them.
         """
-        accepts, words = Query(search).accepts, self._index.words
+        accepts, words, question = Query(search).accepts, self._index.words, asking.question
         best = sorted(scored, key=lambda key: -scored[key].score)
         enough = BATCH if wanted is None else min(BATCH, 2 * wanted)
         for page in pages(best, enough):
@@ -224,7 +223,8 @@ class ServerSearch:
                 ):
                     continue
                 found = scored[entry.key]
-                hits[entry.key] = Hit(entry, found.score, ServerMatch(question, words, found))
+                match = ServerMatch(question, words, found, asking.scores.asked)
+                hits[entry.key] = Hit(entry, found.score, match)
 
     def _rounds(self, asking: Asking, search: Search, near: Near | None) -> Iterator[list[Ask]]:
         """Yields what to ask the server for, until enough is found: commands for ``at`` and ``count``."""

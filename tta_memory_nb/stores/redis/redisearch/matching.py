@@ -23,11 +23,13 @@ class ServerMatch:
         question: what was asked.
         words: finds the terms of texts.
         scored: what adds to its score.
+        all_words: see `asked`.
     """
 
     question: Question
     words: Words
     scored: Scored
+    all_words: float
 
     @property
     def reading(self) -> Reading:
@@ -41,6 +43,10 @@ class ServerMatch:
     def spans(self, value: dict[str, Any]) -> tuple[Span, ...]:
         """Returns every place that has a word of the question, or the name of a person it names."""
         return tuple(span for span, *_ in self._places(value))
+
+    def asked(self) -> float:
+        """Returns the score of a record that has every word of the question, without what other signals add."""
+        return self.all_words
 
     def explain(self, value: dict[str, Any], score: float) -> tuple[Contribution, ...]:
         """Returns the parts of the score, which sum to it; those of words first."""

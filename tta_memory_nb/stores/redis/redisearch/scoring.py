@@ -10,12 +10,12 @@ whole session answers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log
 from typing import TYPE_CHECKING, NamedTuple
 
 from ....search.options import SearchWeights
 from ....search.ranked.dates import nearness
 from ....search.ranked.question import Question
+from ....search.ranked.scoring import asked_of, rarity
 from .asking import Fields
 from .shadows import NOTHING, Returned, word_of
 
@@ -78,6 +78,9 @@ class Scores:
         size: how many records pass the filters.
         mean: how many words a record has on average.
         is_semantic: whether words and dates count nothing.
+
+    Attributes:
+        asked: the score of a record that has every word of the question, without what other signals add.
     """
 
     def __init__(
@@ -98,23 +101,29 @@ class Scores:
         # Day -> how near it is to the dates of the question.
         self._nearness: dict[int, float] = {}
         self._people = {word_of(name).encode() for name in question.who}
-        scale = log(1 + (max(1, size) - 0.5) / 1.5)
 
         def weight(term: str) -> float:
             # Others may write while the server counts.
-            count = min(size, counts.get(term, 0))
-            return (self._k1 + 1) * log(1 + (size - count + 0.5) / (count + 0.5)) / scale
+            return rarity(min(size, counts.get(term, 0)), max(1, size))
 
         self._terms = [
             (
                 term.asked,
                 [
-                    (each.term, word_of(each.term).encode(), each.factor * weight(each.term))
+                    (
+                        each.term,
+                        word_of(each.term).encode(),
+                        each.factor * (self._k1 + 1) * weight(each.term),
+                    )
                     for each in term.variants
                 ],
             )
             for term in question.terms
         ]
+        self.asked = asked_of(
+            question,
+            (min(weight(each.term) for each in term.variants) for term in question.terms),
+        )
 
     def of(self, shadow: Fields, near: Near | None) -> Scored:
         """Returns what adds to the score of a record.
