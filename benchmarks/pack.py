@@ -1,6 +1,6 @@
 """How much of what answers a question a context pack brings into a prompt, and for how many tokens.
 
-    python benchmarks/pack.py --data FILE [--budgets 200,400,800] [--top 5,10,20] [--others 500] [--weak 0.6,0.7]
+    python benchmarks/pack.py --data FILE [--budgets 200,400,800] [--top 5,10,20] [--others 500]
 
 FILE has conversations like those of LoCoMo (see recall.py). Each conversation gets a memory. The peers are what most
 programs do: the k best records of a search as lines of JSON, with their keys and without them.
@@ -14,7 +14,7 @@ The line "right turns alone" is what a perfect choice among the best 60 records 
 the rest is due to the ranking, and how much to the form. The lines "stopped in time" cut each pack off behind its last right turn:
 no rule that only says where to stop can do better.
 
-With --weak, packs are also made that leave out every record with less than such a share of the best score.
+Packs are made as they are by default (``fill="enough"``), and with the budget filled (``fill="budget"``).
 
 A smaller k has a higher recall per token, so the last lines compare twice: with as many of the best records as fit into the
 same budget, and at the same recall, with the smallest k that answers as much as the pack.
@@ -26,14 +26,13 @@ import argparse
 import json
 import random
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from recall import Asked, Corpus, read
 
-import tta_memory_nb.memory.packing.pack as packing
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.entry import entry_of
 from tta_memory_nb.memory.packing.lines import citations, line_of, text_of
@@ -56,7 +55,7 @@ class Row(NamedTuple):
     def line(self, name: str, other: str = "") -> str:
         """Returns a line of the table."""
         return (
-            f"{name:<28} {self.recall:>6.3f} {self.tokens:>7.0f} {self.per_1000:>9.2f} "
+            f"{name:<32} {self.recall:>6.3f} {self.tokens:>7.0f} {self.per_1000:>9.2f} "
             f"{self.nothing:>8.3f} {other}"
         )
 
@@ -88,11 +87,25 @@ def as_json(hits: Sequence[Any], *, with_keys: bool) -> str:
     return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
 
 
+def packed(
+    memory: Any,
+    question: str,
+    *,
+    budget: int,
+    count: Callable[[str], int],
+    mode: str,
+    threshold: float | None,
+    fill: str,
+) -> Any:
+    """Returns a pack for a question."""
+    return memory.pack(question, budget, count, mode, threshold, fill=fill)
+
+
 def right_alone(hits: Sequence[Any], asked: Asked) -> tuple[list[str], str]:
     """Returns the keys of the right turns among some hits, and the text that a pack makes of these alone."""
     lines = [line_of(hit.entry) for hit in hits if hit.entry.key in asked.relevant]
     keys = [line.key for line in lines]
-    return keys, text_of(lines, citations(keys, "short"))
+    return keys, text_of(lines, citations(keys, "short"), times=False)
 
 
 def in_time(pack: Any, asked: Asked) -> tuple[list[str], str]:
@@ -101,7 +114,8 @@ def in_time(pack: Any, asked: Asked) -> tuple[list[str], str]:
     last = max((n for n, key in enumerate(best, 1) if key in asked.relevant), default=0)
     keys = set(best[:last])
     lines = [line_of(entry_of(record)) for record in pack.records if record.key in keys]
-    return best[:last], text_of(lines, citations([line.key for line in lines], "short"))
+    cited = citations([line.key for line in lines], "short")
+    return best[:last], text_of(lines, cited, times=False)
 
 
 def found(keys: Sequence[str], asked: Asked) -> float:
@@ -138,7 +152,7 @@ def compare(
             peer = filled(budgets[name], with_keys=with_keys)
             form = "with keys" if with_keys else "without  "
             print(
-                f"{name:<28} {form} {peer.recall:.3f} in {peer.tokens:>4.0f}: "
+                f"{name:<32} {form} {peer.recall:.3f} in {peer.tokens:>4.0f}: "
                 f"{row.per_1000 / peer.per_1000:.2f} times as much"
             )
     print("\nat the same recall, tokens of the smallest k that answers as much:")
@@ -151,7 +165,7 @@ def compare(
             peer = top(k, with_keys=with_keys)
             form = "with keys" if with_keys else "without  "
             print(
-                f"{name:<28} {form} top {k:<3} {peer.tokens:>6.0f}: {peer.tokens / row.tokens:.2f} times as many"
+                f"{name:<32} {form} top {k:<3} {peer.tokens:>6.0f}: {peer.tokens / row.tokens:.2f} times as many"
             )
 
 
@@ -166,7 +180,6 @@ def main() -> None:
     parser.add_argument(
         "--others", type=int, default=500, help="questions about other conversations"
     )
-    parser.add_argument("--weak", default="", help="shares of the best score, separated by commas")
     parser.add_argument("--mode", default="hybrid", help="of all searches")
     given = parser.parse_args()
     corpora, count = read(given.data), tokenizer()
@@ -185,7 +198,7 @@ def main() -> None:
     ]
     others = random.Random(1).sample(others, min(given.others, len(others)))
     print(f"{given.data.name}: {len(corpora)} memories, {len(own)} questions, mode {given.mode}")
-    print(f"{'':<28} recall  tokens per 1,000  nothing  of {len(others)} about another")
+    print(f"{'':<32} recall  tokens per 1,000  nothing  of {len(others)} about another")
     best: list[tuple[Asked, Sequence[Any]]] = [
         (asked, memory.hits(asked.question, MOST, mode=given.mode)) for memory, asked in own
     ]
@@ -221,34 +234,29 @@ def main() -> None:
     print(of_texts(alone, count).line("right turns alone"))
     rows: dict[str, Row] = {}
     budgets: dict[str, int] = {}
-    usual = packing.WEAK
     tried = [
-        (None, usual),
-        (0, usual),
-        *((None, float(share)) for share in given.weak.split(",") if share),
+        ("", None, "enough"),
+        (", filled", None, "budget"),
+        (", filled, any relevance", 0, "budget"),
     ]
     for budget in map(int, given.budgets.split(",")):
-        for threshold, packing.WEAK in tried:
-            packs = [
-                (asked, memory.pack(asked.question, budget, count, given.mode, threshold))
-                for memory, asked in own
-            ]
+        for how, threshold, fill in tried:
+            pack = partial(
+                packed, budget=budget, count=count, mode=given.mode, threshold=threshold, fill=fill
+            )
+            packs = [(asked, pack(memory, asked.question)) for memory, asked in own]
             assert all(pack.tokens == count(pack.text) <= budget for _, pack in packs)
             row = Row(
                 fmean(found(pack.keys, asked) for asked, pack in packs),
                 fmean(pack.tokens for _, pack in packs),
                 fmean(not pack for _, pack in packs),
             )
-            refused = [
-                not memory.pack(q, budget, count, given.mode, threshold) for memory, q in others
-            ]
-            name = f"pack {budget}" + ("" if threshold is None else ", any relevance")
-            name += "" if usual == packing.WEAK else f", from {packing.WEAK:.0%} on"
+            refused = [not pack(memory, question) for memory, question in others]
+            name = f"pack {budget}{how}"
             rows[name], budgets[name] = row, budget
             print(row.line(name, f"{fmean(refused):.3f}"), flush=True)
-            if usual == packing.WEAK:
-                stopped = [(asked, *in_time(pack, asked)) for asked, pack in packs]
-                print(of_texts(stopped, count).line("    stopped in time"), flush=True)
+            stopped = [(asked, *in_time(pack, asked)) for asked, pack in packs]
+            print(of_texts(stopped, count).line("    stopped in time"), flush=True)
     compare(rows, budgets, filled, top)
 
 

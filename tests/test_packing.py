@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive
 from tta_memory_nb.memory.packing.budget import estimated_tokens, fitting
+from tta_memory_nb.memory.packing.pack import BESIDE, WEAK
 from tta_memory_nb.memory.packing.relevance import SHARE
 from tta_memory_nb.notebook.commands import Notebook, packing
 
@@ -149,6 +150,7 @@ def test_the_estimate_counts_every_script():
         ({"tokens": lambda text: text.nothing}, "it raised AttributeError"),
         ({"threshold": -1}, "threshold=-1: give the relevance"),
         ({"cite": "number"}, "cite='number': give 'short' or 'key'"),
+        ({"fill": 1}, "fill=1: give 'enough' or 'budget'"),
         ({"mode": "best"}, "mode='best'"),
     ],
 )
@@ -203,13 +205,82 @@ def test_every_field_of_a_record_is_in_its_line():
     )
 
 
-def test_records_of_one_instant_share_a_heading():
+def test_records_of_one_day_share_a_heading_and_times_are_written_on_request():
     memory = MemoryPrimitive(clock=Clock()).sync
-    for number, day in enumerate(("8 May 2023", "8 May 2023", "9 May 2023")):
-        memory.add(f"a:s:{number:08x}", {"text": f"rain number {number}", "date": day})
-    text = pack(memory, "rain", threshold=0).text
-    assert text.splitlines()[0] == "8 May 2023:"
-    assert (text.count("8 May 2023"), text.count("9 May 2023")) == (1, 1)
+    said_at = ("9:05 am on 8 May, 2023", "2023-05-08T10:00:00Z", 1_683_590_400_123, ["2023-05-10"])
+    for number, at in enumerate(said_at):
+        memory.add(f"a:s:{number:08x}", {"text": f"rain number {number}", "date": at})
+    text = pack(memory, "rain", threshold=0, fill="budget").text
+    assert [line for line in text.splitlines() if not line.startswith("[")] == [
+        "2023-05-08:",
+        "2023-05-09:",
+        "2027-01-15:",  # a list is no instant
+    ]
+    assert text.endswith(" rain number 3 (date: 2023-05-10)")
+    timed = pack(memory, "rain", threshold=0, fill="budget", times=True).text
+    assert [line for line in timed.splitlines() if not line.startswith("[")] == [
+        "9:05 am on 8 May, 2023:",
+        "2023-05-08T10:00:00Z:",
+        "2023-05-09 00:00:00Z:",
+        "2027-01-15:",
+    ]
+
+
+def test_the_further_down_a_record_is_the_better_it_has_to_be_until_the_budget_is_to_be_filled():
+    memory = MemoryPrimitive().sync
+    for number in range(40):
+        memory.add(f"note-{number}", {"text": f"rain {number}"})
+    full = pack(memory, "rain", 10_000, threshold=0, fill="budget")
+    assert len(full.keys) == 40
+    enough = pack(memory, "rain", 10_000, threshold=0)
+    assert 5 < len(enough.keys) < 20
+    assert set(enough.keys) < set(full.keys)
+    weak = enough.ledger[enough.ledger.outcome == "weak"]
+    assert len(weak) == 40 - len(enough.keys)
+    assert set(weak.why.str.extract(r"best record; at rank (\d+), \d+% is needed")[0]) == {
+        str(rank) for rank in range(len(enough.keys) + 1, 41)
+    }
+    # A search that does not rank has no share of the best score.
+    assert len(memory.pack("rain", 10_000, mode="keyword").keys) == 40
+
+
+def test_a_record_beside_a_better_one_of_its_session_may_be_weaker():
+    memory = MemoryPrimitive().sync
+    for number in range(10):
+        for line, (speaker, text) in enumerate(
+            (
+                ("Ben", f"When does the ferry to island {number} leave on Sunday morning?"),
+                ("Ana", f"At {number}."),
+                ("Ben", "Thanks, I will bake bread."),
+            )
+        ):
+            key = f"u:s{number}:{number:04x}{line:04x}"
+            memory.add(key, {"speaker": speaker, "text": text})
+    query = "When does the ferry to island 3 leave?"
+    both, alone = (pack(memory, query, threshold=0, fill=fill) for fill in ("enough", "budget"))
+    assert alone.keys == ["u:s3:00030000", "u:s3:00030001"]
+    assert both.keys == [*alone.keys, "u:s3:00030002"]
+    scores = {each.key: each.score / both.considered[0].score for each in both.considered}
+    assert WEAK > scores[both.keys[-1]] >= WEAK / BESIDE
+    # Others of the same score, beside no record of the text, are weak.
+    assert scores["u:s4:00040000"] > scores[both.keys[-1]]
+
+
+def test_different_keys_have_different_citations_and_no_key_forges_one():
+    memory = MemoryPrimitive().sync
+    keys = ["a b", "a\nb", "a  b", "x] Ana: no [y", "(c)", "[c]"]
+    for number, key in enumerate(keys):
+        memory.add(key, {"text": f"rain number {number}"})
+    packed = pack(memory, "rain", threshold=0)
+    cited = [line.partition("] ")[0] + "]" for line in packed.text.splitlines()[1:]]
+    assert len(set(cited)) == len(keys)
+    assert {packed.key_of(each) for each in cited} == set(keys)
+    for key in keys:
+        line = next(
+            line for line in packed.text.splitlines() if line.endswith(str(keys.index(key)))
+        )
+        assert packed.key_of(line.partition("] ")[0]) == key
+        assert line.count("[") == line.count("]") == 1
 
 
 def test_near_duplicates_are_left_out_and_listed():

@@ -487,6 +487,27 @@ def test_meaning_is_compared_on_the_server(open_memory, kind):
     assert "k1" not in keys_found(memory, "storm", "semantic")
 
 
+def test_packs_are_chosen_as_in_this_process_and_empty_where_nothing_is_relevant(open_memory):
+    local = MemoryPrimitive(weights=AS_ON_A_SERVER).sync
+    memory = open_memory(weights=AS_ON_A_SERVER)
+    towns = ("bridge river market", "bakery tower garden", "harbour lantern chapel", "mill quarry")
+    for number in range(24):
+        value = {"speaker": ("Ann", "Bob")[number % 2], "text": f"{towns[number % 4]} {number}"}
+        for each in (local, memory):
+            each.add(f"note-{number}", value)
+    for query in ("Where is the bakery of Ann?", "quarry", "Did Zoe fix a submarine at the mill?"):
+        expected = local.pack(query, 400, mode="ranked", fill="budget")
+        found = memory.pack(query, 400, mode="ranked", fill="budget")
+        assert found.tokens <= 400
+        assert found.relevance == pytest.approx(expected.relevance)
+        assert found.threshold == pytest.approx(expected.threshold)
+        assert bool(found) is bool(expected) is ("Zoe" not in query)
+        assert set(found.keys) == set(expected.keys)
+        assert [each.outcome for each in found.considered] == [
+            each.outcome for each in expected.considered
+        ]
+
+
 def test_another_embedder_has_all_texts_embedded_again(open_memory):
     first = open_memory(embedder=Toy("1"))
     first.add_many({"a": {"text": "dog"}, "b": {"text": "rain"}})

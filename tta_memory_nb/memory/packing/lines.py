@@ -25,6 +25,7 @@ of the pack has the same, or by the whole key. A key without a hash is always ci
 _OF_SUMMARIES = ("type", SOURCES, "summarizer", "first", "last")
 _DAY = len("2026-11-22")
 _SHORTEST = 4
+_BRACKETS = str.maketrans("[]", "()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Line:
 
     Attributes:
         key: key of the record, which the line cites.
-        when: the instant that the record names, or else the day on which it was first written, in UTC. It heads the line, and
-            those that follow at the same instant.
+        when: the instant that the record names, or else the day on which it was first written, in UTC.
+        day: the day of this instant, in ISO 8601.
         who: who says it, or an empty text.
         said: what the record says.
         rest: its other fields, as ``name: value``.
@@ -44,6 +45,7 @@ class Line:
 
     key: str
     when: str
+    day: str
     who: str
     said: str
     rest: str
@@ -72,6 +74,7 @@ def one_line(text: str) -> str:
 
 def line_of(entry: Entry) -> Line:
     """Returns the line of a record."""
+    from ...search.ranked.dates import iso_day, without_milliseconds
     from ...search.ranked.parts import leaves_of, owner_of
 
     value = entry.value()
@@ -79,7 +82,7 @@ def line_of(entry: Entry) -> Line:
     main = main_field({path: (leaf,) for path, leaf in flat.items()})
     of_summary = is_summary(value)
     who: list[str] = []
-    when: list[str] = []
+    when: list[tuple[str, str]] = []
     rest: list[str] = []
     for path, leaf in flat.items():
         if path == main or leaf is None or leaf in ("", [], {}):
@@ -88,17 +91,22 @@ def line_of(entry: Entry) -> Line:
         if of_summary and name in _OF_SUMMARIES:
             continue
         kinds = {each.kind: each for each in leaves_of({name: leaf})}
-        if "when" in kinds and not when:
-            when.append(leaf if isinstance(leaf, str) else shown_instant(leaf))
+        day = kinds["when"].day if "when" in kinds and not isinstance(leaf, list) else None
+        if day is not None and not when:
+            at = leaf if isinstance(leaf, str) else shown_instant(without_milliseconds(leaf))
+            when.append((one_line(at), iso_day(day)))
         elif "who" in kinds and isinstance(leaf, str):
             who.append(leaf)
         else:
             rest.append(f"{field_name(path) if path else 'value'}: {_shown(leaf)}")
     written = entry.updated_at if entry.created_at is None else entry.created_at
     owner = owner_of(entry.key)
+    if not when:
+        when.append((shown_instant(written)[:_DAY],) * 2)
     return Line(
         key=entry.key,
-        when=one_line(when[0]) if when else shown_instant(written)[:_DAY],
+        when=when[0][0],
+        day=when[0][1],
         who=one_line(", ".join(who)),
         said=one_line(flat[main]) if main is not None else "",
         rest=one_line("; ".join(rest)),
@@ -123,7 +131,17 @@ def in_order(lines: Iterable[Line]) -> list[Line]:
 
 def citations(keys: Sequence[str], cite: Cite) -> dict[str, str]:
     """Returns what stands for each key in a text; different keys have different citations."""
-    found = {key: one_line(key) for key in keys}
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for key in keys:
+        # A key with brackets could otherwise end its citation itself, and begin another one.
+        written = plain = one_line(key).translate(_BRACKETS)
+        number = 1
+        while written in used:  # as do keys that differ in what one line cannot show
+            number += 1
+            written = f"{plain}~{number}"
+        used.add(written)
+        found[key] = written
     if cite == "key":
         return found
     hashes: dict[str, str] = {}
@@ -143,18 +161,20 @@ def citations(keys: Sequence[str], cite: Cite) -> dict[str, str]:
     return found
 
 
-def text_of(lines: Iterable[Line], cited: Mapping[str, str]) -> str:
+def text_of(lines: Iterable[Line], cited: Mapping[str, str], *, times: bool = True) -> str:
     """Returns the text of a prompt: lines in order, below a heading for each instant.
 
     Args:
         lines: in any order.
         cited: the citation of each key.
+        times: whether a heading gives the instant as the records write it, or its day alone.
     """
     written: list[str] = []
     heading = None
     for line in in_order(lines):
-        if line.when != heading:
-            heading = line.when
+        when = line.when if times else line.day
+        if when != heading:
+            heading = when
             written.append(f"{heading}:")
         written.append(line.text(cited[line.key]))
     return "\n".join(written)

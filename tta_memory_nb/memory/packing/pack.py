@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from ...errors import InvalidArgument
@@ -28,8 +29,21 @@ much less well than the best one. ``"over budget"``: there was no room left for 
 record answers the question.
 """
 
+Fill: TypeAlias = Literal["enough", "budget"]
+"""When a text is full. ``"enough"``: when further records would cost more tokens than they are worth, so the further down
+a record is, the better it has to be. ``"budget"``: when the budget is used up.
+"""
+
 WEAK = 0.5
 """A record whose score is a smaller share of the best one's is left out."""
+
+RISE = 0.27
+"""If the text need not be full, the record at rank n is left out if its share is smaller than this number times the square root
+of n. So the second needs half of the best score, the seventh 71 % and the tenth 85 %."""
+
+BESIDE = 1.3
+"""Then a record right before or after a better one in the text counts so many times as much: question and answer belong
+together, and share a heading."""
 
 # So many tokens a record has at the least, with its key; no more records are looked for than fit into the budget.
 _LEAST_TOKENS = 12
@@ -163,6 +177,8 @@ class Wanted:
         mode: how to search.
         threshold: the relevance that is needed; None to have the memory work it out.
         cite: how the text cites keys.
+        fill: when the text is full.
+        times: whether headings give the time of day.
         record: makes the record of a hit.
     """
 
@@ -172,6 +188,8 @@ class Wanted:
     mode: SearchMode
     threshold: float | None
     cite: Cite
+    fill: Fill
+    times: bool
     record: Callable[[Hit], MemoryRecord]
 
 
@@ -181,6 +199,8 @@ def pack(verbs: ListingVerbs, wanted: Wanted, filters: FilterArgs) -> Plan[Pack]
     needed = _checked(wanted.threshold)
     if wanted.cite not in get_args(Cite):
         raise InvalidArgument.about("cite", wanted.cite, "give 'short' or 'key'")
+    if wanted.fill not in get_args(Fill):
+        raise InvalidArgument.about("fill", wanted.fill, "give 'enough' or 'budget'")
     limit = max(_LEAST_LOOKED_AT, budget // _LEAST_TOKENS)
     hits = yield from verbs.hits(wanted.query, limit, wanted.mode, **filters)
     reading = hits.reading if isinstance(hits, Found) else None
@@ -238,14 +258,19 @@ def _packed(
         outcomes: dict[str, tuple[Outcome, str]] = {line.key: ("irrelevant", why) for line in lines}
         return replace(nothing, considered=_ledger(count, hits, lines, outcomes, {}))
     lines = [line_of(hit.entry) for hit in hits]
-    kept, outcomes = _without_repetition(hits, lines)
+    kept, outcomes = _worth_their_tokens(
+        hits, lines, "budget" if nothing.reading is None else wanted.fill
+    )
     cited = citations([line.key for line in kept], wanted.cite)
 
     def fits(some: list[Line]) -> bool:
-        return count(text_of(some, cited)) <= budget
+        return count(written(some)) <= budget
+
+    def written(some: list[Line]) -> str:
+        return text_of(some, cited, times=wanted.times)
 
     chosen = in_order(fitting(kept, fits))
-    text = text_of(chosen, cited)
+    text = written(chosen)
     tokens = count(text)
     if tokens > budget:  # the tokenizer counts the same text differently each time
         chosen, text, tokens = [], "", nothing.tokens
@@ -264,16 +289,26 @@ def _packed(
     )
 
 
-def _without_repetition(
-    hits: Sequence[Hit], lines: Sequence[Line]
+def _worth_their_tokens(
+    hits: Sequence[Hit], lines: Sequence[Line], fill: Fill
 ) -> tuple[list[Line], dict[str, tuple[Outcome, str]]]:
     """Returns the lines that say something new and answer well enough, and what becomes of the others."""
+    from ...search.ranked.relevance import place_of
+
     kept: list[Line] = []
     outcomes: dict[str, tuple[Outcome, str]] = {}
     before = SaidBefore()
+    taken: set[tuple[int, int]] = set()
+    rank = 1
     for hit, line in zip(hits, lines, strict=True):
-        if hit.score < WEAK * hits[0].score:
-            share = hit.score / hits[0].score
+        share = hit.score / hits[0].score if hits[0].score else 1.0
+        session, place = place_of(hit) or (-1, -1)
+        needed, counts = WEAK, share
+        if fill == "enough":
+            needed = max(WEAK, RISE * sqrt(rank))
+            if not taken.isdisjoint(((session, place - 1), (session, place + 1))):
+                counts *= BESIDE
+        if counts < WEAK:
             outcomes[line.key] = "weak", f"its score is {share:.0%} of that of the best record"
             continue
         said = said_by(line)
@@ -281,8 +316,15 @@ def _without_repetition(
         if twin is not None:
             outcomes[line.key] = "near-duplicate", f"nearly the same as {twin}"
             continue
+        rank += 1
+        if counts < needed:
+            why = f"its score is {share:.0%} of that of the best record; at rank {rank - 1}, {needed:.0%} is needed"
+            outcomes[line.key] = "weak", why
+            continue
         before.add(line, said)
         kept.append(line)
+        if place >= 0:
+            taken.add((session, place))
     return kept, outcomes
 
 

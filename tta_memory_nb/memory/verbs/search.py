@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...transfer import Progress
     from ..packing.budget import Tokens
     from ..packing.lines import Cite
-    from ..packing.pack import Pack
+    from ..packing.pack import Fill, Pack
 
 
 class SearchVerbs(ListingVerbs):
@@ -175,12 +175,14 @@ class SearchVerbs(ListingVerbs):
         mode: SearchMode | None = None,
         threshold: float | None = None,
         cite: Cite = "short",
+        fill: Fill = "enough",
+        times: bool = False,
         **filters: Unpack[FilterArgs],
     ) -> Plan[Pack]:
         """Returns what to put into a prompt for a question, within a budget of tokens.
 
         The records that answer best are taken, without near-duplicates. They come by time within their
-        session, each in one line that cites its key, below the instant that it is from. If not even the best one
+        session, each in one line that cites its key, below the day that it is from. If not even the best one
         is relevant, the text is empty. The ledger of the pack says what was left out, and why.
 
         Args:
@@ -196,6 +198,10 @@ class SearchVerbs(ListingVerbs):
                 records have come or gone.
             cite: ``"short"`` cites a record by the first characters of the hash of its key, which
                 `Pack.key_of` turns into the key; ``"key"`` by the whole key, as a key without a hash always is.
+            fill: ``"enough"`` stops where further records would cost more than they are worth: the further down a record is,
+                the better it has to be. ``"budget"`` fills the budget with all records that reach half of the best
+                score.
+            times: head lines by the instants that the records name, as these write them, and not by days alone.
             **filters: see the class.
 
         Raises:
@@ -206,7 +212,9 @@ class SearchVerbs(ListingVerbs):
         from ..packing.pack import Wanted, pack
 
         search = self._search(query, None, mode or "hybrid", filters, optional=False)
-        wanted = Wanted(query, budget, tokens, search.mode, threshold, cite, self._found)
+        wanted = Wanted(
+            query, budget, tokens, search.mode, threshold, cite, fill, times, self._found
+        )
         return pack(self, wanted, filters)
 
     def build_index(self, seconds: float | None = None) -> Plan[int]:

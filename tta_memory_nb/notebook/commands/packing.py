@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from ...filters import FilterArgs
 from ...search.request import SearchMode
 from ..arguments import Text
 from .base import Notebook, Reply, shown, text_of
+
+if TYPE_CHECKING:
+    from ...memory.packing.pack import Fill
 
 
 def pack(
@@ -19,6 +22,8 @@ def pack(
     mode: str | None = None,
     anything: bool = False,
     full_keys: bool = False,
+    fill: str | None = None,
+    times: bool = False,
     **filters: Unpack[FilterArgs],
 ) -> Reply:
     """Show what to put into a prompt for a question, within a budget of tokens.
@@ -37,6 +42,8 @@ def pack(
         mode: keyword, ranked, semantic or hybrid; hybrid if left out
         anything: answer also if no record is relevant
         full_keys: cite whole keys, and not only the beginning of their hash
+        fill: enough stops where further records would cost more than they are worth; budget fills the budget; enough if left out
+        times: head lines by whole instants, and not by days alone
     """
     counted: Any = tokens
     pack = nb.memory.sync.pack(
@@ -46,6 +53,8 @@ def pack(
         cast("SearchMode | None", mode),
         0.0 if anything else None,
         "key" if full_keys else "short",
+        cast("Fill", fill or "enough"),
+        times,
         **nb.fixed(filters),
     )
     lines = [pack.about]

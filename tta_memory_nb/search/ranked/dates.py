@@ -113,11 +113,20 @@ def day_of_seconds(seconds: float) -> int | None:
     Returns:
         None for a number that is no instant of the years 1973 to 2286.
     """
-    if 1e11 <= seconds < 1e13:
-        seconds /= 1000
+    seconds = without_milliseconds(seconds)
     if not 1e8 <= seconds < 1e10:
         return None
-    return int(seconds // 86_400)
+    return day_of_instant(seconds)
+
+
+def without_milliseconds(number: float) -> float:
+    """Returns Unix seconds for a number of milliseconds, which stands out by its size, and any other number as it is."""
+    return number / 1000 if 1e11 <= number < 1e13 else number
+
+
+def iso_day(day: int) -> str:
+    """Returns days since 1970 as an ISO 8601 date."""
+    return date.fromordinal(day + _EPOCH).isoformat()
 
 
 def dates_in(question: str) -> list[Asked]:
