@@ -34,6 +34,9 @@ _NO_KEY = ""
 # Of a text that may be in one of so many entries, or more, it is remembered which ones contain it.
 _FREQUENT = 16
 
+# From one entry in so many on, looking through all of them is quicker than looking some up by their keys.
+_MOST = 3
+
 # A search for a few hits compares so many candidates one by one, then more and more of them at once, up to
 # so many: the call that compares one takes as long as comparing another one at once.
 _ONE_BY_ONE = 64
@@ -154,11 +157,9 @@ class Columns:
             return None
         instants = self._instants
         if instants is None:
+            there, columns = self._all_with_columns(entries)
             instants = self._instants = np.full(len(self._keys), np.nan)
-            for column, key in enumerate(self._keys):
-                entry = entries.get(key)
-                if entry is not None and entry._column == column:
-                    instants[column] = entry.updated_at
+            instants[columns] = list(map(attrgetter("updated_at"), there))
         inside = np.ones(len(instants), np.bool_)
         if since is not None:
             inside &= instants >= since
@@ -273,6 +274,26 @@ class Columns:
         theirs = list(map(attrgetter("_column"), found))
         return found if theirs == columns else list(compress(found, map(eq, theirs, columns)))
 
+    @staticmethod
+    def _all_with_columns(
+        entries: Entries, within: Bits | None = None
+    ) -> tuple[list[Entry], npt.NDArray[np.intp]]:
+        """Returns all entries that have a column, in no order, and their columns; quicker than `_all_there` for most of them.
+
+        Args:
+            entries: all entries.
+            within: which columns; None for all.
+        """
+        # Not by the method of OrderedDict, which looks each key up.
+        there = list(dict.values(entries))
+        columns = np.fromiter(map(attrgetter("_column"), there), np.intp, len(there))
+        chosen = columns >= 0
+        if within is not None:
+            flags = np.unpackbits(within.view(np.uint8), bitorder="little").view(np.bool_)
+            chosen &= columns < len(flags)
+            chosen[chosen] = flags[columns[chosen]]
+        return list(compress(there, chosen.tolist())), columns[chosen]
+
     def count(self, entries: Entries, query: Query, there: int) -> int:
         """Returns how many entries match, of those that have a column.
 
@@ -309,10 +330,13 @@ class Columns:
         unknown = verified.unknown(utf8, candidates)
         columns = bits_of(unknown)
         if len(columns):
-            numbers = columns.tolist()
-            found = self._all_there(entries, numbers, map(self._keys.__getitem__, numbers))
-            if len(found) < len(columns):
-                columns = np.array([each._column for each in found], np.intp)
+            if len(columns) * _MOST > len(entries):
+                found, columns = self._all_with_columns(entries, unknown)
+            else:
+                numbers = columns.tolist()
+                found = self._all_there(entries, numbers, map(self._keys.__getitem__, numbers))
+                if len(found) < len(columns):
+                    columns = np.array([each._column for each in found], np.intp)
             columns = columns[np.fromiter(self._contain(found, utf8), np.bool_, len(columns))]
             verified.learn(utf8, unknown, columns)
         return verified.matching(utf8)
