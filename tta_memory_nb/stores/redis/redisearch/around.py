@@ -13,10 +13,10 @@ from ....search.options import SearchWeights
 from ....search.ranked.parts import owner_of
 from ....search.ranked.reach import WORDS_BETWEEN
 from ...plan import Plan
-from .asking import of_session, read_found
+from .asking import of_session, read_found, read_joined, with_words
 from .index import ServerIndex
 from .questions import Asking
-from .scoring import FIELDS, Scored, Share
+from .scoring import Scored, Share
 
 # The sessions of so many of the best candidates are looked at, if they have no more records than this.
 _BEST, _LONGEST = 10, 200
@@ -57,19 +57,30 @@ class Around:
         sessions = list(dict.fromkeys(owner for key in best if (owner := owner_of(key))[0]))
         if not sessions:
             return
-        commands = [
-            self._index.asked(f"{of_session(*owner)} {asking.narrow}", 0, _LONGEST, FIELDS)
-            for owner in sessions
-        ]
-        replies = yield from self._index.replies(commands)
-        for owner, reply in zip(sessions, replies, strict=True):
-            found = read_found(reply)
-            if found.total > _LONGEST:
+        terms = {each.term for term in asking.question.terms for each in term.variants}
+        if not terms:
+            return
+        index, narrow = self._index, asking.narrow
+        of_sessions = [f"{of_session(*owner)} {narrow}" for owner in sessions]
+        # Most records of a session have no word of the question: of these, as little as possible is sent.
+        replies = yield from index.replies(
+            [index.joined(query, _LONGEST + 1) for query in of_sessions]
+            + [
+                index.asked(f"{query} {with_words(terms)}", 0, _LONGEST, ("w",))
+                for query in of_sessions
+            ]
+        )
+        halves = replies[: len(sessions)], replies[len(sessions) :]
+        for owner, listed, having in zip(sessions, *halves, strict=True):
+            there = read_joined(listed)
+            if len(there) > _LONGEST:
                 continue
+            words = {name: shadow[b"w"] for name, shadow in read_found(having).shadows}
             turns = []
-            for name, shadow in found.shadows:
-                key = self._index.key_of(name)
+            for name, returned in there:
+                key = index.key_of(name)
                 if owner_of(key) == owner:
+                    shadow = {b"w": words.get(name, b""), b"r": returned}
                     own = asking.scores.of(shadow, None)
                     turns.append(_Turn(key, own, {share.asked: share for share in own.shares}))
             turns.sort(key=lambda turn: turn.scored.returned.order)

@@ -67,6 +67,38 @@ def read_found(reply: Any) -> Found:
     return Found(total, [(name, facts(fields or [])) for name, fields in pairs])
 
 
+def joined(index: bytes, query: str, timeout: float, count: int) -> Command:
+    """Returns the command that asks for the names of shadows and their fields ``r``, in no order.
+
+    Each shadow comes as one text, which takes a third of the time to read that it would take as a row of `asked`.
+
+    Args:
+        index: its name.
+        query: as RediSearch reads it.
+        timeout: seconds that the server may take.
+        count: how many to return at most.
+    """
+    head: Command = ("FT.AGGREGATE", index, query, "LOAD", 2, "@__key", "@r")
+    rows: Command = ("APPLY", 'format("%s %s", @r, @__key)', "AS", "row", "LIMIT", 0, count)
+    group: Command = ("GROUPBY", 0, "REDUCE", "TOLIST", 1, "@row", "AS", "rows")
+    return head + rows + group + ("TIMEOUT", max(1, int(timeout * 1000)), "DIALECT", 2)
+
+
+def read_joined(reply: Any) -> list[tuple[bytes, bytes]]:
+    """Returns the names and fields ``r`` that a reply to `joined` has, in either protocol."""
+    if isinstance(reply, dict):  # RESP3
+        groups = [row[b"extra_attributes"] for row in reply[b"results"]]
+    else:
+        groups = [facts(row) for row in reply[1:]]
+    rows = [row for group in groups for row in group[b"rows"]]
+    found = []
+    for row in rows:
+        # The field has six parts, see `shadows.Returned`, and no space in them.
+        *parts, name = row.split(b" ", 6)
+        found.append((name, b" ".join(parts)))
+    return found
+
+
 def spelt_nearly(index: bytes, term: str) -> Command:
     """Returns the command that asks for words of the index that are spelt nearly like a term.
 

@@ -27,7 +27,7 @@ from ..keys import INDEXED_FORMATS, decode_key, index_of
 from ..operations import BATCH, MOST_BYTES
 from ..payload import unpack
 from ..wire import Command, Pipelined
-from .asking import asked, facts, read_found
+from .asking import asked, facts, joined, read_found
 from .shadows import SCHEMA, VERSION, shadow_of
 
 logger = logging.getLogger(__name__)
@@ -132,6 +132,10 @@ class ServerIndex:
     ) -> Command:
         """Returns the command that asks for shadows; see `asking.asked`."""
         return asked(self.name, query, self.timeout, at=at, count=count, fields=fields)
+
+    def joined(self, query: str, count: int) -> Command:
+        """Returns the command that asks for the names of shadows; see `asking.joined`."""
+        return joined(self.name, query, self.timeout, count)
 
     def replies(self, commands: Sequence[Command]) -> Plan[list[Any]]:
         """Returns the replies to several commands.
