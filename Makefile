@@ -86,6 +86,7 @@ bench: .venv/bench  ## searches, cache, server, agents, file and explorer beside
 	$(BIN)/python benchmarks/agents.py
 	$(BIN)/python benchmarks/file.py
 	$(BIN)/python benchmarks/explorer.py
+	$(BIN)/python benchmarks/misses.py $(if $(SIZES),--size 10000)
 	$(BIN)/python benchmarks/hostile.py
 	$(BIN)/python benchmarks/doctor.py
 	$(BIN)/python benchmarks/tombstones.py

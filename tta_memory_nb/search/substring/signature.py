@@ -33,7 +33,7 @@ _SPARSE = 8
 
 # Runs are asked for when so many columns have been looked at in vain; a row that a smaller share of the columns has
 # excludes enough by itself.
-_MANY_COLUMNS = 1024
+_MANY_COLUMNS = 256
 _RARE = 32
 
 # In so few words, bits are found one by one.
