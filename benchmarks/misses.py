@@ -43,9 +43,9 @@ def needles(sample: Sequence[str], count: int) -> list[str]:
             having[gram] |= 1 << number
     frequent = {g: b for g, b in having.items() if b.bit_count() >= _LEAST * len(sample)}
     after: dict[str, list[str]] = {}
-    for gram in frequent:
+    for gram in sorted(frequent):
         after.setdefault(gram[:3], []).append(gram)
-    starts, joined = list(frequent), "\n".join(sample)
+    starts, joined = sorted(frequent), "\n".join(sample)
     found: dict[str, int] = {}
     for _ in range(_WALKS):
         walk = random.choice(starts)
