@@ -296,6 +296,10 @@ RANKED_HERE = tuple(name for name in ALL_BUT_THE_STAND_IN if name != "redis-stac
 """Backends whose records are ranked in this process. The server of the other one ranks them, with fewer signals, and has all
 of them embedded."""
 
+ONE_OF_EACH_INDEX = ("in-memory", "file", ONE_SERVER, "redis-stack")
+"""For what depends on how a search finds its records: by an index over the records here, over a replica, or on the server.
+Every server of the second kind is read in the same way."""
+
 ONE_OF_EACH_KIND = ("in-memory", "stand-in", ONE_SERVER)
 """For what is decided before a command is sent or after a reply has come: the checks of arguments,
 the filters, and how a query compares texts. The kind of server makes no difference there."""

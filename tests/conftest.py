@@ -35,6 +35,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tta"))
 
 pytest_plugins = ("leftovers", "outages")
 
+# When nbformat is imported, this package builds 38 parsers of addresses, which takes longer than all of pytest. They check
+# formats that no notebook has, and jsonschema does without.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
 # ---- tests that need nothing but this process
 
 NEED_MORE = {

@@ -11,7 +11,7 @@ import pytest
 from backends import (
     ALL_BUT_THE_STAND_IN,
     BACKENDS,
-    ONE_OF_EACH_CONNECTION,
+    ONE_OF_EACH_INDEX,
     Clock,
     examples,
     marks_of,
@@ -187,7 +187,7 @@ def test_random_programs_find_the_same_records_as_a_scan(backend):
     ("backend", "seed"),
     [
         pytest.param(name, seed, marks=marks_of(name))
-        for name in (*ONE_OF_EACH_CONNECTION, "redis-stack")
+        for name in ONE_OF_EACH_INDEX
         for seed in range(examples(name, 4))
     ],
 )
@@ -308,7 +308,7 @@ def test_a_record_that_a_batch_evicts_and_writes_again_is_a_new_record(backend):
     twin.same_everything()
 
 
-@pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
+@pytest.mark.backends(*ONE_OF_EACH_INDEX)
 def test_each_piece_of_each_record_is_found_however_it_is_written(backend):
     twin = twin_of(backend, 1000)
     chance = random.Random(0)
@@ -322,7 +322,7 @@ def test_each_piece_of_each_record_is_found_however_it_is_written(backend):
             twin.same_answers(query, {"where": {"text": word}}, 1)
 
 
-@pytest.mark.backends(*ALL_BUT_THE_STAND_IN)
+@pytest.mark.backends(*ONE_OF_EACH_INDEX)
 def test_any_json_is_found_among_hundreds_of_other_records(backend):
     @given(values=st.lists(json_objects(leaves), max_size=4), data=st.data())
     @settings(max_examples=examples(backend, 100))

@@ -297,7 +297,7 @@ def test_errors_are_shown(front):
 @pytest.mark.parametrize(
     "value",
     [
-        {"x" * 1000: "y" * 5_000_000},
+        {"x" * 1000: "y" * 1_000_000},
         {f"field{n}": n for n in range(10_000)},
         {"half": "\ud83d", "\udc00": 1},
         {"esc": "\x1b[31m\u202e\x00", "<b>": "<script>alert(1)</script>"},
