@@ -315,7 +315,9 @@ def _surprise(
     """Yields the words of a text with the bits they carry, each once, by what users other than its own say."""
 
     def others(*gram: str) -> int:
-        return len(users.get(gram, own) - own)
+        said = users.get(gram)
+        # A phrase may have very many users; these texts have few of their own.
+        return 0 if said is None else len(said) - len(said & own)
 
     seen: set[str] = set()
     for first, second, word in _threes(words):
