@@ -37,7 +37,7 @@ pytest_plugins = ("leftovers", "outages")
 
 # When nbformat is imported, this package builds 38 parsers of addresses, which takes longer than all of pytest. They check
 # formats that no notebook has, and jsonschema does without.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+sys.modules.setdefault("rfc3987_syntax", None)
 
 # ---- tests that need nothing but this process
 

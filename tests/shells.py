@@ -8,13 +8,15 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from traitlets.config import Config
 
 
 @contextmanager
 def new_shell() -> Iterator[InteractiveShell]:
     """A new shell with the extension loaded."""
     InteractiveShell.clear_instance()
-    instance = InteractiveShell.instance()
+    # In the user's own history, each cell would wait for the disk, and for the other workers.
+    instance = InteractiveShell.instance(config=Config(HistoryManager={"hist_file": ":memory:"}))
     instance.run_line_magic("load_ext", "tta_memory_nb")
     yield instance
     instance.history_manager.end_session()

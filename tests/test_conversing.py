@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from backends import Clock
-from IPython.core.interactiveshell import InteractiveShell
+from shells import new_shell
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive
 from tta_memory_nb.conversation import said
@@ -146,10 +146,9 @@ def test_who_says_what(value, role, text):
 
 
 def test_the_commands_run_in_a_shell(tmp_path: Path):
-    shell = InteractiveShell.instance()
-    shell.run_line_magic("load_ext", "tta_memory_nb")
-    ran = shell.run_cell("%%memory append ann mon --role user\nIs it raining?")
-    assert ran.success
-    shown = shell.run_cell("x = %memory history ann mon --json")
-    assert shown.success
-    assert shell.user_ns["x"] == [{"role": "user", "content": "Is it raining?"}]
+    with new_shell() as shell:
+        ran = shell.run_cell("%%memory append ann mon --role user\nIs it raining?")
+        assert ran.success
+        shown = shell.run_cell("x = %memory history ann mon --json")
+        assert shown.success
+        assert shell.user_ns["x"] == [{"role": "user", "content": "Is it raining?"}]
