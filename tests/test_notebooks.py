@@ -260,6 +260,8 @@ def outputs_of(reply: Reply) -> list[nbformat.NotebookNode]:
 
 def differences(node: pytest.Item, path: Path, replies: list[Reply]) -> list[str]:
     """Returns how the outputs of cells differ from those in the file, as nbval says it."""
+    # Its plugin, which is not loaded, would set these two.
+    vars(node.config.option).update(nbval_lax=False, nbdime=False)
     file = IPyNbFile.from_parent(node.parent, path=path)
     file.sanitize_patterns.update(get_sanitize_patterns(SANITIZE.read_text("utf-8")))
     lines = []
