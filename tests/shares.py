@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 LONG = {
     "browser": 190,
     "test_chaos.py": 45,
-    "test_search_model.py": 55,
-    "test_notebooks.py": 55,
-    "test_docs.py": 50,
+    "test_notebooks.py": 45,
+    "test_docs.py": 45,
+    "test_search_model.py": 40,
     "test_outage.py": 20,
     "test_failover.py": 20,
     "test_embedded.py": 15,
