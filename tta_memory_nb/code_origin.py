@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Final
 
 PACKAGE = str(Path(__file__).parent) + os.sep
-"""What the file names of the code of this package begin with."""
+"""The beginning of the file names of this package's code."""
 
 OURS: Final = 0
 LIBRARY: Final = 1
 USERS: Final = 2
 NOBODYS: Final = 3
-"""Code that carries out whatever a thread or a loop is given. It says nothing about who wanted that."""
+"""Code of Python that runs whatever function a thread or an event loop is given, and so tells nothing about who has called it."""
 
 MOST_FRAMES = 200
-"""How far up a stack to look for a function of the user's: it is mostly near, but an agent's framework takes some dozens of frames."""
+"""How many frames of a stack are searched for a function of the user's. Most often it is near, but an agent's framework takes some dozens of frames."""
 
 _LIBRARIES = tuple(
     {
@@ -34,7 +34,7 @@ _RUNNERS = {
 }
 
 known: dict[str, int] = {}
-"""File name -> whose code it is, of files that were asked for; a look at it takes less time than a call of `origin_of`."""
+"""Results of `origin_of` by file name. To look one up takes less time than a call."""
 
 
 def origin_of(file: str) -> int:
@@ -53,5 +53,8 @@ def origin_of(file: str) -> int:
 
 
 def is_cell(file: str) -> bool:
-    """Returns whether code was typed and is in no file: IPython names it <ipython-input-...>, ipykernel by a file never written."""
+    """Returns whether code was typed and is in no file.
+
+    IPython names such code <ipython-input-...>, and ipykernel names a file that does not exist.
+    """
     return file.startswith(("<ipython-input", "<stdin>", "<python-input")) or "ipykernel_" in file

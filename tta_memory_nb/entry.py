@@ -107,7 +107,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
         return record if type(self) is Entry else self._shown(record)
 
     def _shown(self, record: MemoryRecord) -> MemoryRecord:
-        """Returns a record with what a kind of entries has to say about it."""
+        """Returns the record as a subclass shows it; a plain entry adds nothing."""
         return record
 
 

@@ -17,10 +17,10 @@ _NAMES = (
 """Names that chats, notes and memories give to the field that holds what was said, the surest first."""
 
 _VAGUE = frozenset(("value", "data"))
-"""Those of these names that stand for a text only where a text is what they hold: a block of Letta, a payload of mem0."""
+"""Names that also stand for amounts, codes and dates. Such a field counts only if it holds a text, as in a block of Letta or a payload of mem0."""
 
 _LEAST = 12
-"""Of so many characters is a text at least that counts in a field of such a name: no amount, code or date without more."""
+"""The fewest characters of a text in a field with a vague name; amounts, codes and dates are mostly shorter."""
 
 # What has many characters and no space is no text that anybody reads.
 _UNREADABLE = re.compile(r"[\w.:/+=-]{20,}")

@@ -191,7 +191,7 @@ def why(
 def _earlier(
     verbs: ListingVerbs, asked: _Asked, key: str, absences: Iterable[Absence]
 ) -> Plan[Remedy | None]:
-    """Returns a search of the records as they were when one existed that is gone; None where none is known that finds it."""
+    """Returns a search of the past that finds a record which does not exist any more; None if no such search is known."""
     for last_seen in (each.last_seen for each in absences if each.last_seen is not None):
         earlier = replace(asked, filters={**asked.filters, "as_of": last_seen})
         for wider in (earlier, replace(earlier, limit=None)):

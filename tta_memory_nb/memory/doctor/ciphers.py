@@ -16,7 +16,7 @@ from .code_names import has_syntax, is_camel_name
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _WORDS = re.compile(r"[^\W\d_]+")
 _LEAST_LETTERS = 4
-"""Shorter words mean something in too many ciphers."""
+"""The fewest letters of a word that is looked for: too many ciphers turn a shorter one into another word."""
 
 _BACKWARDS = -1
 _SEEN = 2

@@ -338,7 +338,7 @@ _BUT_NOT = r"(?! (?:pas|nicht|niet|inte|ikke|nunca|niemals)\b)"
 
 
 def _patterns(name: str, words: Language) -> str:
-    """Returns the patterns of a language as alternatives of one."""
+    """Returns one pattern that matches what any of the patterns of a language matches."""
     has_spaces = name not in _WITHOUT_SPACES
     edge, gap = (r"\b", _GAP) if has_spaces else ("", _SHORT_GAP)
     rest = r"\w{0,8}" if has_spaces else ""
@@ -380,7 +380,7 @@ _STEMS = re.compile(
         )
     )
 )
-"""What the words begin with of which an instruction in Latin letters has one."""
+"""Beginnings of words. An instruction in Latin letters has at least one word that begins with one of them."""
 
 
 @lru_cache(16_384)  # a language has few words that are frequent

@@ -29,9 +29,9 @@ class SummaryPolicy:
     user and the session.
 
     Args:
-        records: so many records a session may have that no summary covers; from 1 to 20,000. None for 20,000.
-        bytes: so many bytes of JSON their values may have together. None for no such limit.
-        keep_last: so many of the newest records are left alone. None for 10, or fewer if these are more than half of ``records`` or have
+        records: how many records without a summary a session may have; from 1 to 20,000. None for 20,000.
+        bytes: how many bytes of JSON their values may have together. None for no such limit.
+        keep_last: how many of the newest records are left alone. None for 10, or fewer if these are more than half of ``records`` or have
             more than half of ``bytes``.
         older_than: records that were written within this time are left alone as well; None for no such limit.
         originals: what becomes of the summarized records: ``"keep"``, ``"expire"`` or ``"delete"``.
@@ -87,7 +87,7 @@ class SummaryPolicy:
 
     @property
     def most_records(self) -> int:
-        """So many records a session may have that no summary covers."""
+        """How many records without a summary a session may have."""
         return MOST_RECORDS if self.records is None else self.records
 
     def left_alone(self, sizes: Sequence[int]) -> int:

@@ -13,7 +13,7 @@ LEAST_UNSORTED, SHARE_UNSORTED = 4096, 8
 
 
 class Lookup:
-    """Rows by numbers of 64 bits."""
+    """Finds rows by a number of 64 bits that each of them has."""
 
     def __init__(self) -> None:
         self._values: npt.NDArray[np.uint64] | None = None

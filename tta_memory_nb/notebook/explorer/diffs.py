@@ -9,7 +9,7 @@ from ...memory.word_diff import FieldDiff, Part
 from ...table import portable
 
 MOST_CHARACTERS = 1500
-"""Of a text that is gone or came, so much is shown."""
+"""The most characters that are shown of a text that was removed or added."""
 
 _MOST_FIELDS = 12
 _MOST_PARTS = 80

@@ -20,11 +20,11 @@ MOST_FIELDS = 60
 """How many fields of a pair are shown, those that differ first; the others follow the newest record in a merge."""
 
 _MOST_EDITED = 20_000
-"""Of how many characters a text may be to be edited here."""
+"""The most characters of a text that can be edited here."""
 
 _MOST_EDITED_IN_ALL = 100_000
 _AROUND = 400
-"""Of a text that is on both sides, so many characters are shown at each end."""
+"""How many characters of a text that both sides share are shown at each of its ends."""
 
 _MOST_CHARACTERS = 300
 _MOST_RECORDS = 200
