@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from importlib.machinery import ModuleSpec
 from pathlib import PurePosixPath
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from backends import ONE_OF_EACH_KIND
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_memory_nb import InvalidArgument, NotStorable, create_memory_key
+from tta_memory_nb import InvalidArgument, MemoryPrimitive, NotStorable, create_memory_key
 from tta_memory_nb.codec import to_plain
 from tta_memory_nb.filters import Filters
 from tta_memory_nb.frames import records_frame
@@ -317,3 +319,20 @@ def test_sets_that_had_one_text_in_every_process_keep_their_key():
     assert create_memory_key("u", "s", {"x": {"a"}}) == "u:s:9c5f4f62"
     assert create_memory_key("u", "s", {"x": set()}) == "u:s:b2f85e77"
     assert create_memory_key("u", "s", {"x": {3, 1, 2}}) == "u:s:c40957c9"
+
+
+def test_a_package_that_another_thread_is_importing_just_now_is_not_asked_for_its_types(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("numpy", "pandas", "trio"):
+        unfinished = ModuleType(name)
+        spec = unfinished.__spec__ = ModuleSpec(name, None)
+        monkeypatch.setattr(spec, "_initializing", True, raising=False)  # as the import system does
+        monkeypatch.setitem(sys.modules, name, unfinished)
+    memory = MemoryPrimitive().sync
+    memory.add("k", {"at": date(2026, 1, 2), "price": Decimal("1.5")}, ttl=timedelta(hours=1))
+    memory.touch(["k"], "2h")
+    where: Any = {"at": {"$gte": date(2026, 1, 1)}, "price": {"$lt": Decimal(2)}}
+    assert memory.keys(since="1h", where=where) == ["k"]
+    with pytest.raises(NotStorable, match="<object> is not JSON"):
+        memory.add("other", {"x": object()})

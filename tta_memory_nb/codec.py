@@ -23,7 +23,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
@@ -34,6 +33,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from .errors import NotStorable, brief
+from .imported import imported
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -368,7 +368,7 @@ def _refuse_infinite(node: Any) -> None:
 
 
 def _is_decimal(value: Any) -> bool:
-    decimal = sys.modules.get("decimal")
+    decimal = imported("decimal")
     return decimal is not None and isinstance(value, decimal.Decimal)
 
 
@@ -380,13 +380,13 @@ def _plain_decimal(value: Decimal) -> str:
 
 def _plain_foreign(value: Any) -> Any:
     """Encodes types of modules that the program has imported; this function imports none of them."""
-    if (pathlib := sys.modules.get("pathlib")) and isinstance(value, pathlib.PurePath):
+    if (pathlib := imported("pathlib")) and isinstance(value, pathlib.PurePath):
         return str(value)
-    if (uuid := sys.modules.get("uuid")) and isinstance(value, uuid.UUID):
+    if (uuid := imported("uuid")) and isinstance(value, uuid.UUID):
         return str(value)
     if _is_decimal(value):
         return _plain_decimal(value)
-    if (numpy := sys.modules.get("numpy")) and isinstance(value, numpy.generic):
+    if (numpy := imported("numpy")) and isinstance(value, numpy.generic):
         if isinstance(value, numpy.datetime64) and not numpy.isnat(value):
             return str(value)
         if isinstance(value, numpy.bool_):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from datetime import date, datetime, timedelta, timezone
 from numbers import Real
 from typing import Any, TypeAlias
 
 from .errors import InvalidArgument
+from .imported import imported
 
 Duration: TypeAlias = float | timedelta | str
 """Seconds, a timedelta (also of NumPy), or text such as ``"90s"``, ``"15m"``, ``"1h30m"``, ``"7d"``."""
@@ -231,7 +231,7 @@ def _from_numpy(value: Any) -> Any:
     What means no instant and no duration stays as it is as well: NaT, a number without a unit, months and years,
     which are not of one length, and what is out of the range of every instant and duration.
     """
-    numpy = sys.modules.get("numpy")
+    numpy = imported("numpy")
     if numpy is None or not isinstance(value, (numpy.datetime64, numpy.timedelta64)):
         return value
     unit, _ = numpy.datetime_data(value.dtype)
@@ -249,7 +249,7 @@ def _from_numpy(value: Any) -> Any:
 
 def _is_number(value: object) -> bool:
     # NumPy's numbers are registered as Real, and so is its timedelta64, which means nothing without its unit.
-    numpy = sys.modules.get("numpy")
+    numpy = imported("numpy")
     return (
         isinstance(value, Real)
         and not isinstance(value, bool)

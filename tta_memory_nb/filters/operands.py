@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, timedelta, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..codec import to_plain
+from ..imported import imported
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -125,7 +125,7 @@ def operand(value: Any, name: str) -> Any:
 
 def has_order(value: Any) -> bool:
     """Returns whether the text that a value is stored as, if it is text, sorts as the value does."""
-    pathlib = sys.modules.get("pathlib")
+    pathlib = imported("pathlib")
     if isinstance(value, Enum):
         return has_order(value.value)
     return not isinstance(value, (bytes, bytearray)) and not (
@@ -137,12 +137,12 @@ def _unbounded(value: Any) -> float | Amount | None:
     """Returns the operand that an infinity or a NaN is; None for any other value."""
     if isinstance(value, float):
         return None if math.isfinite(value) else float(value)
-    decimal = sys.modules.get("decimal")
+    decimal = imported("decimal")
     if decimal is not None and isinstance(value, decimal.Decimal):
         if value.is_nan():
             return math.nan  # a Decimal has no order with its own NaN
         return Amount(str(value), value) if value.is_infinite() else None
-    numpy = sys.modules.get("numpy")
+    numpy = imported("numpy")
     if numpy is not None and isinstance(value, numpy.floating) and not numpy.isfinite(value):
         return float(value)
     return None
@@ -181,9 +181,9 @@ def _typed(value: Any, plain: Any) -> Any:
 
 
 def _typed_leaf(value: Any, text: str) -> Any:
-    if (decimal := sys.modules.get("decimal")) and isinstance(value, decimal.Decimal):
+    if (decimal := imported("decimal")) and isinstance(value, decimal.Decimal):
         return Amount(text, value)
-    numpy = sys.modules.get("numpy")
+    numpy = imported("numpy")
     if not isinstance(value, date) and not (numpy and isinstance(value, numpy.datetime64)):
         return text
     parts = _parts(text)

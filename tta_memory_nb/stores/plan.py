@@ -13,13 +13,14 @@ they are done at their first step.
 from __future__ import annotations
 
 import inspect
-import sys
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from functools import wraps
 from threading import Lock, get_ident
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
+
+from ..imported import imported
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -316,7 +317,7 @@ async def let_others_run() -> None:
 
 def _running_trio() -> Any:
     """Returns the package trio if it carries out the calling task, else None."""
-    trio = sys.modules.get("trio")
+    trio = imported("trio")
     if trio is None:
         return None
     try:

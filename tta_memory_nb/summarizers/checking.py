@@ -6,13 +6,13 @@ A summarizer is foreign code: it may raise, hang, or give something else than a 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Awaitable, Sequence
 from contextvars import copy_context
 from threading import Lock, Thread
 from typing import Any
 
 from ..errors import SummarizerError, harmless
+from ..imported import imported
 from ..record import MemoryRecord
 from .base import Summarizer
 
@@ -131,7 +131,7 @@ async def _within(answer: Awaitable[str], seconds: float) -> str:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        trio = sys.modules.get("trio")
+        trio = imported("trio")
         limit = None if trio is None else getattr(trio, "fail_after", None)
         if limit is None:
             return await answer

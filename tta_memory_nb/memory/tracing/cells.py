@@ -7,7 +7,6 @@ to a pool of threads.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
@@ -15,6 +14,7 @@ from threading import Lock, Thread, current_thread, get_ident, main_thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from ...imported import imported
 from .counting import counted
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _MAIN = main_thread().ident
 
 def task_name() -> str:
     """Returns the name of the running task or thread; empty for the main thread outside of any task."""
-    asyncio = sys.modules.get("asyncio")
+    asyncio = imported("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:  # noqa: SLF001  does not raise, unlike the other
         task = asyncio.current_task()
         if task is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
@@ -14,6 +13,7 @@ from unicodedata import category
 
 from ...codec import to_plain
 from ...filters import FilterArgs
+from ...imported import imported
 from ...search.request import SearchMode
 
 # Python prints these, though nobody sees them: fillers and blanks, and what chooses among forms of a letter.
@@ -103,12 +103,12 @@ class _Code:
         return f"[{', '.join(map(self.literal, values))}]"
 
     def _instant(self, value: Any) -> str | None:
-        if (pandas := sys.modules.get("pandas")) and isinstance(
+        if (pandas := imported("pandas")) and isinstance(
             value, (pandas.Timestamp, pandas.Timedelta)
         ):
             self.modules.add("pandas")
             return f"pandas.{type(value).__name__}({value.isoformat()!r})"
-        if (numpy := sys.modules.get("numpy")) and isinstance(value, numpy.datetime64):
+        if (numpy := imported("numpy")) and isinstance(value, numpy.datetime64):
             self.modules.add("numpy")
             return f"numpy.datetime64({str(value)!r})"
         if isinstance(value, timedelta):
@@ -144,7 +144,7 @@ class _Code:
         return f"datetime.datetime({', '.join(arguments)})"
 
     def _number(self, value: Any) -> str | None:
-        if (decimal := sys.modules.get("decimal")) and isinstance(value, decimal.Decimal):
+        if (decimal := imported("decimal")) and isinstance(value, decimal.Decimal):
             self.modules.add("decimal")
             return f"decimal.Decimal({str(value)!r})"
         if isinstance(value, Integral):
