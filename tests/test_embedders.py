@@ -364,6 +364,7 @@ BAD: dict[str, tuple[Callable[..., Any], str]] = {
         r"it gave \[\[1.0\], \[1.0, 2.0\]\], which is no matrix of numbers",
     ),
     "text": (lambda texts: "vectors", "it gave 'vectors', which is no matrix of numbers"),
+    "complex": (lambda texts: np.full((len(texts), 3), 1j), "which is no matrix of numbers"),
     "none": (lambda texts: None, "it gave None, which is no matrix of numbers"),
 }
 

@@ -97,6 +97,13 @@ def test_a_record_that_changes_meanwhile_refuses_the_summary(memory):
     assert texts(memory) == ["changed", "t1", "t2", "t3", "t4"]
 
 
+def test_what_is_printed_of_a_summary_steers_no_terminal() -> None:
+    memory = MemoryPrimitive().sync
+    memory.add("a", {"text": "b"})
+    done = memory.summarize(keep_last=0, summarizer=lambda _: "one\ntwo \x1b[31m \u202e \ud800")
+    assert repr(done).endswith("\none\ntwo \\x1b[31m \\u202e \\ud800")
+
+
 def test_a_summary_of_nothing_says_why(memory):
     assert memory.summarize(user="ann").about == "nothing to summarize: no record is old enough"
     nobody = memory.summarize(user="nobody")

@@ -160,7 +160,10 @@ class Asked:
         import numpy as np
 
         try:
-            vectors = np.array(answer if hasattr(answer, "__array__") else list(answer), np.float64)
+            given = answer if hasattr(answer, "__array__") else list(answer)
+            if np.iscomplexobj(given):
+                raise TypeError("complex")  # noqa: TRY301  half of each number would be lost
+            vectors = np.array(given, np.float64)
         except (TypeError, ValueError) as error:
             raise self._error(f"it gave {brief(answer)}, which is no matrix of numbers") from error
         if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:

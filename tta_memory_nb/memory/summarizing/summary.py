@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ...entry import Entry, Unreadable
+from ...errors import harmless
 from ...stores.base import Change
 from ...text import to_utf8
 
@@ -96,8 +97,9 @@ class Summary:
         return bool(self.key)
 
     def __repr__(self) -> str:
-        """Returns the figures, and the text."""
-        return f"Summary({self.key!r}, {self.about})" + f"\n{self.text}" * bool(self.text)
+        """Returns the figures, and the text, in which nothing steers a terminal."""
+        lines = [f"Summary({self.key!r}, {self.about})", *map(harmless, self.text.split("\n"))]
+        return "\n".join(lines if self.text else lines[:1])
 
     @property
     def folded(self) -> list[str]:
