@@ -35,6 +35,7 @@ LAYERS: dict[str, int] = {
             "table",
             "main_field",
             "identifiers",
+            "imported",
             "monospace",
             "nesting",
         ),
