@@ -24,8 +24,8 @@ from .scoring import Ranking, Statistics, of_sessions, when_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The order of additions changes the last bits of a sum.
-_ROUNDING = 1e-9
+# Bounds are kept in four bytes, which are half as much to go through. So they may be wrong by that share of the largest one.
+_ROUNDING = 2e-5
 # The threshold is estimated from about so many records.
 _SAMPLE = 4096
 # So many times as many records as are wanted are scored first, to know what the last one has.
@@ -63,7 +63,7 @@ def rank_best(
     return None if len(left) * _SHARE > len(view) else scorer.scored(left, also)
 
 
-def _estimate(bound: Floats, count: int) -> float:
+def _estimate(bound: NDArray[np.float32], count: int) -> float:
     """Returns a bound that about so many records reach, and which all of them exceed that have a word near."""
     step = max(1, len(bound) // _SAMPLE)
     sample = bound[::step]
@@ -88,13 +88,13 @@ class _Scorer:
         """Returns places among which are the best that answer, so many of them as are wanted."""
         view, weights = self._view, self._weights
         # What the words of a record give its score: at least its own, and at most those of all around as well.
-        least = np.zeros(len(view))
+        least = np.zeros(len(view), np.float32)
         for row in self._rows:
-            least[row.places] += row.values
-        near = np.array((weights.next, weights.second, weights.third))
-        most = np.convolve(least, np.concatenate((near[::-1], (1.0,), near)))
+            least[row.places] += row.values.astype(np.float32)
+        near = np.array((weights.next, weights.second, weights.third), np.float32)
+        most = np.convolve(least, np.concatenate((near[::-1], np.ones(1, np.float32), near)))
         most = most[FARTHEST : len(view) + FARTHEST]
-        first = np.flatnonzero(most >= _estimate(most, count * _FIRST))
+        first = np.flatnonzero(most >= np.float32(_estimate(most, count * _FIRST)))
         # A record surely answers that has a word itself.
         first = first[least[first] > 0]
         last = 0.0
@@ -104,9 +104,10 @@ class _Scorer:
         rest = float(self._sessions.max()) + self._most_when
         if self._question.who:
             rest += weights.who
-        left = np.flatnonzero(most >= max(last - rest - _ROUNDING, _LEAST))
+        last -= _ROUNDING * (1 + float(most.max()))
+        left = np.flatnonzero(most >= np.float32(max(last - rest, _LEAST)))
         reached = most[left] + self._others(left) + self._most_when
-        return left[reached >= last - _ROUNDING]
+        return left[reached >= last]
 
     def _others(self, places: NDArray[np.intp]) -> Floats:
         """Returns what people and sessions add to the scores of some places."""

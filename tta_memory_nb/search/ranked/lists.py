@@ -80,8 +80,8 @@ class Lists:
         self.days = array("h")
         self.temporal = array("b")
         self.sessions = array("H")
-        # The columns have so many slots.
-        self._room = 0
+        # So many slots are taken, of those that the keys and the columns have room for.
+        self._size = self._room = 0
         # The beginning of a key, with its user and session -> number.
         self._session_of: dict[str, int] = {}
         self._last_session = 0
@@ -90,23 +90,23 @@ class Lists:
         self._reader = Reader(words)
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return self._size
 
     @property
     def needs_compaction(self) -> bool:
         """Whether so many slots are dead that copying the others pays."""
-        dead = len(self.keys) - len(self.slots)
-        return dead > _FEW_DEAD and dead * 4 > len(self.keys)
+        dead = len(self) - len(self.slots)
+        return dead > _FEW_DEAD and dead * 4 > len(self)
 
     def add(self, entry: Entry) -> int:
         """Indexes a record; returns its slot."""
-        slot = len(self.keys)
+        slot = len(self)
         parts = self._reader.read(entry)
         if len(self.fields) < MOST_FIELDS:
             self.fields.update(map(str.lower, islice(parts.fields, MOST_FIELDS)))
-        self.keys.append(entry.key)
         if slot == self._room:
             self.reserve(max(_LEAST_ROOM, slot >> 4))
+        self.keys[slot] = entry.key
         self.created[slot] = created_at(entry)
         self.temporal[slot] = parts.temporal
         session = self._session(*parts.owner)
@@ -128,12 +128,15 @@ class Lists:
                 for part in person.split():
                     self._names_with.setdefault(part, []).append(person)
         self.people.add(slot, dict.fromkeys(parts.people, 1))
+        self._size += 1
         self.slots.put(slot)
         return slot
 
     def reserve(self, records: int) -> None:
         """Makes room for so many more records. What grows bit by bit leaves holes in the memory of the process."""
         self._room += records
+        self.keys += [""] * records
+        self.slots.reserve(records)
         for name in _COLUMNS:
             column = getattr(self, name)
             more = array(column.typecode, (0,)) * records
@@ -211,7 +214,7 @@ class Lists:
         """Copies everything without the dead slots; returns for each slot the new one, or -1."""
         self._spelling = None
         alive = self.slots.all()
-        moved = np.full(len(self.keys), -1, np.int32)
+        moved = np.full(len(self), -1, np.int32)
         moved[alive] = np.arange(len(alive), dtype=np.int32)
         self.terms = self.terms.compacted(moved)
         self.people = self.people.compacted(moved)
@@ -223,7 +226,7 @@ class Lists:
             copied = array(column.typecode)
             copied.frombytes(np.array(column)[alive].tobytes())
             setattr(self, name, copied)
-        self._room = len(alive)
+        self._size = self._room = len(alive)
         used = set(self.sessions)
         self._session_of = {
             owner: number for owner, number in self._session_of.items() if number in used

@@ -25,7 +25,7 @@ class Slots:
     """A hash table of the slots that are alive.
 
     Args:
-        keys: slot -> key. Its owner appends to it; each slot here is one of its indexes.
+        keys: slot -> key. Its owner writes to it; each slot here is one of its indexes.
         slots: how many of the first slots are alive.
     """
 
@@ -87,6 +87,11 @@ class Slots:
         if self._taken * 2 > len(table):
             self._rebuild()
 
+    def reserve(self, slots: int) -> None:
+        """Makes room for so many more slots at once."""
+        if (self._taken + slots) * 2 > len(self._table):
+            self._rebuild(slots)
+
     def remove(self, key: str) -> int | None:
         """Makes the slot of a key dead; returns it, or None if there is none."""
         slot = self.get(key)
@@ -101,14 +106,16 @@ class Slots:
 
     def all(self) -> Ints:
         """Returns the slots that are alive, in rising order."""
+        if self._count == len(self._alive):
+            return np.arange(self._count, dtype=np.int32)
         # A copy, since a bytearray whose bytes are in use cannot grow.
         return np.flatnonzero(np.frombuffer(bytes(self._alive), np.uint8)).astype(np.int32)
 
-    def _rebuild(self) -> None:
-        """Makes a table of the slots that are alive."""
+    def _rebuild(self, more: int = 0) -> None:
+        """Makes a table of the slots that are alive, with room for more of them."""
         slots = self.all()
         size = _LEAST
-        while size < 2 * len(slots):
+        while size < 2 * (len(slots) + more):
             size *= 2
         # Written in place: another copy would be among the largest things that an index needs for a moment.
         self._table = array("i", (_FREE,)) * size

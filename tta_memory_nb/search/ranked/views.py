@@ -219,12 +219,13 @@ def sorted_view(lists: Lists, slots: Ints) -> View:
     sessions = lists.raw("sessions", slots)
     rises = created[1:] > created[:-1]
     rises |= (created[1:] == created[:-1]) & (writes[1:] > writes[:-1])
-    if rises.all():
-        # Slots are mostly in this order, and sorting by one column takes less time and memory.
-        order = np.argsort(sessions, kind="stable")
-    else:
-        order = np.lexsort((writes, created, sessions))
-    return View(lists, slots[order])
+    if not rises.all():
+        return View(lists, slots[np.lexsort((writes, created, sessions))])
+    # Slots are mostly in this order. Then sorting by sessions takes less time and memory, if it is needed at all.
+    del created, writes, rises
+    if (sessions[1:] < sessions[:-1]).any():
+        slots = slots[np.argsort(sessions, kind="stable")]
+    return View(lists, slots)
 
 
 def _place_of(lists: Lists, slot: int, slots: Ints) -> int:
