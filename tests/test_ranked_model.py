@@ -289,6 +289,7 @@ def test_a_view_that_is_changed_is_the_one_that_is_made_anew():
 @pytest.mark.parametrize("log", [0, 7, 4096])
 def test_postings_are_those_that_a_dict_of_lists_would_hold(monkeypatch, log):
     monkeypatch.setattr(postings, "_LOG", log)
+    monkeypatch.setattr(postings, "_FREQUENT", 1 + log % 2)
     chance = random.Random(log)
     lists, wanted = postings.Postings(), dict[str, dict[int, int]]()
 
@@ -303,8 +304,8 @@ def test_postings_are_those_that_a_dict_of_lists_would_hold(monkeypatch, log):
     slot = 65_000
     for step in range(400):
         # Across the borders of blocks, and far behind them.
-        slot += chance.choice((1, 1, 1, 3, 200, 70_000 if step % 100 == 99 else 1))
-        terms = chance.sample(range(step // 4 + 5), chance.randrange(5))
+        slot += chance.choice((1, 1, 1, 3, 255, 256, 511, 70_000 if step % 100 == 99 else 1))
+        terms = {0, *chance.sample(range(step // 4 + 5), chance.randrange(5))}
         counts = {f"t{term}": chance.choice((1, 1, 2, 255, 300)) for term in terms}
         lists.add(slot, counts)
         for term, count in counts.items():

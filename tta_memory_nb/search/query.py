@@ -176,9 +176,8 @@ def newest(
 
 def used_since(entries: Entries, seen: int) -> list[Entry]:
     """Returns the entries that were written or read since a recency was seen, the oldest first."""
-    oldest = next(iter(entries.values()), None)
-    if oldest is not None and oldest._recency > seen:
-        return list(entries.values())  # a list that does not grow bit by bit
+    if not seen and entries and next(iter(entries.values()))._recency > seen:
+        return list(entries.values())  # all of them, in a list that does not grow bit by bit
     fresh: list[Entry] = []
     for entry in reversed(entries.values()):
         if entry._recency <= seen:

@@ -1,4 +1,4 @@
-"""Which records have which terms, in little more than two bytes for each.
+"""Which records have which terms, in two bytes or fewer for most.
 
 What is added goes to the end of a log. When a search finds the log long, or the slots of a block are full, the log is
 sorted by terms and becomes a block, which never changes: one flat array for all of its terms. So a term that one
@@ -6,7 +6,7 @@ record has costs a few bytes beside its own text, and no object.
 
 A block covers at most 65,536 slots, so a slot is two bytes in it, as in a container of Roaring bitmaps (S. Chambi,
 D. Lemire, O. Kaser and R. Godin, "Better bitmap performance with Roaring bitmaps", Software: Practice and Experience 46,
-2016). Small blocks are merged into larger ones as the log-structured merge-tree does (P. O'Neil, E. Cheng, D. Gawlick
+2016). A term that many records have is kept as the gaps between its slots, of a byte each. Small blocks are merged into larger ones as the log-structured merge-tree does (P. O'Neil, E. Cheng, D. Gawlick
 and E. O'Neil, Acta Informatica 33, 1996).
 """
 
@@ -36,6 +36,10 @@ _MOST_COUNTED = 255
 
 # A search looks through so many postings of the log without sorting it. They are those of some hundred records.
 _LOG = 4096
+# Of a term with so many postings in a block, gaps of one byte are tried. Reading others is quicker.
+_FREQUENT = 1024
+# A longer gap takes several bytes.
+_LONGEST_GAP = 255
 # A block is merged with the next one unless it has so many times as many postings.
 _LARGER = 4
 
@@ -52,6 +56,25 @@ def _counts_of(packed: Packed) -> Counts:
     return packed.view("u1")[::8]
 
 
+def _gaps_of(places: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Returns rising places as the gaps before them: a byte of 0 adds 255, any other one adds itself and ends the gap."""
+    steps = np.diff(places.astype(np.int32), prepend=np.int32(-1))
+    zeros = (steps - 1) // _LONGEST_GAP
+    gaps = np.zeros(len(places) + int(zeros.sum()), np.uint8)
+    gaps[np.cumsum(zeros + 1) - 1] = steps - _LONGEST_GAP * zeros
+    return gaps
+
+
+def _places_in(gaps: NDArray[np.uint8]) -> Ints:
+    """Returns the places that `_gaps_of` has made gaps of."""
+    ends = gaps != 0
+    steps = gaps.astype(np.int32)
+    steps[~ends] = _LONGEST_GAP
+    places = np.cumsum(steps, dtype=np.int32)
+    places -= np.int32(1)
+    return places if len(places) == np.count_nonzero(ends) else places[ends]
+
+
 class _Block(NamedTuple):
     """The postings of some slots, by term.
 
@@ -59,7 +82,10 @@ class _Block(NamedTuple):
         first: the slot whose place is 0.
         terms: numbers of terms, rising.
         begins: index of each term's first posting, and behind them the number of postings.
-        places: by term, and rising within each.
+        places: by term, and rising within each; without those of frequent terms.
+        frequent: index in ``terms`` -> the gaps between the places of a frequent term, by rising indexes.
+        indexes: those of the frequent terms.
+        skipped: how many postings the first frequent terms have: none of them, the first one, and so on.
         repeated: indexes of the postings of more than one occurrence, rising.
         counts: how many occurrences each of these has.
     """
@@ -68,6 +94,9 @@ class _Block(NamedTuple):
     terms: array[int]
     begins: array[int]
     places: NDArray[np.uint16]
+    frequent: dict[int, NDArray[np.uint8]]
+    indexes: tuple[int, ...]
+    skipped: tuple[int, ...]
     repeated: array[int]
     counts: Counts
 
@@ -78,30 +107,55 @@ class _Block(NamedTuple):
         begins = np.flatnonzero(terms[1:] != terms[:-1]) + 1
         begins = np.concatenate(([0], begins, [len(packed)]))
         repeated = np.flatnonzero(counts != 1)
+        places = _places_of(packed).astype(np.uint16)
+        frequent, skipped, left = {}, [0], []
+        last = 0
+        for at in np.flatnonzero(np.diff(begins) >= _FREQUENT).tolist():
+            begin, end = begins[at : at + 2].tolist()
+            gaps = _gaps_of(places[begin:end])
+            if len(gaps) * 3 < (end - begin) * 4:
+                frequent[at] = gaps
+                skipped.append(skipped[-1] + end - begin)
+                left.append(places[last:begin])
+                last = end
         return cls(
             first,
             _array(terms[begins[:-1]]),
             _array(begins),
-            _places_of(packed).astype(np.uint16),
+            np.concatenate((*left, places[last:])),
+            frequent,
+            tuple(frequent),
+            tuple(skipped),
             _array(repeated),
             counts[repeated],
         )
 
     def __len__(self) -> int:
-        return len(self.places)
+        return self.begins[-1]
 
-    def range_of(self, number: int) -> tuple[int, int]:
-        """Returns the index of a term's first posting, and of the one behind its last."""
+    def find(self, number: int) -> int | None:
+        """Returns the index of a term; None if no record has it."""
         at = bisect_left(self.terms, number)
-        if at == len(self.terms) or self.terms[at] != number:
-            return 0, 0
-        return self.begins[at], self.begins[at + 1]
+        return at if at < len(self.terms) and self.terms[at] == number else None
 
-    def read(self, begin: int, end: int, slots: Ints, counts: Counts) -> None:
-        """Writes slots and counts of some postings into arrays, the latter filled with ones."""
-        np.add(self.places[begin:end], np.int32(self.first), out=slots, dtype=np.int32)
+    def size_of(self, at: int) -> int:
+        """Returns how many records have the term of an index."""
+        return self.begins[at + 1] - self.begins[at]
+
+    def _places(self, at: int) -> NDArray[Any]:
+        """Returns the places of the term of an index."""
+        gaps = self.frequent.get(at)
+        if gaps is not None:
+            return _places_in(gaps)
+        skipped = self.skipped[bisect_left(self.indexes, at)]
+        return self.places[self.begins[at] - skipped : self.begins[at + 1] - skipped]
+
+    def read(self, at: int, slots: Ints, counts: Counts) -> None:
+        """Writes slots and counts of the term of an index into arrays, the latter filled with ones."""
+        np.add(self._places(at), np.int32(self.first), out=slots, dtype=np.int32)
+        begin = self.begins[at]
         first = bisect_left(self.repeated, begin)
-        last = bisect_left(self.repeated, end, first)
+        last = bisect_left(self.repeated, self.begins[at + 1], first)
         if first < last:
             indexes = np.frombuffer(self.repeated, np.uint32)[first:last]
             counts[indexes - np.uint32(begin)] = self.counts[first:last]
@@ -110,7 +164,15 @@ class _Block(NamedTuple):
         """Returns all postings, sorted."""
         packed = np.zeros(len(self), "<u8")
         _terms_of(packed)[:] = np.repeat(np.frombuffer(self.terms, np.uint32), np.diff(self.begins))
-        _places_of(packed)[:] = self.places
+        places = _places_of(packed)
+        last, taken = 0, 0
+        for at, gaps in self.frequent.items():
+            begin, end = self.begins[at], self.begins[at + 1]
+            places[last:begin] = self.places[taken : taken + begin - last]
+            taken += begin - last
+            np.copyto(places[begin:end], _places_in(gaps), casting="unsafe")
+            last = end
+        places[last:] = self.places[taken:]
         counts = _counts_of(packed)
         counts[:] = 1
         counts[np.frombuffer(self.repeated, np.uint32)] = self.counts
@@ -183,23 +245,19 @@ class Postings(Iterable[str], Sized):
         number = self._numbers.get(term)
         if number is None:
             return np.empty(0, np.int32), np.empty(0, np.uint8)
-        ranges = [(block, *block.range_of(number)) for block in self._blocks]
+        having = [(block, at) for block in self._blocks if (at := block.find(number)) is not None]
         # While this view of the log lives, the log cannot grow.
         log = self._packed_log()
         logged = np.flatnonzero(_terms_of(log) == np.uint32(number))
-        size = sum(end - begin for _, begin, end in ranges)
-        slots, counts = (
-            np.empty(size + len(logged), np.int32),
-            np.ones(size + len(logged), np.uint8),
-        )
-        at = 0
-        for block, begin, end in ranges:
-            if begin < end:
-                there = slice(at, at := at + end - begin)
-                block.read(begin, end, slots[there], counts[there])
+        size = sum(block.size_of(at) for block, at in having) + len(logged)
+        slots, counts = np.empty(size, np.int32), np.ones(size, np.uint8)
+        begin = 0
+        for block, at in having:
+            there = slice(begin, begin := begin + block.size_of(at))
+            block.read(at, slots[there], counts[there])
         if len(logged):
-            slots[at:] = _places_of(log)[logged] + np.int32(self._first)
-            counts[at:] = _counts_of(log)[logged]
+            slots[begin:] = _places_of(log)[logged] + np.int32(self._first)
+            counts[begin:] = _counts_of(log)[logged]
         return slots, counts
 
     def compacted(self, moved: Ints) -> Postings:
