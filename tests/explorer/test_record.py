@@ -163,6 +163,17 @@ def test_deleting_the_selection_and_undoing_it(front, memory):
     assert memory.sync.keys() == ["ann:mon", "bob:mon", "ann:tue"]
 
 
+def test_a_key_pressed_right_after_selecting_deletes_what_was_selected_and_not_the_row_below(
+    front, memory
+):
+    front.send("select", keys=["ann:mon"])
+    front.send("delete", selected=True, keys=["bob:mon"])
+    front.when(lambda: any(m.get("text") == "Deleted ann:mon" for m in front.messages))
+    front.send("delete", selected=True, keys=["bob:mon"])
+    front.when(lambda: any(m.get("text") == "Deleted bob:mon" for m in front.messages))
+    assert memory.sync.keys() == ["ann:tue"]
+
+
 def test_the_exported_file_equals_that_of_the_verb_export(front, memory, tmp_path):
     front.ask("select", keys=["ann:tue"])
     file = front.ask("export", selected=True)

@@ -206,11 +206,9 @@ class Actions:
         return Outcome({"kind": "file", "name": "records.jsonl", "text": file.getvalue().decode()})
 
     def _keys_of(self, content: dict[str, Any]) -> Iterable[str]:
-        """The keys of the records that a message is about."""
-        if content.get("selected"):
-            selected: tuple[str, ...] = self._traits.selected
-            return selected
-        return [unportable(key) for key in content["keys"]]
+        """The keys of the records that a message is about: with ``selected``, ``keys`` count only if none is selected."""
+        selected: tuple[str, ...] = self._traits.selected if content.get("selected") else ()
+        return selected or [unportable(key) for key in content.get("keys", ())]
 
 
 def _shown_value(proposal: Proposal) -> Snapshot | None:

@@ -347,9 +347,9 @@ export class View {
    * @param {string} [key] of the record to delete if none is selected
    */
   removeSelected(key) {
-    if (this.state.read_only) return;
-    if (this.state.selected) this.ask("delete", { selected: true });
-    else if (key !== undefined) this.remove(key);
+    if (this.state.read_only || (!this.state.selected && key === undefined)) return;
+    // Whether any are selected the kernel knows, and this page perhaps later than a fast hand has pressed this key.
+    this.ask("delete", { selected: true, keys: key === undefined ? [] : [key] });
   }
 
   /** Shows the selected records side by side, and has the keys of that view answer at once. */
