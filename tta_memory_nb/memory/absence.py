@@ -67,7 +67,7 @@ def absence_of(store: Store, guard: Guard, key: str) -> Plan[list[Absence]]:
     unknown = f"{_UNKNOWN}; {_HISTORY}"
     # In an outage, what is kept on the server is out of reach.
     with suppress(StoreUnavailable):
-        for stone in (yield from guard.all()):
+        for stone in (yield from guard.all({key})):
             if stone.key == key:
                 text = (
                     f"it was deleted for good at {shown_instant(stone.at)}, and {_REFUSED[stone.kind]}, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from sys import maxsize
-from typing import Any, Literal, NoReturn, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from ..entry import Entry
 from ..errors import InvalidArgument
@@ -79,6 +79,22 @@ class NotNow(Exception):
     """A shortcut of a store would have to wait; the plan of its verb does that."""
 
 
+class Dump(NamedTuple):
+    """Some records as they are kept, for a caller who takes in very many of them and makes no object of each.
+
+    Attributes:
+        keys: their keys in UTF-8 without what all begin with, joined; all are of one size.
+        numbers: the numbers of their writes as doubles (8 bytes, big-endian), joined.
+        values: their values, as an array in JSON.
+        others: entries of more records, which the store keeps in another way, or which may expire.
+    """
+
+    keys: bytes
+    numbers: bytes
+    values: bytes
+    others: Sequence[Entry] = ()
+
+
 class Store(Protocol):
     """The verbs of a backend, for one namespace, as plans.
 
@@ -93,7 +109,8 @@ class Store(Protocol):
 
     A store that keeps tombstones has two plans more. ``tombstones_token()`` returns a token that differs once the list of
     tombstones was changed by anybody, and None as long as there is no list; ``note_tombstones()`` tells all who share
-    the records that the list has changed. See ``memory.tombstones``.
+    the records that the list has changed. See ``memory.tombstones``. It may have ``dump(prefix, size)`` as well, which yields plans
+    that give a `Dump` each.
     """
 
     namespace: str

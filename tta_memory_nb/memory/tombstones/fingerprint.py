@@ -29,8 +29,10 @@ HASHES = 64
 ALIKE = 0.8
 """From this share of common words on, two texts are nearly the same."""
 
+DIGEST = 16
+"""Bytes of a digest."""
+
 _LEAST_WORDS = 4
-_DIGEST = 16  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def _folded(node: Any) -> Any:
 
 def _digest(salt: bytes, what: str, text: str) -> str:
     raw = text.encode("utf-8", "surrogatepass")
-    return blake2b(raw, digest_size=_DIGEST, key=salt, person=what.encode()).hexdigest()
+    return blake2b(raw, digest_size=DIGEST, key=salt, person=what.encode()).hexdigest()
 
 
 def _sketch(words: set[str], salt: bytes) -> bytes:

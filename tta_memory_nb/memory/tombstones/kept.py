@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from operator import attrgetter
 from threading import RLock
 from typing import Any
 
@@ -11,15 +12,21 @@ from ...errors import Conflict, InvalidArgument, StoreUnavailable, brief
 from ...filters import Filters
 from ...search.request import Search
 from ...stores.base import Change, Clock, Store
-from ...stores.plan import Plan
+from ...stores.locks import AdvisoryLock, Ticket
+from ...stores.plan import Call, Plan
 from ..companions import Companions, ask
 from .fingerprint import Fingerprint, fingerprint_of
 from .listed import Listed
+from .pages import entries_of, pages_of, tombstones_of
 from .tombstone import PREFIX, SALT, Kind, Tombstone, entry_of_tombstone, kind_beside, tombstone_of
 
 TOMBSTONES = "tombstones"
 _NEWEST = 256
-_PAGE = 2000
+
+# So many seconds may pass without a page of the list before another one reads it as well.
+_PATIENCE = 10.0
+
+_OUT_OF_REACH = "the tombstones of this memory cannot be read; try again"
 
 
 class TombstoneList:
@@ -43,6 +50,7 @@ class TombstoneList:
             kept: Any = store
             self._token, self._note = kept.tombstones_token, kept.note_tombstones
         self._lock = RLock()
+        self._reading = AdvisoryLock()
         self._known: object = None
         self._listed = Listed()
         self._salt = b""
@@ -56,9 +64,22 @@ class TombstoneList:
         token = yield from self._token()
         if token is None:
             return False
-        if token != self._known and (yield from self._read()):
-            self._known = token
+        if token != self._known:
+            yield from self._catch_up()
         return bool(self._listed)
+
+    def _catch_up(self) -> Plan[None]:
+        """Reads the list. Of several who find it changed, one does so, and the others wait."""
+        assert self._token is not None
+        ticket = Ticket()
+        try:
+            yield from self._reading.acquire(ticket, _PATIENCE)
+            token = yield from self._token()
+            if token != self._known and (yield from self._read()):
+                self._known = token
+        finally:
+            self._reading.held.discard(ticket)
+            self._reading.release(ticket)
 
     def _read(self) -> Plan[bool]:
         """Brings the list up to date; returns False where it cannot be read, in an outage.
@@ -70,7 +91,7 @@ class TombstoneList:
         if there.outage() is not None and not (yield from ask(there, there.reconnect())):
             if self.store.outage() is not None:
                 return False  # what is written now is compared again when it is replayed
-            raise StoreUnavailable("the tombstones of this memory cannot be read; try again")
+            raise StoreUnavailable(_OUT_OF_REACH)
         secret = yield from self._secret(there, may_make=False)
         if secret is None:
             return True
@@ -81,23 +102,29 @@ class TombstoneList:
         with self._lock:
             self._salt = secret
             added = self._listed.add([hit.entry for hit in newest])
-            if added < _NEWEST and len(self._listed) == size:
+            is_known = added < _NEWEST and len(self._listed) == size
+            if is_known and not self._listed.needs_arranging:
                 return True
+        try:
+            listed = yield Call(self._read_anew, there)
+        except StoreUnavailable:
+            if self.store.outage() is not None:
+                return False
+            raise StoreUnavailable(_OUT_OF_REACH) from None
         with self._lock:
-            begun = self._listed.begin()
-        yield from self._each_page(there, self._listed.add)
-        with self._lock:
-            self._listed.end(begun)
+            self._listed = listed
         return True
 
-    def _each_page(self, there: Store, take: Callable[[Sequence[Entry]], object]) -> Plan[None]:
-        """Has a function take all tombstones, some at a time, so that no more of them are in this process than it keeps."""
-        stones = Filters.build(self._clock(), prefix=PREFIX)
-        keys = yield from ask(there, there.keys(stones))
-        for start in range(0, len(keys), _PAGE):
-            found = yield from ask(there, there.peek(keys[start : start + _PAGE]))
-            with self._lock:
-                take(found)
+    def _read_anew(self, there: Store) -> Listed:
+        """Returns the list, read and arranged in the calling thread; a million take seconds."""
+        listed = Listed()
+        for page in pages_of(there, self._clock()):
+            if not listed.extend(page):
+                listed.add(entries_of(page, there))
+            listed.add(page.others)
+            self._reading.progress()
+        listed.arrange()
+        return listed
 
     def _secret(self, there: Store, *, may_make: bool) -> Plan[bytes | None]:
         from secrets import token_hex
@@ -122,28 +149,49 @@ class TombstoneList:
         stones = map(tombstone_of, found)
         return {stone.id: stone for stone in stones}
 
-    def all(self) -> Plan[list[Tombstone]]:
-        """Returns all tombstones, the newest first. The companion is asked: this process may not know of the list yet."""
+    def all(self, names: Container[str] | None = None) -> Plan[list[Tombstone]]:
+        """Returns tombstones, the newest first. The companion is asked: this process may not know of the list yet.
+
+        Args:
+            names: keys of what was deleted, and ids of tombstones; None for all.
+        """
         if self._token is None:
             return []
-        yield from self._follow()
+        yield from self._token()
         there = yield from self.companions.store_of(TOMBSTONES)
+        found: list[Tombstone] = yield Call(self._named, there, names)
+        return found
+
+    def _named(self, there: Store, names: Container[str] | None) -> list[Tombstone]:
         found: list[Tombstone] = []
-        yield from self._each_page(there, lambda page: found.extend(map(tombstone_of, page)))
+        for page in pages_of(there, self._clock()):
+            stones = tombstones_of(page)
+            if stones is None:
+                stones = list(map(tombstone_of, entries_of(page, there)))
+            stones += map(tombstone_of, page.others)
+            if names is not None:
+                stones = [each for each in stones if each.key in names or each.id in names]
+            found += stones
         found.reverse()
-        return sorted(found, key=lambda stone: -stone.at)
+        # One that another client has made again meanwhile may come twice.
+        only = {stone.id: stone for stone in reversed(found)}
+        if len(only) < len(found):
+            found = list(only.values())[::-1]
+        found.sort(key=attrgetter("at"), reverse=True)
+        return found
 
     def lift(self, names: Iterable[str]) -> Plan[int]:
         """Lifts tombstones, given by the keys of what was deleted or by their ids; returns how many there were."""
         self.check_keeps("tombstones; make the memory with an address")
-        wanted = set(names)
-        stones = yield from self.all()
-        chosen = [stone.id for stone in stones if stone.key in wanted or stone.id in wanted]
-        return len((yield from self._lift(chosen)).removed)
+        stones = yield from self.all(set(names))
+        return len((yield from self._lift([stone.id for stone in stones])).removed)
 
     def _lift(self, ids: Iterable[str]) -> Plan[Change]:
+        ids = list(ids)
         there = yield from self.companions.store_of(TOMBSTONES)
         change = yield from ask(there, there.remove([PREFIX + each for each in ids]))
+        with self._lock:
+            self._listed.drop(ids)
         yield from self._noted()
         return change
 
@@ -191,6 +239,8 @@ class TombstoneList:
             kind: Kind = kind_beside(print_, other)
             made.append(entry_of_tombstone(entry.key, print_, kind, now))
         change = yield from ask(there, there.put(made))
+        with self._lock:
+            self._listed.add(made)
         yield from self._noted()
         return change
 

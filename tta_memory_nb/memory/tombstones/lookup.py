@@ -1,4 +1,4 @@
-"""Which rows have a number: sorted arrays, which take 12 bytes a row, and the newest rows in a dict until they are sorted in."""
+"""Which rows have a number: sorted arrays, which take 12 bytes a row, and a dict of rows that were added since."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-LEAST_UNSORTED, SHARE_UNSORTED = 4096, 8
-"""So many new rows, or this part of all, wait before they are sorted in."""
 
 
 class Lookup:
@@ -20,12 +17,24 @@ class Lookup:
         self._rows: npt.NDArray[np.uint32] | None = None
         self._new: dict[int, list[int]] = {}
 
+    @classmethod
+    def of(cls, values: npt.NDArray[np.uint64], rows: npt.NDArray[np.intp]) -> Lookup:
+        """Returns a lookup of very many rows.
+
+        Args:
+            values: their numbers.
+            rows: the rows.
+        """
+        import numpy as np
+
+        lookup = cls()
+        order = np.argsort(values, kind="stable")
+        lookup._values, lookup._rows = values[order], rows[order].astype(np.uint32)
+        return lookup
+
     def add(self, value: int, row: int) -> None:
         """Notes that a row has a number."""
         self._new.setdefault(value, []).append(row)
-        known = 0 if self._values is None else len(self._values)
-        if len(self._new) > max(LEAST_UNSORTED, known // SHARE_UNSORTED):
-            self._sort()
 
     def rows(self, value: int) -> list[int]:
         """Returns the rows that have a number, in the order in which they were added."""
@@ -34,22 +43,17 @@ class Lookup:
             import numpy as np
 
             wanted = np.uint64(value)
-            place = int(self._values.searchsorted(wanted))
-            while place < len(self._values) and self._values[place] == wanted:
-                found.append(int(self._rows[place]))
-                place += 1
+            begin = int(self._values.searchsorted(wanted))
+            if begin < len(self._values) and self._values[begin] == wanted:
+                end = int(self._values.searchsorted(wanted, "right"))
+                found = self._rows[begin:end].tolist()
         return found + self._new.get(value, [])
 
-    def _sort(self) -> None:
+    def repeated(self) -> list[int]:
+        """Returns the numbers that several of the sorted rows have."""
         import numpy as np
 
-        count = sum(map(len, self._new.values()))
-        values = np.fromiter((v for v, rows in self._new.items() for _ in rows), np.uint64, count)
-        rows = np.fromiter((row for rows in self._new.values() for row in rows), np.uint32, count)
-        if self._values is not None and self._rows is not None:
-            values, rows = (
-                np.concatenate([self._values, values]),
-                np.concatenate([self._rows, rows]),
-            )
-        order = np.argsort(values, kind="stable")
-        self._values, self._rows, self._new = values[order], rows[order], {}
+        if self._values is None:
+            return []
+        again = self._values[1:][self._values[1:] == self._values[:-1]]
+        return [int(each) for each in np.unique(again)]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .fingerprint import ALIKE, HASHES
-from .lookup import LEAST_UNSORTED, SHARE_UNSORTED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,16 +17,15 @@ _BANDS = HASHES // _ROWS
 
 
 class Sketches:
-    """Sketches by number; the numbers count from 0 in the order in which they were added. Each takes 192 bytes."""
+    """Sketches by number; the numbers count from 0 in the order in which they were added. Each takes 192 bytes once they are arranged."""
 
     def __init__(self) -> None:
         import numpy as np
 
         self._table: npt.NDArray[np.uint8] = np.zeros((0, HASHES), np.uint8)
         self._added = bytearray()
-        # Of each band: its values in order, and the numbers of the sketches that have them.
-        self._values: list[npt.NDArray[np.uint32]] = []
-        self._numbers: list[npt.NDArray[np.uint32]] = []
+        # Of each band, in order: its values (the upper half of a number), and the numbers of the sketches that have them.
+        self._bands: list[npt.NDArray[np.uint64]] = []
 
     def __len__(self) -> int:
         return len(self._table) + len(self._added) // HASHES
@@ -40,18 +38,16 @@ class Sketches:
         """Returns the numbers of the sketches whose texts have at least `ALIKE` of their words in common, nearest first."""
         import numpy as np
 
-        if len(self._added) // HASHES > max(LEAST_UNSORTED, len(self._table) // SHARE_UNSORTED):
-            self._sort()
         wanted = np.frombuffer(sketch, np.uint8)
         found: dict[int, int] = {}
         numbers: set[int] = set()
-        bands = wanted.view(np.uint32)
-        for band, values in enumerate(self._values):
-            value = bands[band]
-            place = int(values.searchsorted(value))
-            if place < len(values) and values[place] == value:
-                end = int(values.searchsorted(value, "right"))
-                numbers.update(self._numbers[band][place:end].tolist())
+        lower = np.uint64(0xFFFFFFFF)
+        lowest = wanted.view(np.uint32).astype(np.uint64) << np.uint64(32)
+        for band, begin, end in zip(self._bands, lowest, lowest | lower, strict=False):
+            first = int(band.searchsorted(begin))
+            if first < len(band) and band[first] <= end:
+                last = int(band.searchsorted(end, "right"))
+                numbers.update((band[first:last] & lower).tolist())
         if numbers:
             candidates = np.fromiter(numbers, np.int64, len(numbers))
             equal = (self._table[candidates] == wanted).sum(axis=1)
@@ -66,18 +62,22 @@ class Sketches:
         alike = [number for number, equal in found.items() if equal >= _LEAST_EQUAL]
         return sorted(alike, key=lambda number: (-found[number], number))
 
-    def _sort(self) -> None:
+    def arrange(self) -> None:
+        """Sorts what was added, so that very many are searched as fast as few."""
         import numpy as np
 
         added = np.frombuffer(bytes(self._added), np.uint8).reshape(-1, HASHES)
         self._table, self._added = np.concatenate([self._table, added]), bytearray()
-        self._values, self._numbers = [], []
+        numbers = np.arange(len(self._table), dtype=np.uint64)
+        self._bands = []
         for band in range(_BANDS):
             part = np.ascontiguousarray(self._table[:, band * _ROWS : (band + 1) * _ROWS])
-            values = part.view(np.uint32).ravel()
-            order = np.argsort(values, kind="stable").astype(np.uint32)
-            self._values.append(values[order])
-            self._numbers.append(order)
+            values = part.view(np.uint32).ravel().astype(np.uint64)
+            # Sorting numbers takes much less time than finding out their order.
+            values <<= np.uint64(32)
+            values |= numbers
+            values.sort()
+            self._bands.append(values)
 
 
 # Of bytes that have nothing to do with each other, one in 256 is equal.

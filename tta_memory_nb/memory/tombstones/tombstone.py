@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from ...entry import Entry, new_entry
 from ...errors import InvalidArgument
-from .fingerprint import Fingerprint, decoded, encoded, likeness
+from .fingerprint import DIGEST, Fingerprint, decoded, encoded, likeness
 
 TombstonePolicy: TypeAlias = Literal["refuse", "quarantine"]
 """What becomes of a record that says again what was deleted for good."""
@@ -17,6 +17,9 @@ Kind: TypeAlias = Literal["like", "value", "key"]
 
 PREFIX = "stone:"
 """What the keys of tombstones begin with in their companion store."""
+
+ID_DIGITS = 2 * DIGEST
+"""Hexadecimal digits of the id of a tombstone, which follow in these keys."""
 
 SALT = "salt"
 """Key of the secret of a memory in that store."""

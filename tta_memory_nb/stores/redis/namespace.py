@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import ServerError, StoreUnavailable
 from ...filters import Filters
 from ...text import to_utf8
+from ..base import Dump
 from ..plan import Plan
 from . import scripts
 from .calls import Calls
@@ -16,10 +17,14 @@ from .faults import explained, other_format
 from .keys import FORMATS, KEEPING_FORMATS, decode_key
 from .partial import Replicas, Subset
 from .promises import QUESTIONS, UNKNOWN, read_promises
+from .rows import entries_of
 from .wire import Pipelined
 
 PAGE = 1000
 """So many records a script looks at, or loads, in one call."""
+
+DUMP_PAGE = 500
+"""The same for records of which their values are asked for, joined."""
 
 KEYS_PAGE = 10_000
 """So many keys a script looks at in one call."""
@@ -179,6 +184,19 @@ class NamespaceCommands(Calls):
         # The server finds keys that contain both names; which of them are owned is decided here.
         owners = Filters(user=filters.user, session=filters.session)
         return [key for key in found if owners.accept(key, 0.0, dict)]
+
+    def dump(self, prefix: str, size: int, after: bytes) -> Plan[tuple[Dump, bytes]]:
+        """Returns some records, and the recency after which to go on; empty at the end.
+
+        Args:
+            prefix: what the keys of the records begin with.
+            size: how many bytes of a key follow.
+            after: the recency after which to go on; ``b"-inf"`` at first.
+        """
+        keys, numbers, values, others, after = yield from self.run(
+            scripts.DUMP, after, DUMP_PAGE, to_utf8(prefix), size
+        )
+        return Dump(keys, numbers, values, entries_of(others)), after
 
     def folders(self, prefix: str, depth: int | None) -> Plan[list[str]]:
         """Returns the folders of keys, found on the server, so many keys at a time that no other client waits long."""

@@ -9,6 +9,7 @@ from ...filters import EVERYTHING, Filters
 from ...keys import check_key
 from ...search.query import Query, hits_of
 from ...search.request import Hit, Search
+from ..base import Dump
 from ..plan import Plan
 from .operations import pages
 from .wiring import Wiring
@@ -141,6 +142,26 @@ class Reading(Wiring):
                 lambda: self.commands.list_keys(filters), lambda: self._records.keys(filters)
             )
         )
+
+    def dump(self, prefix: str, size: int) -> Iterator[Plan[Dump]]:
+        """Yields plans that give records as the server has them, a page at a time; see `Dump`.
+
+        Args:
+            prefix: what the keys of the records begin with.
+            size: how many bytes of a key follow.
+
+        Raises:
+            StoreUnavailable: in an outage, when a plan is carried out.
+        """
+        after = b"-inf"
+
+        def page() -> Plan[Dump]:
+            nonlocal after
+            dump, after = yield from self.commands.dump(prefix, size, after)
+            return dump
+
+        while after:
+            yield page()
 
     def folders(self, prefix: str, depth: int | None) -> Plan[list[str]]:
         """Returns the folders of the keys that begin with a prefix."""

@@ -53,6 +53,7 @@ KEYS = Script("keys", _READING)
 LOST = Script("lost", _READING)
 FOLDERS = Script("folders", _READING)
 LOOK = Script("look", _READING)
+DUMP = Script("dump", _READING)
 
 KEEP = Script("keep", _WRITING)
 PAST = Script("past", ("head", "changes"))
