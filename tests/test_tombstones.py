@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -13,8 +15,10 @@ from real_servers import need
 
 from tta_memory_nb import InvalidArgument, MemoryPrimitive, SyncMemory, Tombstoned
 from tta_memory_nb.entry import new_entry
+from tta_memory_nb.memory.tombstones import kept, pages
 from tta_memory_nb.memory.tombstones.fingerprint import HASHES, fingerprint_of, likeness
 from tta_memory_nb.memory.tombstones.sketches import Sketches
+from tta_memory_nb.stores.redis import namespace
 
 VIOLIN = {"text": "My sister Anna plays the violin in the city orchestra every Friday", "mood": 3}
 LIKE_IT = {"note": "In the city orchestra, my sister Anna plays the violin every FRIDAY!"}
@@ -205,6 +209,64 @@ def test_a_store_of_ones_own_says_that_it_keeps_none() -> None:
         MemoryPrimitive(tombstones="ask")
 
 
+# ---- very many
+
+WORDS = ["genoa", "bergen", "kiel", "malmo", "porto", "izmir", "haifa", "varna", "turku", "riga"]
+
+
+@pytest.mark.backends("in-memory", "file", ONE_SERVER)
+def test_a_list_that_is_read_by_pages_is_the_one_that_was_made(
+    backend: str, fresh: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(namespace, "DUMP_PAGE", 3)
+    monkeypatch.setattr(pages, "_PAGE", 3)
+    memory = fresh()
+    here = memory.sync
+    texts = [" ".join(f"{word}{end}" for end in ("ia", "os", "en", "ul", "ka")) for word in WORDS]
+    long = "k" * 3000  # the server keeps its tombstone compressed
+    keys = [long, "\ud800", *map(str, range(8))]
+    for number, (key, text) in enumerate(zip(keys, texts, strict=True)):
+        here.add(key, {"text": text, "n": number})
+        here.delete(key, for_good=True)
+    beside = here._verbs.companions.of("tombstones").sync
+    damaged, *_ = beside.keys(prefix="stone:")
+    beside.add("stone:of another program", {"text": 1})
+    beside.add("a note", {"text": "of another program"})
+    beside.add(
+        f"stone:{'0' * 32}", {"key": "odd", "at": 1.0, "kind": "like", "text": 1, "sketch": "?"}
+    )
+    other = second_client(backend, memory).sync
+    listed = {stone.id: stone.key for stone in here.tombstones()}
+    assert sorted(listed.values()) == sorted([*keys, "odd"])
+    assert {stone.id: stone.key for stone in other.tombstones()} == listed
+    for text in texts:
+        assert is_refused(other, {"text": text.upper()})
+    assert not is_refused(other, {"text": "genoaia bergenos kielen malmoul portoka"})
+    assert other.lift_tombstones([long, "3", "nobody", damaged.removeprefix("stone:")]) == 2
+    assert not is_refused(here, {"text": texts[0]})
+    assert not is_refused(other, {"text": texts[5]})
+    assert is_refused(here, {"text": texts[6]})
+    assert len(here.tombstones()) == len(listed) - 2
+    other.close()
+
+
+@pytest.mark.backends(ONE_SERVER)
+async def test_tasks_that_find_the_list_changed_read_it_once(
+    backend: str, fresh: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = fresh()
+    memory.sync.add("anna", VIOLIN)
+    memory.sync.delete("anna", for_good=True)
+    other = second_client(backend, memory)
+    monkeypatch.setattr(kept, "_NEWEST", 1)
+    read = Mock(wraps=pages.pages_of)
+    monkeypatch.setattr(kept, "pages_of", read)
+    await asyncio.gather(*(other.add(f"k{number}", OTHER) for number in range(50)))
+    assert read.call_count == 1
+    assert await other.get("k49") == OTHER
+    await other.aclose()
+
+
 # ---- a model
 
 TEXTS = st.sampled_from(
@@ -309,6 +371,7 @@ def test_very_many_sketches_are_searched_as_few_are() -> None:
     rows = np.random.default_rng(5).integers(0, 256, (9000, HASHES), np.uint8)
     sketches = Sketches()
     for start in range(0, len(rows), 3000):  # some are sorted, the last ones are not
+        sketches.arrange()
         sketches.extend(bytes(row) for row in rows[start : start + 3000])
     for number in (0, 4321, 8999):
         altered = rows[number].copy()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -64,7 +65,7 @@ def fingerprint_of(entry: Entry, salt: bytes) -> Fingerprint:
     from ..doctor.examined import WORD, Record
 
     record = Record(entry)
-    value = json.dumps(_folded(entry.value()), sort_keys=True)
+    value = _in_order(_folded(entry.value(), WORD.findall))
     exact = _digest(salt, "value", value)
     under_key = _digest(salt, "key", json.dumps([entry.key, value]))
     words = WORD.findall(record.folded)
@@ -101,18 +102,19 @@ def likeness(one: bytes, other: bytes) -> float:
     return max(0.0, (equal - 1 / 256) / (1 - 1 / 256))
 
 
-def _folded(node: Any) -> Any:
-    """Returns a value with its texts without case, and with single spaces in place of punctuation."""
-    from ..doctor.examined import WORD
-
+def _folded(node: Any, words: Callable[[str], list[str]]) -> Any:
+    """Returns a value with its texts without case, and with single spaces in place of what is between words."""
     if isinstance(node, dict):
-        return {name: _folded(child) for name, child in node.items()}
+        return {name: _folded(child, words) for name, child in node.items()}
     if isinstance(node, list):
-        return [_folded(child) for child in node]
+        return [_folded(child, words) for child in node]
     if isinstance(node, str):
         folded = fold(node)
-        return " ".join(WORD.findall(folded)) or folded
+        return " ".join(words(folded)) or folded
     return node
+
+
+_in_order = json.JSONEncoder(sort_keys=True).encode
 
 
 def _digest(salt: bytes, what: str, text: str) -> str:

@@ -146,8 +146,7 @@ class TombstoneList:
     def _peek(self, ids: Iterable[str]) -> Plan[dict[str, Tombstone]]:
         there = yield from self.companions.store_of(TOMBSTONES)
         found = yield from ask(there, there.peek([PREFIX + each for each in ids]))
-        stones = map(tombstone_of, found)
-        return {stone.id: stone for stone in stones}
+        return {stone.id: stone for stone in map(tombstone_of, found) if stone is not None}
 
     def all(self, names: Container[str] | None = None) -> Plan[list[Tombstone]]:
         """Returns tombstones, the newest first. The companion is asked: this process may not know of the list yet.
@@ -165,10 +164,7 @@ class TombstoneList:
     def _named(self, there: Store, names: Container[str] | None) -> list[Tombstone]:
         found: list[Tombstone] = []
         for page in pages_of(there, self._clock()):
-            stones = tombstones_of(page)
-            if stones is None:
-                stones = list(map(tombstone_of, entries_of(page, there)))
-            stones += map(tombstone_of, page.others)
+            stones = tombstones_of(page, there)
             if names is not None:
                 stones = [each for each in stones if each.key in names or each.id in names]
             found += stones

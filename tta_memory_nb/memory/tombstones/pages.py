@@ -11,7 +11,7 @@ import msgspec
 from ...entry import Entry, Unreadable, write_seq
 from ...filters import Filters
 from ...stores.base import Dump, Store
-from .tombstone import ID_DIGITS, PREFIX, Kind, Tombstone
+from .tombstone import ID_DIGITS, PREFIX, Kind, Tombstone, tombstone_of
 
 _PAGE = 500
 
@@ -67,19 +67,20 @@ def _is_plain(entry: Entry) -> bool:
     )
 
 
-def tombstones_of(dump: Dump) -> list[Tombstone] | None:
-    """Returns the tombstones of a page; None if a value is not that of a tombstone."""
+def tombstones_of(dump: Dump, there: Store) -> list[Tombstone]:
+    """Returns the tombstones of a page; waits for their store in the calling thread if a value is not that of a tombstone."""
     digits = dump.keys.decode("utf-8", "replace")
     try:
         shown = _read(dump.values)
+        ids = [digits[at : at + ID_DIGITS] for at in range(0, len(digits), ID_DIGITS)]
+        stones = [
+            Tombstone(id_, each.key, each.at, each.kind)
+            for id_, each in zip(ids, shown, strict=True)
+        ]
+        odd = dump.others
     except (ValueError, msgspec.MsgspecError):
-        return None
-    if len(digits) != ID_DIGITS * len(shown):
-        return None
-    return [
-        Tombstone(digits[at : at + ID_DIGITS], each.key, each.at, each.kind)
-        for at, each in zip(range(0, len(digits), ID_DIGITS), shown, strict=True)
-    ]
+        stones, odd = [], [*entries_of(dump, there), *dump.others]
+    return stones + [stone for stone in map(tombstone_of, odd) if stone is not None]
 
 
 def entries_of(dump: Dump, there: Store) -> list[Entry]:

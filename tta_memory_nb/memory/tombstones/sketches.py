@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _ROWS = 4
 _BANDS = HASHES // _ROWS
 
+# Bits of the number of a sketch in a place; 4 bytes of a sketch and the number of the band are above them.
+_NUMBER = 28
+
 
 class Sketches:
     """Sketches by number; the numbers count from 0 in the order in which they were added. Each takes 192 bytes once they are arranged."""
@@ -24,8 +27,9 @@ class Sketches:
 
         self._table: npt.NDArray[np.uint8] = np.zeros((0, HASHES), np.uint8)
         self._added = bytearray()
-        # Of each band, in order: its values (the upper half of a number), and the numbers of the sketches that have them.
-        self._bands: list[npt.NDArray[np.uint64]] = []
+        # In order, for each band of each sketch: number of the band, its bytes, and number of the sketch, in one number.
+        self._places: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self._tags = np.arange(_BANDS, dtype=np.uint64) << np.uint64(_NUMBER + 32)
 
     def __len__(self) -> int:
         return len(self._table) + len(self._added) // HASHES
@@ -41,13 +45,12 @@ class Sketches:
         wanted = np.frombuffer(sketch, np.uint8)
         found: dict[int, int] = {}
         numbers: set[int] = set()
-        lower = np.uint64(0xFFFFFFFF)
-        lowest = wanted.view(np.uint32).astype(np.uint64) << np.uint64(32)
-        for band, begin, end in zip(self._bands, lowest, lowest | lower, strict=False):
-            first = int(band.searchsorted(begin))
-            if first < len(band) and band[first] <= end:
-                last = int(band.searchsorted(end, "right"))
-                numbers.update((band[first:last] & lower).tolist())
+        lowest = wanted.view(np.uint32).astype(np.uint64) << np.uint64(_NUMBER) | self._tags
+        numbers_only = np.uint64((1 << _NUMBER) - 1)
+        begins = self._places.searchsorted(lowest)
+        ends = self._places.searchsorted(lowest | numbers_only, "right")
+        for band in np.flatnonzero(begins < ends):
+            numbers.update((self._places[begins[band] : ends[band]] & numbers_only).tolist())
         if numbers:
             candidates = np.fromiter(numbers, np.int64, len(numbers))
             equal = (self._table[candidates] == wanted).sum(axis=1)
@@ -68,16 +71,17 @@ class Sketches:
 
         added = np.frombuffer(bytes(self._added), np.uint8).reshape(-1, HASHES)
         self._table, self._added = np.concatenate([self._table, added]), bytearray()
-        numbers = np.arange(len(self._table), dtype=np.uint64)
-        self._bands = []
-        for band in range(_BANDS):
+        count = len(self._table)
+        numbers = np.arange(count, dtype=np.uint64)
+        self._places = np.empty(_BANDS * count, np.uint64)
+        for band, tag in enumerate(self._tags):
             part = np.ascontiguousarray(self._table[:, band * _ROWS : (band + 1) * _ROWS])
-            values = part.view(np.uint32).ravel().astype(np.uint64)
-            # Sorting numbers takes much less time than finding out their order.
-            values <<= np.uint64(32)
-            values |= numbers
-            values.sort()
-            self._bands.append(values)
+            places = self._places[band * count : (band + 1) * count]
+            places[:] = part.view(np.uint32).ravel()
+            places <<= np.uint64(_NUMBER)
+            places |= numbers
+            places |= tag
+            places.sort()
 
 
 # Of bytes that have nothing to do with each other, one in 256 is equal.

@@ -70,11 +70,13 @@ def check_policy(policy: object) -> TombstonePolicy:
     return cast("TombstonePolicy", policy)
 
 
-def tombstone_of(entry: Entry) -> Tombstone:
-    """Returns the tombstone that a record keeps."""
+def tombstone_of(entry: Entry) -> Tombstone | None:
+    """Returns the tombstone that a record keeps; None for a damaged record, and for one that another program has put there."""
     value = entry.value()
-    kind: Kind = value["kind"]
-    return Tombstone(entry.key.removeprefix(PREFIX), str(value["key"]), float(value["at"]), kind)
+    key, at, kind = value.get("key"), value.get("at"), value.get("kind")
+    if not isinstance(key, str) or not isinstance(at, (int, float)) or kind not in get_args(Kind):
+        return None
+    return Tombstone(entry.key.removeprefix(PREFIX), key, float(at), cast("Kind", kind))
 
 
 def kind_beside(print_: Fingerprint, kept: Fingerprint | None) -> Kind:
