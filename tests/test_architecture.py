@@ -89,6 +89,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "memory.tracing.operation",
         *(f"memory.doctor.{name}" for name in ("examined", "contradictions")),
         "memory.likeness.among_many",
+        *(f"memory.tombstones.{name}" for name in ("listed", "pages")),
         "search.request",
         "search.options",
         "stores.records",
