@@ -110,7 +110,7 @@ class Store(Protocol):
     A store that keeps tombstones has two plans more. ``tombstones_token()`` returns a token that differs once the list of
     tombstones was changed by anybody, and None as long as there is no list; ``note_tombstones()`` tells all who share
     the records that the list has changed. See ``memory.tombstones``. It may have ``dump(prefix, size)`` as well, which yields plans
-    that give a `Dump` each.
+    that give a ``stores.base.Dump`` each.
     """
 
     namespace: str
