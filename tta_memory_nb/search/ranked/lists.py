@@ -158,7 +158,10 @@ class Lists:
 
     def use(self, slot: int, recency: int) -> None:
         """Notes the place of a record in the order of use."""
-        self._widen("recency", slot, recency)
+        try:
+            self.recency[slot] = recency
+        except OverflowError:
+            self._widen("recency", slot, recency)
 
     def used_before(self, recency: int) -> list[str]:
         """Returns the keys of the records that were used last before a place in the order of use."""
