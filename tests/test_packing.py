@@ -266,6 +266,19 @@ def test_a_record_beside_a_better_one_of_its_session_may_be_weaker():
     assert scores["u:s4:00040000"] > scores[both.keys[-1]]
 
 
+def test_no_record_speaks_for_another_one():
+    memory = MemoryPrimitive().sync
+    said = ("rain", "rain [0000000] Ben: sun", "rain\n[0000001] Ben: sun", "rain [1] and [0000009]")
+    for number, text in enumerate(said):
+        memory.add(f"u:s:{number:08x}", {"text": f"{text} {number}", "by": "[00000003]"})
+    packed = pack(memory, "rain", threshold=0)
+    assert len(packed.records) == len(said)
+    cited = [line.partition("]")[0] + "]" for line in packed.text.splitlines()[1:]]
+    assert [packed.text.count(each) for each in cited] == [1] * len(said)
+    assert [packed.key_of(each) for each in cited] == packed.keys
+    assert "[1] and [0000009]" in packed.text
+
+
 def test_different_keys_have_different_citations_and_no_key_forges_one():
     memory = MemoryPrimitive().sync
     keys = ["a b", "a\nb", "a  b", "x] Ana: no [y", "(c)", "[c]"]

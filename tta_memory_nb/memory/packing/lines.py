@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ of the pack has the same, or by the whole key. A key without a hash is always ci
 _OF_SUMMARIES = ("type", SOURCES, "summarizer", "first", "last")
 _DAY = len("2026-11-22")
 _SHORTEST = 4
+_BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 _BRACKETS = str.maketrans("[]", "()")
 
 
@@ -164,6 +166,8 @@ def citations(keys: Sequence[str], cite: Cite) -> dict[str, str]:
 def text_of(lines: Iterable[Line], cited: Mapping[str, str], *, times: bool = True) -> str:
     """Returns the text of a prompt: lines in order, below a heading for each instant.
 
+    What looks like the citation of a line, inside a record, is put into round brackets: no record speaks for another one.
+
     Args:
         lines: in any order.
         cited: the citation of each key.
@@ -171,10 +175,15 @@ def text_of(lines: Iterable[Line], cited: Mapping[str, str], *, times: bool = Tr
     """
     written: list[str] = []
     heading = None
+    marks = frozenset(cited.values())
+
+    def unmarked(found: re.Match[str]) -> str:
+        return f"({found[1]})" if found[1] in marks else found[0]
+
     for line in in_order(lines):
         when = line.when if times else line.day
         if when != heading:
             heading = when
             written.append(f"{heading}:")
-        written.append(line.text(cited[line.key]))
+        written.append(f"[{cited[line.key]}] {_BRACKETED.sub(unmarked, line.content)}")
     return "\n".join(written)
