@@ -250,6 +250,15 @@ def test_use_takes_the_memory_of_an_agent(nb):
     assert memories.use(nb, "in-memory", namespace="default").value is home
 
 
+def test_use_says_that_the_memory_is_asked_for_and_not_what_calls_it(nb):
+    for what in (nb.memory.sync, "called"):
+        nb.lookup = {"called": nb.memory.sync}.__getitem__
+        with pytest.raises(
+            InvalidArgument, match=r"<SyncMemory> is no .*; give the memory that has it"
+        ):
+            memories.use(nb, what)
+
+
 @pytest.mark.parametrize("what", ["nonsense", 42, {"a": 1}])
 def test_use_refuses_anything_but_a_memory(nb, what):
     home = nb.memory

@@ -376,6 +376,26 @@ def test_a_question_about_something_else_is_answered_by_nothing():
     assert pack(memory, "When did Zoe fix the bridge of her submarine?", threshold=0)
 
 
+@pytest.mark.parametrize(
+    ("texts", "question"),
+    [
+        ([f"note {n} about the topic of umbrellas" for n in range(200)], "umbrellas"),
+        ([f"note {n} about the topic of umbrellas" for n in range(200)], "topic of umbrellas"),
+        (["the deploy failed on staging again today"] * 100, "did the deploy fail on staging?"),
+        (["My umbrella broke", "Umbrellas are blue", "I love my umbrella"], "umbrella"),
+    ],
+)
+def test_words_that_all_records_have_are_no_reason_to_find_nothing_relevant(
+    texts: list[str], question: str
+) -> None:
+    memory = MemoryPrimitive().sync
+    memory.add_many({f"ann:s{n // 10}:{n:03}": {"text": text} for n, text in enumerate(texts)})
+    packed = pack(memory, question)
+    assert packed
+    assert packed.threshold <= packed.relevance <= 1
+    assert not pack(memory, "Which river did Zoe cross by night?")
+
+
 def test_the_threshold_is_the_same_each_time_and_is_kept_until_the_memory_has_changed():
     first, second = (pack(town(2, WORDS, Clock()), "the river") for _ in range(2))
     assert first.threshold == second.threshold

@@ -86,7 +86,7 @@ class Pack:
         tokens: how many the text has.
         budget: how many it may have.
         considered: every record that was looked at, the best first.
-        relevance: how much of the question the best record answers: 0 for nothing, about 1 for all of it; None if the mode does
+        relevance: how much of the question the best record answers: 0 for nothing, 1 for all of it; None if the mode does
             not rank, or has found nothing.
         threshold: the relevance that was needed.
         reading: how the question was understood; None if the mode does not rank.
@@ -228,7 +228,7 @@ def _checked(threshold: float | None) -> float | None:
     raise InvalidArgument.about(
         "threshold",
         threshold,
-        "give the relevance that is needed, 0 for any, about 1 for all of the question; or None to have the memory "
+        "give the relevance that is needed, 0 for any, 1 for all of the question; or None to have the memory "
         "work it out",
     )
 

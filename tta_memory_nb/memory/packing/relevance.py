@@ -2,7 +2,8 @@
 
 A memory is asked questions whose answers it cannot know: a few words that one of its records has, chosen at random, asked of all
 other sessions, and of somebody whom the memory does not know, if it knows people. The best records for these
-are found by chance alone. Nine of ten of them are below the threshold.
+are found by chance alone. Nine of ten of them are below the threshold, unless it would refuse the records themselves that have these words as
+well: where all records are alike, chance finds as good ones, and says nothing.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ def _worked_out(
     questions = list(_questions(entries, verbs.options.language))
     strangers = int(any(names for *_, names in questions))
     reached: list[float] = []
+    own: list[float] = []
     for key, words, _ in questions:
         # A memory in this process answers at once: between two questions, others get their turn on a loop.
         yield Call(_pause)
@@ -99,12 +101,17 @@ def _worked_out(
         session = owner_of(key)
         best = next((hit for hit in hits if _is_elsewhere(hit, key, session, owner_of)), None)
         reached.append(0.0 if best is None else relevance_of(best, strangers) or 0.0)
+        own += (relevance_of(hit) or 0.0 for hit in hits if hit.entry.key == key)
         if len(reached) == enough:
             break
     if len(reached) < _LEAST:
         return WITHOUT
     reached.sort()
-    return max(WITHOUT, reached[int(SHARE * (len(reached) - 1))])
+    threshold = max(WITHOUT, reached[int(SHARE * (len(reached) - 1))])
+    # One of many equal records may not be among the best for its own words.
+    own = sorted(own)
+    refuses_own = not own or own[int((1 - SHARE) * len(own))] <= threshold
+    return WITHOUT if refuses_own else threshold
 
 
 def _pause() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self, cast
 
 from ...errors import InvalidArgument, brief, harmless
-from ...memory.faces import MemoryPrimitive
+from ...memory.faces import MemoryPrimitive, SyncMemory
 from ...memory.tombstones.tombstone import check_policy
 from ...search.indexes import check_mode
 from ...search.request import SearchMode
@@ -324,8 +324,9 @@ def _chosen(
         # A relative path means the same file after a %cd as well.
         backend = absolute(memory) if scheme_of(memory) == FILE else memory
     elif memory is not None:
+        way_out = "; give the memory that has it" if isinstance(memory, SyncMemory) else ""
         raise InvalidArgument(
-            f"MEMORY: <{type(memory).__name__}> is no MemoryPrimitive, 'in-memory' or URL"
+            f"MEMORY: <{type(memory).__name__}> is no MemoryPrimitive, 'in-memory' or URL{way_out}"
         )
     place = (backend, nb.memory.namespace if namespace is None else namespace)
     known = nb.memories.get(place)
@@ -416,12 +417,12 @@ class _Wanted(NamedTuple):
         }
 
 
-def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive | str:
+def _memory_called(nb: Notebook, name: str) -> MemoryPrimitive | SyncMemory | str:
     try:
         found = nb.lookup(name)
     except Exception:  # a lookup may raise anything for an unknown name
         found = None
-    if isinstance(found, MemoryPrimitive):
+    if isinstance(found, (MemoryPrimitive, SyncMemory)):  # the latter is refused by name
         return found
     if isinstance(found, str) and is_address(found):
         return found

@@ -12,8 +12,10 @@ from typing import Protocol, runtime_checkable
 from ..request import Hit
 from .explain import RankedMatch
 
-# What the other signals add, beside the words, to the score of a record that answers all of a question.
+# What the other signals add, beside the words, to the score of a record that answers all of a question; of a question
+# whose words nearly all records have, which weigh next to nothing, no more than twice what the words add.
 _OTHER_SIGNALS = 1.0
+_OF_WORDS = 2.0
 
 
 @runtime_checkable
@@ -26,7 +28,7 @@ class Asked(Protocol):
 
 
 def relevance_of(hit: Hit, strangers: int = 0) -> float | None:
-    """Returns how much of what a question asks a hit answers: 0 for nothing, about 1 for all of it.
+    """Returns how much of what a question asks a hit answers: 0 for nothing, 1 for all of it.
 
     Words count by how rare they are. A word that no record has counts as one that a single record has.
 
@@ -39,7 +41,9 @@ def relevance_of(hit: Hit, strangers: int = 0) -> float | None:
     """
     if not isinstance(hit.matcher, Asked):
         return None
-    return hit.score / (_OTHER_SIGNALS + hit.matcher.asked() + strangers)
+    asked = hit.matcher.asked() + strangers
+    whole = asked + min(_OTHER_SIGNALS, _OF_WORDS * asked)
+    return min(hit.score / whole, 1.0) if whole else 0.0
 
 
 def place_of(hit: Hit) -> tuple[int, int] | None:
