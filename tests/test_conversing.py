@@ -79,7 +79,7 @@ def test_messages_are_appended_and_shown_as_a_conversation(nb, clock):
         ("append a:b mon text", "user='a:b'"),
         ("append ann mon --role user $many", "values=7"),
         ("history ann ''", "session=''"),
-        ("history ann mon --last -1", "--last .-1."),
+        ("history ann mon --last -1", "last=-1"),
         ("touch nobody", "no record under 'nobody'"),
         ("touch ann:mon --ttl 0", "ttl"),
         ("folders --depth 0", "depth=0"),
