@@ -60,7 +60,9 @@ from report import (
 import tta_memory_nb
 from tta_memory_nb import SyncMemory
 from tta_memory_nb.entry import new_entry
-from tta_memory_nb.memory.verbs.records import entry_for, value_of
+from tta_memory_nb.memory.verbs.records import value_of
+from tta_memory_nb.stores.base import NotNow
+from tta_memory_nb.times import duration
 
 BATCH = 1_000
 OURS = "tta_memory_nb"
@@ -269,13 +271,27 @@ def awaiting(size: int) -> Json:
 class Unwatched(SyncMemory):
     """A memory whose `add` and `get` do not look at `watch`; otherwise they are the same."""
 
-    def add(self, key: str, value: Json, ttl: Any = None) -> None:  # noqa: D102
-        assert self._write_now is not None
-        self._write_now(entry_for(key, value, ttl, self._verbs.clock()))
+    def _is_added_at_once(self, key: str, value: Json, ttl: Any, sliding: bool) -> bool:
+        verbs, write = self._verbs, self._write_now
+        if write is not None and verbs.upkeep is None and not self._beside.tombstone_changes:
+            try:
+                seconds = None if ttl is None else duration(ttl)
+                write(new_entry(key, value, verbs.clock(), seconds, sliding=sliding))
+                return True
+            except NotNow:
+                return False
+        return False
 
-    def get(self, key: str) -> Json | None:  # noqa: D102
-        assert self._read_now is not None
-        return value_of(self._read_now(key))
+    def get(self, key: str, *, as_of: Any = None) -> Json | None:  # noqa: D102
+        if as_of is not None:
+            return self._get(key, as_of=as_of)
+        read = self._read_now
+        if read is not None:
+            try:
+                return value_of(read(key))
+            except NotNow:
+                pass
+        return self._get(key)
 
 
 def watching(size: int) -> Json:

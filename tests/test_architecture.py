@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -522,3 +524,24 @@ def test_a_memory_works_where_nothing_but_the_json_engine_is_installed():
     )
     assert done.stderr == ""
     assert done.stdout == ("[{'text': 'It rains 1234'}] 100\n0 [{'text': 'It rains 3999'}]\n")
+
+
+def test_benchmarks_and_tools_import_only_what_there_is():
+    """They are run too rarely to notice that something they need was moved."""
+    missing = [
+        f"{path.name}: {node.module}.{alias.name}"
+        for folder in ("benchmarks", "tools", "examples")
+        for path in sorted((PACKAGE.parent / folder).glob("**/*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name
+        for alias in node.names
+        if not is_there(str(node.module), alias.name)
+    ]
+    assert missing == []
+
+
+def is_there(module: str, name: str) -> bool:
+    try:
+        return hasattr(import_module(module), name) or find_spec(f"{module}.{name}") is not None
+    except ImportError:
+        return False
