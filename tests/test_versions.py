@@ -440,3 +440,22 @@ def test_the_table_has_a_row_for_each_field_and_is_escaped():
     assert "&lt;i&gt;&amp;" in html
     assert "&lt;k&gt;" in html
     assert len(memory.log("nothing").table) == 0
+
+
+async def test_who_has_made_a_single_write_is_found_by_one_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = MemoryPrimitive(history=100)
+    await memory.add("first", {"n": 0})  # from which file this comes is known from now on
+
+    def search_for_it(depth: int) -> None:
+        raise AssertionError("the depth that the store gives is that of another road")
+
+    monkeypatch.setattr("tta_memory_nb.stores.history.log.calling", search_for_it)
+    for n in range(2):  # a new record, and one that is there
+        await memory.add("awaited", {"n": n})
+        memory.sync.add("called", {"n": n})
+    log = await memory.log("called")
+    assert {each.author.function for each in log} == {
+        "test_who_has_made_a_single_write_is_found_by_one_look"
+    }

@@ -56,7 +56,7 @@ class Records(OrderedEntries):
             self.recency = entry._recency = entry._write_seq = self.recency + 1
             log = self.log
             if log is not None:
-                log.write(entry.updated_at, key, None, 3)
+                log.write(entry.updated_at, key, None, 4)
             entries[key] = entry
             while len(entries) > self.capacity:
                 self.evictions += 1
@@ -149,7 +149,7 @@ class Records(OrderedEntries):
                 raise
             if log is not None:
                 if len(happened) == len(written) == 1 and not evicted:
-                    log.write(now, written[0].key, happened[0][2], 4)
+                    log.write(now, written[0].key, happened[0][2], 5)
                 else:
                     log.note(now, [*happened, *evictions_of(evicted)])
         return (*removed, *old), len(old)
