@@ -105,7 +105,7 @@ class Lists:
         if len(self.fields) < MOST_FIELDS:
             self.fields.update(map(str.lower, islice(parts.fields, MOST_FIELDS)))
         if slot == self._room:
-            self.reserve(max(_LEAST_ROOM, slot >> 4))
+            self._make_room(max(_LEAST_ROOM, slot >> 4))
         self.keys[slot] = entry.key
         self.created[slot] = created_at(entry)
         self.temporal[slot] = parts.temporal
@@ -133,10 +133,14 @@ class Lists:
         return slot
 
     def reserve(self, records: int) -> None:
-        """Makes room for so many more records. What grows bit by bit leaves holes in the memory of the process."""
+        """Makes room for so many records that are about to be added. What grows bit by bit leaves holes in the memory of the process."""
+        self.slots.reserve(records)
+        self._make_room(records)
+
+    def _make_room(self, records: int) -> None:
+        """Makes room for so many more records in the columns; the table of slots doubles when it is full, and not for one more record."""
         self._room += records
         self.keys += [""] * records
-        self.slots.reserve(records)
         for name in _COLUMNS:
             column = getattr(self, name)
             more = array(column.typecode, (0,)) * records
