@@ -5,18 +5,20 @@
 Such a text is a walk over frequent 4-grams of the records: each step adds a byte so that the last four bytes are one of
 them. Of many walks, those are searched whose 4-grams occur together in the largest share of a sample of records, and
 which are in none of these. Each is searched the first time, with nothing remembered. The figures are
-percentiles of processor time in milliseconds, beside those of a scan of all folded texts.
+percentiles of processor time in milliseconds, beside those of SQLite FTS5 with trigrams for the same texts, and of a
+scan of all folded texts.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from time import process_time
 
 from corpus import SEED, Zipf
+from peers import Peer, SqliteFts5
 
 from tta_memory_nb import MemoryPrimitive
 from tta_memory_nb.text import BORDER, searchable
@@ -26,6 +28,7 @@ _LEAST = 0.01  # share of the sample that has a frequent 4-gram
 _LENGTHS = (5, 6, 7, 8, 9, 10, 12)
 _WALKS = 200_000
 _SCANNED = 5
+LIMIT = 5
 
 
 def _grams(text: str) -> set[str]:
@@ -59,11 +62,13 @@ def needles(sample: Sequence[str], count: int) -> list[str]:
     return sorted(found, key=lambda walk: -found[walk])[:count]
 
 
-def _times(asked: Sequence[str], memory: object) -> Iterator[float]:
+def _times(asked: Sequence[str], search: Callable[[str], object]) -> list[float]:
+    times = []
     for needle in asked:
         started = process_time()
-        memory.search(needle)  # type: ignore[attr-defined]
-        yield 1000 * (process_time() - started)
+        search(needle)
+        times.append(1000 * (process_time() - started))
+    return times
 
 
 def main() -> None:
@@ -73,25 +78,32 @@ def main() -> None:
     parser.add_argument("--needles", type=int, default=300)
     arguments = parser.parse_args()
     memory = MemoryPrimitive(max_size=arguments.size).sync
-    sample: list[str] = []
+    peer: Peer = SqliteFts5(arguments.size)
     texts: list[str] = []
     for chunk in Zipf(arguments.size).chunks():
         memory.add_many(dict(chunk))
+        peer.load(list(chunk))
         texts += [searchable(value) for _, value in chunk]
     sample = Random(SEED).sample(texts, min(_SAMPLE, len(texts)))
     memory.build_index()
     asked = needles(sample, arguments.needles)
     memory.search("warm up")
-    times = sorted(zip(_times(asked, memory), asked, strict=True))
+    peer.search("warm up", LIMIT)
+    ours = _times(asked, lambda needle: memory.search(needle, limit=LIMIT))
+    theirs = _times(asked, lambda needle: peer.search(needle, LIMIT))
+    scans = _times(asked[:_SCANNED], lambda needle: sum(needle in text for text in texts))
     print(f"{len(asked)} texts among {arguments.size:,} records, milliseconds the first time:")
+    print(f"         {'this package':>12}  {'FTS5':>8}")
     for share in (0.5, 0.9, 0.95, 0.99, 1.0):
-        print(f"  {share:4.0%}  {times[min(len(times) - 1, int(share * len(times)))][0]:8.2f}")
-    started = process_time()
-    for needle in asked[:_SCANNED]:
-        sum(needle in text for text in texts)
-    print(f"  scan  {1000 * (process_time() - started) / _SCANNED:8.2f}")
-    for spent, needle in reversed(times[-5:]):
-        print(f"  {spent:8.2f}  {needle!r}, in {memory.count(needle):,} records")
+        both = (
+            sorted(times)[min(len(asked) - 1, int(share * len(asked)))] for times in (ours, theirs)
+        )
+        print(f"  {share:5.0%}  {next(both):12.2f}  {next(both):8.2f}")
+    print(f"  a scan {sum(scans) / len(scans):12.2f}")
+    print("The slowest of this package:")
+    for spent, peers, needle in sorted(zip(ours, theirs, asked, strict=True), reverse=True)[:5]:
+        found = memory.count(needle)
+        print(f"  {spent:12.2f}  {peers:8.2f}  {needle!r}, in {found:,} records")
 
 
 if __name__ == "__main__":

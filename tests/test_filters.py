@@ -17,7 +17,7 @@ from json_values import any_text, json_objects, leaves
 from tta_memory_nb import InvalidArgument
 from tta_memory_nb.codec import from_json, reader_of, snapshot, to_json, to_plain
 from tta_memory_nb.filters import EVERYTHING, Filters
-from tta_memory_nb.text import fold, searchable_json, to_utf8
+from tta_memory_nb.text import BORDER, fold, searchable_json, to_utf8
 
 NOW = 1_800_000_000.0
 
@@ -263,6 +263,8 @@ def test_a_value_that_is_read_in_part_passes_as_the_whole_does(drawn):
         searchable = searchable_json(text)
         for part_of_it in (*filters.implied_parts(), *filters.implied_texts()):
             assert to_utf8(fold(part_of_it)) in searchable
+        for beginning in filters.implied_beginnings():
+            assert to_utf8(BORDER + fold(beginning)) in searchable
 
 
 def test_a_name_of_a_field_may_be_empty():
@@ -270,3 +272,14 @@ def test_a_name_of_a_field_may_be_empty():
     for field, wanted in (("", {"": 3}), (".", 3), ("a.", 4)):
         assert holds(wanted, value, field) is True
         assert holds(wanted, {"a": 3, "b": {"": {"": 3}}}, field) is False
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stored"), [(5, 5.0), (0, -0.0), (1000, 1e3), (-7, -7.0), (10**16, 1e16), ("É", "É")]
+)
+def test_an_index_looks_for_no_text_that_an_equal_value_lacks(wanted, stored):
+    filters = Filters.build(NOW, where={"a": wanted})
+    assert filters.holds({"a": stored})
+    text = searchable_json(snapshot({"a": stored}))
+    for beginning in filters.implied_beginnings():
+        assert to_utf8(BORDER + fold(beginning)) in text

@@ -172,6 +172,15 @@ class Filters:
             if condition.operator == "$eq" and isinstance(condition.operand, str)
         )
 
+    def implied_beginnings(self) -> tuple[str, ...]:
+        """Texts with which a leaf of every accepted record begins; numbers as `text.leaf_text` writes them."""
+        numbers = (
+            str(condition.operand)
+            for condition in self.where
+            if condition.operator == "$eq" and _is_written_alike(condition.operand)
+        )
+        return tuple(filter(None, chain(self.implied_texts(), numbers)))
+
     def implied_parts(self) -> tuple[str, ...]:
         """Texts that every accepted record contains in the name of a field or in a leaf."""
         parts: dict[str, None] = {}
@@ -183,8 +192,7 @@ class Filters:
             # A dot in a name may separate a field from one inside of it, or belong to the name.
             parts |= dict.fromkeys(filter(None, condition.field.split(".")))
             operand = condition.operand
-            if condition.operator == "$eq" and type(operand) is int and abs(operand) < _LONG:
-                # Equal floats are written with the same digits: 31 and 31.0.
+            if condition.operator == "$eq" and _is_written_alike(operand):
                 parts[str(operand)] = None
         return tuple(parts)
 
@@ -258,6 +266,12 @@ def _rule_broken_by(operator: str, operand: Any, given: Any) -> str | None:
         if not has_order(given):
             return "the text that it is stored as has another order; compare a number or text"
     return None
+
+
+def _is_written_alike(operand: Any) -> bool:
+    """Whether all numbers equal to an operand are written with its digits first, such as 31 and 31.0."""
+    # Zero may also be written as -0.0.
+    return type(operand) is int and 0 < abs(operand) < _LONG
 
 
 def _lookup(value: dict[str, Any], field: str) -> Any:

@@ -81,8 +81,7 @@ class _Keys:
 class _Instants:
     """Terms are instants of the last write with the key, so a span of time is a range of them."""
 
-    def of(self, entry: Entry) -> Instant:
-        return entry.updated_at, entry.key
+    of = staticmethod(attrgetter("updated_at", "key"))
 
     def entry(self, entries: Entries, term: Instant) -> Entry | None:
         entry = entries.get(term[1])
@@ -131,7 +130,8 @@ class _Order(Generic[T]):
         terms, of = self._sorted, self._by.of
         if terms is None or len(terms) > 2 * len(entries) + _UNSORTED:
             self.clear()
-            terms = sorted(map(of, entries.values()))
+            # Not by the method of OrderedDict, which looks each key up.
+            terms = sorted(map(of, dict.values(entries)))
             self._seen = next(map(recency, reversed(entries.values())), 0)
             self._replace(terms)
             return terms

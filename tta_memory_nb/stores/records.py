@@ -308,7 +308,7 @@ class Records(OrderedEntries):
                     return self.indexes.find(self.entries.copy(), query, mode, limit)
             # Conditions decode values, which takes time: other threads need not wait for that.
             candidates = self._steadily(self.indexes.candidates, query, mode)
-        return hits_of(filter(query.test(), candidates), query)
+        return hits_of(filter(query.accepts, query.with_texts(candidates)), query)
 
     def _find_part(self, search: Search) -> list[Hit]:
         """Answers a search that does not want the first hits in the order of its mode."""

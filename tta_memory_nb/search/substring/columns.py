@@ -226,7 +226,12 @@ class Columns:
                 break
             block = [column, *islice(columns, size)]
             keys = map(self._keys.__getitem__, block)
-            has_it = self._containing(self._all_there(entries, block, keys), needle.utf8)
+            there = self._all_there(entries, block, keys)
+            has_it = (
+                query.with_texts(there)
+                if query.beginnings
+                else self._containing(there, needle.utf8)
+            )
             more = [entry for entry in has_it if entry._recency < before]
             left = None if wanted is None else wanted - len(found)
             found += more[:left] if accepts is None else newest(more, accepts, left, before)
