@@ -101,7 +101,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "numpy": (
         *(
             f"search.substring.{name}"
-            for name in ("grams", "runs", "signature", "columns", "verified")
+            for name in ("grams", "runs", "signature", "ring", "columns", "verified")
         ),
         "search.ranked",
         "search.vectors",

@@ -351,6 +351,6 @@ def test_a_count_is_right_where_an_entry_was_taken_for_evicted():
     assert memory.count("rain") == 1000
     columns = memory._store._records.indexes.of_mode["keyword"]._columns
     # As if the oldest record had been read while it was counted.
-    columns._verified.retain(columns._recencies > columns._recencies.min())
+    columns._verified.retain(columns._ring.recencies > columns._ring.recencies.min())
     assert memory.count("rain") == 1000
     assert memory.count("rain") == 1000

@@ -1,24 +1,18 @@
-"""Which entry has which column of the signatures, and in what order.
-
-Columns are given in the order of recency, so their order is that of the entries. The exceptions are
-entries that were read, or brought back by an undo, after they got their column. They are out of
-order, and kept apart with their present recency.
-"""
+"""What searches ask of the signatures of entries, and how entries get theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, compress, islice, repeat
-from operator import attrgetter, contains, eq
+from operator import attrgetter, contains
 
 import numpy as np
-import numpy.typing as npt
 
 from ...entry import Entry, recency
-from ...filters import Filters
 from ...keys import parse_memory_key
 from ..query import Entries, Query, Test, newest
-from .grams import WORD, Bits, is_exact, owner_rows
+from .grams import Bits, is_exact, owner_rows
+from .ring import Ring
 from .signature import SignatureIndex, bits_of
 from .verified import LONGEST, Verified
 
@@ -27,9 +21,6 @@ _MOVED = 32
 
 # One column in so many is spare, for what is written before the oldest entries are all gone.
 _SPARE = 8
-
-# The key of a free column: no entry has an empty key.
-_NO_KEY = ""
 
 # Of a text that may be in one of so many entries, or more, it is remembered which ones contain it.
 _FREQUENT = 16
@@ -41,9 +32,6 @@ _MOST = 3
 # so many: the call that compares one takes as long as comparing another one at once.
 _ONE_BY_ONE = 64
 _AT_ONCE = 4096
-
-# Stands for an entry that does not exist; no column is its own.
-_ABSENT = Entry("", b"{}", None, 0.0, None, _column=-2)
 
 # So many plans of queries are cached, and only of needles up to so many bytes.
 _PLANS = 1024
@@ -63,33 +51,23 @@ class Columns:
         room = max(size + size // 4, 1024)
         words = _words(min(room, max(capacity, size) + capacity // _SPARE))
         self._signatures = SignatureIndex(words, sample)
-        columns = self._signatures.columns
-        # Keys, not entries: an entry would stay in memory after its eviction.
-        self._keys = [_NO_KEY] * columns
+        self._ring = Ring(self._signatures.columns)
         # Rows by needle. Which rows select best changes little while few columns are added.
         self._plans: dict[bytes, Sequence[int]] = {}
         self._unplanned = 0
-        self.newest = 0
-        """Highest recency of all entries here, as of the last update."""
-        self._last = 0  # highest recency of the entries in order
-        self._recencies = np.zeros(columns, np.int64)
-        self._out_of_order = np.zeros(columns, np.bool_)
-        self._out_of_order_words: npt.NDArray[np.intp] = np.empty(0, np.intp)
-        self._out_of_order_bits: Bits = np.empty(0, WORD)
-        # Instants of the last write, once a search has had use for them.
-        self._instants: npt.NDArray[np.float64] | None = None
         # What is known of frequent texts, once one was counted.
         self._verified: Verified | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes of everything that is kept for each column."""
-        arrays = self._recencies.nbytes + self._out_of_order.nbytes + 8 * len(self._keys)
-        if self._instants is not None:
-            arrays += self._instants.nbytes
-        if self._verified is not None:
-            arrays += self._verified.nbytes
-        return self._signatures.nbytes + arrays
+        verified = 0 if self._verified is None else self._verified.nbytes
+        return self._signatures.nbytes + self._ring.nbytes + verified
+
+    @property
+    def newest(self) -> int:
+        """Highest recency of all entries here, as of the last update."""
+        return self._ring.newest
 
     # ---- finding
 
@@ -121,7 +99,7 @@ class Columns:
 
     def candidates_within(self, entries: Entries, query: Query) -> Bits | None:
         """Returns which columns may be candidates, by the span of the filters and by what is known; None for all."""
-        within = self.within(entries, query.filters)
+        within = self._ring.within(entries, query.filters)
         if self._verified is None or query.needle is None:
             return within
         refuted = self._verified.refuted(query.needle.utf8)
@@ -150,23 +128,6 @@ class Columns:
             self._verified = Verified(self._signatures.taken())
         return self._verified
 
-    def within(self, entries: Entries, filters: Filters) -> Bits | None:
-        """Returns which columns have entries that were written in the span of filters; None for no span."""
-        since, until = filters.since, filters.until
-        if since is None and until is None:
-            return None
-        instants = self._instants
-        if instants is None:
-            there, columns = self._all_with_columns(entries)
-            instants = self._instants = np.full(len(self._keys), np.nan)
-            instants[columns] = list(map(attrgetter("updated_at"), there))
-        inside = np.ones(len(instants), np.bool_)
-        if since is not None:
-            inside &= instants >= since
-        if until is not None:
-            inside &= instants <= until
-        return np.packbits(inside, bitorder="little").view(WORD)
-
     def newest_first(
         self, query: Query, rows: Sequence[int], wanted: int | None, within: Bits | None
     ) -> Iterator[Iterator[int]]:
@@ -180,13 +141,14 @@ class Columns:
         """
         blocks = self._signatures.candidates(rows, wanted, within, _utf8(query))
         others = chain.from_iterable(blocks)
-        if len(self._out_of_order_words):
-            words, bits = self._out_of_order_words, self._out_of_order_bits
+        ring = self._ring
+        if len(ring.out_of_order_words):
+            words, bits = ring.out_of_order_words, ring.out_of_order_bits
             if within is not None:
                 bits = bits & within[words]
             used_again = np.array(self._signatures.among(rows, words, bits), np.intp)
-            yield self._by_recency(used_again, wanted)
-            out_of_order = self._out_of_order.data
+            yield ring.by_recency(used_again, wanted)
+            out_of_order = ring.out_of_order.data
             yield (column for column in others if not out_of_order[column])
         else:
             yield others
@@ -212,21 +174,20 @@ class Columns:
         """
         needle, accepts = query.needle, query.accepts
         if needle is None:
-            return newest(self._there(entries, columns), matches, wanted, before)
+            return newest(self._ring.there(entries, columns), matches, wanted, before)
         found: list[Entry] = []
         size = _AT_ONCE
         if wanted is not None:
             # The first of many matches are enough for most searches.
             size = _ONE_BY_ONE
-            first = self._there(entries, islice(columns, size))
+            first = self._ring.there(entries, islice(columns, size))
             found = newest(first, matches, wanted, before)
         while wanted is None or len(found) < wanted:
             column = next(columns, None)
             if column is None:
                 break
             block = [column, *islice(columns, size)]
-            keys = map(self._keys.__getitem__, block)
-            there = self._all_there(entries, block, keys)
+            there = self._ring.all_there(entries, block)
             has_it = (
                 query.with_texts(there)
                 if query.beginnings
@@ -238,66 +199,11 @@ class Columns:
             size = min(2 * size, _AT_ONCE)
         return found
 
-    def _there(self, entries: Entries, columns: Iterable[int]) -> Iterator[Entry]:
-        """Yields the entries of some columns, as far as they still exist."""
-        keys = self._keys
-        for column in columns:
-            entry = entries.get(keys[column])
-            if entry is not None and entry._column == column:
-                yield entry
-
-    def _by_recency(self, columns: npt.NDArray[np.intp], wanted: int | None) -> Iterator[int]:
-        """Yields columns by recency, the highest first; sorts only as far as needed."""
-        recencies = self._recencies[columns]
-        block = len(columns) if wanted is None else 4 * wanted
-        while len(columns) > block:
-            split = len(columns) - block
-            order = np.argpartition(recencies, split)
-            top = order[split:]
-            yield from columns[top[np.argsort(-recencies[top])]].tolist()
-            columns, recencies = columns[order[:split]], recencies[order[:split]]
-            block *= 8
-        yield from columns[np.argsort(-recencies)].tolist()
-
     def candidates(self, entries: Entries, query: Query) -> list[Entry]:
         """Returns all candidates, in no order."""
         within = self.candidates_within(entries, query)
         blocks = self._signatures.candidates(self.rows(query), None, within, _utf8(query))
-        columns = list(chain.from_iterable(blocks))
-        return self._all_there(entries, columns, map(self._keys.__getitem__, columns))
-
-    @staticmethod
-    def _all_there(entries: Entries, columns: list[int], keys: Iterable[str]) -> list[Entry]:
-        """Returns the entries of some columns, as far as they still exist; quicker than `_there` for many.
-
-        Args:
-            entries: all entries.
-            columns: the columns.
-            keys: the key of each.
-        """
-        found = list(map(entries.get, keys, repeat(_ABSENT)))
-        theirs = list(map(attrgetter("_column"), found))
-        return found if theirs == columns else list(compress(found, map(eq, theirs, columns)))
-
-    @staticmethod
-    def _all_with_columns(
-        entries: Entries, within: Bits | None = None
-    ) -> tuple[list[Entry], npt.NDArray[np.intp]]:
-        """Returns all entries that have a column, in no order, and their columns; quicker than `_all_there` for most of them.
-
-        Args:
-            entries: all entries.
-            within: which columns; None for all.
-        """
-        # Not by the method of OrderedDict, which looks each key up.
-        there = list(dict.values(entries))
-        columns = np.fromiter(map(attrgetter("_column"), there), np.intp, len(there))
-        chosen = columns >= 0
-        if within is not None:
-            flags = np.unpackbits(within.view(np.uint8), bitorder="little").view(np.bool_)
-            chosen &= columns < len(flags)
-            chosen[chosen] = flags[columns[chosen]]
-        return list(compress(there, chosen.tolist())), columns[chosen]
+        return self._ring.all_there(entries, list(chain.from_iterable(blocks)))
 
     def count(self, entries: Entries, query: Query, there: int) -> int:
         """Returns how many entries match, of those that have a column.
@@ -317,7 +223,9 @@ class Columns:
             if is_frequent and len(utf8) <= LONGEST:
                 matching = self._frequent(entries, utf8, rows)
                 if self._remembered_alive(entries, there):
-                    return self._remembered().count(matching, self.within(entries, query.filters))
+                    return self._remembered().count(
+                        matching, self._ring.within(entries, query.filters)
+                    )
             accepts = None  # what `candidates` gives is within the span
         candidates = self.candidates(entries, query)
         found = candidates if is_exact(utf8) else self._containing(candidates, utf8)
@@ -336,10 +244,9 @@ class Columns:
         columns = bits_of(unknown)
         if len(columns):
             if len(columns) * _MOST > len(entries):
-                found, columns = self._all_with_columns(entries, unknown)
+                found, columns = self._ring.all_with_columns(entries, unknown)
             else:
-                numbers = columns.tolist()
-                found = self._all_there(entries, numbers, map(self._keys.__getitem__, numbers))
+                found = self._ring.all_there(entries, columns.tolist())
                 if len(found) < len(columns):
                     columns = np.array([each._column for each in found], np.intp)
             columns = columns[np.fromiter(self._contain(found, utf8), np.bool_, len(columns))]
@@ -357,11 +264,10 @@ class Columns:
         if verified.alive != there:
             # Evicted entries were used less recently than all others.
             oldest = next(iter(entries.values()))._recency if entries else 0
-            verified.retain(self._recencies >= oldest)
+            verified.retain(self._ring.recencies >= oldest)
         if verified.alive != there:
-            alive = np.zeros(len(self._keys), np.bool_)
-            columns = verified.columns().tolist()
-            there_now = self._all_there(entries, columns, map(self._keys.__getitem__, columns))
+            alive = np.zeros(self._signatures.columns, np.bool_)
+            there_now = self._ring.all_there(entries, verified.columns().tolist())
             alive[[each._column for each in there_now]] = True
             verified.retain(alive)
         if verified.alive != there:  # a signal handler has read or written meanwhile
@@ -383,19 +289,7 @@ class Columns:
 
     def used_again(self, used: Sequence[Entry]) -> None:
         """Records that entries, the oldest first, were used after they got their columns."""
-        columns = [entry._column for entry in used]
-        self._recencies[columns] = [entry._recency for entry in used]
-        self.newest = max(self.newest, used[-1]._recency)
-        self._mark_out_of_order(columns)
-
-    def _mark_out_of_order(self, columns: list[int]) -> None:
-        self._out_of_order[columns] = True
-        self._gather_out_of_order()
-
-    def _gather_out_of_order(self) -> None:
-        bits = np.packbits(self._out_of_order, bitorder="little").view(WORD)
-        self._out_of_order_words = bits.nonzero()[0]
-        self._out_of_order_bits = bits[self._out_of_order_words]
+        self._ring.used_again(used)
 
     def add(self, entries: Entries, added: list[Entry], capacity: int) -> list[Entry]:
         """Gives columns to entries; returns the entries that lost theirs to make room."""
@@ -411,30 +305,17 @@ class Columns:
             [entry._searchable() for entry in added],
             [_owner_rows(entry.key) for entry in added],
         )
-        self._recencies[columns] = [entry._recency for entry in added]
-        if self._instants is not None:
-            self._instants[columns] = [entry.updated_at for entry in added]
         if self._verified is not None:
             self._verified.added(columns)
-        out_of_order = []
-        for column, entry in zip(columns, added, strict=True):
-            self._keys[column] = entry.key
-            entry._column = column
-            if entry._recency < self._last:
-                out_of_order.append(column)
-            else:
-                self._last = entry._recency
-        self.newest = max(self.newest, added[-1]._recency)
-        if out_of_order:
-            self._mark_out_of_order(out_of_order)
+        self._ring.add(columns, added)
         return moved
 
     def _make_room(self, count: int, entries: Entries, capacity: int) -> list[Entry]:
         moved: list[Entry] = []
-        signatures, keys = self._signatures, self._keys
+        signatures, ring = self._signatures, self._ring
         while signatures.free() < count:
             oldest = signatures.oldest()
-            there = list(self._there(entries, oldest))
+            there = list(ring.there(entries, oldest))
             if len(there) > _MOVED and self._grow(entries, capacity):
                 continue
             for entry in there:
@@ -443,10 +324,7 @@ class Columns:
             signatures.clear_oldest()
             if self._verified is not None:
                 self._verified.cleared(oldest.start >> 6)
-            keys[oldest.start : oldest.stop] = [_NO_KEY] * len(oldest)
-            if self._out_of_order[oldest.start : oldest.stop].any():
-                self._out_of_order[oldest.start : oldest.stop] = False
-                self._gather_out_of_order()
+            ring.clear(oldest)
         return moved
 
     def _grow(self, entries: Entries, capacity: int) -> bool:
@@ -460,23 +338,7 @@ class Columns:
             return False
         back = self._signatures.grow(words)
         self._verified = None
-        if back:
-            self._keys = self._keys[back:] + self._keys[:back]
-            self._recencies = np.roll(self._recencies, -back)
-            self._out_of_order = np.roll(self._out_of_order, -back)
-            if self._instants is not None:
-                self._instants = np.roll(self._instants, -back)
-            for column, key in enumerate(self._keys):
-                entry = entries.get(key)
-                if entry is not None and entry._column == (column + back) % old:
-                    entry._column = column
-        more = self._signatures.columns - old
-        self._keys += [_NO_KEY] * more
-        self._recencies = np.append(self._recencies, np.zeros(more, np.int64))
-        self._out_of_order = np.append(self._out_of_order, np.zeros(more, np.bool_))
-        if self._instants is not None:
-            self._instants = np.append(self._instants, np.full(more, np.nan))
-        self._gather_out_of_order()
+        self._ring.grow(entries, self._signatures.columns, back)
         return True
 
 
