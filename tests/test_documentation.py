@@ -1,11 +1,14 @@
 """Every command has help, a row in the reference of `%memory` and a cell in a tutorial."""
 
+import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 
+import tta_memory_nb
 from tta_memory_nb.notebook.commands import COMMANDS, syntax
 
 ROOT = Path(__file__).parent.parent
@@ -42,3 +45,33 @@ def test_the_readme_names_the_commands_of_a_contributor_in_its_first_block():
     first = readme.split("\n```")[1]
     for command in ("pip install .", "make lab", "make test"):
         assert re.search(rf"^{re.escape(command)}(?=\s)", first, re.MULTILINE), command
+
+
+def public_functions() -> Iterator[tuple[str, object]]:
+    """Yields the functions that users call: those of the package itself, and the methods of its classes."""
+    for name in tta_memory_nb.__all__:
+        found = getattr(tta_memory_nb, name)
+        if inspect.isfunction(found):
+            yield name, found
+        elif inspect.isclass(found):
+            for method in filter(re.compile("[^_]").match, dir(found)):
+                function = inspect.getattr_static(found, method)
+                function = getattr(function, "__func__", function)
+                home = getattr(function, "__module__", None) or ""
+                if inspect.isfunction(function) and home.startswith(tta_memory_nb.__name__):
+                    yield f"{name}.{method}", function
+
+
+def test_what_a_user_calls_says_what_it_returns():
+    said, silent = 0, []
+    for name, function in public_functions():
+        result = inspect.signature(function).return_annotation
+        if result in (None, "None", "NoReturn") or "[None]" in str(result):
+            continue
+        text = inspect.getdoc(function) or ""
+        if re.search(r"\b(Returns?|returns|Yields|Whether)\b", text) or re.match("As `", text):
+            said += 1
+        else:
+            silent.append(name)
+    assert not silent
+    assert said > 100

@@ -95,6 +95,9 @@ class TTAMemoryError(Exception):
             parameter: name of the argument.
             value: what the caller passed.
             rule: what the caller should pass instead.
+
+        Returns:
+            The error; its ``parameter`` is the name.
         """
         error = cls(f"{parameter}={brief(value)}: {rule}")
         error.parameter = parameter

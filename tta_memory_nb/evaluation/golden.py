@@ -126,6 +126,9 @@ class GoldenSet:
                 BEIR's. Files may be compressed with gzip.
             split: of a BEIR-like folder, the name of the file in ``qrels``; None: ``test``, or the only one.
 
+        Returns:
+            Its questions and judgements, and the records where the file has them.
+
         Raises:
             TransferError: the file cannot be read, or a line of it is no judgement; the message names the line.
         """

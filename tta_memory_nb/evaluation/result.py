@@ -124,6 +124,9 @@ class Evaluation:
             after: the mode to judge.
             measure: what to compare; None for the recall at the greatest k.
 
+        Returns:
+            The difference of the means with its 95 % interval, and the questions whose figure differs.
+
         Raises:
             InvalidArgument: as `values`.
         """
@@ -138,6 +141,9 @@ class Evaluation:
             earlier: the evaluation to compare with.
             mode: the mode, in both.
             measure: what to compare; None for the recall at the greatest k.
+
+        Returns:
+            The difference of the means with its 95 % interval, and the questions whose figure differs.
 
         Raises:
             InvalidArgument: as `values`, or the evaluations share no question.
@@ -176,6 +182,9 @@ class Evaluation:
     def read(cls, path: str | os.PathLike[str]) -> Evaluation:
         """Reads an evaluation that `write` has written.
 
+        Returns:
+            The evaluation as it was.
+
         Raises:
             TransferError: the file cannot be read, or holds no evaluation.
         """
@@ -185,6 +194,9 @@ class Evaluation:
 
     def plot(self) -> Figure:
         """Draws the means of all modes with their intervals.
+
+        Returns:
+            The figure, which is not shown by itself.
 
         Raises:
             MissingPackage: matplotlib is not installed.

@@ -209,7 +209,7 @@ class Store(Protocol):
     # ---- many records
 
     def put(self, entries: Iterable[Entry]) -> Plan[Change]:
-        """Writes entries in order, evicting the least recently used above `max_size`.
+        """Writes entries in order, evicting the least recently used above `max_size`; returns the change.
 
         In memory the eviction comes after the last entry; on a server after each batch.
         """
@@ -222,7 +222,7 @@ class Store(Protocol):
     def apply(
         self, entries: Sequence[Entry], deletes: Sequence[str], expect: Expected
     ) -> Plan[Change]:
-        """Deletes and writes records in one step, if others are as expected.
+        """Deletes and writes records in one step, if others are as expected; returns the change.
 
         Args:
             entries: what to write, each key once.
@@ -313,11 +313,11 @@ class Store(Protocol):
     # ---- taking out and putting back
 
     def remove(self, keys: Sequence[str]) -> Plan[Change]:
-        """Deletes the keys that exist."""
+        """Deletes the keys that exist, and returns the change."""
         ...
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Plan[Change]:
-        """Deletes every record that the filters accept."""
+        """Deletes every record that the filters accept, and returns the change."""
         ...
 
     def clear(self) -> Plan[None]:
@@ -325,7 +325,7 @@ class Store(Protocol):
         ...
 
     def revert(self, change: Change) -> Plan[Change]:
-        """Takes a change back, but keeps what has been written under a key since then.
+        """Takes a change back, but keeps what has been written under a key since then; returns what this has changed.
 
         Raises:
             InvalidArgument: the change was made to another store.
@@ -333,7 +333,7 @@ class Store(Protocol):
         ...
 
     def resize(self, max_size: int) -> Plan[Change]:
-        """Sets the capacity; a smaller one evicts at once."""
+        """Sets the capacity, and returns the change; a smaller one evicts at once."""
         ...
 
     # ---- about the store

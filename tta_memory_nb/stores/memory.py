@@ -155,7 +155,7 @@ class InMemoryStore(NotCopied):
     # ---- changes that can be taken back
 
     def put(self, entries: Iterable[Entry]) -> Change:
-        """Writes entries in order and evicts the least recently used above `max_size`."""
+        """Writes entries in order, evicts the least recently used above `max_size`, and returns the change."""
         written = tuple(entries)
         removed, evicted = self.contents.write_all(written, self.contents.clock())
         return Change(written, removed, evicted, self)
@@ -163,7 +163,7 @@ class InMemoryStore(NotCopied):
     def apply(
         self, entries: Sequence[Entry], deletes: Sequence[str] = (), expect: Expected | None = None
     ) -> Change:
-        """Deletes and writes records in one step, if others are as expected; see `Store.apply`.
+        """Deletes and writes records in one step, if others are as expected, and returns the change; see `Store.apply`.
 
         Raises:
             Conflict: a record is not as expected.
@@ -177,7 +177,7 @@ class InMemoryStore(NotCopied):
         return Change(written, removed, evicted, self)
 
     def append(self, owner: str, entries: Sequence[Entry]) -> Change:
-        """Writes entries in one step under keys with rising numbers, see `Store.append`; they are what was written."""
+        """Writes entries in one step under keys with rising numbers, see `Store.append`; the change that it returns has them."""
         records = self.contents
         now = records.clock()
         with records.lock:
@@ -186,7 +186,7 @@ class InMemoryStore(NotCopied):
             return self.put(entries)
 
     def remove(self, keys: Sequence[str]) -> Change:
-        """Deletes the keys that exist."""
+        """Deletes the keys that exist, and returns the change."""
         wanted = [check_key(key) for key in keys]
         records = self.contents
         now = records.clock()
@@ -199,7 +199,7 @@ class InMemoryStore(NotCopied):
         return Change(removed=tuple(there), origin=self)
 
     def remove_matching(self, filters: Filters = EVERYTHING) -> Change:
-        """Deletes every record that the filters accept."""
+        """Deletes every record that the filters accept, and returns the change."""
         records = self.contents
         found = records.find(Search(filters=filters))
         now = records.clock()
@@ -210,7 +210,7 @@ class InMemoryStore(NotCopied):
         return Change(removed=tuple(there), origin=self)
 
     def revert(self, change: Change) -> Change:
-        """Takes a change back, but keeps what has been written under a key since then.
+        """Takes a change back, but keeps what has been written under a key since then; returns what this has changed.
 
         Raises:
             InvalidArgument: the change was made to another store.
@@ -238,7 +238,7 @@ class InMemoryStore(NotCopied):
         return Change(kept, (*taken, *pushed_out), len(pushed_out), self, max_size)
 
     def resize(self, max_size: int) -> Change:
-        """Sets the capacity; a smaller one evicts at once.
+        """Sets the capacity, and returns the change; a smaller one evicts at once.
 
         Raises:
             InvalidArgument: a capacity below 0.

@@ -414,7 +414,7 @@ class MemoryPrimitive(Attributes):
     # ---- about the memory
 
     def size(self) -> int:
-        """Number of records."""
+        """Returns the number of records."""
         return self.sync.size()
 
     def get_backend_info(self) -> dict[str, Any]:

@@ -64,11 +64,18 @@ class ChangeVerbs(CommonVerbs):
         return (yield from remove_for_good(self._store, self.guard, keys))
 
     def take_all(self) -> Plan[Change]:
-        """Deletes every record, as `clear`, in a way that `undo` can take back."""
+        """Deletes every record, as `clear`, in a way that `undo` can take back.
+
+        Returns:
+            The change, which holds the records as they were.
+        """
         return self._store.remove_matching()
 
     def resize(self, max_size: int) -> Plan[Change]:
         """Sets the capacity in records; what a smaller one evicts can be taken back by `undo`.
+
+        Returns:
+            The change, which holds the records that were evicted and the capacity as it was.
 
         Raises:
             InvalidArgument: a capacity below 0.
@@ -80,6 +87,9 @@ class ChangeVerbs(CommonVerbs):
         """Takes a change back; what has been written under the same keys since then stays.
 
         Tombstones that the change has left are lifted.
+
+        Returns:
+            What taking it back has changed; `undo` takes this back in turn.
 
         Raises:
             InvalidArgument: it is no change, or was made to another memory.

@@ -82,6 +82,9 @@ class TransferVerbs(CommonVerbs):
             progress: show a progress bar, or a callable that wraps an iterable in one.
             anyway: as in `add`.
 
+        Returns:
+            How many records were added, updated and left out, a sentence for each broken one, and the change.
+
         Raises:
             Tombstoned: a record says what was deleted for good; as in `add`.
             TransferError: the source cannot be read, or holds broken records.

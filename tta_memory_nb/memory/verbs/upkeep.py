@@ -106,6 +106,9 @@ class UpkeepVerbs(ListingVerbs):
             timeout: how long the summarizer may take.
             **filters: which records are summarized; see the class. Summaries never are.
 
+        Returns:
+            The summary: its text and key, the records that it comes from, and the change.
+
         Raises:
             InvalidArgument: an argument; a key of another record for ``into``; more than 25,000 records.
             SummarizerError: the summarizer fails, takes too long, or gives no text.
@@ -147,6 +150,9 @@ class UpkeepVerbs(ListingVerbs):
             every: also apply the policy later, after a write of this process when so much time has passed. It then never
                 deletes all records; what goes wrong is logged, and does not fail the write.
             **filters: which records the policy is about; see the class.
+
+        Returns:
+            The records that went, or in a dry run would go, each with the reason, and the change.
 
         Raises:
             InvalidArgument: it is no policy, its tokenizer fails, or it would delete every record it is about.

@@ -241,7 +241,7 @@ class MemoryExplorer(ExplorerTraits, anywidget.AnyWidget):
     # ---- the front end
 
     def state(self, window: Window = FIRST_WINDOW) -> State:
-        """All that the front end shows, as it is sent: a function of the memory and the traits.
+        """Returns all that the front end shows, as it is sent: a function of the memory and the traits.
 
         Args:
             window: the number of the first row of the page, and the number after its last row.
