@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .figures import BLUE, FAINT, GREY, GRID, PAPER, axes_of, counted, styled_figure
+from .figures import BLUE, GREY, GRID, INK, PAPER, axes_of, counted, styled_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,6 +22,10 @@ def plot_evaluation(evaluation: Evaluation) -> Figure:
         MissingPackage: matplotlib is not installed.
     """
     with styled_figure() as figure:
+        from matplotlib.patheffects import AbstractPathEffect, withStroke
+
+        # A line is seen on the page and on a dark bar alike.
+        outlined: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground=PAPER)]
         count = counted(len(evaluation.questions), "judged question")
         measures, modes = evaluation.measures, evaluation.modes
         axes = axes_of(
@@ -34,7 +38,7 @@ def plot_evaluation(evaluation: Evaluation) -> Figure:
         for number, mode in enumerate(modes):
             means = [evaluation.mean(mode, measure) for measure in measures]
             ends = [evaluation.interval(mode, measure) for measure in measures]
-            axes.bar(
+            bars = axes.bar(
                 [place + (number + 0.5) * width - 0.4 for place in range(len(measures))],
                 means,
                 width,
@@ -46,8 +50,12 @@ def plot_evaluation(evaluation: Evaluation) -> Figure:
                     [max(0.0, mean - low) for mean, (low, _) in zip(means, ends, strict=True)],
                     [max(0.0, high - mean) for mean, (_, high) in zip(means, ends, strict=True)],
                 ],
-                error_kw={"ecolor": FAINT, "elinewidth": 1, "capsize": 2},
+                error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2},
             )
+            assert bars.errorbar is not None  # since it was asked for
+            _, caps, intervals = bars.errorbar.lines
+            for line in (*caps, *intervals):
+                line.set_path_effects(outlined)
         axes.set_xticks(range(len(measures)), measures)
         axes.tick_params(axis="x", length=0, labelsize=9)
         axes.set_ylim(0, 1.02)
