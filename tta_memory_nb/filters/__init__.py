@@ -173,7 +173,7 @@ class Filters:
         )
 
     def implied_beginnings(self) -> tuple[str, ...]:
-        """Texts with which a leaf of every accepted record begins; numbers as `text.leaf_text` writes them."""
+        """Texts with which a leaf of every accepted record begins; numbers as ``leaf_text`` writes them."""
         numbers = (
             str(condition.operand)
             for condition in self.where

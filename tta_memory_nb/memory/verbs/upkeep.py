@@ -107,7 +107,7 @@ class UpkeepVerbs(ListingVerbs):
             **filters: which records are summarized; see the class. Summaries never are.
 
         Returns:
-            The summary: its text and key, the records that it comes from, and the change.
+            The summary, with its text and key, the records that it comes from, and the change.
 
         Raises:
             InvalidArgument: an argument; a key of another record for ``into``; more than 25,000 records.
