@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import and_
 from typing import Any, TypeAlias, TypedDict
 
+from ..codec import ABSENT, Snapshot, columns_of, reader_of
 from ..errors import InvalidArgument, NotStorable, brief
 from ..keys import parse_memory_key
 from ..times import Instant, earliest, latest, span
@@ -15,9 +17,8 @@ from .operands import Amount, Moment, has_order, operand
 Where: TypeAlias = Mapping[str, Any]
 """``{field: value}`` or ``{field: {"$gt": value, ...}}``; a record must fulfil all conditions."""
 
-_ABSENT = object()
-
-_SCALARS = frozenset((str, int, float, bool))
+_NUMBERS = frozenset((int, float))
+_SCALARS = _NUMBERS | {str, bool}
 
 # Floats from here on are written with an exponent.
 _LONG = 10**15
@@ -160,6 +161,23 @@ class Filters:
                 return False
         return True
 
+    def held_by(self, texts: Sequence[Snapshot]) -> list[bool]:
+        """Whether each of many values fulfils the conditions on fields; quicker than `holds` for each.
+
+        Args:
+            texts: the values as JSON.
+        """
+        names = self.fields()
+        if any("." in condition.field for condition in self.where):  # it may be inside of another
+            return [self.holds(value) for value in map(reader_of(names), texts)]
+        columns = dict(zip(names, columns_of(names, texts), strict=True))
+        held = [True] * len(texts)
+        for condition in self.where:
+            compare, operand = _OPERATORS[condition.operator], condition.operand
+            fulfilled = [compare(found, operand) for found in columns[condition.field]]
+            held = list(map(and_, held, fulfilled))
+        return held
+
     def fields(self) -> tuple[str, ...]:
         """Names of all fields that the conditions look at, without those inside of others."""
         return tuple(dict.fromkeys(chain.from_iterable(_heads(each.field) for each in self.where)))
@@ -283,12 +301,12 @@ def _lookup(value: dict[str, Any], field: str) -> Any:
         inner = value.get(head)
         if isinstance(inner, dict):
             found = _lookup(inner, rest)
-            if found is not _ABSENT:
+            if found is not ABSENT:
                 return found
         # The name of a field may contain dots: {"a.b": {"c": 1}} is found as "a.b.c".
         more, dot, rest = rest.partition(".")
         head = f"{head}.{more}"
-    return _ABSENT
+    return ABSENT
 
 
 def _heads(field: str) -> Iterator[str]:
@@ -324,7 +342,8 @@ def _equal(left: Any, right: Any) -> bool:
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def ordered(left: Any, right: Any) -> bool:
-        if type(left) is type(right):  # most are, and the operand is a number or text
+        # Most are of the same kind, and the operand is a number or text.
+        if type(left) is type(right) or (type(left) in _NUMBERS and type(right) in _NUMBERS):
             return compare(left, right)
         if _kind(left) == _kind(right):
             return compare(left, right)
@@ -350,7 +369,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "$lte": _ordered(lambda left, right: left <= right),
     "$in": lambda left, right: any(_equal(left, item) for item in right),
     "$nin": lambda left, right: not any(_equal(left, item) for item in right),
-    "$exists": lambda left, right: (left is not _ABSENT) == right,
+    "$exists": lambda left, right: (left is not ABSENT) == right,
     "$contains": _contains,
 }
 

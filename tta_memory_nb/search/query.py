@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Any, TypeAlias
 
 from ..codec import reader_of
@@ -138,6 +138,22 @@ class Query:
             return contains
         return lambda entry: contains(entry) and accepts(entry)
 
+    def fact(self) -> bytes | None:
+        """Returns what stands for the text and the conditions on fields, of which an entry fulfils all or not for as long as it lives.
+
+        Returns:
+            None without a text, or if the answer depends on more than the value.
+        """
+        if self.needle is None:
+            return None
+        if self.accepts is None:
+            return self.needle.utf8
+        where = self.filters.where
+        if replace(self.filters, where=()) != EVERYTHING:
+            return None
+        # No text in UTF-8 has this byte.
+        return self.needle.utf8 + b"\xff" + to_utf8(repr(where))
+
     def with_texts(self, entries: list[Entry]) -> list[Entry]:
         """Returns those of many entries that have the text, and what the conditions on fields imply of their text.
 
@@ -147,6 +163,21 @@ class Query:
         for text in texts:
             entries = [entry for entry in entries if text in (entry._folded or entry._searchable())]
         return entries
+
+    def passes(self, entries: Sequence[Entry]) -> list[bool]:
+        """Returns whether each of many entries passes the filters; quicker than ``accepts`` for each."""
+        accepts = self.accepts
+        if accepts is None:
+            return [True] * len(entries)
+        filters = self.filters
+        if not filters.where:
+            return list(map(accepts, entries))
+        unconditional = replace(filters, where=())
+        if unconditional == EVERYTHING:
+            return filters.held_by([entry.text for entry in entries])
+        owned = list(map(_acceptance(unconditional), entries))
+        held = iter(filters.held_by([entry.text for entry in compress(entries, owned)]))
+        return [is_owned and next(held) for is_owned in owned]
 
 
 def _acceptance(filters: Filters) -> Test:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import compress
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from msgspec.structs import replace
@@ -308,7 +309,8 @@ class Records(OrderedEntries):
                     return self.indexes.find(self.entries.copy(), query, mode, limit)
             # Conditions decode values, which takes time: other threads need not wait for that.
             candidates = self._steadily(self.indexes.candidates, query, mode)
-        return hits_of(filter(query.accepts, query.with_texts(candidates)), query)
+        found = query.with_texts(candidates)
+        return hits_of(compress(found, query.passes(found)), query)
 
     def _find_part(self, search: Search) -> list[Hit]:
         """Answers a search that does not want the first hits in the order of its mode."""

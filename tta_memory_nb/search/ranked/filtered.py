@@ -17,7 +17,7 @@ import numpy as np
 
 from ...entry import Entry
 from ...filters import EVERYTHING, Filters
-from ..query import Entries, Query, Test
+from ..query import Entries, Query
 from .lists import Ints, Lists
 from .parts import name_of
 from .views import View
@@ -85,17 +85,17 @@ class FilteredViews:
             found = [entries.get(lists.keys[slot], _GONE) for slot in slots]
             if kept.new or gone:
                 # Also if none of them passes: a view has a place, or none, for every slot.
-                view = view.changed(_accepted(slots, found, accepts), gone)
+                view = view.changed(_accepted(slots, found, query), gone)
         self._kept[filters] = _Kept(view, [], set())
         if len(self._kept) > _KEPT_VIEWS:
             del self._kept[next(iter(self._kept))]
         return view
 
 
-def _accepted(numbers: Sequence[int], entries: Sequence[Entry], accepts: Test) -> list[int]:
+def _accepted(numbers: Sequence[int], entries: Sequence[Entry], query: Query) -> list[int]:
     """Returns those of some numbers whose entries pass."""
-    pairs = zip(numbers, entries, strict=True)
-    return [number for number, entry in pairs if entry is not _GONE and accepts(entry)]
+    there = zip(numbers, entries, query.passes(entries), strict=True)
+    return [number for number, entry, passes in there if passes and entry is not _GONE]
 
 
 def _view_of(entries: Entries, query: Query, lists: Lists, whole: View) -> View:
@@ -117,7 +117,7 @@ def _view_of(entries: Entries, query: Query, lists: Lists, whole: View) -> View:
             within = _within(filters, found)
             places, found = places[within], [found[number] for number in within.tolist()]
         if replace(filters, prefix=None, since=None, until=None) != EVERYTHING:
-            places = np.array(_accepted(places.tolist(), found, accepts), np.int32)
+            places = np.array(_accepted(places.tolist(), found, query), np.int32)
     return View(lists, whole.slots[places])
 
 

@@ -100,9 +100,9 @@ class Columns:
     def candidates_within(self, entries: Entries, query: Query) -> Bits | None:
         """Returns which columns may be candidates, by the span of the filters and by what is known; None for all."""
         within = self._ring.within(entries, query.filters)
-        if self._verified is None or query.needle is None:
+        if self._verified is None or (fact := query.fact()) is None:
             return within
-        refuted = self._verified.refuted(query.needle.utf8)
+        refuted = self._verified.refuted(fact)
         if refuted is None:
             return within
         return ~refuted if within is None else within & ~refuted
@@ -111,17 +111,17 @@ class Columns:
         """Notes what came of a search that has compared all candidates, so that the next one need not do so again.
 
         Args:
-            query: a text alone.
+            query: what was looked for.
             rows: as `rows` gives them.
             matching: all entries that match.
         """
-        needle = query.needle
-        if needle is None or len(needle.utf8) > LONGEST:
+        fact = query.fact()
+        if fact is None or len(fact) > LONGEST:
             return
         verified, candidates = self._remembered(), self._signatures.all_of(rows)
-        unknown = verified.unknown(needle.utf8, candidates)
+        unknown = verified.unknown(fact, candidates)
         columns = [entry._column for entry in matching if entry._column >= 0]
-        verified.learn(needle.utf8, unknown, columns)
+        verified.learn(fact, unknown, columns)
 
     def _remembered(self) -> Verified:
         if self._verified is None:
@@ -172,7 +172,7 @@ class Columns:
             wanted: how many at most; None for all.
             before: entries of this recency or a higher one were looked at already.
         """
-        needle, accepts = query.needle, query.accepts
+        needle = query.needle
         if needle is None:
             return newest(self._ring.there(entries, columns), matches, wanted, before)
         found: list[Entry] = []
@@ -195,7 +195,9 @@ class Columns:
             )
             more = [entry for entry in has_it if entry._recency < before]
             left = None if wanted is None else wanted - len(found)
-            found += more[:left] if accepts is None else newest(more, accepts, left, before)
+            if query.accepts is not None:
+                more = list(compress(more, query.passes(more)))
+            found += more[:left]
             size = min(2 * size, _AT_ONCE)
         return found
 

@@ -115,7 +115,7 @@ class SubstringIndex:
                 for candidates in columns.newest_first(query, rows, wanted, within):
                     more += columns.matching(entries, candidates, query, matches, wanted, last)
                 # The search has compared all candidates if it has found too few.
-                is_complete = query.accepts is None and (wanted is None or len(more) < wanted)
+                is_complete = wanted is None or len(more) < wanted
                 if is_complete and perf_counter() - started > _LONG:
                     columns.learn(query, rows, found + more)
                 more.sort(key=recency, reverse=True)
