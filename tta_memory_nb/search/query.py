@@ -139,10 +139,10 @@ class Query:
         return lambda entry: contains(entry) and accepts(entry)
 
     def fact(self) -> bytes | None:
-        """Returns what stands for the text and the conditions on fields, of which an entry fulfils all or not for as long as it lives.
+        """Returns a name of the text and the conditions on fields, for an index to remember which entries do not fulfil them.
 
         Returns:
-            None without a text, or if the answer depends on more than the value.
+            None without a text, or if the answer may change while an entry lives, since it depends on more than its value.
         """
         if self.needle is None:
             return None

@@ -1,9 +1,9 @@
-"""Which columns contain some texts, as far as searches have found out.
+"""Which columns contain some texts, or also fulfil conditions on fields, as far as searches have found out.
 
 Signatures leave candidates, whose texts have to be compared. That takes nearly all of the time of counting a text that many
 entries contain, and of looking for one that none contains although all of its n-grams are frequent. What came of it
 holds for as long as a column belongs to its entry, so it is kept as bits, and the next search for the text compares
-only the entries that have got a column since.
+only the entries that have got a column since. Such a text, with conditions or without, is called a fact here; see `Query.fact`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy.typing as npt
 from .grams import WORD, Bits
 from .signature import bits_of
 
-# So many texts are remembered, those that were counted last, and only texts of up to so many bytes.
-_TEXTS = 16
+# So many facts are remembered, those that were counted last, and only of up to so many bytes.
+_FACTS = 16
 LONGEST = 256
 
 Columns: TypeAlias = Sequence[int] | npt.NDArray[np.intp]
@@ -26,11 +26,11 @@ Columns: TypeAlias = Sequence[int] | npt.NDArray[np.intp]
 
 
 class _Known(NamedTuple):
-    """Bits of one text.
+    """Bits of one fact.
 
     Attributes:
-        compared: columns whose texts were compared, or whose entries are gone.
-        matching: those whose texts contain it.
+        compared: columns whose entries were looked at, or are gone.
+        matching: those whose entries match.
     """
 
     compared: Bits
@@ -64,31 +64,31 @@ class Verified:
         for known in self._known.values():
             known.compared[word] = known.matching[word] = 0
 
-    def unknown(self, utf8: bytes, candidates: Bits) -> Bits:
-        """Returns which of some candidates were not compared with a text yet."""
-        known = self._known.pop(utf8, None)
+    def unknown(self, fact: bytes, candidates: Bits) -> Bits:
+        """Returns which of some candidates were not looked at for a fact yet."""
+        known = self._known.pop(fact, None)
         if known is None:
             known = _Known(np.zeros_like(self._alive), np.zeros_like(self._alive))
-            if len(self._known) >= _TEXTS:
+            if len(self._known) >= _FACTS:
                 del self._known[next(iter(self._known))]
-        self._known[utf8] = known
+        self._known[fact] = known
         left: Bits = candidates & ~known.compared[: len(candidates)]
         return left
 
-    def refuted(self, utf8: bytes) -> Bits | None:
-        """Returns which columns were compared with a text and do not contain it; None if no such is known."""
-        known = self._known.get(utf8)
+    def refuted(self, fact: bytes) -> Bits | None:
+        """Returns which columns were looked at for a fact and do not match; None if none is known."""
+        known = self._known.get(fact)
         return None if known is None else known.compared & ~known.matching
 
-    def learn(self, utf8: bytes, compared: Bits, matching: Columns) -> None:
-        """Notes which columns were compared with a text, and which of them contain it."""
-        known = self._known[utf8]
+    def learn(self, fact: bytes, compared: Bits, matching: Columns) -> None:
+        """Notes which columns were looked at for a fact, and which of them match."""
+        known = self._known[fact]
         known.matching[:] |= self._bits(matching)
         known.compared[: len(compared)] |= compared
 
-    def matching(self, utf8: bytes) -> Bits:
-        """Returns which columns are known to contain a text."""
-        return self._known[utf8].matching
+    def matching(self, fact: bytes) -> Bits:
+        """Returns which columns are known to match."""
+        return self._known[fact].matching
 
     def count(self, columns: Bits, within: Bits | None) -> int:
         """Returns how many of some columns belong to entries.
