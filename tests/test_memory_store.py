@@ -224,13 +224,13 @@ def test_a_search_survives_writes_made_while_it_runs(clock):
 def test_a_filtered_deletion_keeps_records_written_while_it_runs(clock, monkeypatch):
     store = InMemoryStore(clock=clock)
     store.add("a", {"n": 1})
-    holds = Filters.holds
+    held_by = Filters.held_by
 
-    def holds_after_a_write(self, value):
+    def held_by_after_a_write(self, texts):
         store.add("a", {"n": 2})
-        return holds(self, value)
+        return held_by(self, texts)
 
-    monkeypatch.setattr(Filters, "holds", holds_after_a_write)
+    monkeypatch.setattr(Filters, "held_by", held_by_after_a_write)
     assert store.remove_matching(Filters.build(clock.now, where={"n": 1})).removed == ()
     assert store.get("a") == {"n": 2}
 
