@@ -166,10 +166,11 @@ class Ring:
             assert all(needle in self.texts[column] for column in found)
         if rows:
             blocks = self.index.candidates(rows, wanted, None, needle)
-            found = [column for block in blocks for column in block]
-            assert [column for column in reversed(self.texts) if column in set(found)] == found
-            assert {column for column, text in self.texts.items() if needle in text} <= set(found)
-            self.excluded += len(distinct) - len(found)
+            left = [column for block in blocks for column in block]
+            distinct = set(left)
+            assert [column for column in reversed(self.texts) if column in distinct] == left
+            assert {column for column, text in self.texts.items() if needle in text} <= distinct
+            self.excluded += len(found) - len(left)
 
 
 def some_texts(chance: random.Random, count: int) -> list[bytes]:
