@@ -17,7 +17,7 @@ from search_oracle import check
 
 from tta_memory_nb import MemoryPrimitive, SearchWeights
 from tta_memory_nb.entry import new_entry
-from tta_memory_nb.search.ranked import best, postings
+from tta_memory_nb.search.ranked import best, by_meaning, postings
 from tta_memory_nb.search.ranked.lists import Lists
 from tta_memory_nb.search.ranked.reach import FARTHEST
 from tta_memory_nb.search.ranked.slots import Slots
@@ -229,6 +229,49 @@ def test_the_best_are_the_same_as_if_all_were_scored(seed, query, limit, mode, f
     assert [(hit.entry.key, hit.score) for hit in found] == [
         (hit.entry.key, hit.score) for hit in wanted
     ]
+
+
+@settings(max_examples=20 * DEEP, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from((*QUESTIONS, "bridge river support group yesterday will")),
+    st.sampled_from((1, 3, 10)),
+    st.sampled_from((0.05, 0.3, 1.0)),
+)
+def test_a_hybrid_search_needs_no_vectors_of_what_cannot_be_among_the_best(
+    seed, query, limit, weight
+):
+    chance, clock, toy = random.Random(seed), Clock(), Toy(is_quick=True)
+    weights = SearchWeights(meaning=weight)
+    memory = MemoryPrimitive(max_size=200, clock=clock, weights=weights, embedder=toy).sync
+    for _ in range(chance.choice((40, 150))):
+        clock.tick()
+        memory.add(key_of(chance), value_of(chance))
+
+    def best_of(hits: Any) -> list[tuple[str, float]]:
+        return [(hit.entry.key, hit.score) for hit in hits]
+
+    with pytest.MonkeyPatch.context() as patch:
+        # As if the memory had too many records for looking at all vectors.
+        patch.setattr(by_meaning, "_SMALL", 0)
+        first = best_of(memory.hits(query, limit, "hybrid"))
+        memory.embed()
+        found = best_of(memory.hits(query, limit, "hybrid"))
+        patch.setattr(by_meaning._Asked, "_among_the_best", lambda _, ranking, *__: ranking)
+        assert found == best_of(memory.hits(query, limit, "hybrid"))
+    # A question is rounded by the longest vector that is known, so its scores differ by about a millionth.
+    assert [score for _, score in found] == pytest.approx([score for _, score in first], abs=1e-4)
+
+
+def test_few_of_many_records_with_a_word_get_vectors():
+    toy = Toy(is_quick=True)
+    memory = MemoryPrimitive(max_size=5000, weights=SearchWeights(meaning=0.1), embedder=toy).sync
+    for number in range(3000):
+        text = f"bridge {'river ' if number < 3 else ''}{number}"
+        memory.add(f"note-{number}", {"text": text})
+    hits = memory.hits("bridge river", 3, "hybrid")
+    assert {hit.entry.key for hit in hits} == {"note-0", "note-1", "note-2"}
+    assert len(toy.asked) < 20
 
 
 def test_rankings_hold_while_other_threads_write(threads_take_turns_often):

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb.search.ranked.parts import Reader
 from tta_memory_nb.search.ranked.similarity import question_text
 from tta_memory_nb.search.ranked.words import Words
 
@@ -101,3 +102,11 @@ def test_names_are_taken_out_of_a_question_unless_it_is_nothing_else():
     assert without("Where does Mary Ann live?", "mary ann") == "where does live"
     assert without("Caroline?", "caroline") == "Caroline?"
     assert without("Who was at Müller's?") == "Who was at Müller's?"
+
+
+def test_the_same_word_stands_for_a_term_in_every_process():
+    # The words that a reader knows itself come first, so their order must not be that of a set.
+    words = Words("english")
+    Reader(words)
+    singular = ("week", "weekend", "month", "year", "day")
+    assert [words.form_of(words.terms(f"{word}s")[0]) for word in singular] == list(singular)

@@ -16,7 +16,14 @@ from .best import rank_best
 from .lists import Floats, Ints
 from .question import MOST_TERMS, Question, Term, Variant
 from .scoring import Nearness, Ranking, Row, Statistics, rank
-from .similarity import Similarities, needed_places, question_text, question_vector, similarity
+from .similarity import (
+    Similarities,
+    most_similarity,
+    needed_places,
+    question_text,
+    question_vector,
+    similarity,
+)
 from .soft import Near, SoftWords
 
 if TYPE_CHECKING:
@@ -225,7 +232,10 @@ class _Asked:
                 chosen = np.union1d(chosen, np.flatnonzero(np.isin(ranking.places, also)))
             ranking = ranking.of(chosen)
         if near is None and self._meaning.is_complete:
-            near = self.nearness(ranking.places, weight)
+            if wanted is not None and limit is not None:
+                ranking = self._among_the_best(ranking, weight, limit)
+            if self._meaning.is_complete:
+                near = self.nearness(ranking.places, weight)
         if near is None or not len(ranking.places):
             return self.nothing()
         adds = similarity(self._view, ranking.places, near)
@@ -235,6 +245,20 @@ class _Asked:
             nearness=near,
         )
         return ranking.of(np.flatnonzero(ranking.scores > 0))
+
+    def _among_the_best(self, ranking: Ranking, weight: float, limit: int) -> Ranking:
+        """Returns those of a ranking by words that can be among the best by words and vectors.
+
+        The others need no vector: even if their texts said the same as the question, they would not reach the
+        score of the last of the best by words. The ranking is returned whole while vectors of these are missing.
+        """
+        chosen = ranking.of(ranking.best(limit))
+        near = self.nearness(chosen.places, weight)
+        if near is None or len(chosen.places) < limit:
+            return ranking
+        least = (chosen.scores + similarity(self._view, chosen.places, near)).min()
+        most = ranking.scores + most_similarity(self._view, ranking.places, weight)
+        return ranking.of(np.flatnonzero(most >= least))
 
     def _by_words(
         self,

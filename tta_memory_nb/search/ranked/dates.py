@@ -50,17 +50,15 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _ASKS_WHEN = re.compile(
     r"\b(?:when|how long|(?:what|which) (?:date|day|month|year|time|week))\b", re.IGNORECASE
 )
-TEMPORAL = frozenset(
-    (
-        *("yesterday", "today", "tonight", "tomorrow", "ago", "recently", "last", "next", "week"),
-        *("weeks", "weekend", "weekends", "month", "months", "year", "years", "day", "days"),
-        *("since", "soon", "morning", "evening", "night"),
-        *_WEEKDAYS,
-        *(month for month in _MONTHS if month not in ("may", "march")),
-        *map(str, range(1900, 2101)),
-    )
+TEMPORAL = (
+    *("yesterday", "today", "tonight", "tomorrow", "ago", "recently", "last", "next", "week"),
+    *("weeks", "weekend", "weekends", "month", "months", "year", "years", "day", "days"),
+    *("since", "soon", "morning", "evening", "night"),
+    *_WEEKDAYS,
+    *(month for month in _MONTHS if month not in ("may", "march")),
+    *map(str, range(1900, 2101)),
 )
-"""Words in small letters that tell when something happens."""
+"""Words in small letters that tell when something happens. They have an order, since the first word of a term stands for it."""
 
 
 class Asked(NamedTuple):

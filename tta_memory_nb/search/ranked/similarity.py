@@ -35,6 +35,9 @@ _UNKNOWN, _EMPTY = -1, -2
 # A shorter rest of a unit vector is only what rounding has left.
 _NOTHING = 1e-3
 
+# No cosine is larger: vectors that are kept in one byte a number may be a little longer than 1.
+_MOST_COSINE = 1.05
+
 # Of so few people in a memory, all names are taken out of the question's vector.
 _FEW_PEOPLE = 8
 
@@ -232,3 +235,17 @@ def similarity(view: View, places: Ints, near: Nearness) -> Floats:
     for part in parts_around(view, places):
         total += part.factors * near.cosine(places + part.offset)
     return near.weight * total
+
+
+def most_similarity(view: View, places: Ints, weight: float) -> Floats:
+    """Returns what `similarity` adds to scores at most, whatever the texts say.
+
+    Args:
+        view: the records that pass the filters.
+        places: of the records.
+        weight: how much similar meaning counts.
+    """
+    total = np.zeros(len(places))
+    for part in parts_around(view, places):
+        total += part.factors
+    return weight * _MOST_COSINE * total
