@@ -13,10 +13,11 @@ from ....search.options import SearchWeights
 from ....search.ranked.parts import owner_of
 from ....search.ranked.reach import WORDS_BETWEEN
 from ...plan import Plan
-from .asking import of_session, read_found, read_joined, with_words
+from .asking import Fields, of_session, read_found, read_joined, with_words
 from .index import ServerIndex
 from .questions import Asking
 from .scoring import Scored, Share
+from .shadows import length_and_order
 
 # The sessions of so many of the best candidates are looked at, if they have no more records than this.
 _BEST, _LONGEST = 10, 200
@@ -25,10 +26,20 @@ _OFFSETS = (-3, -2, -1, 1, 2, 3)
 
 
 class _Turn(NamedTuple):
-    """A record of a session."""
+    """A record of a session. Most have no word of the question and none near, so their scores are not worked out.
 
+    Attributes:
+        length: how many words it has.
+        order: when it was created, in Unix seconds, and the number of its last write.
+        key: of the record.
+        shadow: what the server has said of it.
+        shares: of the words of the question that it has, by these words.
+    """
+
+    length: int
+    order: tuple[float, int]
     key: str
-    scored: Scored
+    shadow: Fields
     shares: dict[str, Share]
 
 
@@ -81,11 +92,12 @@ class Around:
                 key = index.key_of(name)
                 if owner_of(key) == owner:
                     shadow = {b"w": words.get(name, b""), b"r": returned}
-                    own = asking.scores.of(shadow, None)
-                    turns.append(_Turn(key, own, {share.asked: share for share in own.shares}))
-            turns.sort(key=lambda turn: turn.scored.returned.order)
+                    own = asking.scores.of(shadow, None).shares if name in words else ()
+                    shares = {share.asked: share for share in own}
+                    turns.append(_Turn(*length_and_order(returned), key, shadow, shares))
+            turns.sort(key=lambda turn: turn.order)
             for turn, shares_around in _spread(turns, weights):
-                known = scored.get(turn.key, turn.scored)
+                known = scored.get(turn.key) or asking.scores.of(turn.shadow, None)
                 scored[turn.key] = known._replace(around=tuple(shares_around))
 
 
@@ -93,7 +105,7 @@ def _spread(turns: Sequence[_Turn], weights: SearchWeights) -> Iterator[tuple[_T
     """Yields for each record of a session, in the order of creation, what the others add to it."""
     words = [0]
     for turn in turns:
-        words.append(words[-1] + turn.scored.returned.length)
+        words.append(words[-1] + turn.length)
 
     def reach(place: int, other: int) -> float:
         low, distance = min(place, other), abs(place - other)

@@ -78,6 +78,12 @@ class Returned(NamedTuple):
         return cls(int(length), order, int(day), temporal == b"1", people.split(b","))
 
 
+def length_and_order(packed: bytes) -> tuple[int, tuple[float, int]]:
+    """Returns the first two parts of what `Returned.read` reads, for records of which no more is needed."""
+    length, created, write, _ = packed.split(b" ", 3)
+    return int(length), (float(created), int(write))
+
+
 NOTHING = Returned(0, (0.0, 0), 0, temporal=False, people=[])
 """Of a record of which nothing is known."""
 
