@@ -83,6 +83,7 @@ bench: .venv/bench  ## searches, cache, server, agents, file and explorer beside
 	$(BIN)/python benchmarks/find.py $(if $(SIZES),--sizes 6000)
 	$(BIN)/python benchmarks/cache.py
 	$(BIN)/python benchmarks/server.py
+	$(BIN)/python benchmarks/redisearch.py $(if $(SIZES),--size 6000)
 	$(BIN)/python benchmarks/agents.py
 	$(BIN)/python benchmarks/file.py
 	$(BIN)/python benchmarks/explorer.py
