@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from json_values import any_text, json_objects, leaves
 
 from tta_memory_nb import InvalidArgument
-from tta_memory_nb.codec import from_json, reader_of, snapshot, to_json, to_plain
+from tta_memory_nb.codec import from_json, snapshot, to_json, to_plain
 from tta_memory_nb.filters import EVERYTHING, Filters
+from tta_memory_nb.filters.fields import reader_of
 from tta_memory_nb.text import BORDER, fold, searchable_json, to_utf8
 
 NOW = 1_800_000_000.0
@@ -258,6 +259,7 @@ def test_a_value_that_is_read_in_part_passes_as_the_whole_does(drawn):
     part = reader_of(filters.fields())(text)
     assert part == {name: whole[name] for name in part}
     assert filters.holds(part) is filters.holds(whole)
+    assert filters.held_by([text, text]) == [filters.holds(whole)] * 2
     if filters.holds(whole):
         # What an index looks for: the folded text has it wherever the filters accept a value.
         searchable = searchable_json(text)

@@ -8,10 +8,11 @@ from itertools import chain
 from operator import and_
 from typing import Any, TypeAlias, TypedDict
 
-from ..codec import ABSENT, Snapshot, columns_of, reader_of
+from ..codec import Snapshot
 from ..errors import InvalidArgument, NotStorable, brief
 from ..keys import parse_memory_key
 from ..times import Instant, earliest, latest, span
+from .fields import ABSENT, columns_of, reader_of
 from .operands import Amount, Moment, has_order, operand
 
 Where: TypeAlias = Mapping[str, Any]

@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import compress, repeat
 from typing import Any, TypeAlias
 
-from ..codec import reader_of
 from ..entry import Entry
 from ..filters import EVERYTHING, Filters
+from ..filters.fields import reader_of
 from ..text import BORDER, Needle, fold, matching_paths, to_utf8
 from .options import SearchOptions
 from .request import Contribution, Hit, Search, Span
