@@ -14,6 +14,7 @@ from backends import Clock, calls
 from tta_memory_nb import InMemoryStore, InvalidArgument, MemoryPrimitive
 from tta_memory_nb.entry import Entry
 from tta_memory_nb.filters import Filters
+from tta_memory_nb.search import orders
 from tta_memory_nb.search.indexes import INDEXES
 from tta_memory_nb.search.options import SearchOptions
 from tta_memory_nb.search.orders import _Order, prefix_of
@@ -67,9 +68,13 @@ def question(chance: random.Random, now: float) -> Search:
     )
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_bounded_search_finds_the_same_records_as_a_scan(seed):
+@pytest.mark.parametrize("seed", range(8))
+def test_a_bounded_search_finds_the_same_records_as_a_scan(seed, monkeypatch):
     chance = random.Random(seed)
+    if seed % 2:  # each span of time is taken for one that names many entries
+        for name in ("_MANY", "_AHEAD", "_AHEAD_EACH"):
+            monkeypatch.setattr(orders, name, 0)
+        monkeypatch.setattr(orders, "_UNSORTED", 20)
     clock = Clock()
     store = InMemoryStore(1200, clock=clock)
     changes = []
@@ -98,7 +103,7 @@ def test_a_bounded_search_finds_the_same_records_as_a_scan(seed):
             case 5:
                 changes.append(store.remove_matching(Filters(prefix=chance.choice(USERS))))
             case 6:
-                clock.tick(20)
+                clock.tick(20 if chance.random() < 0.8 else -3)
         for _ in range(4):
             search = question(chance, clock.now)
             found = [hit.entry for hit in store.contents.find(search)]
@@ -127,6 +132,32 @@ def test_a_search_with_narrow_bounds_reads_few_other_records(monkeypatch):
     assert memory.count(prefix="user7:") == 10
     assert memory.records(10, until=instant - 3600) == []
     assert len(looked) < 200
+
+
+def test_the_newest_of_a_long_span_are_found_among_few_others(monkeypatch):
+    clock = Clock()
+    memory = MemoryPrimitive(max_size=5000, clock=clock).sync
+    for number in range(5000):
+        memory.add(f"user:s{number}", {"n": number})
+        clock.tick()
+    memory.get_many([f"user:s{number}" for number in range(0, 5000, 50)])
+    looked = []
+    accept = Filters.accept
+
+    def counting(self: Filters, *args: Any) -> bool:
+        looked.append(args[0])
+        return accept(self, *args)
+
+    monkeypatch.setattr(Filters, "accept", counting)
+    # Those that were read are the newest.
+    newest = [f"user:s{number}" for number in range(2500, -1, -50)]
+    until = memory.records(1, prefix="user:s2500")[0].updated_at
+    found = memory.records(60, until=until)
+    assert [record.key for record in found] == [
+        *newest,
+        *(f"user:s{n}" for n in range(2499, 2490, -1)),
+    ]
+    assert len(looked) < 600
 
 
 def interrupted_at(step: int) -> Callable[..., Any]:

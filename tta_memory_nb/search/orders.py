@@ -11,7 +11,8 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from heapq import heappop, heappush, merge
+from itertools import accumulate, islice
 from math import inf
 from operator import attrgetter, itemgetter
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -32,7 +33,13 @@ _UNSORTED_SHARE = 64
 # Taking an entry from an order and sorting it by recency costs as much as looking at so many.
 _COST = 3
 
-Instant: TypeAlias = tuple[float, str]
+# Where a span of time names more entries than that, the newest of all are looked at first: so many, and so many more for each
+# that is wanted.
+_MANY = 1000
+_AHEAD = 64
+_AHEAD_EACH = 4
+
+Instant: TypeAlias = tuple[float, int, str]
 
 T = TypeVar("T", str, Instant)
 
@@ -79,12 +86,12 @@ class _Keys:
 
 
 class _Instants:
-    """Terms are instants of the last write with the key, so a span of time is a range of them."""
+    """Terms are instants of the last write with its number and the key, so a span of time is a range of them."""
 
-    of = staticmethod(attrgetter("updated_at", "key"))
+    of = staticmethod(attrgetter("updated_at", "_write_seq", "key"))
 
     def entry(self, entries: Entries, term: Instant) -> Entry | None:
-        entry = entries.get(term[1])
+        entry = entries.get(term[2])
         return entry if entry is not None and entry.updated_at == term[0] else None
 
     def range(self, terms: list[Instant], filters: Filters) -> tuple[int, int]:
@@ -98,6 +105,50 @@ class _Instants:
     def accepts(self, term: Instant, filters: Filters) -> bool:
         since, until = filters.since, filters.until
         return (since is None or term[0] >= since) and (until is None or term[0] <= until)
+
+
+class _Recencies:
+    """The recencies that the entries of sorted terms had at one time.
+
+    Each is multiplied by the number of terms, and the place of the term added, so that it says whose it is.
+
+    Args:
+        entries: by place, the entry of a term; None if it is gone, or has another place.
+        newest: the highest recency of all entries.
+
+    Attributes:
+        newest: the same.
+        read: those of the entries that were read since they were written, the highest first.
+    """
+
+    def __init__(self, entries: list[Entry | None], newest: int) -> None:
+        self.newest = newest
+        size = len(entries)
+        self.read: list[int] = []
+        # Of what was only written, the recencies rise with the instants of the writes, unless a clock was set back.
+        self._written = [0] * size
+        for place, entry in enumerate(entries):
+            if entry is None:
+                continue
+            own = entry._recency * size + place
+            if entry._recency == entry._write_seq:
+                self._written[place] = own
+            else:
+                self.read.append(own)
+        self.read.sort(reverse=True)
+        self._highest = list(accumulate(self._written, max))
+
+    def descending(self, low: int, high: int) -> Iterator[int]:
+        """Yields those of a range of places whose entries were only written, the highest first."""
+        waiting: list[int] = []
+        while waiting or high > low:
+            # None of the places that are left has a higher one than the highest of all up to there.
+            while high > low and (not waiting or -waiting[0] < self._highest[high - 1]):
+                high -= 1
+                if self._written[high]:
+                    heappush(waiting, -self._written[high])
+            if waiting:
+                yield -heappop(waiting)
 
 
 class _Order(Generic[T]):
@@ -115,10 +166,13 @@ class _Order(Generic[T]):
         self._unsorted: list[T] = []
         # Entries of a higher recency were written or read since the order was brought up to date.
         self._seen = 0
+        # None until entries of a wide range were asked for by recency.
+        self._recencies: _Recencies | None = None
 
     def restored(self, entries: Iterable[Entry]) -> None:
         """Takes in entries that come back with a recency they had before."""
         if self._sorted is not None:
+            self._recencies = None  # theirs are not higher than all that are known
             self._unsorted += map(self._by.of, entries)
 
     def _update(self, entries: Entries) -> list[T]:
@@ -154,7 +208,8 @@ class _Order(Generic[T]):
         return terms
 
     def _replace(self, terms: list[T]) -> None:
-        self._asked = None  # first, since an interrupt must not leave a range of other terms
+        # First, since an interrupt must not leave a range of other terms.
+        self._asked = self._recencies = None
         self._sorted = terms
 
     def _range_in(self, terms: list[T], filters: Filters) -> tuple[int, int]:
@@ -182,6 +237,47 @@ class _Order(Generic[T]):
                 entry = by.entry(entries, term)
                 if entry is not None:
                     yield entry
+
+    def newest_first(self, entries: Entries, filters: Filters) -> Iterator[Entry]:
+        """Yields the entries that the filters name, each once, the newest first.
+
+        It is quick where recencies rise with the terms, as they do with instants, however many entries are named.
+        """
+        by, known = self._by, self._by_recency(entries)
+        for entry in reversed(entries.values()):
+            if entry._recency <= known.newest:
+                break
+            if by.accepts(by.of(entry), filters):
+                yield entry
+        terms = self._sorted or []
+        low, high = self._range_in(terms, filters)
+        size = len(terms)
+        read = (each for each in known.read if low <= each % size < high)
+        for each in merge(read, known.descending(low, high), reverse=True):
+            recency, place = divmod(each, size)
+            named = by.entry(entries, terms[place])
+            if named is not None and named._recency == recency:  # else it was used since
+                yield named
+
+    def _by_recency(self, entries: Entries) -> _Recencies:
+        """Returns the recencies of the entries of all sorted terms, of which few have changed since."""
+        terms, known = self._update(entries), self._recencies
+        if known is not None:
+            most = _UNSORTED + len(terms) // _UNSORTED_SHARE
+            used = islice(reversed(entries.values()), most, most + 1)
+            if all(entry._recency <= known.newest for entry in used):
+                return known
+        if self._unsorted:
+            terms = sorted(terms + self._unsorted)
+            self._replace(terms)
+            self._unsorted = []
+        # A term may be here twice.
+        found = [
+            self._by.entry(entries, term) if not place or term != terms[place - 1] else None
+            for place, term in enumerate(terms)
+        ]
+        self._recencies = _Recencies(found, next(map(recency, reversed(entries.values())), 0))
+        return self._recencies
 
 
 class Orders:
@@ -222,6 +318,20 @@ class Orders:
             return None
         order, size = narrowest
         matches = query.test()
+        if (
+            order is self._instants
+            and size > _MANY
+            # To look for text, an index is quicker. Without a limit, so is looking at all entries.
+            and not query.folded
+            and limit is not None
+        ):
+            ahead = islice(reversed(entries.values()), _AHEAD + _AHEAD_EACH * limit)
+            found = newest(ahead, matches, limit, inf)
+            if len(found) == limit:
+                return found
+            return newest(order.newest_first(entries, query.filters), matches, limit, inf)
+        if size * _COST >= len(entries):
+            return None
         steps = size * _COST
         if limit is not None and steps * size > limit * len(entries):
             # If the named entries are among the newest as often as elsewhere, walking over the newest
@@ -234,7 +344,9 @@ class Orders:
     def candidates(self, entries: Entries, query: Query, most: float = inf) -> list[Entry] | None:
         """Returns all entries that may match, newest first; None when no order is narrow enough."""
         narrowest = self._narrowest(entries, query.filters, most)
-        return None if narrowest is None else self._named(narrowest[0], entries, query)
+        if narrowest is None or narrowest[1] * _COST >= len(entries):
+            return None
+        return self._named(narrowest[0], entries, query)
 
     def _named(
         self, order: _Order[str] | _Order[Instant], entries: Entries, query: Query
@@ -245,7 +357,7 @@ class Orders:
     def _narrowest(
         self, entries: Entries, filters: Filters, most: float
     ) -> tuple[_Order[str] | _Order[Instant], int] | None:
-        """Returns the order that names fewest entries, and how many; None if these are too many."""
+        """Returns the order that names fewest entries, and how many; None if these are more than ``most``, or an order does not pay."""
         if len(entries) <= _FEW:
             return None
         order: _Order[str] | _Order[Instant] = self._keys
@@ -256,7 +368,7 @@ class Orders:
             spanned = self._instants.size(entries, filters)
             if spanned < size:
                 order, size = self._instants, spanned
-        if size > most or size * _COST >= len(entries):
+        if size > most:
             return None
         return order, int(size)
 
