@@ -87,6 +87,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "msgspec": (
         "codec",
         "entry",
+        "filters.fields",
         "evaluation.saved",
         "memory.tracing.operation",
         *(f"memory.doctor.{name}" for name in ("examined", "contradictions")),
@@ -249,6 +250,7 @@ def test_the_lowest_layer_needs_only_the_standard_library_and_the_json_engine():
     assert [(found.importer, found.imported) for found in early] == [
         ("codec", "msgspec"),
         ("entry", "msgspec"),
+        ("filters.fields", "msgspec"),
     ]
 
 
