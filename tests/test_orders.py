@@ -115,18 +115,25 @@ def test_a_bounded_search_finds_the_same_records_as_a_scan(seed, monkeypatch):
             assert {entry.key for entry in found} <= candidates
 
 
-def test_a_search_with_narrow_bounds_reads_few_other_records(monkeypatch):
-    memory = MemoryPrimitive(max_size=5000).sync
-    memory.add_many({f"user{n % 500}:s{n}": {"n": n} for n in range(5000)})
-    instant = memory.records(1, prefix="user499:")[0].updated_at
-    looked = []
+@pytest.fixture
+def looked(monkeypatch):
+    """The keys of the records that filters were asked about, in order."""
+    keys: list[str] = []
     accept = Filters.accept
 
     def counting(self: Filters, *args: Any) -> bool:
-        looked.append(args[0])
+        keys.append(args[0])
         return accept(self, *args)
 
     monkeypatch.setattr(Filters, "accept", counting)
+    return keys
+
+
+def test_a_search_with_narrow_bounds_reads_few_other_records(looked):
+    memory = MemoryPrimitive(max_size=5000).sync
+    memory.add_many({f"user{n % 500}:s{n}": {"n": n} for n in range(5000)})
+    instant = memory.records(1, prefix="user499:")[0].updated_at
+    looked.clear()
     assert len(memory.records(10, prefix="user7:")) == 10
     assert len(memory.records(10, user="user7")) == 10
     assert memory.count(prefix="user7:") == 10
@@ -134,21 +141,14 @@ def test_a_search_with_narrow_bounds_reads_few_other_records(monkeypatch):
     assert len(looked) < 200
 
 
-def test_the_newest_of_a_long_span_are_found_among_few_others(monkeypatch):
+def test_the_newest_of_a_long_span_are_found_among_few_others(looked):
     clock = Clock()
     memory = MemoryPrimitive(max_size=5000, clock=clock).sync
     for number in range(5000):
         memory.add(f"user:s{number}", {"n": number})
         clock.tick()
     memory.get_many([f"user:s{number}" for number in range(0, 5000, 50)])
-    looked = []
-    accept = Filters.accept
-
-    def counting(self: Filters, *args: Any) -> bool:
-        looked.append(args[0])
-        return accept(self, *args)
-
-    monkeypatch.setattr(Filters, "accept", counting)
+    looked.clear()
     # Those that were read are the newest.
     newest = [f"user:s{number}" for number in range(2500, -1, -50)]
     until = memory.records(1, prefix="user:s2500")[0].updated_at
