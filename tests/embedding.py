@@ -17,7 +17,7 @@ import pytest
 from tta_memory_nb.embedders.packages import folder_of
 
 GROUPS = (
-    "rain rained storm shower wet umbrella weather",
+    "rain rained raining storm shower wet umbrella weather",
     "dog puppy hound pet cat animal",
     "car truck engine drive road",
     "cake bread bake oven dinner food",

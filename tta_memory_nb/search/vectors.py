@@ -27,6 +27,9 @@ Floats: TypeAlias = NDArray[np.float32]
 # Integers of up to so many bits are exact in float32.
 _EXACT = 1 << 24
 
+# Of an integer of one byte.
+_LARGEST_CODE = 128
+
 # So many rows are turned into float32 at a time: few enough for a cache.
 _BLOCK = 1024
 
@@ -102,8 +105,9 @@ class Vectors:
         self._row_of: dict[int, int] = {}
         self._codes = np.empty((0, identity[2]), np.int8)
         self._scales = np.empty(0, np.float32)
-        # The largest norm of a row of codes, which bounds every product with a row.
-        self._norm = 1.0
+        # No row of codes is longer, which bounds every product with a row. The longest one that is here would do, but then
+        # similarities would depend on which other texts have vectors.
+        self._longest = _LARGEST_CODE * identity[2] ** 0.5
         # How many texts the largest index has that uses this table.
         self._most_live = 0
 
@@ -160,8 +164,6 @@ class Vectors:
             new = slice(count, count + len(chosen))
             self._codes[new] = codes[chosen]
             self._scales[new] = scales[chosen]
-            norms = np.linalg.norm(codes[chosen].astype(np.float32), axis=1)
-            self._norm = max(self._norm, float(norms.max()))
             # Last of all: whoever finds a row here finds its numbers as well.
             for row, digest in enumerate(first, start=count):
                 self._row_of[digest] = row
@@ -233,7 +235,7 @@ class Vectors:
             return np.zeros(len(question), np.float32), 0.0
         # The sum of the absolute products is at most the product of the norms (Cauchy and Schwarz).
         # Rounding makes the norm of the question longer by at most half of the root of its size.
-        wide = (_EXACT / self._norm - 0.5 * len(question) ** 0.5) / norm
+        wide = (_EXACT / self._longest - 0.5 * len(question) ** 0.5) / norm
         kind: type[np.floating] = np.float32
         if wide * norm < 1000:  # a vector of very many numbers: float64 has room for 2 ** 53
             kind, wide = np.float64, 1e6 / norm

@@ -86,7 +86,7 @@ class ByMeaning:
         if meaning.is_rehearsal:
             asked.cosines(asked.everywhere)
             if meaning.has_words:
-                self._soft.near({}, statistics.lists, meaning)
+                self._soft.near({}, statistics, meaning)
             return asked.nothing()
         if not question.said.strip():
             # It only demands something, or is no question at all: there is nothing to compare.
@@ -95,7 +95,7 @@ class ByMeaning:
         terms = _looked_for(statistics, question)
         if mode == "hybrid" and meaning.has_words:
             words = {stem: term.asked for stem, term in terms.items()}
-            near = self._soft.near(words, statistics.lists, meaning)
+            near = self._soft.near(words, statistics, meaning)
         if not asked.is_understood() or not meaning.is_complete:
             return asked.nothing()
         if mode == "semantic":
@@ -123,9 +123,9 @@ def _softened(
         rarity = statistics.rarity(statistics.records_of(stem))
         variants = list(term.variants)
         for each in near.get(stem, ()):
-            count = 0 if each.term in own else statistics.records_of(each.term)
-            if count:
-                factor = weight * each.share * min(1.0, rarity / statistics.rarity(count))
+            if each.term not in own:
+                rarer = rarity / statistics.rarity(statistics.records_of(each.term))
+                factor = weight * each.share * min(1.0, rarer)
                 variants.append(Variant(each.term, factor, "soft words"))
         if any(statistics.records_of(variant.term) for variant in variants):
             found.append(Term(term.asked, tuple(variants)))
@@ -160,7 +160,7 @@ class _Asked:
         """Returns whether the question has a vector; if not, that is noted."""
         lists, question = self._statistics.lists, self._question
         text = question_text(question.said, question.who, lists.words.of(question.said))
-        self._vector = question_vector(text, lists.people, self._meaning)
+        self._vector = question_vector(text, self._view.few_people, self._meaning)
         return self._vector is not None
 
     def nothing(self) -> Ranking:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sized
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -260,15 +261,28 @@ class Postings(Iterable[str], Sized):
             counts[begin:] = _counts_of(log)[logged]
         return slots, counts
 
+    def among(self, places: Ints) -> list[str]:
+        """Returns the terms that some slots have.
+
+        Args:
+            places: slot -> any number for these slots, and -1 for the others.
+        """
+        return list(compress(self, self._used(places).tolist()))
+
+    def _used(self, places: Ints) -> NDArray[np.bool_]:
+        """Returns by the number of a term whether any of some slots has it; see `among`."""
+        used = np.zeros(len(self), np.bool_)
+        for first, packed in self._parts():
+            used[_terms_of(packed)[places[_places_of(packed) + np.int32(first)] >= 0]] = True
+        return used
+
     def compacted(self, moved: Ints) -> Postings:
         """Returns the postings without some slots, and without the terms that no other slot has.
 
         Args:
             moved: slot -> the new one, or -1; new slots have the order of the old ones.
         """
-        used = np.zeros(len(self), np.bool_)
-        for first, packed in self._parts():
-            used[_terms_of(packed)[moved[_places_of(packed) + np.int32(first)] >= 0]] = True
+        used = self._used(moved)
         renumbered = np.cumsum(used, dtype=np.uint32) - np.uint32(1)
         new = Postings()
         for term, is_used in zip(self, used.tolist(), strict=True):

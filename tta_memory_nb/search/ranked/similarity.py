@@ -38,9 +38,6 @@ _NOTHING = 1e-3
 # No cosine is larger: vectors that are kept in one byte a number may be a little longer than 1.
 _MOST_COSINE = 1.05
 
-# Of so few people in a memory, all names are taken out of the question's vector.
-_FEW_PEOPLE = 8
-
 
 class Similarities:
     """The vectors of the records of one index; callers hold the store's lock."""
@@ -155,16 +152,16 @@ def question_text(text: str, who: Iterable[str], words: Iterable[Word]) -> str:
 def question_vector(text: str, people: Collection[str], meaning: Meaning) -> Vector | None:
     """Returns the vector of a question; None if a vector that it needs is missing.
 
-    Where single words can be compared, the vectors of the names of a memory with few people are taken out: what
-    is left says what is asked, and not of whom.
+    Where single words can be compared, the vectors of the names of few people are taken out: what is left says what is
+    asked, and not of whom.
 
     Args:
         text: the question without names.
-        people: the names of the people of the memory.
+        people: the names of those that the records are of, if they are few.
         meaning: has vectors of questions, and gets a note of those that are missing.
     """
     vector = meaning.question(text)
-    if not meaning.has_words or not 0 < len(people) <= _FEW_PEOPLE:
+    if not meaning.has_words or not people:
         return vector
     found = [meaning.question(name) for name in sorted(people)]
     if vector is None or any(each is None for each in found):

@@ -13,10 +13,14 @@ import numpy as np
 from ..meaning import Lacking, Meaning
 from ..vectors import Floats as Vector
 from ..vectors import Vectors, digest_of
-from .lists import Lists
+from .lists import Ints, Lists
+from .scoring import Statistics
 
 # Words that are less similar than this are no alternative to each other.
 _LEAST = 0.45
+
+# Digits of a cosine that do not depend on how it was worked out.
+_DIGITS = 5
 
 # So many alternatives of a word are looked for.
 _WORDS = 8
@@ -24,7 +28,7 @@ _WORDS = 8
 # No word of any language is longer, but a record may have a run of letters of any length.
 _LONGEST = 64
 
-# So many words of questions are kept with their alternatives.
+# So many words of questions are kept with the terms near to them.
 _KEPT = 1024
 
 
@@ -45,6 +49,25 @@ class Near(NamedTuple):
         return (self.cosine - _LEAST) / (1 - _LEAST)
 
 
+class _Compared(NamedTuple):
+    """A word of a question, compared with the vocabulary.
+
+    All terms that are near enough are kept, since some of them may be in no record of the next view.
+
+    Attributes:
+        size: so many words of the vocabulary were compared.
+        numbers: those of the terms that are near, the nearest first.
+        cosines: how near each is.
+    """
+
+    size: int
+    numbers: Ints
+    cosines: Vector
+
+
+_NOT_COMPARED = _Compared(0, np.empty(0, np.int32), np.empty(0, np.float32))
+
+
 class SoftWords:
     """The vectors of the vocabulary of one index; callers hold the store's lock."""
 
@@ -59,61 +82,72 @@ class SoftWords:
         self._vectors: Vector = np.empty((0, 0 if table is None else table.identity[2]), np.float32)
         # Terms of the lists that were looked at, those included that are no words.
         self._seen = 0
-        # A word of a question -> how much of the vocabulary was compared with it, and what is near.
-        self._near: dict[str, tuple[int, list[Near]]] = {}
+        self._near: dict[str, _Compared] = {}
 
     def digests(self) -> list[int]:
         """Returns the digests of the words whose vectors it uses."""
         return self._digests
 
-    def near(self, words: dict[str, str], lists: Lists, meaning: Meaning) -> dict[str, list[Near]]:
-        """Returns the terms that are near to words of a question, the nearest first.
+    def near(
+        self, words: dict[str, str], statistics: Statistics, meaning: Meaning
+    ) -> dict[str, list[Near]]:
+        """Returns the terms of a view that are near to words of a question, the nearest first.
 
         Args:
             words: term of the question -> the word as it is written there.
-            lists: of the index.
+            statistics: of the view.
             meaning: has the vectors, and gets a note of those that are missing; then the answer
                 is not complete.
         """
         table = meaning.vectors
-        if table is None or not self._learn(lists, table, meaning):
+        if table is None or not self._learn(statistics.lists, table, meaning):
             for word in words.values():
                 meaning.question(word)
             return {}
-        found: dict[str, list[Near]] = {}
         asked: dict[str, Vector] = {}
         size = len(self._terms)
-        for term, word in words.items():
+        for word in words.values():
             vector = meaning.question(word)
             kept = self._near.get(word)
-            if kept is not None and kept[0] == size:
-                found[term] = kept[1]
-            elif vector is not None:
-                asked[term] = vector
-        if not asked or not meaning.is_complete:
-            return found
-        self._compare({words[term]: vector for term, vector in asked.items()})
-        return found | {term: self._near[words[term]][1] for term in asked}
+            if vector is not None and (kept is None or kept.size < size):
+                asked[word] = vector
+        if not meaning.is_complete:
+            return {}
+        if asked:
+            self._compare(asked)
+        return {term: self._nearest(word, statistics) for term, word in words.items()}
+
+    def _nearest(self, word: str, statistics: Statistics) -> list[Near]:
+        """Returns the terms of a view that are nearest to a word."""
+        compared = self._near[word]
+        found: list[Near] = []
+        for number, cosine in zip(compared.numbers, compared.cosines, strict=True):
+            term = self._terms[int(number)]
+            if statistics.records_of(term):
+                found.append(Near(term, float(cosine)))
+                # One more: the word itself is among its own neighbours.
+                if len(found) > _WORDS:
+                    break
+        return found
 
     def _compare(self, asked: dict[str, Vector]) -> None:
         """Compares words with the part of the vocabulary that they were not compared with yet."""
         size = len(self._terms)
-        if len(self._near) > _KEPT:
+        if len(self._near) + len(asked) > _KEPT:
             self._near.clear()
-        befores = {word: self._near.get(word, (0, [])) for word in asked}
-        first = min(start for start, _ in befores.values())
-        cosines = self._vectors[first:size] @ np.stack(list(asked.values())).T
-        for column, word in enumerate(asked):
-            start, near = befores[word]
-            new = cosines[start - first :, column]
+        befores = {word: self._near.get(word, _NOT_COMPARED) for word in asked}
+        first = min(before.size for before in befores.values())
+        # Rounded, since BLAS adds up in another order where there are more words.
+        cosines = np.round(self._vectors[first:size] @ np.stack(list(asked.values())).T, _DIGITS)
+        for column, (word, before) in enumerate(befores.items()):
+            new = cosines[before.size - first :, column]
             close = np.flatnonzero(new >= _LEAST)
-            near = near + [
-                Near(self._terms[start + place], min(1.0, float(new[place])))
-                for place in close.tolist()
-            ]
-            near.sort(key=lambda each: -each.cosine)
-            # One more: the word itself is among its own neighbours.
-            self._near[word] = size, near[: _WORDS + 1]
+            numbers = np.concatenate((before.numbers, (close + before.size).astype(np.int32)))
+            both = np.concatenate((before.cosines, np.minimum(new[close], np.float32(1))))
+            terms = [self._terms[number] for number in numbers.tolist()]
+            # Words can be equally near, and their numbers depend on who wrote first.
+            order = sorted(range(len(terms)), key=lambda at: (-both[at], terms[at]))
+            self._near[word] = _Compared(size, numbers[order], both[order])
 
     def _learn(self, lists: Lists, table: Vectors, meaning: Meaning) -> bool:
         """Takes in new terms of the vocabulary; returns whether all of them have vectors."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,11 @@ _FEW = 64
 _FEW_MOVES = 4
 # Numbers of sessions take two bytes as long as none is larger.
 _MOST_NARROW = (1 << 16) - 1
+
+# More people are not few, see `View.few_people`.
+_FEW_PEOPLE = 8
+# Of so many people, each is looked up; of more of them, all at once.
+_FEW_LOOKS = 64
 
 
 class View:
@@ -203,6 +208,20 @@ class View:
                 return False
             self.sessions[place] = self.sessions[place - 1]
         return True
+
+    @cached_property
+    def few_people(self) -> list[str]:
+        """The names of those that the records are of; none if they are more than eight."""
+        people = self._lists.people
+        found: list[str] = []
+        for name in islice(people, _FEW_LOOKS):
+            if (self.places[people.read(name)[0]] >= 0).any():
+                found.append(name)
+                if len(found) > _FEW_PEOPLE:
+                    return []
+        if len(people) > _FEW_LOOKS:
+            found = people.among(self.places)
+        return found if len(found) <= _FEW_PEOPLE else []
 
     def column(self, name: Column, places: NDArray[np.integer[Any]]) -> Floats:
         """Returns a column of numbers of `Lists` for some places."""
