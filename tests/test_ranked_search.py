@@ -58,6 +58,21 @@ def add_texts(memory: Any, *added: str) -> None:
         ("那本书很好看", "书"),
         ("東京タワー", "東"),
         ("書", "図書館"),
+        ("Rødgrød med fløde", "rodgrod"),
+        ("Ærø and ÆRØ", "aero"),
+        ("Œuvres de Þór", "OEUVRES thor"),
+        ("Łódź", "lodz"),
+        ("ısık", "ISIK"),
+        ("Đà Nẵng", "da nang"),
+        ("این کتاب", "كتاب اين"),
+        ("في ٢٠٢٣ كان", "2023"),
+        ("wir feiern 🎉 heute", "🎉"),
+        ("she said 👍🏽", "👍"),
+        ("👩\u200d💻 at work", "👩\u200d💻"),
+        ("we won 🇩🇪!", "🇩🇪"),
+        ("done ✅", "✅"),
+        ("opened in Notepad++", "notepad"),
+        ("built with C++17", "C++"),
     ],
 )
 def test_a_word_is_found_however_it_is_written(memory, text, query):
@@ -72,6 +87,37 @@ def test_a_word_is_found_however_it_is_written(memory, text, query):
 def test_an_identifier_is_found_whole_before_its_parts(memory):
     add_texts(memory, "user_id of the session", "the id of a user", "user_id_map", "userId")
     assert texts(memory, "user_id")[0] == "user_id of the session"
+
+
+def test_names_that_end_in_a_sign_are_told_apart(memory):
+    add_texts(
+        memory,
+        "C is old",
+        "C++ is older",
+        "C# is new",
+        "B+ trees",
+        "a B tree",
+        "Notepad++ or notepad",
+    )
+    assert texts(memory, "C++") == ["C++ is older"]
+    assert texts(memory, "c#") == ["C# is new"]
+    assert texts(memory, "C") == ["C is old"]
+    assert texts(memory, "is -C++") == ["C# is new", "C is old"]
+    assert texts(memory, '"C# is"') == ["C# is new"]
+    assert texts(memory, "B+ tree")[0] == "B+ trees"
+    assert texts(memory, "a+b") == ["a B tree"]
+
+
+def test_emoji_are_words(memory):
+    add_texts(memory, "party 🎉", "party 👩\u200d💻", "party 💻", "🇩🇪🇫🇷", "🇫🇷🇩🇰")
+    assert texts(memory, "party -🎉") == ["party 💻", "party 👩\u200d💻"]
+    assert texts(memory, '"party 🎉"') == ["party 🎉"]
+    assert texts(memory, "👩\u200d💻")[0] == "party 👩\u200d💻"
+    assert texts(memory, "🇩🇪") == ["🇩🇪🇫🇷"]
+    # A picture that several characters are joined to is marked as a whole.
+    [hit, _] = memory.hits("💻", mode="ranked")
+    marked = [hit.entry.value()["text"][span.start : span.end] for span in hit.spans]
+    assert marked == [hit.entry.value()["text"].partition(" ")[2]]
 
 
 def test_a_query_of_stop_words_alone_is_answered_by_them(memory):
@@ -330,6 +376,7 @@ def test_the_two_ways_to_find_the_words_of_a_text_agree():
     for text in (
         "It's user_id, v1.2.3 and parseHTTPResponse; 天気 of Погода!",
         "a_b__c 'quoted' don't e-mail x/y/z \u0301 मौसम 가나다 ABC DEFg",
+        "C++ and C#/.NET, Notepad++ 👩\u200d💻👍🏽 🇩🇪🇫🇷 ٢٠٢٣ Ærø",
     ):
         counts: dict[str, int] = {}
         length = words.count(text, counts)

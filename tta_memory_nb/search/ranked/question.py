@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from ..request import Reading, SearchMode, Signal
 from .dates import Asked, asks_when, dates_in
 from .spelling import mistakes_between
-from .words import Word, Words, is_unspaced
+from .words import PICTURES, Word, Words, is_unspaced
 
 MOST_TERMS = 64
 """So many terms of a query count at most, the rarest."""
@@ -31,7 +31,7 @@ _PART_OF_PAIR = 0.5
 _LONGEST_NAME = 3
 
 _PART = re.compile(
-    r"""(?<!\S)(?P<minus>-(?=[^\W_]|["“]))?(?:(?P<field>[^\W\d][\w.]*):(?=[^\s/]))?"""
+    rf"""(?<!\S)(?P<minus>-(?=[^\W_]|["“{PICTURES}]))?(?:(?P<field>[^\W\d][\w.]*):(?=[^\s/]))?"""
     r"""(?P<body>"[^"]+"|“[^”]+”|\S+)"""
 )
 

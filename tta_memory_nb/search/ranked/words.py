@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
-from unicodedata import category, normalize
+from unicodedata import category, decimal, normalize
 
 from ...errors import InvalidArgument
 from .stop_words import ENGLISH
@@ -25,18 +25,45 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
     "\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-# Accents and points, which are dropped. Marks of other scripts are vowels and belong to their words.
+# Accents and points, which are dropped, and the colours of skin of emoji. Marks of other scripts are vowels and belong to their words.
 _ACCENTS = (
     "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f"
     "\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200d"
-    "\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+    "\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\U0001f3fb-\U0001f3ff"
 )
+# Emoji, each a word. Those that are joined to one picture, and the two letters of a flag, are shown as one.
+_EMOJI = (
+    "\u231a-\u231b\u23e9-\u23fa\u2600-\u27bf\u2b05-\u2b07\u2b1b-\u2b1c\u2b50\u2b55"
+    "\U0001f000-\U0001f1e5\U0001f200-\U0001faff"
+)
+_FLAG = "\U0001f1e6-\U0001f1ff"
+PICTURES = _EMOJI + _FLAG
+"""The characters of emoji, for a class in a pattern."""
+
 _PREFIX = 5
-# Some of these count as letters.
-_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼʻ′"), "'")
+# Letters that Unicode does not decompose, with those that people type instead; Arabic ones of other keyboards; apostrophes, of
+# which some count as letters; and digits.
+_REPLACED = str.maketrans(
+    {
+        **dict(zip("øØłŁđĐħĦŧŦıðÐɨʉ", "oOlLdDhHtTidDiu", strict=True)),
+        **dict(zip("یىک", "ييك", strict=True)),
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+        **dict.fromkeys("’‘ʼʻ′", "'"),
+        **{
+            chr(code): str(digit)
+            for code in range(0x80, 0x20000)
+            if (digit := decimal(chr(code), -1)) >= 0
+        },
+    }
+)
+_TWO_CAPITALS = {"Æ": "AE", "Œ": "OE", "Þ": "TH"}
 
 # Characters that join the parts of an identifier, a path, a version or an address.
 _JOINTS = r"'._/\\@:#+&-"
+# What ends a name such as C++, C# or B+.
+_SIGN = r"(?:(?:\+\+?|#)(?![\w+#]))"
 # A longer run of letters is no word that anybody looks for, and gets no stem.
 _LONGEST = 64
 
@@ -52,17 +79,25 @@ def _classes() -> tuple[re.Pattern[str], ...]:
     letter = rf"(?:(?![{_UNSPACED}])[\w{marks}])"
     written = rf"(?:{letter}[{_ACCENTS}]*)"
     joint = rf"[{_JOINTS}’‘ʼʻ′]"
+    emoji = rf"[{_EMOJI}][{_ACCENTS}]*"
     return (
         re.compile(f"[{_ACCENTS}]+"),
         unspaced,
-        re.compile(rf"[{_UNSPACED}]+|{letter}+(?:[{_JOINTS}]+{letter}+)*"),
-        re.compile(rf"[{_UNSPACED}{_ACCENTS}]+|{written}+(?:{joint}+{written}+)*"),
-        re.compile(rf"(?:[^\W_]|[{marks}])+"),
+        re.compile(
+            rf"[{_UNSPACED}]+|{letter}+(?:[{_JOINTS}]+{letter}+)*{_SIGN}?|[{_FLAG}]{{2}}|[{_EMOJI}]"
+        ),
+        re.compile(
+            rf"[{_UNSPACED}{_ACCENTS}]+|{written}+(?:{joint}+{written}+)*{_SIGN}?|[{_FLAG}]{{2}}"
+            rf"|{emoji}(?:(?<=\u200d){emoji})*"
+        ),
+        re.compile(rf"(?<![^\W_])[^\W\d_](?:\+\+|#|\+$)|(?:[^\W_]|[{marks}])+"),
     )
 
 
 _ACCENT, _RUN, _CHUNK, _CHUNK_AS_WRITTEN, _PIECE = _classes()
-_ASCII_CHUNK = re.compile(rf"[A-Za-z0-9_]+(?:[{_JOINTS}]+[A-Za-z0-9_]+)*")
+_CAPITAL = re.compile(f"[{''.join(_TWO_CAPITALS)}]")
+_PICTURE = re.compile(f"[{PICTURES}]")
+_ASCII_CHUNK = re.compile(rf"[A-Za-z0-9_]+(?:[{_JOINTS}]+[A-Za-z0-9_]+)*{_SIGN}?")
 # A name with a number, as in python3. Of shorter ones, such as v2, the letters say nothing.
 _NUMBERED = re.compile(r"([^\W\d_]{3,})\d+")
 # Where camelCase is split: before a capital after a small letter, and before the last of capitals.
@@ -74,7 +109,14 @@ def folded(text: str) -> str:
     """Returns a text without accents, in composed form; its case stays."""
     if text.isascii():
         return text
-    return normalize("NFC", _ACCENT.sub("", normalize("NFKD", text))).translate(_APOSTROPHES)
+    spelt = normalize("NFC", _ACCENT.sub("", normalize("NFKD", text)))
+    return _CAPITAL.sub(_spelt_out, spelt).translate(_REPLACED)
+
+
+def _spelt_out(capital: re.Match[str]) -> str:
+    """Returns a capital as two letters, of which the second one is small if others are."""
+    letters, end = _TWO_CAPITALS[capital[0]], capital.end()
+    return letters.title() if capital.string[end : end + 1].islower() else letters
 
 
 class Word(NamedTuple):
@@ -123,9 +165,12 @@ class Words:
             if _RUN.match(chunk):
                 found += [Word(pair, (pair,)) for pair in pairs(chunk)]
                 continue
-            parts = parts_of(chunk)
-            if len(parts) > 1 and _IDENTIFIER.search(chunk):
-                whole = chunk.casefold()
+            if _PICTURE.match(chunk):
+                found.append(Word(chunk, (chunk,)))
+                continue
+            parts, whole = parts_of(chunk), chunk.casefold()
+            is_more = len(parts) > 1 or (chunk[-1] in "+#" and parts != [whole])
+            if is_more and _IDENTIFIER.search(chunk):
                 found.append(Word(whole, (whole,), whole=True))
             found += [Word(part, self.terms(part)) for part in parts]
         return found

@@ -16,7 +16,7 @@ from ....entry import Entry
 from ....search.ranked.parts import Reader, created_at
 from ....text import to_utf8
 
-VERSION = 2
+VERSION = 3
 """Number of the layout of shadows. Whatever changes shadows, or the words in them, raises it."""
 
 SCHEMA = (
