@@ -16,9 +16,10 @@ from json_values import any_text, json_objects, leaves
 
 from tta_memory_nb import InvalidArgument
 from tta_memory_nb.codec import from_json, snapshot, to_json, to_plain
-from tta_memory_nb.filters import EVERYTHING, Filters
+from tta_memory_nb.filters import EVERYTHING, Filters, fixed
 from tta_memory_nb.filters.fields import reader_of
 from tta_memory_nb.text import BORDER, fold, searchable_json, to_utf8
+from tta_memory_nb.times import instant
 
 NOW = 1_800_000_000.0
 
@@ -185,6 +186,14 @@ def test_infinity_is_above_all_numbers_and_nan_equals_nothing(condition, fulfill
         ({"prefix": ["a"]}, "prefix=['a']: give text"),
         ({"since": "whenever"}, "since='whenever'"),
         ({"until": float("nan")}, "until=nan"),
+        (
+            {"since": "2h", "until": "3d"},
+            "since='2h' is later than until='3d', so that no record can be between them; exchange",
+        ),
+        (
+            {"since": "2026-11-23", "until": "2026-11-22T23:59:59Z"},
+            "since='2026-11-23' is later than until='2026-11-22T23:59:59Z'",
+        ),
         ({"where": "turn"}, "where='turn': give a dict"),
         ({"where": [("turn", 1)]}, "where=[('turn', 1)]: give a dict"),
         ({"where": {7: 1}}, "7 is not a field name, which is text; write '7'"),
@@ -207,6 +216,21 @@ def test_an_invalid_filter_is_refused_with_its_name_and_value(filters, named):
         Filters.build(NOW, **filters)
     assert named in str(refused.value)
     assert refused.value.parameter == next(iter(filters))
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-22", "2026-11-22T15:00:00Z", "2026-11-22T15:00:00.25Z", "2h"]
+)
+def test_a_span_may_begin_and_end_at_one_instant(text):
+    at = instant(text, NOW)
+    assert Filters.build(NOW, since=text, until=text).accept("k", at, dict)
+    assert fixed({"since": text, "until": text}, NOW)["since"] == at
+
+
+def test_limits_that_are_fixed_in_advance_are_compared_as_they_were_written():
+    with pytest.raises(InvalidArgument, match="since='1h' is later than until='2h'") as refused:
+        fixed({"since": "1h", "until": "2h"}, NOW)
+    assert (refused.value.parameter, refused.value.other_parameter) == ("since", "until")
 
 
 def test_an_error_keeps_its_parameter_across_processes():

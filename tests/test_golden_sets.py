@@ -139,6 +139,7 @@ def test_values_have_the_same_digest_if_they_are_the_same_json(one, other):
         ('{"query": "x", "relevant": ["a"], "grades": {"a": 0}}', "whole numbers of at least 1"),
         ('{"query": "x", "filters": {"usr": "a"}}', "with some of user, session, prefix"),
         ('{"query": "x", "filters": {"where": {"a": {"$no": 1}}}}', "\\$no"),
+        ('{"query": "x", "filters": {"since": "1h", "until": "2h"}}', "later than until='2h'"),
         ('{"golden_set": 2}', "version 2 of the format is not known"),
     ],
 )
@@ -151,6 +152,17 @@ def test_a_line_that_is_no_judgement_is_named_and_nothing_is_added(path, memory,
     with pytest.raises(TransferError, match=message):
         judge(path, "weather?", right=memory.peek(["alice:mon"]))
     assert path.read_bytes() == before
+
+
+def test_limits_that_only_the_clock_compares_may_be_kept(path):
+    filters = [{"since": "2026-11-22", "until": "2h"}, {"since": "7d", "until": "2026-11-22"}]
+    path.write_text(
+        "".join(
+            json.dumps({"query": "x", "relevant": ["a"], "filters": each}) + "\n"
+            for each in filters
+        )
+    )
+    assert [each.filters for each in GoldenSet.read(path).questions] == filters
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,10 @@ def test_an_error_names_the_flag_that_was_typed(shell, tmp_path, monkeypatch, co
     [
         ("list --since whenever", "--since 'whenever': give a datetime"),
         ("clear --until 99999999", "--until '99999999': give a datetime"),
+        (
+            "list --since 2h --until 3d",
+            "--since '2h' is later than --until '3d', so that no record",
+        ),
         ('list --where {"turn": {"$like": 1}}', "--where['turn']['$like']=1: unknown operator"),
         ("list --where $unstorable", "--where['turn']: <object> is not JSON"),
         ("use --namespace ''", "--namespace '': a namespace is a non-empty str"),
@@ -178,6 +182,21 @@ def test_an_error_in_a_magic_speaks_of_flags(shell, tmp_path, monkeypatch, line,
     text = refusal(shell, f"%memory {line}")
     assert message in text
     assert "%memory:" not in text
+
+
+BOUNDED = [
+    name for name in COMMANDS if {"since", "until"} <= {each.name for each in syntax(name).flags}
+]
+
+
+@pytest.mark.parametrize("command", BOUNDED)
+def test_no_command_takes_limits_between_which_no_time_is(shell, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    for prepared in ("%memory add k rain", "%memory judge rain k"):
+        assert Ran(shell, prepared).success
+    line = f"%memory {command} {OPERANDS.get(command, '')} --since 2h --until 3d"
+    assert "--since '2h' is later than --until '3d'" in refusal(shell, line)
+    assert [each.name for each in tmp_path.iterdir()] == ["golden.jsonl"]
 
 
 # ---- each text is parsed once

@@ -83,9 +83,11 @@ class TTAMemoryError(Exception):
     Attributes:
         parameter: name of the argument that was refused, such as ``"since"``; None when the error
             is not about one argument. ``%memory`` uses it to name the flag that was typed, ``--since``.
+        other_parameter: name of a second argument, with which the first one does not go together.
     """
 
     parameter: str | None = None
+    other_parameter: str | None = None
 
     @classmethod
     def about(cls, parameter: str, value: object, rule: str) -> Self:

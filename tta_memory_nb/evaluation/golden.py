@@ -28,6 +28,7 @@ from ..entry import Entry
 from ..errors import InvalidArgument, TransferError, brief
 from ..filters import FilterArgs, Filters
 from ..keys import checked_keys
+from ..times import counted_back
 from ..transfer.files import atomic_writer, open_for_reading, path_of
 from ..transfer.items import parsed_json
 
@@ -304,7 +305,13 @@ def _filters(filters: Any) -> dict[str, Any]:
         known = ", ".join(FilterArgs.__annotations__)
         raise InvalidArgument(f"filters {brief(filters)}: give an object with some of {known}")
     kept = {name: content for name, content in filters.items() if content is not None}
-    Filters.build(0.0, **kept)
+    # A limit that counts back from now may come to lie before or behind one that stays where it is.
+    ends = [kept[name] for name in ("since", "until") if name in kept]
+    if len({counted_back(end) is None for end in ends}) > 1:
+        for name, content in kept.items():
+            Filters.build(0.0, **{name: content})
+    else:
+        Filters.build(0.0, **kept)
     return to_plain(kept, "filters")
 
 

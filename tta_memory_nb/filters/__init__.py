@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypedDict
 from ..codec import Snapshot
 from ..errors import InvalidArgument, NotStorable, brief
 from ..keys import parse_memory_key
-from ..times import Instant, earliest, latest, span
+from ..times import Instant, earliest, latest, microseconds, span
 from .fields import ABSENT, columns_of, reader_of
 from .operands import Amount, Moment, has_order, operand
 
@@ -44,13 +44,14 @@ def fixed(filters: FilterArgs, now: float) -> FilterArgs:
         now: Unix seconds from which relative instants count back.
 
     Raises:
-        InvalidArgument: ``since`` or ``until`` is no instant.
+        InvalidArgument: ``since`` or ``until`` is no instant, or ``since`` is later than ``until``.
     """
     same = filters.copy()
-    if (since := filters.get("since")) is not None:
-        same["since"] = span(since, now, "since")[0]
-    if (until := filters.get("until")) is not None:
-        same["until"] = span(until, now, "until")[1]
+    since, until = _limits(now, filters.get("since"), filters.get("until"))
+    if since is not None:
+        same["since"] = since
+    if until is not None:
+        same["until"] = until
     return same
 
 
@@ -114,7 +115,7 @@ class Filters:
             prefix: beginning of the key.
             since: earliest instant of the last write. Both ends are inclusive at the precision at which
                 they are given, see ``times.span``.
-            until: latest instant of the last write.
+            until: latest instant of the last write; not before ``since``.
             where: conditions on fields. A nested field is written with dots:
                 ``"agent.name"``. Operators: ``$eq $ne $gt $gte $lt $lte $in $nin $exists
                 $contains``. Numbers compare with numbers and text with text, Decimals and instants as
@@ -127,12 +128,13 @@ class Filters:
         for name, text in (("user", user), ("session", session), ("prefix", prefix)):
             if text is not None and not isinstance(text, str):
                 raise InvalidArgument.about(name, text, "give text")
+        first, last = _limits(now, since, until)
         return cls(
             user=user,
             session=session,
             prefix=prefix,
-            since=None if since is None else earliest(span(since, now, "since")[0]),
-            until=None if until is None else latest(span(until, now, "until")[1]),
+            since=None if first is None else earliest(first),
+            until=None if last is None else latest(last),
             where=() if where is None else _conditions(where),
         )
 
@@ -228,6 +230,31 @@ class Filters:
             and (user is None or parts.user == user)
             and (session is None or parts.session == session)
         )
+
+
+def _limits(
+    now: float, since: Instant | None, until: Instant | None
+) -> tuple[float | None, float | None]:
+    """Returns both ends of the time in which records were last written, in Unix seconds; None for no end.
+
+    Args:
+        now: Unix seconds from which relative instants count back.
+        since: the first instant, as the caller wrote it.
+        until: the last instant, as the caller wrote it.
+
+    Raises:
+        InvalidArgument: one is no instant, or no time is between them.
+    """
+    first = None if since is None else span(since, now, "since")[0]
+    last = None if until is None else span(until, now, "until")[1]
+    if first is not None and last is not None and microseconds(first) > microseconds(last):
+        error = InvalidArgument(
+            f"since={brief(since)} is later than until={brief(until)}, so that no record can be between them; "
+            "exchange the two, or leave one out"
+        )
+        error.parameter, error.other_parameter = "since", "until"
+        raise error
+    return first, last
 
 
 def _conditions(where: Where) -> tuple[Condition, ...]:

@@ -181,13 +181,20 @@ class Syntax:
         """
         message, name = str(error), error.parameter
         if name is not None and re.match(rf"{re.escape(name)}\b", message):
-            typed = next((flag.written for flag in self.flags if flag.name == name), None)
-            if typed is None and any(operand.name == name for operand in self.operands):
-                typed = name.upper()
-            if typed is not None:
+            if (typed := self._typed(name)) is not None:
                 rest = message.removeprefix(name)
                 message = f"{typed} {rest[1:]}" if rest.startswith("=") else f"{typed}{rest}"
+            other = error.other_parameter
+            if other is not None and (typed := self._typed(other)) is not None:
+                message = message.replace(f" {other}=", f" {typed} ", 1)
         return _BOTH_SPELLINGS.sub(r"\1", message)
+
+    def _typed(self, name: str) -> str | None:
+        """Returns how an argument is typed after ``%memory``; None if the command has none of this name."""
+        typed = next((flag.written for flag in self.flags if flag.name == name), None)
+        if typed is None and any(operand.name == name for operand in self.operands):
+            return name.upper()
+        return typed
 
 
 _BOTH_SPELLINGS = re.compile(r"\b\w+=(?:'\w*'|\w*) \(in %memory: (--[^)\n]+)\)")

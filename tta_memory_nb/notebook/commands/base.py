@@ -108,7 +108,7 @@ class Notebook:
         means the same each time.
 
         Raises:
-            InvalidArgument: ``since`` or ``until`` is no instant.
+            InvalidArgument: ``since`` or ``until`` is no instant, or ``since`` is later than ``until``.
         """
         return fixed(filters, self.clock())
 
