@@ -229,6 +229,8 @@ async def test_modes_that_cannot_be_carried_out_are_left_out_unless_they_are_ask
         ({"k": (0, 5)}, "whole numbers of at least 1"),
         ({"k": ()}, "whole numbers of at least 1"),
         ({"k": ("5",)}, "whole numbers of at least 1"),
+        ({"k": None}, "k=None: give whole numbers of at least 1"),
+        ({"k": [[5]]}, "whole numbers of at least 1"),
         ({"golden": GoldenSet(())}, "the set has no questions"),
         ({"memory": None}, "give a MemoryPrimitive"),
     ],

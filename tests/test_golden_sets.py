@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
+import re
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -291,6 +294,71 @@ def test_a_file_without_conversations_is_refused(tmp_path: Path, content: str) -
     path.write_text(content)
     with pytest.raises(TransferError, match="expected a list of objects"):
         GoldenSet.read(path)
+
+
+def _first(content: list[dict[str, Any]]) -> dict[str, Any]:
+    return content[0]["conversation"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda all_: all_[0]["qa"][0].update(question=None), "question None: expected text"),
+        (lambda all_: all_[0]["qa"][0].update(question=""), "question '': expected text"),
+        (lambda all_: all_.append(all_[0]), "two conversations have the sample_id 'conv-1'"),
+        (
+            lambda all_: all_.append({**all_[0], "sample_id": "conv-1"}),
+            "have the sample_id 'conv-1'",
+        ),
+        (
+            lambda all_: _first(all_)["session_2"].append(_first(all_)["session_1"][0]),
+            "two turns of 'conv:1' have the dia_id 'D1:1'",
+        ),
+        (lambda all_: _first(all_).update({f"session_{'9' * 5000}": []}), "expected a list of"),
+    ],
+)
+def test_conversations_whose_questions_could_mean_anything_are_refused(tmp_path, change, message):
+    content = copy.deepcopy(LOCOMO)
+    change(content)
+    path = tmp_path / "chats.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(TransferError, match=re.escape(message)) as error:
+        GoldenSet.read(path)
+    assert "chats.json" in str(error.value)
+
+
+def test_evidence_may_stand_without_a_list_and_the_number_of_a_session_begin_with_a_zero(tmp_path):
+    content = copy.deepcopy(LOCOMO)
+    content[0]["qa"][0]["evidence"] = "D1:1; D3:1"
+    _first(content)["session_03"] = [{"speaker": "Ann", "dia_id": "D3:1", "text": "The third"}]
+    path = tmp_path / "chats.json"
+    path.write_text(json.dumps(content))
+    golden = GoldenSet.read(path)
+    texts = {key: value["text"] for key, value in golden.records}
+    assert list(texts.values())[2:] == ["The second", "The third", "The tenth"]
+    [question] = golden.questions
+    assert [texts[key] for key in question.relevant] == ["I moved to Lyon", "The third"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
+def test_files_that_an_editor_on_windows_has_saved_are_read_as_before(tmp_path, packed, ends):
+    chats = tmp_path / "chats.json"
+    chats.write_text(json.dumps(LOCOMO, indent=1))
+    folder = beir(tmp_path / "tiny", {"test": "q1\td1\t2\nq1\td2\t0\n"})
+    before = GoldenSet.read(chats), GoldenSet.read(folder)
+    for path in (chats, *folder.glob("*.jsonl"), *folder.glob("qrels/*")):
+        data = b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", ends)
+        path.write_bytes(gzip.compress(data) if packed else data)
+    assert (GoldenSet.read(chats), GoldenSet.read(folder)) == before
+
+
+def test_a_document_without_a_name_is_refused_with_its_line(tmp_path):
+    folder = beir(tmp_path / "tiny", {"test": "q1\td1\t2\n"})
+    with (folder / "corpus.jsonl").open("a") as file:
+        file.write('{"_id": "", "text": "nameless"}\n')
+    with pytest.raises(TransferError, match=r"corpus\.jsonl', line 3: expected an object"):
+        GoldenSet.read(folder)
 
 
 def test_what_is_no_golden_set_says_the_way_out(tmp_path: Path) -> None:

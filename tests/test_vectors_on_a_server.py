@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 from backends import ONE_SERVER, Clock
-from embedding import Toy
+from embedding import Toy, meaning_of
 from real_servers import need
 
 from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb.search import vectors as table
 from tta_memory_nb.stores.redis import vectors
 from tta_memory_nb.stores.redis.keys import vectors_of
 
@@ -142,3 +144,29 @@ def test_a_name_that_another_program_uses_costs_only_the_sharing(pair):
     assert sorted(toy.asked) == sorted(["dog", *TEXTS.values()])
     memory.sync.clear()
     assert memory.redis_client.exists(names) == 0
+
+
+def test_vectors_are_kept_as_they_were_made_while_another_thread_drops_some(
+    pair, join, monkeypatch
+):
+    _, memory = pair
+    monkeypatch.setattr(table, "_SPARE", 0)
+    put, dropped = table.Vectors.put_quantized, []
+
+    def put_and_drop(vectors, digests, codes, scales):
+        put(vectors, digests, codes, scales)
+        if not dropped:
+            dropped.append(len(vectors))
+            vectors.sweep(np.empty(0, np.uint64))
+
+    monkeypatch.setattr(table.Vectors, "put_quantized", put_and_drop)
+    assert found(memory, "dog") == "a:s:1"
+    assert dropped == [len(TEXTS)]
+    [name] = hashes(memory)
+    kept = memory.redis_client.hgetall(name)
+    for key, text in TEXTS.items():
+        codes, [scale] = table.quantized(meaning_of([text]) / np.linalg.norm(meaning_of([text])))
+        assert kept[key.encode()] == table.pack(table.digest_of(text), codes[0], scale)
+    other = Toy()
+    assert found(join(other), "dog") == "a:s:1"
+    assert other.asked == ["dog"]

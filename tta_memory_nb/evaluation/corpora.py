@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from .golden import GoldenSet, Question
 
 Record = tuple[str, dict[str, Any]]
 
-_SESSION = re.compile(r"session_(\d+)")
+_SESSION = re.compile(r"session_([0-9]+)")
 _LIKE_LOCOMO = (
     "a list of objects with 'sample_id', 'conversation' (session_1, session_1_date_time, ...; turns with "
     "speaker, dia_id and text) and 'qa' (question, evidence)"
@@ -43,13 +44,14 @@ def read_conversations(path: Path) -> GoldenSet:
     questions: list[Question] = []
     try:
         for sample in _samples(parsed_json(data)):
-            turns = dict(_turns(sample))
+            turns = _turns(sample)
             records += turns.values()
             keys = {turn: key for turn, (key, _) in turns.items()}
             questions += _questions(sample, keys)
     except InvalidArgument as error:
         raise TransferError(f"{str(path)!r}: {error}") from None
-    except (KeyError, TypeError, AttributeError):  # parts that are missing, or of other types
+    # Parts that are missing or of other types, or the number of a session that has thousands of digits.
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise TransferError(f"{str(path)!r}: expected {_LIKE_LOCOMO}") from None
     return GoldenSet(tuple(questions), path.name, tuple(records))
 
@@ -62,24 +64,40 @@ def _samples(data: Any) -> list[Any]:
     """
     if not isinstance(data, list) or not data:
         raise InvalidArgument(f"expected {_LIKE_LOCOMO}")
+    counts = Counter(_part(sample["sample_id"]) for sample in data)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise InvalidArgument(
+            f"two conversations have the sample_id {brief(twice[0])}, and their turns would be taken for each "
+            "other's; give each another one"
+        )
     return data
 
 
-def _turns(sample: dict[str, Any]) -> Iterator[tuple[str, Record]]:
-    """Yields the id of each turn and its record, in the order in which they were said."""
+def _turns(sample: dict[str, Any]) -> dict[str, Record]:
+    """Returns the record of each turn by the turn's id, in the order in which they were said.
+
+    Raises:
+        InvalidArgument: two turns have one id.
+    """
     conversation = sample["conversation"]
-    numbers = sorted(int(found[1]) for name in conversation if (found := _SESSION.fullmatch(name)))
+    sessions = [found[0] for name in conversation if (found := _SESSION.fullmatch(name))]
     user = _part(sample["sample_id"])
-    for number in numbers:
-        date = conversation.get(f"session_{number}_date_time")
-        for turn in conversation[f"session_{number}"]:
+    turns: dict[str, Record] = {}
+    for session in sorted(sessions, key=lambda name: (int(name.removeprefix("session_")), name)):
+        date = conversation.get(f"{session}_date_time")
+        for turn in conversation[session]:
             value = {"speaker": turn["speaker"], "text": turn["text"]}
             if date is not None:
                 value["date"] = date
             if turn.get("blip_caption"):
                 value["caption"] = turn["blip_caption"]
-            key = create_memory_key(user, f"session_{number}", {"turn": turn["dia_id"]})
-            yield turn["dia_id"], (key, value)
+            name = turn["dia_id"]
+            if name in turns:
+                raise InvalidArgument(
+                    f"two turns of {brief(sample['sample_id'])} have the dia_id {brief(name)}; give each another one"
+                )
+            turns[name] = create_memory_key(user, session, {"turn": name}), value
+    return turns
 
 
 def _part(name: str) -> str:
@@ -89,15 +107,19 @@ def _part(name: str) -> str:
 
 def _questions(sample: dict[str, Any], keys: dict[str, str]) -> Iterator[Question]:
     for asked in sample["qa"]:
+        question, given = asked["question"], asked.get("evidence") or ()
+        if not isinstance(question, str) or not question:
+            raise InvalidArgument(f"question {brief(question)}: expected text")
         right = {
             keys[turn]: 1
-            for evidence in asked.get("evidence") or ()
+            # A single piece of evidence may stand there without a list.
+            for evidence in ((given,) if isinstance(given, str) else given)
             for turn in re.split(r"[;,\s]+", evidence)
             if turn in keys
         }
         if right and asked.get("category") != _UNANSWERABLE:
             filters = FilterArgs(user=_part(sample["sample_id"]))
-            yield Question(asked["question"], right, filters=filters)
+            yield Question(question, right, filters=filters)
 
 
 def read_folder(path: Path, split: str | None) -> GoldenSet:
@@ -181,9 +203,10 @@ def _rows(folder: Path, name: str) -> Iterable[dict[str, Any]]:
             if (
                 not isinstance(row, dict)
                 or not isinstance(row.get("_id"), str)
+                or not row["_id"]
                 or not isinstance(row.get("text"), str)
             ):
                 raise TransferError(
-                    f"{str(path)!r}, line {number}: expected an object with the texts '_id' and 'text'"
+                    f"{str(path)!r}, line {number}: expected an object with the texts '_id', which is not empty, and 'text'"
                 )
             yield row

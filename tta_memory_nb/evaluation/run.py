@@ -112,11 +112,11 @@ def _ranks(k: int | Iterable[int]) -> tuple[int, ...]:
     Raises:
         InvalidArgument: there is none, or one is no whole number of at least 1.
     """
-    given = (k,) if isinstance(k, int) else tuple(k)
-    numbers = sorted({number for each in given if (number := whole_number(each)) is not None})
-    if len(numbers) < len(set(given)) or not numbers or numbers[0] < 1:
+    given = tuple(k) if isinstance(k, Iterable) else (k,)
+    numbers = [number for each in given if (number := whole_number(each)) is not None]
+    if len(numbers) < len(given) or not numbers or min(numbers) < 1:
         raise InvalidArgument(f"k={brief(k)}: give whole numbers of at least 1, such as (5, 10)")
-    return tuple(numbers)
+    return tuple(sorted(set(numbers)))
 
 
 class Opened(NamedTuple):

@@ -24,7 +24,7 @@ from ..times import Duration, duration
 
 if TYPE_CHECKING:
     from ..embedders.checking import Asked
-    from ..search.vectors import Floats, Vectors
+    from ..search.vectors import Floats, Identity, Vectors
     from ..transfer import Progress
 
 BY_MEANING: frozenset[SearchMode] = frozenset(("semantic", "hybrid"))
@@ -218,8 +218,6 @@ class Meanings:
             EmbedderError: the embedder fails; what it has embedded before is kept.
             MissingPackage: the embedder is not installed.
         """
-        import numpy as np
-
         from ..search.ranked.similarity import MOST_EMBEDDED
         from ..search.vectors import digest_of
 
@@ -233,12 +231,9 @@ class Meanings:
             if text and (table is None or table.row(digest) < 0):
                 meaning.lacks[digest] = Lacking(text)
         yield from self._embed_missing(store, asked, meaning, {})
-        table = self._table(asked)
-        rows = table.rows(digests)
-        codes, scales = table.quantized_rows(np.maximum(rows, 0))
-        vectors: Floats = codes * scales[:, None]
         # A text without a vector is like no other one: an empty one, or one that was dropped meanwhile.
-        vectors[rows < 0] = 0
+        codes, scales = self._table(asked).quantized_of(digests)
+        vectors: Floats = codes * scales[:, None]
         return vectors
 
     # ---- the embedder
@@ -326,7 +321,7 @@ class Meanings:
             if bar is not None:
                 bar.advance(len(batch))
             if not asked.is_quick:
-                yield from self._save(store, table, batch)
+                yield from self._save(store, table.identity, batch, vectors)
 
     def _load(self, store: Store, asked: Asked, batch: dict[int, Lacking]) -> Plan[None]:
         """Takes out of a batch what the store has vectors of, because another client has made them."""
@@ -347,20 +342,26 @@ class Meanings:
                 self._table(asked).put_quantized([digest], codes[None], np.array([scale]))
                 del batch[digest]
 
-    def _save(self, store: Store, table: Vectors, batch: dict[int, Lacking]) -> Plan[None]:
-        """Has the store keep the vectors of a batch for other clients."""
+    def _save(
+        self, store: Store, identity: Identity, batch: dict[int, Lacking], vectors: Floats
+    ) -> Plan[None]:
+        """Has the store keep the vectors of a batch for other clients.
+
+        They come from the embedder and not from the table, of which another thread may have dropped some since.
+        """
         save = getattr(type(store), "save_vectors", None)
         if save is None:
             return
-        from ..search.vectors import pack
+        from ..search.vectors import pack, quantized
 
-        codes, scales = table.quantized_rows(table.rows(batch))
         packed = {
             lacking.key: pack(digest, code, scale)
-            for (digest, lacking), code, scale in zip(batch.items(), codes, scales, strict=True)
+            for (digest, lacking), code, scale in zip(
+                batch.items(), *quantized(vectors), strict=True
+            )
             if lacking.key is not None
         }
-        yield from save(store, table.identity, packed)
+        yield from save(store, identity, packed)
 
     def _embed(self, asked: Asked, texts: Sequence[str], *, query: bool) -> Plan[Floats]:
         started = perf_counter()

@@ -173,6 +173,16 @@ class Vectors:
         with self._lock:
             return self._codes[rows], self._scales[rows]
 
+    def quantized_of(self, digests: Iterable[int]) -> tuple[NDArray[np.int8], Floats]:
+        """Returns the integers and the scales of texts by their digests; zeros for a text without a vector."""
+        with self._lock:
+            rows = self.rows(digests)
+            codes = np.zeros((len(rows), self.identity[2]), np.int8)
+            scales = np.zeros(len(rows), np.float32)
+            there = rows >= 0
+            codes[there], scales[there] = self.quantized_rows(rows[there])
+            return codes, scales
+
     def similarities(self, rows: NDArray[np.int32], question: Floats) -> NDArray[np.float64]:
         """Returns the cosines of some rows with a question; 0 for a row below 0.
 

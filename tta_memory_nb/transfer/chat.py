@@ -48,7 +48,7 @@ _EARLIEST = 1e8
 def read_json(path: Path, options: Options) -> Iterator[Item]:
     """Yields the messages of a file. A conversation without a name gets the name of the file."""
     with open_for_reading(path) as file:
-        data = file.read().removeprefix(b"\xef\xbb\xbf")
+        data = file.read()
     if not data.strip():
         raise TransferError(f"{path.name}: the file is empty")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import os
 import secrets
 import shutil
@@ -17,6 +18,7 @@ from ..errors import TransferError, brief
 from ..urls import address_in
 
 _GZIP = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which editors on Windows put before UTF-8
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write other line ends
 
 
@@ -76,6 +78,8 @@ def format_of(path: Path, format: str | None, known: Iterable[str]) -> str:
 def open_for_reading(path: Path) -> Iterator[BinaryIO]:
     """Opens a file for reading, and decompresses it if its content is gzip, whatever its name.
 
+    A byte order mark at its beginning is left out.
+
     Raises:
         TransferError: the file cannot be read to its end.
     """
@@ -83,12 +87,19 @@ def open_for_reading(path: Path) -> Iterator[BinaryIO]:
         with path.open("rb") as file:
             if file.peek(len(_GZIP)).startswith(_GZIP):
                 with gzip.open(file, "rb") as decompressed:
+                    _skip_mark(decompressed)
                     yield cast("BinaryIO", decompressed)
             else:
+                _skip_mark(file)
                 yield file
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise TransferError(f"cannot read {str(path)!r}: {reason}") from None
+
+
+def _skip_mark(file: io.BufferedReader | gzip.GzipFile) -> None:
+    if file.peek(len(_BYTE_ORDER_MARK)).startswith(_BYTE_ORDER_MARK):
+        file.read(len(_BYTE_ORDER_MARK))
 
 
 @contextlib.contextmanager

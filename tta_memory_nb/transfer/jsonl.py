@@ -26,8 +26,6 @@ def read_jsonl(path: Path, options: Options) -> Iterator[Item]:
     numbered = NumberedConversations(name, options, set())
     with open_for_reading(path) as file:
         for number, line in enumerate(file, start=1):
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
             # Stripped, because the parser would report a mistake at the line end as on the next line.
             if line := line.strip():
                 yield from _from_line(line, f"line {number}", options, numbered)

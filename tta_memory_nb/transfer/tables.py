@@ -168,9 +168,7 @@ def _csv_rows(file: BinaryIO) -> Iterator[tuple[str, list[str] | InvalidArgument
 
 
 def _decoded(file: BinaryIO, wrong: list[str]) -> Iterator[str]:
-    for number, line in enumerate(file):
-        if number == 0:
-            line = line.removeprefix(b"\xef\xbb\xbf")
+    for line in file:
         try:
             yield line.decode()
         except UnicodeDecodeError as error:
