@@ -127,7 +127,9 @@ def test_the_wheel_works_in_a_new_environment(built, tmp_path):
 
 def test_the_sdist_has_all_that_its_tests_need(built, tmp_path):
     with tarfile.open(built.sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+        # Python has an argument for it from 3.11.4 on.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(tmp_path)
     unpacked = tmp_path / NAME
     front_end = ("*.json", "*.js", "tests/frontend/*.js")
     for pattern in (

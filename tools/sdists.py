@@ -28,5 +28,7 @@ def unpacked(package: str, folder: Path) -> Path:
         subprocess.run([*pip, "--dest", folder, package], check=True)
         for archive in folder.glob("*.tar.gz"):
             with tarfile.open(archive) as source:
-                source.extractall(folder, filter="data")
+                # Python has an argument for it from 3.11.4 on.
+                source.extraction_filter = getattr(tarfile, "data_filter", None)
+                source.extractall(folder)
     raise SystemExit(f"{package}: its source distribution has no folder of its own")
