@@ -109,7 +109,10 @@ def test_why_says_the_rank_what_keeps_a_record_out_and_what_finds_it(run):
     assert "chat:march:00000000 does not answer for" in ran.text
     assert "because the filter user='ann' refuses it" in ran.text
     assert "to find it: leave out user" in ran.text
-    text = run('%memory why "rain" nowhere').text
+    text = run('reasons = %memory why "rain" nowhere').text
+    shown = run("get_ipython().display_formatter.format(reasons)[0]").result
+    assert "Empty DataFrame" not in "".join(shown.values())
+    assert shown["text/plain"] == "There are no scores to compare."
     assert "no record has this key" in text
     assert "%memory use --history 7d" in text  # the way out, at the end of a long line
 

@@ -81,6 +81,11 @@ def is_explained(frame: pd.DataFrame) -> bool:
     )
 
 
+def is_reasons(frame: pd.DataFrame) -> bool:
+    """Returns whether a frame is a table of `why_frame`, with all of its columns."""
+    return frame.index.name == "signal" and list(frame.columns) == ["record", "best", "words"]
+
+
 def matched_words(explanations: Sequence[Sequence[Contribution]]) -> list[str]:
     """Returns the words of records that matched, each once, for marking them in the texts."""
     return list(

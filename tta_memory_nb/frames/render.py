@@ -20,7 +20,7 @@ from ..monospace import padded, width
 from ..table import ABSENT, INSTANTS, META, PATHS_ATTR, column_path
 from .build import SHOWN_ATTR
 from .conversation import is_conversation, lay_out_conversation
-from .explained import EXPLAINED_ATTR, is_explained
+from .explained import EXPLAINED_ATTR, is_explained, is_reasons
 from .findings import is_findings, lay_out_findings
 from .layout import (
     SIGNALS,
@@ -99,7 +99,7 @@ def frame_html(frame: pd.DataFrame) -> str | None:
     if not is_table(frame) or nested or not max_rows or not _html_is_enabled():
         shown: str | None = frame._repr_html_()  # type: ignore[operator]
         return shown
-    if _is_whole(frame) and not len(frame):
+    if _is_empty(frame):
         return f'<p class="{" ".join(CLASSES)}">{_html_text(_nothing(frame))}</p>'
     table = _records_html(frame) if _is_whole(frame) else _selection_html(frame)
     return f"<div>{_STYLE}{table}</div>"
@@ -108,9 +108,17 @@ def frame_html(frame: pd.DataFrame) -> str | None:
 def frame_text(frame: pd.DataFrame) -> str:
     """Returns a table as plain text, with the control characters of keys and cells escaped."""
     nested = frame.columns.nlevels > 1 or frame.index.nlevels > 1
-    if is_table(frame) and not nested and _is_whole(frame):
-        return _records_text(frame) if len(frame) else _nothing(frame)
+    if is_table(frame) and not nested:
+        if _is_empty(frame):
+            return _nothing(frame)
+        if _is_whole(frame):
+            return _records_text(frame)
     return "\n".join(map(harmless, repr(frame).split("\n")))
+
+
+def _is_empty(frame: pd.DataFrame) -> bool:
+    """Whether a table without rows is to be said in words."""
+    return not len(frame) and (_is_whole(frame) or is_reasons(frame))
 
 
 def _nothing(frame: pd.DataFrame) -> str:
@@ -123,6 +131,8 @@ def _nothing(frame: pd.DataFrame) -> str:
         return "No proposals."
     if is_operations(frame):
         return "Nothing was asked of the memory."
+    if is_reasons(frame):
+        return "There are no scores to compare."
     query = frame.attrs.get(SHOWN_ATTR, {}).get("query", "")
     if query:
         shown = harmless(query if len(query) <= _MOST_OF_QUERY else f"{query[:_MOST_OF_QUERY]}…")
