@@ -31,6 +31,7 @@ LAYERS: dict[str, int] = {
             "folders",
             "conversation",
             "urls",
+            "access",
             "services",
             "authorship",
             "code_origin",

@@ -184,6 +184,14 @@ def test_a_judgement_without_a_meaning_changes_nothing(path, memory, wrong):
     assert not path.exists()
 
 
+def test_a_file_that_is_kept_from_being_written_gets_no_judgement(path, memory):
+    path.write_text('{"query": "x", "relevant": ["a"]}\n')
+    path.chmod(0o444)
+    with pytest.raises(TransferError, match=r"the file is read-only; name another file, or let"):
+        judge(path, "weather?", right=memory.peek(["alice:mon"]))
+    assert path.read_text() == '{"query": "x", "relevant": ["a"]}\n'
+
+
 def test_a_compressed_file_is_read_and_not_added_to(tmp_path, memory):
     path = tmp_path / "golden.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"query": "x", "relevant": ["a"]}\n'))

@@ -555,6 +555,16 @@ def test_a_folder_that_does_not_exist_is_not_made(path: Path) -> None:
         memory_at(path.parent / "typo" / "notes.db")
 
 
+def test_a_file_that_this_user_may_not_read_is_refused_with_a_way_out(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory_at(path).close()
+    # The rights themselves would not keep root out.
+    monkeypatch.setattr(os, "access", lambda name, _: Path(name) != path)
+    with pytest.raises(InvalidArgument, match=r"may not read the file; allow it \(chmod u\+rw\)"):
+        memory_at(path)
+
+
 @pytest.mark.parametrize("place", ["file", "folder"])
 def test_what_can_only_be_read_is_refused_before_anything_is_written(
     path: Path, monkeypatch: pytest.MonkeyPatch, place: str
@@ -562,7 +572,7 @@ def test_what_can_only_be_read_is_refused_before_anything_is_written(
     memory_at(path).close()
     refused = path if place == "file" else path.parent
     # The rights themselves would not keep root out.
-    monkeypatch.setattr(os, "access", lambda name, _: Path(name) != refused)
+    monkeypatch.setattr(os, "access", lambda name, right: right != os.W_OK or Path(name) != refused)
     with pytest.raises(InvalidArgument, match="read-only"):
         memory_at(path)
     assert list(path.parent.iterdir()) == [path]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -337,6 +339,69 @@ def test_a_file_that_cannot_be_written_is_refused_by_name(target, tmp_path):
     with pytest.raises(TransferError, match=f"cannot write .*{target}"):
         new_memory().sync.export(tmp_path / target)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("target", "way_out"),
+    [
+        ("missing/a.jsonl", "there is no folder '.*missing': make it, or name another file"),
+        ("file/a.jsonl", "is not a folder, or is inside of a file: name another file"),
+        ("folder.jsonl", "this is a folder: name a file in it"),
+        (f"{'a' * 300}.jsonl", "give it a shorter name"),
+    ],
+)
+def test_the_error_of_a_file_that_cannot_be_written_says_what_to_do(target, way_out, tmp_path):
+    written(tmp_path / "file", "x")
+    (tmp_path / "folder.jsonl").mkdir()
+    with pytest.raises(TransferError, match=way_out):
+        new_memory().sync.export(tmp_path / target)
+
+
+def refusing(number: int) -> Any:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("number", "way_out"),
+    [
+        (
+            errno.EACCES,
+            "let this user write to the folder '.*' .chmod u.w., or name a file in another",
+        ),
+        (errno.EROFS, "its disk can only be read: name a file on another one"),
+        (errno.ENOSPC, "make room on its disk, or name a file on another one"),
+    ],
+)
+def test_what_the_system_does_not_let_be_written_has_a_way_out(
+    number, way_out, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "open", refusing(number))
+    with pytest.raises(TransferError, match=f"{os.strerror(number)}; {way_out}"):
+        new_memory().sync.export(tmp_path / "a.jsonl")
+
+
+def test_what_the_system_does_not_let_be_read_has_a_way_out(tmp_path, monkeypatch):
+    path = written(tmp_path / "a.jsonl", "")
+    monkeypatch.setattr(Path, "open", refusing(errno.EACCES))
+    assert "Permission denied; let this user read it (chmod u+r" in str(refused(path))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz"])
+def test_a_file_that_is_kept_from_being_written_is_not_replaced(name, tmp_path):
+    path = written(tmp_path / name, "kept")
+    path.chmod(0o444)  # which root could write to all the same
+    link = tmp_path / f"link-{name}"
+    link.symlink_to(path)
+    for target in (path, link):
+        with pytest.raises(
+            TransferError, match=r"the file is read-only; name another file, or let"
+        ):
+            new_memory().sync.export(target)
+    assert path.read_text() == "kept"
+    assert sorted(tmp_path.iterdir()) == sorted([path, link])
 
 
 def test_an_export_keeps_the_link_and_the_permissions_it_finds(tmp_path):

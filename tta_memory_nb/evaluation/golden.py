@@ -29,7 +29,13 @@ from ..errors import InvalidArgument, TransferError, brief
 from ..filters import FilterArgs, Filters
 from ..keys import checked_keys
 from ..times import counted_back
-from ..transfer.files import atomic_writer, open_for_reading, path_of
+from ..transfer.files import (
+    atomic_writer,
+    check_not_read_only,
+    open_for_reading,
+    path_of,
+    unwritable,
+)
 from ..transfer.items import parsed_json
 
 VERSION = 1
@@ -211,11 +217,12 @@ def judge(
     kept = {name: content for name, content in line.items() if content}
     before = _beginning(place)
     try:
+        check_not_read_only(place)
         with place.open("ab", buffering=0) as file:
             # One write of the whole, which the system appends without other writers in between.
             file.write(before + _line(kept))
     except OSError as error:
-        raise TransferError(f"cannot write {str(place)!r}: {error.strerror or error}") from None
+        raise unwritable(place, error) from None
 
 
 def _beginning(place: Path) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from ..access import is_read_only, why_not
 from ..errors import TransferError, brief
 from ..urls import address_in
 
@@ -92,9 +93,19 @@ def open_for_reading(path: Path) -> Iterator[BinaryIO]:
             else:
                 _skip_mark(file)
                 yield file
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TransferError(f"cannot read {str(path)!r}: {reason}") from None
+    except OSError as error:
+        raise _unreadable(path, why_not(path, error, writing=False)) from None
+    except (EOFError, zlib.error) as error:
+        raise _unreadable(path, f"{error}; name a whole copy of it") from None
+
+
+def _unreadable(path: Path, reason: str) -> TransferError:
+    return TransferError(f"cannot read {str(path)!r}: {reason}")
+
+
+def unwritable(path: Path, error: OSError) -> TransferError:
+    """Returns the error of a file that cannot be written, with the reason and what to do about it."""
+    return TransferError(f"cannot write {str(path)!r}: {why_not(path, error, writing=True)}")
 
 
 def _skip_mark(file: io.BufferedReader | gzip.GzipFile) -> None:
@@ -112,8 +123,8 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     then those whom the permissions of the old one allow.
 
     Raises:
-        TransferError: the file cannot be written, or the path is a link of another user; the old
-            file is unchanged.
+        TransferError: the file cannot be written or may only be read, or the path is a link of another user; the
+            old file is unchanged.
     """
     _check_link(path)
     target = Path(os.path.realpath(path))
@@ -121,6 +132,7 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     # not contain the target's, which may have the greatest possible length.
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
+        check_not_read_only(path)
         # Through the path itself, because the target of /dev/stdout may have no name.
         if path.exists() and not path.is_file():
             with path.open("wb") as file, _compressed(path, file) as compressed:
@@ -135,10 +147,24 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
             temporary.chmod(_mode_of_new_files(target.parent))
         temporary.replace(target)
     except OSError as error:
-        raise TransferError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_not_read_only(path: Path) -> None:
+    """Refuses a file that is kept from being written, which a rename over it and root would both ignore.
+
+    Raises:
+        OSError: the path cannot be looked up.
+        TransferError: its permissions do not let this user write to it.
+    """
+    if is_read_only(path) or (path.is_file() and not os.access(path, os.W_OK)):
+        raise TransferError(
+            f"cannot write {str(path)!r}: the file is read-only; name another file, or let it be written to "
+            "(chmod u+w)"
+        )
 
 
 def _check_link(path: Path) -> None:

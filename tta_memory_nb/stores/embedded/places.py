@@ -10,6 +10,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from ...access import why_not
 from ...errors import MissingPackage, brief
 from .files import check_links, is_socket_path, on_one_line, unusable
 
@@ -63,7 +64,8 @@ def home_of(directory: str | os.PathLike[str] | None) -> str:
     except (FileExistsError, NotADirectoryError):
         raise unusable(path, "there is a file in its place") from None
     except OSError as error:
-        raise unusable(path, f"it cannot be made ({error.strerror})") from None
+        reason = why_not(Path(path).expanduser(), error, writing=True)
+        raise unusable(path, f"it cannot be made: {reason}") from None
     except RuntimeError:
         raise unusable(path, "there is no home directory") from None
     except ValueError:  # a zero byte, or half of a surrogate pair

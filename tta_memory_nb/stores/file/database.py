@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from urllib.parse import quote
 from weakref import finalize
 
+from ...access import why_not
 from ...errors import InvalidArgument
 from .drives import is_on_network
 from .faults import fault, gone, is_busy, occupied, unusable
@@ -178,9 +179,8 @@ class Database:
         except OSError as error:
             if error.errno == ENOENT:
                 raise unusable(path, "there is no such folder; create it first") from None
-            raise unusable(
-                path, f"the file cannot be created or written ({error.strerror})"
-            ) from None
+            reason = why_not(path, error, writing=True)
+            raise unusable(path, f"the file cannot be created or written: {reason}") from None
         os.close(file)
 
     def _check_access(self) -> None:
@@ -188,6 +188,10 @@ class Database:
         path = self.path
         if not path.is_file():
             raise unusable(path, "this is no file; name one, as in file:notes.db")
+        if not os.access(path, os.R_OK):
+            raise unusable(
+                path, "this user may not read the file; allow it (chmod u+rw), or name another file"
+            )
         if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
             raise unusable(
                 path, "the file or its folder is read-only; copy it to a folder of yours"
