@@ -244,6 +244,39 @@ def test_nearly_equal_texts_are_found(bad, copy):
     assert keys in keys_of(bad.find("near-duplicates"))
 
 
+@pytest.mark.parametrize(
+    ("text", "copy", "moved"),
+    [
+        (
+            "Annabel owes Bartholomew fifty euros for the concert tickets",
+            "Bartholomew owes Annabel fifty euros for the concert tickets",
+            "annabel, bartholomew",
+        ),
+        (
+            "The supervisor raised the budget of the workshop from 200 to 800 euros",
+            "The supervisor raised the budget of the workshop from 800 to 200 euros",
+            "200, 800",
+        ),
+    ],
+)
+def test_the_same_words_in_other_places_are_for_a_person_to_decide(bad, text, copy, moved):
+    old, new = bad.add(text), bad.add(copy, days=0.5)
+    for number in range(50):
+        bad.add(f"an unrelated remark about subject {number}, whose colour is {number * 7}")
+    finding = next(each for each in bad.find("near-duplicates") if old in each.keys)
+    assert finding.text.endswith(f"perhaps with another meaning: {moved}")
+    assert finding.repair.action == "review"
+    assert {*finding.keys} == {*finding.repair.keys} == {old, new}
+    for evidence in finding.evidence:
+        marked = [evidence.excerpt[start:end].casefold() for start, end in evidence.marks]
+        assert sorted(marked) == sorted(moved.split(", "))
+    memory = bad.memory
+    (case,) = memory.resolve([finding])
+    case.keep_both()
+    memory.carry_out([case])
+    assert not [each for each in bad.find("near-duplicates") if old in each.keys]
+
+
 def test_texts_of_common_words_are_no_near_duplicates(bad):
     for number in range(300):
         bad.add(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+from ...text import fold
+from ..contrast import exchanged
 from ..likeness.among_many import Near
-from .examined import MOST_EVIDENCE, Examined, Record
-from .finding import Action, Finding, Repair, Severity
+from .examined import MOST_EVIDENCE, WORD, Examined, Record
+from .finding import Action, Evidence, Finding, Repair, Severity
 from .masking import without_secrets
 from .nearness import near_groups
 
@@ -55,8 +57,12 @@ def near_duplicates(examined: Examined, *, similar: float) -> Iterator[Finding |
     for texts, near in found:
         group = [record for alike in texts for record in alike]
         first, second = texts[0][0], texts[1][0]
-        differing = _named(near.differing, (first, second))
         text = f"nearly the same text in {len(group):,} records"
+        moved = next(filter(None, (_exchanged(first, each[0]) for each in texts[1:])), ())
+        if moved:
+            yield _to_decide("near-duplicates", "medium", group, text, near.score, moved)
+            continue
+        differing = _named(near.differing, (first, second))
         text += f"; only in one of them: {differing}" if differing else "; the same words"
         yield _duplicates("near-duplicates", "medium", to_keep_first(group), text, near.score)
 
@@ -87,13 +93,11 @@ def similar_meaning(examined: Examined, *, alike: float) -> Iterator[Finding | N
                     continue
                 taken |= {one, other}
                 score = round(float(scores[row, column]), 3)
-                yield _duplicates(
-                    "similar-meaning",
-                    "low",
-                    to_keep_first(pair),
-                    "texts of nearly the same meaning",
-                    score,
-                )
+                text = "texts of nearly the same meaning"
+                if moved := _exchanged(*pair):  # which a vector may not show
+                    yield _to_decide("similar-meaning", "low", pair, text, score, moved)
+                else:
+                    yield _duplicates("similar-meaning", "low", to_keep_first(pair), text, score)
 
 
 def to_keep_first(group: Iterable[Record]) -> list[Record]:
@@ -119,6 +123,46 @@ def _duplicates(
         keys[1],
         score,
     )
+
+
+def _exchanged(one: Record, other: Record) -> tuple[str, ...]:
+    """Returns the words that have changed places between two texts, so that these may say different things."""
+    return exchanged(WORD.findall(one.folded), WORD.findall(other.folded))
+
+
+def _to_decide(
+    check: str,
+    severity: Severity,
+    group: Sequence[Record],
+    text: str,
+    score: float,
+    moved: Sequence[str],
+) -> Finding:
+    """Returns the finding of records of which a person has to say whether they say the same, with the moved words as evidence."""
+    ordered = to_keep_first(group)
+    keys = tuple(record.key for record in ordered)
+    named = _named(moved, ordered)
+    return Finding(
+        check,
+        severity,
+        keys,
+        f"{text}; the same words in another order, and perhaps with another meaning"
+        + (f": {named}" if named else ""),
+        tuple(_marked(record, moved) for record in ordered[:MOST_EVIDENCE]),
+        Repair("review", keys, "look whether they say the same; keep both if not"),
+        keys[1],
+        score,
+    )
+
+
+def _marked(record: Record, words: Sequence[str]) -> Evidence:
+    """Returns the main text as evidence, with some of its words marked."""
+    spans = [
+        found.span()
+        for found in WORD.finditer(record.main)
+        if fold(found[0]) in words  # whatever the case
+    ]
+    return record.evidence(record.main_path, record.main, *spans[:_MOST_WORDS])
 
 
 def _value_of(record: Record) -> str:

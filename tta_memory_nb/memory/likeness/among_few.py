@@ -2,7 +2,7 @@
 
 Two texts are nearly the same if they share most of their pairs of neighbouring words (A. Z. Broder, "On the resemblance and
 containment of documents", 1997), and the words that only one of them has are no numbers, no names and
-no negations: "at 5 pm" and "at 6 pm" tell different things.
+no negations: "at 5 pm" and "at 6 pm" tell different things, and so do "from 5 to 6" and "from 6 to 5".
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Said:
     who: str
     pairs: frozenset[tuple[str, str]]
     words: frozenset[str]
-    telling: frozenset[str]
+    telling: tuple[str, ...]
 
 
 def said_by(line: Line) -> Said:
     """Returns what a line says, without its key and its instant."""
     found: list[str] = []
-    telling: set[str] = set()
+    telling: list[str] = []
     text = f"{line.said} {line.rest}"
     for place in _WORD.finditer(text):
         word = place[0]
@@ -50,10 +50,10 @@ def said_by(line: Line) -> Said:
             text, max(0, place.start() - 4), place.start()
         )
         if is_name or contrasts(small):
-            telling.add(small)
+            telling.append(small)
     ends = ["", *found, ""]
     pairs = frozenset(pairwise(ends))
-    return Said(line.who.casefold(), pairs, frozenset(found), frozenset(telling))
+    return Said(line.who.casefold(), pairs, frozenset(found), tuple(dict.fromkeys(telling)))
 
 
 @dataclass(slots=True)
@@ -78,6 +78,6 @@ class SaidBefore:
             key, other = self._lines[number]
             if both < NEAR * (len(said.pairs) + len(other.pairs) - both):
                 continue
-            if said.who == other.who and not (said.telling ^ other.telling):
+            if said.who == other.who and said.telling == other.telling:
                 return key
         return None

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DECISIONS = "decisions"
 """Name of the companion that keeps them: keys and versions of records, and nothing of their values."""
 
+_OF_NEAR = ("near-duplicates", "similar-meaning")
+"""Checks that compare records, also where they leave it to a person whether these say the same."""
+
 
 class KeptApart:
     """The decisions of one memory to keep records side by side.
@@ -95,4 +98,6 @@ class KeptApart:
 
 
 def _is_about_several(finding: Finding) -> bool:
-    return len(finding.keys) > 1 and finding.repair.action in ("delete", "merge")
+    return len(finding.keys) > 1 and (
+        finding.repair.action in ("delete", "merge") or finding.check in _OF_NEAR
+    )
