@@ -6,9 +6,10 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from embedding import Toy
 from test_ranked_model import QUESTIONS, key_of, value_of
 
-from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb import GoldenSet, MemoryPrimitive, evaluate
 
 if TYPE_CHECKING:
     from network import Proxy
@@ -59,3 +60,27 @@ def test_rankings_go_on_in_an_outage_and_after_it(memory, other, proxy: Proxy):
         [key for key, _ in found] for found in during
     ]
     assert rankings(memory.sync) == rankings(other.sync)
+
+
+@pytest.mark.parametrize("mode", ["ranked", "semantic", "hybrid"])
+def test_an_answer_in_an_outage_says_what_it_may_lack(mode, open_memory, proxy: Proxy, other):
+    other.sync.add_many({"ann:mon:1": {"text": "rain"}, "bob:mon:1": {"text": "rain again"}})
+    memory = open_memory(proxy.url, namespace=other.namespace, embedder=Toy()).sync
+    before = memory.search_records("rain", mode=mode, user="ann")
+    assert before.reading.note is None
+    proxy.refuse()
+    during = memory.search_records("rain", mode=mode)
+    assert [record.key for record in during] == ["ann:mon:1"]
+    assert "the server has been away since" in during.reading.note
+    assert "may lack records" in during.reading.note
+    told = memory.why("rain", "bob:mon:1", mode=mode)
+    [cause] = told.causes
+    assert cause.kind == "missing"
+    assert "the server has been away since" in cause.text
+    assert "never written" not in cause.text
+    noted = evaluate(memory, GoldenSet.of({"rain": ["ann:mon:1"]}), modes=[mode]).notes
+    assert "the server has been away since" in noted[mode]
+    proxy.heal()
+    assert memory.reconnect()
+    assert memory.search_records("rain", mode=mode).reading.note is None
+    assert memory.why("rain", "bob:mon:1", mode=mode).is_found

@@ -334,6 +334,41 @@ def test_a_word_that_no_record_has_is_corrected(open_memory):
     assert filtered.reading.unknown == ("harbuor",)
 
 
+FILTERS_OF_VALUES_AND_PARTS: tuple[dict[str, Any], ...] = (
+    {"where": {"speaker": "Bob"}},
+    {"where": {"n": {"$gt": 3}}, "user": "ann"},
+    {"prefix": "ann:mon:0000000"},
+    {"prefix": "an"},
+    {"prefix": "ann:mon:", "where": {"speaker": {"$ne": "Bob"}}},
+    {"prefix": "ann:mon:00000001:"},
+    {"session": "mon"},
+)
+
+
+@pytest.mark.parametrize("mode", ["ranked", "hybrid"])
+def test_what_does_not_pass_a_filter_is_no_context_of_what_does(open_memory, mode):
+    on_server = open_memory(weights=AS_ON_A_SERVER, embedder=Toy())
+    texts = ("heavy rain", "a nice walk", "bread", "a quiet evening", "a road", "rain at last")
+    for session in ("ann:mon", "ann:tue", "bob:mon"):
+        for number in range(18):
+            value = {
+                "text": texts[number % 6],
+                "speaker": "Bob" if number % 4 else "Ann",
+                "n": number,
+            }
+            on_server.add(f"{session}:{number:08x}", value)
+    for filters in FILTERS_OF_VALUES_AND_PARTS:
+        alone = MemoryPrimitive(weights=AS_ON_A_SERVER, embedder=Toy()).sync
+        alone.import_(on_server.records(None, **filters)[::-1])
+        expected = alone.hits("rain", None, mode)
+        found = on_server.hits("rain", None, mode, **filters)
+        assert {hit.entry.key for hit in found} == {hit.entry.key for hit in expected}
+        for hit in found:
+            keys = {part.neighbour for part in hit.explanation if part.neighbour is not None}
+            assert not keys or len(on_server.peek(list(keys))) == len(alone.peek(list(keys)))
+        assert on_server.count("rain", mode, **filters) == len(expected)
+
+
 def test_clear_by_a_client_without_the_option_leaves_nothing_to_find(open_memory):
     memory, plain = open_memory(), open_memory(None)
     memory.add_many({f"k{n}": {"text": "rain"} for n in range(5)})

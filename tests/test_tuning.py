@@ -111,6 +111,16 @@ def test_a_hybrid_search_that_lacks_its_embedder_is_not_tuned_as_another_one():
         tune(memory, golden, mode="semantic")
 
 
+def test_a_note_that_names_no_other_mode_keeps_nothing_from_being_tuned():
+    toy = Toy()
+    memory = MemoryPrimitive(embedder=toy).sync
+    memory.add_many({f"n{n}": {"text": f"word{n}"} for n in range(12)})
+    memory.search("word1", mode="hybrid")
+    toy.version = "2"
+    golden = GoldenSet.of({f"word{n}": [f"n{n}"] for n in range(12)})
+    assert tune(memory, golden, mode="hybrid").mode == "hybrid"
+
+
 @pytest.mark.parametrize(
     "weights",
     [{"who": 1}, SearchWeights(b=1.5), SearchWeights(who=-1), SearchWeights(k1=float("nan"))],

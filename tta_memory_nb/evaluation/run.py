@@ -239,7 +239,7 @@ def search_for(
 
 
 def note_of(found: list[Hit]) -> str | None:
-    """Returns why a mode is carried out as another one, if it is."""
+    """Returns why a mode is carried out as another one, or what was not searched, if there is such a note."""
     reading = found.reading if isinstance(found, Found) else None
     return None if reading is None else reading.note
 

@@ -21,14 +21,14 @@ from ..errors import InvalidArgument
 from ..memory.faces import MemoryPrimitive, SyncMemory
 from ..search.indexes import check_mode
 from ..search.options import SearchWeights
-from ..search.request import Hit, SearchMode, whole_number
+from ..search.request import Found, Hit, SearchMode, whole_number
 from ..transfer import with_progress
 from .asking import Asking, carry_out, check_memory
 from .comparison import Answer, Comparison, compared
 from .golden import GoldenSet
 from .measures import MEASURES
 from .result import Evaluation
-from .run import Opened, note_of, opened, read_set, search_for
+from .run import Opened, opened, read_set, search_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -301,7 +301,7 @@ class _Answers:
                 found: list[Hit] = yield search_for(
                     question, self._rank, self._mode, weights, self._there
                 )
-                self.note = self.note or note_of(found)
+                self.note = self.note or _other_mode(found, self._mode)
                 keys = tuple(hit.entry.key for hit in found)
                 self._found[weights, number] = keys
                 self._figures[weights, number] = self._measure(keys, question.grades, self._rank)
@@ -313,6 +313,12 @@ class _Answers:
     def mean(self, weights: SearchWeights, numbers: Iterable[int]) -> float:
         """Returns the mean figure of some questions."""
         return fmean(self._figures[weights, number] for number in numbers)
+
+
+def _other_mode(found: list[Hit], mode: SearchMode) -> str | None:
+    """Returns why another mode was carried out than was asked for; None if none was. Other notes do not matter here."""
+    reading = found.reading if isinstance(found, Found) else None
+    return None if reading is None or reading.mode == mode else reading.note
 
 
 def _fitted(

@@ -64,7 +64,10 @@ def absence_of(store: Store, guard: Guard, key: str) -> Plan[list[Absence]]:
         key: which record.
     """
     found: list[Absence] = []
+    away = away_since(store)
     unknown = f"{_UNKNOWN}; {_HISTORY}"
+    if away is not None:
+        unknown = f"{away}, and this process knows no record of this key: ask again when the server is back"
     # In an outage, what is kept on the server is out of reach.
     with suppress(StoreUnavailable):
         for stone in (yield from guard.all({key})):
@@ -96,6 +99,14 @@ def absence_of(store: Store, guard: Guard, key: str) -> Plan[list[Absence]]:
                     Absence(kind, text, None if last is None else _to_the_microsecond(last))
                 )
     return found or [Absence("missing", unknown)]
+
+
+def away_since(store: Store) -> str | None:
+    """Returns a clause which says that the server of a store is away, and since when; None if it is not."""
+    outage = store.outage()
+    if outage is None:
+        return None
+    return f"the server has been away since {shown_instant(outage['degraded_since'])}"
 
 
 def _to_the_microsecond(seconds: float) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CauseKind: TypeAlias = AbsenceKind | Literal["filter", "demand", "words", "candidates", "limit"]
 """What keeps a record out of an answer.
 
-``"missing"``: no such record exists, and it is not known what has become of it; ``"deleted"``, ``"expired"``, ``"evicted"`` and
+``"missing"``: no such record is known, nor what has become of it; ``"deleted"``, ``"expired"``, ``"evicted"`` and
 ``"tombstone"`` (it was deleted for good, and to add the same again is refused) say what has. ``"filter"`` and ``"demand"``: a filter, or a condition in the query, refuses it.
 ``"words"``: it has no word of the query, or a meaning that is not similar. ``"candidates"``: its score would be enough, but a
 hybrid search with a limit compares only some of the records, the best by their words, and not this one. ``"limit"``: others are

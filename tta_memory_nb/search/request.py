@@ -137,7 +137,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         unknown: words that no record has.
         unread: characters at the end of the query that were not read, because it is longer than 20,000.
         records: how many records passed the filters; the statistics are those of these records.
-        note: why another mode was carried out than was asked for, if one was.
+        note: why another mode was carried out than was asked for, or what was not searched.
     """
 
     mode: SearchMode
@@ -151,8 +151,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
     def noting(self, note: str) -> Reading:
-        """Returns the same reading with a note."""
-        return msgspec.structs.replace(self, note=note)
+        """Returns the same reading with a note, behind one that is there already."""
+        both = note if self.note is None else f"{self.note}; {note}"
+        return msgspec.structs.replace(self, note=both)
 
 
 class Found(list[T]):

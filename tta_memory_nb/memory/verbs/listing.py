@@ -15,6 +15,7 @@ from ...search.paging import ListOrder
 from ...search.request import Found, Hit, Search, SearchMode
 from ...stores.plan import Plan
 from ...times import Instant
+from ..absence import away_since
 from ..meaning import BY_MEANING
 from .common import CommonVerbs, also_as_of, spell_out_filters
 
@@ -206,4 +207,8 @@ class ListingVerbs(CommonVerbs):
     def _hits(self, search: Search) -> Plan[Found[Hit]]:
         """Returns what `_find` does, with how the query was understood."""
         found = yield from self._find(search)
-        return found if isinstance(found, Found) else Found(found)
+        reading = found.reading if isinstance(found, Found) else None
+        if reading is not None and (away := away_since(self._store)) is not None:
+            note = f"{away}, so only what this process knows was searched, which may lack records"
+            reading = reading.noting(note)
+        return Found(found, reading)

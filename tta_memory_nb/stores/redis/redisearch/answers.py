@@ -58,7 +58,7 @@ class ServerSearch:
         self._index = index
         self._embedding = Embedding(commands, index, by_graph=by_graph)
         self._looking = Looking(commands)
-        self._around = Around(index)
+        self._around = Around(commands, index)
         self._questions = Questions(commands, index, self._looking)
 
     def find(self, search: Search) -> Plan[list[Hit]]:
@@ -176,7 +176,7 @@ class ServerSearch:
                 if key not in seen and key not in new:
                     new[key] = asking.scores.of(shadow, near)
         if not seen and search.mode != "semantic":
-            yield from self._around.add(asking, search.options.weights, new)
+            yield from self._around.add(asking, search, new)
         if near is not None:
             new = {key: scored for key, scored in new.items() if scored.score > 0}
         return new, more

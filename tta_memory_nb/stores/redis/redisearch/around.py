@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ....entry import Unreadable
 from ....search.options import SearchWeights
+from ....search.query import Query
 from ....search.ranked.parts import owner_of
 from ....search.ranked.reach import WORDS_BETWEEN
+from ....search.request import Search
 from ...plan import Plan
-from .asking import Fields, of_session, read_found, read_joined, with_words
+from ..commands import Commands
+from ..operations import pages
+from .asking import Fields, of_session, read_found, read_joined, tells_by_parts, with_words
 from .index import ServerIndex
 from .questions import Asking
 from .scoring import Scored, Share
@@ -47,20 +52,23 @@ class Around:
     """Adds what the records around say to scores, as plans.
 
     Args:
+        commands: what asks the server.
         index: of the namespace.
     """
 
-    def __init__(self, index: ServerIndex) -> None:
+    def __init__(self, commands: Commands, index: ServerIndex) -> None:
+        self._commands = commands
         self._index = index
 
-    def add(self, asking: Asking, weights: SearchWeights, scored: dict[str, Scored]) -> Plan[None]:
+    def add(self, asking: Asking, search: Search, scored: dict[str, Scored]) -> Plan[None]:
         """Adds to the scores of candidates what the records around them say, and adds these records.
 
         Args:
             asking: what is asked.
-            weights: how much each signal counts.
+            search: the same, as it was asked.
             scored: key of each candidate, and its score so far.
         """
+        weights = search.options.weights
         if not (weights.next or weights.second or weights.third):
             return
         best = sorted(scored, key=lambda key: -scored[key].score)[:_BEST]
@@ -95,10 +103,25 @@ class Around:
                     own = asking.scores.of(shadow, None).shares if name in words else ()
                     shares = {share.asked: share for share in own}
                     turns.append(_Turn(*length_and_order(returned), key, shadow, shares))
+            if not tells_by_parts(search.filters):
+                passing = yield from self._passing(search, [turn.key for turn in turns])
+                turns = [turn for turn in turns if turn.key in passing]
             turns.sort(key=lambda turn: turn.order)
             for turn, shares_around in _spread(turns, weights):
                 known = scored.get(turn.key) or asking.scores.of(turn.shadow, None)
                 scored[turn.key] = known._replace(around=tuple(shares_around))
+
+    def _passing(self, search: Search, keys: Sequence[str]) -> Plan[set[str]]:
+        """Returns the keys of the records that pass filters of which the server cannot tell.
+
+        What does not pass is no context: neither for its words nor as one that stands between two others.
+        """
+        accepts, passing = Query(search).accepts, set[str]()
+        for page in pages(keys):
+            for entry in (yield from self._commands.peek(page)):
+                if not isinstance(entry, Unreadable) and (accepts is None or accepts(entry)):
+                    passing.add(entry.key)
+        return passing
 
 
 def _spread(turns: Sequence[_Turn], weights: SearchWeights) -> Iterator[tuple[_Turn, list[Share]]]:

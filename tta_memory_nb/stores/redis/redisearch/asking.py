@@ -165,6 +165,12 @@ def narrowed(filters: Filters) -> str:
     return " ".join(parts)
 
 
+def tells_by_parts(filters: Filters) -> bool:
+    """Returns whether `narrowed` asks for all that filters ask for, by parts of keys and by instants."""
+    prefix = filters.prefix or ""
+    return not filters.where and (not prefix or (prefix.endswith(":") and prefix.count(":") <= 2))
+
+
 def is_exact(filters: Filters) -> bool:
     """Returns whether `narrowed` leaves nothing to be looked at afterwards."""
     named = (filters.user, filters.session, filters.prefix)
