@@ -98,35 +98,32 @@ _SHORT = 6
 _PLACES = 32
 
 
-def _mixed(sums: Iterable[int]) -> list[int]:
-    return [((low := total & 0xFFFF) ^ low >> 8) * _MIX & 0xFFFF for total in sums]
+def _mixed(total: int) -> int:
+    total &= 0xFFFF
+    return ((total ^ total >> 8) * _MIX) & 0xFFFF
 
 
-def _fours(needle: bytes, step: int = 1) -> list[int]:
-    """Returns the hashes of the n-grams of four bytes that begin at every `step`-th byte."""
-    bytes_ = zip(needle[::step], needle[1::step], needle[2::step], needle[3::step], strict=False)
-    return _mixed(
-        [one * _A4 + two * _B4 + three * _C4 + four * _D4 for one, two, three, four in bytes_]
-    )
-
-
-def _parts(needle: bytes) -> tuple[set[int], set[int]]:
+def _parts(needle: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Returns the hashes of a needle's n-grams, and the rows of its pairs and of its single bytes."""
     size = len(needle)
     if size == 1:
-        return set(), {_SINGLE_LIST[needle[0]]}
-    step = -(-max(size - 2, 1) // _PLACES)
-    threes = zip(needle[::step], needle[1::step], needle[2::step], strict=False)
-    hashes = set(_mixed([one * _A3 + two * _B3 + three * _C3 for one, two, three in threes]))
-    hashes.update(_fours(needle, step))
+        return (), (_SINGLE_LIST[needle[0]],)
+    hashes: set[int] = set()
     pairs: set[int] = set()
     if size <= _SHORT:
         pairs.update(_SINGLE_LIST[byte] for byte in needle if _CLASS_LIST[byte] in _SHARED)
         for one, two in pairwise(needle):
             pairs.add(PAIRS + _CLASS_LIST[one] * _CLASSES + _CLASS_LIST[two])
             if one & 0xE0 == 0xC0:  # begins a character of two bytes
-                hashes.update(_mixed((one * _A2 + two * _B2,)))
-    return hashes, pairs
+                hashes.add(_mixed(one * _A2 + two * _B2))
+    step = -(-max(size - 2, 1) // _PLACES)
+    for at in range(0, size - 2, step):
+        one, two, three = needle[at : at + 3]
+        hashes.add(_mixed(one * _A3 + two * _B3 + three * _C3))
+        if at + 3 < size:
+            four = needle[at + 3]
+            hashes.add(_mixed(one * _A4 + two * _B4 + three * _C4 + four * _D4))
+    return tuple(hashes), tuple(pairs)
 
 
 def is_exact(needle: bytes) -> bool:
@@ -180,8 +177,9 @@ class Signer:
         Returns:
             None when no text so far has had one of the needle's n-grams.
         """
-        hashes, found = _parts(needle)
+        hashes, rows = _parts(needle)
         row_of, has_seen = self._row_list, self._has_seen
+        found = set(rows)
         for number in hashes:
             if not has_seen[number]:
                 return None
@@ -190,7 +188,11 @@ class Signer:
 
     def runs_of(self, needle: bytes) -> list[int]:
         """Returns the bits of the runs that every text has which contains the needle, see `runs`."""
-        hashes = _fours(needle)
+        grams = zip(needle, needle[1:], needle[2:], needle[3:], strict=False)
+        hashes = [
+            _mixed(one * _A4 + two * _B4 + three * _C4 + four * _D4)
+            for one, two, three, four in grams
+        ]
         found: list[int] = runs_in(np.array(hashes, np.uint16), self._makes_runs).tolist()
         return found
 
