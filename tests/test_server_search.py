@@ -93,7 +93,7 @@ def keys_found(memory: SyncMemory, query: str, mode: str = "ranked", **filters: 
 # ---- in step with the records
 
 KEYS = st.sampled_from(["ann:1", "ann:2:0000000a", "bob:1", "x", "ann::y", "é:1"])
-WORDS = ["rain", "sun", "Málaga", "日本", "foo_bar", "ann", "yesterday"]
+WORDS = ["rain", "sun", "Málaga", "日本", "foo_bar", "ann", "yesterday", "C++", "C", "🎉"]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
 DATE = "8 May 2023"
 VALUES = st.fixed_dictionaries(
