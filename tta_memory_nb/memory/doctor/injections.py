@@ -15,6 +15,7 @@ from .disguises import readings
 from .finding import Spot
 from .instructions import RULES, Rule
 from .languages import said_elsewhere
+from .things import is_of_things
 
 _MARKS = (
     "<|",
@@ -39,6 +40,7 @@ _BY_WORD: dict[str, tuple[Rule, ...]] = {
     word: tuple(rule for rule in RULES if word in rule.words) for word in WORDS
 }
 _MESSAGES = next(rule for rule in RULES if rule.what.startswith("plays"))
+_TAKES_BACK = next(rule for rule in RULES if rule.what.startswith("takes back"))
 # An instruction has some words; in scripts without spaces it is shorter.
 _SHORTEST, _SHORTEST_WORD = 5, 24
 
@@ -66,7 +68,9 @@ def _instructions(text: str) -> Iterable[tuple[str, tuple[int, int]]]:
         rules[_MESSAGES] = None
     for rule in rules:
         for match in rule.pattern.finditer(text):
-            if not is_code(text, *match.span()):
+            if is_code(text, *match.span()):
+                continue
+            if rule is not _TAKES_BACK or not is_of_things(text, *match.span()):
                 yield rule.what, match.span()
                 break
     if span := said_elsewhere(text, words):
