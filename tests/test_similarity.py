@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tta_memory_nb import MemoryPrimitive
+from tta_memory_nb.search.ranked import soft
 from tta_memory_nb.search.ranked.parts import Reader
 from tta_memory_nb.search.ranked.similarity import question_text
 from tta_memory_nb.search.ranked.words import Words
@@ -104,9 +105,42 @@ def test_names_are_taken_out_of_a_question_unless_it_is_nothing_else():
     assert without("Who was at Müller's?") == "Who was at Müller's?"
 
 
-def test_the_same_word_stands_for_a_term_in_every_process():
-    # The words that a reader knows itself come first, so their order must not be that of a set.
+def test_a_term_stands_for_the_same_word_whatever_was_asked_and_written_first():
     words = Words("english")
     Reader(words)
-    singular = ("week", "weekend", "month", "year", "day")
-    assert [words.form_of(words.terms(f"{word}s")[0]) for word in singular] == list(singular)
+    words.of("weeks storms")  # a query
+    counts: dict[str, int] = {}
+    words.count("storms in the stormy months, months of storm", counts)
+    assert {term: words.form_of(term) for term in counts} | {"week": words.form_of("week")} == {
+        "storm": "storm",
+        "stormi": "stormy",
+        "month": "months",
+        "week": "week",
+        **{word: word for word in ("in", "the", "of")},
+    }
+    assert words.shortened == ["storm"]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 1024])
+def test_soft_words_are_the_same_in_every_client(monkeypatch, kept):
+    monkeypatch.setattr(soft, "_KEPT", kept)
+    # Only the first of each two forms has a meaning.
+    texts = ["storm", "storms", "puppy", "puppies", "bread", "breads"]
+    questions = ("shower", "hound on a shower", "oven hound", "shower oven")
+
+    def soft_words(memory: Any) -> list[Any]:
+        return [
+            {part.matched for part in hit.explanation if part.signal == "soft words"}
+            for question in questions
+            for hit in sorted(memory.hits(question, mode="hybrid"), key=lambda hit: hit.entry.key)
+        ]
+
+    memories = [MemoryPrimitive(embedder=Toy(has_words=True)).sync for _ in range(2)]
+    for memory, order in zip(memories, (texts, texts[::-1]), strict=True):
+        memory.search("storms breads puppies", mode="hybrid")
+        for text in order:
+            memory.add(text, {"text": text})
+            soft_words(memory)  # learns the words that are there so far
+    one, other = map(soft_words, memories)
+    assert one == other
+    assert {word for found in one for word in found} == set(texts)

@@ -5,7 +5,7 @@ They need an embedder whose vectors of single words can be compared.
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +82,8 @@ class SoftWords:
         self._vectors: Vector = np.empty((0, 0 if table is None else table.identity[2]), np.float32)
         # Terms of the lists that were looked at, those included that are no words.
         self._seen = 0
+        # So many times a term that was known had got a shorter form by then.
+        self._seen_shortened = 0
         self._near: dict[str, _Compared] = {}
 
     def digests(self) -> list[int]:
@@ -104,6 +106,8 @@ class SoftWords:
             for word in words.values():
                 meaning.question(word)
             return {}
+        if len(self._near) > _KEPT:
+            self._near.clear()
         asked: dict[str, Vector] = {}
         size = len(self._terms)
         for word in words.values():
@@ -133,8 +137,6 @@ class SoftWords:
     def _compare(self, asked: dict[str, Vector]) -> None:
         """Compares words with the part of the vocabulary that they were not compared with yet."""
         size = len(self._terms)
-        if len(self._near) + len(asked) > _KEPT:
-            self._near.clear()
         befores = {word: self._near.get(word, _NOT_COMPARED) for word in asked}
         first = min(before.size for before in befores.values())
         # Rounded, since BLAS adds up in another order where there are more words.
@@ -150,31 +152,44 @@ class SoftWords:
             self._near[word] = _Compared(size, numbers[order], both[order])
 
     def _learn(self, lists: Lists, table: Vectors, meaning: Meaning) -> bool:
-        """Takes in new terms of the vocabulary; returns whether all of them have vectors."""
+        """Takes in new terms of the vocabulary, and terms that have got another form; returns whether all of them have vectors."""
         if table is not self._table or table.generation != self._generation:
             self._start_over(table)
-        if self._seen == len(lists.terms):
+        shortened = lists.words.shortened
+        if self._seen == len(lists.terms) and self._seen_shortened == len(shortened):
             return True
-        new = list(islice(lists.terms, self._seen, None))
-        words = [(term, lists.words.form_of(term)) for term in new if is_word(term)]
-        digests = [digest_of(form) for _, form in words]
+        size = len(self._terms)
+        places: dict[str, int] = {}
+        if size and self._seen_shortened < len(shortened):
+            place_of = dict(zip(self._terms, range(size), strict=True))
+            again = dict.fromkeys(shortened[self._seen_shortened :])
+            places = {term: place_of[term] for term in again if term in place_of}
+        new = filter(is_word, islice(lists.terms, self._seen, None))
+        places |= zip(new, count(size))
+        digests = [digest_of(form) for form in map(lists.words.form_of, places)]
         rows = table.rows(digests)
-        for place in np.flatnonzero(rows < 0).tolist():
-            meaning.waiting += 1
-            if not meaning.is_full:
-                meaning.lacks[digests[place]] = Lacking(words[place][1])
+        for term, digest, row in zip(places, digests, rows.tolist(), strict=True):
+            if row < 0:
+                meaning.waiting += 1
+                if not meaning.is_full:
+                    meaning.lacks[digest] = Lacking(lists.words.form_of(term))
         if (rows < 0).any():
             return False
         codes, scales = table.quantized_rows(rows)
-        size, count = len(self._terms), len(self._terms) + len(words)
-        if count > len(self._vectors):
-            grown = np.empty((count + count // 2 + 64, self._vectors.shape[1]), np.float32)
+        at = np.fromiter(places.values(), np.intp, len(places))
+        if places and at[-1] >= len(self._vectors):
+            grown = np.empty((at[-1] + at[-1] // 2 + 64, self._vectors.shape[1]), np.float32)
             grown[:size] = self._vectors[:size]
             self._vectors = grown
-        np.multiply(codes, scales[:, None], out=self._vectors[size:count])
-        self._terms += [term for term, _ in words]
-        self._digests += digests
-        self._seen = len(lists.terms)
+        self._vectors[at] = codes * scales[:, None]
+        for term, place, digest in zip(places, at.tolist(), digests, strict=True):
+            if place < size:
+                self._digests[place] = digest
+                self._near.clear()
+            else:
+                self._terms.append(term)
+                self._digests.append(digest)
+        self._seen, self._seen_shortened = len(lists.terms), len(shortened)
         return True
 
 

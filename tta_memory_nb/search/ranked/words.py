@@ -12,7 +12,7 @@ words?", Information Processing & Management 35 (1999).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 from unicodedata import category, decimal, normalize
@@ -154,25 +154,29 @@ class Words:
         self._known: dict[str, str | tuple[str, ...]] = {}
         # Chunks of several words, with the number of words and their terms.
         self._of_more_words: dict[str, tuple[int, tuple[str, ...]]] = {}
-        # Terms and their first words, made when they are asked for, from so many of the known ones.
+        # Terms and their shortest words, made when they are asked for, from so many of the known ones.
         self._forms: dict[str, str] = {}
         self._formed = 0
+        self._shortened: list[str] = []
+        # The same of words that were not counted, such as those of queries.
+        self._asked: dict[str, tuple[str, ...]] = {}
+        self._asked_forms: dict[str, str] = {}
 
     def of(self, text: str) -> list[Word]:
         """Returns the words of a text in their order; an identifier before its parts."""
-        found: list[Word] = []
-        for chunk in self._chunks(text):
-            if _RUN.match(chunk):
-                found += [Word(pair, (pair,)) for pair in pairs(chunk)]
-                continue
-            if _PICTURE.match(chunk):
-                found.append(Word(chunk, (chunk,)))
-                continue
-            parts, whole = parts_of(chunk), chunk.casefold()
-            is_more = len(parts) > 1 or (chunk[-1] in "+#" and parts != [whole])
-            if is_more and _IDENTIFIER.search(chunk):
-                found.append(Word(whole, (whole,), whole=True))
-            found += [Word(part, self.terms(part)) for part in parts]
+        return [word for chunk in self._chunks(text) for word in self._in_chunk(chunk, self.terms)]
+
+    def _in_chunk(self, chunk: str, terms: Callable[[str], tuple[str, ...]]) -> list[Word]:
+        """Returns the words of a chunk, with what gives the terms of a word."""
+        if _RUN.match(chunk):
+            return [Word(pair, (pair,)) for pair in pairs(chunk)]
+        if _PICTURE.match(chunk):
+            return [Word(chunk, (chunk,))]
+        parts, whole = parts_of(chunk), chunk.casefold()
+        found = [Word(part, terms(part)) for part in parts]
+        is_more = len(parts) > 1 or (chunk[-1] in "+#" and parts != [whole])
+        if is_more and _IDENTIFIER.search(chunk):
+            found.insert(0, Word(whole, (whole,), whole=True))
         return found
 
     def spans(self, text: str) -> Iterator[tuple[int, int, set[str]]]:
@@ -220,7 +224,7 @@ class Words:
 
     def _count_chunk(self, chunk: str) -> tuple[int, tuple[str, ...]]:
         """Returns how many words a chunk has, and their terms."""
-        found = self.of(chunk)
+        found = self._in_chunk(chunk, self._counted_terms)
         is_word = chunk.replace("'", "").isalpha()  # other chunks are seldom seen again
         is_kept = is_word and len(chunk) <= _LONGEST_KNOWN and not _RUN.match(chunk)
         if len(found) == 1 and not found[0].whole:
@@ -243,15 +247,30 @@ class Words:
         # A text takes a third of what a tuple takes with it.
         self._known.setdefault(word, terms[0] if len(terms) == 1 else terms)
 
+    def _counted_terms(self, word: str) -> tuple[str, ...]:
+        """Returns the terms of a word that is counted, which may become their form."""
+        known = self._known.get(word)
+        if known is not None:
+            return (known,) if isinstance(known, str) else known
+        terms = self._asked.get(word) or self._new_terms(word)
+        if len(word) <= _LONGEST:
+            self._know(word, terms)
+        return terms
+
     def terms(self, word: str) -> tuple[str, ...]:
         """Returns the terms of one word in small letters without accents."""
-        known = self._known.get(word)
-        if known is None:
-            terms = self._new_terms(word)
-            if len(word) <= _LONGEST:
-                self._know(word, terms)
-            return terms
-        return (known,) if isinstance(known, str) else known
+        known = self._known.get(word) or self._asked.get(word)
+        if known is not None:
+            return (known,) if isinstance(known, str) else known
+        terms = self._new_terms(word)
+        if len(word) <= _LONGEST:
+            if len(self._asked) > _MOST_ASKED:
+                self._asked.clear()
+                self._asked_forms.clear()
+            self._asked[word] = terms
+            for term in terms:
+                self._asked_forms.setdefault(term, word)
+        return terms
 
     def _new_terms(self, word: str) -> tuple[str, ...]:
         is_word = len(word) <= _LONGEST and not word.isdigit()
@@ -273,23 +292,40 @@ class Words:
             return _ASCII_CHUNK.findall(text)
         return _CHUNK.findall(folded(text))
 
+    @property
+    def shortened(self) -> Sequence[str]:
+        """Terms whose form has become another one, a shorter one, in the order in which that happened."""
+        self._form()
+        return self._shortened
+
     def form_of(self, term: str) -> str:
-        """Returns the first word in small letters that had a term."""
-        if self._formed < len(self._known):
-            # A copy, since another thread may add words meanwhile.
-            new = list(self._known.items())[self._formed :]
-            self._formed += len(new)
-            for word, terms in new:
-                # Others are chunks as they are written, and stand for words that are known as well.
-                if word == word.casefold() and "'" not in word:
-                    for each in (terms,) if type(terms) is str else terms:
-                        self._forms.setdefault(each, word)
-        return self._forms.get(term, term)
+        """Returns the shortest word in small letters that had a term in what was counted, or else one that was asked for."""
+        self._form()
+        return self._forms.get(term) or self._asked_forms.get(term, term)
+
+    def _form(self) -> None:
+        """Finds the forms of the words that have become known."""
+        if self._formed == len(self._known):
+            return
+        # A copy, since another thread may add words meanwhile.
+        new = list(self._known.items())[self._formed :]
+        self._formed += len(new)
+        for word, terms in new:
+            # Others are chunks as they are written, and stand for words that are known as well.
+            if word != word.casefold() or "'" in word:
+                continue
+            for term in (terms,) if type(terms) is str else terms:
+                form = self._forms.setdefault(term, word)
+                # Not the first one, which depends on the order in which records are read.
+                if (len(word), word) < (len(form), form):
+                    self._forms[term] = word
+                    self._shortened.append(term)
 
 
 _LONGEST_KNOWN = 24
 # So many words are kept with their stems at most.
 _MOST_CACHED = 200_000
+_MOST_ASKED = 20_000
 # So many of one text while it is looked through; each of those further on is worked out where it stands.
 _MOST_IN_A_TEXT = 10_000
 
