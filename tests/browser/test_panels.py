@@ -24,10 +24,14 @@ def test_a_question_is_asked_explained_and_judged_by_keyboard(open_page, root):
     here = open_page(TALK, OPEN)
     here.search.fill("where did Ana move")
     expect(here.widget.get_by_text("Nothing matches")).to_be_visible()
+    expect(here.widget.locator(".tta-empty")).to_contain_text(
+        "the mode “ranked”, which answers questions"
+    )
     here.search.press("Tab")
     expect(here.at("mode")).to_be_focused()
     here.at("mode").select_option("ranked")
     expect(here.rows.first.locator("mark")).to_have_text("moved")
+    expect(here.widget.locator(".tta-understood")).to_have_count(0)
     score = here.rows.first.locator(".tta-is-score .tta-text")
     expect(score).to_have_attribute("title", "words: moved (for move); who: Ana")
     here.grid.focus()
@@ -43,6 +47,9 @@ def test_a_question_is_asked_explained_and_judged_by_keyboard(open_page, root):
     picture(here.widget, "ranked")
     [line] = (root / "golden.jsonl").read_text().splitlines()[1:]
     assert json.loads(line)["relevant"].keys() == {"chat:march:00000000"}
+    here.search.fill("a balcony in nowhere")
+    expect(here.widget.locator(".tta-understood")).to_have_text("in no record: nowhere")
+    check_accessible(here.page)
 
 
 GONE_BAD = """

@@ -126,3 +126,24 @@ def test_a_broken_golden_set_hides_no_record(explore, tmp_path):
     assert front.ask("record", key="chat:march:00000000", whole=False)["judged"] is None
     answer = front.ask("judge", key="chat:march:00000000", whole=False, right=True)
     assert "line 1: not JSON" in answer["message"]
+
+
+def test_what_is_unexpected_in_how_a_query_was_understood_is_said(explore):
+    def broken(texts):
+        raise OSError("no \u202emodel")
+
+    memory = MemoryPrimitive(embedder=broken)
+    fill(memory)
+    front = explore(memory, query="what of the rivver", mode="ranked")
+    front.when(lambda: front.state["understood"] == ["searched for: river instead of rivver"])
+    for query, mode, said in (
+        ("balcony", "hybrid", "ranked search: searched as 'ranked': "),
+        ("nowhere", "ranked", "in no record: nowhere"),
+    ):
+        front.ask("set", query=query, mode=mode, window=[0, 20])
+        front.when(lambda query=query: front.state["query"] == query and not front.state["loading"])
+        [line] = front.state["understood"]
+        assert line.startswith(said)
+        assert "\u202e" not in line
+    front.ask("set", query="balcony", mode="ranked", window=[0, 20])
+    front.when(lambda: front.state["understood"] == [])

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RECENT_TIMES, changedLimits, changesListing, fieldOfTime, filterTexts, initialState, isAnotherListing, isFiltered, namesContaining, timeOfField, timeOfLimit } from "../../tta_memory_nb/notebook/explorer/frontend/filters.js";
+import { RECENT_TIMES, changedLimits, changesListing, fieldOfTime, filterTexts, initialState, isAnotherListing, isFiltered, namesContaining, timeOfField, timeOfLimit, whatToTry } from "../../tta_memory_nb/notebook/explorer/frontend/filters.js";
 
 const state = (changes) => ({ ...initialState(), ...changes });
 const filters = (changes) => ({ ...initialState().filters, ...changes });
@@ -81,4 +81,10 @@ test("a time in summer is shown in summer time, even in winter", { concurrency: 
     if (zone === undefined) delete process.env.TZ;
     else process.env.TZ = zone;
   }
+});
+
+test("where a search has found nothing, it says what may find more in its mode", () => {
+  assert.match(whatToTry(state({ query: "where did Ana move" })), /the mode “ranked”/u);
+  assert.equal(whatToTry(state({ query: " move " })), "Try a part of the word.");
+  assert.equal(whatToTry(state({ query: "where did Ana move", mode: "ranked" })), "Try other words.");
 });

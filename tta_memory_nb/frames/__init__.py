@@ -2,7 +2,7 @@
 
 from .build import differences_frame, facts_frame, folders_frame, hits_frame, records_frame
 from .conversation import conversation_frame
-from .explained import explained_frame, matched_words, why_frame
+from .explained import explained_frame, matched_words, understood, why_frame
 from .findings import findings_frame
 from .forgotten import forgetting_html, forgotten_frame
 from .judged import changes_frame, evaluation_frame, questions_frame, tuning_frame
@@ -47,6 +47,7 @@ __all__ = [
     "tombstones_frame",
     "trace_html",
     "tuning_frame",
+    "understood",
     "versions_frame",
     "why_frame",
 ]

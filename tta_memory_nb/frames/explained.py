@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..main_field import main_field
-from ..search.request import Contribution, Hit
+from ..search.request import Contribution, Hit, Reading
 from ..table import PATHS_ATTR, flatten, portable
 from ..text import leaf_text
 from .layout import SCORE, SIGNALS, TEXT, WHY
@@ -46,6 +46,29 @@ def explained_frame(hits: Sequence[Hit]) -> pd.DataFrame:
     frame.attrs[PATHS_ATTR] = None  # displayed like the tables of records, without being one
     frame.attrs[EXPLAINED_ATTR] = {"words": matched_words(parts)}
     return frame
+
+
+def understood(reading: Reading, *, in_full: bool, shown: Callable[[str], str]) -> list[str]:
+    """Returns lines that say how a query was understood.
+
+    Args:
+        reading: how it was understood.
+        in_full: also say what is as expected: the words looked for, and those left out.
+        shown: makes text of the query and of the memory fit to be shown.
+    """
+    expected = [("words", reading.words), ("who", reading.who), ("left out", reading.dropped)]
+    surprising = [
+        ("searched for", tuple(f"{new} instead of {old}" for old, new in reading.corrected)),
+        ("in no record", reading.unknown),
+    ]
+    if reading.mode == "semantic":  # it compares meanings without a look at single words
+        expected, surprising = [("who", reading.who)], []
+    parts = [*expected, *surprising] if in_full else surprising
+    named = [f"{what}: {shown(', '.join(words))}" for what, words in parts if words]
+    lines = [] if reading.note is None else [f"{reading.mode} search: {shown(reading.note)}"]
+    if reading.unread:
+        lines.append(f"the last {reading.unread:,} characters of the question were not read")
+    return [*lines, "; ".join(named)] if named else lines
 
 
 def why_frame(why: Why) -> pd.DataFrame:

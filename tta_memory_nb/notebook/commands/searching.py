@@ -81,7 +81,9 @@ def search(
         text += "; there is no such variable, so this text itself was searched for"
     lines = [text]
     if reading is not None:
-        lines += _understood(reading, explain)
+        from ...frames import understood
+
+        lines += understood(reading, in_full=explain, shown=shown)
     if expect is not None:
         told = memory.why(query, text_of(expect, "--expect"), limit, chosen, **filters)
         lines += _told(told)
@@ -107,28 +109,6 @@ def _table(
     if reading is not None and reading.note is not None:
         frame.attrs["note"] = reading.note
     return frame
-
-
-def _understood(reading: Reading, in_full: bool) -> list[str]:
-    """Returns lines that say how a query was understood.
-
-    Args:
-        reading: how it was understood.
-        in_full: also say what is as expected: the words looked for, and those left out.
-    """
-    expected = [("words", reading.words), ("who", reading.who), ("left out", reading.dropped)]
-    surprising = [
-        ("searched for", tuple(f"{new} instead of {old}" for old, new in reading.corrected)),
-        ("in no record", reading.unknown),
-    ]
-    if reading.mode == "semantic":  # it compares meanings without a look at single words
-        expected, surprising = [("who", reading.who)], []
-    parts = [*expected, *surprising] if in_full else surprising
-    named = [f"{what}: {shown(', '.join(words))}" for what, words in parts if words]
-    lines = [] if reading.note is None else [f"{reading.mode} search: {shown(reading.note)}"]
-    if reading.unread:
-        lines.append(f"the last {reading.unread:,} characters of the question were not read")
-    return [*lines, "; ".join(named)] if named else lines
 
 
 def why(

@@ -11,7 +11,7 @@ from ...entry import Entry
 from ...filters import FilterArgs
 from ...keys import parse_memory_key
 from ...memory.faces import MemoryPrimitive
-from ...search.request import Hit, SearchMode
+from ...search.request import Found, Hit, SearchMode
 from ...table import ABSENT
 from ...times import counted_back
 from .cells import Column, column_called, created_at
@@ -63,7 +63,7 @@ class ListingRequest:
         """Whether the search gives the best answers first, and each a score."""
         return bool(self.query) and self.mode != "keyword"
 
-    def hits(self, limit: int | None = None) -> list[Hit]:
+    def hits(self, limit: int | None = None) -> Found[Hit]:
         """The records found, each with its score, the best first.
 
         Args:
@@ -78,7 +78,7 @@ class ListingRequest:
         if self.keys is None:
             return hits
         wanted = set(self.keys)
-        return [hit for hit in hits if hit.entry.key in wanted][:limit]
+        return Found([hit for hit in hits if hit.entry.key in wanted][:limit], hits.reading)
 
     def entries(self, limit: int | None = None) -> list[Entry]:
         """The matching records, newest first; of given keys without a search in the order of the keys.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...frames import explained, layout
-from ...search.request import Contribution, Hit
+from ...search.request import Contribution, Found, Hit
 from .cells import sendable
 
 _MOST_PARTS = 40
@@ -21,8 +21,19 @@ class Ranking:
     """
 
     def __init__(self, hits: Iterable[Hit]) -> None:
+        self._reading = hits.reading if isinstance(hits, Found) else None
         self._hits: Mapping[str, Hit] = {hit.entry.key: hit for hit in hits}
         self._explanations: dict[str, tuple[Contribution, ...]] = {}
+
+    def understood(self) -> list[str]:
+        """Returns lines that say what a user would not expect of how the query was understood."""
+
+        def shown(text: str) -> str:
+            return sendable(text)[:_MOST_CHARACTERS]
+
+        if self._reading is None:
+            return []
+        return explained.understood(self._reading, in_full=False, shown=shown)
 
     def hit(self, key: str) -> Hit | None:
         """Returns the hit of a key; None for a record that the search has not found."""

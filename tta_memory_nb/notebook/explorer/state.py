@@ -187,6 +187,7 @@ class ExplorerState:
             "automatic": self.columns is None,
             "total": 0 if listing is None else listing.total,
             "loading": listing is None or found.is_loading,
+            "understood": [] if ranking is None else ranking.understood(),
             "start": start,
             "rows": [rows.row(entry, selected=entry.key in chosen) for entry in entries],
             "selected": len(self.selected),

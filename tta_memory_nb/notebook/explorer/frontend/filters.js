@@ -14,7 +14,7 @@ export const NO_FILTERS = { user: null, session: null, prefix: null, since: null
 export function initialState() {
   return {
     query: "", mode: "keyword", modes: [], filters: { ...NO_FILTERS }, sort: { by: "recency", descending: true }, view: "table",
-    live: true, read_only: false, namespace: "", namespaces: [], columns: [], more_fields: 0, automatic: true, total: 0, loading: true,
+    live: true, read_only: false, namespace: "", namespaces: [], columns: [], more_fields: 0, automatic: true, total: 0, loading: true, understood: [],
     start: 0, rows: [], selected: 0, status: null, facets: null, charts: null, headings: {}, findings: null, finding: "", proposals: null, cases: null, code: "", undoable: null,
   };
 }
@@ -39,6 +39,16 @@ export function changesListing(settings) {
  */
 export function isAnotherListing(state, news) {
   return DECIDING.some((name) => name in news && JSON.stringify(news[name]) !== JSON.stringify(state[name]));
+}
+
+/**
+ * What may find more than a query for which there is nothing.
+ *
+ * @param {Pick<State, "query" | "mode">} state
+ */
+export function whatToTry({ query, mode }) {
+  if (mode !== "keyword") return "Try other words.";
+  return /\S\s+\S/u.test(query) ? "This exact text is in no record: try fewer words, or the mode “ranked”, which answers questions." : "Try a part of the word.";
 }
 
 /** @param {Pick<State, "query" | "filters">} state */

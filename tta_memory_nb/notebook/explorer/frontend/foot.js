@@ -16,15 +16,16 @@ export class Foot {
   }
 
   draw() {
-    const { status, selected, total, read_only: readOnly, loading, live } = this.view.state;
+    const { status, selected, total, read_only: readOnly, loading, live, understood } = this.view.state;
     if (!status) return;
-    const signature = JSON.stringify([status, selected, total, readOnly, loading, live]);
+    const signature = JSON.stringify([status, selected, total, readOnly, loading, live, understood]);
     if (signature === this.signature) return;
     this.signature = signature;
     const focused = focusedIn(this.element)?.dataset["do"];
     this.element.replaceChildren(
       h("div", { class: "tta-left" }, selected ? this.drawSelection(selected) : this.drawCounts(status),
-        h("button", { type: "button", class: "tta-link", "data-do": "copy-code", title: "the Python call that finds these records", onclick: () => this.view.copy(this.view.state.code) }, "Copy as code")),
+        h("button", { type: "button", class: "tta-link", "data-do": "copy-code", title: "the Python call that finds these records", onclick: () => this.view.copy(this.view.state.code) }, "Copy as code"),
+        understood.length ? this.drawUnderstood(harmless(understood.join("; "))) : null),
       h("div", { class: "tta-right" },
         status.degraded ? this.drawOutage(status.degraded) : this.drawPlace(status),
         h("span", { class: "tta-text", title: "namespace" }, harmless(status.namespace)),
@@ -46,6 +47,11 @@ export class Foot {
   drawCounts({ size }) {
     const { total, loading } = this.view.state;
     return h("span", { class: "tta-counts" }, total === size ? plural(total, "record") : `${count(total)} of ${plural(size, "record")}`, loading ? " …" : "");
+  }
+
+  /** @param {string} text what is unexpected in how the query was understood: another mode, other words */
+  drawUnderstood(text) {
+    return h("span", { class: "tta-text tta-understood", role: "status", title: text }, text);
   }
 
   /**

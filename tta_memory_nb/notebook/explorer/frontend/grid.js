@@ -3,7 +3,7 @@
 /** @import { Cell, Column, Position, Row, State, StateChange } from "./types.js" */
 /** @import { View } from "./view.js" */
 import { h, highlighted, targetOf } from "./dom.js";
-import { NO_FILTERS, isFiltered } from "./filters.js";
+import { NO_FILTERS, isFiltered, whatToTry } from "./filters.js";
 import { ago, iso, shortKey, timeLeft } from "./format.js";
 import { Headings } from "./headings.js";
 import { HEADINGS, gridMove, rowRange } from "./keyboard.js";
@@ -292,7 +292,7 @@ export class Grid {
     } }, label);
     const why = !state.query ? "No record passes the filters."
       : isLimited ? `No record that passes the filters matches “${harmless(state.query)}”.`
-        : `Nothing matches “${harmless(state.query)}”. Try fewer words, or a part of a word.`;
+        : `Nothing matches “${harmless(state.query)}”. ${whatToTry(state)}`;
     return [
       h("p", {}, why),
       h("p", {}, state.query && isLimited ? button("clear-filters", "Search without the filters", () => view.filter({ ...NO_FILTERS })) : null, " ",

@@ -317,6 +317,8 @@ export interface State {
   automatic: boolean;
   total: number;
   loading: boolean;
+  /** What a user would not expect of how a query that ranks was understood. */
+  understood: string[];
   /** The number of the first of `rows` in the whole list. */
   start: number;
   rows: Row[];
