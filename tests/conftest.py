@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
 from itertools import count
@@ -241,3 +242,23 @@ def page(browser: Browser, traffic: Traffic) -> Iterator[Page]:
 
     with page_of(browser, traffic) as page:
         yield page
+
+
+# ---- disks
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 6 MB, for tests that fill it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user cannot mount a small disk")
+    yield disk
+    real_servers.until(
+        lambda: (
+            subprocess.run(["umount", str(disk)], capture_output=True, check=False).returncode == 0
+        ),
+        "the disk is not used any more",
+    )

@@ -448,13 +448,46 @@ def test_a_full_disk_loses_nothing_and_says_so(path: Path) -> None:
     connection = store_of(memory)._database.connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + 2}")
-    with pytest.raises(ServerError, match="the disk is full") as caught:
+    with pytest.raises(ServerError, match="the disk is full; make room by other files") as caught:
         memory.add_many((f"b{n}", {"text": "x" * 900}) for n in range(100))
     assert caught.value.code == "FULL"
     assert contents(memory) == [("a", {"n": 1})] == contents(memory_at(path))
     connection.execute("PRAGMA max_page_count = 1000000")
     memory.add("c", {"n": 2})
     assert contents(memory) == [("a", {"n": 1}), ("c", {"n": 2})]
+
+
+def test_on_a_full_disk_nothing_is_deleted_and_everything_can_be_read(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    path, filler = small_disk / "notes.db", small_disk / "filler"
+    filler.write_bytes(b"x" * 4_500_000)
+    memory = memory_at(path, compress_over=10**9)
+    keys: list[str] = []
+
+    def fill() -> None:
+        for number in range(1000):
+            memory.add(f"k{number}", {"text": "x" * 40_000})
+            keys.append(f"k{number}")
+
+    with pytest.raises(ServerError, match="the disk is full"):
+        fill()
+    for change in (
+        lambda: memory.delete("k0"),
+        lambda: memory.remove(keys),
+        memory.clear,
+    ):
+        with pytest.raises(ServerError, match="because deleting records needs some as well"):
+            change()
+    assert sorted(memory.keys()) == sorted(keys)
+    assert memory.export(tmp_path / "notes.jsonl") == len(keys)
+    filler.unlink()
+    assert memory.delete("k0")
+    memory.add("more", {"n": 1})
+    memory.close()
+    again = memory_at(path)
+    assert again.size() == len(keys)
+    again.close()
 
 
 def test_a_writer_that_waits_too_long_says_so_and_readers_need_not_wait(path: Path) -> None:

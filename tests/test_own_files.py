@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import stat
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,22 +109,6 @@ def test_root_uses_no_directory_of_others_with_a_link_in_it(tmp_path, kind):
     with pytest.raises(InvalidArgument, match=r"others may write there, and .* is a link"):
         MemoryPrimitive(f"embedded:{home}", on_outage="raise")
     assert victim.read_text() == "important"
-
-
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this user cannot mount a small disk")
-    yield disk
-    until(
-        lambda: (
-            subprocess.run(["umount", str(disk)], capture_output=True, check=False).returncode == 0
-        ),
-        "the disk is not used any more",
-    )
 
 
 def test_an_embedded_server_keeps_what_it_has_acknowledged_on_a_full_disk(small_disk):

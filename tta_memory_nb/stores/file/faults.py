@@ -8,7 +8,10 @@ from pathlib import Path
 from ...errors import InvalidArgument, ServerError, StoreUnavailable, TTAMemoryError, brief
 
 _RULES = {
-    sqlite3.SQLITE_FULL: ("FULL", "the disk is full; free some space"),
+    sqlite3.SQLITE_FULL: (
+        "FULL",
+        "the disk is full; make room by other files, because deleting records needs some as well",
+    ),
     sqlite3.SQLITE_READONLY: ("READONLY", "the file or its folder may not be written to"),
     sqlite3.SQLITE_CORRUPT: (
         "CORRUPT",
