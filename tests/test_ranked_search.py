@@ -136,6 +136,14 @@ def test_an_unknown_word_is_corrected_and_said_to_be(memory):
     assert found.reading.dropped == ("the",)
 
 
+def test_a_word_is_corrected_by_one_of_its_length_however_many_longer_ones_are_like_it(memory):
+    letters = "abcdefghij"
+    longer = " ".join(f"nolying{one}{other}" for one in letters for other in letters)
+    add_texts(memory, longer, *(f"nolyish{one}{other}" for one in letters for other in letters))
+    add_texts(memory, "the only one")
+    assert memory.search_records("noly", mode="ranked").reading.corrected == (("noly", "only"),)
+
+
 def test_a_short_word_is_not_corrected_to_one_whose_stem_alone_is_like_its_own(memory):
     memory.add("a:1", {"text": "all of it was lovely"})
     reading = memory.search_records("called live grup", mode="ranked").reading

@@ -12,8 +12,8 @@ _SHORTEST, _LONGEST = 4, 40
 _TWO_MISTAKES = 8
 # So many trigrams of a word differ at most after one mistake.
 _TRIGRAMS_OF_A_MISTAKE = 4
-# So many words that share most trigrams are compared.
-_COMPARED = 64
+# Of the words that are about as long, so many that share most trigrams are compared.
+_COMPARED = 128
 
 
 class Terms(Iterable[str], Sized, Protocol):
@@ -54,7 +54,11 @@ class Spelling:
         for trigram in trigrams:
             shared.update(self._having.get(trigram, ()))
         least = max(1, len(trigrams) - _TRIGRAMS_OF_A_MISTAKE * most)
-        likely = [(-count, candidate) for candidate, count in shared.items() if count >= least]
+        likely = [
+            (-count, candidate)
+            for candidate, count in shared.items()
+            if count >= least and abs(len(candidate) - len(term)) <= most
+        ]
         return nearest_of(term, [each for _, each in sorted(likely)[:_COMPARED]], records)
 
     def _catch_up(self) -> None:
