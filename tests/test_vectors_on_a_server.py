@@ -87,8 +87,10 @@ def test_another_client_embeds_its_question_alone(pair, join):
         lambda value: b"12345678" + value[8:],
         lambda value: value[:8] + b"\x00\x00\xc0\x7f" + value[12:],
         lambda value: value[:8] + b"\x00\x00\x80\x40" + value[12:],
+        lambda value: value[:8] + bytes(4) + value[12:],
+        lambda value: value[:12] + bytes(len(value) - 12),
     ],
-    ids=["short", "long", "empty", "of another text", "NaN", "no unit vector"],
+    ids=["short", "long", "empty", "of another text", "NaN", "no unit vector", "no scale", "zeros"],
 )
 def test_a_damaged_vector_is_made_again(pair, join, damage):
     _, memory = pair

@@ -80,8 +80,9 @@ def unpack(packed: bytes, digest: int, dim: int) -> tuple[NDArray[np.int8], np.f
     if not np.isfinite(scale):
         return None
     length = float(scale) * float(np.linalg.norm(codes.astype(np.float64)))
-    # A unit vector, but for what quantizing has cost; zeros where the embedder had nothing to say.
-    return (codes, scale) if length == 0 or abs(length - 1) < _OFF else None
+    # A unit vector, but for what quantizing has cost. Zeros may come from an embedder that had nothing to say, or be damage
+    # that would hide the record for ever; to ask the embedder once more tells.
+    return (codes, scale) if abs(length - 1) < _OFF else None
 
 
 class Vectors:
