@@ -61,6 +61,24 @@ def test_long_work_shows_its_progress_and_can_be_cancelled(open_page):
     here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
 
 
+def test_charts_without_records_say_so_once_and_nothing_lies_over_charts_that_have_some(open_page):
+    here = open_page(FILL, "%memory use --namespace other", OPEN)
+    empty, pictures = here.widget.locator(".tta-empty"), here.widget.locator(".tta-pictures")
+    for tab in ("timeline", "distributions"):
+        here.at(f"tab-{tab}").click()
+        expect(empty).to_contain_text("This memory is empty")
+        expect(pictures).to_have_text("")
+    picture(here.widget, "empty-timeline-light")
+    here = open_page(FILL, "explorer = %memory explore --until 2020-01-01\nexplorer")
+    expect(empty).to_contain_text("No record passes the filters")
+    here.at("tab-timeline").click()
+    expect(pictures).to_contain_text("Chosen: the beginning to 2020-01-01")
+    expect(empty).to_be_hidden()
+    here.at("all-time").click()
+    here.at("tab-table").click()
+    here.expect_keys("ann:mon", "ann:mon:00000001", "bob:mon")
+
+
 @everywhere
 def test_errors_and_empty_results_are_shown_and_the_namespace_can_be_switched(open_page):
     here = open_page(FILL, "%memory use --namespace other", OPEN)

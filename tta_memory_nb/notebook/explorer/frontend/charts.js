@@ -52,11 +52,6 @@ function drawTable(caption, histogram, label) {
     h("tr", {}, h("th", { scope: "row" }, range), h("td", {}, count(number))))));
 }
 
-/** @returns {Child[]} */
-function nothingToShow() {
-  return [h("p", { class: "tta-note" }, "There is nothing to show.")];
-}
-
 export class ChartPanel {
   /** @param {View} view */
   constructor(view) {
@@ -89,7 +84,7 @@ export class ChartPanel {
   drawTimeline(charts) {
     const { edges, counts } = charts.timeline;
     const [from, to] = [edges[0], edges.at(-1)];
-    if (!counts.length || from === undefined || to === undefined) return nothingToShow();
+    if (!counts.length || from === undefined || to === undefined) return []; // `Nothing` says so
     const axis = new TimeAxis(from, to);
     const label = axisTime(to - from);
     const summary = `${plural(sum(counts), "record")} written from ${iso(from)} to ${iso(to)}`;
@@ -197,7 +192,7 @@ export class ChartPanel {
    */
   drawDistributions({ sizes, ttl }) {
     const [smallest, largest] = [sizes.edges[0], sizes.edges.at(-1)];
-    if (!sizes.counts.length || smallest === undefined || largest === undefined) return nothingToShow();
+    if (!sizes.counts.length || smallest === undefined || largest === undefined) return []; // `Nothing` says so
     const expiring = sum(ttl.counts);
     return [
       h("h3", {}, "Size of the values"),

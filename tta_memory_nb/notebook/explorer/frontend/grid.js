@@ -3,7 +3,6 @@
 /** @import { Cell, Column, Position, Row, State, StateChange } from "./types.js" */
 /** @import { View } from "./view.js" */
 import { h, highlighted, targetOf } from "./dom.js";
-import { NO_FILTERS, isFiltered, whatToTry } from "./filters.js";
 import { ago, iso, shortKey, timeLeft } from "./format.js";
 import { Headings } from "./headings.js";
 import { HEADINGS, gridMove, rowRange } from "./keyboard.js";
@@ -48,7 +47,6 @@ export class Grid {
     this.headings = new Headings(this);
     this.head = h("div", { role: "rowgroup", class: "tta-thead" }, this.headings.element);
     this.canvas = h("div", { class: "tta-canvas", role: "rowgroup" });
-    this.empty = h("div", { class: "tta-empty" });
     this.element = h("div", {
       role: "grid", class: "tta-grid", tabindex: "0", "aria-label": "records", "aria-multiselectable": "true",
       onkeydown: (event) => this.pressed(event), onscroll: () => this.scrolled(), onclick: (event) => this.clicked(event),
@@ -174,7 +172,7 @@ export class Grid {
     }
     this.headings.selectAll.checked = selected > 0 && selected >= total;
     this.headings.selectAll.indeterminate = selected > 0 && !this.headings.selectAll.checked;
-    this.drawEmpty();
+    this.head.hidden = !this.state.total && !this.state.loading; // headings without rows
     this.showActive();
   }
 
@@ -267,37 +265,6 @@ export class Grid {
   /** Writes all times as they are now. */
   tick() {
     for (const { times } of this.drawn.values()) times.forEach((time) => this.writeTime(time));
-  }
-
-  /** Says in place of headings without rows why there is no row, and what to try. */
-  drawEmpty() {
-    const { state } = this;
-    const isEmpty = !state.total && !state.loading;
-    this.empty.remove();
-    this.head.hidden = isEmpty;
-    if (!isEmpty) return;
-    this.empty.replaceChildren(...(isFiltered(state) ? this.describeNothing() :
-      [h("p", {}, "This memory is empty. ", h("code", {}, "%memory add KEY text"), " adds a first record.")]));
-    this.element.parentElement?.append(this.empty);
-  }
-
-  /** Why no record passes the search and the filters. */
-  describeNothing() {
-    const { view, state } = this;
-    const isLimited = isFiltered({ query: "", filters: state.filters });
-    /** @type {(name: string, label: string, act: () => void) => HTMLElement} */
-    const button = (name, label, act) => h("button", { type: "button", class: "tta-button", "data-do": name, onclick: () => {
-      act();
-      this.element.focus();
-    } }, label);
-    const why = !state.query ? "No record passes the filters."
-      : isLimited ? `No record that passes the filters matches “${harmless(state.query)}”.`
-        : `Nothing matches “${harmless(state.query)}”. ${whatToTry(state)}`;
-    return [
-      h("p", {}, why),
-      h("p", {}, state.query && isLimited ? button("clear-filters", "Search without the filters", () => view.filter({ ...NO_FILTERS })) : null, " ",
-        button("clear", "Show all records", () => view.clearAll())),
-    ];
   }
 
   /**

@@ -13,6 +13,7 @@ import { Grid } from "./grid.js";
 import { Head } from "./head.js";
 import { isOfInputMethod } from "./keyboard.js";
 import { Notices } from "./notices.js";
+import { Nothing } from "./nothing.js";
 import { ProposalPanel } from "./proposals.js";
 import { ResolvePanel } from "./resolve.js";
 
@@ -72,6 +73,7 @@ export class View {
     this.findings = new FindingsPanel(this);
     this.proposals = new ProposalPanel(this);
     this.resolve = new ResolvePanel(this);
+    this.nothing = new Nothing(this);
     this.notices = new Notices(this);
     this.head = new Head(this, this.root);
     this.foot = new Foot(this);
@@ -104,7 +106,7 @@ export class View {
     this.root.append(
       this.head.element, this.head.chips, notices.progress, notices.slowness, notices.lost, notices.error,
       h("div", { class: "tta-body" }, this.findings.element,
-        h("div", { class: "tta-main" }, this.grid.element, this.charts.element, this.proposals.element, this.resolve.element, notices.placeholder),
+        h("div", { class: "tta-main" }, this.grid.element, this.charts.element, this.proposals.element, this.resolve.element, this.nothing.element, notices.placeholder),
         this.detail.element),
       this.foot.element, notices.notice, notices.announcement,
     );
@@ -247,6 +249,7 @@ export class View {
     this.proposals.draw();
     this.resolve.draw();
     this.grid.update(news, isAnother && wasAlive, hasNewRecords);
+    this.nothing.draw();
     this.foot.draw();
     this.findings.draw();
     if ("total" in news || "query" in news) this.notices.announce(`${plural(this.state.total, "record")}${this.state.query ? " found" : ""}`);
