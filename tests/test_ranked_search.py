@@ -136,6 +136,13 @@ def test_an_unknown_word_is_corrected_and_said_to_be(memory):
     assert found.reading.dropped == ("the",)
 
 
+def test_a_mistake_does_not_count_twice_if_the_stem_ends_otherwise(memory):
+    add_texts(memory, "a balcony", "the county")
+    for query, corrected in (("balcnoy", "balcony"), ("conuty", "county"), ("balcony", None)):
+        reading = memory.search_records(query, mode="ranked").reading
+        assert reading.corrected == (() if corrected is None else ((query, corrected),))
+
+
 def test_a_word_is_corrected_by_one_of_its_length_however_many_longer_ones_are_like_it(memory):
     letters = "abcdefghij"
     longer = " ".join(f"nolying{one}{other}" for one in letters for other in letters)

@@ -117,6 +117,28 @@ def test_why_says_the_rank_what_keeps_a_record_out_and_what_finds_it(run):
     assert "%memory use --history 7d" in text  # the way out, at the end of a long line
 
 
+def test_keys_of_another_form_than_a_filter_takes_are_named(run):
+    assert run("%memory add ben:may:note rain on the river").success
+    for line, prefix in (
+        ("list --user ben", "ben:"),
+        ("search rain --user ben --session may", "ben:may:"),
+    ):
+        text = run(f"%memory {line}").text
+        assert text.startswith("0 records")
+        assert f"--prefix {prefix} in place of --user" in text
+        assert (
+            "finds 1 record: these keys are not of the form user:session or user:session:hash"
+            in text
+        )
+        assert run(f"%memory list --prefix {prefix}").text.startswith("1 record")
+    assert "--prefix" not in run("%memory list --user nobody").text
+    text = run("%memory why rain ben:may:note --user ben").text
+    assert (
+        "because the filter user='ben' refuses it: it takes keys of the form user:session" in text
+    )
+    assert "prefix='ben:' takes this one" in text
+
+
 def test_a_search_says_why_an_expected_record_is_not_found(run):
     ran = run("%memory search where did Ana move --mode ranked --expect chat:march:00000003")
     assert "chat:march:00000003 is number 4 of 4" in ran.text

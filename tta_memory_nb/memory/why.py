@@ -215,9 +215,9 @@ def _absent(
             Cause(
                 "filter",
                 name,
-                f"the filter {name}={brief(_filter(asked.filters, name))} refuses it",
+                f"the filter {name}={brief(value)} refuses it{_form_of_keys(name, value, entry.key)}",
             )
-            for name in refusing
+            for name, value in ((each, _filter(asked.filters, each)) for each in refusing)
         ]
         wider = replace(wider, filters=_without(asked.filters, refusing))
     if asked.mode != "keyword":
@@ -336,6 +336,14 @@ def _refusing(filters: dict[str, Any], entry: Entry, now: float) -> Iterator[str
             compiled = Filters.build(now, **single)
             if not compiled.accept(entry.key, entry.updated_at, entry.value):
                 yield shown
+
+
+def _form_of_keys(name: str, value: Any, key: str) -> str:
+    """Returns a clause for a key that names the user or the session of a filter and is of another form than the filter takes."""
+    parts = dict(zip(("user", "session"), key.split(":"), strict=False))
+    if name not in parts or parts[name] != value:
+        return ""
+    return f": it takes keys of the form user:session or user:session:hash alone; prefix={brief(parts['user'] + ':')} takes this one"
 
 
 def _filter(filters: dict[str, Any], name: str) -> Any:

@@ -70,6 +70,7 @@ def next_steps(
     lines: list[str] = []
     if filters and (total := memory.count(query, mode)):
         lines.append(f"without the filters, {count_records(total)} would match")
+    lines += other_keys(memory, filters, query, mode)
     words = list(dict.fromkeys(_word().findall(query)))[:_MOST_WORDS]
     if not lines and words and mode == "keyword":
         lines += _by_words(memory, query, words, filters)
@@ -83,6 +84,30 @@ def next_steps(
         lines += others
     lines += _elsewhere(nb, query, mode)
     return lines
+
+
+def other_keys(
+    memory: SyncMemory, filters: FilterArgs, query: str = "", mode: SearchMode = "keyword"
+) -> list[str]:
+    """Returns a line about records whose keys begin with the user, and the session, of filters, but are of another form.
+
+    Args:
+        memory: has no record that passes the filters and matches.
+        filters: what limited the search.
+        query: what was searched for; empty for any record.
+        mode: how it was searched for.
+    """
+    user, session = filters.get("user"), filters.get("session")
+    if user is None or filters.get("prefix") is not None:
+        return []
+    prefix = f"{user}:" if session is None else f"{user}:{session}:"
+    others: FilterArgs = {**filters, "user": None, "session": None, "prefix": prefix}
+    total = memory.count(query, mode, **others) if query else memory.count(**others)
+    if not total:
+        return []
+    what = "--user" if session is None else "--user and --session"
+    found = f"--prefix {shown(prefix)} in place of {what} finds {count_records(total)}"
+    return [f"{found}: these keys are not of the form user:session or user:session:hash"]
 
 
 def _by_modes(

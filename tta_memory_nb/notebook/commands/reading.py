@@ -83,8 +83,12 @@ def list_(
 
     is_rest = limit is None or len(records) < limit
     total = len(records) if is_rest and not skipped else memory.count(**filters)
-    text = f"{some_of(len(records), total)}{as_it_was(memory, as_of)}"
-    return Reply(text, records_frame(records, now=nb.clock()))
+    lines = [f"{some_of(len(records), total)}{as_it_was(memory, as_of)}"]
+    if not total:
+        from ..next_steps import other_keys
+
+        lines += other_keys(memory, filters)
+    return Reply("\n  ".join(lines), records_frame(records, now=nb.clock()))
 
 
 def log(nb: Notebook, key: Word, *, limit: Limit = 10) -> Reply:

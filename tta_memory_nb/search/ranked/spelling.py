@@ -88,6 +88,9 @@ def nearest_of(term: str, candidates: Iterable[str], records: Callable[[str], in
     best: tuple[int, int, str] | None = None
     for candidate in candidates:
         mistakes = mistakes_between(term, candidate, most)
+        if candidate.endswith("i") and term.endswith("y"):
+            # The stem of "balcony" is "balconi", and that of a misspelt one is often the word itself.
+            mistakes = min(mistakes, mistakes_between(term, f"{candidate[:-1]}y", most))
         if mistakes > most or not (count := records(candidate)):
             continue
         rank = (mistakes, -count, candidate)
