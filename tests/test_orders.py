@@ -55,6 +55,8 @@ def question(chance: random.Random, now: float) -> Search:
         for name in ("since", "until"):
             if chance.random() < 0.2:
                 bounds[name] = now - chance.choice([0, 1, 5, 50, 500])
+        if {"since", "until"} <= bounds.keys():
+            bounds["since"], bounds["until"] = sorted((bounds["since"], bounds["until"]))
         if chance.random() < 0.1:
             bounds["where"] = chance.choice(
                 [{"n": {"$gt": 3}}, {"n": 4}, {"n": 4.0, "absent": 1}, {"n": {"$ne": 4}}]
