@@ -27,7 +27,7 @@ def why_not(path: Path, error: OSError, *, writing: bool) -> str:
 
 
 def is_read_only(path: Path) -> bool:
-    """Returns whether a file exists, and its permissions let nobody write to it.
+    """Returns whether a file exists that no user is permitted to write to.
 
     The permissions are looked at, because the system lets root write to such a file, too.
     """

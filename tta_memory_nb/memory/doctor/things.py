@@ -52,7 +52,7 @@ _SPOKEN_TO = re.compile(
     r"anything|everything|users?|customers?|developers?|admin\w*|operators?|ethic\w*|moral\w*|alignment|guardrails?)\b",
     re.IGNORECASE,
 )
-# What agents are told to do with rules. At work, people rather reset, replace or delete those of a thing.
+# What agents are told to do with rules. People at work reset, replace or delete those of a thing instead.
 _OF_AGENTS = re.compile(
     r"(?:ignor|disregard|forget|neglect|violat|unlearn|circumvent|evad|do not |don'?t |stop |pay no )",
     re.IGNORECASE,
